@@ -1,0 +1,33 @@
+using System.Diagnostics.CodeAnalysis;
+using System.Security.Cryptography;
+using System.Text;
+
+namespace Latchwork.Redis.Connections;
+
+/// <summary>A Lua script and the hash by which the server knows it.</summary>
+[Experimental("LATCHWORK001")]
+public sealed class RedisScript
+{
+    /// <summary>Creates a script.</summary>
+    /// <param name="name">Its name, for messages.</param>
+    /// <param name="source">Its text.</param>
+    public RedisScript(string name, string source)
+    {
+        ArgumentException.ThrowIfNullOrEmpty(name);
+        ArgumentException.ThrowIfNullOrEmpty(source);
+        Name = name;
+        Source = source;
+#pragma warning disable CA5350 // Redis names scripts by SHA-1; nothing here is a secret.
+        Sha1 = Convert.ToHexStringLower(SHA1.HashData(Encoding.UTF8.GetBytes(source)));
+#pragma warning restore CA5350
+    }
+
+    /// <summary>Its name, for messages.</summary>
+    public string Name { get; }
+
+    /// <summary>Its text.</summary>
+    public string Source { get; }
+
+    /// <summary>The SHA-1 of its text, in lower-case hexadecimal digits.</summary>
+    public string Sha1 { get; }
+}

@@ -1,0 +1,84 @@
+using System.Runtime.CompilerServices;
+using System.Text;
+
+namespace Latchwork;
+
+/// <summary>The bounds of what Latchwork accepts, in one place. Everything else is refused before anything is sent.</summary>
+public static class Limits
+{
+    /// <summary>The longest id, key, namespace or node id, in bytes of UTF-8.</summary>
+    public const int MaxIdBytes = 512;
+
+    /// <summary>The default limit of one payload or result, in bytes: 1 MiB.</summary>
+    public const int DefaultMaxPayloadBytes = 1 << 20;
+
+    /// <summary>All headers of one event together, encoded, in bytes: 8 KiB.</summary>
+    public const int MaxHeaderBytes = 8 << 10;
+
+    /// <summary>The most elements that one store operation takes.</summary>
+    public const int MaxBatch = 200;
+
+    /// <summary>The most bytes of payload that one store operation takes or returns, unless a single element is larger.</summary>
+    public const int MaxBatchBytes = 1 << 20;
+
+    /// <summary>The most bytes that are kept of one failure's text: 1 KiB.</summary>
+    public const int MaxErrorBytes = 1 << 10;
+
+    /// <summary>The failures that are kept of one event: the last ten.</summary>
+    public const int MaxFailures = 10;
+
+    /// <summary>The most retries of one event.</summary>
+    public const int MaxRetries = 1_000_000;
+
+    /// <summary>The longest delay: 100 years of 365 days.</summary>
+    public static readonly TimeSpan MaxDelay = TimeSpan.FromDays(36_500);
+
+    private static readonly UTF8Encoding StrictUtf8 = new(encoderShouldEmitUTF8Identifier: false, throwOnInvalidBytes: true);
+
+    /// <summary>Checks an id, key, namespace or node id: 1 to <see cref="MaxIdBytes"/> bytes of valid UTF-8.</summary>
+    internal static void CheckId(string id, [CallerArgumentExpression(nameof(id))] string argument = "id")
+    {
+        ArgumentNullException.ThrowIfNull(id, argument);
+        int bytes;
+        try
+        {
+            bytes = StrictUtf8.GetByteCount(id);
+        }
+        catch (EncoderFallbackException e)
+        {
+            throw new ArgumentException($"'{argument}' is not valid Unicode: it has a lone surrogate at index {e.Index}.", argument, e);
+        }
+
+        if (bytes is < 1 or > MaxIdBytes)
+        {
+            throw new ArgumentException($"'{argument}' must have 1 to {MaxIdBytes} bytes of UTF-8; it has {bytes}.", argument);
+        }
+    }
+
+    /// <summary>Checks a duration that lies between <paramref name="min"/> and <paramref name="max"/>, both allowed.</summary>
+    internal static void CheckDuration(TimeSpan value, TimeSpan min, TimeSpan max, [CallerArgumentExpression(nameof(value))] string argument = "value")
+    {
+        if (value < min || value > max)
+        {
+            throw new ArgumentOutOfRangeException(argument, value, $"'{argument}' must be between {min} and {max}; it is {value}.");
+        }
+    }
+
+    /// <summary>Checks a number that lies between <paramref name="min"/> and <paramref name="max"/>, both allowed.</summary>
+    internal static void CheckRange(int value, int min, int max, [CallerArgumentExpression(nameof(value))] string argument = "value")
+    {
+        if (value < min || value > max)
+        {
+            throw new ArgumentOutOfRangeException(argument, value, $"'{argument}' must be between {min} and {max}; it is {value}.");
+        }
+    }
+
+    /// <summary>Checks the size of a payload or result.</summary>
+    internal static void CheckPayload(int bytes, int max, [CallerArgumentExpression(nameof(bytes))] string argument = "payload")
+    {
+        if (bytes > max)
+        {
+            throw new ArgumentException($"'{argument}' must have at most {max} bytes; it has {bytes}.", argument);
+        }
+    }
+}

@@ -1,0 +1,161 @@
+using System.Diagnostics.CodeAnalysis;
+
+namespace Latchwork.Storage;
+
+/// <summary>
+/// What the timer engine needs of a store. Every method is one atomic step on one partition, decided by the store's own clock; none takes
+/// a <c>now</c>. Arguments were checked by the engine; a store checks only the bounds that protect it.
+/// </summary>
+/// <remarks>
+/// A method throws <see cref="LatchworkStoreException"/> when the store cannot answer, and says whether the outcome is known. Answers that
+/// belong to normal life are return values. Batches hold at most <see cref="Limits.MaxBatch"/> elements and, beyond a single element,
+/// <see cref="Limits.MaxBatchBytes"/> bytes of payload; their answers have the order of their elements, and elements take effect in that order.
+/// </remarks>
+[Experimental("LATCHWORK001")]
+public interface ITimerStore
+{
+    /// <summary>Prepares a namespace: records it and its layout when first used, else checks that this client can work with it.</summary>
+    /// <param name="ns">The namespace.</param>
+    /// <param name="cancellationToken">Gives up waiting.</param>
+    /// <returns>Its number of partitions.</returns>
+    /// <exception cref="LatchworkStoreException">The namespace has a format or a number of partitions that this client cannot work with; both are named.</exception>
+    Task<int> OpenAsync(string ns, CancellationToken cancellationToken);
+
+    /// <summary>Lists the namespaces that were ever used and not forgotten, in ordinal order.</summary>
+    /// <param name="cancellationToken">Gives up waiting.</param>
+    /// <returns>The namespaces.</returns>
+    Task<IReadOnlyList<string>> NamespacesAsync(CancellationToken cancellationToken);
+
+    /// <summary>Schedules events. An earlier head rings two listening nodes.</summary>
+    /// <param name="partition">The partition to which all the ids belong.</param>
+    /// <param name="entries">The events; the same id may come twice.</param>
+    /// <param name="cancellationToken">Gives up waiting; what was sent may still happen.</param>
+    /// <returns>An answer for each event.</returns>
+    Task<IReadOnlyList<PostOutcome>> PostAsync(TimerPartition partition, IReadOnlyList<TimerEntry> entries, CancellationToken cancellationToken);
+
+    /// <summary>
+    /// Takes back events whose lease ran out (a retry is spent, or they die), then moves due events in flight, and says when to ask again.
+    /// Also the node's sign of life: it is listed, woken and given turns from its first claim until it leaves or misses its turn.
+    /// </summary>
+    /// <param name="partition">The partition.</param>
+    /// <param name="request">The node's request.</param>
+    /// <param name="cancellationToken">Gives up waiting.</param>
+    /// <returns>The events and the time to ask again.</returns>
+    Task<TimerClaim> ClaimAsync(TimerPartition partition, ClaimRequest request, CancellationToken cancellationToken);
+
+    /// <summary>Ends deliveries for good: the events are gone. An expired lease that nobody took over is still good.</summary>
+    /// <param name="partition">The partition.</param>
+    /// <param name="deliveries">The deliveries.</param>
+    /// <param name="cancellationToken">Gives up waiting.</param>
+    /// <returns><see cref="TimerOutcome.Done"/>, <see cref="TimerOutcome.Stale"/> or <see cref="TimerOutcome.NotFound"/> for each.</returns>
+    Task<IReadOnlyList<TimerOutcome>> ConfirmAsync(TimerPartition partition, IReadOnlyList<DeliveryKey> deliveries, CancellationToken cancellationToken);
+
+    /// <summary>
+    /// Makes leases last <paramref name="lease"/> from now on (never shorter than they are). An expired lease that nobody took over is still good.
+    /// Must complete without a free thread of the pool.
+    /// </summary>
+    /// <param name="partition">The partition.</param>
+    /// <param name="deliveries">The deliveries.</param>
+    /// <param name="lease">The lease from now on.</param>
+    /// <param name="cancellationToken">Gives up waiting.</param>
+    /// <returns><see cref="TimerOutcome.Done"/>, <see cref="TimerOutcome.Stale"/> or <see cref="TimerOutcome.NotFound"/> for each.</returns>
+    Task<IReadOnlyList<TimerOutcome>> ExtendAsync(TimerPartition partition, IReadOnlyList<DeliveryKey> deliveries, TimeSpan lease, CancellationToken cancellationToken);
+
+    /// <summary>Hands deliveries back: the events are scheduled again at their former due time, no retry is spent, and a free node is woken.</summary>
+    /// <param name="partition">The partition.</param>
+    /// <param name="deliveries">The deliveries.</param>
+    /// <param name="cancellationToken">Gives up waiting.</param>
+    /// <returns><see cref="TimerOutcome.Done"/>, <see cref="TimerOutcome.Stale"/> or <see cref="TimerOutcome.NotFound"/> for each.</returns>
+    Task<IReadOnlyList<TimerOutcome>> ReleaseAsync(TimerPartition partition, IReadOnlyList<DeliveryKey> deliveries, CancellationToken cancellationToken);
+
+    /// <summary>Ends deliveries that failed: each event is scheduled again with one retry spent, or dies.</summary>
+    /// <param name="partition">The partition.</param>
+    /// <param name="failures">The failures.</param>
+    /// <param name="deadLetters">What to keep of the dead.</param>
+    /// <param name="cancellationToken">Gives up waiting.</param>
+    /// <returns><see cref="TimerOutcome.Done"/> (will be retried), <see cref="TimerOutcome.Dead"/> (it died), <see cref="TimerOutcome.Stale"/> or <see cref="TimerOutcome.NotFound"/> for each.</returns>
+    Task<IReadOnlyList<TimerOutcome>> FailAsync(TimerPartition partition, IReadOnlyList<TimerFailure> failures, DeadLetterLimits deadLetters, CancellationToken cancellationToken);
+
+    /// <summary>Looks at an event.</summary>
+    /// <param name="partition">The partition.</param>
+    /// <param name="id">The event's id.</param>
+    /// <param name="cancellationToken">Gives up waiting.</param>
+    /// <returns>The event, or null if it is unknown.</returns>
+    Task<TimerSnapshot?> PeekAsync(TimerPartition partition, string id, CancellationToken cancellationToken);
+
+    /// <summary>Removes a scheduled event, purges a dead one, and with <paramref name="revoke"/> takes one in flight from its node, which is told.</summary>
+    /// <param name="partition">The partition.</param>
+    /// <param name="id">The event's id.</param>
+    /// <param name="revoke">Whether to remove the event even in flight.</param>
+    /// <param name="cancellationToken">Gives up waiting; what was sent may still happen.</param>
+    /// <returns><see cref="TimerOutcome.Done"/>, <see cref="TimerOutcome.NotFound"/> or <see cref="TimerOutcome.InFlight"/>.</returns>
+    Task<TimerOutcome> CancelAsync(TimerPartition partition, string id, bool revoke, CancellationToken cancellationToken);
+
+    /// <summary>Gives a scheduled event another due time.</summary>
+    /// <param name="partition">The partition.</param>
+    /// <param name="id">The event's id.</param>
+    /// <param name="due">Its new due time.</param>
+    /// <param name="cancellationToken">Gives up waiting; what was sent may still happen.</param>
+    /// <returns><see cref="TimerOutcome.Done"/>, or why nothing was changed.</returns>
+    Task<TimerOutcome> ChangeDelayAsync(TimerPartition partition, string id, Due due, CancellationToken cancellationToken);
+
+    /// <summary>Lists scheduled events in order of due time, then id (by bytes). An event that stays scheduled at its time while all pages are read appears exactly once.</summary>
+    /// <param name="partition">The partition.</param>
+    /// <param name="offset">Start with what is due this long from now; null: from the earliest, overdue included.</param>
+    /// <param name="duration">The length of the window from there (from now, when there is no offset; overdue events are before it and included); null: to the end.</param>
+    /// <param name="cursor">Null for the first page, then the cursor of the page before (which keeps the window of the first).</param>
+    /// <param name="limit">The most events on the page: 1 to <see cref="Limits.MaxBatch"/>.</param>
+    /// <param name="cancellationToken">Gives up waiting.</param>
+    /// <returns>A page.</returns>
+    Task<TimerPage> UpcomingAsync(TimerPartition partition, TimeSpan? offset, TimeSpan? duration, string? cursor, int limit, CancellationToken cancellationToken);
+
+    /// <summary>Lists dead events, the longest dead first.</summary>
+    /// <param name="partition">The partition.</param>
+    /// <param name="cursor">Null for the first page, then the cursor of the page before.</param>
+    /// <param name="limit">The most events on the page: 1 to <see cref="Limits.MaxBatch"/>.</param>
+    /// <param name="cancellationToken">Gives up waiting.</param>
+    /// <returns>A page.</returns>
+    Task<TimerPage> DeadAsync(TimerPartition partition, string? cursor, int limit, CancellationToken cancellationToken);
+
+    /// <summary>Schedules dead events again, with no retry spent and their failures kept.</summary>
+    /// <param name="partition">The partition.</param>
+    /// <param name="keys">The deaths that are meant.</param>
+    /// <param name="due">When they are due.</param>
+    /// <param name="cancellationToken">Gives up waiting; what was sent may still happen.</param>
+    /// <returns><see cref="TimerOutcome.Done"/> or <see cref="TimerOutcome.NotFound"/> for each.</returns>
+    Task<IReadOnlyList<TimerOutcome>> RequeueAsync(TimerPartition partition, IReadOnlyList<DeadKey> keys, Due due, CancellationToken cancellationToken);
+
+    /// <summary>Deletes dead events for good.</summary>
+    /// <param name="partition">The partition.</param>
+    /// <param name="keys">The deaths that are meant.</param>
+    /// <param name="cancellationToken">Gives up waiting; what was sent may still happen.</param>
+    /// <returns><see cref="TimerOutcome.Done"/> or <see cref="TimerOutcome.NotFound"/> for each.</returns>
+    Task<IReadOnlyList<TimerOutcome>> PurgeAsync(TimerPartition partition, IReadOnlyList<DeadKey> keys, CancellationToken cancellationToken);
+
+    /// <summary>Lists the nodes that listen, and those that fell silent in the last hour.</summary>
+    /// <param name="partition">The partition.</param>
+    /// <param name="cancellationToken">Gives up waiting.</param>
+    /// <returns>The nodes, by id.</returns>
+    Task<IReadOnlyList<TimerNode>> NodesAsync(TimerPartition partition, CancellationToken cancellationToken);
+
+    /// <summary>Counts by state and reads the age of the oldest overdue event, at a cost that does not grow with their number.</summary>
+    /// <param name="partition">The partition.</param>
+    /// <param name="cancellationToken">Gives up waiting.</param>
+    /// <returns>The counts.</returns>
+    Task<TimerStats> StatsAsync(TimerPartition partition, CancellationToken cancellationToken);
+
+    /// <summary>Hears the bells of one node in one namespace. Completes when the store is known to have accepted; call it before the first claim.</summary>
+    /// <param name="ns">The namespace.</param>
+    /// <param name="nodeId">The node.</param>
+    /// <param name="ring">Called for each bell, one at a time, on a thread of the store: it must return at once and must not throw.</param>
+    /// <param name="cancellationToken">Gives up waiting.</param>
+    /// <returns>Ends the subscription when disposed.</returns>
+    Task<IAsyncDisposable> SubscribeAsync(string ns, string nodeId, Action<TimerBell> ring, CancellationToken cancellationToken);
+
+    /// <summary>Takes a node off the list: it is woken no more, and if it was the one to claim next, another is woken.</summary>
+    /// <param name="partition">The partition.</param>
+    /// <param name="nodeId">The node.</param>
+    /// <param name="cancellationToken">Gives up waiting.</param>
+    /// <returns>A task that ends when it is done.</returns>
+    Task LeaveAsync(TimerPartition partition, string nodeId, CancellationToken cancellationToken);
+}

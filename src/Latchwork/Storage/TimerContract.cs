@@ -1,0 +1,149 @@
+using System.Diagnostics.CodeAnalysis;
+
+namespace Latchwork.Storage;
+
+/// <summary>One partition of one namespace: the unit on which a store works atomically.</summary>
+/// <param name="Namespace">The namespace: 1 to 512 bytes of UTF-8.</param>
+/// <param name="Index">From 0 to the namespace's number of partitions, exclusive.</param>
+[Experimental("LATCHWORK001")]
+public readonly record struct TimerPartition(string Namespace, int Index)
+{
+    /// <summary>The partition to which an id belongs: FNV-1a (32 bits) of its UTF-8 bytes, modulo the number of partitions. Stable for ever.</summary>
+    /// <param name="ns">The namespace.</param>
+    /// <param name="id">The event's id.</param>
+    /// <param name="partitions">The namespace's number of partitions, at least 1.</param>
+    /// <returns>The partition.</returns>
+    public static TimerPartition Of(string ns, string id, int partitions)
+    {
+        ArgumentNullException.ThrowIfNull(id);
+        ArgumentOutOfRangeException.ThrowIfLessThan(partitions, 1);
+        if (partitions == 1) return new TimerPartition(ns, 0);
+
+        Span<byte> utf8 = stackalloc byte[Limits.MaxIdBytes];
+        int length = System.Text.Encoding.UTF8.GetBytes(id, utf8);
+        uint hash = 2166136261;
+        foreach (byte b in utf8[..length]) hash = (hash ^ b) * 16777619;
+        return new TimerPartition(ns, (int)(hash % (uint)partitions));
+    }
+}
+
+/// <summary>An event as it is posted.</summary>
+/// <param name="Id">Its id.</param>
+/// <param name="Due">When it is due.</param>
+/// <param name="Payload">Its bytes, given back identical on every delivery.</param>
+/// <param name="MaxRetries">The attempts after the first.</param>
+/// <param name="IfExists">What to do if the id is scheduled or in flight.</param>
+/// <param name="Headers">Names and values that travel with it, or null.</param>
+/// <param name="IdIsNew">The id was just generated, so the store need not look for it.</param>
+[Experimental("LATCHWORK001")]
+public sealed record TimerEntry(
+    string Id,
+    Due Due,
+    ReadOnlyMemory<byte> Payload,
+    int MaxRetries,
+    IfExists IfExists,
+    IReadOnlyDictionary<string, string>? Headers,
+    bool IdIsNew);
+
+/// <summary>How long dead events are kept. What is trimmed is counted.</summary>
+/// <param name="Retention">From the moment they die.</param>
+/// <param name="MaxCount">The most that a partition keeps; the oldest go first.</param>
+[Experimental("LATCHWORK001")]
+public sealed record DeadLetterLimits(TimeSpan Retention, int MaxCount);
+
+/// <summary>A node's request for events that are due.</summary>
+/// <param name="NodeId">The asking node.</param>
+/// <param name="ClaimToken">
+/// Random, new for every request; becomes the token of every delivery that it returns. A request repeated with the same token
+/// (because its reply was lost) returns the events that it got the first time and that are still its own, their leases renewed.
+/// </param>
+/// <param name="Max">The most events to return: 0 to <see cref="Limits.MaxBatch"/>. With 0 the request is a sign of life.</param>
+/// <param name="Room">How many events the node could hold, <paramref name="Max"/> included. A node whose room is used up is not woken until it asks again.</param>
+/// <param name="Held">How many events the node holds already, for the list of nodes.</param>
+/// <param name="Lease">How long the returned events belong to the node unless it extends.</param>
+/// <param name="DeadLetters">What to keep of the events that die of an expired lease.</param>
+[Experimental("LATCHWORK001")]
+public sealed record ClaimRequest(
+    string NodeId,
+    string ClaimToken,
+    int Max,
+    int Room,
+    int Held,
+    TimeSpan Lease,
+    DeadLetterLimits DeadLetters);
+
+/// <summary>An event that was claimed.</summary>
+/// <param name="Id">Its id.</param>
+/// <param name="Payload">Its bytes.</param>
+/// <param name="Headers">Its headers; empty if it has none.</param>
+/// <param name="Retries">The retries spent before this delivery: 0 on the first.</param>
+/// <param name="MaxRetries">The retries that it has in all.</param>
+/// <param name="Due">When it was due, by the store's clock.</param>
+/// <param name="Lateness">How long after that it was claimed, by the store's clock; never negative.</param>
+[Experimental("LATCHWORK001")]
+public sealed record ClaimedEvent(
+    string Id,
+    ReadOnlyMemory<byte> Payload,
+    IReadOnlyDictionary<string, string> Headers,
+    int Retries,
+    int MaxRetries,
+    DateTimeOffset Due,
+    TimeSpan Lateness);
+
+/// <summary>The answer to a <see cref="ClaimRequest"/>.</summary>
+/// <param name="Events">The events that now belong to the node, in order of their due times.</param>
+/// <param name="AskAgainIn">
+/// When the node is to ask again at the latest, counted from the answer: zero if more is due now and the node has room; the time until
+/// the next event or lease falls due if this node is the one to claim it (plus a grace if it is the guard); else its turn to look.
+/// </param>
+[Experimental("LATCHWORK001")]
+public sealed record TimerClaim(IReadOnlyList<ClaimedEvent> Events, TimeSpan AskAgainIn);
+
+/// <summary>A delivery: an event and the token of the lease under which it is held.</summary>
+/// <param name="Id">The event's id.</param>
+/// <param name="Token">The delivery's token.</param>
+[Experimental("LATCHWORK001")]
+public readonly record struct DeliveryKey(string Id, string Token);
+
+/// <summary>The report that a delivery failed.</summary>
+/// <param name="Delivery">The delivery.</param>
+/// <param name="NodeId">The node that failed.</param>
+/// <param name="Error">What went wrong; at most <see cref="Limits.MaxErrorBytes"/> bytes of it are kept.</param>
+/// <param name="RetryIn">When to try again if a retry is left. Null: never; the event dies at once of <paramref name="Reason"/>.</param>
+/// <param name="Reason">Of what the event dies if it does.</param>
+[Experimental("LATCHWORK001")]
+public sealed record TimerFailure(DeliveryKey Delivery, string NodeId, string Error, TimeSpan? RetryIn, DeadReason Reason);
+
+/// <summary>A page of a listing.</summary>
+/// <param name="Items">At most as many as were asked for; fewer where their payloads exceed <see cref="Limits.MaxBatchBytes"/>.</param>
+/// <param name="Cursor">What to ask the next page with, or null after the last one.</param>
+[Experimental("LATCHWORK001")]
+public sealed record TimerPage(IReadOnlyList<TimerSnapshot> Items, string? Cursor);
+
+/// <summary>A dead event that is meant only as long as it is the same death.</summary>
+/// <param name="Id">The event's id.</param>
+/// <param name="DiedAt">When it died, as listed; null means whichever death there is.</param>
+[Experimental("LATCHWORK001")]
+public readonly record struct DeadKey(string Id, DateTimeOffset? DiedAt);
+
+/// <summary>What a bell is rung for.</summary>
+[Experimental("LATCHWORK001")]
+public enum TimerBellKind
+{
+    /// <summary>An event falls due earlier than this node knows: ask in <see cref="TimerBell.AskIn"/>.</summary>
+    Due = 0,
+
+    /// <summary>A delivery that this node holds was superseded or revoked.</summary>
+    Revoked = 1,
+
+    /// <summary>Bells may have been missed (the connection was away): ask every partition now.</summary>
+    Missed = 2,
+}
+
+/// <summary>A notification to one listening node. It may be lost, late or doubled: it is a doorbell, never the truth.</summary>
+/// <param name="Kind">What it is rung for.</param>
+/// <param name="Partition">The index of the partition.</param>
+/// <param name="AskIn">For <see cref="TimerBellKind.Due"/>: when to ask, from now on.</param>
+/// <param name="Delivery">For <see cref="TimerBellKind.Revoked"/>: the delivery.</param>
+[Experimental("LATCHWORK001")]
+public readonly record struct TimerBell(TimerBellKind Kind, int Partition, TimeSpan AskIn, DeliveryKey Delivery);

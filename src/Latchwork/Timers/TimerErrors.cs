@@ -1,0 +1,42 @@
+namespace Latchwork;
+
+/// <summary>A batch of posts of which some failed.</summary>
+public sealed class TimerBatchException : Exception
+{
+    /// <summary>Creates the exception.</summary>
+    /// <param name="message">What went wrong.</param>
+    /// <param name="results">What is known of each event; null where its piece failed.</param>
+    /// <param name="innerException">The first failure.</param>
+    public TimerBatchException(string message, IReadOnlyList<PostResult?> results, Exception innerException)
+        : base(message, innerException)
+    {
+        Results = results;
+    }
+
+    /// <summary>What is known of each event, in order; null for those whose piece failed or was not sent (see the inner exception).</summary>
+    public IReadOnlyList<PostResult?> Results { get; }
+}
+
+/// <summary>A failure that no call reports.</summary>
+public sealed class TimerErrorEventArgs : EventArgs
+{
+    /// <summary>Creates the arguments.</summary>
+    /// <param name="exception">What went wrong.</param>
+    /// <param name="message">While doing what.</param>
+    /// <param name="eventId">The event concerned, if it is one.</param>
+    public TimerErrorEventArgs(Exception exception, string message, string? eventId)
+    {
+        Exception = exception;
+        Message = message;
+        EventId = eventId;
+    }
+
+    /// <summary>What went wrong.</summary>
+    public Exception Exception { get; }
+
+    /// <summary>While doing what.</summary>
+    public string Message { get; }
+
+    /// <summary>The id of the event concerned, if it is one.</summary>
+    public string? EventId { get; }
+}

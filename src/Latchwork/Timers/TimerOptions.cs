@@ -1,0 +1,99 @@
+using System.Text.Json;
+using Microsoft.Extensions.Logging;
+
+namespace Latchwork;
+
+/// <summary>When a delivery counts as handled.</summary>
+public enum Confirmation
+{
+    /// <summary>When the handler returns. When it throws, a retry is spent. The default.</summary>
+    AfterHandler = 0,
+
+    /// <summary>When it is confirmed by call. The lease is no longer extended after the handler has returned. When the handler throws, a retry is spent.</summary>
+    Manual = 1,
+
+    /// <summary>Before the handler runs: at most one delivery, and a crash loses it. Fire and forget.</summary>
+    OnDelivery = 2,
+}
+
+/// <summary>The settings of a <see cref="DistributedTimer"/>. Checked when it is created; all failures are named together.</summary>
+public sealed class TimerOptions
+{
+    /// <summary>The default of <see cref="Namespace"/>.</summary>
+    public const string DefaultNamespace = "dt";
+
+    /// <summary>The default of <see cref="MaxEvents"/>.</summary>
+    public const int DefaultMaxEvents = 8;
+
+    /// <summary>The default of <see cref="MaxInFlight"/>.</summary>
+    public const int DefaultMaxInFlight = 64;
+
+    /// <summary>The kind of event: nodes join the namespaces that they can handle. 1 to 512 bytes of UTF-8; default <c>dt</c>.</summary>
+    public string Namespace { get; set; } = DefaultNamespace;
+
+    /// <summary>This node's id: 1 to 512 bytes of UTF-8, unique among the nodes of the namespace. Default: null, one is generated.</summary>
+    public string? NodeId { get; set; }
+
+    /// <summary>The most events that one claim takes: 1 to 200; default 8. Can be changed while listening through <see cref="DistributedTimer.MaxEvents"/>.</summary>
+    public int MaxEvents { get; set; } = DefaultMaxEvents;
+
+    /// <summary>The most events that this node holds at a time, queued or running: 1 to 100,000; default 64.</summary>
+    public int MaxInFlight { get; set; } = DefaultMaxInFlight;
+
+    /// <summary>The most handlers that run at a time: 1 to 100,000. Default: null, as many as <see cref="MaxInFlight"/>.</summary>
+    public int? MaxConcurrency { get; set; }
+
+    /// <summary>
+    /// The lease of a delivery: 100 ms to 1 day; default 10 s. It is extended while the event is queued or handled, so this is not a limit on
+    /// handling but the time after which the events of a dead node go to others.
+    /// </summary>
+    public TimeSpan ConfirmTimeout { get; set; } = TimeSpan.FromSeconds(10);
+
+    /// <summary>How long a handler may run before its lease is extended no more: 100 ms to 30 days; default 30 min.</summary>
+    public TimeSpan MaxHandlingTime { get; set; } = TimeSpan.FromMinutes(30);
+
+    /// <summary>When a delivery counts as handled. Default: <see cref="Confirmation.AfterHandler"/>.</summary>
+    public Confirmation Confirmation { get; set; } = Confirmation.AfterHandler;
+
+    /// <summary>The delay before a retry. Default: 1 s × 2ⁿ, at most 10 min, ± 20 %.</summary>
+    public RetryBackoff Backoff { get; set; } = new();
+
+    /// <summary>
+    /// How long <see cref="DistributedTimer.LeaveAsync"/> lets running handlers finish before their tokens fire: zero to 1 day; default 30 s.
+    /// </summary>
+    public TimeSpan LeaveTimeout { get; set; } = TimeSpan.FromSeconds(30);
+
+    /// <summary>The largest payload accepted, in bytes: 1 to 256 MiB; default 1 MiB.</summary>
+    public int MaxPayloadBytes { get; set; } = Limits.DefaultMaxPayloadBytes;
+
+    /// <summary>How long a dead event is kept: 1 s to 100 years; default 30 days.</summary>
+    public TimeSpan DeadRetention { get; set; } = TimeSpan.FromDays(30);
+
+    /// <summary>The most dead events that are kept in a partition: 0 to 100,000,000; default 100,000. The oldest go first.</summary>
+    public int MaxDead { get; set; } = 100_000;
+
+    /// <summary>How payloads are written and read by the generic methods. Default: null, the web defaults of <see cref="JsonSerializerOptions"/>.</summary>
+    public JsonSerializerOptions? SerializerOptions { get; set; }
+
+    /// <summary>Where to log. Default: null, nowhere.</summary>
+    public ILoggerFactory? LoggerFactory { get; set; }
+
+    /// <summary>The clock for waits and local deadlines. Default: <see cref="TimeProvider.System"/>. Due times are the store's affair.</summary>
+    public TimeProvider TimeProvider { get; set; } = TimeProvider.System;
+}
+
+/// <summary>The delay before retry n (0 is the first): <see cref="Initial"/> × <see cref="Factor"/>ⁿ, at most <see cref="Max"/>, randomised by ± <see cref="Jitter"/>.</summary>
+public sealed record RetryBackoff
+{
+    /// <summary>The delay before the first retry: zero to 100 years; default 1 s.</summary>
+    public TimeSpan Initial { get; init; } = TimeSpan.FromSeconds(1);
+
+    /// <summary>The longest delay, before randomisation: zero to 100 years; default 10 min.</summary>
+    public TimeSpan Max { get; init; } = TimeSpan.FromMinutes(10);
+
+    /// <summary>By what the delay grows with every retry: 1 to 100; default 2.</summary>
+    public double Factor { get; init; } = 2;
+
+    /// <summary>The part by which a delay may be shorter or longer: 0 to 1; default 0.2.</summary>
+    public double Jitter { get; init; } = 0.2;
+}

@@ -1,0 +1,54 @@
+namespace Latchwork;
+
+/// <summary>An event as it stood when the store was asked.</summary>
+public sealed record TimerSnapshot
+{
+    /// <summary>The event's id.</summary>
+    public required string Id { get; init; }
+
+    /// <summary>Where it stands.</summary>
+    public required TimerState State { get; init; }
+
+    /// <summary>When it is due (in flight and dead: when it was due), by the store's clock.</summary>
+    public required DateTimeOffset Due { get; init; }
+
+    /// <summary>The time left until it is due, by the store's clock; zero if it is overdue, in flight or dead.</summary>
+    public required TimeSpan TimeLeft { get; init; }
+
+    /// <summary>In flight: the time left on the lease; zero if it ran out and nobody has taken over yet. Otherwise null.</summary>
+    public TimeSpan? LeaseLeft { get; init; }
+
+    /// <summary>In flight: the token of the live delivery. Otherwise null.</summary>
+    public string? Token { get; init; }
+
+    /// <summary>In flight: the node that holds it. Otherwise null.</summary>
+    public string? NodeId { get; init; }
+
+    /// <summary>The retries spent so far.</summary>
+    public required int Retries { get; init; }
+
+    /// <summary>The retries that it has in all.</summary>
+    public required int MaxRetries { get; init; }
+
+    /// <summary>Its bytes.</summary>
+    public required ReadOnlyMemory<byte> Payload { get; init; }
+
+    /// <summary>Its headers; empty if it has none.</summary>
+    public required IReadOnlyDictionary<string, string> Headers { get; init; }
+
+    /// <summary>Dead: why. Otherwise null.</summary>
+    public DeadReason? DeadReason { get; init; }
+
+    /// <summary>Dead: since when, by the store's clock. Otherwise null.</summary>
+    public DateTimeOffset? DiedAt { get; init; }
+
+    /// <summary>Its last ten failures, the oldest first.</summary>
+    public IReadOnlyList<AttemptFailure> Failures { get; init; } = [];
+}
+
+/// <summary>One failed attempt.</summary>
+/// <param name="Attempt">The attempt that failed: 1 is the first delivery.</param>
+/// <param name="NodeId">The node that held the event.</param>
+/// <param name="At">When the failure was recorded, by the store's clock.</param>
+/// <param name="Error">What went wrong, up to 1 KiB of it.</param>
+public sealed record AttemptFailure(int Attempt, string NodeId, DateTimeOffset At, string Error);
