@@ -33,7 +33,7 @@ public static class Limits
     /// <summary>The longest delay: 100 years of 365 days.</summary>
     public static readonly TimeSpan MaxDelay = TimeSpan.FromDays(36_500);
 
-    private static readonly UTF8Encoding StrictUtf8 = new(encoderShouldEmitUTF8Identifier: false, throwOnInvalidBytes: true);
+    private static readonly UTF8Encoding _strictUtf8 = new(encoderShouldEmitUTF8Identifier: false, throwOnInvalidBytes: true);
 
     /// <summary>Checks an id, key, namespace or node id: 1 to <see cref="MaxIdBytes"/> bytes of valid UTF-8.</summary>
     internal static void CheckId(string id, [CallerArgumentExpression(nameof(id))] string argument = "id")
@@ -42,7 +42,7 @@ public static class Limits
         int bytes;
         try
         {
-            bytes = StrictUtf8.GetByteCount(id);
+            bytes = _strictUtf8.GetByteCount(id);
         }
         catch (EncoderFallbackException e)
         {
