@@ -1,0 +1,100 @@
+using System.Runtime.CompilerServices;
+
+namespace Latchwork.Threading;
+
+/// <summary>
+/// Calls back at given times on one dedicated thread, so that the renewal of leases and the end of local belief do not depend on a free
+/// thread of the pool. There is one clock per <see cref="TimeProvider"/>.
+/// </summary>
+/// <remarks>
+/// Callbacks are short, never block and never run code of a user: they share the thread. The alarms of a <see cref="TimeProvider"/> other
+/// than the system's are plain timers of that provider, so that a test which advances its time rings them on its own stack.
+/// </remarks>
+internal sealed class AlarmClock
+{
+    private static readonly AlarmClock _system = new(TimeProvider.System);
+    private static readonly ConditionalWeakTable<TimeProvider, AlarmClock> _others = [];
+
+    private readonly object _gate = new();
+    private readonly SortedSet<Alarm> _set = new(Alarm.ByTime);
+    private long _lastId;
+    private bool _started;
+
+    private AlarmClock(TimeProvider time) => Time = time;
+
+    /// <summary>The clock of a time provider.</summary>
+    public static AlarmClock For(TimeProvider time) =>
+        ReferenceEquals(time, TimeProvider.System) ? _system : _others.GetValue(time, static t => new AlarmClock(t));
+
+    /// <summary>The monotonic time, in the provider's timestamps.</summary>
+    public long Now => Time.GetTimestamp();
+
+    internal TimeProvider Time { get; }
+
+    internal bool HasThread => ReferenceEquals(this, _system);
+
+    /// <summary>Creates an alarm that is not set.</summary>
+    /// <param name="callback">What to call; an exception in it would end the process, as on any thread.</param>
+    public Alarm CreateAlarm(Action callback) => new(this, callback, Interlocked.Increment(ref _lastId));
+
+    /// <summary>Converts a span to timestamps, rounded up, so that an alarm never comes early.</summary>
+    public long ToTimestamps(TimeSpan span) => (long)Math.Ceiling(span.TotalSeconds * Time.TimestampFrequency);
+
+    /// <summary>Puts an alarm at a place in time, or with <see cref="Alarm.Never"/> nowhere.</summary>
+    internal void Move(Alarm alarm, long at)
+    {
+        lock (_gate)
+        {
+            if (alarm.At == at) return;
+            if (alarm.At != Alarm.Never) _set.Remove(alarm);
+            alarm.At = at;
+            if (at == Alarm.Never) return;
+
+            _set.Add(alarm);
+            if (!_started)
+            {
+                _started = true;
+                new Thread(Run) { IsBackground = true, Name = "Latchwork alarms" }.Start();
+            }
+            else if (ReferenceEquals(_set.Min, alarm))
+            {
+                Monitor.Pulse(_gate);
+            }
+        }
+    }
+
+    private void Run()
+    {
+        while (true)
+        {
+            TakeNext().Ring();
+        }
+    }
+
+    private Alarm TakeNext()
+    {
+        lock (_gate)
+        {
+            while (true)
+            {
+                if (_set.Min is not { } next)
+                {
+                    Monitor.Wait(_gate);
+                    continue;
+                }
+
+                long left = next.At - Now;
+                if (left <= 0)
+                {
+                    _set.Remove(next);
+                    next.At = Alarm.Never;
+                    return next;
+                }
+
+                // A day at a time: longer waits than the platform's limit are cut and resumed.
+                double milliseconds = Math.Ceiling(left * 1000.0 / Time.TimestampFrequency);
+                Monitor.Wait(_gate, (int)Math.Min(milliseconds, TimeSpan.MillisecondsPerDay));
+            }
+        }
+    }
+}
