@@ -1,0 +1,155 @@
+namespace Latchwork.Storage.InMemory;
+
+/// <content>Claiming, and what ends or prolongs a delivery.</content>
+internal sealed partial class InMemoryPartition
+{
+    private const string LeaseExpired = "lease expired";
+
+    public TimerClaim Claim(ClaimRequest request)
+    {
+        lock (_lock)
+        {
+            StoreTime now = _clock.Now();
+            int takenBack = TakeBackExpired(now, request.DeadLetters);
+            Listener listener = _listeners.Meet(request.NodeId, request.Held, now);
+            bool repeated = listener.ClaimToken == request.ClaimToken;
+            List<ClaimedEvent> claimed = repeated
+                ? RenewClaimed(listener, request, now)
+                : TakeDue(request, Math.Min(request.Max, Limits.MaxBatch - takenBack), now);
+            if (!repeated)
+            {
+                listener.ClaimToken = request.ClaimToken;
+                listener.ClaimedIds = claimed.ConvertAll(e => e.Id);
+            }
+
+            TimeSpan askAgainIn = _listeners.Arm(listener, request.Room - claimed.Count, _events.Head, now);
+            return new TimerClaim(claimed, askAgainIn);
+        }
+    }
+
+    public IReadOnlyList<TimerOutcome> Confirm(IReadOnlyList<DeliveryKey> deliveries) =>
+        ForEachDelivery(deliveries, static delivery => delivery, (stored, _, _) =>
+        {
+            _events.Remove(stored);
+            return TimerOutcome.Done;
+        });
+
+    public IReadOnlyList<TimerOutcome> Extend(IReadOnlyList<DeliveryKey> deliveries, TimeSpan lease) =>
+        ForEachDelivery(deliveries, static delivery => delivery, (stored, _, now) =>
+        {
+            _events.Hold(stored, stored.Lease! with { Deadline = Math.Max(stored.Lease!.Deadline, now.After(lease)) });
+            return TimerOutcome.Done;
+        });
+
+    public IReadOnlyList<TimerOutcome> Release(IReadOnlyList<DeliveryKey> deliveries) =>
+        ForEachDelivery(deliveries, static delivery => delivery, (stored, _, _) =>
+        {
+            _events.Schedule(stored, stored.Due);
+            return TimerOutcome.Done;
+        });
+
+    public IReadOnlyList<TimerOutcome> Fail(IReadOnlyList<TimerFailure> failures, DeadLetterLimits deadLetters)
+    {
+        lock (_lock)
+        {
+            IReadOnlyList<TimerOutcome> outcomes = ForEachDelivery(failures, static failure => failure.Delivery, (stored, failure, now) =>
+            {
+                stored.Record(failure.NodeId, failure.Error, now);
+                if (failure.RetryIn is not TimeSpan delay || stored.Retries >= stored.MaxRetries)
+                {
+                    _events.Bury(stored, new Death(now.Milliseconds, failure.Reason));
+                    return TimerOutcome.Dead;
+                }
+
+                stored.Retries++;
+                _events.Schedule(stored, now.After(delay));
+                return TimerOutcome.Done;
+            });
+            if (outcomes.Contains(TimerOutcome.Dead)) TrimDead(deadLetters, _clock.Now());
+            return outcomes;
+        }
+    }
+
+    /// <summary>A node whose lease ran out spent an attempt. The event is due since then, or dead.</summary>
+    /// <returns>How many events were taken back: at most <see cref="Limits.MaxBatch"/>.</returns>
+    private int TakeBackExpired(StoreTime now, DeadLetterLimits deadLetters)
+    {
+        int count = 0;
+        bool died = false;
+        for (; count < Limits.MaxBatch && _events.InFlight.Count > 0 && _events.InFlight.Min.At <= now.Milliseconds; count++)
+        {
+            StoredEvent stored = _events[_events.InFlight.Min.Id];
+            Lease lease = stored.Lease!;
+            stored.Record(lease.NodeId, LeaseExpired, now);
+            if (stored.Retries < stored.MaxRetries)
+            {
+                stored.Retries++;
+                _events.Schedule(stored, lease.Deadline);
+            }
+            else
+            {
+                _events.Bury(stored, new Death(now.Milliseconds, DeadReason.LeaseExpired));
+                died = true;
+            }
+        }
+
+        if (died) TrimDead(deadLetters, now);
+        return count;
+    }
+
+    private List<ClaimedEvent> TakeDue(ClaimRequest request, int max, StoreTime now)
+    {
+        var claimed = new List<ClaimedEvent>();
+        long bytes = 0;
+        long deadline = now.After(request.Lease);
+        while (claimed.Count < max && _events.Scheduled.Count > 0 && _events.Scheduled.Min.At <= now.Milliseconds)
+        {
+            StoredEvent stored = _events[_events.Scheduled.Min.Id];
+            bytes += stored.Payload.Length;
+            if (claimed.Count > 0 && bytes > Limits.MaxBatchBytes) break;
+            claimed.Add(stored.ToClaimed(now));
+            _events.Hold(stored, new Lease(request.ClaimToken, request.NodeId, deadline));
+        }
+
+        return claimed;
+    }
+
+    /// <summary>The reply to the claim was lost: the same events once more, as far as they still belong to it.</summary>
+    private List<ClaimedEvent> RenewClaimed(Listener listener, ClaimRequest request, StoreTime now)
+    {
+        var claimed = new List<ClaimedEvent>();
+        foreach (string id in listener.ClaimedIds)
+        {
+            if (!_events.TryGet(id, out StoredEvent? stored) || stored.Lease?.Token != request.ClaimToken) continue;
+            _events.Hold(stored, stored.Lease with { Deadline = Math.Max(stored.Lease.Deadline, now.After(request.Lease)) });
+            claimed.Add(stored.ToClaimed(now));
+        }
+
+        return claimed;
+    }
+
+    private TimerOutcome[] ForEachDelivery<T>(IReadOnlyList<T> items, Func<T, DeliveryKey> keyOf, Func<StoredEvent, T, StoreTime, TimerOutcome> act)
+    {
+        var outcomes = new TimerOutcome[items.Count];
+        lock (_lock)
+        {
+            StoreTime now = _clock.Now();
+            long earliest = long.MaxValue;
+            for (int i = 0; i < items.Count; i++)
+            {
+                DeliveryKey key = keyOf(items[i]);
+                if (!_events.TryGet(key.Id, out StoredEvent? stored)) outcomes[i] = TimerOutcome.NotFound;
+                else if (stored.Lease?.Token != key.Token) outcomes[i] = TimerOutcome.Stale;
+                else
+                {
+                    outcomes[i] = act(stored, items[i], now);
+                    if (stored.State == TimerState.Scheduled) earliest = Math.Min(earliest, stored.Due);
+                }
+            }
+
+            WakeFor(earliest, now);
+        }
+
+        return outcomes;
+    }
+}

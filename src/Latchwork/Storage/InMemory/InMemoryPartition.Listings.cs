@@ -1,0 +1,78 @@
+namespace Latchwork.Storage.InMemory;
+
+/// <content>Looking without changing, and the list of nodes.</content>
+internal sealed partial class InMemoryPartition
+{
+    public TimerSnapshot? Peek(string id)
+    {
+        lock (_lock) return _events.TryGet(id, out StoredEvent? stored) ? stored.ToSnapshot(_clock.Now()) : null;
+    }
+
+    public TimerPage Upcoming(TimeSpan? offset, TimeSpan? duration, string? cursor, int limit)
+    {
+        lock (_lock)
+        {
+            StoreTime now = _clock.Now();
+            PageCursor from = cursor is not null
+                ? PageCursor.Parse(cursor)
+                : new PageCursor(
+                    new TimedId(offset is null ? 0 : now.After(offset.Value), ""),
+                    duration is null ? long.MaxValue : now.After((offset ?? TimeSpan.Zero) + duration.Value));
+            return Page(_events.Scheduled, from, limit, now);
+        }
+    }
+
+    public TimerPage Dead(string? cursor, int limit)
+    {
+        lock (_lock)
+        {
+            PageCursor from = cursor is not null ? PageCursor.Parse(cursor) : new PageCursor(new TimedId(0, ""), long.MaxValue);
+            return Page(_events.Dead, from, limit, _clock.Now());
+        }
+    }
+
+    public TimerStats Stats()
+    {
+        lock (_lock)
+        {
+            StoreTime now = _clock.Now();
+            TimeSpan? overdue = _events.Scheduled.Count > 0 && _events.Scheduled.Min.At <= now.Milliseconds
+                ? now.Since(_events.Scheduled.Min.At)
+                : null;
+            return new TimerStats(_events.Scheduled.Count, _events.InFlight.Count, _events.Dead.Count, _deadTrimmed, overdue);
+        }
+    }
+
+    public IReadOnlyList<TimerNode> Nodes()
+    {
+        lock (_lock) return _listeners.List(_clock.Now());
+    }
+
+    public void Leave(string nodeId)
+    {
+        lock (_lock) _listeners.Leave(nodeId, _events.Head, _clock.Now());
+    }
+
+    /// <summary>The next events of a list. A place is never given twice, whatever comes and goes between the pages.</summary>
+    private TimerPage Page(SortedSet<TimedId> list, PageCursor from, int limit, StoreTime now)
+    {
+        var items = new List<TimerSnapshot>();
+        var end = new TimedId(from.End, "");
+        if (end.CompareTo(from.After) <= 0) return new TimerPage(items, null);
+
+        long bytes = 0;
+        TimedId last = from.After;
+        foreach (TimedId place in list.GetViewBetween(from.After, end))
+        {
+            if (place == from.After) continue;
+            StoredEvent stored = _events[place.Id];
+            bytes += stored.Payload.Length;
+            bool full = items.Count == limit || (items.Count > 0 && bytes > Limits.MaxBatchBytes);
+            if (full) return new TimerPage(items, new PageCursor(last, from.End).ToString());
+            items.Add(stored.ToSnapshot(now));
+            last = place;
+        }
+
+        return new TimerPage(items, null);
+    }
+}

@@ -1,0 +1,100 @@
+namespace Latchwork.Storage.InMemory;
+
+/// <summary>One partition of a namespace: its events, its clock and its listeners, under one lock.</summary>
+internal sealed partial class InMemoryPartition
+{
+    private readonly Lock _lock = new();
+    private readonly EventTable _events = new();
+    private readonly TimerPartition _partition;
+    private readonly StoreClock _clock;
+    private readonly BellTower _bells;
+    private readonly ListenerRoster _listeners;
+    private long _deadTrimmed;
+
+    public InMemoryPartition(TimerPartition partition, TimeProvider timeProvider, BellTower bells)
+    {
+        _partition = partition;
+        _clock = new StoreClock(timeProvider);
+        _bells = bells;
+        _listeners = new ListenerRoster((nodeId, askIn) =>
+            bells.Ring(partition.Namespace, nodeId, new TimerBell(TimerBellKind.Due, partition.Index, askIn, default)));
+    }
+
+    public IReadOnlyList<PostOutcome> Post(IReadOnlyList<TimerEntry> entries)
+    {
+        var outcomes = new PostOutcome[entries.Count];
+        StoredEvent[] fresh = [.. entries.Select(entry => new StoredEvent(entry))]; // copies payloads: better before the lock
+        lock (_lock)
+        {
+            StoreTime now = _clock.Now();
+            long earliest = long.MaxValue;
+            for (int i = 0; i < fresh.Length; i++)
+            {
+                outcomes[i] = Post(fresh[i], now.Resolve(entries[i].Due), entries[i].IfExists);
+                if (outcomes[i] is PostOutcome.Created or PostOutcome.Replaced) earliest = Math.Min(earliest, fresh[i].Due);
+            }
+
+            WakeFor(earliest, now);
+        }
+
+        return outcomes;
+    }
+
+    public TimerOutcome Cancel(string id, bool revoke)
+    {
+        lock (_lock)
+        {
+            if (!_events.TryGet(id, out StoredEvent? stored)) return TimerOutcome.NotFound;
+            if (stored.Lease is not null && !revoke) return TimerOutcome.InFlight;
+            Remove(stored);
+            return TimerOutcome.Done;
+        }
+    }
+
+    public TimerOutcome ChangeDelay(string id, Due due)
+    {
+        lock (_lock)
+        {
+            if (!_events.TryGet(id, out StoredEvent? stored)) return TimerOutcome.NotFound;
+            if (stored.Lease is not null) return TimerOutcome.InFlight;
+            if (stored.Death is not null) return TimerOutcome.Dead;
+
+            StoreTime now = _clock.Now();
+            _events.Schedule(stored, now.Resolve(due));
+            WakeFor(stored.Due, now);
+            return TimerOutcome.Done;
+        }
+    }
+
+    private PostOutcome Post(StoredEvent fresh, long due, IfExists ifExists)
+    {
+        PostOutcome outcome = PostOutcome.Created;
+        if (_events.TryGet(fresh.Id, out StoredEvent? existing))
+        {
+            // A dead event never stands in the way of a new one.
+            if (existing.Death is null && ifExists == IfExists.Keep) return PostOutcome.Kept;
+            if (existing.Death is null && ifExists == IfExists.Fail) return PostOutcome.Exists;
+            Remove(existing);
+            outcome = PostOutcome.Replaced;
+        }
+
+        fresh.Due = due;
+        _events.Add(fresh);
+        return outcome;
+    }
+
+    /// <summary>Wakes listeners for what became due earlier; <see cref="long.MaxValue"/> if nothing did.</summary>
+    private void WakeFor(long earliest, StoreTime now)
+    {
+        if (earliest != long.MaxValue) _listeners.Wake(earliest, now);
+    }
+
+    /// <summary>Removes an event in any state. A node that holds it is told.</summary>
+    private void Remove(StoredEvent stored)
+    {
+        _events.Remove(stored);
+        if (stored.Lease is not Lease lease) return;
+        var bell = new TimerBell(TimerBellKind.Revoked, _partition.Index, TimeSpan.Zero, new DeliveryKey(stored.Id, lease.Token));
+        _bells.Ring(_partition.Namespace, lease.NodeId, bell);
+    }
+}

@@ -1,0 +1,24 @@
+using System.Globalization;
+
+namespace Latchwork.Storage.InMemory;
+
+/// <summary>Where the next page of a listing begins: after <see cref="After"/>, up to <see cref="End"/>.</summary>
+/// <param name="After">The last place of the page before.</param>
+/// <param name="End">The end of the window, in ms, exclusive.</param>
+internal readonly record struct PageCursor(TimedId After, long End)
+{
+    public override string ToString() => string.Create(CultureInfo.InvariantCulture, $"{End} {After.At} {After.Id}");
+
+    public static PageCursor Parse(string cursor)
+    {
+        string[] parts = cursor.Split(' ', 3); // the id comes last, as it may have spaces of its own
+        if (parts.Length == 3
+            && long.TryParse(parts[0], NumberStyles.None, CultureInfo.InvariantCulture, out long end)
+            && long.TryParse(parts[1], NumberStyles.None, CultureInfo.InvariantCulture, out long at))
+        {
+            return new PageCursor(new TimedId(at, parts[2]), end);
+        }
+
+        throw new ArgumentException("'cursor' must be the cursor of the page before.", nameof(cursor));
+    }
+}

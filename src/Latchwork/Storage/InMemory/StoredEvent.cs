@@ -1,0 +1,81 @@
+namespace Latchwork.Storage.InMemory;
+
+/// <summary>The hold of one node on one event.</summary>
+/// <param name="Token">The delivery's token.</param>
+/// <param name="NodeId">The node.</param>
+/// <param name="Deadline">When the lease runs out, in ms.</param>
+internal sealed record Lease(string Token, string NodeId, long Deadline);
+
+/// <summary>An event's last rest.</summary>
+/// <param name="At">When it died, in ms.</param>
+/// <param name="Reason">Of what.</param>
+internal sealed record Death(long At, DeadReason Reason);
+
+/// <summary>An event in any state. Its state changes only through <see cref="EventTable"/>.</summary>
+internal sealed class StoredEvent
+{
+    private static readonly Dictionary<string, string> _noHeaders = [];
+
+    public StoredEvent(TimerEntry entry)
+    {
+        Id = entry.Id;
+        Payload = entry.Payload.ToArray(); // the caller may write over its own array after the post
+        Headers = entry.Headers is { Count: > 0 } headers ? new Dictionary<string, string>(headers) : _noHeaders;
+        MaxRetries = entry.MaxRetries;
+    }
+
+    public string Id { get; }
+
+    public ReadOnlyMemory<byte> Payload { get; }
+
+    public IReadOnlyDictionary<string, string> Headers { get; }
+
+    public int MaxRetries { get; }
+
+    /// <summary>The retries that are spent.</summary>
+    public int Retries { get; set; }
+
+    /// <summary>When it is due, or was when it was claimed, in ms.</summary>
+    public long Due { get; set; }
+
+    /// <summary>Set while it is in flight.</summary>
+    public Lease? Lease { get; set; }
+
+    /// <summary>Set when it is dead.</summary>
+    public Death? Death { get; set; }
+
+    /// <summary>The last failures, the oldest first. Replaced, never changed, so that snapshots can share it.</summary>
+    public IReadOnlyList<AttemptFailure> Failures { get; private set; } = [];
+
+    public TimerState State => Lease is not null ? TimerState.InFlight : Death is not null ? TimerState.Dead : TimerState.Scheduled;
+
+    /// <summary>By what it is ordered among those of its state.</summary>
+    public TimedId Place => new(Lease?.Deadline ?? Death?.At ?? Due, Id);
+
+    public void Record(string nodeId, string error, StoreTime now)
+    {
+        var failure = new AttemptFailure(Retries + 1, nodeId, DateTimeOffset.FromUnixTimeMilliseconds(now.Milliseconds), ErrorText.Clip(error));
+        Failures = [.. Failures.TakeLast(Limits.MaxFailures - 1), failure];
+    }
+
+    public ClaimedEvent ToClaimed(StoreTime now) =>
+        new(Id, Payload, Headers, Retries, MaxRetries, DateTimeOffset.FromUnixTimeMilliseconds(Due), now.Since(Due));
+
+    public TimerSnapshot ToSnapshot(StoreTime now) => new()
+    {
+        Id = Id,
+        State = State,
+        Due = DateTimeOffset.FromUnixTimeMilliseconds(Due),
+        TimeLeft = State == TimerState.Scheduled ? now.Until(Due) : TimeSpan.Zero,
+        LeaseLeft = Lease is null ? null : now.Until(Lease.Deadline),
+        Token = Lease?.Token,
+        NodeId = Lease?.NodeId,
+        Retries = Retries,
+        MaxRetries = MaxRetries,
+        Payload = Payload,
+        Headers = Headers,
+        DeadReason = Death?.Reason,
+        DiedAt = Death is null ? null : DateTimeOffset.FromUnixTimeMilliseconds(Death.At),
+        Failures = Failures,
+    };
+}
