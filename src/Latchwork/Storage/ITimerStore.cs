@@ -34,7 +34,8 @@ public interface ITimerStore
     Task<IReadOnlyList<PostOutcome>> PostAsync(TimerPartition partition, IReadOnlyList<TimerEntry> entries, CancellationToken cancellationToken);
 
     /// <summary>
-    /// Takes back events whose lease ran out (a retry is spent, or they die), then moves due events in flight, and says when to ask again.
+    /// Takes back events whose lease ran out (a retry is spent, or they die), then moves due events in flight, and says when to ask again. Due events are taken
+    /// in order of due time, then id; in a backlog (see <see cref="ClaimRequest.BacklogAge"/>) from both ends in turn. The bound of bytes cuts what was so chosen.
     /// Also the node's sign of life: it is listed, woken and given turns from its first claim until it leaves or misses its turn.
     /// </summary>
     /// <param name="partition">The partition.</param>

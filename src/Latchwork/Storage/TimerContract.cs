@@ -70,7 +70,17 @@ public sealed record ClaimRequest(
     int Room,
     int Held,
     TimeSpan Lease,
-    DeadLetterLimits DeadLetters);
+    DeadLetterLimits DeadLetters)
+{
+    /// <summary>
+    /// A backlog: when the oldest event is overdue by more than this, in ms, a claim takes in turn the event that is longest due and the one
+    /// that fell due last. So a backlog drains steadily, and fresh events do not wait behind it.
+    /// </summary>
+    public const int BacklogAge = 100;
+
+    /// <summary>Whether a claim in a backlog begins with the longest due event: so that single claims alternate, too, it depends on the (random) claim token's last character.</summary>
+    public bool BeginsWithOldest => ClaimToken[^1] % 2 == 0;
+}
 
 /// <summary>An event that was claimed.</summary>
 /// <param name="Id">Its id.</param>

@@ -97,20 +97,29 @@ internal sealed partial class InMemoryPartition
         return count;
     }
 
+    /// <summary>
+    /// Takes the events that are longest due. In a backlog every second one is instead the one that fell due last, so that fresh events
+    /// do not wait for the backlog to be worked off.
+    /// </summary>
     private List<ClaimedEvent> TakeDue(ClaimRequest request, int max, StoreTime now)
     {
         var claimed = new List<ClaimedEvent>();
         long bytes = 0;
         long deadline = now.After(request.Lease);
-        while (claimed.Count < max && _events.Scheduled.Count > 0 && _events.Scheduled.Min.At <= now.Milliseconds)
+        SortedSet<TimedId> scheduled = _events.Scheduled;
+        bool backlog = scheduled.Count > 0 && scheduled.Min.At < now.Milliseconds - ClaimRequest.BacklogAge;
+        bool fresh = !request.BeginsWithOldest;
+        for (; claimed.Count < max && scheduled.Count > 0 && scheduled.Min.At <= now.Milliseconds; fresh = !fresh)
         {
-            StoredEvent stored = _events[_events.Scheduled.Min.Id];
+            TimedId place = backlog && fresh ? scheduled.GetViewBetween(scheduled.Min, new TimedId(now.Milliseconds + 1, "")).Max : scheduled.Min;
+            StoredEvent stored = _events[place.Id];
             bytes += stored.Payload.Length;
             if (claimed.Count > 0 && bytes > Limits.MaxBatchBytes) break;
             claimed.Add(stored.ToClaimed(now));
             _events.Hold(stored, new Lease(request.ClaimToken, request.NodeId, deadline));
         }
 
+        if (backlog) claimed.Sort(static (a, b) => new TimedId(a.Due.UtcTicks, a.Id).CompareTo(new TimedId(b.Due.UtcTicks, b.Id)));
         return claimed;
     }
 
