@@ -13,6 +13,9 @@ public sealed class RedisStore : LatchworkStore
     public override ITimerStore Timers => throw new NotImplementedException();
 
     /// <inheritdoc/>
+    public override ILockerStore Locks => throw new NotSupportedException("The Redis store has no locker operations yet.");
+
+    /// <inheritdoc/>
     public override string Description => throw new NotImplementedException();
 
     /// <summary>Connects to a server.</summary>

@@ -19,6 +19,9 @@ public sealed class InMemoryStore : LatchworkStore
     public override ITimerStore Timers => _timers;
 
     /// <inheritdoc/>
+    public override ILockerStore Locks => throw new NotSupportedException("The in-memory store has no locker operations yet.");
+
+    /// <inheritdoc/>
     public override string Description => "memory:";
 
     /// <inheritdoc/>

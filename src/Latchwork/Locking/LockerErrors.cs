@@ -1,0 +1,29 @@
+namespace Latchwork;
+
+/// <summary>A wait for a key took longer than its wait timeout, or the work longer than the lock timeout.</summary>
+public sealed class LockTimeoutException : TimeoutException
+{
+    /// <summary>Creates the exception.</summary>
+    /// <param name="message">Which key, and how long.</param>
+    public LockTimeoutException(string message)
+        : base(message)
+    {
+    }
+}
+
+/// <summary>The work that a caller waited for has failed, in this process or another. Everybody who waited gets the same failure.</summary>
+public sealed class RunFailedException : Exception
+{
+    /// <summary>Creates the exception.</summary>
+    /// <param name="kind">What kind of failure.</param>
+    /// <param name="message">What went wrong.</param>
+    /// <param name="innerException">The original, if the work ran in this process.</param>
+    public RunFailedException(string kind, string message, Exception? innerException = null)
+        : base(message, innerException)
+    {
+        Kind = kind;
+    }
+
+    /// <summary>What kind of failure: what was given to <see cref="WorkLease.FailAsync(string, string, FailurePolicy?, CancellationToken)"/>, or the name of the exception's type.</summary>
+    public string Kind { get; }
+}

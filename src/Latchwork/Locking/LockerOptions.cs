@@ -1,0 +1,59 @@
+using System.Text.Json;
+using Microsoft.Extensions.Logging;
+
+namespace Latchwork;
+
+/// <summary>The settings of a <see cref="ProcessLocker"/>. Checked when it is created; all failures are named together.</summary>
+public sealed class LockerOptions
+{
+    /// <summary>The default of <see cref="Namespace"/>.</summary>
+    public const string DefaultNamespace = "locker";
+
+    /// <summary>The keys live in it: the same key in two namespaces is two keys. 1 to 512 bytes of UTF-8; default <c>locker</c>.</summary>
+    public string Namespace { get; set; } = DefaultNamespace;
+
+    /// <summary>This node's name, shown to others as the owner of its keys: 1 to 512 bytes of UTF-8. Default: null, one is generated.</summary>
+    public string? NodeId { get; set; }
+
+    /// <summary>How long a result is given to callers that come later: zero (only those who wait already) to 100 years; default 30 min.</summary>
+    public TimeSpan ResultTimeout { get; set; } = TimeSpan.FromMinutes(30);
+
+    /// <summary>The ceiling on one ownership, however well it is renewed: 100 ms to 100 years; default 60 min. Beyond it the owner has lost the key.</summary>
+    public TimeSpan LockTimeout { get; set; } = TimeSpan.FromMinutes(60);
+
+    /// <summary>
+    /// How long a key stays with an owner that gives no sign of life: 100 ms to <see cref="LockTimeout"/>; default 5 s. It is renewed every
+    /// third of it while the owner lives, so this is not a limit on the work but the time after which another node takes over from a dead one.
+    /// </summary>
+    public TimeSpan Lease { get; set; } = TimeSpan.FromSeconds(5);
+
+    /// <summary>How long a caller waits before it gets a <see cref="LockTimeoutException"/>: zero to 100 years. Default: null, as long as <see cref="LockTimeout"/>.</summary>
+    public TimeSpan? WaitTimeout { get; set; }
+
+    /// <summary>
+    /// How often a node that waits for a key looks at it in case a notification was lost: 10 ms to 1 day; default 1 s. An outcome that is meant
+    /// for those who wait is handed over for twice this time.
+    /// </summary>
+    public TimeSpan RecheckInterval { get; set; } = TimeSpan.FromSeconds(1);
+
+    /// <summary>How long a store that does not answer is asked again before a call fails: zero to 1 day; default 30 s.</summary>
+    public TimeSpan OutageTolerance { get; set; } = TimeSpan.FromSeconds(30);
+
+    /// <summary>
+    /// How long work that was cancelled may take to end while its key is still kept from others: zero to 1 day; default 5 s. The key of work
+    /// that goes on regardless is renewed no more, and its lease runs out.
+    /// </summary>
+    public TimeSpan LeaveTimeout { get; set; } = TimeSpan.FromSeconds(5);
+
+    /// <summary>The largest result accepted, in bytes: 1 to 256 MiB; default 1 MiB.</summary>
+    public int MaxResultBytes { get; set; } = Limits.DefaultMaxPayloadBytes;
+
+    /// <summary>How results are written and read by the generic methods. Default: null, the web defaults of <see cref="JsonSerializerOptions"/>.</summary>
+    public JsonSerializerOptions? SerializerOptions { get; set; }
+
+    /// <summary>Where to log. Default: null, nowhere.</summary>
+    public ILoggerFactory? LoggerFactory { get; set; }
+
+    /// <summary>The clock for waits and local deadlines. Default: <see cref="TimeProvider.System"/>. Leases are the store's affair.</summary>
+    public TimeProvider TimeProvider { get; set; } = TimeProvider.System;
+}

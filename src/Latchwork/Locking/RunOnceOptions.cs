@@ -1,0 +1,52 @@
+namespace Latchwork;
+
+/// <summary>How one call of <c>RunOnceAsync</c> behaves. What becomes of a run's outcome is decided by the options of the caller whose factory runs.</summary>
+public sealed record RunOnceOptions
+{
+    /// <summary>
+    /// How long the result is given to callers that come later: zero (only those who wait already) to 100 years. Default: null, as in
+    /// <see cref="LockerOptions.ResultTimeout"/>. The factory can change it through <see cref="WorkLease.ResultTimeout"/>.
+    /// </summary>
+    public TimeSpan? ResultTimeout { get; init; }
+
+    /// <summary>The part by which that time may be shorter or longer, at random: 0 to 1; default 0. It keeps many keys from expiring at once.</summary>
+    public double ResultJitter { get; init; }
+
+    /// <summary>Whether a null result is given to later callers like any other. Default: true. If false, only those who wait already get it.</summary>
+    public bool KeepNull { get; init; } = true;
+
+    /// <summary>What becomes of a failure. Default: <see cref="FailurePolicy.Share"/>.</summary>
+    public FailurePolicy OnFailure { get; init; } = FailurePolicy.Share;
+
+    /// <summary>How long this caller waits: zero to 100 years. Default: null, as in <see cref="LockerOptions.WaitTimeout"/>.</summary>
+    public TimeSpan? WaitTimeout { get; init; }
+}
+
+/// <summary>What becomes of the failure of a run.</summary>
+public sealed record FailurePolicy
+{
+    private FailurePolicy(bool isShared, TimeSpan rememberFor)
+    {
+        IsShared = isShared;
+        RememberFor = rememberFor;
+    }
+
+    /// <summary>Everybody who waits gets the failure; who comes later starts a new run.</summary>
+    public static FailurePolicy Share { get; } = new(true, TimeSpan.Zero);
+
+    /// <summary>Only the caller whose factory failed gets the failure; the next one who waits tries.</summary>
+    public static FailurePolicy NextWaiterTries { get; } = new(false, TimeSpan.Zero);
+
+    internal bool IsShared { get; }
+
+    internal TimeSpan RememberFor { get; }
+
+    /// <summary>Everybody who waits gets the failure, and so does who comes within a time.</summary>
+    /// <param name="time">Zero to 100 years.</param>
+    /// <returns>The policy.</returns>
+    public static FailurePolicy Remember(TimeSpan time)
+    {
+        Limits.CheckDuration(time, TimeSpan.Zero, Limits.MaxDelay);
+        return new FailurePolicy(true, time);
+    }
+}

@@ -1,0 +1,87 @@
+using System.Diagnostics.CodeAnalysis;
+using System.Text.Json.Serialization.Metadata;
+
+namespace Latchwork;
+
+/// <summary>
+/// The ownership of a key: this process, and no other, is to do the work, as long as the lease is held. It is renewed by itself. Give
+/// <see cref="FencingToken"/> along with every write to a resource that can compare it, so that an owner that was overtaken (a pause, a
+/// failover) cannot overwrite its successor's work.
+/// </summary>
+/// <remarks>Disposal releases the key if it was neither published nor failed. Safe for use by many threads.</remarks>
+public sealed class WorkLease : IAsyncDisposable
+{
+    /// <summary>The key.</summary>
+    public string Key => throw new NotImplementedException();
+
+    /// <summary>The generation of this ownership: greater than that of every owner before.</summary>
+    public long FencingToken => throw new NotImplementedException();
+
+    /// <summary>Whether the key was taken over from an owner that gave no sign of life any more.</summary>
+    public bool TakenOver => throw new NotImplementedException();
+
+    /// <summary>
+    /// Fires when the ownership is lost: overtaken, forgotten, over its <see cref="LockerOptions.LockTimeout"/>, or not renewed in time. It does
+    /// not fire when the lease ends by <c>PublishAsync</c>, <c>FailAsync</c> or disposal.
+    /// </summary>
+    public CancellationToken Lost => throw new NotImplementedException();
+
+    /// <summary>Whether this process may still believe that the key is its own. It counts from before the request or renewal was sent.</summary>
+    public bool IsHeld => throw new NotImplementedException();
+
+    /// <summary>How long it may believe so without another renewal; zero when the lease is over.</summary>
+    public TimeSpan LeaseLeft => throw new NotImplementedException();
+
+    /// <summary>How long the result will be given to callers that come later: zero to 100 years. Can be changed until it is published.</summary>
+    public TimeSpan ResultTimeout { get => throw new NotImplementedException(); set => throw new NotImplementedException(); }
+
+    /// <summary>Publishes a result of bytes and frees the key, in one step.</summary>
+    /// <param name="result">The bytes: at most <see cref="LockerOptions.MaxResultBytes"/>.</param>
+    /// <param name="cancellationToken">Gives up waiting; what was sent may still happen.</param>
+    /// <returns><see cref="PublishOutcome.Superseded"/> if the lease is over; then nothing was changed.</returns>
+    /// <exception cref="LatchworkStoreException">The store could not be asked, or its answer never came.</exception>
+    public Task<PublishOutcome> PublishAsync(ReadOnlyMemory<byte> result, CancellationToken cancellationToken = default) => throw new NotImplementedException();
+
+    /// <inheritdoc cref="PublishAsync(ReadOnlyMemory{byte}, CancellationToken)"/>
+    public Task<PublishOutcome> PublishAsync(byte[]? result, CancellationToken cancellationToken = default) => throw new NotImplementedException();
+
+    /// <summary>Publishes a result as JSON and frees the key, in one step.</summary>
+    /// <typeparam name="T">The value's type. Its name is not stored. Bytes are published as they are.</typeparam>
+    /// <param name="value">The value; null is a result too.</param>
+    /// <param name="cancellationToken">Gives up waiting; what was sent may still happen.</param>
+    /// <returns><see cref="PublishOutcome.Superseded"/> if the lease is over; then nothing was changed.</returns>
+    /// <exception cref="LatchworkStoreException">The store could not be asked, or its answer never came.</exception>
+    [RequiresUnreferencedCode("Uses reflection-based JSON. Pass a JsonTypeInfo when trimming.")]
+    [RequiresDynamicCode("Uses reflection-based JSON. Pass a JsonTypeInfo when compiling ahead of time.")]
+    public Task<PublishOutcome> PublishAsync<T>(T value, CancellationToken cancellationToken = default) => throw new NotImplementedException();
+
+    /// <summary>Publishes a result as JSON, without reflection, and frees the key, in one step.</summary>
+    /// <typeparam name="T">The value's type. Its name is not stored.</typeparam>
+    /// <param name="value">The value; null is a result too.</param>
+    /// <param name="typeInfo">How to write it.</param>
+    /// <param name="cancellationToken">Gives up waiting; what was sent may still happen.</param>
+    /// <returns><see cref="PublishOutcome.Superseded"/> if the lease is over; then nothing was changed.</returns>
+    /// <exception cref="LatchworkStoreException">The store could not be asked, or its answer never came.</exception>
+    public Task<PublishOutcome> PublishAsync<T>(T value, JsonTypeInfo<T> typeInfo, CancellationToken cancellationToken = default) => throw new NotImplementedException();
+
+    /// <summary>Fails the work and frees the key, in one step: everybody who waits gets a <see cref="RunFailedException"/>.</summary>
+    /// <param name="kind">What kind of failure: 1 to 512 bytes of UTF-8.</param>
+    /// <param name="message">What went wrong; up to 1 KiB of it is kept.</param>
+    /// <param name="policy">Who gets the failure. Default: null, <see cref="FailurePolicy.Share"/>.</param>
+    /// <param name="cancellationToken">Gives up waiting; what was sent may still happen.</param>
+    /// <returns><see cref="PublishOutcome.Superseded"/> if the lease is over; then nothing was changed.</returns>
+    /// <exception cref="LatchworkStoreException">The store could not be asked, or its answer never came.</exception>
+    public Task<PublishOutcome> FailAsync(string kind, string message, FailurePolicy? policy = null, CancellationToken cancellationToken = default) => throw new NotImplementedException();
+
+    /// <summary>Fails the work and frees the key, in one step: everybody who waits gets a <see cref="RunFailedException"/>.</summary>
+    /// <param name="exception">Its type's name and message are shared; callers in this process find it as the inner exception.</param>
+    /// <param name="policy">Who gets the failure. Default: null, <see cref="FailurePolicy.Share"/>.</param>
+    /// <param name="cancellationToken">Gives up waiting; what was sent may still happen.</param>
+    /// <returns><see cref="PublishOutcome.Superseded"/> if the lease is over; then nothing was changed.</returns>
+    /// <exception cref="LatchworkStoreException">The store could not be asked, or its answer never came.</exception>
+    public Task<PublishOutcome> FailAsync(Exception exception, FailurePolicy? policy = null, CancellationToken cancellationToken = default) => throw new NotImplementedException();
+
+    /// <summary>Releases the key if it is still held: the next one who waits gets it. If the store cannot be reached, the lease runs out instead.</summary>
+    /// <returns>A task that ends when the key is free, or left to its lease.</returns>
+    public ValueTask DisposeAsync() => throw new NotImplementedException();
+}
