@@ -1,3 +1,5 @@
+using System.Diagnostics.CodeAnalysis;
+using Latchwork.Redis.Connections;
 using Latchwork.Storage;
 
 namespace Latchwork;
@@ -5,27 +7,56 @@ namespace Latchwork;
 /// <summary>The store on Redis 6.2 or later, or Valkey.</summary>
 public sealed class RedisStore : LatchworkStore
 {
-    private RedisStore()
+    private readonly IRedisConnection _connection;
+    private readonly RedisOptions _options;
+
+    private RedisStore(IRedisConnection connection, RedisOptions options)
     {
+        _connection = connection;
+        _options = options;
     }
 
     /// <inheritdoc/>
-    public override ITimerStore Timers => throw new NotImplementedException();
+    public override ITimerStore Timers => throw new NotImplementedException($"{_options.KeyPrefix}");
 
     /// <inheritdoc/>
     public override ILockerStore Locks => throw new NotSupportedException("The Redis store has no locker operations yet.");
 
     /// <inheritdoc/>
-    public override string Description => throw new NotImplementedException();
+    public override string Description => _connection.Description;
 
     /// <summary>Connects to a server.</summary>
-    /// <param name="connection">A URI (<c>redis://user:password@host:port/database</c>, <c>unix:///path</c>) or a connection string.</param>
+    /// <param name="connection">A URI (<c>redis://user:password@host:port/database</c>, <c>unix:///path</c>) or a connection string; see <see cref="RedisOptions.Parse"/>.</param>
     /// <param name="cancellationToken">Gives up connecting.</param>
-    /// <returns>The store.</returns>
+    /// <returns>The store. From now on a lost connection is made anew, until the store is disposed.</returns>
     /// <exception cref="ArgumentException">The text is not a valid address; what is wrong is named, without the password.</exception>
     /// <exception cref="LatchworkStoreException">The server cannot be reached, refuses, or cannot be worked with.</exception>
-    public static Task<RedisStore> ConnectAsync(string connection, CancellationToken cancellationToken = default) => throw new NotImplementedException();
+    public static Task<RedisStore> ConnectAsync(string connection, CancellationToken cancellationToken = default) =>
+        ConnectAsync(RedisOptions.Parse(connection), cancellationToken);
+
+    /// <summary>Connects to a server.</summary>
+    /// <param name="options">The settings.</param>
+    /// <param name="cancellationToken">Gives up connecting.</param>
+    /// <returns>The store. From now on a lost connection is made anew, until the store is disposed.</returns>
+    /// <exception cref="ArgumentException">Settings are wrong; all of them are named, without the password.</exception>
+    /// <exception cref="LatchworkStoreException">The server cannot be reached, refuses, or cannot be worked with.</exception>
+    public static async Task<RedisStore> ConnectAsync(RedisOptions options, CancellationToken cancellationToken = default)
+    {
+        ArgumentNullException.ThrowIfNull(options);
+        return new RedisStore(await RedisConnection.ConnectAsync(options, cancellationToken).ConfigureAwait(false), options);
+    }
+
+    /// <summary>Puts a store on a connection of another client. The store disposes it.</summary>
+    /// <param name="connection">The connection.</param>
+    /// <param name="options">The settings of the store (<see cref="RedisOptions.KeyPrefix"/>, <see cref="RedisOptions.TimeProvider"/>); those of a connection are not used.</param>
+    /// <returns>The store.</returns>
+    [Experimental("LATCHWORK001")]
+    public static RedisStore Over(IRedisConnection connection, RedisOptions? options = null)
+    {
+        ArgumentNullException.ThrowIfNull(connection);
+        return new RedisStore(connection, (options ?? new RedisOptions()).CheckedCopy());
+    }
 
     /// <inheritdoc/>
-    public override ValueTask DisposeAsync() => throw new NotImplementedException();
+    public override ValueTask DisposeAsync() => _connection.DisposeAsync();
 }

@@ -1,0 +1,261 @@
+namespace Latchwork.Redis.Connections;
+
+/// <summary>
+/// The line of commands: those that wait to be written, and those that were written and wait for their replies, which come in the same
+/// order. One lock guards it. Whoever has set <c>_sending</c> is the only one who writes: the writer thread, which takes everything that
+/// waits into one system call; the reader thread, for what its continuations have queued; or, when the line is empty, the caller itself,
+/// which spares the hand-over to another thread. Results are given out after the lock is released.
+/// </summary>
+internal sealed partial class CommandPipeline(CommandLimits limits)
+{
+    private readonly object _gate = new();
+    private readonly HashSet<string> _loading = new(StringComparer.Ordinal);
+    private Queue<PendingCommand> _waiting = new();
+    private Queue<PendingCommand> _written = new();
+    private RedisTransport? _transport;
+    private Thread? _reader;
+    private bool _sending;
+    private bool _retiring;
+    private bool _closing;
+    private bool _closed;
+    private int _count;
+    private long _bytes;
+
+    /// <summary>Why there is no connection now, for messages.</summary>
+    public string Trouble { get; set; } = "not connected yet";
+
+    /// <summary>Whether every command has had its reply.</summary>
+    public bool IsEmpty
+    {
+        get
+        {
+            lock (_gate)
+                return _count == 0;
+        }
+    }
+
+    /// <summary>Whether the connection was told to end and nothing is under way on it any more.</summary>
+    public bool IsRetired
+    {
+        get
+        {
+            lock (_gate)
+                return _retiring && _written.Count == 0 && !_sending;
+        }
+    }
+
+    /// <summary>Puts a command at the end of the line.</summary>
+    /// <exception cref="ObjectDisposedException">The connection is closed.</exception>
+    /// <exception cref="LatchworkStoreException">Too many commands wait; this one was not applied.</exception>
+    public void Submit(PendingCommand command)
+    {
+        bool taken = SubmitUnlessClosing(command);
+        ObjectDisposedException.ThrowIf(!taken, typeof(RedisStore));
+    }
+
+    /// <summary>Puts a command at the end of the line.</summary>
+    /// <returns>Whether the connection still takes commands.</returns>
+    /// <exception cref="LatchworkStoreException">Too many commands wait; this one was not applied.</exception>
+    public bool SubmitUnlessClosing(PendingCommand command)
+    {
+        bool direct = false;
+        lock (_gate)
+        {
+            int length = command.Bytes.Length;
+            bool isFull = _count > 0 && (_count >= limits.MaxCommands || _bytes + length > limits.MaxBytes);
+            if (_closing || (isFull && command.Kind != CommandKind.Unsubscribe))
+            {
+                command.Release();
+                if (_closing)
+                    return false;
+                throw RedisErrors.LineIsFull(command, limits, _transport is null ? Trouble : null);
+            }
+
+            Append(_waiting, command);
+            if (CanSend && Thread.CurrentThread != _reader)
+            {
+                // On the reader thread it waits until the reader has handled all that it received: then all go together.
+                direct = _count == 1 && length <= DirectBytes;
+                _sending = direct;
+                if (!direct)
+                    Monitor.PulseAll(_gate);
+            }
+        }
+
+        if (direct)
+            SendBatch();
+        return true;
+    }
+
+    /// <summary>Puts a command that found its script missing back into the line, behind the loading of the script.</summary>
+    public void Retry(PendingCommand command)
+    {
+        RedisScript script = command.Script!;
+        command.Misses++;
+        if (command.Misses > 1)
+            command.ReplaceBytes(RespWriter.Eval(script, command.Bytes)); // Somebody keeps flushing: this cannot miss.
+        lock (_gate)
+        {
+            // Replies come in the order of execution: a miss that is seen before the reply to the load happened before the load.
+            if (command.Misses == 1 && _loading.Add(script.Sha1))
+                Append(_waiting, new PendingCommand(CommandKind.LoadScript, RespWriter.Words("SCRIPT", "LOAD", script.Source), long.MaxValue) { Script = script });
+            Append(_waiting, command);
+        }
+    }
+
+    /// <summary>Takes the command to which a reply has come; null when nothing waits for one.</summary>
+    public PendingCommand? TakeReplied()
+    {
+        lock (_gate)
+        {
+            if (!_written.TryDequeue(out PendingCommand? command))
+                return null;
+            Uncount(command);
+            if (command.Kind == CommandKind.LoadScript)
+                _loading.Remove(command.Script!.Sha1);
+            return command;
+        }
+    }
+
+    /// <summary>The command whose reply comes next; null when nothing waits for one.</summary>
+    public PendingCommand? PeekWritten()
+    {
+        lock (_gate)
+            return _written.TryPeek(out PendingCommand? command) ? command : null;
+    }
+
+    /// <summary>Begins to use a connection whose handshake is done.</summary>
+    /// <param name="transport">The connection.</param>
+    /// <param name="reader">The thread that reads from it.</param>
+    /// <param name="first">What is to be sent before everything that waits.</param>
+    public void Attach(RedisTransport transport, Thread reader, IEnumerable<PendingCommand> first)
+    {
+        lock (_gate)
+        {
+            Queue<PendingCommand> waiting = _waiting;
+            _waiting = new Queue<PendingCommand>();
+            foreach (PendingCommand command in first)
+                Append(_waiting, command);
+            foreach (PendingCommand command in waiting)
+                _waiting.Enqueue(command);
+            _transport = transport;
+            _reader = reader;
+            _retiring = false;
+            Monitor.PulseAll(_gate);
+        }
+    }
+
+    /// <summary>Stops writing to the connection; it ends when all that was written is answered.</summary>
+    public void Retire()
+    {
+        lock (_gate)
+            _retiring = true;
+    }
+
+    /// <summary>
+    /// Gives up a broken connection, which was aborted. What was written has an unknown outcome, except that subscribing can be repeated and
+    /// unsubscribing is done. What was not yet written stays in the line.
+    /// </summary>
+    public void Detach(string trouble)
+    {
+        var ended = new List<PendingCommand>();
+        lock (_gate)
+        {
+            while (_sending)
+                Monitor.Wait(_gate);
+            _transport = null;
+            Trouble = trouble;
+            Queue<PendingCommand> written = _written;
+            Queue<PendingCommand> waiting = _waiting;
+            (_written, _waiting) = (new Queue<PendingCommand>(), new Queue<PendingCommand>());
+            foreach (PendingCommand command in written)
+                (command.Kind == CommandKind.Subscribe && !command.IsSettled ? _waiting.Enqueue : (Action<PendingCommand>)ended.Add)(command);
+            foreach (PendingCommand command in waiting)
+                (command.Kind is CommandKind.Evaluate or CommandKind.Subscribe ? _waiting.Enqueue : (Action<PendingCommand>)ended.Add)(command);
+            foreach (PendingCommand command in ended)
+                Uncount(command);
+            _loading.Clear();
+        }
+
+        foreach (PendingCommand command in ended)
+        {
+            command.Release();
+            if (command.Kind == CommandKind.Evaluate)
+                command.Fail(RedisErrors.ConnectionBroke(command, trouble));
+            else
+                command.Succeed(RedisReply.Null);
+        }
+    }
+
+    /// <summary>Takes no more commands.</summary>
+    public void BeginClose()
+    {
+        lock (_gate)
+        {
+            _closing = true;
+            Monitor.PulseAll(_gate);
+        }
+    }
+
+    /// <summary>Waits on the lifecycle thread: until the time is over, or the pipeline begins to close.</summary>
+    public void Pause(TimeSpan time)
+    {
+        long until = Environment.TickCount64 + (long)time.TotalMilliseconds;
+        lock (_gate)
+        {
+            for (long left = until - Environment.TickCount64; left > 0 && !_closing; left = until - Environment.TickCount64)
+                Monitor.Wait(_gate, (int)left);
+        }
+    }
+
+    /// <summary>Fails what waits still and ends the writer thread.</summary>
+    public void Close()
+    {
+        PendingCommand[] ended;
+        lock (_gate)
+        {
+            _closing = true;
+            _closed = true;
+            ended = [.. _waiting];
+            _waiting.Clear();
+            foreach (PendingCommand command in ended)
+                Uncount(command);
+            Monitor.PulseAll(_gate);
+        }
+
+        foreach (PendingCommand command in ended)
+        {
+            command.Release();
+            command.Fail(RedisErrors.ClosedBeforeSending(command));
+        }
+    }
+
+    private void Append(Queue<PendingCommand> line, PendingCommand command)
+    {
+        line.Enqueue(command);
+        _count++;
+        _bytes += command.Bytes.Length;
+    }
+
+    private void Uncount(PendingCommand command)
+    {
+        _count--;
+        _bytes -= command.Bytes.Length;
+    }
+}
+
+/// <summary>The bounds of a pipeline.</summary>
+/// <param name="MaxCommands">Commands in the line, written ones included.</param>
+/// <param name="MaxBytes">Their bytes; a single command may have more.</param>
+/// <param name="CommandTimeout">From the call to the reply.</param>
+internal readonly record struct CommandLimits(int MaxCommands, long MaxBytes, TimeSpan CommandTimeout)
+{
+    /// <summary>How often deadlines are looked at.</summary>
+    public TimeSpan Tick => TimeSpan.FromMilliseconds(Math.Clamp(CommandTimeout.TotalMilliseconds / 8, 5, 250));
+
+    /// <summary>
+    /// How long a server that owes replies may send nothing at all before it counts as frozen or gone and the connection is dropped: the
+    /// command timeout, and as much again but at most a second, in which an answer that is merely late still finds its place.
+    /// </summary>
+    public TimeSpan Silence => CommandTimeout + (CommandTimeout < TimeSpan.FromSeconds(1) ? CommandTimeout : TimeSpan.FromSeconds(1));
+}

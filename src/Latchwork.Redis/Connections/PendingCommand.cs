@@ -1,0 +1,127 @@
+using System.Buffers;
+using System.Threading.Tasks.Sources;
+
+namespace Latchwork.Redis.Connections;
+
+internal enum CommandKind
+{
+    Evaluate = 0,
+
+    /// <summary>SCRIPT LOAD for scripts that the server did not have; nobody waits for it.</summary>
+    LoadScript = 1,
+
+    Subscribe = 2,
+
+    /// <summary>Restores a subscription on a new connection; nobody waits for it.</summary>
+    Resubscribe = 3,
+
+    Unsubscribe = 4,
+}
+
+/// <summary>
+/// A command from the call to its reply. The caller owns the result and may give up waiting at any time; the pipeline owns the bytes and the
+/// command's place in the line, whether anybody waits or not.
+/// </summary>
+internal sealed class PendingCommand : IValueTaskSource<RedisReply>
+{
+    private ManualResetValueTaskSourceCore<RedisReply> _result;
+    private CancellationTokenRegistration _registration;
+    private int _settled;
+    private CommandBytes _bytes;
+
+    public PendingCommand(CommandKind kind, in CommandBytes bytes, long deadline)
+    {
+        Kind = kind;
+        _bytes = bytes;
+        Deadline = deadline;
+    }
+
+    public CommandKind Kind { get; }
+
+    /// <summary>For scripts.</summary>
+    public RedisScript? Script { get; init; }
+
+    /// <summary>For subscriptions.</summary>
+    public string? Channel { get; init; }
+
+    /// <summary>For subscriptions: called when the server has said yes, before the waiting caller goes on.</summary>
+    public Action? OnSubscribed { get; init; }
+
+    /// <summary>Told of an exception that a continuation let out; the thread that gives out the result must go on.</summary>
+    public Action<Exception>? OnCallbackFailed { get; init; }
+
+    /// <summary>On the clock of <see cref="Environment.TickCount64"/>.</summary>
+    public long Deadline { get; }
+
+    public long WrittenAt { get; set; }
+
+    /// <summary>Whether a sender reads the bytes right now, so that they must not go back to the pool.</summary>
+    public bool IsBeingSent { get; set; }
+
+    /// <summary>How often the server said that it does not have the script.</summary>
+    public int Misses { get; set; }
+
+    public ref readonly CommandBytes Bytes => ref _bytes;
+
+    /// <summary>Whether the caller has its result, or has given up.</summary>
+    public bool IsSettled => Volatile.Read(ref _settled) != 0;
+
+    public ValueTask<RedisReply> Task => new(this, _result.Version);
+
+    /// <summary>What it is, for messages: never an argument.</summary>
+    public string Name => Kind == CommandKind.Evaluate ? $"script '{Script!.Name}'" : $"{Kind} command";
+
+    /// <summary>Lets the caller give up. Called once, before the command is submitted.</summary>
+    public void CancelWith(CancellationToken cancellationToken)
+    {
+        if (!cancellationToken.CanBeCanceled)
+            return;
+        _registration = cancellationToken.UnsafeRegister(
+            static (state, token) => ((PendingCommand)state!).Settle(default, new OperationCanceledException(token)), this);
+    }
+
+    public void Succeed(in RedisReply reply) => Settle(reply, null);
+
+    public void Fail(Exception error) => Settle(default, error);
+
+    public void ReplaceBytes(in CommandBytes bytes)
+    {
+        Release();
+        _bytes = bytes;
+    }
+
+    /// <summary>Gives the bytes back; only when the command has left the line.</summary>
+    public void Release()
+    {
+        byte[]? array = _bytes.Array;
+        _bytes = default;
+        if (array is not null && !IsBeingSent)
+            ArrayPool<byte>.Shared.Return(array);
+    }
+
+    RedisReply IValueTaskSource<RedisReply>.GetResult(short token) => _result.GetResult(token);
+
+    ValueTaskSourceStatus IValueTaskSource<RedisReply>.GetStatus(short token) => _result.GetStatus(token);
+
+    void IValueTaskSource<RedisReply>.OnCompleted(Action<object?> continuation, object? state, short token, ValueTaskSourceOnCompletedFlags flags) =>
+        _result.OnCompleted(continuation, state, token, flags);
+
+    // The caller goes on inside this call, on this thread.
+    private void Settle(in RedisReply reply, Exception? error)
+    {
+        if (Interlocked.Exchange(ref _settled, 1) != 0)
+            return;
+        _registration.Unregister();
+        try
+        {
+            if (error is null)
+                _result.SetResult(reply);
+            else
+                _result.SetException(error);
+        }
+        catch (Exception e) when (OnCallbackFailed is not null)
+        {
+            OnCallbackFailed(e);
+        }
+    }
+}

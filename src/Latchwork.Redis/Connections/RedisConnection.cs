@@ -1,0 +1,145 @@
+using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Logging.Abstractions;
+
+namespace Latchwork.Redis.Connections;
+
+/// <summary>
+/// One connection for everything: commands are pipelined on it, and messages arrive on it. It has two threads of its own, so it works
+/// while the thread pool does not: one connects, reads and looks at deadlines; the other writes. After a loss it reconnects until it is
+/// disposed; see <see cref="CommandPipeline.Detach"/> for what that means to the commands under way.
+/// </summary>
+internal sealed class RedisConnection : IRedisConnection
+{
+    private readonly RedisOptions _options;
+    private readonly CommandLimits _limits;
+    private readonly CommandPipeline _pipeline;
+    private readonly SubscriptionTable _subscriptions = new();
+    private readonly ConnectionLoop _loop;
+    private readonly Action<Exception> _onCallbackFailed;
+
+    private RedisConnection(RedisOptions options)
+    {
+        _options = options;
+        Description = options.ToString();
+        ILogger logger = options.LoggerFactory?.CreateLogger("Latchwork.Redis") ?? NullLogger.Instance;
+        _limits = new CommandLimits(options.MaxQueuedCommands, options.MaxQueuedBytes, options.CommandTimeout);
+        _pipeline = new CommandPipeline(_limits);
+        _onCallbackFailed = e => RedisLog.CallbackFailed(logger, Description, e);
+        var replies = new ReplyHandler(_pipeline, _subscriptions, Description, logger);
+        _loop = new ConnectionLoop(options, _limits, _pipeline, _subscriptions, replies, logger);
+    }
+
+    /// <inheritdoc/>
+    public string Description { get; }
+
+    /// <summary>Connects once; a failure is thrown, not retried.</summary>
+    /// <exception cref="ArgumentException">Settings are wrong; all of them are named.</exception>
+    /// <exception cref="LatchworkStoreException">The server cannot be reached, refuses, or cannot be worked with.</exception>
+    public static async Task<RedisConnection> ConnectAsync(RedisOptions options, CancellationToken cancellationToken)
+    {
+        options = options.CheckedCopy();
+        cancellationToken.ThrowIfCancellationRequested();
+        var connection = new RedisConnection(options);
+        connection._loop.Start();
+        try
+        {
+            // The loop keeps to the connect timeout by itself, except while the system resolves the host's name.
+            await connection._loop.Connected.WaitAsync(options.ConnectTimeout + TimeSpan.FromSeconds(1), cancellationToken).ConfigureAwait(false);
+            return connection;
+        }
+        catch (Exception e)
+        {
+            connection._loop.BeginClose();
+            if (e is TimeoutException)
+            {
+                throw new LatchworkStoreException(
+                    $"Cannot connect to {options} within {RedisErrors.Text(options.ConnectTimeout)} (the connect timeout).", StoreOutcome.NotApplied, e)
+                { IsTransient = true };
+            }
+
+            throw;
+        }
+    }
+
+    /// <inheritdoc/>
+    public ValueTask<RedisReply> EvaluateAsync(RedisScript script, ReadOnlySpan<RedisArgument> keys, ReadOnlySpan<RedisArgument> arguments, CancellationToken cancellationToken)
+    {
+        ArgumentNullException.ThrowIfNull(script);
+        if (cancellationToken.IsCancellationRequested)
+            return ValueTask.FromCanceled<RedisReply>(cancellationToken);
+        var command = new PendingCommand(CommandKind.Evaluate, RespWriter.EvalSha(script, keys, arguments), Deadline())
+        {
+            Script = script,
+            OnCallbackFailed = _onCallbackFailed,
+        };
+        command.CancelWith(cancellationToken);
+        try
+        {
+            _pipeline.Submit(command);
+        }
+        catch (Exception e) when (e is LatchworkStoreException or ObjectDisposedException)
+        {
+            command.Fail(e);
+        }
+
+        return command.Task;
+    }
+
+    /// <inheritdoc/>
+    public async ValueTask<IAsyncDisposable> SubscribeAsync(string channel, Action<ReadOnlyMemory<byte>> onMessage, Action onRestored, CancellationToken cancellationToken)
+    {
+        ArgumentException.ThrowIfNullOrEmpty(channel);
+        ArgumentNullException.ThrowIfNull(onMessage);
+        ArgumentNullException.ThrowIfNull(onRestored);
+        cancellationToken.ThrowIfCancellationRequested();
+        var subscription = new Subscription(channel, onMessage, onRestored, End);
+        var command = new PendingCommand(CommandKind.Subscribe, RespWriter.Words("SUBSCRIBE", channel), Deadline())
+        {
+            Channel = channel,
+            OnSubscribed = () => subscription.IsEstablished = true,
+            OnCallbackFailed = _onCallbackFailed,
+        };
+        command.CancelWith(cancellationToken);
+        try
+        {
+            lock (_subscriptions.Gate)
+            {
+                _subscriptions.Add(subscription);
+                _pipeline.Submit(command);
+            }
+
+            await command.Task.ConfigureAwait(false);
+            return subscription;
+        }
+        catch
+        {
+            await subscription.DisposeAsync().ConfigureAwait(false);
+            throw;
+        }
+    }
+
+    /// <summary>
+    /// Takes no more commands, waits for those under way, but at most a second, and closes. What is still unanswered then fails.
+    /// </summary>
+    public async ValueTask DisposeAsync()
+    {
+        _loop.BeginClose();
+        await _loop.Ended.ConfigureAwait(false);
+    }
+
+    private long Deadline() => Environment.TickCount64 + (long)_options.CommandTimeout.TotalMilliseconds;
+
+    private void End(Subscription subscription)
+    {
+        lock (_subscriptions.Gate)
+        {
+            if (!_subscriptions.Remove(subscription))
+                return;
+            var command = new PendingCommand(CommandKind.Unsubscribe, RespWriter.Words("UNSUBSCRIBE", subscription.Channel), Deadline())
+            {
+                Channel = subscription.Channel,
+            };
+            _pipeline.SubmitUnlessClosing(command);
+        }
+    }
+}

@@ -1,0 +1,22 @@
+using Microsoft.Extensions.Logging;
+
+namespace Latchwork.Redis.Connections;
+
+/// <summary>What the connection tells the log. Never an argument of a command, a channel or a password.</summary>
+internal static partial class RedisLog
+{
+    [LoggerMessage(2001, LogLevel.Information, "Connected to {Server}, which is {Product} {Version}.")]
+    public static partial void Connected(ILogger logger, string server, string product, string version);
+
+    [LoggerMessage(2002, LogLevel.Warning, "The connection to {Server} is lost: {Reason}. Reconnecting.")]
+    public static partial void Lost(ILogger logger, string server, string reason);
+
+    [LoggerMessage(2003, LogLevel.Warning, "Reconnecting to {Server} failed (attempt {Attempt}): {Reason}")]
+    public static partial void ReconnectFailed(ILogger logger, string server, int attempt, string reason);
+
+    [LoggerMessage(2004, LogLevel.Error, "{Server} refused to restore a subscription: {Reason}. It is tried again at the next reconnect.")]
+    public static partial void ResubscribeRefused(ILogger logger, string server, string reason);
+
+    [LoggerMessage(2005, LogLevel.Error, "A callback on the connection to {Server} threw an exception; it is ignored.")]
+    public static partial void CallbackFailed(ILogger logger, string server, Exception exception);
+}

@@ -1,0 +1,233 @@
+using System.Collections.Concurrent;
+using System.ComponentModel;
+using System.Diagnostics;
+using System.Globalization;
+using System.Net;
+using System.Net.Sockets;
+using System.Runtime.InteropServices;
+using System.Text;
+
+namespace Latchwork.StoreConformance.Support;
+
+/// <summary>How a <see cref="RedisServer"/> is started.</summary>
+public sealed record RedisServerOptions
+{
+    /// <summary>Listens on a unix socket in the temporary directory instead of TCP.</summary>
+    public bool UnixSocket { get; init; }
+
+    /// <summary>Keeps every write in an append-only file, so that a restart loses nothing.</summary>
+    public bool AppendOnly { get; init; }
+
+    /// <summary>The default user's password (<c>requirepass</c>).</summary>
+    public string? Password { get; init; }
+
+    /// <summary>More arguments: <c>["--maxmemory", "10mb"]</c>.</summary>
+    public IReadOnlyList<string> Arguments { get; init; } = [];
+}
+
+/// <summary>A real <c>redis-server</c> process with a directory of its own. Disposing it ends the process and removes the directory.</summary>
+public sealed class RedisServer : IAsyncDisposable
+{
+    private static readonly int _sigstop = OperatingSystem.IsMacOS() ? 17 : 19;
+    private static readonly int _sigcont = OperatingSystem.IsMacOS() ? 19 : 18;
+    private static readonly ConcurrentDictionary<RedisServer, bool> _running = new();
+    private readonly RedisServerOptions _options;
+    private readonly StringBuilder _output = new();
+    private Process? _process;
+
+    static RedisServer() => AppDomain.CurrentDomain.ProcessExit += (_, _) =>
+    {
+        foreach (RedisServer server in _running.Keys) server.Kill();
+    };
+
+    private RedisServer(RedisServerOptions options)
+    {
+        _options = options;
+        Folder = Directory.CreateTempSubdirectory("lw-redis-").FullName;
+        if (options.UnixSocket) UnixSocketPath = Path.Combine(Folder, "redis.sock");
+    }
+
+    /// <summary>The TCP port on 127.0.0.1; 0 with a unix socket.</summary>
+    public int Port { get; private set; }
+
+    /// <summary>The unix socket, if it was asked for.</summary>
+    public string? UnixSocketPath { get; }
+
+    /// <summary>Where it keeps its files.</summary>
+    public string Folder { get; }
+
+    /// <summary>The process id.</summary>
+    public int ProcessId => _process?.Id ?? throw new InvalidOperationException("The server is not running.");
+
+    /// <summary>The URI to connect to, password included.</summary>
+    public string Uri
+    {
+        get
+        {
+            string user = _options.Password is { } password ? $":{System.Uri.EscapeDataString(password)}@" : "";
+            return UnixSocketPath is null ? $"redis://{user}127.0.0.1:{Port}" : $"unix://{user}{UnixSocketPath}";
+        }
+    }
+
+    /// <summary>Starts a server and waits until it answers.</summary>
+    public static async Task<RedisServer> StartAsync(RedisServerOptions? options = null)
+    {
+        var server = new RedisServer(options ?? new RedisServerOptions());
+        for (int attempt = 1; ; attempt++)
+        {
+            if (server.UnixSocketPath is null) server.Port = FreePort();
+            try
+            {
+                await server.LaunchAsync();
+                return server;
+            }
+            catch (InvalidOperationException) when (attempt < 5 && server._output.ToString().Contains("Address already in use", StringComparison.Ordinal))
+            {
+                server._output.Clear(); // Somebody else took the port in the meantime.
+            }
+            catch
+            {
+                await server.DisposeAsync();
+                throw;
+            }
+        }
+    }
+
+    /// <summary>Ends the process at once (SIGKILL), like a crash.</summary>
+    public void Kill()
+    {
+        if (_process is not { } process) return;
+        _process = null;
+        _running.TryRemove(this, out _);
+        process.Kill();
+        process.WaitForExit();
+        process.Dispose();
+    }
+
+    /// <summary>Ends the process in good order (SHUTDOWN).</summary>
+    public async Task StopAsync()
+    {
+        Process process = _process ?? throw new InvalidOperationException("The server is not running.");
+        await RunCliAsync("SHUTDOWN");
+        await process.WaitForExitAsync();
+        Kill();
+    }
+
+    /// <summary>Starts it again on the same port and directory, after <see cref="Kill"/> or <see cref="StopAsync"/>.</summary>
+    public Task StartAgainAsync() => LaunchAsync();
+
+    /// <summary>Stops it in good order and starts it again.</summary>
+    public async Task RestartAsync()
+    {
+        await StopAsync();
+        await StartAgainAsync();
+    }
+
+    /// <summary>Freezes the process (SIGSTOP): connections stay open, nothing answers.</summary>
+    public void Freeze() => Signal(_sigstop);
+
+    /// <summary>Lets a frozen process go on (SIGCONT).</summary>
+    public void Resume() => Signal(_sigcont);
+
+    /// <summary>Runs a command with <c>redis-cli</c>, which shares nothing with the code under test.</summary>
+    /// <returns>What it printed, without the last line end.</returns>
+    public async Task<string> CommandAsync(params string[] command)
+    {
+        string output = await RunCliAsync(command);
+        return output.StartsWith("ERR", StringComparison.Ordinal) || output.StartsWith("NOAUTH", StringComparison.Ordinal)
+            ? throw new InvalidOperationException($"{string.Join(' ', command)}: {output}")
+            : output;
+    }
+
+    /// <summary>A number out of INFO.</summary>
+    public async Task<long> InfoAsync(string section, string field)
+    {
+        string info = await CommandAsync("INFO", section);
+        string line = info.Split('\n').First(line => line.StartsWith(field + ":", StringComparison.Ordinal));
+        return long.Parse(line[(field.Length + 1)..].Trim(), CultureInfo.InvariantCulture);
+    }
+
+    /// <inheritdoc/>
+    public ValueTask DisposeAsync()
+    {
+        Kill();
+        if (Directory.Exists(Folder)) Directory.Delete(Folder, recursive: true);
+        return ValueTask.CompletedTask;
+    }
+
+    private static int FreePort()
+    {
+        using var probe = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
+        probe.Bind(new IPEndPoint(IPAddress.Loopback, 0));
+        return ((IPEndPoint)probe.LocalEndPoint!).Port;
+    }
+
+    private static Process Run(string program, IEnumerable<string> arguments)
+    {
+        var start = new ProcessStartInfo(program, arguments) { RedirectStandardOutput = true, RedirectStandardError = true };
+        try
+        {
+            return Process.Start(start)!;
+        }
+        catch (Win32Exception e)
+        {
+            throw new InvalidOperationException(
+                $"These tests need {program}, and it is not installed: run ./run-tests, or 'apt-get install redis-server' (macOS: 'brew install redis').", e);
+        }
+    }
+
+    private async Task LaunchAsync()
+    {
+        List<string> arguments = ["--dir", Folder, "--save", "", "--appendonly", _options.AppendOnly ? "yes" : "no", "--appendfsync", "always"];
+        arguments.AddRange(UnixSocketPath is null
+            ? ["--port", Port.ToString(CultureInfo.InvariantCulture), "--bind", "127.0.0.1"]
+            : ["--port", "0", "--unixsocket", UnixSocketPath]);
+        if (_options.Password is { } password) arguments.AddRange(["--requirepass", password]);
+        arguments.AddRange(_options.Arguments);
+        Process process = Run("redis-server", arguments);
+        process.OutputDataReceived += (_, line) => Keep(line.Data);
+        process.ErrorDataReceived += (_, line) => Keep(line.Data);
+        process.BeginOutputReadLine();
+        process.BeginErrorReadLine();
+        _process = process;
+        _running[this] = true;
+
+        await Eventually.ReadsAsync(
+            async () =>
+            {
+                if (!process.HasExited) return await RunCliAsync("PING");
+                await process.WaitForExitAsync();
+                Kill();
+                lock (_output) throw new InvalidOperationException($"redis-server did not start:\n{_output}");
+            },
+            answer => answer == "PONG" || answer.Contains("NOAUTH", StringComparison.Ordinal),
+            "redis-server answers PING");
+    }
+
+    private async Task<string> RunCliAsync(params string[] command)
+    {
+        List<string> arguments = UnixSocketPath is null
+            ? ["-h", "127.0.0.1", "-p", Port.ToString(CultureInfo.InvariantCulture)]
+            : ["-s", UnixSocketPath];
+        if (_options.Password is { } password) arguments.AddRange(["--no-auth-warning", "-a", password]);
+        using Process cli = Run("redis-cli", [.. arguments, .. command]);
+        Task<string> errors = cli.StandardError.ReadToEndAsync();
+        string output = await cli.StandardOutput.ReadToEndAsync();
+        await cli.WaitForExitAsync();
+        return output.Length > 0 ? output.TrimEnd('\n') : await errors;
+    }
+
+    private void Keep(string? line)
+    {
+        lock (_output) _output.AppendLine(line);
+    }
+
+    private void Signal(int signal)
+    {
+        if (NativeKill(ProcessId, signal) != 0) throw new Win32Exception(Marshal.GetLastPInvokeError());
+    }
+
+    [DllImport("libc", EntryPoint = "kill", SetLastError = true)]
+    [DefaultDllImportSearchPaths(DllImportSearchPath.SafeDirectories)]
+    private static extern int NativeKill(int pid, int signal);
+}
