@@ -1,0 +1,22 @@
+namespace Latchwork.StoreConformance.Support;
+
+/// <summary>
+/// Makes stores of one kind for the suites. A store's test project derives it once and shares it between its test classes as an xunit class
+/// or collection fixture. Where stores may differ within the contract, they say so here.
+/// </summary>
+public abstract class StoreFixture
+{
+    /// <summary>Opens the store. Each test uses a namespace of its own, so stores may share what is behind them.</summary>
+    /// <param name="clock">The clock that the store is to go by; null for its own.</param>
+    /// <returns>The store; the test disposes it.</returns>
+    public abstract Task<LatchworkStore> OpenAsync(TimeProvider? clock);
+
+    /// <summary>How far the store's time may go back when its clock does, because it does not note every instant.</summary>
+    public virtual TimeSpan ClockTolerance => TimeSpan.Zero;
+
+    /// <summary>How many random sequences the model suite runs: as many as take some ten seconds.</summary>
+    public virtual int ModelSequences => 400;
+
+    /// <summary>Suites that do not apply to this store, each with the reason.</summary>
+    public virtual IReadOnlyDictionary<Type, string> SkippedSuites { get; } = new Dictionary<Type, string>();
+}

@@ -1,0 +1,191 @@
+using Latchwork.Storage;
+using Latchwork.StoreConformance.Support;
+using Shouldly;
+using Xunit;
+
+namespace Latchwork.StoreConformance.Timers;
+
+/// <summary>Dead events: listed, requeued, purged, trimmed.</summary>
+public abstract class TimerDeadSuite(StoreFixture fixture) : TimerSuite(fixture)
+{
+    [Fact]
+    public async Task They_are_listed_the_longest_dead_first()
+    {
+        foreach (string id in (string[])["c", "a", "b"])
+        {
+            await KillAsync(id);
+            Clock.Advance(Ms(10));
+        }
+
+        List<TimerSnapshot> dead = await DeadAsync(limit: 2);
+        dead.Select(e => e.Id).ShouldBe(["c", "a", "b"]);
+        dead.ShouldAllBe(e => e.State == TimerState.Dead && e.DeadReason == DeadReason.Rejected && e.Failures.Count == 1);
+        dead.Select(e => Clock.GetUtcNow() - e.DiedAt!.Value).ShouldBe([Ms(30), Ms(20), Ms(10)]);
+    }
+
+    [Fact]
+    public async Task Pages_of_those_that_died_together_are_complete()
+    {
+        await PostAsync([.. Enumerable.Range(0, 100).Select(i => Entry($"e{i:D3}", 0))]);
+        await AskAsync(max: 100);
+        Clock.Advance(Lease);
+        await AskAsync(max: 0);
+        (await DeadAsync(limit: 7)).Select(e => e.Id).ShouldBe(Enumerable.Range(0, 100).Select(i => $"e{i:D3}"));
+    }
+
+    [Fact]
+    public async Task A_page_holds_at_most_a_mebibyte_of_payload()
+    {
+        for (int i = 0; i < 4; i++)
+        {
+            await PostAsync($"e{i}", 0, payload: new string('x', 400 << 10));
+            await FailAsync(await TakeAsync($"e{i}"), null);
+            Clock.Advance(Ms(1));
+        }
+
+        TimerPage page = await Timers.DeadAsync(Partition, null, 200, CancellationToken.None);
+        page.Items.Count.ShouldBe(2);
+        page.Cursor.ShouldNotBeNull();
+        (await DeadAsync()).Select(e => e.Id).ShouldBe(["e0", "e1", "e2", "e3"]);
+    }
+
+    [Fact]
+    public async Task A_requeued_event_has_all_its_retries_again_and_keeps_its_failures()
+    {
+        await PostAsync("a", 0, maxRetries: 1, payload: "same");
+        await FailAsync(await TakeAsync("a"), Ms(0), "one");
+        await FailAsync(await TakeAsync("a"), Ms(0), "two");
+        (await RequeueAsync(new DeadKey("a", null), Due.In(Seconds(3)))).ShouldBe(TimerOutcome.Done);
+
+        TimerSnapshot a = (await PeekAsync("a"))!;
+        (a.State, a.Retries, a.MaxRetries, a.TimeLeft, a.DeadReason, a.DiedAt).ShouldBe((TimerState.Scheduled, 0, 1, Seconds(3), null, null));
+        a.Failures.Select(f => f.Error).ShouldBe(["one", "two"]);
+        Clock.Advance(Seconds(3));
+        ClaimedEvent again = (await AskAsync()).Events.Single();
+        again.Retries.ShouldBe(0);
+        again.Payload.ToArray().ShouldBe(Bytes("same"));
+        (await DeadAsync()).ShouldBeEmpty();
+    }
+
+    [Fact]
+    public async Task Requeue_means_one_death_and_no_other()
+    {
+        TimerSnapshot first = await KillAsync("a");
+        Clock.Advance(Seconds(1));
+        TimerSnapshot second = await KillAsync("a");
+
+        (await RequeueAsync(new DeadKey("a", first.DiedAt), Due.In(Ms(0)))).ShouldBe(TimerOutcome.NotFound);
+        (await StateAsync("a")).ShouldBe(TimerState.Dead);
+        (await RequeueAsync(new DeadKey("a", second.DiedAt), Due.In(Ms(0)))).ShouldBe(TimerOutcome.Done);
+        (await RequeueAsync(new DeadKey("a", second.DiedAt), Due.In(Ms(0)))).ShouldBe(TimerOutcome.NotFound);
+        (await ClaimIdsAsync()).ShouldBe(["a"]);
+    }
+
+    [Fact]
+    public async Task Purge_means_one_death_and_no_other()
+    {
+        TimerSnapshot first = await KillAsync("a");
+        Clock.Advance(Seconds(1));
+        TimerSnapshot second = await KillAsync("a");
+
+        (await PurgeAsync(new DeadKey("a", first.DiedAt))).ShouldBe(TimerOutcome.NotFound);
+        (await PurgeAsync(new DeadKey("a", second.DiedAt))).ShouldBe(TimerOutcome.Done);
+        (await PeekAsync("a")).ShouldBeNull();
+        (await PurgeAsync(new DeadKey("a", null))).ShouldBe(TimerOutcome.NotFound);
+        (await StatsAsync()).ShouldBe(new TimerStats(0, 0, 0, 0, null));
+    }
+
+    [Fact]
+    public async Task The_living_are_neither_requeued_nor_purged()
+    {
+        await PostAsync(Entry("scheduled", 60_000), Entry("held", 0));
+        await TakeAsync("held");
+        foreach (string id in (string[])["scheduled", "held", "unknown"])
+        {
+            (await RequeueAsync(new DeadKey(id, null), Due.In(Ms(0)))).ShouldBe(TimerOutcome.NotFound);
+            (await PurgeAsync(new DeadKey(id, null))).ShouldBe(TimerOutcome.NotFound);
+        }
+
+        (await StateAsync("scheduled")).ShouldBe(TimerState.Scheduled);
+        (await StateAsync("held")).ShouldBe(TimerState.InFlight);
+        (await PeekAsync("unknown")).ShouldBeNull();
+    }
+
+    [Fact]
+    public async Task Batches_answer_each_element()
+    {
+        await KillAsync("a");
+        await KillAsync("b");
+        DeadKey[] keys = [new("a", null), new("x", null), new("a", null)];
+        (await Timers.RequeueAsync(Partition, keys, Due.In(Seconds(1)), CancellationToken.None))
+            .ShouldBe([TimerOutcome.Done, TimerOutcome.NotFound, TimerOutcome.NotFound]);
+        keys = [new("b", null), new("b", null), new("a", null)];
+        (await Timers.PurgeAsync(Partition, keys, CancellationToken.None))
+            .ShouldBe([TimerOutcome.Done, TimerOutcome.NotFound, TimerOutcome.NotFound]);
+    }
+
+    [Fact]
+    public async Task The_oldest_beyond_the_number_are_trimmed_and_counted()
+    {
+        var keepThree = new DeadLetterLimits(TimeSpan.FromDays(30), 3);
+        for (int i = 0; i < 5; i++)
+        {
+            await KillAsync($"e{i}", keepDead: keepThree);
+            Clock.Advance(Ms(10));
+        }
+
+        (await DeadAsync()).Select(e => e.Id).ShouldBe(["e2", "e3", "e4"]);
+        (await PeekAsync("e0")).ShouldBeNull();
+        (await StatsAsync()).ShouldBe(new TimerStats(0, 0, 3, 2, null));
+    }
+
+    [Fact]
+    public async Task Those_dead_for_too_long_are_trimmed_and_counted_when_another_dies()
+    {
+        var keepAnHour = new DeadLetterLimits(TimeSpan.FromHours(1), 100);
+        await KillAsync("old", keepDead: keepAnHour);
+        Clock.Advance(TimeSpan.FromMinutes(30));
+        await KillAsync("young", keepDead: keepAnHour);
+        Clock.Advance(TimeSpan.FromMinutes(31));
+        await PostAsync("last", 0);
+        await TakeAsync("last");
+        Clock.Advance(Lease);
+        await AskAsync(keepDead: keepAnHour);
+
+        (await DeadAsync()).Select(e => e.Id).ShouldBe(["young", "last"]);
+        (await StatsAsync()).DeadTrimmed.ShouldBe(1);
+    }
+
+    [Fact]
+    public async Task Nothing_is_kept_where_nothing_is_to_be_kept()
+    {
+        await PostAsync("a", 0);
+        DeliveryKey key = await TakeAsync("a");
+        (await FailAsync(key, null, keepDead: new DeadLetterLimits(TimeSpan.FromDays(1), 0))).ShouldBe(TimerOutcome.Dead);
+        (await PeekAsync("a")).ShouldBeNull();
+        (await StatsAsync()).ShouldBe(new TimerStats(0, 0, 0, 1, null));
+    }
+
+    [Fact]
+    public async Task Trimming_is_bounded_and_catches_up()
+    {
+        await PostAsync([.. Enumerable.Range(0, 190).Select(i => Entry($"e{i:D3}", 0))]);
+        await AskAsync(max: 190);
+        Clock.Advance(Lease);
+        await AskAsync(max: 0);
+        (await StatsAsync()).Dead.ShouldBe(190);
+
+        var keepFive = new DeadLetterLimits(TimeSpan.FromDays(30), 5);
+        for (int deaths = 0; (await StatsAsync()).Dead > 5; deaths++)
+        {
+            deaths.ShouldBeLessThan(10);
+            Clock.Advance(Ms(1));
+            await PostAsync($"more{deaths}", 0);
+            await FailAsync(await TakeAsync($"more{deaths}"), null, keepDead: keepFive);
+        }
+
+        TimerStats stats = await StatsAsync();
+        stats.Dead.ShouldBe(5);
+        stats.DeadTrimmed.ShouldBeGreaterThanOrEqualTo(187);
+    }
+}

@@ -1,0 +1,110 @@
+using Latchwork.Storage;
+using Latchwork.StoreConformance.Support;
+using Shouldly;
+using Xunit;
+
+namespace Latchwork.StoreConformance.Timers;
+
+/// <summary>Namespaces, the list of nodes, and the counts.</summary>
+public abstract class TimerRegistrySuite(StoreFixture fixture) : TimerSuite(fixture)
+{
+    [Fact]
+    public async Task Namespaces_are_listed_in_ordinal_order_once_each()
+    {
+        string prefix = Partition.Namespace;
+        foreach (string suffix in (string[])["}x", "b", "B", "{}", "\u00e9", "b"]) (await Timers.OpenAsync(prefix + suffix, CancellationToken.None)).ShouldBeGreaterThanOrEqualTo(1);
+
+        IReadOnlyList<string> all = await Timers.NamespacesAsync(CancellationToken.None);
+        all.Where(ns => ns.StartsWith(prefix, StringComparison.Ordinal))
+            .ShouldBe([prefix, prefix + "B", prefix + "b", prefix + "{}", prefix + "}x", prefix + "\u00e9"]);
+        all.ShouldBe(all.Order(StringComparer.Ordinal));
+    }
+
+    [Fact]
+    public async Task Namespaces_share_no_events()
+    {
+        var other = new TimerPartition(Partition.Namespace + "}x", 0);
+        await Timers.OpenAsync(other.Namespace, CancellationToken.None);
+        await PostAsync("a", 0, payload: "here");
+        await Timers.PostAsync(other, [Entry("a", 0, payload: "there")], CancellationToken.None);
+
+        (await CancelAsync("a")).ShouldBe(TimerOutcome.Done);
+        TimerSnapshot there = (await Timers.PeekAsync(other, "a", CancellationToken.None)).ShouldNotBeNull();
+        there.Payload.ToArray().ShouldBe(Bytes("there"));
+        (await AskAsync()).Events.ShouldBeEmpty();
+    }
+
+    [Fact]
+    public async Task Nodes_are_listed_with_what_they_do()
+    {
+        await AskAsync("full", max: 0, room: 0, held: 12);
+        Clock.Advance(Ms(300));
+        await AskAsync("busy", held: 3);
+        Clock.Advance(Ms(200));
+
+        IReadOnlyList<TimerNode> nodes = await Timers.NodesAsync(Partition, CancellationToken.None);
+        nodes.Select(n => (n.NodeId, n.State, n.InFlight)).ShouldBe([("busy", TimerNodeState.Listening, 3), ("full", TimerNodeState.Full, 12)]);
+        nodes[0].LastSeen.ShouldBe(Ms(200), Ms(1));
+        nodes[1].LastSeen.ShouldBe(Ms(500), Ms(1));
+
+        await AskAsync("full");
+        (await NodeAsync("full")).ShouldNotBeNull().State.ShouldBe(TimerNodeState.Listening);
+    }
+
+    [Fact]
+    public async Task A_node_that_misses_its_turn_is_silent_and_one_that_comes_back_is_not()
+    {
+        await AskAsync("n1");
+        Clock.Advance(Seconds(3.5));
+        (await NodeAsync("n1"))!.State.ShouldBe(TimerNodeState.Listening);
+        Clock.Advance(Seconds(1));
+        (await NodeAsync("n1"))!.State.ShouldBe(TimerNodeState.Silent);
+        await AskAsync("n2");
+        (await NodeAsync("n1"))!.State.ShouldBe(TimerNodeState.Silent);
+        await AskAsync("n1");
+        (await NodeAsync("n1"))!.State.ShouldBe(TimerNodeState.Listening);
+    }
+
+    [Fact]
+    public async Task A_silent_node_is_forgotten_after_an_hour()
+    {
+        await AskAsync("n1");
+        Clock.Advance(TimeSpan.FromMinutes(59));
+        await AskAsync("n2");
+        (await NodeAsync("n1")).ShouldNotBeNull();
+        Clock.Advance(TimeSpan.FromMinutes(2));
+        await AskAsync("n2");
+        (await NodeAsync("n1")).ShouldBeNull();
+    }
+
+    [Fact]
+    public async Task A_node_that_leaves_is_off_the_list()
+    {
+        await AskAsync("n1");
+        await AskAsync("n2");
+        await Timers.LeaveAsync(Partition, "n1", CancellationToken.None);
+        await Timers.LeaveAsync(Partition, "never came", CancellationToken.None);
+        (await Timers.NodesAsync(Partition, CancellationToken.None)).Select(n => n.NodeId).ShouldBe(["n2"]);
+    }
+
+    [Fact]
+    public async Task Counts_follow_every_change()
+    {
+        (await StatsAsync()).ShouldBe(new TimerStats(0, 0, 0, 0, null));
+        await PostAsync(Entry("a", 0), Entry("b", 100), Entry("c", 60_000));
+        Clock.Advance(Ms(400));
+        TimerStats stats = await StatsAsync();
+        stats.ShouldBe(new TimerStats(3, 0, 0, 0, Ms(400)));
+
+        await TakeAsync("a");
+        (await StatsAsync()).ShouldBe(new TimerStats(2, 1, 0, 0, Ms(300)));
+        await TakeAsync("b");
+        (await StatsAsync()).ShouldBe(new TimerStats(1, 2, 0, 0, null));
+        Clock.Advance(Lease);
+        await AskAsync("n2");
+        (await StatsAsync()).ShouldBe(new TimerStats(1, 0, 2, 0, null));
+    }
+
+    private async Task<TimerNode?> NodeAsync(string id) =>
+        (await Timers.NodesAsync(Partition, CancellationToken.None)).SingleOrDefault(node => node.NodeId == id);
+}

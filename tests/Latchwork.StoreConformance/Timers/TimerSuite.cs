@@ -1,0 +1,146 @@
+using System.Text;
+using Latchwork.Storage;
+using Latchwork.StoreConformance.Support;
+using Shouldly;
+using Xunit;
+
+namespace Latchwork.StoreConformance.Timers;
+
+/// <summary>What the timer suites share: a store under a manual clock, a namespace of its own, and short ways to say things.</summary>
+public abstract class TimerSuite(StoreFixture fixture) : IAsyncLifetime
+{
+    private int _claims;
+
+    protected static readonly DeadLetterLimits KeepDead = new(TimeSpan.FromDays(30), 100_000);
+
+    protected static readonly TimeSpan Lease = TimeSpan.FromSeconds(10);
+
+    protected StoreFixture Fixture { get; } = fixture;
+
+    protected ManualTimeProvider Clock { get; } = new();
+
+    protected LatchworkStore Store { get; private set; } = null!;
+
+    protected ITimerStore Timers => Store.Timers;
+
+    /// <summary>Partition 0 of a namespace that no other test uses.</summary>
+    protected TimerPartition Partition { get; } = new($"test-{Guid.NewGuid():N}", 0);
+
+    public virtual async Task InitializeAsync()
+    {
+        Store = await Fixture.OpenAsync(Clock);
+        await Timers.OpenAsync(Partition.Namespace, CancellationToken.None);
+    }
+
+    public virtual async Task DisposeAsync() => await Store.DisposeAsync();
+
+    protected static TimeSpan Ms(double milliseconds) => TimeSpan.FromMilliseconds(milliseconds);
+
+    protected static TimeSpan Seconds(double seconds) => TimeSpan.FromSeconds(seconds);
+
+    protected static byte[] Bytes(string text) => Encoding.UTF8.GetBytes(text);
+
+    protected static TimerEntry Entry(string id, Due due, int maxRetries = 0, IfExists ifExists = IfExists.Replace, string payload = "{}") =>
+        new(id, due, Bytes(payload), maxRetries, ifExists, null, IdIsNew: false);
+
+    protected static TimerEntry Entry(string id, double dueInMs, int maxRetries = 0, IfExists ifExists = IfExists.Replace, string payload = "{}") =>
+        Entry(id, Due.In(Ms(dueInMs)), maxRetries, ifExists, payload);
+
+    protected Task<IReadOnlyList<PostOutcome>> PostAsync(params TimerEntry[] entries) => Timers.PostAsync(Partition, entries, CancellationToken.None);
+
+    protected async Task<PostOutcome> PostAsync(string id, double dueInMs, int maxRetries = 0, IfExists ifExists = IfExists.Replace, string payload = "{}") =>
+        (await PostAsync(Entry(id, dueInMs, maxRetries, ifExists, payload))).Single();
+
+    protected string NewToken() => $"claim-{++_claims}";
+
+    protected Task<TimerClaim> AskAsync(
+        string node = "n1", string? token = null, int max = 200, int? room = null, int held = 0, TimeSpan? lease = null, DeadLetterLimits? keepDead = null) =>
+        Timers.ClaimAsync(
+            Partition,
+            new ClaimRequest(node, token ?? NewToken(), max, room ?? Math.Max(max, 200), held, lease ?? Lease, keepDead ?? KeepDead),
+            CancellationToken.None);
+
+    /// <summary>A claim that leaves the node without room.</summary>
+    protected Task<TimerClaim> AskFullAsync(string node) => AskAsync(node, max: 0, room: 0);
+
+    /// <summary>Claims one event that is due, and returns the key of the delivery.</summary>
+    protected async Task<DeliveryKey> TakeAsync(string id, string node = "n1", TimeSpan? lease = null)
+    {
+        string token = NewToken();
+        TimerClaim claim = await AskAsync(node, token, max: 1, lease: lease);
+        claim.Events.Select(e => e.Id).ShouldBe([id]);
+        return new DeliveryKey(id, token);
+    }
+
+    protected async Task<string[]> ClaimIdsAsync(string node = "n1", int max = 200) => [.. (await AskAsync(node, max: max)).Events.Select(e => e.Id)];
+
+    protected async Task<TimerOutcome> ConfirmAsync(DeliveryKey key) => (await Timers.ConfirmAsync(Partition, [key], CancellationToken.None)).Single();
+
+    protected async Task<TimerOutcome> ExtendAsync(DeliveryKey key, TimeSpan lease) =>
+        (await Timers.ExtendAsync(Partition, [key], lease, CancellationToken.None)).Single();
+
+    protected async Task<TimerOutcome> ReleaseAsync(DeliveryKey key) => (await Timers.ReleaseAsync(Partition, [key], CancellationToken.None)).Single();
+
+    protected async Task<TimerOutcome> FailAsync(
+        DeliveryKey key, TimeSpan? retryIn, string error = "boom", DeadReason reason = DeadReason.RetriesExhausted, string node = "n1", DeadLetterLimits? keepDead = null) =>
+        (await Timers.FailAsync(Partition, [new TimerFailure(key, node, error, retryIn, reason)], keepDead ?? KeepDead, CancellationToken.None)).Single();
+
+    protected Task<TimerOutcome> CancelAsync(string id, bool revoke = false) => Timers.CancelAsync(Partition, id, revoke, CancellationToken.None);
+
+    protected Task<TimerOutcome> ChangeDelayAsync(string id, Due due) => Timers.ChangeDelayAsync(Partition, id, due, CancellationToken.None);
+
+    protected Task<TimerSnapshot?> PeekAsync(string id) => Timers.PeekAsync(Partition, id, CancellationToken.None);
+
+    protected async Task<TimerOutcome> RequeueAsync(DeadKey key, Due due) =>
+        (await Timers.RequeueAsync(Partition, [key], due, CancellationToken.None)).Single();
+
+    protected async Task<TimerOutcome> PurgeAsync(DeadKey key) => (await Timers.PurgeAsync(Partition, [key], CancellationToken.None)).Single();
+
+    protected Task<TimerStats> StatsAsync() => Timers.StatsAsync(Partition, CancellationToken.None);
+
+    /// <summary>Every page of the upcoming events.</summary>
+    protected async Task<List<TimerSnapshot>> UpcomingAsync(TimeSpan? offset = null, TimeSpan? duration = null, int limit = 200, Func<Task>? betweenPages = null)
+    {
+        var all = new List<TimerSnapshot>();
+        string? cursor = null;
+        do
+        {
+            TimerPage page = await Timers.UpcomingAsync(Partition, offset, duration, cursor, limit, CancellationToken.None);
+            page.Items.Count.ShouldBeLessThanOrEqualTo(limit);
+            all.AddRange(page.Items);
+            cursor = page.Cursor;
+            if (cursor is not null && betweenPages is not null) await betweenPages();
+        }
+        while (cursor is not null);
+
+        return all;
+    }
+
+    /// <summary>Every page of the dead events.</summary>
+    protected async Task<List<TimerSnapshot>> DeadAsync(int limit = 200)
+    {
+        var all = new List<TimerSnapshot>();
+        string? cursor = null;
+        do
+        {
+            TimerPage page = await Timers.DeadAsync(Partition, cursor, limit, CancellationToken.None);
+            page.Items.Count.ShouldBeLessThanOrEqualTo(limit);
+            all.AddRange(page.Items);
+            cursor = page.Cursor;
+        }
+        while (cursor is not null);
+
+        return all;
+    }
+
+    protected async Task<TimerState?> StateAsync(string id) => (await PeekAsync(id))?.State;
+
+    /// <summary>Posts an event, lets a node fail it, and leaves it dead.</summary>
+    protected async Task<TimerSnapshot> KillAsync(string id, DeadReason reason = DeadReason.Rejected, DeadLetterLimits? keepDead = null)
+    {
+        await PostAsync(id, 0);
+        DeliveryKey key = await TakeAsync(id);
+        (await FailAsync(key, retryIn: null, reason: reason, keepDead: keepDead)).ShouldBe(TimerOutcome.Dead);
+        return (await PeekAsync(id))!;
+    }
+}

@@ -1,0 +1,253 @@
+using Latchwork.Storage;
+using Latchwork.StoreConformance.Support;
+using Shouldly;
+using Xunit;
+
+namespace Latchwork.StoreConformance.Timers;
+
+/// <summary>Who is told to ask, when, and by which bell: the claimer, the guard, and everybody else.</summary>
+public abstract class TimerWakingSuite(StoreFixture fixture) : TimerSuite(fixture)
+{
+    private readonly Dictionary<string, BellRecorder> _bells = [];
+
+    private static TimeSpan LongestTakeover => Ms(250);
+
+    public override async Task DisposeAsync()
+    {
+        foreach (BellRecorder bells in _bells.Values) await bells.DisposeAsync();
+        await base.DisposeAsync();
+    }
+
+    [Fact]
+    public async Task The_node_that_claims_sleeps_exactly_until_the_head()
+    {
+        Clock.Advance(TimeSpan.FromMicroseconds(250));
+        await PostAsync("a", 300);
+        (await AskAsync("n1")).AskAgainIn.ShouldBe(Ms(300.75), "due times are rounded up to whole milliseconds");
+        Clock.Advance(Ms(300.5));
+        (await AskAsync("n1")).AskAgainIn.ShouldBe(Ms(0.25), "early by a hair is told to wait a hair");
+        Clock.Advance(Ms(0.25));
+        (await ClaimIdsAsync("n1")).ShouldBe(["a"]);
+    }
+
+    [Fact]
+    public async Task The_second_node_is_the_guard_and_all_others_wait_for_their_turn()
+    {
+        await PostAsync("a", 500);
+        (await AskAsync("n1")).AskAgainIn.ShouldBe(Ms(500));
+        (await AskAsync("n2")).AskAgainIn.ShouldBeInRange(Ms(550), Ms(700));
+        for (int i = 3; i <= 6; i++) (await AskAsync($"n{i}")).AskAgainIn.ShouldBeInRange(Seconds(i) - Ms(1), Seconds(i));
+    }
+
+    [Fact]
+    public async Task With_nothing_to_wait_for_a_node_is_told_its_turn() =>
+        (await AskAsync("n1")).AskAgainIn.ShouldBeInRange(Ms(900), Ms(1_100));
+
+    [Fact]
+    public async Task An_earlier_head_rings_two_nodes_one_to_claim_and_one_to_guard()
+    {
+        await ListenAsync("n1", "n2", "n3", "n4");
+        await PostAsync("a", 500);
+        await RungAsync(2);
+
+        TimerBell[] bells = [.. _bells.Values.SelectMany(b => b.All).OrderBy(bell => bell.AskIn)];
+        bells.ShouldAllBe(bell => bell.Kind == TimerBellKind.Due && bell.Partition == 0);
+        bells[0].AskIn.ShouldBe(Ms(500), Ms(1));
+        bells[1].AskIn.ShouldBeInRange(Ms(549), Ms(701));
+        _bells.Values.Max(b => b.DueCount).ShouldBe(1, "two different nodes");
+    }
+
+    [Fact]
+    public async Task A_later_event_rings_nobody()
+    {
+        await ListenAsync("n1", "n2", "n3", "n4");
+        await PostAsync("a", 700);
+        await RungAsync(2);
+        await PostAsync(Entry("b", 700), Entry("c", 900));
+        await PostAsync("d", 60_000);
+        await PostAsync("e", 600);
+        await RungAsync(4);
+        _bells.Values.Select(b => b.DueCount).ShouldBe([1, 1, 1, 1], "each earlier head rings the next two");
+    }
+
+    [Fact]
+    public async Task A_batch_rings_once()
+    {
+        await ListenAsync("n1", "n2", "n3", "n4");
+        await PostAsync([.. Enumerable.Range(0, 50).Select(i => Entry($"e{i}", 900 - i))]);
+        await PostAsync("last", 10);
+        await RungAsync(4);
+    }
+
+    [Theory]
+    [InlineData("change delay")]
+    [InlineData("retry")]
+    [InlineData("release")]
+    [InlineData("requeue")]
+    [InlineData("replace")]
+    public async Task Whatever_makes_an_earlier_head_rings(string what)
+    {
+        await PostAsync(Entry("held", 0, maxRetries: 1));
+        DeliveryKey held = await TakeAsync("held", "n0");
+        await KillAsync("dead");
+        await PostAsync("a", 60_000);
+        await ListenAsync("n1", "n2", "n3");
+
+        Task<TimerOutcome> change = what switch
+        {
+            "change delay" => ChangeDelayAsync("a", Due.In(Ms(100))),
+            "retry" => FailAsync(held, Ms(100)),
+            "release" => ReleaseAsync(held),
+            "requeue" => RequeueAsync(new DeadKey("dead", null), Due.In(Ms(100))),
+            _ => PostAsync("a", 100).ContinueWith(_ => TimerOutcome.Done, TaskScheduler.Default),
+        };
+        (await change).ShouldBe(TimerOutcome.Done);
+        await Eventually.HoldsAsync(() => _bells.Values.Sum(b => b.DueCount) >= 1, "a listener is woken");
+        _bells.Values.SelectMany(b => b.All).Min(bell => bell.AskIn).ShouldBe(what == "release" ? TimeSpan.Zero : Ms(100), Ms(1));
+    }
+
+    [Fact]
+    public async Task A_node_without_room_is_not_woken_until_it_asks_again()
+    {
+        await ListenAsync("n1", "n2", "n3");
+        await AskFullAsync("n1");
+        await PostAsync("a", 900);
+        await PostAsync("b", 800);
+        await PostAsync("c", 700);
+        await RungAsync(6);
+        _bells["n1"].DueCount.ShouldBe(0);
+
+        await AskAsync("n1");
+        for (int i = 0; i < 3; i++) await PostAsync($"d{i}", 600 - i);
+        await Eventually.HoldsAsync(() => _bells["n1"].DueCount > 0, "it has room and is woken again");
+    }
+
+    [Fact]
+    public async Task A_claim_that_uses_up_the_room_makes_the_node_full()
+    {
+        await ListenAsync("n1", "n2", "n3");
+        await PostAsync([.. Enumerable.Range(0, 8).Select(i => Entry($"e{i}", 0))]);
+        await RungAsync(2);
+        int before = _bells["n1"].DueCount;
+        (await AskAsync("n1", max: 8, room: 8)).Events.Count.ShouldBe(8);
+        for (int i = 0; i < 4; i++) await PostAsync($"later{i}", 500 - i);
+        await Eventually.HoldsAsync(() => Total >= 8, "the others are woken");
+        _bells["n1"].DueCount.ShouldBe(before);
+        (await Timers.NodesAsync(Partition, CancellationToken.None)).Single(n => n.NodeId == "n1").State.ShouldBe(TimerNodeState.Full);
+    }
+
+    [Fact]
+    public async Task A_node_that_runs_full_passes_its_role_on()
+    {
+        await PostAsync("a", 400);
+        await ListenAsync("n1", "n2", "n3");
+        int before = Total;
+        Clock.Advance(Ms(100));
+        await AskFullAsync("n1");
+        await Eventually.HoldsAsync(() => Total > before, "the next is woken to claim");
+        _bells["n2"].All.Concat(_bells["n3"].All).Min(bell => bell.AskIn).ShouldBe(Ms(300), Ms(1));
+    }
+
+    [Fact]
+    public async Task A_node_that_leaves_passes_its_role_on_and_is_not_woken_again()
+    {
+        await PostAsync("a", 400);
+        await ListenAsync("n1", "n2", "n3");
+        await Timers.LeaveAsync(Partition, "n1", CancellationToken.None);
+        await Eventually.HoldsAsync(() => Total > 0, "the next is woken to claim");
+        _bells["n2"].All.Concat(_bells["n3"].All).Min(bell => bell.AskIn).ShouldBe(Ms(400), Ms(1));
+        for (int i = 0; i < 3; i++) await PostAsync($"b{i}", 300 - i);
+        await Eventually.HoldsAsync(() => Total >= 6, "the others are woken");
+        _bells["n1"].DueCount.ShouldBe(0);
+    }
+
+    [Fact]
+    public async Task A_bell_that_nobody_hears_is_rung_at_the_next()
+    {
+        for (int i = 0; i < 30; i++) await AskAsync($"dead{i}");
+        await ListenAsync("n1", "n2");
+        await PostAsync("a", 300);
+        await RungAsync(2);
+        _bells.Values.Select(b => b.DueCount).ShouldBe([1, 1]);
+    }
+
+    [Fact]
+    public async Task With_no_listener_left_a_post_still_succeeds()
+    {
+        for (int i = 0; i < 100; i++) await AskAsync($"dead{i}");
+        (await PostAsync("a", 0)).ShouldBe(PostOutcome.Created);
+        (await PostAsync("b", 0)).ShouldBe(PostOutcome.Created);
+        (await ClaimIdsAsync("n1")).ShouldBe(["a", "b"]);
+    }
+
+    [Fact]
+    public async Task The_guard_takes_over_from_a_claimer_that_does_not_come()
+    {
+        await PostAsync("a", 400);
+        await AskAsync("frozen");
+        TimeSpan guardComes = (await AskAsync("n2")).AskAgainIn;
+        guardComes.ShouldBeLessThanOrEqualTo(Ms(400) + LongestTakeover);
+        Clock.Advance(guardComes);
+        (await ClaimIdsAsync("n2")).ShouldBe(["a"]);
+        await PostAsync("b", 100);
+        (await AskAsync("n2")).AskAgainIn.ShouldBe(Ms(100), "the guard has become the claimer");
+    }
+
+    [Fact]
+    public async Task The_guard_comes_in_time_when_the_node_that_was_rung_is_frozen()
+    {
+        await ListenAsync("n1", "n2", "n3");
+        await PostAsync("a", 200);
+        await RungAsync(2);
+        TimeSpan guardComes = _bells.Values.SelectMany(b => b.All).Max(bell => bell.AskIn);
+        guardComes.ShouldBeLessThanOrEqualTo(Ms(200) + LongestTakeover);
+        string guard = _bells.Single(pair => pair.Value.All.Any(bell => bell.AskIn == guardComes)).Key;
+        Clock.Advance(guardComes);
+        (await ClaimIdsAsync(guard)).ShouldBe(["a"]);
+    }
+
+    [Fact]
+    public async Task A_claimer_that_failed_to_come_is_not_woken_until_it_asks_again()
+    {
+        await ListenAsync("n1", "n2", "n3");
+        await PostAsync("a", 200);
+        await RungAsync(2);
+        string claimer = _bells.MinBy(pair => pair.Value.All.Select(bell => bell.AskIn).DefaultIfEmpty(TimeSpan.MaxValue).Min()).Key;
+        string guard = _bells.Where(pair => pair.Key != claimer && pair.Value.DueCount > 0).Single().Key;
+        Clock.Advance(Ms(400));
+        DeliveryKey a = await TakeAsync("a", guard);
+        await ConfirmAsync(a);
+        for (int i = 0; i < 4; i++) await PostAsync($"b{i}", 400 - i);
+        await Eventually.HoldsAsync(() => Total >= 8, "the others are woken");
+        _bells[claimer].DueCount.ShouldBe(1);
+    }
+
+    [Fact]
+    public async Task The_end_of_a_lease_is_a_head_too()
+    {
+        await PostAsync("a", 0, maxRetries: 1);
+        await TakeAsync("a", "dies", lease: Ms(600));
+        (await AskAsync("n2")).AskAgainIn.ShouldBeInRange(Ms(600), Ms(800), "it guards the end of the lease");
+        Clock.Advance(Ms(800));
+        (await ClaimIdsAsync("n2")).ShouldBe(["a"]);
+    }
+
+    /// <summary>How often anybody was told to ask.</summary>
+    private int Total => _bells.Values.Sum(b => b.DueCount);
+
+    /// <summary>Nodes subscribe, then ask once.</summary>
+    private async Task ListenAsync(params string[] nodes)
+    {
+        foreach (string node in nodes)
+        {
+            _bells[node] = await BellRecorder.ListenAsync(Timers, Partition.Namespace, node);
+            await AskAsync(node, max: 0, room: 100);
+        }
+    }
+
+    private async Task RungAsync(int total)
+    {
+        await Eventually.HoldsAsync(() => Total >= total, $"{total} bells");
+        Total.ShouldBe(total);
+    }
+}

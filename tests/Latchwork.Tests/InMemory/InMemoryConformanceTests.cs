@@ -1,0 +1,36 @@
+using Latchwork.StoreConformance.Support;
+using Latchwork.StoreConformance.Timers;
+using Shouldly;
+using Xunit;
+
+namespace Latchwork.Tests.InMemory;
+
+public sealed class InMemoryTimerPostingTests(InMemoryFixture fixture) : TimerPostingSuite(fixture), IClassFixture<InMemoryFixture>;
+
+public sealed class InMemoryTimerClaimingTests(InMemoryFixture fixture) : TimerClaimingSuite(fixture), IClassFixture<InMemoryFixture>;
+
+public sealed class InMemoryTimerLeaseTests(InMemoryFixture fixture) : TimerLeaseSuite(fixture), IClassFixture<InMemoryFixture>;
+
+public sealed class InMemoryTimerFailingTests(InMemoryFixture fixture) : TimerFailingSuite(fixture), IClassFixture<InMemoryFixture>;
+
+public sealed class InMemoryTimerDeadTests(InMemoryFixture fixture) : TimerDeadSuite(fixture), IClassFixture<InMemoryFixture>;
+
+public sealed class InMemoryTimerChangingTests(InMemoryFixture fixture) : TimerChangingSuite(fixture), IClassFixture<InMemoryFixture>;
+
+public sealed class InMemoryTimerUpcomingTests(InMemoryFixture fixture) : TimerUpcomingSuite(fixture), IClassFixture<InMemoryFixture>;
+
+public sealed class InMemoryTimerRegistryTests(InMemoryFixture fixture) : TimerRegistrySuite(fixture), IClassFixture<InMemoryFixture>;
+
+public sealed class InMemoryTimerWakingTests(InMemoryFixture fixture) : TimerWakingSuite(fixture), IClassFixture<InMemoryFixture>;
+
+public sealed class InMemoryTimerTurnsTests(InMemoryFixture fixture) : TimerTurnsSuite(fixture), IClassFixture<InMemoryFixture>;
+
+public sealed class InMemoryTimerContentTests(InMemoryFixture fixture) : TimerContentSuite(fixture), IClassFixture<InMemoryFixture>;
+
+public sealed class InMemoryTimerClockTests(InMemoryFixture fixture) : TimerClockSuite(fixture), IClassFixture<InMemoryFixture>;
+
+public sealed class InMemoryCoverageTests
+{
+    [Fact]
+    public void Every_suite_runs_or_is_excused() => SuiteCoverage.Gaps(typeof(InMemoryCoverageTests).Assembly, new InMemoryFixture()).ShouldBeEmpty();
+}
