@@ -1,5 +1,5 @@
-using System.Diagnostics.CodeAnalysis;
-using System.Text.Json.Serialization.Metadata;
+using Latchwork.Storage;
+using Latchwork.Threading;
 
 namespace Latchwork;
 
@@ -8,142 +8,91 @@ namespace Latchwork;
 /// joined gets it, again and again until it is confirmed or its retries are spent; then it is kept as dead.
 /// </summary>
 /// <remarks>Safe for use by many threads. Posting needs no join.</remarks>
-public sealed class DistributedTimer : IAsyncDisposable
+public sealed partial class DistributedTimer : IAsyncDisposable
 {
+    private readonly ITimerStore _store;
+    private readonly TimerSettings _settings;
+    private readonly TimerLanes _lanes;
+    private readonly ErrorReporter _errors;
+    private readonly DeliveryCalls _calls;
+
     /// <summary>Creates a timer on a store. Nothing is sent before the first call.</summary>
     /// <param name="store">The store; it must outlive the timer and is not disposed with it.</param>
     /// <param name="options">The settings; null for the defaults. They are copied.</param>
     /// <exception cref="ArgumentException">A setting is out of its range; all such settings are named.</exception>
-    public DistributedTimer(LatchworkStore store, TimerOptions? options = null) => throw new NotImplementedException();
+    public DistributedTimer(LatchworkStore store, TimerOptions? options = null)
+    {
+        ArgumentNullException.ThrowIfNull(store);
+        options ??= new TimerOptions();
+        _settings = new TimerSettings(options);
+        _store = store.Timers;
+        _lanes = new TimerLanes(_store, _settings);
+        _errors = new ErrorReporter(options.LoggerFactory) { Sender = this };
+        _calls = new DeliveryCalls(_store, _settings);
+        _maxEvents = _settings.MaxEvents;
+        DeadLetters = new DeadLetters(_store, _lanes);
+    }
 
     /// <summary>The namespace.</summary>
-    public string Namespace => throw new NotImplementedException();
+    public string Namespace => _settings.Namespace;
 
     /// <summary>This node's id: the given one, or the generated one.</summary>
-    public string NodeId => throw new NotImplementedException();
-
-    /// <summary>The most events that one claim takes, 1 to 200. A value ≤ 0 restores the configured one. Takes effect at once.</summary>
-    /// <exception cref="ArgumentOutOfRangeException">The value is above 200.</exception>
-    public int MaxEvents { get => throw new NotImplementedException(); set => throw new NotImplementedException(); }
-
-    /// <summary>Whether this node is listening.</summary>
-    public bool IsJoined => throw new NotImplementedException();
+    public string NodeId => _settings.NodeId;
 
     /// <summary>Dead events: list, requeue, purge.</summary>
-    public DeadLetters DeadLetters => throw new NotImplementedException();
-
-    /// <summary>Raised when something failed that no call reports: a handler, a lost lease, a store that does not answer. Handlers must not throw.</summary>
-    public event EventHandler<TimerErrorEventArgs>? Error { add => throw new NotImplementedException(); remove => throw new NotImplementedException(); }
-
-    /// <summary>Starts to listen.</summary>
-    /// <param name="handler">
-    /// Called for each delivery, up to <see cref="TimerOptions.MaxConcurrency"/> at a time. Its token fires when the lease is lost or the node
-    /// leaves and the handler overruns.
-    /// </param>
-    /// <param name="cancellationToken">Gives up joining.</param>
-    /// <returns>A task that ends when the store knows this node.</returns>
-    /// <exception cref="InvalidOperationException">The timer is joined already.</exception>
-    public Task JoinAsync(Func<TimerDelivery, CancellationToken, Task> handler, CancellationToken cancellationToken = default) => throw new NotImplementedException();
-
-    /// <summary>Stops to listen: nothing more is claimed; running handlers get <see cref="TimerOptions.LeaveTimeout"/>; what has not begun is handed back at once.</summary>
-    /// <param name="cancellationToken">Ends the wait for running handlers early: their tokens fire.</param>
-    /// <returns>A task that ends when this node holds nothing more.</returns>
-    public Task LeaveAsync(CancellationToken cancellationToken = default) => throw new NotImplementedException();
-
-    /// <summary>Posts an event of bytes.</summary>
-    /// <param name="payload">Its bytes: at most <see cref="TimerOptions.MaxPayloadBytes"/>.</param>
-    /// <param name="due">When it is due: a <see cref="TimeSpan"/> or a <see cref="DateTimeOffset"/>.</param>
-    /// <param name="options">Id, retries, headers; null for the defaults.</param>
-    /// <param name="cancellationToken">Gives up waiting; a post that was sent may still happen.</param>
-    /// <returns>The id, and what the post did.</returns>
-    public Task<PostResult> PostAsync(ReadOnlyMemory<byte> payload, Due due, PostOptions? options = null, CancellationToken cancellationToken = default) => throw new NotImplementedException();
-
-    /// <inheritdoc cref="PostAsync(ReadOnlyMemory{byte}, Due, PostOptions?, CancellationToken)"/>
-    public Task<PostResult> PostAsync(byte[] payload, Due due, PostOptions? options = null, CancellationToken cancellationToken = default) => throw new NotImplementedException();
-
-    /// <summary>Posts an event as JSON.</summary>
-    /// <typeparam name="T">The value's type. Its name is not stored.</typeparam>
-    /// <param name="value">The value.</param>
-    /// <param name="due">When it is due: a <see cref="TimeSpan"/> or a <see cref="DateTimeOffset"/>.</param>
-    /// <param name="options">Id, retries, headers; null for the defaults.</param>
-    /// <param name="cancellationToken">Gives up waiting; a post that was sent may still happen.</param>
-    /// <returns>The id, and what the post did.</returns>
-    [RequiresUnreferencedCode("Uses reflection-based JSON. Pass a JsonTypeInfo when trimming.")]
-    [RequiresDynamicCode("Uses reflection-based JSON. Pass a JsonTypeInfo when compiling ahead of time.")]
-    public Task<PostResult> PostAsync<T>(T value, Due due, PostOptions? options = null, CancellationToken cancellationToken = default) => throw new NotImplementedException();
-
-    /// <summary>Posts an event as JSON, without reflection.</summary>
-    /// <typeparam name="T">The value's type. Its name is not stored.</typeparam>
-    /// <param name="value">The value.</param>
-    /// <param name="typeInfo">How to write it.</param>
-    /// <param name="due">When it is due: a <see cref="TimeSpan"/> or a <see cref="DateTimeOffset"/>.</param>
-    /// <param name="options">Id, retries, headers; null for the defaults.</param>
-    /// <param name="cancellationToken">Gives up waiting; a post that was sent may still happen.</param>
-    /// <returns>The id, and what the post did.</returns>
-    public Task<PostResult> PostAsync<T>(T value, JsonTypeInfo<T> typeInfo, Due due, PostOptions? options = null, CancellationToken cancellationToken = default) => throw new NotImplementedException();
-
-    /// <summary>Posts many events, in bounded pieces that overlap. Each piece is atomic, the whole is not.</summary>
-    /// <param name="posts">The events.</param>
-    /// <param name="cancellationToken">Stops sending further pieces.</param>
-    /// <returns>A result for each event, in order.</returns>
-    /// <exception cref="TimerBatchException">Some piece failed; its <see cref="TimerBatchException.Results"/> tell what is known of each event.</exception>
-    public Task<IReadOnlyList<PostResult>> PostAsync(IReadOnlyList<TimerPost> posts, CancellationToken cancellationToken = default) => throw new NotImplementedException();
-
-    /// <summary>Looks at an event in any state.</summary>
-    /// <param name="id">Its id.</param>
-    /// <param name="cancellationToken">Gives up waiting.</param>
-    /// <returns>The event, or null if it is unknown.</returns>
-    public Task<TimerSnapshot?> PeekAsync(string id, CancellationToken cancellationToken = default) => throw new NotImplementedException();
-
-    /// <summary>Cancels an event: a scheduled one is removed, a dead one purged.</summary>
-    /// <param name="id">Its id.</param>
-    /// <param name="revoke">Whether to remove it even in flight; the handler's token fires.</param>
-    /// <param name="cancellationToken">Gives up waiting; a request that was sent may still happen.</param>
-    /// <returns><see cref="TimerOutcome.Done"/>, <see cref="TimerOutcome.NotFound"/> or <see cref="TimerOutcome.InFlight"/>.</returns>
-    public Task<TimerOutcome> CancelAsync(string id, bool revoke = false, CancellationToken cancellationToken = default) => throw new NotImplementedException();
-
-    /// <summary>Gives a scheduled event another due time.</summary>
-    /// <param name="id">Its id.</param>
-    /// <param name="due">When it is due now: a <see cref="TimeSpan"/> or a <see cref="DateTimeOffset"/>.</param>
-    /// <param name="cancellationToken">Gives up waiting; a request that was sent may still happen.</param>
-    /// <returns><see cref="TimerOutcome.Done"/>; or <see cref="TimerOutcome.NotFound"/>, <see cref="TimerOutcome.InFlight"/> or <see cref="TimerOutcome.Dead"/>, and nothing was changed.</returns>
-    public Task<TimerOutcome> ChangeDelayAsync(string id, Due due, CancellationToken cancellationToken = default) => throw new NotImplementedException();
-
-    /// <summary>Confirms a delivery that this node holds.</summary>
-    /// <param name="id">The event's id.</param>
-    /// <param name="cancellationToken">Gives up waiting.</param>
-    /// <returns><see cref="TimerOutcome.Done"/>, <see cref="TimerOutcome.Stale"/>, or <see cref="TimerOutcome.NotFound"/> if this node does not hold it.</returns>
-    public Task<TimerOutcome> ConfirmAsync(string id, CancellationToken cancellationToken = default) => throw new NotImplementedException();
-
-    /// <summary>Confirms a delivery from anywhere.</summary>
-    /// <param name="id">The event's id.</param>
-    /// <param name="token">The delivery's token.</param>
-    /// <param name="cancellationToken">Gives up waiting.</param>
-    /// <returns><see cref="TimerOutcome.Done"/>, <see cref="TimerOutcome.Stale"/> or <see cref="TimerOutcome.NotFound"/>.</returns>
-    public Task<TimerOutcome> ConfirmAsync(string id, string token, CancellationToken cancellationToken = default) => throw new NotImplementedException();
+    public DeadLetters DeadLetters { get; }
 
     /// <summary>
-    /// Lists scheduled events in order of their due times, in pages, for any number of events. An event that stays scheduled at its time
-    /// during the listing appears exactly once.
+    /// Raised on a thread of the pool when something failed that no call reports: a handler, a lost lease, a store that does not answer.
+    /// An exception of a subscriber is logged and reaches nobody else.
     /// </summary>
-    /// <param name="offset">Start with what is due this long from now. Default: null, the earliest, overdue included.</param>
-    /// <param name="duration">The length of the window from there. Default: null, to the end.</param>
-    /// <param name="limit">The most events. Default: null, all.</param>
-    /// <param name="cancellationToken">Ends the listing.</param>
-    /// <returns>The events.</returns>
-    public IAsyncEnumerable<TimerSnapshot> UpcomingAsync(TimeSpan? offset = null, TimeSpan? duration = null, long? limit = null, CancellationToken cancellationToken = default) => throw new NotImplementedException();
+    public event EventHandler<TimerErrorEventArgs>? Error
+    {
+        add => _errors.Error += value;
+        remove => _errors.Error -= value;
+    }
 
     /// <summary>Lists the nodes that joined this namespace, and those that fell silent in the last hour.</summary>
     /// <param name="cancellationToken">Gives up waiting.</param>
     /// <returns>The nodes, by id.</returns>
-    public Task<IReadOnlyList<TimerNode>> NodesAsync(CancellationToken cancellationToken = default) => throw new NotImplementedException();
+    /// <exception cref="LatchworkStoreException">The store did not answer.</exception>
+    public async Task<IReadOnlyList<TimerNode>> NodesAsync(CancellationToken cancellationToken = default)
+    {
+        TimerLane[] lanes = _lanes.Opened ?? await _lanes.OpenAsync(cancellationToken).ConfigureAwait(false);
+        if (lanes.Length == 1) return await _store.NodesAsync(lanes[0].Partition, cancellationToken).OffStoreThread().ConfigureAwait(false);
+
+        // A node tells every partition what it holds in all; what it told last is right.
+        var nodes = new SortedDictionary<string, TimerNode>(StringComparer.Ordinal);
+        foreach (TimerLane lane in lanes)
+        {
+            foreach (TimerNode node in await _store.NodesAsync(lane.Partition, cancellationToken).OffStoreThread().ConfigureAwait(false))
+            {
+                if (!nodes.TryGetValue(node.NodeId, out TimerNode? known) || node.LastSeen < known.LastSeen) nodes[node.NodeId] = node;
+            }
+        }
+
+        return [.. nodes.Values];
+    }
 
     /// <summary>Counts events by state and reads the age of the oldest overdue one, at a cost that does not grow with their number.</summary>
     /// <param name="cancellationToken">Gives up waiting.</param>
     /// <returns>The counts.</returns>
-    public Task<TimerStats> StatsAsync(CancellationToken cancellationToken = default) => throw new NotImplementedException();
+    /// <exception cref="LatchworkStoreException">The store did not answer.</exception>
+    public async Task<TimerStats> StatsAsync(CancellationToken cancellationToken = default)
+    {
+        TimerLane[] lanes = _lanes.Opened ?? await _lanes.OpenAsync(cancellationToken).ConfigureAwait(false);
+        var sum = new TimerStats(0, 0, 0, 0, null);
+        foreach (TimerLane lane in lanes)
+        {
+            TimerStats one = await _store.StatsAsync(lane.Partition, cancellationToken).OffStoreThread().ConfigureAwait(false);
+            sum = new TimerStats(
+                sum.Scheduled + one.Scheduled,
+                sum.InFlight + one.InFlight,
+                sum.Dead + one.Dead,
+                sum.DeadTrimmed + one.DeadTrimmed,
+                Nullable.Compare(sum.OldestOverdue, one.OldestOverdue) >= 0 ? sum.OldestOverdue : one.OldestOverdue);
+        }
 
-    /// <summary>Leaves, if joined, and releases what the timer holds. The store stays open.</summary>
-    /// <returns>A task that ends when it is done.</returns>
-    public ValueTask DisposeAsync() => throw new NotImplementedException();
+        return sum;
+    }
 }

@@ -1,79 +1,138 @@
 using System.Diagnostics.CodeAnalysis;
 using System.Text.Json.Serialization.Metadata;
+using Latchwork.Storage;
 
 namespace Latchwork;
 
 /// <summary>One delivery of an event to this node, held under a lease.</summary>
-public sealed class TimerDelivery
+public sealed partial class TimerDelivery
 {
+    private readonly ClaimedEvent _event;
+    private readonly Listener _listener;
+    private readonly TimeSpan _receivedAt;
+    private TimeSpan _startedAt;
+
+    internal TimerDelivery(Listener listener, TimerLane lane, ClaimedEvent claimed, string token, TimeSpan receivedAt, TimeSpan deadline)
+    {
+        _listener = listener;
+        _event = claimed;
+        _receivedAt = receivedAt;
+        _startedAt = receivedAt;
+        _deadline = deadline.Ticks;
+        Lane = lane;
+        Token = token;
+    }
+
     /// <summary>The event's id.</summary>
-    public string Id => throw new NotImplementedException();
+    public string Id => _event.Id;
 
     /// <summary>The namespace it came from.</summary>
-    public string Namespace => throw new NotImplementedException();
+    public string Namespace => Lane.Partition.Namespace;
 
     /// <summary>Its bytes, as they were posted.</summary>
-    public ReadOnlyMemory<byte> Payload => throw new NotImplementedException();
+    public ReadOnlyMemory<byte> Payload => _event.Payload;
 
     /// <summary>Its headers; empty if it has none.</summary>
-    public IReadOnlyDictionary<string, string> Headers => throw new NotImplementedException();
+    public IReadOnlyDictionary<string, string> Headers => _event.Headers;
 
     /// <summary>The retries spent before this delivery: 0 on the first.</summary>
-    public int Retries => throw new NotImplementedException();
+    public int Retries => _event.Retries;
 
     /// <summary>The retries that the event has in all.</summary>
-    public int MaxRetries => throw new NotImplementedException();
+    public int MaxRetries => _event.MaxRetries;
 
     /// <summary>When it was due, by the store's clock.</summary>
-    public DateTimeOffset Due => throw new NotImplementedException();
+    public DateTimeOffset Due => _event.Due;
 
     /// <summary>How late the handler was called: by the store's clock until the claim, plus the time waited on this node. Never negative.</summary>
-    public TimeSpan Lateness => throw new NotImplementedException();
+    public TimeSpan Lateness => _event.Lateness + (_startedAt - _receivedAt);
 
     /// <summary>The token of this delivery. Whoever knows it can confirm.</summary>
-    public string Token => throw new NotImplementedException();
+    public string Token { get; }
 
-    /// <summary>How long this node may still believe that it holds the event; zero when the lease is lost.</summary>
-    public TimeSpan LeaseLeft => throw new NotImplementedException();
+    /// <summary>How long this node may still believe that it holds the event; zero when the lease is lost or the delivery has ended.</summary>
+    public TimeSpan LeaseLeft
+    {
+        get
+        {
+            TimeSpan left = Deadline - _listener.Now;
+            return IsOver || left < TimeSpan.Zero ? TimeSpan.Zero : left;
+        }
+    }
 
     /// <summary>Fires when the lease is lost, the event is revoked or replaced, or the node leaves and the handler overruns.</summary>
-    public CancellationToken Stopping => throw new NotImplementedException();
+    public CancellationToken Stopping => _stop?.Token ?? CancellationToken.None;
 
     /// <summary>Reads the payload as JSON.</summary>
     /// <typeparam name="T">The type to read.</typeparam>
     /// <returns>The value; null if the payload is the JSON literal.</returns>
-    [RequiresUnreferencedCode("Uses reflection-based JSON. Pass a JsonTypeInfo when trimming.")]
-    [RequiresDynamicCode("Uses reflection-based JSON. Pass a JsonTypeInfo when compiling ahead of time.")]
-    public T? Read<T>() => throw new NotImplementedException();
+    /// <exception cref="System.Text.Json.JsonException">The payload is no JSON, or not of this type.</exception>
+    [RequiresUnreferencedCode(PayloadSerializer.UsesReflection)]
+    [RequiresDynamicCode(PayloadSerializer.UsesDynamicCode)]
+    public T? Read<T>() => PayloadSerializer.Read<T>(Payload, _listener.Settings.Json);
 
     /// <summary>Reads the payload as JSON, without reflection.</summary>
     /// <typeparam name="T">The type to read.</typeparam>
     /// <param name="typeInfo">How to read it.</param>
     /// <returns>The value; null if the payload is the JSON literal.</returns>
-    public T? Read<T>(JsonTypeInfo<T> typeInfo) => throw new NotImplementedException();
+    /// <exception cref="System.Text.Json.JsonException">The payload is no JSON, or not of this type.</exception>
+    public T? Read<T>(JsonTypeInfo<T> typeInfo)
+    {
+        ArgumentNullException.ThrowIfNull(typeInfo);
+        return PayloadSerializer.Read(Payload, typeInfo);
+    }
 
     /// <summary>Confirms: the event is gone. What the handler does afterwards (return or throw) changes nothing.</summary>
     /// <param name="cancellationToken">Gives up waiting.</param>
     /// <returns><see cref="TimerOutcome.Done"/>, or <see cref="TimerOutcome.Stale"/> or <see cref="TimerOutcome.NotFound"/> if it is no longer this node's.</returns>
-    public Task<TimerOutcome> ConfirmAsync(CancellationToken cancellationToken = default) => throw new NotImplementedException();
+    /// <exception cref="LatchworkStoreException">The store did not answer for as long as the lease lasted.</exception>
+    public Task<TimerOutcome> ConfirmAsync(CancellationToken cancellationToken = default) => Decide(failure: null, cancellationToken);
 
     /// <summary>Spends a retry: the event comes again after <paramref name="delay"/>, or dies if none is left.</summary>
     /// <param name="delay">Zero to 100 years; null for the configured backoff.</param>
     /// <param name="error">What went wrong, kept with the event (1 KiB of it).</param>
     /// <param name="cancellationToken">Gives up waiting.</param>
     /// <returns><see cref="TimerOutcome.Done"/> (comes again), <see cref="TimerOutcome.Dead"/>, or <see cref="TimerOutcome.Stale"/> or <see cref="TimerOutcome.NotFound"/>.</returns>
-    public Task<TimerOutcome> RetryAsync(TimeSpan? delay = null, string? error = null, CancellationToken cancellationToken = default) => throw new NotImplementedException();
+    /// <exception cref="LatchworkStoreException">The store did not answer for as long as the lease lasted.</exception>
+    public Task<TimerOutcome> RetryAsync(TimeSpan? delay = null, string? error = null, CancellationToken cancellationToken = default)
+    {
+        if (delay is { } given) Limits.CheckDuration(given, TimeSpan.Zero, Limits.MaxDelay, nameof(delay));
+        return Decide(FailureOf(error ?? "A retry was asked for.", delay), cancellationToken);
+    }
 
     /// <summary>Gives the event up at once, whatever retries are left.</summary>
     /// <param name="error">Why, kept with the event (1 KiB of it).</param>
     /// <param name="reason">The reason to list it under. Default: <see cref="DeadReason.Rejected"/>.</param>
     /// <param name="cancellationToken">Gives up waiting.</param>
     /// <returns><see cref="TimerOutcome.Dead"/>, or <see cref="TimerOutcome.Stale"/> or <see cref="TimerOutcome.NotFound"/>.</returns>
-    public Task<TimerOutcome> DeadAsync(string error, DeadReason reason = DeadReason.Rejected, CancellationToken cancellationToken = default) => throw new NotImplementedException();
+    /// <exception cref="LatchworkStoreException">The store did not answer for as long as the lease lasted.</exception>
+    public Task<TimerOutcome> DeadAsync(string error, DeadReason reason = DeadReason.Rejected, CancellationToken cancellationToken = default)
+    {
+        ArgumentNullException.ThrowIfNull(error);
+        if (!Enum.IsDefined(reason))
+        {
+            throw new ArgumentOutOfRangeException(nameof(reason), reason, $"'reason' must be one of its named values; it is {(int)reason}.");
+        }
+
+        return Decide(new TimerFailure(Key, _listener.Settings.NodeId, ErrorText.Clip(error), RetryIn: null, reason), cancellationToken);
+    }
 
     /// <summary>Makes the lease last at least <paramref name="lease"/> from now on. Needed only with <see cref="Confirmation.Manual"/> after the handler has returned.</summary>
     /// <param name="lease">100 ms to 1 day.</param>
     /// <param name="cancellationToken">Gives up waiting.</param>
     /// <returns><see cref="TimerOutcome.Done"/>, or <see cref="TimerOutcome.Stale"/> or <see cref="TimerOutcome.NotFound"/> if it is no longer this node's.</returns>
-    public Task<TimerOutcome> ExtendAsync(TimeSpan lease, CancellationToken cancellationToken = default) => throw new NotImplementedException();
+    /// <exception cref="LatchworkStoreException">The store did not answer for as long as the lease lasted.</exception>
+    public Task<TimerOutcome> ExtendAsync(TimeSpan lease, CancellationToken cancellationToken = default)
+    {
+        Limits.CheckDuration(lease, TimeSpan.FromMilliseconds(100), TimeSpan.FromDays(1));
+        return ExtendCoreAsync(lease, cancellationToken);
+    }
+
+    /// <summary>The report of a failure of this delivery.</summary>
+    internal TimerFailure FailureOf(string error, TimeSpan? delay) => new(
+        Key,
+        _listener.Settings.NodeId,
+        ErrorText.Clip(error),
+        delay ?? _listener.Settings.Backoff.DelayOf(Retries, Random.Shared),
+        DeadReason.RetriesExhausted);
 }

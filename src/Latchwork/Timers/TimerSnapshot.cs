@@ -42,6 +42,9 @@ public sealed record TimerSnapshot
     /// <summary>Dead: since when, by the store's clock. Otherwise null.</summary>
     public DateTimeOffset? DiedAt { get; init; }
 
+    /// <summary>Dead: for how long, by the store's clock. Otherwise null.</summary>
+    public TimeSpan? DeadFor { get; init; }
+
     /// <summary>Its last ten failures, the oldest first.</summary>
     public IReadOnlyList<AttemptFailure> Failures { get; init; } = [];
 }

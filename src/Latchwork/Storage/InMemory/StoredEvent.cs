@@ -76,6 +76,7 @@ internal sealed class StoredEvent
         Headers = Headers,
         DeadReason = Death?.Reason,
         DiedAt = Death is null ? null : DateTimeOffset.FromUnixTimeMilliseconds(Death.At),
+        DeadFor = Death is null ? null : now.Since(Death.At),
         Failures = Failures,
     };
 }

@@ -1,0 +1,245 @@
+namespace Latchwork.Threading;
+
+/// <summary>
+/// Group commit. An item is sent at once while fewer than a given number of batches are under way; otherwise items gather and go
+/// together. Each caller gets its own result, and never on the thread that brought it.
+/// </summary>
+/// <remarks>
+/// Batches are sent one after the other, in the order in which their items were added, by whichever caller or reply makes room for
+/// them; a caller that has sent many in a row hands the rest to the pool. Batches that are under way together may overtake each
+/// other in the store.
+/// </remarks>
+/// <typeparam name="TItem">What is sent.</typeparam>
+/// <typeparam name="TResult">The answer to one item.</typeparam>
+internal sealed class Batcher<TItem, TResult>
+{
+    /// <summary>The batches that one caller sends in a row before the pool takes over.</summary>
+    private const int MaxInARow = 16;
+
+    private readonly Func<IReadOnlyList<TItem>, Task<IReadOnlyList<TResult>>> _send;
+    private readonly Func<TItem, int>? _size;
+    private readonly int _maxUnderWay;
+    private readonly int _capacity;
+    private readonly Lock _gate = new();
+    private readonly Queue<Entry> _waiting = new();
+    private readonly Entry[] _batch = new Entry[Limits.MaxBatch];
+    private int _underWay;
+    private bool _sending;
+    private Exception? _closed;
+
+    /// <summary>Creates a batcher.</summary>
+    /// <param name="send">Sends 1 to <see cref="Limits.MaxBatch"/> items and returns their answers in order.</param>
+    /// <param name="size">The bytes of an item, to keep a batch within <see cref="Limits.MaxBatchBytes"/>; null if they are negligible.</param>
+    /// <param name="maxUnderWay">The most batches that are under way at a time.</param>
+    /// <param name="capacity">The most items that wait; beyond it an item is refused.</param>
+    public Batcher(
+        Func<IReadOnlyList<TItem>, Task<IReadOnlyList<TResult>>> send,
+        Func<TItem, int>? size = null,
+        int maxUnderWay = 2,
+        int capacity = 1 << 18)
+    {
+        _send = send;
+        _size = size;
+        _maxUnderWay = maxUnderWay;
+        _capacity = capacity;
+    }
+
+    /// <summary>Sends an item, alone or in company.</summary>
+    /// <param name="item">The item.</param>
+    /// <param name="cancellationToken">Takes the item out if it was not sent yet; ends the wait in any case.</param>
+    /// <returns>Its answer, or the failure of its batch.</returns>
+    public Task<TResult> AddAsync(TItem item, CancellationToken cancellationToken = default)
+    {
+        if (cancellationToken.IsCancellationRequested) return Task.FromCanceled<TResult>(cancellationToken);
+
+        var entry = new Entry(item);
+        if (cancellationToken.CanBeCanceled) entry.CancelWith(cancellationToken);
+
+        lock (_gate)
+        {
+            if (_closed is not null)
+            {
+                entry.Fail(_closed);
+                return entry.Task;
+            }
+
+            if (_waiting.Count >= _capacity)
+            {
+                entry.Fail(TooMany());
+                return entry.Task;
+            }
+
+            _waiting.Enqueue(entry);
+            if (_sending || _underWay >= _maxUnderWay) return entry.Task;
+            _sending = true;
+        }
+
+        SendWaiting();
+        return entry.Task;
+    }
+
+    /// <summary>Fails what waits and everything that is added from now on. What was sent still gets its answers.</summary>
+    /// <param name="reason">With what to fail it.</param>
+    public void Close(Exception reason)
+    {
+        Entry[] left;
+        lock (_gate)
+        {
+            _closed ??= reason;
+            left = [.. _waiting];
+            _waiting.Clear();
+        }
+
+        foreach (Entry entry in left) entry.Fail(reason);
+    }
+
+    // Runs while _sending is set, so by one thread at a time: that keeps the order.
+    private void SendWaiting()
+    {
+        for (int sent = 0; ; sent++)
+        {
+            Entry[] batch;
+            lock (_gate)
+            {
+                batch = _underWay < _maxUnderWay ? TakeBatch() : [];
+                if (batch.Length == 0)
+                {
+                    _sending = false;
+                    return;
+                }
+
+                if (sent == MaxInARow)
+                {
+                    // Never reached with the batch lost: it goes out first on the other thread.
+                    _underWay++;
+                    ThreadPool.UnsafeQueueUserWorkItem(static s => s.Self.Resume(s.Batch), (Self: this, Batch: batch), preferLocal: false);
+                    return;
+                }
+
+                _underWay++;
+            }
+
+            Send(batch);
+        }
+    }
+
+    private void Resume(Entry[] batch)
+    {
+        Send(batch);
+        SendWaiting();
+    }
+
+    private void Send(Entry[] batch)
+    {
+        var items = new TItem[batch.Length];
+        for (int i = 0; i < batch.Length; i++) items[i] = batch[i].Item;
+
+        Task<IReadOnlyList<TResult>> reply;
+        try
+        {
+            reply = _send(items);
+        }
+#pragma warning disable CA1031 // Whatever a store throws belongs to the callers of this batch, not to the one who happens to send it.
+        catch (Exception e)
+#pragma warning restore CA1031
+        {
+            reply = Task.FromException<IReadOnlyList<TResult>>(e);
+        }
+
+        if (reply.IsCompleted)
+        {
+            lock (_gate) _underWay--;
+            Answer(batch, reply);
+        }
+        else
+        {
+            reply.ContinueWith(
+                static (reply, state) =>
+                {
+                    var (self, batch) = ((Batcher<TItem, TResult>, Entry[]))state!;
+                    self.OnReply(batch, reply);
+                },
+                (this, batch),
+                CancellationToken.None,
+                TaskContinuationOptions.ExecuteSynchronously,
+                TaskScheduler.Default);
+        }
+    }
+
+    private void OnReply(Entry[] batch, Task<IReadOnlyList<TResult>> reply)
+    {
+        bool send;
+        lock (_gate)
+        {
+            _underWay--;
+            send = !_sending && _waiting.Count > 0;
+            _sending |= send;
+        }
+
+        // The next batch goes on its way first: the callers are not in a hurry to be told.
+        if (send) SendWaiting();
+        Answer(batch, reply);
+    }
+
+    private static void Answer(Entry[] batch, Task<IReadOnlyList<TResult>> reply)
+    {
+        if (reply.IsCompletedSuccessfully && reply.Result.Count == batch.Length)
+        {
+            IReadOnlyList<TResult> results = reply.Result;
+            for (int i = 0; i < batch.Length; i++) batch[i].Succeed(results[i]);
+            return;
+        }
+
+        Exception failure = reply.Exception?.InnerException ?? new LatchworkStoreException(
+            reply.IsCanceled ? "The store gave the operation up." : $"The store gave {reply.Result.Count} answers to {batch.Length} elements.",
+            StoreOutcome.Unknown);
+        foreach (Entry entry in batch) entry.Fail(failure);
+    }
+
+    private LatchworkStoreException TooMany() =>
+        new($"{_capacity} operations wait for the store already; this one was not sent.", StoreOutcome.NotApplied) { IsTransient = true };
+
+    private Entry[] TakeBatch()
+    {
+        int count = 0;
+        long bytes = 0;
+        while (count < Limits.MaxBatch && _waiting.TryPeek(out Entry? entry))
+        {
+            if (!entry.Task.IsCompleted)
+            {
+                bytes += _size?.Invoke(entry.Item) ?? 0;
+                if (count > 0 && bytes > Limits.MaxBatchBytes) break;
+                _batch[count++] = entry;
+            }
+
+            // What was cancelled while it waited is taken out here.
+            _waiting.Dequeue();
+        }
+
+        Entry[] batch = _batch[..count];
+        Array.Clear(_batch, 0, count);
+        return batch;
+    }
+
+    private sealed class Entry(TItem item) : TaskCompletionSource<TResult>(TaskCreationOptions.RunContinuationsAsynchronously)
+    {
+        private CancellationTokenRegistration _registration;
+
+        public TItem Item { get; } = item;
+
+        public void CancelWith(CancellationToken cancellationToken) =>
+            _registration = cancellationToken.UnsafeRegister(static (entry, token) => ((Entry)entry!).TrySetCanceled(token), this);
+
+        public void Succeed(TResult result)
+        {
+            _registration.Dispose();
+            TrySetResult(result);
+        }
+
+        public void Fail(Exception exception)
+        {
+            _registration.Dispose();
+            TrySetException(exception);
+        }
+    }
+}

@@ -1,0 +1,103 @@
+using Latchwork.Storage;
+using Latchwork.Threading;
+
+namespace Latchwork;
+
+/// <summary>
+/// Posts many events in pieces within the bounds of a store, several at a time. Pieces that are under way together may overtake each
+/// other (a script that the server has forgotten is sent again), so a piece waits for earlier ones with which it shares an id: of equal
+/// ids the last one stands, as if they had been posted one by one.
+/// </summary>
+internal sealed class BatchPost(ITimerStore store, TimerLane[] lanes, TimerEntry[] entries, CancellationToken closed)
+{
+    private const int MaxUnderWay = 4;
+
+    private readonly PostResult?[] _results = new PostResult?[entries.Length];
+    private readonly List<Task> _underWay = [];
+    private readonly Dictionary<string, int> _lastPieceOf = new(StringComparer.Ordinal);
+    private volatile Exception? _failure;
+
+    /// <summary>Posts all of it.</summary>
+    /// <exception cref="TimerBatchException">A piece failed.</exception>
+    public async Task<IReadOnlyList<PostResult>> RunAsync(CancellationToken cancellationToken)
+    {
+        using var room = new SemaphoreSlim(MaxUnderWay);
+        foreach (Piece piece in Split())
+        {
+            if (_failure is not null || cancellationToken.IsCancellationRequested) break;
+            if (piece.WaitsFor >= 0) await Task.WhenAll(_underWay[..(piece.WaitsFor + 1)]).ConfigureAwait(false);
+            await room.WaitAsync(CancellationToken.None).ConfigureAwait(false);
+            _underWay.Add(SendAsync(piece, room));
+        }
+
+        await Task.WhenAll(_underWay).OffStoreThread().ConfigureAwait(false);
+        if (_failure is { } failure)
+        {
+            int known = _results.Count(result => result is not null);
+            throw new TimerBatchException($"{known} of {entries.Length} events are known to be posted. {failure.Message}", _results, failure);
+        }
+
+        cancellationToken.ThrowIfCancellationRequested();
+        return Array.ConvertAll(_results, result => result!.Value);
+    }
+
+    private IEnumerable<Piece> Split()
+    {
+        int index = 0;
+        foreach (TimerLane lane in lanes)
+        {
+            List<int> piece = [];
+            long bytes = 0;
+            int waitsFor = -1;
+            for (int i = 0; i < entries.Length; i++)
+            {
+                TimerEntry entry = entries[i];
+                if (lanes.Length > 1 && TimerLanes.Of(lanes, entry.Id) != lane) continue;
+
+                if (piece.Count == Limits.MaxBatch || (piece.Count > 0 && bytes + entry.Payload.Length > Limits.MaxBatchBytes))
+                {
+                    yield return new Piece(lane, piece, waitsFor);
+                    index++;
+                    (piece, bytes, waitsFor) = ([], 0, -1);
+                }
+
+                piece.Add(i);
+                bytes += entry.Payload.Length;
+                if (entry.IdIsNew) continue;
+                if (_lastPieceOf.TryGetValue(entry.Id, out int earlier) && earlier < index) waitsFor = Math.Max(waitsFor, earlier);
+                _lastPieceOf[entry.Id] = index;
+            }
+
+            if (piece.Count == 0) continue;
+            yield return new Piece(lane, piece, waitsFor);
+            index++;
+        }
+    }
+
+    // Never throws.
+    private async Task SendAsync(Piece piece, SemaphoreSlim room)
+    {
+        try
+        {
+            TimerEntry[] batch = [.. piece.Indexes.Select(i => entries[i])];
+            IReadOnlyList<PostOutcome> outcomes = await store.PostAsync(piece.Lane.Partition, batch, closed).ConfigureAwait(false);
+            PostResult[] results = TimerLane.ToResults(batch, outcomes);
+            for (int i = 0; i < results.Length; i++) _results[piece.Indexes[i]] = results[i];
+        }
+#pragma warning disable CA1031 // It is thrown to the caller, with what is known of the other pieces.
+        catch (Exception e)
+#pragma warning restore CA1031
+        {
+            _failure ??= e;
+        }
+        finally
+        {
+            room.Release();
+        }
+    }
+
+    /// <param name="Lane">The partition.</param>
+    /// <param name="Indexes">The events.</param>
+    /// <param name="WaitsFor">The last of the earlier pieces with which it shares an id, or -1.</param>
+    private sealed record Piece(TimerLane Lane, List<int> Indexes, int WaitsFor);
+}

@@ -1,0 +1,259 @@
+using System.Security.Cryptography;
+using Latchwork.Storage;
+using Latchwork.Threading;
+
+namespace Latchwork;
+
+/// <summary>
+/// Claims the due events of one partition: asks when the store said to, when a bell says to, or when room appears after there was none.
+/// A claim is sent only from a thread of the pool, so that a node whose pool is blocked takes nothing that it could not handle.
+/// </summary>
+internal sealed class ClaimLoop : IDisposable
+{
+    private static readonly TimeSpan _never = TimeSpan.MaxValue;
+
+    /// <summary>A bound on what a store may answer, so that a wrong answer costs an hour and not eternity.</summary>
+    private static readonly TimeSpan _longest = TimeSpan.FromHours(1);
+
+    private readonly Listener _listener;
+    private readonly ITimerStore _store;
+    private readonly TimerLane _lane;
+    private readonly Alarm _alarm;
+    private readonly Lock _gate = new();
+    private readonly TaskCompletionSource _answered = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private readonly HashSet<DeliveryKey> _revokedEarly = [];
+    private TaskCompletionSource<bool>? _waiter;
+    private TimeSpan _askAt = TimeSpan.Zero;
+    private ClaimRequest? _unanswered;
+    private int _failures;
+    private int _full;
+    private bool _claiming;
+    private bool _stopping;
+
+    public ClaimLoop(Listener listener, ITimerStore store, TimerLane lane)
+    {
+        _listener = listener;
+        _store = store;
+        _lane = lane;
+        _alarm = AlarmClock.For(listener.Settings.Time).CreateAlarm(OnAlarm);
+    }
+
+    /// <summary>Ends with the first answer of the store, or fails with the first failure.</summary>
+    public Task Answered => _answered.Task;
+
+    // A claim without an answer may have brought events, which are to be handed back: it is repeated for as long as the leave allows.
+    private bool MustGoOn => _unanswered is not null && !_listener.Aborted.IsCancellationRequested;
+
+    /// <summary>Claims until stopped. Never throws.</summary>
+    public async Task RunAsync()
+    {
+        while (await ItIsTimeAsync().ConfigureAwait(false)) await AskAsync().ConfigureAwait(false);
+        _answered.TrySetCanceled();
+    }
+
+    /// <summary>Asks after <paramref name="delay"/> at the latest. Also heard while a claim is under way: its reply does not undo it.</summary>
+    public void AskIn(TimeSpan delay)
+    {
+        TimeSpan now = _listener.Now;
+        AskAt(delay <= TimeSpan.Zero ? now : delay < _longest ? now + delay : now + _longest);
+    }
+
+    /// <summary>There is room on this node: asks if there was none the last time.</summary>
+    public void OnRoom()
+    {
+        if (Interlocked.CompareExchange(ref _full, 0, 1) == 1) AskAt(_listener.Now);
+    }
+
+    /// <summary>A delivery was revoked that is not known here: if a claim is under way, it may be bringing it.</summary>
+    public void RevokedEarly(DeliveryKey key)
+    {
+        lock (_gate)
+        {
+            if (_claiming && _revokedEarly.Count < Limits.MaxBatch) _revokedEarly.Add(key);
+        }
+    }
+
+    /// <summary>Stops to ask. A claim under way is waited for: what it brings is handed back.</summary>
+    public void Stop()
+    {
+        TaskCompletionSource<bool>? waiter;
+        lock (_gate)
+        {
+            _stopping = true;
+            if (MustGoOn) return;
+            (waiter, _waiter) = (_waiter, null);
+        }
+
+        waiter?.TrySetResult(false);
+    }
+
+    public void Dispose() => _alarm.Dispose();
+
+    private async Task<bool> ItIsTimeAsync()
+    {
+        TaskCompletionSource<bool> waiter;
+        lock (_gate)
+        {
+            if (_stopping && !MustGoOn) return false;
+
+            waiter = new TaskCompletionSource<bool>(TaskCreationOptions.RunContinuationsAsynchronously);
+            TimeSpan left = _askAt - _listener.Now;
+            if (left <= TimeSpan.Zero)
+            {
+                waiter.SetResult(true);
+            }
+            else
+            {
+                _waiter = waiter;
+                if (_askAt != _never) _alarm.Set(left);
+            }
+        }
+
+        // Not on the thread of the store, on which the reply may have come.
+        if (waiter.Task.IsCompleted) await Task.Yield();
+        return await waiter.Task.ConfigureAwait(false);
+    }
+
+    private void AskAt(TimeSpan at)
+    {
+        lock (_gate)
+        {
+            if (at >= _askAt) return;
+            _askAt = at;
+            WakeOrArm();
+        }
+    }
+
+    private void OnAlarm()
+    {
+        lock (_gate) WakeOrArm();
+    }
+
+    private void WakeOrArm()
+    {
+        if (_waiter is null || _askAt == _never) return;
+        TimeSpan left = _askAt - _listener.Now;
+        if (left > TimeSpan.Zero)
+        {
+            _alarm.Set(left);
+            return;
+        }
+
+        _waiter.TrySetResult(true);
+        _waiter = null;
+    }
+
+    private async Task AskAsync()
+    {
+        ClaimRequest request = _unanswered ?? NextRequest();
+        lock (_gate)
+        {
+            // Whatever was asked for until now, this claim answers. What is asked for from now on, it may not.
+            _askAt = _never;
+            _claiming = true;
+            _revokedEarly.Clear();
+        }
+
+        TimeSpan sentAt = _listener.Now;
+        try
+        {
+            TimerClaim claim = await _store.ClaimAsync(_lane.Partition, request, _listener.Aborted).ConfigureAwait(false);
+            // From here on perhaps on the thread of the store: short, and nothing of the user's.
+            TimeSpan receivedAt = _listener.Now;
+            _unanswered = null;
+            _failures = 0;
+            Task taken = Take(request, claim, sentAt, receivedAt);
+            Plan(request, claim, receivedAt);
+            _answered.TrySetResult();
+            await taken.ConfigureAwait(false);
+        }
+        catch (OperationCanceledException) when (_listener.Aborted.IsCancellationRequested)
+        {
+            _listener.Errors.Log.Stopped("A claim");
+        }
+#pragma warning disable CA1031 // Whatever a store throws, polling goes on.
+        catch (Exception e)
+#pragma warning restore CA1031
+        {
+            OnFailure(request, e);
+        }
+    }
+
+    private ClaimRequest NextRequest()
+    {
+        int max = _listener.Room.Reserve(_listener.MaxEvents);
+        return new ClaimRequest(
+            _listener.Settings.NodeId,
+            NewToken(),
+            max,
+            max + _listener.Room.Free,
+            _listener.Room.Taken - max,
+            _listener.Settings.Lease,
+            _listener.Settings.DeadLetters);
+    }
+
+    private Task Take(ClaimRequest request, TimerClaim claim, TimeSpan sentAt, TimeSpan receivedAt)
+    {
+        _listener.Errors.Log.Claimed(claim.Events.Count, _lane.Partition.Index, claim.AskAgainIn);
+        Task taken = Task.CompletedTask;
+        if (claim.Events.Count > 0)
+        {
+            var deliveries = new List<TimerDelivery>(claim.Events.Count);
+            foreach (ClaimedEvent claimed in claim.Events)
+            {
+                deliveries.Add(new TimerDelivery(_listener, _lane, claimed, request.ClaimToken, receivedAt, sentAt + request.Lease));
+            }
+
+            taken = _listener.ReceiveAsync(deliveries);
+        }
+
+        DeliveryKey[] revoked;
+        lock (_gate)
+        {
+            _claiming = false;
+            revoked = [.. _revokedEarly];
+        }
+
+        foreach (DeliveryKey key in revoked) _listener.OnRevoked(key);
+        _listener.Room.GiveBack(request.Max - claim.Events.Count);
+        return taken;
+    }
+
+    private void Plan(ClaimRequest request, TimerClaim claim, TimeSpan receivedAt)
+    {
+        TimeSpan wait = claim.AskAgainIn < TimeSpan.Zero ? TimeSpan.Zero : claim.AskAgainIn < _longest ? claim.AskAgainIn : _longest;
+        AskAt(receivedAt + wait);
+
+        // The store rings a full node no more. Room that appeared before the flag was set is seen here, after it in OnRoom.
+        if (request.Room > claim.Events.Count) return;
+        Interlocked.Exchange(ref _full, 1);
+        if (_listener.Room.Free > 0) OnRoom();
+    }
+
+    private void OnFailure(ClaimRequest request, Exception e)
+    {
+        lock (_gate) _claiming = false;
+        if (e is LatchworkStoreException { Outcome: StoreOutcome.NotApplied })
+        {
+            _unanswered = null;
+            _listener.Room.GiveBack(request.Max);
+        }
+        else
+        {
+            // It may have been applied: the same request again brings the same events.
+            _unanswered = request;
+        }
+
+        AskIn(Backoff.OfStore(_failures++));
+        _answered.TrySetException(e);
+        _listener.Errors.Report(e, "Due events could not be claimed; trying again.");
+    }
+
+    /// <summary>96 random bits: nobody else's, ever.</summary>
+    private static string NewToken()
+    {
+        Span<byte> random = stackalloc byte[12];
+        RandomNumberGenerator.Fill(random);
+        return System.Buffers.Text.Base64Url.EncodeToString(random);
+    }
+}

@@ -1,0 +1,115 @@
+using System.Runtime.CompilerServices;
+using Latchwork.Storage;
+using Latchwork.Threading;
+
+namespace Latchwork;
+
+public sealed partial class DistributedTimer
+{
+    /// <summary>Looks at an event in any state.</summary>
+    /// <param name="id">Its id.</param>
+    /// <param name="cancellationToken">Gives up waiting.</param>
+    /// <returns>The event, or null if it is unknown.</returns>
+    /// <exception cref="LatchworkStoreException">The store did not answer.</exception>
+    public Task<TimerSnapshot?> PeekAsync(string id, CancellationToken cancellationToken = default)
+    {
+        Limits.CheckId(id);
+        return OnLaneAsync(id, lane => _store.PeekAsync(lane.Partition, id, cancellationToken), cancellationToken);
+    }
+
+    /// <summary>Cancels an event: a scheduled one is removed, a dead one purged.</summary>
+    /// <param name="id">Its id.</param>
+    /// <param name="revoke">Whether to remove it even in flight; the handler's token fires.</param>
+    /// <param name="cancellationToken">Gives up waiting; a request that was sent may still happen.</param>
+    /// <returns><see cref="TimerOutcome.Done"/>, <see cref="TimerOutcome.NotFound"/> or <see cref="TimerOutcome.InFlight"/>.</returns>
+    /// <exception cref="LatchworkStoreException">The store refused or did not answer.</exception>
+    public Task<TimerOutcome> CancelAsync(string id, bool revoke = false, CancellationToken cancellationToken = default)
+    {
+        Limits.CheckId(id);
+        return OnLaneAsync(id, lane => _store.CancelAsync(lane.Partition, id, revoke, cancellationToken), cancellationToken);
+    }
+
+    /// <summary>Gives a scheduled event another due time.</summary>
+    /// <param name="id">Its id.</param>
+    /// <param name="due">When it is due now: a <see cref="TimeSpan"/> or a <see cref="DateTimeOffset"/>.</param>
+    /// <param name="cancellationToken">Gives up waiting; a request that was sent may still happen.</param>
+    /// <returns><see cref="TimerOutcome.Done"/>; or <see cref="TimerOutcome.NotFound"/>, <see cref="TimerOutcome.InFlight"/> or <see cref="TimerOutcome.Dead"/>, and nothing was changed.</returns>
+    /// <exception cref="LatchworkStoreException">The store refused or did not answer.</exception>
+    public Task<TimerOutcome> ChangeDelayAsync(string id, Due due, CancellationToken cancellationToken = default)
+    {
+        Limits.CheckId(id);
+        return OnLaneAsync(id, lane => _store.ChangeDelayAsync(lane.Partition, id, due, cancellationToken), cancellationToken);
+    }
+
+    /// <summary>Confirms a delivery that this node holds.</summary>
+    /// <param name="id">The event's id.</param>
+    /// <param name="cancellationToken">Gives up waiting.</param>
+    /// <returns><see cref="TimerOutcome.Done"/>, <see cref="TimerOutcome.Stale"/>, or <see cref="TimerOutcome.NotFound"/> if this node does not hold it.</returns>
+    /// <exception cref="LatchworkStoreException">The store did not answer for as long as the lease lasted.</exception>
+    public Task<TimerOutcome> ConfirmAsync(string id, CancellationToken cancellationToken = default)
+    {
+        Limits.CheckId(id);
+        return _listener?.Held.Find(id) is { } held ? held.ConfirmAsync(cancellationToken) : Task.FromResult(TimerOutcome.NotFound);
+    }
+
+    /// <summary>Confirms a delivery from anywhere.</summary>
+    /// <param name="id">The event's id.</param>
+    /// <param name="token">The delivery's token.</param>
+    /// <param name="cancellationToken">Gives up waiting.</param>
+    /// <returns><see cref="TimerOutcome.Done"/>, <see cref="TimerOutcome.Stale"/> or <see cref="TimerOutcome.NotFound"/>.</returns>
+    /// <exception cref="LatchworkStoreException">The store did not answer for <see cref="TimerOptions.ConfirmTimeout"/>.</exception>
+    public Task<TimerOutcome> ConfirmAsync(string id, string token, CancellationToken cancellationToken = default)
+    {
+        Limits.CheckId(id);
+        Limits.CheckId(token);
+        // A delivery of this node is told, so that it is extended no more.
+        return _listener?.Held.Find(new DeliveryKey(id, token)) is { } held
+            ? held.ConfirmAsync(cancellationToken)
+            : OnLaneAsync(
+                id,
+                lane => _calls.ConfirmAsync(lane, new DeliveryKey(id, token), _settings.Clock.Now + _settings.Lease, cancellationToken),
+                cancellationToken);
+    }
+
+    /// <summary>
+    /// Lists scheduled events in order of their due times, in pages, for any number of events. An event that stays scheduled at its time
+    /// during the listing appears exactly once.
+    /// </summary>
+    /// <param name="offset">Start with what is due this long from now: zero to 100 years. Default: null, the earliest, overdue included.</param>
+    /// <param name="duration">The length of the window from there: zero to 100 years. Default: null, to the end.</param>
+    /// <param name="limit">The most events. Default: null, all.</param>
+    /// <param name="cancellationToken">Ends the listing.</param>
+    /// <returns>The events.</returns>
+    /// <exception cref="LatchworkStoreException">The store did not answer.</exception>
+    public IAsyncEnumerable<TimerSnapshot> UpcomingAsync(TimeSpan? offset = null, TimeSpan? duration = null, long? limit = null, CancellationToken cancellationToken = default)
+    {
+        if (offset is { } start) Limits.CheckDuration(start, TimeSpan.Zero, Limits.MaxDelay, nameof(offset));
+        if (duration is { } length) Limits.CheckDuration(length, TimeSpan.Zero, Limits.MaxDelay, nameof(duration));
+        if (limit < 0) throw new ArgumentOutOfRangeException(nameof(limit), limit, $"'limit' must not be negative; it is {limit}.");
+        return ListUpcomingAsync(offset, duration, limit ?? long.MaxValue, cancellationToken);
+    }
+
+    private async IAsyncEnumerable<TimerSnapshot> ListUpcomingAsync(
+        TimeSpan? offset, TimeSpan? duration, long limit, [EnumeratorCancellation] CancellationToken cancellationToken)
+    {
+        if (limit == 0) yield break;
+
+        TimerLane[] lanes = _lanes.Opened ?? await _lanes.OpenAsync(cancellationToken).ConfigureAwait(false);
+        int pageSize = (int)Math.Min(limit, Limits.MaxBatch);
+        IAsyncEnumerable<TimerSnapshot>[] sources = Array.ConvertAll(lanes, lane => TimerListing.PagesAsync(
+            (cursor, token) => _store.UpcomingAsync(lane.Partition, offset, duration, cursor, pageSize, token), cancellationToken));
+        IAsyncEnumerable<TimerSnapshot> merged =
+            sources.Length == 1 ? sources[0] : TimerListing.MergeAsync(sources, TimerListing.ByDue, cancellationToken);
+        await foreach (TimerSnapshot item in merged.ConfigureAwait(false))
+        {
+            yield return item;
+            if (--limit == 0) yield break;
+        }
+    }
+
+    private async Task<T> OnLaneAsync<T>(string id, Func<TimerLane, Task<T>> call, CancellationToken cancellationToken)
+    {
+        TimerLane lane = await _lanes.OfAsync(id, cancellationToken).ConfigureAwait(false);
+        return await call(lane).OffStoreThread().ConfigureAwait(false);
+    }
+}

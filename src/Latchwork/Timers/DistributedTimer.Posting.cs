@@ -1,0 +1,105 @@
+using System.Diagnostics.CodeAnalysis;
+using System.Text.Json.Serialization.Metadata;
+using Latchwork.Storage;
+
+namespace Latchwork;
+
+public sealed partial class DistributedTimer
+{
+    /// <summary>Posts an event of bytes.</summary>
+    /// <param name="payload">Its bytes: at most <see cref="TimerOptions.MaxPayloadBytes"/>. Not to be changed before the returned task has ended.</param>
+    /// <param name="due">When it is due: a <see cref="TimeSpan"/> or a <see cref="DateTimeOffset"/>.</param>
+    /// <param name="options">Id, retries, headers; null for the defaults.</param>
+    /// <param name="cancellationToken">Gives up waiting; a post that was sent may still happen.</param>
+    /// <returns>The id, and what the post did.</returns>
+    /// <exception cref="ArgumentException">An argument is out of its bounds; nothing was sent.</exception>
+    /// <exception cref="LatchworkStoreException">The store refused or did not answer. A post whose outcome is unknown is not repeated.</exception>
+    public Task<PostResult> PostAsync(ReadOnlyMemory<byte> payload, Due due, PostOptions? options = null, CancellationToken cancellationToken = default)
+    {
+        TimerEntry entry = TimerEntries.Create(payload, due, options, _settings);
+        return _lanes.Opened is { } lanes
+            ? TimerLanes.Of(lanes, entry.Id).Posts.AddAsync(entry, cancellationToken)
+            : OpenAndPostAsync(entry, cancellationToken);
+    }
+
+    /// <inheritdoc cref="PostAsync(ReadOnlyMemory{byte}, Due, PostOptions?, CancellationToken)"/>
+    public Task<PostResult> PostAsync(byte[] payload, Due due, PostOptions? options = null, CancellationToken cancellationToken = default)
+    {
+        ArgumentNullException.ThrowIfNull(payload);
+        return PostAsync(new ReadOnlyMemory<byte>(payload), due, options, cancellationToken);
+    }
+
+    /// <summary>Posts an event as JSON.</summary>
+    /// <typeparam name="T">The value's type. Its name is not stored.</typeparam>
+    /// <param name="value">The value.</param>
+    /// <param name="due">When it is due: a <see cref="TimeSpan"/> or a <see cref="DateTimeOffset"/>.</param>
+    /// <param name="options">Id, retries, headers; null for the defaults.</param>
+    /// <param name="cancellationToken">Gives up waiting; a post that was sent may still happen.</param>
+    /// <returns>The id, and what the post did.</returns>
+    /// <exception cref="ArgumentException">An argument is out of its bounds; nothing was sent.</exception>
+    /// <exception cref="LatchworkStoreException">The store refused or did not answer. A post whose outcome is unknown is not repeated.</exception>
+    [RequiresUnreferencedCode(PayloadSerializer.UsesReflection)]
+    [RequiresDynamicCode(PayloadSerializer.UsesDynamicCode)]
+    public Task<PostResult> PostAsync<T>(T value, Due due, PostOptions? options = null, CancellationToken cancellationToken = default) =>
+        // Bytes are bytes, however they are held: never base64 in JSON by accident.
+        value is Memory<byte> bytes
+            ? PostAsync((ReadOnlyMemory<byte>)bytes, due, options, cancellationToken)
+            : PostAsync(PayloadSerializer.Write(value, _settings.Json), due, options, cancellationToken);
+
+    /// <summary>Posts an event as JSON, without reflection.</summary>
+    /// <typeparam name="T">The value's type. Its name is not stored.</typeparam>
+    /// <param name="value">The value.</param>
+    /// <param name="typeInfo">How to write it.</param>
+    /// <param name="due">When it is due: a <see cref="TimeSpan"/> or a <see cref="DateTimeOffset"/>.</param>
+    /// <param name="options">Id, retries, headers; null for the defaults.</param>
+    /// <param name="cancellationToken">Gives up waiting; a post that was sent may still happen.</param>
+    /// <returns>The id, and what the post did.</returns>
+    /// <exception cref="ArgumentException">An argument is out of its bounds; nothing was sent.</exception>
+    /// <exception cref="LatchworkStoreException">The store refused or did not answer. A post whose outcome is unknown is not repeated.</exception>
+    public Task<PostResult> PostAsync<T>(T value, JsonTypeInfo<T> typeInfo, Due due, PostOptions? options = null, CancellationToken cancellationToken = default)
+    {
+        ArgumentNullException.ThrowIfNull(typeInfo);
+        return PostAsync(PayloadSerializer.Write(value, typeInfo), due, options, cancellationToken);
+    }
+
+    /// <summary>
+    /// Posts many events, in bounded pieces that overlap. Each piece is atomic, the whole is not. Of events with the same id the last one stands,
+    /// as if they had been posted one by one.
+    /// </summary>
+    /// <param name="posts">The events.</param>
+    /// <param name="cancellationToken">Stops sending further pieces.</param>
+    /// <returns>A result for each event, in order.</returns>
+    /// <exception cref="ArgumentException">An event is out of its bounds; nothing was sent.</exception>
+    /// <exception cref="TimerBatchException">Some piece failed; its <see cref="TimerBatchException.Results"/> tell what is known of each event.</exception>
+    public Task<IReadOnlyList<PostResult>> PostAsync(IReadOnlyList<TimerPost> posts, CancellationToken cancellationToken = default)
+    {
+        ArgumentNullException.ThrowIfNull(posts);
+        var entries = new TimerEntry[posts.Count];
+        for (int i = 0; i < entries.Length; i++)
+        {
+            TimerPost post = posts[i] ?? throw new ArgumentException($"'posts[{i}]' is null.", nameof(posts));
+            try
+            {
+                entries[i] = TimerEntries.Create(post.Payload, post.Due, post.Options, _settings);
+            }
+            catch (ArgumentException e)
+            {
+                throw new ArgumentException($"'posts[{i}]' is refused: {e.Message}", nameof(posts), e);
+            }
+        }
+
+        return PostAllAsync(entries, cancellationToken);
+    }
+
+    private async Task<IReadOnlyList<PostResult>> PostAllAsync(TimerEntry[] entries, CancellationToken cancellationToken)
+    {
+        TimerLane[] lanes = _lanes.Opened ?? await _lanes.OpenAsync(cancellationToken).ConfigureAwait(false);
+        return await new BatchPost(_store, lanes, entries, _lanes.Closed).RunAsync(cancellationToken).ConfigureAwait(false);
+    }
+
+    private async Task<PostResult> OpenAndPostAsync(TimerEntry entry, CancellationToken cancellationToken)
+    {
+        TimerLane[] lanes = await _lanes.OpenAsync(cancellationToken).ConfigureAwait(false);
+        return await TimerLanes.Of(lanes, entry.Id).Posts.AddAsync(entry, cancellationToken).ConfigureAwait(false);
+    }
+}

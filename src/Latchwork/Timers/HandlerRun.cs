@@ -1,0 +1,120 @@
+namespace Latchwork;
+
+/// <summary>Runs the handler of one delivery and tells the store how it ended. Nothing that happens here touches another delivery.</summary>
+internal sealed class HandlerRun(Listener listener, Func<TimerDelivery, CancellationToken, Task> handler)
+{
+    /// <summary>How long the engine repeats the end of a delivery that the store does not take, unless the lease is longer.</summary>
+    private static readonly TimeSpan _patience = TimeSpan.FromSeconds(30);
+
+    /// <summary>Runs it. Never throws.</summary>
+    public async Task RunAsync(TimerDelivery delivery)
+    {
+        bool returned = false;
+        try
+        {
+            // In the queue the lease may have run out: then the event is another's by now, or soon.
+            if (!delivery.TryStart()) return;
+            if (listener.Settings.Confirmation == Confirmation.OnDelivery && !await EndAsync(delivery, failure: null).ConfigureAwait(false)) return;
+
+            Exception? failure = await CallAsync(delivery).ConfigureAwait(false);
+            delivery.MarkReturned();
+            listener.Dispatcher.Returned(delivery);
+            returned = true;
+            await ConcludeAsync(delivery, failure).ConfigureAwait(false);
+        }
+        finally
+        {
+            delivery.MarkReturned();
+            if (!returned) listener.Dispatcher.Returned(delivery);
+            delivery.MarkEnded();
+        }
+    }
+
+    private async Task<Exception?> CallAsync(TimerDelivery delivery)
+    {
+        try
+        {
+            Task? running = handler(delivery, delivery.Stopping);
+            if (running is null) return new InvalidOperationException("The handler returned null instead of a task.");
+            await running.ConfigureAwait(false);
+            return null;
+        }
+#pragma warning disable CA1031 // What a handler throws is its delivery's affair alone.
+        catch (Exception e)
+#pragma warning restore CA1031
+        {
+            return e;
+        }
+    }
+
+    private async Task ConcludeAsync(TimerDelivery delivery, Exception? failure)
+    {
+        // The handler may have ended the delivery without waiting for the answer. That call reports its own failure.
+        await delivery.Decision.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+
+        bool stopped = failure is OperationCanceledException && delivery.Stopping.IsCancellationRequested;
+        if (failure is not null && !stopped) listener.Errors.Report(failure, "A handler failed.", delivery.Id);
+        if (listener.IsAbandoned || (delivery.IsOver && !delivery.IsLost)) return;
+
+        if (failure is null)
+        {
+            // Also after the lease ran out: if nobody took over, the event need not be handled again.
+            if (listener.Settings.Confirmation == Confirmation.AfterHandler) await EndAsync(delivery, failure: null).ConfigureAwait(false);
+        }
+        else if (stopped || delivery.IsLost)
+        {
+            // The lease is lost, or the node leaves: what was begun is never handed back, so the lease runs out.
+            listener.Lose(delivery, DeliveryEnd.LeftBehind, quietly: true);
+        }
+        else
+        {
+            await EndAsync(delivery, delivery.FailureOf(Describe(failure), delay: null)).ConfigureAwait(false);
+        }
+    }
+
+    private async Task<bool> EndAsync(TimerDelivery delivery, Storage.TimerFailure? failure)
+    {
+        string what = failure is null ? "A delivery could not be confirmed." : "A failure could not be reported to the store.";
+        bool wasLost = delivery.IsLost;
+        try
+        {
+            TimeSpan patience = listener.Settings.Lease > _patience ? listener.Settings.Lease : _patience;
+            TimerOutcome outcome = await delivery.EndAsync(failure, listener.Now + patience, listener.Aborted).ConfigureAwait(false);
+            if (outcome is TimerOutcome.Done or TimerOutcome.Dead) return true;
+
+            if (!wasLost && !delivery.WasRevoked)
+            {
+                listener.Errors.Report(
+                    new LatchworkStoreException($"{what} The store answered '{outcome}'.", StoreOutcome.NotApplied), what, delivery.Id);
+            }
+        }
+        catch (OperationCanceledException) when (listener.Aborted.IsCancellationRequested)
+        {
+            listener.Errors.Log.Stopped("The end of a delivery");
+            listener.Lose(delivery, DeliveryEnd.LeftBehind, quietly: true);
+        }
+#pragma warning disable CA1031 // Nobody waits for this: it is reported, and the lease runs out.
+        catch (Exception e)
+#pragma warning restore CA1031
+        {
+            listener.Errors.Report(e, what, delivery.Id);
+            listener.Lose(delivery, DeliveryEnd.Unknown, quietly: true);
+        }
+
+        return false;
+    }
+
+    private static string Describe(Exception exception)
+    {
+        try
+        {
+            return $"{exception.GetType().Name}: {exception.Message}";
+        }
+#pragma warning disable CA1031 // Message is a user's code too.
+        catch (Exception)
+#pragma warning restore CA1031
+        {
+            return exception.GetType().Name;
+        }
+    }
+}

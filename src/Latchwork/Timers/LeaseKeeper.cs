@@ -1,0 +1,154 @@
+using Latchwork.Storage;
+using Latchwork.Threading;
+
+namespace Latchwork;
+
+/// <summary>
+/// Extends what this node holds every third of a lease, and ends belief in what could not be extended. It runs on the alarm clock's
+/// thread and on the threads of the store, never on the pool: a blocked pool loses no lease.
+/// </summary>
+internal sealed class LeaseKeeper : IDisposable
+{
+    private static readonly TimeSpan _never = TimeSpan.MaxValue;
+
+    private readonly Listener _listener;
+    private readonly ITimerStore _store;
+    private readonly TimeSpan _lease;
+    private readonly TimeSpan _third;
+    private readonly TimeSpan _pause;
+    private readonly Alarm _alarm;
+    private readonly Lock _gate = new();
+    private TimeSpan _armedFor = _never;
+    private bool _disposed;
+
+    public LeaseKeeper(Listener listener, ITimerStore store)
+    {
+        _listener = listener;
+        _store = store;
+        _lease = listener.Settings.Lease;
+        _third = _lease / 3;
+        // Sweeps are at least so far apart, however many claims there were; also the pause after a failed extension.
+        _pause = TimeSpan.FromMilliseconds(Math.Clamp(_lease.TotalMilliseconds / 12, 5, 100));
+        _alarm = AlarmClock.For(listener.Settings.Time).CreateAlarm(Sweep);
+    }
+
+    /// <summary>Sees to it that a delivery that was just claimed is extended in time.</summary>
+    public void Watch(TimerDelivery delivery)
+    {
+        delivery.RenewAt = delivery.Deadline - _lease + _third;
+        ArmFor(delivery.RenewAt);
+    }
+
+    public void Dispose()
+    {
+        lock (_gate)
+        {
+            _disposed = true;
+            _alarm.Dispose();
+        }
+    }
+
+    private void ArmFor(TimeSpan at)
+    {
+        lock (_gate)
+        {
+            if (_disposed || at >= _armedFor) return;
+            _armedFor = at;
+            _alarm.Set(at - _listener.Now);
+        }
+    }
+
+    private void Sweep()
+    {
+        lock (_gate)
+        {
+            if (_disposed) return;
+            _armedFor = _never;
+        }
+
+        TimeSpan now = _listener.Now;
+        TimeSpan next = _never;
+        List<TimerDelivery>? lost = null;
+        List<TimerDelivery>? due = null;
+        _listener.Held.ForEach(delivery =>
+        {
+            TimeSpan deadline = delivery.Deadline;
+            if (deadline <= now)
+            {
+                (lost ??= []).Add(delivery);
+                return;
+            }
+
+            if (IsToBeExtended(delivery, now))
+            {
+                if (delivery.RenewAt <= now && deadline - now <= _lease - _third)
+                {
+                    (due ??= []).Add(delivery);
+                    delivery.RenewAt = now + _third;
+                }
+                else if (delivery.RenewAt <= now)
+                {
+                    // It was extended further by hand.
+                    delivery.RenewAt = deadline - _lease + _third;
+                }
+
+                next = Min(next, delivery.RenewAt);
+            }
+
+            next = Min(next, deadline);
+        });
+
+        if (next != _never) ArmFor(next > now + _pause ? next : now + _pause);
+        foreach (TimerDelivery delivery in lost ?? []) _listener.Lose(delivery, DeliveryEnd.LeaseRanOut);
+        if (due is null) return;
+
+        foreach (IGrouping<TimerLane, TimerDelivery> lane in due.GroupBy(delivery => delivery.Lane))
+        {
+            foreach (TimerDelivery[] piece in lane.Chunk(Limits.MaxBatch)) _ = ExtendAsync(lane.Key, piece);
+        }
+    }
+
+    private bool IsToBeExtended(TimerDelivery delivery, TimeSpan now)
+    {
+        if (!delivery.HasStarted) return true;
+        if (now - delivery.StartedAt >= _listener.Settings.MaxHandlingTime) return false;
+        return !delivery.HasReturned || _listener.Settings.Confirmation != Confirmation.Manual;
+    }
+
+    // Never throws. Continues on the thread of the store: short, and nothing of the user's.
+    private async Task ExtendAsync(TimerLane lane, TimerDelivery[] deliveries)
+    {
+        TimeSpan sentAt = _listener.Now;
+        try
+        {
+            DeliveryKey[] keys = Array.ConvertAll(deliveries, delivery => delivery.Key);
+            IReadOnlyList<TimerOutcome> outcomes =
+                await _store.ExtendAsync(lane.Partition, keys, _lease, _listener.Aborted).ConfigureAwait(false);
+            for (int i = 0; i < deliveries.Length; i++)
+            {
+                TimerDelivery delivery = deliveries[i];
+                if (outcomes[i] == TimerOutcome.Done) delivery.Believe(sentAt + _lease);
+                else if (!delivery.IsDeciding && !delivery.IsOver) _listener.Lose(delivery, DeliveryEnd.TakenOver);
+            }
+        }
+        catch (OperationCanceledException) when (_listener.Aborted.IsCancellationRequested)
+        {
+            _listener.Errors.Log.Stopped("An extension of leases");
+        }
+#pragma warning disable CA1031 // Whatever went wrong, the leases are tried again while they last.
+        catch (Exception e)
+#pragma warning restore CA1031
+        {
+            TimeSpan again = _listener.Now + _pause;
+            foreach (TimerDelivery delivery in deliveries)
+            {
+                if (delivery.RenewAt > again) delivery.RenewAt = again;
+            }
+
+            ArmFor(again);
+            _listener.Errors.Report(e, "Leases could not be extended; trying again.");
+        }
+    }
+
+    private static TimeSpan Min(TimeSpan a, TimeSpan b) => a < b ? a : b;
+}

@@ -1,0 +1,251 @@
+using Latchwork.Storage;
+using Latchwork.Threading;
+
+namespace Latchwork;
+
+/// <summary>
+/// One stay of a node in a namespace, from join to leave: it hears bells, claims, keeps leases, and runs handlers.
+/// </summary>
+internal sealed class Listener : IDisposable
+{
+    private readonly ITimerStore _store;
+    private readonly ClaimLoop[] _loops;
+    private readonly TimerLane[] _lanes;
+    private readonly LeaseKeeper _keeper;
+    private readonly Func<int> _maxEvents;
+    private readonly CancellationTokenSource _abort = new();
+    private Task _claiming = Task.CompletedTask;
+    private IAsyncDisposable? _subscription;
+    private volatile bool _abandoned;
+
+    public Listener(
+        TimerLanes lanes,
+        TimerLane[] opened,
+        TimerSettings settings,
+        ErrorReporter errors,
+        Func<int> maxEvents,
+        Func<TimerDelivery, CancellationToken, Task> handler)
+    {
+        _store = lanes.Store;
+        _lanes = opened;
+        _maxEvents = maxEvents;
+        Settings = settings;
+        Errors = errors;
+        Calls = new DeliveryCalls(lanes.Store, settings);
+        Room = new InFlightRoom(settings.MaxInFlight, OnRoom);
+        Dispatcher = new Dispatcher(settings.MaxConcurrency, new HandlerRun(this, handler).RunAsync);
+        _keeper = new LeaseKeeper(this, lanes.Store);
+        _loops = Array.ConvertAll(opened, lane => new ClaimLoop(this, lanes.Store, lane));
+    }
+
+    public TimerSettings Settings { get; }
+
+    public ErrorReporter Errors { get; }
+
+    public DeliveryCalls Calls { get; }
+
+    public HeldDeliveries Held { get; } = new();
+
+    public InFlightRoom Room { get; }
+
+    public Dispatcher Dispatcher { get; }
+
+    public int MaxEvents => _maxEvents();
+
+    public TimeSpan Now => Settings.Clock.Now;
+
+    /// <summary>Gives up what is under way: the leave is over, or the node is abandoned.</summary>
+    public CancellationToken Aborted => _abort.Token;
+
+    /// <summary>Whether the node stopped without telling the store.</summary>
+    public bool IsAbandoned => _abandoned;
+
+    /// <summary>Listens to bells, then claims. Ends when every partition has answered the first claim.</summary>
+    public async Task StartAsync(CancellationToken cancellationToken)
+    {
+        _subscription = await _store.SubscribeAsync(Settings.Namespace, Settings.NodeId, OnBell, cancellationToken)
+            .OffStoreThread().ConfigureAwait(false);
+        _claiming = Task.WhenAll(Array.ConvertAll(_loops, loop => Task.Run(loop.RunAsync, CancellationToken.None)));
+        await Task.WhenAll(Array.ConvertAll(_loops, loop => loop.Answered)).WaitAsync(cancellationToken).ConfigureAwait(false);
+        Errors.Log.Joined(Settings.NodeId, Settings.Namespace);
+    }
+
+    /// <summary>Stops to claim, hands back what has not begun, waits for the handlers within bounds, and takes the node off the list.</summary>
+    public async Task LeaveAsync(CancellationToken cancellationToken)
+    {
+        foreach (ClaimLoop loop in _loops) loop.Stop();
+        List<TimerDelivery> queued = Dispatcher.Stop();
+        Task handingBack = HandBackAsync(queued);
+
+        int overran = 0;
+        if (!await EndsWithinAsync(Dispatcher.Idle, Settings.LeaveTimeout, cancellationToken).ConfigureAwait(false))
+        {
+            TimerDelivery[] running = Dispatcher.Running();
+            overran = running.Length;
+            foreach (TimerDelivery delivery in running) delivery.Stop();
+            await EndsWithinAsync(Dispatcher.Idle, TimerSettings.LeaveGrace, CancellationToken.None).ConfigureAwait(false);
+        }
+
+        // The confirms of handlers that have returned, and a claim that is still out, have a moment more.
+        Task settled = Task.WhenAll(_claiming, handingBack, Dispatcher.Settled);
+        await EndsWithinAsync(settled, TimerSettings.LeaveGrace, CancellationToken.None).ConfigureAwait(false);
+        Close();
+        await Task.WhenAll(Array.ConvertAll(_lanes, lane => TellAsync(
+            bound => _store.LeaveAsync(lane.Partition, Settings.NodeId, bound), "The store could not be told that this node leaves.")))
+            .ConfigureAwait(false);
+        await UnsubscribeAsync().ConfigureAwait(false);
+        Errors.Log.Left(Settings.NodeId, Settings.Namespace, queued.Count, overran);
+    }
+
+    /// <summary>Stops everything at once and tells nobody, as a crash or a frozen process would. The subscription stays, and nobody listens to it.</summary>
+    public void Abandon()
+    {
+        _abandoned = true;
+        foreach (ClaimLoop loop in _loops) loop.Stop();
+        List<TimerDelivery> queued = Dispatcher.Stop();
+        _keeper.Dispose();
+        _abort.Cancel();
+        foreach (TimerDelivery delivery in queued.Concat(Held.ToArray())) Lose(delivery, DeliveryEnd.LeftBehind, quietly: true);
+    }
+
+    public void Dispose()
+    {
+        _keeper.Dispose();
+        foreach (ClaimLoop loop in _loops) loop.Dispose();
+        _abort.Cancel();
+    }
+
+    /// <summary>Ends the subscription, within a bound.</summary>
+    public async Task UnsubscribeAsync()
+    {
+        if (Interlocked.Exchange(ref _subscription, null) is not { } subscription) return;
+        await TellAsync(_ => subscription.DisposeAsync().AsTask(), "The subscription could not be ended.").ConfigureAwait(false);
+    }
+
+    /// <summary>Takes what a claim brought. Ends at once, or after a leave when all of it was handed back.</summary>
+    public Task ReceiveAsync(List<TimerDelivery> deliveries)
+    {
+        foreach (TimerDelivery delivery in deliveries)
+        {
+            // Another delivery of the same event can only be stale: its lease ran out, or the event was replaced.
+            if (Held.Add(delivery) is { } older) Lose(older, DeliveryEnd.TakenOver);
+            _keeper.Watch(delivery);
+        }
+
+        if (Dispatcher.TryAdd(deliveries)) return Task.CompletedTask;
+        Errors.Log.HandedBack(deliveries[0].Lane.Partition.Index, deliveries.Count);
+        return HandBackAsync(deliveries);
+    }
+
+    /// <summary>A delivery is no longer this node's: its handler is told, and what was not begun will not be.</summary>
+    public void Lose(TimerDelivery delivery, DeliveryEnd why, bool quietly = false)
+    {
+        bool running = delivery.HasStarted && !(delivery.HasReturned && Settings.Confirmation == Confirmation.Manual);
+        if (why == DeliveryEnd.Revoked) delivery.WasRevoked = true;
+        if (!delivery.Drop()) return;
+
+        Errors.Log.Lost(delivery.Id, why, running ? "begun" : delivery.HasReturned ? "returned" : "not begun");
+        if (quietly || !running) return;
+        if (why == DeliveryEnd.LeaseRanOut)
+        {
+            Errors.Report(new TimeoutException("The lease ran out before it was extended."), "A lease was lost.", delivery.Id);
+        }
+        else if (why == DeliveryEnd.TakenOver)
+        {
+            Errors.Report(
+                new LatchworkStoreException("The event was taken over, replaced or removed.", StoreOutcome.NotApplied), "A lease was lost.", delivery.Id);
+        }
+    }
+
+    /// <summary>The store told of a replacement or revocation.</summary>
+    public void OnRevoked(DeliveryKey key)
+    {
+        if (Held.Find(key) is { } delivery) Lose(delivery, DeliveryEnd.Revoked);
+    }
+
+    /// <summary>A delivery was settled or lost.</summary>
+    public void NotHeld(TimerDelivery delivery) => Held.Remove(delivery);
+
+    /// <summary>A delivery was settled or lost, and its handler is through: its place is free.</summary>
+    public void Finished() => Room.GiveBack(1);
+
+    private void OnRoom()
+    {
+        foreach (ClaimLoop loop in _loops) loop.OnRoom();
+    }
+
+    // On a thread of the store: never calls the store, never throws.
+    private void OnBell(TimerBell bell)
+    {
+        if (_abandoned) return;
+        if (bell.Kind == TimerBellKind.Missed)
+        {
+            foreach (ClaimLoop loop in _loops) loop.AskIn(TimeSpan.Zero);
+        }
+        else if (bell.Partition >= 0 && bell.Partition < _loops.Length)
+        {
+            if (bell.Kind == TimerBellKind.Due)
+            {
+                _loops[bell.Partition].AskIn(bell.AskIn);
+            }
+            else if (bell.Kind == TimerBellKind.Revoked)
+            {
+                // First noted, then looked up: of a claim that is being taken in, one or the other finds it.
+                _loops[bell.Partition].RevokedEarly(bell.Delivery);
+                OnRevoked(bell.Delivery);
+            }
+        }
+    }
+
+    private async Task HandBackAsync(List<TimerDelivery> deliveries)
+    {
+        await Task.WhenAll(deliveries.ConvertAll(HandBackAsync)).ConfigureAwait(false);
+    }
+
+    private async Task HandBackAsync(TimerDelivery delivery)
+    {
+        try
+        {
+            if (!delivery.IsOver) await delivery.ReleaseAsync(Now + TimerSettings.LeaveGrace, Aborted).ConfigureAwait(false);
+        }
+#pragma warning disable CA1031 // Nobody waits for this: it is reported, and the lease runs out.
+        catch (Exception e)
+#pragma warning restore CA1031
+        {
+            Lose(delivery, DeliveryEnd.LeftBehind, quietly: true);
+            if (!_abandoned) Errors.Report(e, "A delivery could not be handed back.", delivery.Id);
+        }
+
+        delivery.MarkEnded();
+    }
+
+    // What is left is left to run out: handlers that do not end, and deliveries that wait for a manual confirm.
+    private void Close()
+    {
+        Dispose();
+        foreach (ClaimLoop loop in _loops) loop.Stop();
+        foreach (TimerDelivery delivery in Held.ToArray()) Lose(delivery, DeliveryEnd.LeftBehind, quietly: true);
+    }
+
+    private async Task TellAsync(Func<CancellationToken, Task> call, string failure)
+    {
+        using var bound = new CancellationTokenSource(TimerSettings.LeaveGrace, Settings.Time);
+        try
+        {
+            await call(bound.Token).WaitAsync(TimerSettings.LeaveGrace, Settings.Time, CancellationToken.None)
+                .OffStoreThread().ConfigureAwait(false);
+        }
+#pragma warning disable CA1031 // A node leaves whether the store hears of it or not.
+        catch (Exception e)
+#pragma warning restore CA1031
+        {
+            Errors.Report(e, failure);
+        }
+    }
+
+    private async Task<bool> EndsWithinAsync(Task task, TimeSpan bound, CancellationToken cancellationToken)
+    {
+        await task.WaitAsync(bound, Settings.Time, cancellationToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        return task.IsCompleted;
+    }
+}

@@ -1,0 +1,74 @@
+using System.Text;
+using Latchwork.Storage;
+
+namespace Latchwork;
+
+/// <summary>Makes checked entries of posts. What passes here, a store can take.</summary>
+internal static class TimerEntries
+{
+    /// <summary>What each header counts beside its name and its value.</summary>
+    private const int HeaderOverhead = 2;
+
+    private static readonly PostOptions _defaults = new();
+    private static readonly UTF8Encoding _strictUtf8 = new(encoderShouldEmitUTF8Identifier: false, throwOnInvalidBytes: true);
+
+    /// <summary>Checks a post and makes an entry of it.</summary>
+    /// <exception cref="ArgumentException">Something is out of its bounds; the message names it, the limit and the value.</exception>
+    public static TimerEntry Create(ReadOnlyMemory<byte> payload, Due due, PostOptions? options, TimerSettings settings)
+    {
+        options ??= _defaults;
+        Limits.CheckPayload(payload.Length, settings.MaxPayloadBytes, nameof(payload));
+        if (options.Id is not null) Limits.CheckId(options.Id, nameof(options.Id));
+        Limits.CheckRange(options.MaxRetries, 0, Limits.MaxRetries, nameof(options.MaxRetries));
+        if (!Enum.IsDefined(options.IfExists))
+        {
+            throw new ArgumentOutOfRangeException(
+                nameof(options), options.IfExists, $"'IfExists' must be one of its named values; it is {(int)options.IfExists}.");
+        }
+
+        return new TimerEntry(
+            options.Id ?? Guid.CreateVersion7(settings.Time.GetUtcNow()).ToString(),
+            due,
+            payload,
+            options.MaxRetries,
+            options.IfExists,
+            CopyHeaders(options.Headers),
+            IdIsNew: options.Id is null);
+    }
+
+    private static Dictionary<string, string>? CopyHeaders(IReadOnlyDictionary<string, string>? headers)
+    {
+        if (headers is null || headers.Count == 0) return null;
+
+        var copy = new Dictionary<string, string>(headers.Count, StringComparer.Ordinal);
+        long bytes = 0;
+        foreach ((string name, string value) in headers)
+        {
+            if (string.IsNullOrEmpty(name)) throw new ArgumentException("A name in 'Headers' is empty.", nameof(headers));
+            if (value is null) throw new ArgumentException($"The value of '{name}' in 'Headers' is null.", nameof(headers));
+            bytes += Measure(name, "A name") + Measure(value, $"The value of '{name}'") + HeaderOverhead;
+            copy[name] = value;
+        }
+
+        if (bytes > Limits.MaxHeaderBytes)
+        {
+            throw new ArgumentException(
+                $"'Headers' must have at most {Limits.MaxHeaderBytes} bytes of UTF-8 together, {HeaderOverhead} more for each; they have {bytes}.",
+                nameof(headers));
+        }
+
+        return copy;
+    }
+
+    private static int Measure(string text, string what)
+    {
+        try
+        {
+            return _strictUtf8.GetByteCount(text);
+        }
+        catch (EncoderFallbackException e)
+        {
+            throw new ArgumentException($"{what} in 'Headers' is not valid Unicode: it has a lone surrogate at index {e.Index}.", nameof(text), e);
+        }
+    }
+}

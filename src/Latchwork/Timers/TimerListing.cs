@@ -1,0 +1,71 @@
+using System.Runtime.CompilerServices;
+using System.Text;
+using Latchwork.Storage;
+using Latchwork.Threading;
+
+namespace Latchwork;
+
+/// <summary>Streams pages of one partition, or of several merged into one order.</summary>
+internal static class TimerListing
+{
+    /// <summary>The order of scheduled events.</summary>
+    public static int ByDue(TimerSnapshot a, TimerSnapshot b) => Then(a.Due.CompareTo(b.Due), a, b);
+
+    /// <summary>The order of dead events.</summary>
+    public static int ByDeath(TimerSnapshot a, TimerSnapshot b) => Then(Nullable.Compare(a.DiedAt, b.DiedAt), a, b);
+
+    /// <summary>Reads page after page.</summary>
+    /// <param name="read">Reads the page after a cursor.</param>
+    /// <param name="cancellationToken">Ends the listing.</param>
+    public static async IAsyncEnumerable<TimerSnapshot> PagesAsync(
+        Func<string?, CancellationToken, Task<TimerPage>> read, [EnumeratorCancellation] CancellationToken cancellationToken)
+    {
+        string? cursor = null;
+        do
+        {
+            TimerPage page = await read(cursor, cancellationToken).OffStoreThread().ConfigureAwait(false);
+            foreach (TimerSnapshot item in page.Items) yield return item;
+            cursor = page.Cursor;
+        }
+        while (cursor is not null);
+    }
+
+    /// <summary>Merges ordered listings into one, holding one page of each.</summary>
+    public static async IAsyncEnumerable<TimerSnapshot> MergeAsync(
+        IReadOnlyList<IAsyncEnumerable<TimerSnapshot>> sources,
+        Comparison<TimerSnapshot> order,
+        [EnumeratorCancellation] CancellationToken cancellationToken)
+    {
+        List<IAsyncEnumerator<TimerSnapshot>> open = [];
+        try
+        {
+            var heads = new PriorityQueue<IAsyncEnumerator<TimerSnapshot>, TimerSnapshot>(Comparer<TimerSnapshot>.Create(order));
+            foreach (IAsyncEnumerable<TimerSnapshot> source in sources)
+            {
+                IAsyncEnumerator<TimerSnapshot> enumerator = source.GetAsyncEnumerator(cancellationToken);
+                open.Add(enumerator);
+                if (await enumerator.MoveNextAsync().ConfigureAwait(false)) heads.Enqueue(enumerator, enumerator.Current);
+            }
+
+            while (heads.TryDequeue(out IAsyncEnumerator<TimerSnapshot>? next, out TimerSnapshot? item))
+            {
+                yield return item;
+                if (await next.MoveNextAsync().ConfigureAwait(false)) heads.Enqueue(next, next.Current);
+            }
+        }
+        finally
+        {
+            foreach (IAsyncEnumerator<TimerSnapshot> enumerator in open) await enumerator.DisposeAsync().ConfigureAwait(false);
+        }
+    }
+
+    private static int Then(int first, TimerSnapshot a, TimerSnapshot b) => first != 0 ? first : CompareBytes(a.Id, b.Id);
+
+    // By UTF-8, as stores do it: the order of UTF-16 differs beyond the basic plane.
+    private static int CompareBytes(string a, string b)
+    {
+        Span<byte> left = stackalloc byte[Limits.MaxIdBytes];
+        Span<byte> right = stackalloc byte[Limits.MaxIdBytes];
+        return left[..Encoding.UTF8.GetBytes(a, left)].SequenceCompareTo(right[..Encoding.UTF8.GetBytes(b, right)]);
+    }
+}
