@@ -1,5 +1,7 @@
 using System.Diagnostics.CodeAnalysis;
+using Latchwork.Redis;
 using Latchwork.Redis.Connections;
+using Latchwork.Redis.Timers;
 using Latchwork.Storage;
 
 namespace Latchwork;
@@ -8,16 +10,15 @@ namespace Latchwork;
 public sealed class RedisStore : LatchworkStore
 {
     private readonly IRedisConnection _connection;
-    private readonly RedisOptions _options;
 
     private RedisStore(IRedisConnection connection, RedisOptions options)
     {
         _connection = connection;
-        _options = options;
+        Timers = new RedisTimerStore(connection, new RedisKeys(options.KeyPrefix), options.TimeProvider);
     }
 
     /// <inheritdoc/>
-    public override ITimerStore Timers => throw new NotImplementedException($"{_options.KeyPrefix}");
+    public override ITimerStore Timers { get; }
 
     /// <inheritdoc/>
     public override ILockerStore Locks => throw new NotSupportedException("The Redis store has no locker operations yet.");

@@ -1,0 +1,133 @@
+using System.Collections.Concurrent;
+using System.Globalization;
+using System.Text;
+using Latchwork.Redis.Connections;
+using Latchwork.Storage;
+
+namespace Latchwork.Redis;
+
+/// <summary>The keys of one partition of a timer namespace. The names are those that the scripts give them.</summary>
+internal enum TimerKey
+{
+    /// <summary>HASH: format, partitions; last, offset (the clock); big; claimer, armed, guard, by, seq (who is woken); trimmed; swept, scan.</summary>
+    Meta,
+
+    /// <summary>ZSET: id → due time in ms. The scheduled events.</summary>
+    Due,
+
+    /// <summary>ZSET: id → end of the lease in ms. The events in flight.</summary>
+    Flight,
+
+    /// <summary>ZSET: id → time of death in ms. The dead events.</summary>
+    Dead,
+
+    /// <summary>HASH: id → most retries (7 digits), length of the headers (5 digits), headers, payload. Events in any state.</summary>
+    Body,
+
+    /// <summary>HASH: id → retries spent. Events that failed or were requeued.</summary>
+    Tries,
+
+    /// <summary>HASH: id → the last failures, and of what it died (see past.lua). The same events as in <see cref="Tries"/>.</summary>
+    Past,
+
+    /// <summary>HASH: id → token, retries, due time, most retries and node (see lease.lua). The events in flight.</summary>
+    Lease,
+
+    /// <summary>HASH: node → the ids that its last claim returned (MessagePack).</summary>
+    Claims,
+
+    /// <summary>HASH: node → last seen, turn, whether it is full, what it holds, the token of its last claim (see listeners.lua).</summary>
+    Nodes,
+
+    /// <summary>ZSET: node → place. The order in which nodes with room are rung.</summary>
+    Ring,
+
+    /// <summary>ZSET: node → its next turn in ms. The nodes that are not silent.</summary>
+    Turns,
+}
+
+/// <summary>
+/// Makes every key and channel that Latchwork uses in Redis; nothing else does. All begin with the prefix (<c>lw:</c> by default).
+/// </summary>
+/// <remarks>
+/// <code>
+/// lw:timers                      SET   no tag            the namespaces of timers
+/// lw:{t:NAMESPACE:PARTITION}:KEY       tag t:NS:PARTITION  the keys of a partition (see TimerKey)
+/// lw:{t:NAMESPACE:PARTITION}:bell:NODE channel           the bells of one node
+/// </code>
+/// What stands between the first <c>{</c> and the next <c>}</c> is the hash tag: all keys of a partition are in one slot of a cluster. So
+/// that any text makes a legal tag, <c>%</c>, <c>{</c> and <c>}</c> in a namespace are written <c>%25</c>, <c>%7B</c> and <c>%7D</c>.
+/// </remarks>
+internal sealed class RedisKeys
+{
+    private readonly string _prefix;
+    private readonly ConcurrentDictionary<TimerPartition, TimerPartitionKeys> _partitions = new();
+
+    /// <summary>Creates the keys.</summary>
+    /// <param name="prefix">What all keys and channels begin with: without <c>{</c> and <c>}</c>, which would make a tag of their own.</param>
+    public RedisKeys(string prefix)
+    {
+        ArgumentNullException.ThrowIfNull(prefix);
+        if (prefix.AsSpan().IndexOfAny('{', '}') >= 0)
+        {
+            throw new ArgumentException($"'prefix' must not contain '{{' or '}}', which mark a hash tag; it is '{prefix}'.", nameof(prefix));
+        }
+
+        _prefix = prefix;
+        TimerNamespaces = $"{prefix}timers";
+    }
+
+    /// <summary>SET: the namespaces of timers that were ever used.</summary>
+    public RedisArgument TimerNamespaces { get; }
+
+    /// <summary>The keys of a partition.</summary>
+    /// <param name="partition">The partition.</param>
+    public TimerPartitionKeys Of(TimerPartition partition) =>
+        _partitions.TryGetValue(partition, out TimerPartitionKeys? keys)
+            ? keys
+            : _partitions.GetOrAdd(partition, static (p, self) => new TimerPartitionKeys(self._prefix, Tag(p)), this);
+
+    private static string Tag(TimerPartition partition) =>
+        string.Create(CultureInfo.InvariantCulture, $"{{t:{Encode(partition.Namespace)}:{partition.Index}}}");
+
+    private static string Encode(string text) =>
+        text.AsSpan().IndexOfAny('%', '{', '}') < 0
+            ? text
+            : text.Replace("%", "%25", StringComparison.Ordinal)
+                .Replace("{", "%7B", StringComparison.Ordinal)
+                .Replace("}", "%7D", StringComparison.Ordinal);
+}
+
+/// <summary>The keys of one partition, encoded once.</summary>
+internal sealed class TimerPartitionKeys
+{
+    private static readonly TimerKey[] _all = Enum.GetValues<TimerKey>();
+
+    private readonly RedisArgument[] _keys;
+    private readonly ConcurrentDictionary<TimerKey[], RedisArgument[]> _lists = new(ReferenceEqualityComparer.Instance);
+
+    /// <summary>Creates the keys.</summary>
+    /// <param name="prefix">What all keys and channels begin with.</param>
+    /// <param name="tag">The partition's hash tag, with its braces.</param>
+    public TimerPartitionKeys(string prefix, string tag)
+    {
+        _keys = Array.ConvertAll(_all, key => (RedisArgument)Encoding.UTF8.GetBytes($"{prefix}{tag}:{NameOf(key)}"));
+        BellPrefix = $"{prefix}{tag}:bell:";
+        Bell = Encoding.UTF8.GetBytes(BellPrefix);
+    }
+
+    /// <summary>What the channels of the nodes' bells begin with; the node's id follows.</summary>
+    public string BellPrefix { get; }
+
+    /// <summary>The same as an argument of scripts.</summary>
+    public RedisArgument Bell { get; }
+
+    /// <summary>The name of a key, as scripts and the server know it.</summary>
+    /// <param name="key">The key.</param>
+    public static string NameOf(TimerKey key) => key.ToString().ToLowerInvariant();
+
+    /// <summary>Some of the keys, in the order given.</summary>
+    /// <param name="names">Which; always the same array for the same script.</param>
+    public ReadOnlySpan<RedisArgument> Select(TimerKey[] names) =>
+        _lists.GetOrAdd(names, static (list, keys) => Array.ConvertAll(list, name => keys[(int)name]), _keys);
+}

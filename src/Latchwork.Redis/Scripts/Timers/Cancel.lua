@@ -1,0 +1,24 @@
+-- Removes an event: a scheduled or dead one, and if so told one in flight, whose node hears of it.
+-- KEYS: meta, due, flight, dead, body, tries, past, lease.
+-- ARGV: 1 time, 2 format, 3 partitions, 4 bell, 5 id, 6 1 to remove it even in flight.
+-- Returns 0 done, 1 not found, 2 in flight.
+local meta, due, flight, dead, body, tries, past, lease = unpack(KEYS)
+local bell, id = ARGV[4], ARGV[5]
+-- @include layout
+-- @include lease
+local record = call('HGET', lease, id)
+if record and ARGV[6] ~= '1' then return 2 end
+if not record and call('HSTRLEN', body, id) == 0 then return 1 end
+-- @include free
+call('ZREM', due, id)
+call('ZREM', flight, id)
+call('ZREM', dead, id)
+call('HDEL', lease, id)
+call('HDEL', body, id)
+call('HDEL', tries, id)
+call('HDEL', past, id)
+if record then
+  local token, _, _, _, node = readLease(record)
+  redis.pcall('PUBLISH', bell .. node, 'r ' .. #token .. ' ' .. token .. id)
+end
+return 0

@@ -1,0 +1,21 @@
+-- Gives a scheduled event another due time.
+-- KEYS: meta, due, flight, dead, ring, turns.
+-- ARGV: 1 time, 2 format, 3 partitions, 4 bell, 5 id, 6 due (see clock).
+-- Returns 0 done, 1 not found, 2 in flight, 4 dead.
+local meta, due, flight, dead, ring, turns = unpack(KEYS)
+local bell, id = ARGV[4], ARGV[5]
+-- @include layout
+-- @include clock
+-- @include roles
+if not call('ZSCORE', due, id) then
+  if call('ZSCORE', flight, id) then return 2 end
+  if call('ZSCORE', dead, id) then return 4 end
+  return 1
+end
+local at = dueAt(ARGV[6])
+-- @include free
+call('ZADD', due, 'XX', at, id)
+wake(at)
+keepRoles()
+-- @include finish
+return 0

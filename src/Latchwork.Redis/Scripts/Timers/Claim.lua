@@ -1,0 +1,48 @@
+-- Takes back events whose lease ran out, moves due events in flight, and says when to ask again.
+-- KEYS: meta, due, flight, dead, body, tries, past, lease, claims, nodes, ring, turns.
+-- ARGV: 1 time, 2 format, 3 partitions, 4 bell, 5 node, 6 token, 7 the most events, 8 room, 9 held, 10 lease in µs, 11 how long the dead
+-- are kept in ms, 12 how many of them, 13 grace of a guard in ms, 14 1 to begin with the oldest in a backlog.
+-- Returns {ask again in µs, now in µs, 1 if the partition is new; for each event: id, due, retries, body}.
+local meta, due, flight, dead, body, tries, past, lease, claims, nodes, ring, turns = unpack(KEYS)
+local bell, node, token = ARGV[4], ARGV[5], ARGV[6]
+local most, room, held = tonumber(ARGV[7]), tonumber(ARGV[8]), tonumber(ARGV[9])
+-- @include layout
+-- @include clock
+-- @include lease
+-- @include past
+-- @include dead
+-- @include roles
+-- @include listeners
+-- @include expire
+-- @include free
+
+local deadline = math.ceil((nowUs + tonumber(ARGV[10])) / 1000)
+local prefix = leasePrefix(token)
+local leaseEnd = tonumber(call('ZRANGE', flight, 0, 0, 'WITHSCORES')[2])
+local takenBack = 0
+if leaseEnd and leaseEnd <= now then
+  takenBack = takeBack(tonumber(ARGV[11]), tonumber(ARGV[12]))
+  leaseEnd = tonumber(call('ZRANGE', flight, 0, 0, 'WITHSCORES')[2])
+end
+
+-- @include renew
+-- @include take
+local turn, lastToken = meet()
+local ids, dues, retries, bodies, nextDue
+if lastToken == token then
+  ids, dues, retries, bodies = renew()
+  nextDue = tonumber(call('ZRANGE', due, 0, 0, 'WITHSCORES')[2])
+else
+  ids, dues, retries, bodies, nextDue = take(math.min(most, room, 200 - takenBack))
+end
+if #ids > 0 and (not leaseEnd or deadline < leaseEnd) then leaseEnd = deadline end
+local head = nextDue and leaseEnd and math.min(nextDue, leaseEnd) or nextDue or leaseEnd
+
+local reply = { arm(turn, room - #ids, head), int(nowUs), fresh and 1 or 0 }
+for i, id in ipairs(ids) do
+  local at = i * 4
+  reply[at], reply[at + 1], reply[at + 2], reply[at + 3] = id, dues[i], retries[i] == '-' and '0' or retries[i], bodies[i]
+end
+keepRoles()
+-- @include finish
+return reply

@@ -1,0 +1,59 @@
+-- Ends deliveries that failed: the events are scheduled again with one retry spent, or die.
+-- KEYS: meta, due, flight, dead, body, tries, past, lease, ring, turns.
+-- ARGV: 1 time, 2 format, 3 partitions, 4 bell, 5 how long the dead are kept in ms, 6 how many of them; from 7 on for each delivery: id,
+-- token, node, error, retry in µs (below zero: never), reason to die of.
+-- Returns one digit a delivery: 0 will be retried, 1 not found, 3 stale, 4 dead.
+local meta, due, flight, dead, body, tries, past, lease, ring, turns = unpack(KEYS)
+local bell = ARGV[4]
+-- @include layout
+-- @include clock
+-- @include lease
+-- @include held
+-- @include past
+-- @include dead
+-- @include roles
+local outcomes, live = held(7, 6, '3')
+if #live > 0 then
+  local ids = {}
+  for i, it in ipairs(live) do ids[i] = it[2] end
+  local pasts = call('HMGET', past, unpack(ids))
+  local again, buried, spent, remembered, earliest = {}, {}, {}, {}, nil
+  for i, it in ipairs(live) do
+    local index, id = it[1], it[2]
+    local first = 7 + (index - 1) * 6
+    local _, retries, at, max = readLease(it[3])
+    retries = tonumber(retries) or 0
+    local delay = tonumber(ARGV[first + 4])
+    remembered[#remembered + 1] = id
+    remembered[#remembered + 1] = remember(pasts[i], at, ARGV[first + 5], retries + 1, ARGV[first + 2], ARGV[first + 3])
+    spent[#spent + 1] = id
+    if delay >= 0 and retries < max then
+      at = math.ceil((nowUs + delay) / 1000)
+      if not earliest or at < earliest then earliest = at end
+      spent[#spent + 1] = retries + 1
+      again[#again + 1] = at
+      again[#again + 1] = id
+    else
+      outcomes[index] = '4'
+      spent[#spent + 1] = retries
+      buried[#buried + 1] = now
+      buried[#buried + 1] = id
+    end
+  end
+  -- @include free
+  call('ZREM', flight, unpack(ids))
+  call('HDEL', lease, unpack(ids))
+  call('HSET', tries, unpack(spent))
+  call('HSET', past, unpack(remembered))
+  if #again > 0 then
+    call('ZADD', due, unpack(again))
+    wake(earliest)
+    keepRoles()
+  end
+  if #buried > 0 then
+    call('ZADD', dead, unpack(buried))
+    trimDead(tonumber(ARGV[5]), tonumber(ARGV[6]))
+  end
+  -- @include finish
+end
+return table.concat(outcomes)

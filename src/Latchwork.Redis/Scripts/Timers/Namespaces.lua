@@ -1,0 +1,5 @@
+-- Reads the list of namespaces, piece by piece; a piece may repeat what an earlier one had.
+-- KEYS: 1 the set of namespaces.
+-- ARGV: 1 the cursor: 0, then the one returned.
+-- Returns {the next cursor (0 at the end), {namespace…}}.
+return redis.call('SSCAN', KEYS[1], ARGV[1], 'COUNT', 200)

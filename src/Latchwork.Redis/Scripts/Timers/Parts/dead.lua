@@ -1,0 +1,14 @@
+-- Keeps the dead within their limits: at most 100 go at a time, and they are counted.
+-- Wants: layout, clock; the locals `dead`, `body`, `tries`, `past`.
+-- Gives: trimDead(retention in ms, the most to keep).
+local function trimDead(retention, keep)
+  local ids = call('ZRANGEBYSCORE', dead, '-inf', '(' .. int(now - retention), 'LIMIT', 0, 100)
+  local excess = math.min(call('ZCARD', dead) - keep, 100)
+  if excess > #ids then ids = call('ZRANGE', dead, 0, excess - 1) end
+  if #ids == 0 then return end
+  call('ZREM', dead, unpack(ids))
+  call('HDEL', body, unpack(ids))
+  call('HDEL', tries, unpack(ids))
+  call('HDEL', past, unpack(ids))
+  call('HINCRBY', meta, 'trimmed', #ids)
+end

@@ -1,0 +1,47 @@
+-- Events whose lease ran out: their node spent an attempt. They are due since then, or dead.
+-- Wants: layout, clock, lease, past, dead; the locals `due`, `flight`, `dead`, `lease`, `tries`, `past`.
+-- Gives: takeBack(retention in ms, the most dead to keep) → how many: at most 200.
+local function takeBack(retention, keep)
+  local found = call('ZRANGEBYSCORE', flight, '-inf', int(now), 'WITHSCORES', 'LIMIT', 0, 200)
+  local ids = {}
+  for i = 1, #found, 2 do ids[#ids + 1] = found[i] end
+  if #ids == 0 then return 0 end
+
+  local leases = call('HMGET', lease, unpack(ids))
+  local pasts = call('HMGET', past, unpack(ids))
+  local again, buried, spent, remembered = {}, {}, {}, {}
+  for i, id in ipairs(ids) do
+    local deadline = found[i * 2]
+    -- A lease that is missing was deleted by somebody else's hand: it counts as its first attempt, and is not its last.
+    local retries, at, max, holder = '-', tonumber(deadline), 1, ''
+    if leases[i] then
+      local _
+      _, retries, at, max, holder = readLease(leases[i])
+    end
+    retries = tonumber(retries) or 0
+    local dies = retries >= max
+    remembered[#remembered + 1] = id
+    remembered[#remembered + 1] = remember(pasts[i], at, 1, retries + 1, holder, 'lease expired')
+    spent[#spent + 1] = id
+    if dies then
+      spent[#spent + 1] = retries
+      buried[#buried + 1] = now
+      buried[#buried + 1] = id
+    else
+      spent[#spent + 1] = retries + 1
+      again[#again + 1] = deadline
+      again[#again + 1] = id
+    end
+  end
+
+  call('ZREM', flight, unpack(ids))
+  call('HDEL', lease, unpack(ids))
+  call('HSET', tries, unpack(spent))
+  call('HSET', past, unpack(remembered))
+  if #again > 0 then call('ZADD', due, unpack(again)) end
+  if #buried > 0 then
+    call('ZADD', dead, unpack(buried))
+    trimDead(retention, keep)
+  end
+  return #ids
+end

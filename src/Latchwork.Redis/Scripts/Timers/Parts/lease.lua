@@ -1,0 +1,13 @@
+-- A lease as it is stored: "<length of token> <token> <retries> <due> <max retries> <node>". Retries is '-' as long as the event has no
+-- record in `tries` and `past`. The length in front keeps any text from being taken for a token that is part of it.
+-- Gives: leasePrefix(token), readLease(record) → token, retries, due, max retries, node.
+local function leasePrefix(token)
+  return #token .. ' ' .. token .. ' '
+end
+
+local function readLease(record)
+  local _, stop, length = string.find(record, '^(%d+) ')
+  local rest = stop + tonumber(length) + 2
+  local retries, at, max, node = string.match(record, '^(%S+) (%d+) (%d+) (.*)$', rest)
+  return string.sub(record, stop + 1, rest - 2), retries, tonumber(at), tonumber(max), node
+end

@@ -1,0 +1,83 @@
+-- Moves due events in flight: those that are longest due; in a backlog in turn the one that is longest due and the one that fell due last.
+-- Wants: layout, clock; the locals `due`, `flight`, `body`, `tries`, `lease`, `claims`, `node`, `prefix` (of the lease), `deadline`;
+-- ARGV[14] = 1 to begin with the oldest in a backlog.
+-- Gives: take(limit) → ids, due times, retries, bodies (in order of due time), the earliest due time left or nil.
+
+-- Due events in the order in which they are to be taken, whether each is from the far end, and how many are due at least.
+local function choose(limit, earliest)
+  local ids, dues, far = {}, {}, {}
+  if earliest >= now - 100 then
+    local found = call('ZRANGEBYSCORE', due, '-inf', int(now), 'WITHSCORES', 'LIMIT', 0, limit + 1)
+    for i = 1, math.min(#found / 2, limit) do
+      ids[i], dues[i] = found[i * 2 - 1], found[i * 2]
+    end
+    return ids, dues, far, #found / 2
+  end
+
+  local total = call('ZCOUNT', due, '-inf', int(now))
+  local n = math.min(total, limit)
+  local oldFirst = ARGV[14] == '1'
+  local ends = math.ceil(n / 2)
+  local old = call('ZRANGE', due, 0, ends - 1, 'WITHSCORES')
+  local fresh = call('ZREVRANGEBYSCORE', due, int(now), '-inf', 'WITHSCORES', 'LIMIT', 0, ends)
+  for i = 1, n do
+    local k = math.ceil(i / 2) * 2
+    far[i] = (i % 2 == 1) ~= oldFirst
+    local from = far[i] and fresh or old
+    ids[i], dues[i] = from[k - 1], from[k]
+  end
+  return ids, dues, far, total
+end
+
+-- How many of the ids have bodies of at most 1 MiB together, without reading them. One always fits.
+local function fitting(ids)
+  local bytes = 0
+  for i, id in ipairs(ids) do
+    bytes = bytes + call('HSTRLEN', body, id) - 12
+    if i > 1 and bytes > 1048576 then return i - 1 end
+  end
+  return #ids
+end
+
+local function take(limit)
+  local earliest = tonumber(call('ZRANGE', due, 0, 0, 'WITHSCORES')[2])
+  if not earliest or earliest > now or limit <= 0 then return {}, {}, {}, {}, earliest end
+
+  local chosen, times, far, total = choose(limit, earliest)
+  local n = #chosen
+  if n * (tonumber(state[5]) or 0) > 1048576 then n = fitting(chosen) end
+  local nextDue = earliest
+  if total == n then nextDue = tonumber(call('ZRANGE', due, n, n, 'WITHSCORES')[2]) end
+
+  local ids, dues = {}, {}
+  for i = 1, n do
+    if not far[i] then
+      ids[#ids + 1] = chosen[i]
+      dues[#dues + 1] = times[i]
+    end
+  end
+  for i = n, 1, -1 do
+    if far[i] then
+      ids[#ids + 1] = chosen[i]
+      dues[#dues + 1] = times[i]
+    end
+  end
+
+  local bodies = call('HMGET', body, unpack(ids))
+  local retries = call('EXISTS', tries) == 1 and call('HMGET', tries, unpack(ids)) or {}
+  local ends, records = {}, {}
+  for i, id in ipairs(ids) do
+    local at = i * 2
+    retries[i] = retries[i] or '-'
+    -- A body that is missing was deleted by somebody else's hand; the event is delivered empty rather than never.
+    bodies[i] = bodies[i] or '000000000000'
+    ends[at - 1], ends[at] = deadline, id
+    records[at - 1] = id
+    records[at] = prefix .. retries[i] .. ' ' .. dues[i] .. ' ' .. int(tonumber(string.sub(bodies[i], 1, 7))) .. ' ' .. node
+  end
+  call('ZREM', due, unpack(ids))
+  call('ZADD', flight, unpack(ends))
+  call('HSET', lease, unpack(records))
+  call('HSET', claims, node, cmsgpack.pack(ids))
+  return ids, dues, retries, bodies, nextDue
+end

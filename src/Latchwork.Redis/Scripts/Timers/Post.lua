@@ -1,0 +1,88 @@
+-- Schedules events.
+-- KEYS: meta, due, flight, dead, body, tries, past, lease, ring, turns.
+-- ARGV: 1 time, 2 format, 3 partitions, 4 bell, 5 one digit an event: what to do if it exists (0 replace, 1 refuse, 2 keep, 3 its id is
+-- new), 6 the length of the largest payload with its headers; from 7 on for each event: id, due (see clock), body.
+-- Returns {1 if the partition is new, one digit an event: 0 created, 1 replaced, 2 kept, 3 exists}.
+local meta, due, flight, dead, body, tries, past, lease, ring, turns = unpack(KEYS)
+local bell, modes = ARGV[4], ARGV[5]
+-- @include layout
+-- @include clock
+-- @include lease
+-- @include roles
+
+local n = (#ARGV - 6) / 3
+local leases = {}
+local known = {} -- id → 's'cheduled, in 'f'light, 'd'ead
+
+-- Where the ids stand. A few are first asked for all at once: they are new as a rule, and each event has a body.
+local function look()
+  local ids = {}
+  for i = 1, n do
+    if string.byte(modes, i) ~= 51 then ids[#ids + 1] = ARGV[4 + i * 3] end
+  end
+  if #ids == 0 then return end
+  if #ids <= 3 then
+    local found = 0
+    for _, id in ipairs(ids) do found = found + call('HSTRLEN', body, id) end
+    if found == 0 then return end
+  end
+  local scheduled = call('ZMSCORE', due, unpack(ids))
+  local held = call('HMGET', lease, unpack(ids))
+  local buried = call('ZMSCORE', dead, unpack(ids))
+  for i, id in ipairs(ids) do
+    if held[i] then
+      known[id] = 'f'
+      leases[id] = held[i]
+    else
+      known[id] = scheduled[i] and 's' or buried[i] and 'd' or nil
+    end
+  end
+end
+look()
+
+local outcomes, places, bodies = {}, {}, {}
+local former, revoked, unburied = {}, {}, {}
+local earliest
+for i = 1, n do
+  local id, mode = ARGV[4 + i * 3], string.byte(modes, i)
+  local where = known[id]
+  if where and where ~= 'd' and (mode == 49 or mode == 50) then
+    outcomes[i] = mode == 49 and '3' or '2'
+  else
+    local at = dueAt(ARGV[5 + i * 3])
+    if not earliest or at < earliest then earliest = at end
+    places[#places + 1] = at
+    places[#places + 1] = id
+    bodies[#bodies + 1] = id
+    bodies[#bodies + 1] = ARGV[6 + i * 3]
+    if where then former[#former + 1] = id end
+    if where == 'f' then revoked[#revoked + 1] = id end
+    if where == 'd' then unburied[#unburied + 1] = id end
+    outcomes[i] = where and '1' or '0'
+    known[id] = 's'
+  end
+end
+
+if earliest then
+  -- First what a full server refuses, so that a post is refused as a whole.
+  call('ZADD', due, unpack(places))
+  call('HSET', body, unpack(bodies))
+  if #former > 0 then
+    call('HDEL', tries, unpack(former))
+    call('HDEL', past, unpack(former))
+  end
+  if #unburied > 0 then call('ZREM', dead, unpack(unburied)) end
+  if #revoked > 0 then
+    call('ZREM', flight, unpack(revoked))
+    call('HDEL', lease, unpack(revoked))
+    for _, id in ipairs(revoked) do
+      local token, _, _, _, node = readLease(leases[id])
+      redis.pcall('PUBLISH', bell .. node, 'r ' .. #token .. ' ' .. token .. id)
+    end
+  end
+  if tonumber(ARGV[6]) > (tonumber(state[5]) or 0) then change('big', ARGV[6]) end
+  wake(earliest)
+  keepRoles()
+  -- @include finish
+end
+return { fresh and earliest and 1 or 0, table.concat(outcomes) }

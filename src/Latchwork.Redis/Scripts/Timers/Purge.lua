@@ -1,0 +1,16 @@
+-- Deletes dead events for good.
+-- KEYS: meta, dead, body, tries, past.
+-- ARGV: 1 time, 2 format, 3 partitions; from 4 on for each event: id, time of death or ''.
+-- Returns one digit an event: 0 done, 1 not found.
+local meta, dead, body, tries, past = unpack(KEYS)
+-- @include layout
+-- @include buried
+local outcomes, ids = buried(4)
+if #ids > 0 then
+  -- @include free
+  call('ZREM', dead, unpack(ids))
+  call('HDEL', body, unpack(ids))
+  call('HDEL', tries, unpack(ids))
+  call('HDEL', past, unpack(ids))
+end
+return table.concat(outcomes)

@@ -1,0 +1,29 @@
+-- Hands deliveries back: the events are scheduled again at their former due time.
+-- KEYS: meta, due, flight, body, lease, ring, turns.
+-- ARGV: 1 time, 2 format, 3 partitions, 4 bell; from 5 on for each delivery: id, token.
+-- Returns one digit a delivery: 0 done, 1 not found, 3 stale.
+local meta, due, flight, body, lease, ring, turns = unpack(KEYS)
+local bell = ARGV[4]
+-- @include layout
+-- @include clock
+-- @include lease
+-- @include held
+-- @include roles
+local outcomes, live = held(5, 2, '3')
+if #live > 0 then
+  local ids, places, earliest = {}, {}, nil
+  for i, it in ipairs(live) do
+    local _, _, at = readLease(it[3])
+    if not earliest or at < earliest then earliest = at end
+    ids[i] = it[2]
+    places[i * 2 - 1], places[i * 2] = at, it[2]
+  end
+  -- @include free
+  call('ZREM', flight, unpack(ids))
+  call('HDEL', lease, unpack(ids))
+  call('ZADD', due, unpack(places))
+  wake(earliest)
+  keepRoles()
+  -- @include finish
+end
+return table.concat(outcomes)

@@ -1,0 +1,27 @@
+-- Schedules dead events again, with no retry spent and their failures kept.
+-- KEYS: meta, due, dead, tries, ring, turns.
+-- ARGV: 1 time, 2 format, 3 partitions, 4 bell, 5 due (see clock); from 6 on for each event: id, time of death or ''.
+-- Returns one digit an event: 0 done, 1 not found.
+local meta, due, dead, tries, ring, turns = unpack(KEYS)
+local bell = ARGV[4]
+-- @include layout
+-- @include clock
+-- @include buried
+-- @include roles
+local outcomes, ids = buried(6)
+if #ids > 0 then
+  local at = dueAt(ARGV[5])
+  local places, none = {}, {}
+  for i, id in ipairs(ids) do
+    places[i * 2 - 1], places[i * 2] = at, id
+    none[i * 2 - 1], none[i * 2] = id, 0
+  end
+  -- @include free
+  call('ZREM', dead, unpack(ids))
+  call('ZADD', due, unpack(places))
+  call('HSET', tries, unpack(none))
+  wake(at)
+  keepRoles()
+  -- @include finish
+end
+return table.concat(outcomes)

@@ -1,0 +1,59 @@
+using Latchwork.Redis.Connections;
+
+namespace Latchwork.Redis.Timers;
+
+/// <summary>What an error of the server means for the script that it answers.</summary>
+internal static class RedisRefusal
+{
+    private const string LayoutCode = "LWLAYOUT";
+
+    /// <summary>
+    /// Errors that come before anything was written: the server did not start the script, or refused its first write. Every script checks
+    /// its arguments before that, and does nothing after it that Redis could refuse.
+    /// </summary>
+    private static readonly HashSet<string> _beforeWrites =
+    [
+        "OOM", "READONLY", "MISCONF", "NOREPLICAS", "LOADING", "BUSY", "MASTERDOWN", "NOPERM", "NOAUTH", "WRONGPASS", "NOSCRIPT",
+        "MOVED", "ASK", "TRYAGAIN", "CROSSSLOT", "CLUSTERDOWN", LayoutCode,
+    ];
+
+    /// <summary>Errors that pass by themselves.</summary>
+    private static readonly HashSet<string> _transient =
+        ["READONLY", "NOREPLICAS", "LOADING", "BUSY", "MASTERDOWN", "TRYAGAIN", "CLUSTERDOWN", "MOVED", "ASK"];
+
+    /// <summary>Makes the exception.</summary>
+    /// <param name="error">The server's error.</param>
+    /// <param name="script">The script.</param>
+    /// <param name="layout">The layout with which this client works.</param>
+    public static LatchworkStoreException Of(RedisServerException error, RedisScript script, string layout)
+    {
+        string code = CodeOf(error);
+        if (code == LayoutCode)
+        {
+            return new LatchworkStoreException(
+                $"The namespace is laid out in Redis with {error.Message[(LayoutCode.Length + 1)..]}; this client works with {layout}. Nothing was changed.",
+                StoreOutcome.NotApplied,
+                error);
+        }
+
+        return new LatchworkStoreException(
+            $"Redis refused the script '{script.Name}': {error.Message}",
+            _beforeWrites.Contains(code) ? StoreOutcome.NotApplied : StoreOutcome.Unknown,
+            error)
+        {
+            IsTransient = _transient.Contains(code),
+        };
+    }
+
+    /// <summary>Redis 6.2 wraps the error of a command in a script: <c>ERR Error running script (…): @user_script:7: -OOM command not …</c>.</summary>
+    private static string CodeOf(RedisServerException error)
+    {
+        if (error.Code != "ERR") return error.Code;
+        const string Wrapped = ": -";
+        int start = error.Message.IndexOf(Wrapped, StringComparison.Ordinal);
+        if (start < 0 || !error.Message.Contains("@user_script", StringComparison.Ordinal)) return error.Code;
+        string inner = error.Message[(start + Wrapped.Length)..];
+        int end = inner.IndexOf(' ', StringComparison.Ordinal);
+        return end < 0 ? inner : inner[..end];
+    }
+}

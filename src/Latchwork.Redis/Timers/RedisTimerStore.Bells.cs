@@ -1,0 +1,73 @@
+using System.Text;
+using Latchwork.Storage;
+
+namespace Latchwork.Redis.Timers;
+
+/// <content>Hearing the bells: one channel for each node and partition, so that sharded channels are possible later.</content>
+internal sealed partial class RedisTimerStore
+{
+    /// <inheritdoc/>
+    public async Task<IAsyncDisposable> SubscribeAsync(string ns, string nodeId, Action<TimerBell> ring, CancellationToken cancellationToken)
+    {
+        var subscriptions = new Subscriptions();
+        try
+        {
+            for (int i = 0; i < _partitions; i++)
+            {
+                int partition = i;
+                IAsyncDisposable subscription = await _connection.SubscribeAsync(
+                    _keys.Of(new TimerPartition(ns, partition)).BellPrefix + nodeId,
+                    message => ring(ReadBell(partition, message.Span)),
+                    () => ring(Missed(partition)),
+                    cancellationToken).ConfigureAwait(false);
+                subscriptions.Add(subscription);
+            }
+        }
+        catch
+        {
+            await subscriptions.DisposeAsync().ConfigureAwait(false);
+            throw;
+        }
+
+        return subscriptions;
+    }
+
+    private static TimerBell Missed(int partition) => new(TimerBellKind.Missed, partition, TimeSpan.Zero, default);
+
+    /// <summary>
+    /// Reads <c>c DUE NOW</c> (claim it then), <c>g DUE NOW</c> (guard it: a grace later) or <c>r LENGTH TOKEN+ID</c> (revoked). Anything
+    /// else comes from another version or another hand: it makes the node look, and no harm is done.
+    /// </summary>
+    private static TimerBell ReadBell(int partition, ReadOnlySpan<byte> message)
+    {
+        if (message.Length < 2 || message[1] != (byte)' ') return Missed(partition);
+        byte kind = message[0];
+        message = message[2..];
+        if (!TimerCodec.TryReadNumber(ref message, out long first)) return Missed(partition);
+        switch (kind)
+        {
+            case (byte)'c' or (byte)'g' when TimerCodec.TryReadLastNumber(message, out long nowUs):
+                TimeSpan askIn = TimerCodec.Until(first, nowUs);
+                if (kind == 'g') askIn += TimeSpan.FromMilliseconds(Random.Shared.Next(MinGrace, MaxGrace));
+                return new TimerBell(TimerBellKind.Due, partition, askIn, default);
+            case (byte)'r' when first <= message.Length:
+                string token = Encoding.UTF8.GetString(message[..(int)first]);
+                string id = Encoding.UTF8.GetString(message[(int)first..]);
+                return new TimerBell(TimerBellKind.Revoked, partition, TimeSpan.Zero, new DeliveryKey(id, token));
+            default:
+                return Missed(partition);
+        }
+    }
+
+    private sealed class Subscriptions : IAsyncDisposable
+    {
+        private readonly List<IAsyncDisposable> _all = [];
+
+        public void Add(IAsyncDisposable subscription) => _all.Add(subscription);
+
+        public async ValueTask DisposeAsync()
+        {
+            foreach (IAsyncDisposable subscription in _all) await subscription.DisposeAsync().ConfigureAwait(false);
+        }
+    }
+}

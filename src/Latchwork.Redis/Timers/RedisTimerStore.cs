@@ -1,0 +1,124 @@
+using System.Collections.Concurrent;
+using System.Globalization;
+using Latchwork.Redis.Connections;
+using Latchwork.Storage;
+
+namespace Latchwork.Redis.Timers;
+
+/// <summary>
+/// Timers in Redis. Each operation is one Lua script on one partition (see <c>Scripts/Timers</c>): it decides, this class translates.
+/// Replies are translated on the connection's own thread, so that nothing here waits for a free thread of the pool.
+/// </summary>
+internal sealed partial class RedisTimerStore : ITimerStore
+{
+    /// <summary>The version of the layout of keys and records.</summary>
+    internal const int Format = 1;
+
+    /// <summary>The arguments that every script has: time, format, number of partitions.</summary>
+    private const int CommonArguments = 3;
+
+    private readonly IRedisConnection _connection;
+    private readonly RedisKeys _keys;
+    private readonly TimeProvider? _timeProvider;
+    private readonly int _partitions;
+    private readonly ConcurrentDictionary<string, bool> _registered = new();
+
+    /// <summary>Creates the store.</summary>
+    /// <param name="connection">The connection, which stays its owner's.</param>
+    /// <param name="keys">The keys.</param>
+    /// <param name="timeProvider">A clock to use instead of the server's; null for the server's.</param>
+    /// <param name="partitions">The number of partitions of every namespace.</param>
+    public RedisTimerStore(IRedisConnection connection, RedisKeys keys, TimeProvider? timeProvider = null, int partitions = 1)
+    {
+        _connection = connection;
+        _keys = keys;
+        _timeProvider = timeProvider;
+        _partitions = partitions;
+    }
+
+    /// <inheritdoc/>
+    public async Task<int> OpenAsync(string ns, CancellationToken cancellationToken)
+    {
+        await RegisterAsync(ns, cancellationToken).ConfigureAwait(false);
+        for (int i = 0; i < _partitions; i++)
+        {
+            var partition = new TimerPartition(ns, i);
+            await SendAsync(TimerScript.Open, partition, Arguments(0), cancellationToken).ConfigureAwait(false);
+        }
+
+        return _partitions;
+    }
+
+    /// <inheritdoc/>
+    public async Task<IReadOnlyList<string>> NamespacesAsync(CancellationToken cancellationToken)
+    {
+        var namespaces = new SortedSet<string>(StringComparer.Ordinal);
+        string cursor = "0";
+        do
+        {
+            ValueTask<RedisReply> pending = _connection.EvaluateAsync(TimerScript.Namespaces, [_keys.TimerNamespaces], [cursor], cancellationToken);
+            RedisReply reply = await TranslateAsync(pending, TimerScript.Namespaces).ConfigureAwait(false);
+            cursor = reply.Items[0].Text;
+            foreach (RedisReply ns in reply.Items[1].Items) namespaces.Add(ns.Text);
+        }
+        while (cursor != "0");
+        return [.. namespaces];
+    }
+
+    /// <summary>Begins the arguments of a script; the caller adds as many as it said.</summary>
+    private ScriptArguments Arguments(int count)
+    {
+        var arguments = new ScriptArguments(CommonArguments + count);
+        arguments.Add(_timeProvider is null ? "" : (_timeProvider.GetUtcNow() - DateTimeOffset.UnixEpoch).Ticks / TimeSpan.TicksPerMicrosecond);
+        arguments.Add(Format);
+        arguments.Add(_partitions);
+        return arguments;
+    }
+
+    private ValueTask<RedisReply> SendAsync(
+        TimerScript script, TimerPartition partition, ScriptArguments arguments, CancellationToken cancellationToken)
+    {
+        using (arguments)
+        {
+            ReadOnlySpan<RedisArgument> keys = _keys.Of(partition).Select(script.Keys);
+            return TranslateAsync(_connection.EvaluateAsync(script.Script, keys, arguments.Items, cancellationToken), script.Script);
+        }
+    }
+
+    /// <summary>Makes an error of the server one of the store.</summary>
+    private async ValueTask<RedisReply> TranslateAsync(ValueTask<RedisReply> pending, RedisScript script)
+    {
+        try
+        {
+            return await pending.ConfigureAwait(false);
+        }
+        catch (RedisServerException e)
+        {
+            throw RedisRefusal.Of(e, script, string.Create(CultureInfo.InvariantCulture, $"format={Format} partitions={_partitions}"));
+        }
+    }
+
+    /// <summary>Notes the namespace in the list of all, before this process first writes to it.</summary>
+    private async ValueTask RegisterAsync(string ns, CancellationToken cancellationToken)
+    {
+        if (_registered.ContainsKey(ns)) return;
+        ValueTask<RedisReply> pending = _connection.EvaluateAsync(TimerScript.Register, [_keys.TimerNamespaces], [ns], cancellationToken);
+        await TranslateAsync(pending, TimerScript.Register).ConfigureAwait(false);
+        _registered.TryAdd(ns, true);
+    }
+
+    /// <summary>A partition turned out to be new although the namespace was noted: somebody flushed the database, the list included.</summary>
+    private async ValueTask RegisterAgainAsync(string ns, CancellationToken cancellationToken)
+    {
+        _registered.TryRemove(ns, out _);
+        try
+        {
+            await RegisterAsync(ns, cancellationToken).ConfigureAwait(false);
+        }
+        catch (Exception e) when (e is LatchworkStoreException or OperationCanceledException)
+        {
+            // What was asked for has been done, so its answer must not be lost; the next write notes the namespace first.
+            _registered.TryRemove(ns, out _);
+        }
+    }
+}

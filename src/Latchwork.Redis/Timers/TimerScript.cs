@@ -1,0 +1,78 @@
+using Latchwork.Redis.Connections;
+using Latchwork.Redis.Scripts;
+
+namespace Latchwork.Redis.Timers;
+
+/// <summary>A script that works on one partition, and the keys that it declares.</summary>
+internal sealed class TimerScript
+{
+    private TimerScript(RedisScript script, TimerKey[] keys)
+    {
+        Script = script;
+        Keys = keys;
+    }
+
+    public static TimerScript Open { get; } = Load(nameof(Open));
+
+    public static TimerScript Post { get; } = Load(nameof(Post));
+
+    public static TimerScript Claim { get; } = Load(nameof(Claim));
+
+    public static TimerScript Confirm { get; } = Load(nameof(Confirm));
+
+    public static TimerScript Extend { get; } = Load(nameof(Extend));
+
+    public static TimerScript Release { get; } = Load(nameof(Release));
+
+    public static TimerScript Fail { get; } = Load(nameof(Fail));
+
+    public static TimerScript Peek { get; } = Load(nameof(Peek));
+
+    public static TimerScript Cancel { get; } = Load(nameof(Cancel));
+
+    public static TimerScript ChangeDelay { get; } = Load(nameof(ChangeDelay));
+
+    public static TimerScript Upcoming { get; } = Load(nameof(Upcoming));
+
+    public static TimerScript Dead { get; } = Load(nameof(Dead));
+
+    public static TimerScript Requeue { get; } = Load(nameof(Requeue));
+
+    public static TimerScript Purge { get; } = Load(nameof(Purge));
+
+    public static TimerScript Nodes { get; } = Load(nameof(Nodes));
+
+    public static TimerScript Stats { get; } = Load(nameof(Stats));
+
+    public static TimerScript Leave { get; } = Load(nameof(Leave));
+
+    /// <summary>Works on the list of namespaces, not on a partition.</summary>
+    public static RedisScript Register { get; } = RedisScripts.Load("Timers/Register");
+
+    /// <summary>Works on the list of namespaces, not on a partition.</summary>
+    public static RedisScript Namespaces { get; } = RedisScripts.Load("Timers/Namespaces");
+
+    public RedisScript Script { get; }
+
+    /// <summary>The keys, in the order in which the script unpacks them.</summary>
+    public TimerKey[] Keys { get; }
+
+    private static TimerScript Load(string name)
+    {
+        RedisScript script = RedisScripts.Load($"Timers/{name}");
+        return new TimerScript(script, KeysOf(script));
+    }
+
+    /// <summary>A script names its keys once, where it unpacks them; so they cannot be sent in another order.</summary>
+    private static TimerKey[] KeysOf(RedisScript script)
+    {
+        const string Start = "local ", End = " = unpack(KEYS)";
+        foreach (string line in script.Source.Split('\n'))
+        {
+            if (!line.StartsWith(Start, StringComparison.Ordinal) || !line.EndsWith(End, StringComparison.Ordinal)) continue;
+            return Array.ConvertAll(line[Start.Length..^End.Length].Split(", "), static name => Enum.Parse<TimerKey>(name, ignoreCase: true));
+        }
+
+        throw new InvalidOperationException($"The script '{script.Name}' does not unpack its keys.");
+    }
+}
