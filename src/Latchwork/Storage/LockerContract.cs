@@ -42,7 +42,7 @@ public sealed record LockGranted(long Generation, bool TakenOver) : LockerReply;
 /// <summary>The lock is somebody else's.</summary>
 /// <param name="Generation">The owner's generation.</param>
 /// <param name="NodeId">The owner's node.</param>
-/// <param name="LeaseLeft">The time left on its lease, rounded up to whole milliseconds: more than zero.</param>
+/// <param name="LeaseLeft">The time left on its lease: more than zero, to the microsecond.</param>
 /// <param name="Age">How long it has been the owner.</param>
 [Experimental("LATCHWORK001")]
 public sealed record LockHeld(long Generation, string NodeId, TimeSpan LeaseLeft, TimeSpan Age) : LockerReply;

@@ -1,0 +1,126 @@
+namespace Latchwork.Storage.InMemory;
+
+/// <summary>Locks in memory. Every operation completes at once, on the caller's thread.</summary>
+internal sealed class InMemoryLockerStore(TimeProvider timeProvider) : ILockerStore
+{
+    private readonly object _gate = new();
+    private readonly Dictionary<LockerKey, LockRecord> _records = [];
+    private readonly Queue<LockerKey> _toSweep = new(); // each key of _records once
+    private readonly DoorBells _bells = new();
+    private bool _closed;
+
+    /// <summary>How many keys the store remembers, in whatever state.</summary>
+    internal int Count
+    {
+        get
+        {
+            lock (_gate) return _records.Count;
+        }
+    }
+
+    public void Close()
+    {
+        lock (_gate)
+        {
+            _closed = true;
+            _records.Clear();
+            _toSweep.Clear();
+        }
+
+        _bells.Clear();
+    }
+
+    public Task OpenAsync(string ns, CancellationToken cancellationToken) => Run(static (_, _) => true, cancellationToken);
+
+    public Task<LockerReply> RequestAsync(LockerKey key, LockerRequest request, CancellationToken cancellationToken) =>
+        Run((store, now) => store.GetOrAdd(key, now).Request(request, now), cancellationToken);
+
+    public Task<bool> RenewAsync(LockerKey key, long generation, string nonce, TimeSpan lease, CancellationToken cancellationToken) =>
+        Run((store, now) => store.Find(key)?.Renew(generation, nonce, lease, now) == true, cancellationToken);
+
+    public Task<PublishOutcome> PublishAsync(LockerKey key, LockerPublication publication, CancellationToken cancellationToken)
+    {
+        Task<PublishOutcome> task = Run(
+            (store, now) => store.Find(key)?.Publish(publication, now) ?? PublishOutcome.Superseded,
+            cancellationToken);
+        if (task is { IsCompletedSuccessfully: true, Result: PublishOutcome.Accepted }) _bells.Ring(key);
+        return task;
+    }
+
+    public Task<bool> ReleaseAsync(LockerKey key, long? generation, string nonce, CancellationToken cancellationToken)
+    {
+        Task<bool> task = Run((store, now) => store.Find(key)?.Release(generation, nonce, now) == true, cancellationToken);
+        if (task is { IsCompletedSuccessfully: true, Result: true }) _bells.Ring(key);
+        return task;
+    }
+
+    public Task<LockerOutcome?> TryGetAsync(LockerKey key, CancellationToken cancellationToken) =>
+        Run((store, now) => store.Find(key)?.TryGet(now), cancellationToken);
+
+    public Task<bool> ForgetAsync(LockerKey key, TimeSpan lockTimeout, CancellationToken cancellationToken)
+    {
+        bool wasLocked = false;
+        Task<bool> task = Run(
+            (store, now) =>
+            {
+                (wasLocked, bool wasKnown) = store.Find(key)?.Forget(lockTimeout, now) ?? default;
+                return wasKnown;
+            },
+            cancellationToken);
+        if (wasLocked) _bells.Ring(key);
+        return task;
+    }
+
+    public Task<KeySnapshot?> ShowAsync(LockerKey key, CancellationToken cancellationToken) =>
+        Run((store, now) => store.Find(key)?.Show(key.Key, now), cancellationToken);
+
+    public Task<LockerPage> ListAsync(string ns, string? cursor, int limit, CancellationToken cancellationToken) => Run(
+        (store, now) =>
+        {
+            List<KeySnapshot> rest =
+            [
+                .. from pair in store._records
+                   where pair.Key.Namespace == ns && (cursor is null || Utf8Order.Instance.Compare(pair.Key.Key, cursor) > 0)
+                   let snapshot = pair.Value.Show(pair.Key.Key, now)
+                   where snapshot is { IsLocked: true }
+                   select snapshot
+            ];
+            rest.Sort(static (a, b) => Utf8Order.Instance.Compare(a.Key, b.Key));
+            return rest.Count <= limit
+                ? new LockerPage(rest, Cursor: null)
+                : new LockerPage(rest.GetRange(0, limit), rest[limit - 1].Key);
+        },
+        cancellationToken);
+
+    public Task<IAsyncDisposable> SubscribeAsync(LockerKey key, Action ring, CancellationToken cancellationToken) =>
+        Run((store, _) => store._bells.Subscribe(key, ring), cancellationToken);
+
+    private Task<T> Run<T>(Func<InMemoryLockerStore, long, T> operation, CancellationToken cancellationToken)
+    {
+        if (cancellationToken.IsCancellationRequested) return Task.FromCanceled<T>(cancellationToken);
+        lock (_gate)
+        {
+            if (_closed) return Task.FromException<T>(new ObjectDisposedException(nameof(InMemoryStore)));
+            long now = (timeProvider.GetUtcNow() - DateTimeOffset.UnixEpoch).Ticks / TimeSpan.TicksPerMicrosecond;
+            return Task.FromResult(operation(this, now));
+        }
+    }
+
+    private LockRecord? Find(LockerKey key) => _records.GetValueOrDefault(key);
+
+    /// <summary>Every new key pays for looking at two old ones, so that what is over is dropped without ever looking at all of them.</summary>
+    private LockRecord GetOrAdd(LockerKey key, long now)
+    {
+        if (_records.TryGetValue(key, out LockRecord? record)) return record;
+        for (int i = 0; i < 2 && _toSweep.TryDequeue(out LockerKey old); i++)
+        {
+            if (_records[old].IsGarbage(now)) _records.Remove(old);
+            else _toSweep.Enqueue(old);
+        }
+
+        record = new LockRecord();
+        _records.Add(key, record);
+        _toSweep.Enqueue(key);
+        return record;
+    }
+}
