@@ -63,7 +63,7 @@ public interface IProcessLocker
 
     /// <summary>Asks for a key: either it is the caller's to process, or, perhaps after a wait, the result is there.</summary>
     /// <param name="key">The key: 1 to 512 bytes of UTF-8.</param>
-    /// <param name="waitTimeout">How long to wait: zero to 100 years. Default: null, as in <see cref="LockerOptions.WaitTimeout"/>.</param>
+    /// <param name="waitTimeout">How long to wait: 1 ms to 100 years. Default: null, as in <see cref="LockerOptions.WaitTimeout"/>.</param>
     /// <param name="cancellationToken">Gives up waiting.</param>
     /// <returns>The lease, which the caller has to publish, fail or dispose; or the result.</returns>
     /// <exception cref="RunFailedException">The work that the caller waited for failed.</exception>
@@ -102,7 +102,7 @@ public interface IProcessLocker
 
     /// <summary>Takes a key as a plain lock, without a result: waits until it is free. Renewed and fenced like every ownership.</summary>
     /// <param name="key">The key: 1 to 512 bytes of UTF-8.</param>
-    /// <param name="waitTimeout">How long to wait: zero to 100 years. Default: null, as in <see cref="LockerOptions.WaitTimeout"/>.</param>
+    /// <param name="waitTimeout">How long to wait: 1 ms to 100 years. Default: null, as in <see cref="LockerOptions.WaitTimeout"/>.</param>
     /// <param name="cancellationToken">Gives up waiting.</param>
     /// <returns>The lease; dispose it to release the key.</returns>
     /// <exception cref="LockTimeoutException">The wait took longer than the wait timeout.</exception>

@@ -27,7 +27,7 @@ public sealed class LockerOptions
     /// </summary>
     public TimeSpan Lease { get; set; } = TimeSpan.FromSeconds(5);
 
-    /// <summary>How long a caller waits before it gets a <see cref="LockTimeoutException"/>: zero to 100 years. Default: null, as long as <see cref="LockTimeout"/>.</summary>
+    /// <summary>How long a caller waits before it gets a <see cref="LockTimeoutException"/>: 1 ms to 100 years. Default: null, as long as <see cref="LockTimeout"/>.</summary>
     public TimeSpan? WaitTimeout { get; set; }
 
     /// <summary>

@@ -7,9 +7,9 @@ namespace Latchwork;
 /// <summary>The result of a run. A null value is a result too; that there is none is said by a null <see cref="LockerResult"/>.</summary>
 public sealed class LockerResult
 {
-    private readonly JsonSerializerOptions _json;
+    private readonly JsonSerializerOptions? _json;
 
-    internal LockerResult(bool isNull, ReadOnlyMemory<byte> bytes, long fencingToken, JsonSerializerOptions json)
+    internal LockerResult(bool isNull, ReadOnlyMemory<byte> bytes, long fencingToken, JsonSerializerOptions? json)
     {
         IsNull = isNull;
         Bytes = bytes;
@@ -36,7 +36,7 @@ public sealed class LockerResult
         if (IsNull) return default;
         if (typeof(T) == typeof(byte[])) return (T)(object)Bytes.ToArray();
         if (typeof(T) == typeof(ReadOnlyMemory<byte>)) return (T)(object)Bytes;
-        return JsonSerializer.Deserialize<T>(Bytes.Span, _json);
+        return JsonSerializer.Deserialize<T>(Bytes.Span, _json ?? JsonSerializerOptions.Web);
     }
 
     /// <summary>Reads the value as JSON, without reflection.</summary>

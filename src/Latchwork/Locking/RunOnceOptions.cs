@@ -18,7 +18,7 @@ public sealed record RunOnceOptions
     /// <summary>What becomes of a failure. Default: <see cref="FailurePolicy.Share"/>.</summary>
     public FailurePolicy OnFailure { get; init; } = FailurePolicy.Share;
 
-    /// <summary>How long this caller waits: zero to 100 years. Default: null, as in <see cref="LockerOptions.WaitTimeout"/>.</summary>
+    /// <summary>How long this caller waits: 1 ms to 100 years. Default: null, as in <see cref="LockerOptions.WaitTimeout"/>.</summary>
     public TimeSpan? WaitTimeout { get; init; }
 }
 

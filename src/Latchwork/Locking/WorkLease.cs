@@ -1,5 +1,6 @@
 using System.Diagnostics.CodeAnalysis;
 using System.Text.Json.Serialization.Metadata;
+using Latchwork.Locking;
 
 namespace Latchwork;
 
@@ -11,39 +12,66 @@ namespace Latchwork;
 /// <remarks>Disposal releases the key if it was neither published nor failed. Safe for use by many threads.</remarks>
 public sealed class WorkLease : IAsyncDisposable
 {
+    private readonly LockerCore _core;
+    private readonly HeldLock _held;
+    private readonly bool _isShared;
+    private TimeSpan _resultTimeout;
+
+    /// <param name="core">The locker.</param>
+    /// <param name="held">The ownership.</param>
+    /// <param name="isShared">Whether it belongs to a run: then the run ends it, and disposal does nothing.</param>
+    internal WorkLease(LockerCore core, HeldLock held, bool isShared)
+    {
+        _core = core;
+        _held = held;
+        _isShared = isShared;
+        _resultTimeout = core.Options.ResultTimeout;
+    }
+
     /// <summary>The key.</summary>
-    public string Key => throw new NotImplementedException();
+    public string Key => _held.Key;
 
     /// <summary>The generation of this ownership: greater than that of every owner before.</summary>
-    public long FencingToken => throw new NotImplementedException();
+    public long FencingToken => _held.Generation;
 
     /// <summary>Whether the key was taken over from an owner that gave no sign of life any more.</summary>
-    public bool TakenOver => throw new NotImplementedException();
+    public bool TakenOver => _held.TakenOver;
 
     /// <summary>
     /// Fires when the ownership is lost: overtaken, forgotten, over its <see cref="LockerOptions.LockTimeout"/>, or not renewed in time. It does
     /// not fire when the lease ends by <c>PublishAsync</c>, <c>FailAsync</c> or disposal.
     /// </summary>
-    public CancellationToken Lost => throw new NotImplementedException();
+    public CancellationToken Lost => _held.Lost;
 
     /// <summary>Whether this process may still believe that the key is its own. It counts from before the request or renewal was sent.</summary>
-    public bool IsHeld => throw new NotImplementedException();
+    public bool IsHeld => _held.IsHeld;
 
     /// <summary>How long it may believe so without another renewal; zero when the lease is over.</summary>
-    public TimeSpan LeaseLeft => throw new NotImplementedException();
+    public TimeSpan LeaseLeft => _held.LeaseLeft;
 
     /// <summary>How long the result will be given to callers that come later: zero to 100 years. Can be changed until it is published.</summary>
-    public TimeSpan ResultTimeout { get => throw new NotImplementedException(); set => throw new NotImplementedException(); }
+    /// <exception cref="ArgumentOutOfRangeException">The value is out of that range.</exception>
+    public TimeSpan ResultTimeout
+    {
+        get => _resultTimeout;
+        set
+        {
+            Limits.CheckDuration(value, TimeSpan.Zero, Limits.MaxDelay);
+            _resultTimeout = value;
+        }
+    }
 
     /// <summary>Publishes a result of bytes and frees the key, in one step.</summary>
     /// <param name="result">The bytes: at most <see cref="LockerOptions.MaxResultBytes"/>.</param>
     /// <param name="cancellationToken">Gives up waiting; what was sent may still happen.</param>
     /// <returns><see cref="PublishOutcome.Superseded"/> if the lease is over; then nothing was changed.</returns>
     /// <exception cref="LatchworkStoreException">The store could not be asked, or its answer never came.</exception>
-    public Task<PublishOutcome> PublishAsync(ReadOnlyMemory<byte> result, CancellationToken cancellationToken = default) => throw new NotImplementedException();
+    public Task<PublishOutcome> PublishAsync(ReadOnlyMemory<byte> result, CancellationToken cancellationToken = default) =>
+        PublishAsync(RunValue.Of(result), cancellationToken);
 
     /// <inheritdoc cref="PublishAsync(ReadOnlyMemory{byte}, CancellationToken)"/>
-    public Task<PublishOutcome> PublishAsync(byte[]? result, CancellationToken cancellationToken = default) => throw new NotImplementedException();
+    public Task<PublishOutcome> PublishAsync(byte[]? result, CancellationToken cancellationToken = default) =>
+        PublishAsync(result is null ? RunValue.Null : RunValue.Of(result), cancellationToken);
 
     /// <summary>Publishes a result as JSON and frees the key, in one step.</summary>
     /// <typeparam name="T">The value's type. Its name is not stored. Bytes are published as they are.</typeparam>
@@ -53,7 +81,8 @@ public sealed class WorkLease : IAsyncDisposable
     /// <exception cref="LatchworkStoreException">The store could not be asked, or its answer never came.</exception>
     [RequiresUnreferencedCode("Uses reflection-based JSON. Pass a JsonTypeInfo when trimming.")]
     [RequiresDynamicCode("Uses reflection-based JSON. Pass a JsonTypeInfo when compiling ahead of time.")]
-    public Task<PublishOutcome> PublishAsync<T>(T value, CancellationToken cancellationToken = default) => throw new NotImplementedException();
+    public Task<PublishOutcome> PublishAsync<T>(T value, CancellationToken cancellationToken = default) =>
+        PublishAsync(ResultJson.Write(value, _core.Options.SerializerOptions), cancellationToken);
 
     /// <summary>Publishes a result as JSON, without reflection, and frees the key, in one step.</summary>
     /// <typeparam name="T">The value's type. Its name is not stored.</typeparam>
@@ -62,7 +91,8 @@ public sealed class WorkLease : IAsyncDisposable
     /// <param name="cancellationToken">Gives up waiting; what was sent may still happen.</param>
     /// <returns><see cref="PublishOutcome.Superseded"/> if the lease is over; then nothing was changed.</returns>
     /// <exception cref="LatchworkStoreException">The store could not be asked, or its answer never came.</exception>
-    public Task<PublishOutcome> PublishAsync<T>(T value, JsonTypeInfo<T> typeInfo, CancellationToken cancellationToken = default) => throw new NotImplementedException();
+    public Task<PublishOutcome> PublishAsync<T>(T value, JsonTypeInfo<T> typeInfo, CancellationToken cancellationToken = default) =>
+        PublishAsync(ResultJson.Write(value, typeInfo), cancellationToken);
 
     /// <summary>Fails the work and frees the key, in one step: everybody who waits gets a <see cref="RunFailedException"/>.</summary>
     /// <param name="kind">What kind of failure: 1 to 512 bytes of UTF-8.</param>
@@ -71,7 +101,12 @@ public sealed class WorkLease : IAsyncDisposable
     /// <param name="cancellationToken">Gives up waiting; what was sent may still happen.</param>
     /// <returns><see cref="PublishOutcome.Superseded"/> if the lease is over; then nothing was changed.</returns>
     /// <exception cref="LatchworkStoreException">The store could not be asked, or its answer never came.</exception>
-    public Task<PublishOutcome> FailAsync(string kind, string message, FailurePolicy? policy = null, CancellationToken cancellationToken = default) => throw new NotImplementedException();
+    public Task<PublishOutcome> FailAsync(string kind, string message, FailurePolicy? policy = null, CancellationToken cancellationToken = default)
+    {
+        Limits.CheckId(kind);
+        ArgumentNullException.ThrowIfNull(message);
+        return FailAsync(RunValue.Failure(kind, message), null, policy ?? FailurePolicy.Share, cancellationToken);
+    }
 
     /// <summary>Fails the work and frees the key, in one step: everybody who waits gets a <see cref="RunFailedException"/>.</summary>
     /// <param name="exception">Its type's name and message are shared; callers in this process find it as the inner exception.</param>
@@ -79,9 +114,31 @@ public sealed class WorkLease : IAsyncDisposable
     /// <param name="cancellationToken">Gives up waiting; what was sent may still happen.</param>
     /// <returns><see cref="PublishOutcome.Superseded"/> if the lease is over; then nothing was changed.</returns>
     /// <exception cref="LatchworkStoreException">The store could not be asked, or its answer never came.</exception>
-    public Task<PublishOutcome> FailAsync(Exception exception, FailurePolicy? policy = null, CancellationToken cancellationToken = default) => throw new NotImplementedException();
+    public Task<PublishOutcome> FailAsync(Exception exception, FailurePolicy? policy = null, CancellationToken cancellationToken = default)
+    {
+        ArgumentNullException.ThrowIfNull(exception);
+        return FailAsync(RunValue.Failure(exception), exception, policy ?? FailurePolicy.Share, cancellationToken);
+    }
 
     /// <summary>Releases the key if it is still held: the next one who waits gets it. If the store cannot be reached, the lease runs out instead.</summary>
     /// <returns>A task that ends when the key is free, or left to its lease.</returns>
-    public ValueTask DisposeAsync() => throw new NotImplementedException();
+    public ValueTask DisposeAsync() => _isShared ? ValueTask.CompletedTask : new ValueTask(_held.ReleaseAsync().LeaveStoreThreadAsync());
+
+    private Task<PublishOutcome> PublishAsync(RunValue value, CancellationToken cancellationToken)
+    {
+        Limits.CheckPayload(value.Data.Length, _core.Options.MaxResultBytes, "result");
+        return _held.PublishAsync(value, _resultTimeout, null, cancellationToken).LeaveStoreThreadAsync();
+    }
+
+    private async Task<PublishOutcome> FailAsync(RunValue failure, Exception? original, FailurePolicy policy, CancellationToken cancellationToken)
+    {
+        if (policy.IsShared)
+        {
+            return await _held.PublishAsync(failure, policy.RememberFor, original, cancellationToken).LeaveStoreThreadAsync().ConfigureAwait(false);
+        }
+
+        if (!_held.IsHeld) return PublishOutcome.Superseded;
+        await _held.ReleaseAsync().LeaveStoreThreadAsync().ConfigureAwait(false);
+        return PublishOutcome.Accepted;
+    }
 }

@@ -1,0 +1,51 @@
+using Latchwork.Storage;
+
+namespace Latchwork.Locking;
+
+/// <summary>The work of a caller, together with how its result is written.</summary>
+internal delegate Task<RunValue> Work(WorkLease lease, CancellationToken stop);
+
+/// <summary>What a caller got: the lock, or an outcome.</summary>
+/// <param name="Lock">The lock, if it is the caller's to hold.</param>
+/// <param name="Outcome">Else the outcome.</param>
+/// <param name="Original">The exception behind a failure, if the work ran in this process.</param>
+internal sealed record CallerAnswer(HeldLock? Lock, LockerOutcome? Outcome, Exception? Original);
+
+/// <summary>One caller that waits for a key. What is not read-only belongs to the flight, under its gate.</summary>
+internal sealed class FlightCaller
+{
+    private readonly TaskCompletionSource<CallerAnswer> _answer = new(TaskCreationOptions.RunContinuationsAsynchronously);
+
+    /// <param name="work">What to run when the lock is granted; null for a caller that wants to hold the lock itself.</param>
+    /// <param name="options">How to run it.</param>
+    public FlightCaller(Work? work = null, RunOnceOptions? options = null)
+    {
+        Work = work;
+        Options = options ?? new RunOnceOptions();
+        Node = new LinkedListNode<FlightCaller>(this);
+    }
+
+    public Work? Work { get; }
+
+    public RunOnceOptions Options { get; }
+
+    /// <summary>Completes off the store's threads.</summary>
+    public Task<CallerAnswer> Answer => _answer.Task;
+
+    public LinkedListNode<FlightCaller> Node { get; }
+
+    /// <summary>The caller's number in the order of calls.</summary>
+    public long Ticket { get; set; }
+
+    /// <summary>When it called, as a timestamp.</summary>
+    public long JoinedAt { get; set; }
+
+    /// <summary>The generation that was the owner's at some moment after it called; it may have any outcome from there on.</summary>
+    public long? WaitingFor { get; set; }
+
+    public void Give(HeldLock held) => _answer.TrySetResult(new CallerAnswer(held, null, null));
+
+    public void Give(LockerOutcome outcome, Exception? original) => _answer.TrySetResult(new CallerAnswer(null, outcome, original));
+
+    public void Fail(Exception exception) => _answer.TrySetException(exception);
+}

@@ -1,0 +1,92 @@
+using Latchwork.Threading;
+
+namespace Latchwork.Locking;
+
+/// <content>Renewal, and the end of belief. All of it runs on the alarm clock's thread and on the store's.</content>
+internal sealed partial class HeldLock
+{
+    /// <summary>Counts belief from when something was sent that the store has granted. Needs the gate.</summary>
+    private void Believe(long sent)
+    {
+        TimeSpan lease = _core.Options.Lease;
+        _beliefEnd = Math.Min(sent + _core.Clock.ToTimestamps(lease), _ceiling);
+        _renewAt = _beliefEnd == _ceiling ? Alarm.Never : sent + _core.Clock.ToTimestamps(lease / 3);
+    }
+
+    private void OnAlarm()
+    {
+        bool renew = false;
+        LockEnd? end = null;
+        lock (_gate)
+        {
+            if (_over) return;
+            long now = _core.Clock.Now;
+            if (now >= _beliefEnd)
+            {
+                end = _leaving ? LockEnd.Released : now >= _ceiling ? LockEnd.LockTimeout : LockEnd.LeaseRanOut;
+            }
+            else
+            {
+                if (!_renewing && !_leaving && now >= _renewAt) renew = _renewing = true;
+                SetAlarm();
+            }
+        }
+
+        if (end is { } reason) End(new LockEnding(reason));
+        else if (renew && !_core.IsAbandoned) _ = RenewAsync();
+    }
+
+    private async Task RenewAsync()
+    {
+        long sent = _core.Clock.Now;
+        bool isOurs = false;
+        Exception? fault = null;
+        try
+        {
+            isOurs = await _core.Store.RenewAsync(_core.KeyOf(Key), Generation, _nonce, _core.Options.Lease, CancellationToken.None).ConfigureAwait(false);
+        }
+#pragma warning disable CA1031 // whatever the store throws, belief runs out by itself; it is logged
+        catch (Exception e)
+#pragma warning restore CA1031
+        {
+            fault = e;
+        }
+
+        if (fault is not null) _core.Log.RenewalFailed(fault);
+        bool superseded = false;
+        lock (_gate)
+        {
+            _renewing = false;
+            if (_over) return;
+            if (fault is not null)
+            {
+                _renewAt = _core.Clock.Now + _core.Clock.ToTimestamps(_core.Options.Lease / 10);
+            }
+            else if (isOurs)
+            {
+                // An answer that comes after belief has ended is too late: others may have been told already.
+                if (_core.Clock.Now < _beliefEnd) Believe(sent);
+            }
+            else if (_publishing)
+            {
+                // Our own publication may have freed the key: its answer decides.
+                _renewAt = Alarm.Never;
+            }
+            else
+            {
+                superseded = true;
+            }
+        }
+
+        if (superseded) End(new LockEnding(LockEnd.Superseded));
+        else OnAlarm();
+    }
+
+    /// <summary>Sets the alarm to whatever comes next. Needs the gate.</summary>
+    private void SetAlarm()
+    {
+        long next = _renewing || _leaving ? _beliefEnd : Math.Min(_renewAt, _beliefEnd);
+        TimeSpan sleep = SpanUntil(next);
+        _alarm.Set(sleep < _longestSleep ? sleep : _longestSleep);
+    }
+}

@@ -1,0 +1,165 @@
+using Latchwork.Storage;
+using Latchwork.Threading;
+
+namespace Latchwork.Locking;
+
+/// <summary>How an ownership ended.</summary>
+internal enum LockEnd
+{
+    /// <summary>By a publication that was accepted.</summary>
+    Published,
+
+    /// <summary>By its holder's will, without an outcome.</summary>
+    Released,
+
+    /// <summary>The store says that the key is not ours any more.</summary>
+    Superseded,
+
+    /// <summary>It could not be renewed in time, or was renewed no more.</summary>
+    LeaseRanOut,
+
+    /// <summary>It reached its ceiling.</summary>
+    LockTimeout,
+}
+
+/// <summary>The end of an ownership.</summary>
+/// <param name="End">How it ended.</param>
+/// <param name="Outcome">What was published, if it was.</param>
+/// <param name="Original">The exception behind a failure that was published.</param>
+/// <param name="Ticket">The last ticket that was given out before the publication was sent.</param>
+internal sealed record LockEnding(LockEnd End, LockerOutcome? Outcome = null, Exception? Original = null, long Ticket = 0);
+
+/// <summary>
+/// One ownership of one key, as this process believes in it: renewed on the alarm clock, never on the thread pool, and over at the latest
+/// when the lease is, counted from before the request or renewal was sent.
+/// </summary>
+#pragma warning disable CA1001 // its sources and its semaphore hold nothing that would need disposal
+internal sealed partial class HeldLock
+#pragma warning restore CA1001
+{
+    private static readonly TimeSpan _longestSleep = TimeSpan.FromDays(1);
+
+    private readonly LockerCore _core;
+    private readonly string _nonce;
+    private readonly object _gate = new();
+    private readonly Alarm _alarm;
+    private readonly long _ceiling;
+    private readonly CancellationTokenSource _lost = new();
+    private readonly CancellationTokenSource _work = new();
+    private readonly TaskCompletionSource<LockEnding> _ended = new(TaskCreationOptions.RunContinuationsAsynchronously);
+
+    private long _beliefEnd;
+    private long _renewAt;
+    private bool _renewing;
+    private bool _publishing;
+    private bool _leaving; // being released, or left to its lease: no renewal, no further calls
+    private bool _over;
+
+    /// <param name="core">The locker.</param>
+    /// <param name="key">The key.</param>
+    /// <param name="nonce">The nonce with which it was requested.</param>
+    /// <param name="grant">The store's answer.</param>
+    /// <param name="firstSent">When the request was sent for the first time: the ceiling counts from there.</param>
+    /// <param name="sent">When the attempt was sent that was answered: the lease counts from there.</param>
+    public HeldLock(LockerCore core, string key, string nonce, LockGranted grant, long firstSent, long sent)
+    {
+        _core = core;
+        _nonce = nonce;
+        Key = key;
+        Generation = grant.Generation;
+        TakenOver = grant.TakenOver;
+        Lost = _lost.Token;
+        Work = _work.Token;
+        _ceiling = firstSent + core.Clock.ToTimestamps(core.Options.LockTimeout);
+        _alarm = core.Clock.CreateAlarm(OnAlarm);
+        core.Remember(this);
+        core.Log.Granted(key, grant.Generation, grant.TakenOver);
+        lock (_gate) Believe(sent);
+        OnAlarm();
+    }
+
+    public string Key { get; }
+
+    public long Generation { get; }
+
+    public bool TakenOver { get; }
+
+    /// <summary>Fires when the ownership is lost, not when it ends by will.</summary>
+    public CancellationToken Lost { get; }
+
+    /// <summary>Fires with <see cref="Lost"/>, and when the work is to stop for another reason.</summary>
+    public CancellationToken Work { get; }
+
+    /// <summary>The end of the ownership. It never fails.</summary>
+    public Task<LockEnding> Ended => _ended.Task;
+
+    /// <summary>Tells the last ticket given out to a caller who waits for this lock: see <see cref="LockEnding.Ticket"/>.</summary>
+    public Func<long> LastTicket { get; set; } = static () => 0;
+
+    public bool IsHeld
+    {
+        get
+        {
+            lock (_gate) return IsBelieved;
+        }
+    }
+
+    public TimeSpan LeaseLeft
+    {
+        get
+        {
+            lock (_gate) return IsBelieved ? SpanUntil(_beliefEnd) : TimeSpan.Zero;
+        }
+    }
+
+    private bool IsBelieved => !_over && !_leaving && _core.Clock.Now < _beliefEnd;
+
+    /// <summary>Tells the work to stop, for another reason than a loss.</summary>
+    public void StopWork() => Fire(_work);
+
+    /// <summary>The store was told to take the key from its owner.</summary>
+    public void Supersede() => End(new LockEnding(LockEnd.Superseded));
+
+    /// <summary>Renews no more, and lets the lease run out in the store, so that nobody else begins while the work may still go on.</summary>
+    public void LeaveToLease() => End(new LockEnding(LockEnd.LeaseRanOut));
+
+    private void End(LockEnding ending)
+    {
+        lock (_gate)
+        {
+            if (_over) return;
+            _over = true;
+        }
+
+        _alarm.Dispose();
+        _core.Remove(this);
+        _core.Log.Ended(Key, Generation, ending.End);
+        if (ending.End is not (LockEnd.Published or LockEnd.Released))
+        {
+            if (!_core.IsAbandoned) _core.Log.OwnershipLost(ending.End);
+            Fire(_lost);
+            Fire(_work);
+        }
+
+        _ended.TrySetResult(ending);
+    }
+
+    /// <summary>The token's state changes at once; its callbacks, which are user code, run on the pool.</summary>
+    private void Fire(CancellationTokenSource source)
+    {
+        Task callbacks = source.CancelAsync();
+        if (callbacks.IsCompletedSuccessfully) return;
+        _ = callbacks.ContinueWith(
+            static (task, core) => ((LockerCore)core!).Log.LostCallbackFailed(task.Exception!),
+            _core,
+            CancellationToken.None,
+            TaskContinuationOptions.OnlyOnFaulted,
+            TaskScheduler.Default);
+    }
+
+    private TimeSpan SpanUntil(long timestamp)
+    {
+        TimeSpan left = _core.Options.TimeProvider.GetElapsedTime(_core.Clock.Now, timestamp);
+        return left > TimeSpan.Zero ? left : TimeSpan.Zero;
+    }
+}

@@ -1,0 +1,186 @@
+using Latchwork.Storage;
+using Latchwork.Threading;
+
+namespace Latchwork.Locking;
+
+/// <content>The loop: ask; hold, serve or wait; ask again.</content>
+internal sealed partial class KeyFlight
+{
+    private readonly object _wakeGate = new();
+    private TaskCompletionSource? _sleep;
+    private bool _awake; // rung since the last request was sent
+
+    private string _nonce = NewNonce();
+    private long? _waitingFor; // the lowest generation that a caller may be waiting for
+    private bool _listen;
+    private IAsyncDisposable? _bell;
+    private Alarm? _alarm;
+
+    private static string NewNonce() => Guid.NewGuid().ToString("N");
+
+    private async Task FlyAsync()
+    {
+        try
+        {
+            while (TryGoOn())
+            {
+                await AskAsync().ConfigureAwait(false);
+            }
+        }
+#pragma warning disable CA1031 // a caller must not hang because of something that was not foreseen
+        catch (Exception e)
+#pragma warning restore CA1031
+        {
+            _core.Log.FlightFailed(e);
+            Close();
+            FailAll(e);
+        }
+        finally
+        {
+            _alarm?.Dispose();
+            if (_bell is not null) await UnsubscribeAsync(_bell).ConfigureAwait(false);
+            _completion.TrySetResult();
+        }
+    }
+
+    /// <summary>Goes on as long as somebody waits; else closes, in the same step.</summary>
+    private bool TryGoOn()
+    {
+        lock (_gate)
+        {
+            if (_shutDown is null && _callers.Count > 0) return true;
+            _closed = true;
+        }
+
+        Close();
+        return false;
+    }
+
+    private void Close()
+    {
+        lock (_gate) _closed = true;
+        _onClosed(this);
+        if (_shutDown is not null) FailAll(_shutDown);
+    }
+
+    private async Task AskAsync()
+    {
+        lock (_wakeGate) _awake = false;
+        long ticket;
+        lock (_gate) ticket = _lastTicket;
+
+        // Subscribe first, without waiting for it: the request is decided after the subscription took effect.
+        Task<IAsyncDisposable>? subscribing = _listen && _bell is null
+            ? _core.Store.SubscribeAsync(_core.KeyOf(_key), Wake, CancellationToken.None)
+            : null;
+        var request = new LockerRequest(
+            _core.NodeId, _nonce, _core.Options.Lease, _core.Options.LockTimeout, _lockOnly ? null : _waitingFor, _lockOnly);
+        long firstSent = _core.Clock.Now, sent = firstSent;
+        LockerReply? reply = null;
+        try
+        {
+            reply = await _core.RepeatAsync(
+                _ =>
+                {
+                    sent = _core.Clock.Now;
+                    return _core.Store.RequestAsync(_core.KeyOf(_key), request, CancellationToken.None);
+                },
+                () => !_core.IsAbandoned && Count > 0,
+                CancellationToken.None).ConfigureAwait(false);
+        }
+        catch (Exception e) when (e is LatchworkStoreException or ObjectDisposedException)
+        {
+            // It may have been granted all the same. The nonce stays, so that a later request would get that grant.
+            FailAll(e, ticket);
+            if (e is LatchworkStoreException { Outcome: StoreOutcome.Unknown } && Count == 0) await GiveBackAsync().ConfigureAwait(false);
+        }
+
+        if (subscribing is not null) await ListenAsync(subscribing).ConfigureAwait(false);
+        switch (reply)
+        {
+            case LockerOutcome outcome:
+                Serve(outcome, ticket, sent);
+                _waitingFor = null; // who is still here called later
+                break;
+            case LockGranted granted:
+                var held = new HeldLock(_core, _key, _nonce, granted, firstSent, sent);
+                _nonce = NewNonce();
+                NoteOwner(granted.Generation, ticket);
+                _waitingFor ??= granted.Generation;
+                await HoldAsync(held).ConfigureAwait(false);
+                break;
+            case LockHeld other:
+                NoteOwner(other.Generation, ticket);
+                _waitingFor ??= other.Generation;
+                if (_listen) await SleepAsync(other.LeaseLeft).ConfigureAwait(false);
+                _listen = true;
+                break;
+        }
+    }
+
+    /// <summary>Sleeps until the bell rings, the owner's lease runs out, or it is time to look in case a ring was lost.</summary>
+    private async Task SleepAsync(TimeSpan leaseLeft)
+    {
+        TaskCompletionSource sleep = new(TaskCreationOptions.RunContinuationsAsynchronously);
+        lock (_wakeGate)
+        {
+            if (_awake) return;
+            _sleep = sleep;
+        }
+
+        _alarm ??= _core.Clock.CreateAlarm(Wake);
+        _alarm.Set(leaseLeft < _core.Options.RecheckInterval ? leaseLeft : _core.Options.RecheckInterval);
+        await sleep.Task.ConfigureAwait(false);
+        _alarm.Cancel();
+    }
+
+    private void Wake()
+    {
+        TaskCompletionSource? sleep;
+        lock (_wakeGate)
+        {
+            _awake = true;
+            sleep = _sleep;
+            _sleep = null;
+        }
+
+        sleep?.TrySetResult();
+    }
+
+    private async Task ListenAsync(Task<IAsyncDisposable> subscribing)
+    {
+        try
+        {
+            _bell = await subscribing.ConfigureAwait(false);
+        }
+        catch (Exception e) when (e is LatchworkStoreException or ObjectDisposedException)
+        {
+            _core.Log.SubscriptionFailed(e); // the interval still holds, and the next request tries again
+        }
+    }
+
+    private async Task UnsubscribeAsync(IAsyncDisposable bell)
+    {
+        try
+        {
+            await bell.DisposeAsync().ConfigureAwait(false);
+        }
+        catch (Exception e) when (e is LatchworkStoreException or ObjectDisposedException)
+        {
+            _core.Log.SubscriptionFailed(e);
+        }
+    }
+
+    /// <summary>Frees what a request may have been granted whose answer never came.</summary>
+    private async Task GiveBackAsync()
+    {
+        try
+        {
+            if (!_core.IsAbandoned) await _core.Store.ReleaseAsync(_core.KeyOf(_key), null, _nonce, CancellationToken.None).ConfigureAwait(false);
+        }
+        catch (Exception e) when (e is LatchworkStoreException or ObjectDisposedException)
+        {
+            _core.Log.ReleaseFailed(e);
+        }
+    }
+}

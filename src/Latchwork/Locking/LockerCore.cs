@@ -1,0 +1,82 @@
+using System.Collections.Concurrent;
+using Latchwork.Storage;
+using Latchwork.Threading;
+using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Logging.Abstractions;
+
+namespace Latchwork.Locking;
+
+/// <summary>What the parts of one locker share: its store, its settings, its clocks, and the locks that it holds.</summary>
+internal sealed class LockerCore
+{
+    private static readonly TimeSpan _firstPause = TimeSpan.FromMilliseconds(20);
+    private static readonly TimeSpan _longestPause = TimeSpan.FromSeconds(1);
+
+    private readonly ConcurrentDictionary<(string Key, long Generation), HeldLock> _held = new();
+
+    public LockerCore(ILockerStore store, LockerOptions options)
+    {
+        Store = store;
+        Options = options;
+        NodeId = options.NodeId ?? $"{Environment.MachineName}-{Environment.ProcessId}-{Guid.NewGuid():N}";
+        Clock = AlarmClock.For(options.TimeProvider);
+        Log = (options.LoggerFactory ?? NullLoggerFactory.Instance).CreateLogger("Latchwork.ProcessLocker");
+    }
+
+    public ILockerStore Store { get; }
+
+    public LockerOptions Options { get; }
+
+    public string NodeId { get; }
+
+    public AlarmClock Clock { get; }
+
+    public ILogger Log { get; }
+
+    /// <summary>The locker behaves as if its process had been killed: nothing is sent any more. For tests.</summary>
+    public bool IsAbandoned { get; set; }
+
+    /// <summary>For how long an outcome is kept for those who wait: each of them looks at least twice in that time.</summary>
+    public TimeSpan HandOver => 2 * Options.RecheckInterval;
+
+    public IEnumerable<HeldLock> Held => _held.Values;
+
+    public LockerKey KeyOf(string key) => new(Options.Namespace, key);
+
+    public void Remember(HeldLock held) => _held[(held.Key, held.Generation)] = held;
+
+    public void Remove(HeldLock held) => _held.TryRemove(new((held.Key, held.Generation), held));
+
+    public HeldLock? FindHeld(string key, long generation) => _held.GetValueOrDefault((key, generation));
+
+    public TimeSpan Since(long timestamp) => Options.TimeProvider.GetElapsedTime(timestamp);
+
+    /// <summary>
+    /// Does something at the store until there is an answer. Every operation of a locker store can be repeated, so an unknown outcome is no
+    /// obstacle. A fault that will not pass by itself, or goes on for longer than the outage tolerance, is thrown.
+    /// </summary>
+    /// <param name="operation">What to do; it is told which attempt this is, from 0.</param>
+    /// <param name="goOn">Whether there is still a point in another attempt.</param>
+    /// <param name="cancellationToken">Ends the pauses in between.</param>
+    public async Task<T> RepeatAsync<T>(Func<int, Task<T>> operation, Func<bool> goOn, CancellationToken cancellationToken)
+    {
+        long start = Clock.Now;
+        TimeSpan pause = _firstPause;
+        for (int attempt = 0; ; attempt++)
+        {
+            try
+            {
+                return await operation(attempt).ConfigureAwait(false);
+            }
+            catch (LatchworkStoreException e) when (CanPass(e) && Since(start) < Options.OutageTolerance && goOn())
+            {
+                Log.StoreFault(e, attempt + 1);
+            }
+
+            await Task.Delay(pause, Options.TimeProvider, cancellationToken).ConfigureAwait(false);
+            pause = pause * 2 < _longestPause ? pause * 2 : _longestPause;
+        }
+    }
+
+    private static bool CanPass(LatchworkStoreException e) => e.IsTransient || e.Outcome == StoreOutcome.Unknown;
+}

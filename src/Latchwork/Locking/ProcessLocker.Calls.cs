@@ -1,0 +1,178 @@
+using System.Collections.Concurrent;
+using Latchwork.Locking;
+using Latchwork.Storage;
+
+namespace Latchwork;
+
+/// <content>How calls reach the store, and how all of them end.</content>
+public sealed partial class ProcessLocker
+{
+    /// <summary>The longest wait that the runtime's timers can do; what is longer is for ever.</summary>
+    private static readonly TimeSpan _longestWait = TimeSpan.FromMilliseconds(uint.MaxValue - 1);
+
+    private readonly ConcurrentDictionary<string, KeyFlight> _flights = new();
+    private readonly ConcurrentDictionary<string, KeyFlight> _lockFlights = new();
+    private readonly object _openGate = new();
+    private Task? _opened;
+    private volatile bool _disposed;
+
+    /// <inheritdoc/>
+    public async Task<WorkLease?> TryAcquireAsync(string key, CancellationToken cancellationToken = default)
+    {
+        // The request itself is not cancelled: what it is granted has to be given back.
+        Task<HeldLock?> acquiring = TryTakeAsync(key);
+        try
+        {
+            HeldLock? held = await acquiring.WaitAsync(cancellationToken).ConfigureAwait(false);
+            return held is null ? null : new WorkLease(_core, held, isShared: false);
+        }
+        catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested)
+        {
+            _ = acquiring.ContinueWith(
+                static task => task.Result?.ReleaseAsync(),
+                CancellationToken.None,
+                TaskContinuationOptions.OnlyOnRanToCompletion,
+                TaskScheduler.Default);
+            throw;
+        }
+    }
+
+    /// <summary>
+    /// Releases what this locker holds and ends what waits: callers get an <see cref="ObjectDisposedException"/>, the tokens of leases and of
+    /// work fire. Work has <see cref="LockerOptions.LeaveTimeout"/> to end before its key is left to its lease. The store stays open.
+    /// </summary>
+    /// <returns>A task that ends when this locker holds nothing more.</returns>
+    public async ValueTask DisposeAsync()
+    {
+        if (_disposed) return;
+        _disposed = true;
+        await EndAllAsync().ConfigureAwait(false);
+        await Task.WhenAll(_core.Held.Select(held => held.ReleaseAsync(lost: true))).LeaveStoreThreadAsync().ConfigureAwait(false);
+    }
+
+    /// <summary>Behaves as if the process had been killed: nothing is sent any more, nothing released. For tests.</summary>
+    internal void Abandon()
+    {
+        _core.IsAbandoned = true;
+        _disposed = true;
+        foreach (HeldLock held in _core.Held) held.LeaveToLease();
+        _ = EndAllAsync();
+    }
+
+    private Task EndAllAsync()
+    {
+        var reason = new ObjectDisposedException(nameof(ProcessLocker));
+        return Task.WhenAll(_flights.Values.Concat(_lockFlights.Values).Select(flight => flight.ShutDownAsync(reason)));
+    }
+
+    private bool GoOn() => !_disposed;
+
+    private int CountWaiters(string key) =>
+        (_flights.TryGetValue(key, out KeyFlight? flight) ? flight.Count : 0) + (_lockFlights.TryGetValue(key, out flight) ? flight.Count : 0);
+
+    private Task OpenAsync(CancellationToken cancellationToken)
+    {
+        ObjectDisposedException.ThrowIf(_disposed, this);
+        Task opened;
+        lock (_openGate)
+        {
+            if (_opened is null or { IsFaulted: true } or { IsCanceled: true }) _opened = OpenOnceAsync();
+            opened = _opened;
+        }
+
+        return opened.IsCompletedSuccessfully ? opened : opened.WaitAsync(cancellationToken);
+    }
+
+    private async Task OpenOnceAsync() => await _core.RepeatAsync(
+        async _ =>
+        {
+            await _core.Store.OpenAsync(Namespace, CancellationToken.None).ConfigureAwait(false);
+            return true;
+        },
+        GoOn,
+        CancellationToken.None).LeaveStoreThreadAsync().ConfigureAwait(false);
+
+    private async Task<T> AskAsync<T>(string key, Func<LockerKey, Task<T>> ask, CancellationToken cancellationToken)
+    {
+        Limits.CheckId(key);
+        await OpenAsync(cancellationToken).ConfigureAwait(false);
+        return await _core.RepeatAsync(_ => ask(_core.KeyOf(key)), GoOn, cancellationToken).LeaveStoreThreadAsync().ConfigureAwait(false);
+    }
+
+    private async Task<PublishOutcome> PublishAsync(string key, long fencingToken, RunValue value, TimeSpan freshFor, CancellationToken cancellationToken)
+    {
+        Limits.CheckId(key);
+        if (_core.FindHeld(key, fencingToken) is { } held)
+        {
+            return await held.PublishAsync(value, freshFor, null, cancellationToken).LeaveStoreThreadAsync().ConfigureAwait(false);
+        }
+
+        var publication = new LockerPublication(fencingToken, Nonce: null, value.Kind, value.Data, freshFor, _core.HandOver);
+        return await AskAsync(key, k => _core.Store.PublishAsync(k, publication, cancellationToken), cancellationToken).ConfigureAwait(false);
+    }
+
+    /// <summary>Asks once, not through a flight: nobody is waited for.</summary>
+    private async Task<HeldLock?> TryTakeAsync(string key)
+    {
+        var request = new LockerRequest(
+            NodeId, Guid.NewGuid().ToString("N"), _core.Options.Lease, _core.Options.LockTimeout, WaitingFor: null, LockOnly: true);
+        long? firstSent = null;
+        long sent = 0;
+        LockerReply reply = await AskAsync(
+            key,
+            k =>
+            {
+                sent = _core.Clock.Now;
+                firstSent ??= sent;
+                return _core.Store.RequestAsync(k, request, CancellationToken.None);
+            },
+            CancellationToken.None).ConfigureAwait(false);
+        if (reply is not LockGranted granted) return null;
+        var held = new HeldLock(_core, key, request.Nonce, granted, firstSent!.Value, sent);
+        if (!_disposed) return held;
+        await held.ReleaseAsync().ConfigureAwait(false);
+        throw new ObjectDisposedException(nameof(ProcessLocker));
+    }
+
+    private async Task<CallerAnswer> JoinAsync(
+        ConcurrentDictionary<string, KeyFlight> flights, string key, FlightCaller caller, TimeSpan? waitTimeout, CancellationToken cancellationToken)
+    {
+        Limits.CheckId(key);
+        if (waitTimeout is { } given) LockerSettings.CheckWait(given, nameof(waitTimeout));
+        cancellationToken.ThrowIfCancellationRequested();
+        await OpenAsync(cancellationToken).ConfigureAwait(false);
+
+        bool lockOnly = ReferenceEquals(flights, _lockFlights);
+        KeyFlight flight;
+        do
+        {
+            ObjectDisposedException.ThrowIf(_disposed, this);
+            flight = flights.GetOrAdd(
+                key,
+                static (k, arg) => new KeyFlight(arg._core, k, arg.lockOnly, closed => arg.flights.TryRemove(new(closed.Key, closed))),
+                (_core, lockOnly, flights));
+        }
+        while (!flight.TryJoin(caller));
+        if (_disposed) _ = flight.ShutDownAsync(new ObjectDisposedException(nameof(ProcessLocker)));
+
+        TimeSpan wait = waitTimeout ?? _core.Options.WaitTimeout ?? _core.Options.LockTimeout;
+        try
+        {
+            return await caller.Answer
+                .WaitAsync(wait < _longestWait ? wait : Timeout.InfiniteTimeSpan, _core.Options.TimeProvider, cancellationToken)
+                .ConfigureAwait(false);
+        }
+        catch (TimeoutException) when (flight.Leave(caller))
+        {
+            throw new LockTimeoutException($"The wait for the key took longer than its wait timeout of {wait}.");
+        }
+        catch (OperationCanceledException) when (flight.Leave(caller))
+        {
+            throw;
+        }
+        catch (Exception e) when (e is TimeoutException or OperationCanceledException && !caller.Answer.IsFaulted)
+        {
+            return await caller.Answer.ConfigureAwait(false); // it came at the last moment
+        }
+    }
+}

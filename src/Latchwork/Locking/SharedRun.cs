@@ -1,0 +1,114 @@
+using Latchwork.Storage;
+using Latchwork.Threading;
+
+namespace Latchwork.Locking;
+
+/// <summary>
+/// The work for a key, run once on behalf of all the callers of a flight. It belongs to none of them: it is stopped when the last one leaves,
+/// or when the lock is lost.
+/// </summary>
+internal sealed class SharedRun
+{
+    private readonly LockerCore _core;
+    private readonly KeyFlight _flight;
+    private readonly HeldLock _held;
+    private readonly FlightCaller _initiator;
+    private readonly Work _work;
+    private volatile bool _cancelled;
+
+    /// <param name="core">The locker.</param>
+    /// <param name="flight">The callers.</param>
+    /// <param name="held">The lock under which it runs.</param>
+    /// <param name="initiator">The caller whose work it is; its options say what becomes of the outcome.</param>
+    /// <param name="work">The work.</param>
+    public SharedRun(LockerCore core, KeyFlight flight, HeldLock held, FlightCaller initiator, Work work)
+    {
+        _core = core;
+        _flight = flight;
+        _held = held;
+        _initiator = initiator;
+        _work = work;
+    }
+
+    /// <summary>Starts it on the thread pool, as it is user code.</summary>
+    public void Start() => _ = Task.Run(RunAsync);
+
+    /// <summary>Stops it: its token fires, and the key is released as soon as the work has ended. Work that goes on regardless is left to its lease.</summary>
+    public void Cancel()
+    {
+        _cancelled = true;
+        _held.StopWork();
+        Alarm patience = _core.Clock.CreateAlarm(_held.LeaveToLease);
+        patience.Set(_core.Options.LeaveTimeout);
+        _ = _held.Ended.ContinueWith(
+            static (_, alarm) => ((Alarm)alarm!).Dispose(),
+            patience,
+            CancellationToken.None,
+            TaskContinuationOptions.ExecuteSynchronously,
+            TaskScheduler.Default);
+    }
+
+    private async Task RunAsync()
+    {
+        var lease = new WorkLease(_core, _held, isShared: true)
+        {
+            ResultTimeout = _initiator.Options.ResultTimeout ?? _core.Options.ResultTimeout,
+        };
+        RunValue value;
+        Exception? failure = null;
+        try
+        {
+            value = await _work(lease, _held.Work).ConfigureAwait(false);
+            Limits.CheckPayload(value.Data.Length, _core.Options.MaxResultBytes, "result");
+        }
+#pragma warning disable CA1031 // whatever the work throws is the run's failure, and is shared
+        catch (Exception e)
+#pragma warning restore CA1031
+        {
+            value = RunValue.Failure(e);
+            failure = e;
+        }
+
+        try
+        {
+            await EndAsync(lease, value, failure).ConfigureAwait(false);
+        }
+#pragma warning disable CA1031 // the callers are told what the store threw
+        catch (Exception e)
+#pragma warning restore CA1031
+        {
+            _flight.FailAll(e);
+            await _held.ReleaseAsync().ConfigureAwait(false);
+        }
+    }
+
+    private async Task EndAsync(WorkLease lease, RunValue value, Exception? failure)
+    {
+        if (_cancelled)
+        {
+            await _held.ReleaseAsync().ConfigureAwait(false);
+        }
+        else if (failure is null)
+        {
+            await _held.PublishAsync(value, Lifetime(lease, value), null, CancellationToken.None).ConfigureAwait(false);
+        }
+        else if (_initiator.Options.OnFailure is { IsShared: true } policy)
+        {
+            await _held.PublishAsync(value, policy.RememberFor, failure, CancellationToken.None).ConfigureAwait(false);
+        }
+        else if (_held.IsHeld)
+        {
+            _flight.Fail(_initiator, RunValue.ReadFailure(value.Data.Span, failure));
+            await _held.ReleaseAsync().ConfigureAwait(false);
+        }
+    }
+
+    private TimeSpan Lifetime(WorkLease lease, RunValue value)
+    {
+        RunOnceOptions options = _initiator.Options;
+        if (value.Kind == LockerOutcomeKind.Null && !options.KeepNull) return TimeSpan.Zero;
+        double factor = 1 + options.ResultJitter * (2 * Random.Shared.NextDouble() - 1);
+        TimeSpan lifetime = lease.ResultTimeout * factor;
+        return lifetime < Limits.MaxDelay ? lifetime : Limits.MaxDelay;
+    }
+}
