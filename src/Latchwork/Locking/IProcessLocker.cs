@@ -43,15 +43,15 @@ public interface IProcessLocker
     /// <summary>Runs the factory for a key unless somebody has done so or is doing so, and returns the one result, of JSON without reflection.</summary>
     /// <typeparam name="T">The result's type. Its name is not stored.</typeparam>
     /// <param name="key">The key: 1 to 512 bytes of UTF-8.</param>
-    /// <param name="factory">The work, as in the overload without <paramref name="typeInfo"/>.</param>
     /// <param name="typeInfo">How to write and read the result.</param>
+    /// <param name="factory">The work, as in the overload without <paramref name="typeInfo"/>.</param>
     /// <param name="options">Lifetime of the result, treatment of failures; null for the defaults.</param>
     /// <param name="cancellationToken">Gives up waiting. The work goes on as long as somebody else in this process waits for it.</param>
     /// <returns>The result; each caller gets an object of its own.</returns>
     /// <exception cref="RunFailedException">The work failed, here or elsewhere.</exception>
     /// <exception cref="LockTimeoutException">The wait took longer than the wait timeout, or the work longer than the lock timeout.</exception>
     /// <exception cref="LatchworkStoreException">The store could not be asked, or its answer never came.</exception>
-    Task<T> RunOnceAsync<T>(string key, Func<WorkLease, CancellationToken, Task<T>> factory, JsonTypeInfo<T> typeInfo, RunOnceOptions? options = null, CancellationToken cancellationToken = default);
+    Task<T> RunOnceAsync<T>(string key, JsonTypeInfo<T> typeInfo, Func<WorkLease, CancellationToken, Task<T>> factory, RunOnceOptions? options = null, CancellationToken cancellationToken = default);
 
     /// <summary>Runs the factory for a key unless somebody has done so or is doing so, and returns the one result, of bytes.</summary>
     /// <inheritdoc cref="RunOnceAsync{T}(string, Func{WorkLease, CancellationToken, Task{T}}, RunOnceOptions?, CancellationToken)"/>

@@ -48,7 +48,7 @@ public sealed partial class ProcessLocker : IProcessLocker, IAsyncDisposable
     }
 
     /// <inheritdoc/>
-    public async Task<T> RunOnceAsync<T>(string key, Func<WorkLease, CancellationToken, Task<T>> factory, JsonTypeInfo<T> typeInfo, RunOnceOptions? options = null, CancellationToken cancellationToken = default)
+    public async Task<T> RunOnceAsync<T>(string key, JsonTypeInfo<T> typeInfo, Func<WorkLease, CancellationToken, Task<T>> factory, RunOnceOptions? options = null, CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(factory);
         ArgumentNullException.ThrowIfNull(typeInfo);

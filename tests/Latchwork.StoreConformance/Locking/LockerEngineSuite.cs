@@ -1,0 +1,359 @@
+using Latchwork.StoreConformance.Support;
+using Shouldly;
+using Xunit;
+
+namespace Latchwork.StoreConformance.Locking;
+
+/// <summary>What the suites of the engine share: a store on its own clock, and lockers as nodes of one cluster.</summary>
+public abstract class LockerNodesSuite(StoreFixture fixture) : IAsyncLifetime
+{
+    private readonly List<ProcessLocker> _nodes = [];
+
+    protected LatchworkStore Store { get; private set; } = null!;
+
+    protected string Namespace { get; } = $"test-{Guid.NewGuid():N}";
+
+    protected static TimeSpan Ms(double milliseconds) => TimeSpan.FromMilliseconds(milliseconds);
+
+    protected static TimeSpan Patience => TimeSpan.FromSeconds(30);
+
+    public virtual async Task InitializeAsync() => Store = await fixture.OpenAsync(null);
+
+    public virtual async Task DisposeAsync()
+    {
+        foreach (ProcessLocker node in _nodes) await node.DisposeAsync();
+        await Store.DisposeAsync();
+    }
+
+    protected ProcessLocker NewNode(Action<LockerOptions>? change = null)
+    {
+        var options = new LockerOptions { Namespace = Namespace, NodeId = $"node-{_nodes.Count}" };
+        change?.Invoke(options);
+        var node = new ProcessLocker(Store, options);
+        _nodes.Add(node);
+        return node;
+    }
+
+    /// <summary>Work that ends only when it is told to.</summary>
+    protected static Task<string> NeverAsync(CancellationToken stop) => new TaskCompletionSource<string>().Task.WaitAsync(stop);
+
+    protected static Task WaitersAsync(ProcessLocker node, string key, int count) =>
+        Eventually.ReadsAsync(() => node.ShowAsync(key), snapshot => snapshot?.Waiters == count, $"{count} callers wait for {key}");
+
+    protected static Task LockedAsync(ProcessLocker node, string key) =>
+        Eventually.ReadsAsync(() => node.ShowAsync(key), snapshot => snapshot is { IsLocked: true }, $"{key} is locked");
+}
+
+/// <summary>One runs, everybody gets the result.</summary>
+public abstract class LockerEngineSuite(StoreFixture fixture) : LockerNodesSuite(fixture)
+{
+    [Fact]
+    public async Task One_runs_and_everybody_on_every_node_gets_the_result()
+    {
+        ProcessLocker[] nodes = [.. Enumerable.Range(0, 4).Select(_ => NewNode())];
+        int runs = 0;
+        TaskCompletionSource go = new(TaskCreationOptions.RunContinuationsAsynchronously);
+        Task<string>[] calls =
+        [
+            .. from node in nodes
+               from i in Enumerable.Range(0, 50)
+               select node.RunOnceAsync("k", async (lease, _) =>
+               {
+                   Interlocked.Increment(ref runs);
+                   await go.Task;
+                   return $"by {lease.FencingToken}";
+               })
+        ];
+        foreach (ProcessLocker node in nodes) await WaitersAsync(node, "k", 50);
+        go.SetResult();
+        string[] results = await Task.WhenAll(calls).WaitAsync(Patience);
+        runs.ShouldBe(1);
+        results.Distinct().Count().ShouldBe(1);
+        (await nodes[3].TryGetAsync("k"))!.Read<string>().ShouldBe(results[0]);
+        (await nodes[2].RunOnceAsync<string>("k", (_, _) => throw new InvalidOperationException("it is fresh"))).ShouldBe(results[0]);
+    }
+
+    [Fact]
+    public async Task A_request_is_answered_with_a_lease_or_with_the_result()
+    {
+        ProcessLocker a = NewNode(), b = NewNode();
+        RequestResult first = await a.RequestAsync("k");
+        first.IsLocked.ShouldBeTrue();
+        Task<RequestResult> other = b.RequestAsync("k");
+        Task<RequestResult> local = a.RequestAsync("k");
+        await WaitersAsync(a, "k", 1);
+        await WaitersAsync(b, "k", 1);
+        (await first.Lease.PublishAsync(new byte[] { 1, 2, 3 })).ShouldBe(PublishOutcome.Accepted);
+        foreach (RequestResult done in await Task.WhenAll(other, local).WaitAsync(Patience))
+        {
+            done.IsDone.ShouldBeTrue();
+            done.Result.Bytes.ToArray().ShouldBe([1, 2, 3]);
+            done.Result.FencingToken.ShouldBe(first.Lease.FencingToken);
+        }
+
+        first.Lease.IsHeld.ShouldBeFalse();
+        first.Lease.Lost.IsCancellationRequested.ShouldBeFalse();
+        (await first.Lease.PublishAsync(new byte[] { 4 })).ShouldBe(PublishOutcome.Superseded);
+    }
+
+    [Fact]
+    public async Task Disposal_releases_and_the_next_one_gets_the_key()
+    {
+        ProcessLocker a = NewNode(), b = NewNode();
+        RequestResult first = await a.RequestAsync("k");
+        Task<RequestResult> other = b.RequestAsync("k");
+        await WaitersAsync(b, "k", 1);
+        await first.Lease!.DisposeAsync();
+        RequestResult second = await other.WaitAsync(Patience);
+        second.IsLocked.ShouldBeTrue();
+        second.Lease.FencingToken.ShouldBeGreaterThan(first.Lease.FencingToken);
+        second.Lease.TakenOver.ShouldBeFalse();
+        first.Lease.Lost.IsCancellationRequested.ShouldBeFalse();
+        await second.Lease.DisposeAsync();
+    }
+
+    [Fact]
+    public async Task A_failure_is_shared_by_all_who_wait_and_by_nobody_later()
+    {
+        ProcessLocker a = NewNode(), b = NewNode();
+        int runs = 0;
+        TaskCompletionSource go = new(TaskCreationOptions.RunContinuationsAsynchronously);
+        async Task<string> FailAsync(WorkLease lease, CancellationToken stop)
+        {
+            Interlocked.Increment(ref runs);
+            await go.Task;
+            throw new InvalidOperationException("no luck");
+        }
+
+        Task<string> first = a.RunOnceAsync("k", FailAsync);
+        await LockedAsync(a, "k");
+        Task<string>[] calls = [first, .. Enumerable.Range(0, 1000).Select(i => (i % 2 == 0 ? a : b).RunOnceAsync("k", FailAsync))];
+        await WaitersAsync(a, "k", 501);
+        await WaitersAsync(b, "k", 500);
+        go.SetResult();
+        RunFailedException[] failures = await Task.WhenAll(calls.Select(call => Should.ThrowAsync<RunFailedException>(call))).WaitAsync(Patience);
+        runs.ShouldBe(1);
+        failures.Length.ShouldBe(1001);
+        failures.ShouldAllBe(e => e.Kind == nameof(InvalidOperationException) && e.Message == "no luck");
+        failures.Count(e => e.InnerException is InvalidOperationException).ShouldBe(501, "the original stays in the process that ran it");
+        (await b.RunOnceAsync("k", (_, _) => Task.FromResult("better"))).ShouldBe("better");
+    }
+
+    [Fact]
+    public async Task A_failure_can_be_remembered()
+    {
+        ProcessLocker a = NewNode(), b = NewNode();
+        var options = new RunOnceOptions { OnFailure = FailurePolicy.Remember(TimeSpan.FromMinutes(1)) };
+        await Should.ThrowAsync<RunFailedException>(a.RunOnceAsync<int>("k", (_, _) => throw new ArithmeticException("1/0"), options));
+        (await Should.ThrowAsync<RunFailedException>(b.RunOnceAsync("k", (_, _) => Task.FromResult(1)))).Kind.ShouldBe(nameof(ArithmeticException));
+        await Should.ThrowAsync<RunFailedException>(b.TryGetAsync("k"));
+        (await b.ShowAsync("k"))!.IsFailure.ShouldBeTrue();
+        (await b.ForgetAsync("k")).ShouldBeTrue();
+        (await b.RunOnceAsync("k", (_, _) => Task.FromResult(1))).ShouldBe(1);
+    }
+
+    [Fact]
+    public async Task The_next_waiter_can_be_let_to_try()
+    {
+        ProcessLocker a = NewNode(), b = NewNode();
+        var options = new RunOnceOptions { OnFailure = FailurePolicy.NextWaiterTries };
+        int runs = 0;
+        TaskCompletionSource go = new(TaskCreationOptions.RunContinuationsAsynchronously);
+        async Task<int> TryAsync(WorkLease lease, CancellationToken stop)
+        {
+            await go.Task;
+            return Interlocked.Increment(ref runs) < 3 ? throw new InvalidOperationException("not yet") : 42;
+        }
+
+        Task<int>[] calls = [.. Enumerable.Range(0, 10).Select(i => (i % 2 == 0 ? a : b).RunOnceAsync("k", TryAsync, options))];
+        await WaitersAsync(a, "k", 5);
+        await WaitersAsync(b, "k", 5);
+        go.SetResult();
+        await Task.WhenAll(calls.Select(call => call.ContinueWith(_ => { }, TaskScheduler.Default))).WaitAsync(Patience);
+        runs.ShouldBe(3);
+        calls.Count(call => call.IsFaulted).ShouldBe(2);
+        calls.Where(call => call.IsCompletedSuccessfully).ShouldAllBe(call => call.Result == 42);
+    }
+
+    [Fact]
+    public async Task A_dead_owner_is_replaced_by_exactly_one_waiter()
+    {
+        ProcessLocker owner = NewNode(o => o.Lease = Ms(600));
+        ProcessLocker[] others = [.. Enumerable.Range(0, 3).Select(_ => NewNode(o => o.Lease = Ms(600)))];
+        await owner.RequestAsync("k");
+        int runs = 0;
+        bool takenOver = false;
+        Task<int>[] calls =
+        [
+            .. from node in others
+               from i in Enumerable.Range(0, 20)
+               select node.RunOnceAsync("k", (lease, _) =>
+               {
+                   takenOver = lease.TakenOver;
+                   return Task.FromResult(Interlocked.Increment(ref runs));
+               })
+        ];
+        foreach (ProcessLocker node in others) await WaitersAsync(node, "k", 20);
+        owner.Abandon();
+        (await Task.WhenAll(calls).WaitAsync(Patience)).ShouldAllBe(result => result == 1);
+        runs.ShouldBe(1);
+        takenOver.ShouldBeTrue();
+    }
+
+    [Fact]
+    public async Task Work_much_longer_than_its_lease_runs_once()
+    {
+        ProcessLocker a = NewNode(o => o.Lease = Ms(300)), b = NewNode(o => o.Lease = Ms(300));
+        int runs = 0;
+        TaskCompletionSource go = new(TaskCreationOptions.RunContinuationsAsynchronously);
+        async Task<int> WorkAsync(WorkLease lease, CancellationToken stop)
+        {
+            Interlocked.Increment(ref runs);
+            await go.Task.WaitAsync(stop);
+            return 7;
+        }
+
+        Task<int> first = a.RunOnceAsync("k", WorkAsync), second = b.RunOnceAsync("k", WorkAsync);
+        await Eventually.ReadsAsync(() => b.ShowAsync("k"), s => s?.Age > Ms(6000), "twenty leases have passed", Patience);
+        go.SetResult();
+        (await Task.WhenAll(first, second).WaitAsync(Patience)).ShouldBe([7, 7]);
+        runs.ShouldBe(1);
+    }
+
+    [Fact]
+    public async Task Work_beyond_the_lock_timeout_loses_the_key()
+    {
+        ProcessLocker a = NewNode(o => (o.Lease, o.LockTimeout, o.WaitTimeout) = (Ms(200), Ms(700), Patience)), b = NewNode();
+        TaskCompletionSource<PublishOutcome> published = new(TaskCreationOptions.RunContinuationsAsynchronously);
+        Task<string> first = a.RunOnceAsync("k", async (lease, stop) =>
+        {
+            TaskCompletionSource lost = new(TaskCreationOptions.RunContinuationsAsynchronously);
+            await using (stop.Register(lost.SetResult)) await lost.Task;
+            published.SetResult(await lease.PublishAsync("too late", CancellationToken.None));
+            return "too late";
+        });
+        await LockedAsync(a, "k");
+        Task<string> second = b.RunOnceAsync("k", (_, _) => Task.FromResult("in time"));
+        await Should.ThrowAsync<LockTimeoutException>(first.WaitAsync(Patience));
+        (await second.WaitAsync(Patience)).ShouldBe("in time");
+        (await published.Task.WaitAsync(Patience)).ShouldBe(PublishOutcome.Superseded);
+        (await a.TryGetAsync("k"))!.Read<string>().ShouldBe("in time");
+    }
+
+    [Fact]
+    public async Task Forgetting_supersedes_work_in_progress_and_one_waiter_starts_anew()
+    {
+        ProcessLocker a = NewNode(), b = NewNode(), c = NewNode();
+        TaskCompletionSource<string> old = new(TaskCreationOptions.RunContinuationsAsynchronously);
+        int runs = 0;
+        Task<string> first = a.RunOnceAsync("k", (_, _) => Interlocked.Increment(ref runs) == 1 ? old.Task : Task.FromResult("new"));
+        await LockedAsync(a, "k");
+        Task<string> second = b.RunOnceAsync("k", (_, _) => Task.FromResult(Interlocked.Increment(ref runs) > 1 ? "new" : "?"));
+        await WaitersAsync(b, "k", 1);
+        (await c.ForgetAsync("k")).ShouldBeTrue();
+        (await second.WaitAsync(Patience)).ShouldBe("new");
+        old.SetResult("old");
+        (await first.WaitAsync(Patience)).ShouldBe("new");
+        runs.ShouldBe(2);
+        (await c.TryGetAsync("k"))!.Read<string>().ShouldBe("new");
+    }
+
+    [Fact]
+    public async Task A_result_can_be_for_the_current_waiters_only()
+    {
+        ProcessLocker a = NewNode(), b = NewNode();
+        TaskCompletionSource go = new(TaskCreationOptions.RunContinuationsAsynchronously);
+        var options = new RunOnceOptions { ResultTimeout = TimeSpan.Zero };
+        int runs = 0;
+        async Task<int> WorkAsync(WorkLease lease, CancellationToken stop)
+        {
+            await go.Task;
+            return Interlocked.Increment(ref runs);
+        }
+
+        Task<int> first = a.RunOnceAsync("k", WorkAsync, options);
+        await LockedAsync(a, "k");
+        Task<int> second = b.RunOnceAsync("k", WorkAsync, options);
+        await Eventually.ReadsAsync(() => b.ShowAsync("k"), s => s is { Waiters: 1, Age.TotalMilliseconds: > 100 }, "b waits");
+        go.SetResult();
+        (await Task.WhenAll(first, second).WaitAsync(Patience)).ShouldBe([1, 1]);
+        (await a.TryGetAsync("k")).ShouldBeNull();
+        (await b.RunOnceAsync("k", WorkAsync, options)).ShouldBe(2);
+    }
+
+    [Fact]
+    public async Task Null_is_a_result_and_may_or_may_not_be_kept()
+    {
+        ProcessLocker a = NewNode(), b = NewNode();
+        (await a.RunOnceAsync<string?>("kept", (_, _) => Task.FromResult<string?>(null))).ShouldBeNull();
+        (await b.TryGetAsync("kept"))!.IsNull.ShouldBeTrue();
+        (await a.RunOnceAsync<string?>("dropped", (_, _) => Task.FromResult<string?>(null), new() { KeepNull = false })).ShouldBeNull();
+        (await b.TryGetAsync("dropped")).ShouldBeNull();
+    }
+
+    [Fact]
+    public async Task Publishing_from_anywhere_needs_the_fencing_token()
+    {
+        ProcessLocker a = NewNode(), b = NewNode(), c = NewNode();
+        WorkLease lease = (await a.RequestAsync("k")).Lease!;
+        Task<RequestResult> waiting = b.RequestAsync("k");
+        await WaitersAsync(b, "k", 1);
+        (await c.PublishAsync("k", lease.FencingToken - 1, new byte[] { 1 })).ShouldBe(PublishOutcome.Superseded);
+        (await c.PublishAsync("k", lease.FencingToken, new byte[] { 2 })).ShouldBe(PublishOutcome.Accepted);
+        (await waiting.WaitAsync(Patience)).Result!.Bytes.ToArray().ShouldBe([2]);
+
+        WorkLease second = (await a.RequestAsync("other")).Lease!;
+        (await a.FailAsync("other", second.FencingToken, "Broken", "it broke", TimeSpan.FromMinutes(1))).ShouldBe(PublishOutcome.Accepted);
+        (await Should.ThrowAsync<RunFailedException>(b.RequestAsync("other"))).Kind.ShouldBe("Broken");
+    }
+
+    [Fact]
+    public async Task A_plain_lock_excludes_and_passes_on()
+    {
+        ProcessLocker[] nodes = [NewNode(), NewNode(), NewNode()];
+        int inside = 0, most = 0, turns = 0;
+        long lastToken = 0;
+        bool grows = true;
+        await Task.WhenAll(Enumerable.Range(0, 60).Select(async i =>
+        {
+            await using WorkLease lease = await nodes[i % 3].AcquireAsync("k");
+            most = Math.Max(most, Interlocked.Increment(ref inside));
+            grows &= lease.FencingToken > lastToken;
+            lastToken = lease.FencingToken;
+            turns++;
+            await Task.Yield();
+            Interlocked.Decrement(ref inside);
+        })).WaitAsync(Patience);
+        (most, turns, grows).ShouldBe((1, 60, true));
+    }
+
+    [Fact]
+    public async Task A_plain_lock_can_be_tried()
+    {
+        ProcessLocker a = NewNode(), b = NewNode();
+        WorkLease? first = await a.TryAcquireAsync("k");
+        first.ShouldNotBeNull();
+        (await b.TryAcquireAsync("k")).ShouldBeNull();
+        (await a.TryAcquireAsync("k")).ShouldBeNull();
+        await Should.ThrowAsync<LockTimeoutException>(b.AcquireAsync("k", Ms(100)));
+        await first.DisposeAsync();
+        await using WorkLease? second = await b.TryAcquireAsync("k");
+        second.ShouldNotBeNull();
+    }
+
+    [Fact]
+    public async Task Locked_keys_are_listed_with_their_waiters()
+    {
+        ProcessLocker a = NewNode(), b = NewNode();
+        for (int i = 0; i < 250; i++) await a.TryAcquireAsync($"key-{i}");
+        Task<WorkLease> waiting = b.AcquireAsync("key-7");
+        await WaitersAsync(b, "key-7", 1);
+        Dictionary<string, KeySnapshot> keys = [];
+        await foreach (KeySnapshot key in b.ListAsync()) keys[key.Key] = key;
+        keys.Count.ShouldBe(250);
+        keys["key-7"].Waiters.ShouldBe(1);
+        keys.Values.ShouldAllBe(key => key.NodeId == a.NodeId);
+        await a.DisposeAsync();
+        await using WorkLease lease = await waiting.WaitAsync(Patience);
+    }
+}

@@ -1,0 +1,159 @@
+using Latchwork.Storage;
+using Latchwork.StoreConformance.Support;
+using Shouldly;
+using Xunit;
+
+namespace Latchwork.StoreConformance.Locking;
+
+/// <summary>What a run leaves behind, and who gets it.</summary>
+public abstract class LockerOutcomeSuite(StoreFixture fixture) : LockerSuite(fixture)
+{
+    [Fact]
+    public async Task A_fresh_outcome_is_given_to_whoever_asks()
+    {
+        long generation = await TakeAsync("a");
+        (await PublishAsync(generation, "a", "result")).ShouldBe(PublishOutcome.Accepted);
+        Clock.Advance(Seconds(29));
+        var outcome = (await AskAsync("b")).ShouldBeOfType<LockerOutcome>();
+        outcome.Generation.ShouldBe(generation);
+        outcome.Kind.ShouldBe(LockerOutcomeKind.Value);
+        outcome.Data.ToArray().ShouldBe(Bytes("result"));
+        outcome.IsFresh.ShouldBeTrue();
+        outcome.Age.ShouldBe(Seconds(29));
+        (await GetAsync())!.Data.ToArray().ShouldBe(Bytes("result"));
+        Clock.Advance(Seconds(1));
+        (await GetAsync()).ShouldBeNull();
+        (await AskAsync("b")).ShouldBeOfType<LockGranted>().Generation.ShouldBeGreaterThan(generation);
+    }
+
+    [Fact]
+    public async Task Current_waiters_only_means_no_request_that_begins_later()
+    {
+        long generation = await TakeAsync("a");
+        (await AskAsync("b")).ShouldBeOfType<LockHeld>();
+        await PublishAsync(generation, "a", "result", freshFor: 0);
+        (await GetAsync()).ShouldBeNull();
+        var outcome = (await AskAsync("b", waitingFor: generation)).ShouldBeOfType<LockerOutcome>();
+        outcome.IsFresh.ShouldBeFalse();
+        outcome.Data.ToArray().ShouldBe(Bytes("result"));
+        (await AskAsync("c")).ShouldBeOfType<LockGranted>();
+        (await AskAsync("b", waitingFor: generation)).ShouldBeOfType<LockerOutcome>("a waiter still gets it although the key is locked again");
+    }
+
+    [Fact]
+    public async Task A_waiter_gets_an_outcome_within_the_hand_over_time_and_not_after()
+    {
+        long generation = await TakeAsync("a");
+        await PublishAsync(generation, "a", freshFor: 0);
+        Clock.Advance(HandOver - Ms(1));
+        (await AskAsync("b", waitingFor: generation)).ShouldBeOfType<LockerOutcome>().Age.ShouldBe(HandOver - Ms(1));
+        Clock.Advance(Ms(1));
+        (await AskAsync("b", waitingFor: generation)).ShouldBeOfType<LockGranted>();
+    }
+
+    [Fact]
+    public async Task A_waiter_gets_a_later_outcome_but_not_an_earlier_one()
+    {
+        long first = await TakeAsync("a");
+        await PublishAsync(first, "a", "one", freshFor: 0);
+        long second = await TakeAsync("b");
+        (await AskAsync("c", waitingFor: second)).ShouldBeOfType<LockHeld>();
+        await PublishAsync(second, "b", "two", freshFor: 0);
+        (await AskAsync("c", waitingFor: first)).ShouldBeOfType<LockerOutcome>().Data.ToArray().ShouldBe(Bytes("two"));
+        (await AskAsync("c", waitingFor: second + 1)).ShouldBeOfType<LockGranted>();
+    }
+
+    [Fact]
+    public async Task A_result_of_null_an_empty_one_and_a_failure_are_three_things()
+    {
+        await PublishAsync(await TakeAsync("a"), "a", kind: LockerOutcomeKind.Null, freshFor: 1);
+        var outcome = (await GetAsync())!;
+        (outcome.Kind, outcome.Data.Length).ShouldBe((LockerOutcomeKind.Null, 0));
+        Clock.Advance(Seconds(1));
+        await PublishAsync(await TakeAsync("b"), "b", "", freshFor: 1);
+        outcome = (await GetAsync())!;
+        (outcome.Kind, outcome.Data.Length).ShouldBe((LockerOutcomeKind.Value, 0));
+        Clock.Advance(Seconds(1));
+        await PublishAsync(await TakeAsync("c"), "c", "broken", freshFor: 1, kind: LockerOutcomeKind.Failure);
+        outcome = (await GetAsync())!;
+        (outcome.Kind, outcome.Data.Length).ShouldBe((LockerOutcomeKind.Failure, 6));
+    }
+
+    [Fact]
+    public async Task Bytes_come_back_as_they_were()
+    {
+        byte[] data = new byte[1 << 20];
+        Random.Shared.NextBytes(data);
+        long generation = await TakeAsync("a");
+        await Locks.PublishAsync(Key(), new LockerPublication(generation, "a", LockerOutcomeKind.Value, data, Seconds(9), HandOver), CancellationToken.None);
+        (await GetAsync())!.Data.Span.SequenceEqual(data).ShouldBeTrue();
+        ((LockerOutcome)await AskAsync("b")).Data.Span.SequenceEqual(data).ShouldBeTrue();
+    }
+
+    [Fact]
+    public async Task A_publication_frees_the_key_in_the_same_step()
+    {
+        long generation = await TakeAsync("a");
+        await PublishAsync(generation, "a", freshFor: 0);
+        (await ShowAsync()).ShouldBeNull();
+        (await AskAsync("b")).ShouldBe(new LockGranted(generation + 1, TakenOver: false));
+    }
+
+    [Fact]
+    public async Task A_publication_repeated_is_accepted_again_and_changes_nothing()
+    {
+        long generation = await TakeAsync("a");
+        await PublishAsync(generation, "a", "one", freshFor: 1);
+        (await PublishAsync(generation, "a", "again")).ShouldBe(PublishOutcome.Accepted);
+        (await PublishAsync(generation, "b")).ShouldBe(PublishOutcome.Superseded);
+        (await GetAsync())!.Data.ToArray().ShouldBe(Bytes("one"));
+
+        Clock.Advance(Seconds(10));
+        await TakeAsync("b");
+        (await PublishAsync(generation, "a", "again")).ShouldBe(PublishOutcome.Accepted, "it was accepted, though there is an owner again");
+        (await AskAsync("c")).ShouldBeOfType<LockHeld>("and that owner was left alone");
+    }
+
+    [Fact]
+    public async Task Whoever_knows_the_fencing_token_can_publish_from_anywhere()
+    {
+        long generation = await TakeAsync("a");
+        (await PublishAsync(generation - 1, null)).ShouldBe(PublishOutcome.Superseded);
+        (await PublishAsync(generation, null, "from afar")).ShouldBe(PublishOutcome.Accepted);
+        (await PublishAsync(generation, null, "from afar")).ShouldBe(PublishOutcome.Accepted);
+        (await RenewAsync(generation, "a")).ShouldBeFalse();
+        (await GetAsync())!.Data.ToArray().ShouldBe(Bytes("from afar"));
+    }
+
+    [Fact]
+    public async Task A_release_leaves_the_last_outcome_as_it_is()
+    {
+        await PublishAsync(await TakeAsync("a"), "a", "result");
+        long second = await TakeAsync("b", lockOnly: true);
+        (await AskAsync("c")).ShouldBeOfType<LockerOutcome>("a fresh outcome is worth more than a lock");
+        (await ReleaseAsync(second, "b")).ShouldBeTrue();
+        (await GetAsync())!.Data.ToArray().ShouldBe(Bytes("result"));
+    }
+
+    [Fact]
+    public async Task Who_wants_the_lock_itself_gets_no_outcome()
+    {
+        long first = await TakeAsync("a");
+        await PublishAsync(first, "a", "result");
+        (await AskAsync("b", lockOnly: true, waitingFor: first)).ShouldBeOfType<LockGranted>();
+        (await AskAsync("c", lockOnly: true)).ShouldBeOfType<LockHeld>();
+    }
+
+    [Fact]
+    public async Task An_unknown_key_has_nothing()
+    {
+        (await GetAsync()).ShouldBeNull();
+        (await ShowAsync()).ShouldBeNull();
+        (await RenewAsync(1, "a")).ShouldBeFalse();
+        (await ReleaseAsync(1, "a")).ShouldBeFalse();
+        (await ReleaseAsync(null, "a")).ShouldBeFalse();
+        (await PublishAsync(1, "a")).ShouldBe(PublishOutcome.Superseded);
+        (await PublishAsync(0, null)).ShouldBe(PublishOutcome.Superseded);
+        (await ForgetAsync()).ShouldBeFalse();
+    }
+}
