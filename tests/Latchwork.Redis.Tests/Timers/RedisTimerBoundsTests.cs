@@ -1,0 +1,111 @@
+using Latchwork.Storage;
+using Shouldly;
+using Xunit;
+
+namespace Latchwork.Redis.Tests.Timers;
+
+/// <summary>No script does unbounded work, and the usual ones need few commands whatever the size of the batch.</summary>
+public sealed class RedisTimerBoundsTests(RedisTimerFixture fixture) : RedisTimerTests(fixture), IClassFixture<RedisTimerFixture>
+{
+    [Fact]
+    public async Task A_batch_needs_few_commands_whatever_its_size()
+    {
+        await PostAsync(Entry("first", 60_000)); // so that the connection is warm and the scripts are loaded
+        await ClaimAsync("t0");
+        await Timers.LeaveAsync(Partition, "n1", CancellationToken.None);
+        await Timers.ConfirmAsync(Partition, [new("none", "none")], CancellationToken.None);
+        await Timers.ExtendAsync(Partition, [new("none", "none")], TimeSpan.FromSeconds(30), CancellationToken.None);
+
+        // EVALSHA itself counts, and so does what is needed to find that nobody listens.
+        (await CountCommandsAsync(() => PostAsync([.. Entries(200, 60_000).Select(e => e with { Id = "n" + e.Id, IdIsNew = true })]))).ShouldBeLessThanOrEqualTo(6);
+        (await CountCommandsAsync(() => PostAsync(Entries(200)))).ShouldBeLessThanOrEqualTo(9);
+        (await CountCommandsAsync(() => PostAsync(Entries(200)))).ShouldBeLessThanOrEqualTo(11);
+        (await CountCommandsAsync(() => PostAsync(Entry("single", 60_000)))).ShouldBeLessThanOrEqualTo(7);
+        await ClaimAsync("t1", 0); // the node is given a turn, which happens once a second
+        DeliveryKey[] taken = [];
+        (await CountCommandsAsync(async () => taken = await TakeAsync("t2"))).ShouldBeLessThanOrEqualTo(20);
+        taken.Length.ShouldBe(200);
+        (await CountCommandsAsync(() => Timers.ExtendAsync(Partition, taken, TimeSpan.FromSeconds(30), CancellationToken.None))).ShouldBeLessThanOrEqualTo(6);
+        (await CountCommandsAsync(() => Timers.ConfirmAsync(Partition, taken, CancellationToken.None))).ShouldBeLessThanOrEqualTo(7);
+    }
+
+    [Fact]
+    public async Task A_claim_returns_at_most_one_mebibyte_but_always_one_event()
+    {
+        await PostAsync(Entry("a", payloadBytes: 1 << 20));
+        await PostAsync(Entry("b", payloadBytes: 1 << 20));
+        for (int i = 0; i < 20; i++) await PostAsync(Entry($"c{i:D2}", payloadBytes: 100 << 10));
+
+        (await ClaimAsync("t1")).Events.Select(e => e.Id).ShouldBe(["a"]);
+        TimerClaim second = await ClaimAsync("t2");
+        second.Events.Select(e => e.Id).ShouldBe(["b"]);
+        second.AskAgainIn.ShouldBe(TimeSpan.Zero);
+        (await ClaimAsync("t3")).Events.Count.ShouldBe(10);
+        (await ClaimAsync("t4")).Events.Count.ShouldBe(10);
+    }
+
+    [Fact]
+    public async Task A_claim_takes_back_at_most_200_expired_leases()
+    {
+        for (int i = 0; i < 3; i++)
+        {
+            await PostAsync([.. Entries(200).Select(e => e with { Id = $"{i}{e.Id}" })]);
+            (await ClaimAsync($"t{i}", node: "gone")).Events.Count.ShouldBe(200);
+        }
+
+        Clock.Advance(TimeSpan.FromSeconds(11));
+        (await ClaimAsync("u1")).AskAgainIn.ShouldBe(TimeSpan.Zero);
+        (await Timers.StatsAsync(Partition, CancellationToken.None)).ShouldBe(new TimerStats(0, 400, 200, 0, null));
+        await ClaimAsync("u2");
+        await ClaimAsync("u3");
+        (await Timers.StatsAsync(Partition, CancellationToken.None)).ShouldBe(new TimerStats(0, 0, 600, 0, null));
+    }
+
+    [Fact]
+    public async Task Dead_events_are_trimmed_a_hundred_at_a_time()
+    {
+        await PostAsync(Entries(150));
+        DeliveryKey[] taken = await TakeAsync("t");
+        TimerFailure[] failures = [.. taken.Select(key => new TimerFailure(key, "n1", "no", null, DeadReason.Rejected))];
+        await Timers.FailAsync(Partition, failures, new DeadLetterLimits(TimeSpan.FromDays(1), 0), CancellationToken.None);
+
+        TimerStats stats = await Timers.StatsAsync(Partition, CancellationToken.None);
+        (stats.Dead, stats.DeadTrimmed).ShouldBe((50, 100));
+    }
+
+    [Fact]
+    public async Task A_page_is_found_quickly_among_any_number_of_events_due_at_once_though_the_last_one_is_gone()
+    {
+        await PostManyAsync(Entries(5000, 1000));
+        TimerPage first = await Timers.UpcomingAsync(Partition, null, null, null, 100, CancellationToken.None);
+        await Timers.CancelAsync(Partition, first.Items[^1].Id, false, CancellationToken.None);
+
+        TimerPage? second = null;
+        long commands = await CountCommandsAsync(
+            async () => second = await Timers.UpcomingAsync(Partition, null, null, first.Cursor, 100, CancellationToken.None));
+        second!.Items.Select(e => e.Id).ShouldBe(Enumerable.Range(100, 100).Select(i => $"e{i:D6}"));
+        commands.ShouldBeLessThan(240); // two for each event of the page, some twenty to find it
+    }
+
+    [Fact]
+    public async Task A_batch_that_is_too_large_is_refused_before_it_is_sent()
+    {
+        var keys = new DeliveryKey[201];
+        await Should.ThrowAsync<ArgumentOutOfRangeException>(() => PostAsync(Entries(201)));
+        await Should.ThrowAsync<ArgumentOutOfRangeException>(() => Timers.ConfirmAsync(Partition, keys, CancellationToken.None));
+    }
+
+    [Fact]
+    public async Task An_event_takes_less_than_300_bytes_above_its_payload_and_id()
+    {
+        const int Count = 20_000, Payload = 64, Id = 36;
+        string before = await Server.CommandAsync("INFO", "memory");
+        await PostManyAsync([.. Enumerable.Range(0, Count).Select(_ => Entry(Guid.NewGuid().ToString(), 60_000, Payload, idIsNew: true))]);
+        double bytes = (double)(Used(await Server.CommandAsync("INFO", "memory")) - Used(before)) / Count;
+        bytes.ShouldBeLessThan(300 + Payload + Id);
+
+        static long Used(string info) => long.Parse(
+            info.Split('\n').First(line => line.StartsWith("used_memory:", StringComparison.Ordinal))["used_memory:".Length..].Trim(),
+            System.Globalization.CultureInfo.InvariantCulture);
+    }
+}

@@ -1,0 +1,36 @@
+using Latchwork.StoreConformance.Support;
+using Latchwork.StoreConformance.Timers;
+using Shouldly;
+using Xunit;
+
+namespace Latchwork.Redis.Tests.Timers;
+
+public sealed class RedisTimerPostingTests(RedisTimerFixture fixture) : TimerPostingSuite(fixture), IClassFixture<RedisTimerFixture>;
+
+public sealed class RedisTimerClaimingTests(RedisTimerFixture fixture) : TimerClaimingSuite(fixture), IClassFixture<RedisTimerFixture>;
+
+public sealed class RedisTimerLeaseTests(RedisTimerFixture fixture) : TimerLeaseSuite(fixture), IClassFixture<RedisTimerFixture>;
+
+public sealed class RedisTimerFailingTests(RedisTimerFixture fixture) : TimerFailingSuite(fixture), IClassFixture<RedisTimerFixture>;
+
+public sealed class RedisTimerDeadTests(RedisTimerFixture fixture) : TimerDeadSuite(fixture), IClassFixture<RedisTimerFixture>;
+
+public sealed class RedisTimerChangingTests(RedisTimerFixture fixture) : TimerChangingSuite(fixture), IClassFixture<RedisTimerFixture>;
+
+public sealed class RedisTimerUpcomingTests(RedisTimerFixture fixture) : TimerUpcomingSuite(fixture), IClassFixture<RedisTimerFixture>;
+
+public sealed class RedisTimerRegistryTests(RedisTimerFixture fixture) : TimerRegistrySuite(fixture), IClassFixture<RedisTimerFixture>;
+
+public sealed class RedisTimerClockTests(RedisTimerFixture fixture) : TimerClockSuite(fixture), IClassFixture<RedisTimerFixture>;
+
+public sealed class RedisTimerContentTests(RedisTimerFixture fixture) : TimerContentSuite(fixture), IClassFixture<RedisTimerFixture>;
+
+public sealed class RedisTimerTurnsTests(RedisTimerFixture fixture) : TimerTurnsSuite(fixture), IClassFixture<RedisTimerFixture>;
+
+public sealed class RedisTimerWakingTests(RedisTimerFixture fixture) : TimerWakingSuite(fixture), IClassFixture<RedisTimerFixture>;
+
+public sealed class RedisCoverageTests
+{
+    [Fact]
+    public void Every_suite_runs_or_is_excused() => SuiteCoverage.Gaps(typeof(RedisCoverageTests).Assembly, new RedisTimerFixture()).ShouldBeEmpty();
+}

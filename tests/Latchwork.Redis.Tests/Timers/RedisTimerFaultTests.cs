@@ -1,0 +1,123 @@
+using Latchwork.Redis.Connections;
+using Latchwork.Redis.Timers;
+using Latchwork.Storage;
+using Latchwork.StoreConformance.Support;
+using Shouldly;
+using Xunit;
+
+namespace Latchwork.Redis.Tests.Timers;
+
+/// <summary>What the server does to us: full memory, lost scripts, a clock that goes back, errors.</summary>
+public sealed class RedisTimerFaultTests(RedisTimerFixture fixture) : RedisTimerTests(fixture), IClassFixture<RedisTimerFixture>
+{
+    [Fact]
+    public async Task At_the_memory_limit_only_posts_are_refused()
+    {
+        await using RedisServer server = await RedisServer.StartAsync(new RedisServerOptions { UnixSocket = true });
+        await using RedisStore store = await RedisTimerFixture.ConnectAsync(server, Clock);
+        ITimerStore timers = store.Timers;
+        await timers.OpenAsync(Partition.Namespace, CancellationToken.None);
+        await timers.PostAsync(Partition, [.. Entries(8).Select(e => e with { MaxRetries = 1 }), Entry("later", 60_000)], CancellationToken.None);
+        await timers.ClaimAsync(Partition, Request("old", 1, "gone"), CancellationToken.None);
+        await server.CommandAsync("CONFIG", "SET", "maxmemory", "1");
+        string before = await DigestAsync(server);
+
+        LatchworkStoreException e = await ShouldBeRefusedAsync(() => timers.PostAsync(Partition, [Entry("new"), Entry("later")], CancellationToken.None));
+        e.Message.ShouldContain("OOM");
+        (await DigestAsync(server)).ShouldBe(before);
+
+        // A new node, and an event whose lease ran out: claiming writes a lot.
+        Clock.Advance(TimeSpan.FromSeconds(11));
+        TimerClaim claim = await timers.ClaimAsync(Partition, Request("t"), CancellationToken.None);
+        DeliveryKey[] keys = [.. claim.Events.Select(x => new DeliveryKey(x.Id, "t"))];
+        keys.Length.ShouldBe(8);
+        await timers.ClaimAsync(Partition, Request("idle", 0), CancellationToken.None);
+        await DoneAsync(timers.ExtendAsync(Partition, keys, TimeSpan.FromSeconds(60), CancellationToken.None));
+        await DoneAsync(timers.ConfirmAsync(Partition, [keys[1]], CancellationToken.None));
+        await DoneAsync(timers.ReleaseAsync(Partition, [keys[2]], CancellationToken.None));
+        await DoneAsync(timers.FailAsync(Partition, [new(keys[3], "n1", "no", TimeSpan.Zero, DeadReason.Rejected)], KeepDead, CancellationToken.None));
+        (await timers.FailAsync(Partition, [new(keys[4], "n1", "no", null, DeadReason.Rejected)], KeepDead, CancellationToken.None))
+            .ShouldBe([TimerOutcome.Dead]);
+        await DoneAsync(timers.RequeueAsync(Partition, [new(keys[4].Id, null)], TimeSpan.Zero, CancellationToken.None));
+        (await timers.ChangeDelayAsync(Partition, "later", TimeSpan.FromSeconds(1), CancellationToken.None)).ShouldBe(TimerOutcome.Done);
+        (await timers.CancelAsync(Partition, "later", false, CancellationToken.None)).ShouldBe(TimerOutcome.Done);
+        (await timers.CancelAsync(Partition, keys[5].Id, true, CancellationToken.None)).ShouldBe(TimerOutcome.Done);
+        await timers.LeaveAsync(Partition, "n1", CancellationToken.None);
+
+        static async Task DoneAsync(Task<IReadOnlyList<TimerOutcome>> outcomes) => (await outcomes).ShouldAllBe(outcome => outcome == TimerOutcome.Done);
+    }
+
+    [Fact]
+    public async Task Everything_goes_on_after_the_server_lost_its_scripts()
+    {
+        await PostAsync(Entry("a"), Entry("b"));
+        await Server.CommandAsync("SCRIPT", "FLUSH");
+        await PostAsync(Entry("c"));
+        await Server.CommandAsync("SCRIPT", "FLUSH");
+        DeliveryKey[] taken = await TakeAsync("t");
+        taken.Length.ShouldBe(3);
+        await Server.CommandAsync("SCRIPT", "FLUSH");
+        (await Timers.ConfirmAsync(Partition, taken, CancellationToken.None)).ShouldAllBe(outcome => outcome == TimerOutcome.Done);
+    }
+
+    [Fact]
+    public async Task A_clock_that_goes_back_is_made_up_for_and_the_store_remembers_by_how_much()
+    {
+        await PostAsync(Entry("a", 1000));
+        Clock.Advance(TimeSpan.FromMilliseconds(600));
+        await PostAsync(Entry("b", 60_000)); // the store notes the time
+        Clock.Shift(TimeSpan.FromHours(-1));
+
+        (await ClaimAsync("t1")).Events.ShouldBeEmpty();
+        (await Server.CommandAsync("HGET", $"lw:{{t:{Partition.Namespace}:0}}:meta", "offset")).ShouldBe("3600000000");
+
+        await using RedisStore other = await RedisTimerFixture.ConnectAsync(Server, Clock);
+        TimerSnapshot? seen = await other.Timers.PeekAsync(Partition, "a", CancellationToken.None);
+        seen!.TimeLeft.ShouldBe(TimeSpan.FromMilliseconds(400));
+        Clock.Advance(TimeSpan.FromMilliseconds(400));
+        TimerClaim claim = await other.Timers.ClaimAsync(Partition, Request("t2"), CancellationToken.None);
+        claim.Events.Single().Lateness.ShouldBe(TimeSpan.Zero);
+    }
+
+    [Fact]
+    public async Task Without_a_clock_of_its_own_the_store_goes_by_the_server()
+    {
+        await using RedisStore store = await RedisTimerFixture.ConnectAsync(Server);
+        string[] time = (await Server.CommandAsync("TIME")).Split('\n');
+        var now = DateTimeOffset.FromUnixTimeSeconds(long.Parse(time[0], System.Globalization.CultureInfo.InvariantCulture));
+        await store.Timers.PostAsync(Partition, [Entry("a", 3_600_000)], CancellationToken.None);
+
+        TimerSnapshot? seen = await store.Timers.PeekAsync(Partition, "a", CancellationToken.None);
+        seen!.Due.ShouldBe(now.AddHours(1), TimeSpan.FromMinutes(2));
+        seen.TimeLeft.ShouldBeInRange(TimeSpan.FromMinutes(58), TimeSpan.FromHours(1) + TimeSpan.FromMilliseconds(1)); // rounded up
+    }
+
+    [Fact]
+    public async Task A_message_of_another_hand_makes_the_node_look()
+    {
+        var bells = new System.Collections.Concurrent.ConcurrentQueue<TimerBell>();
+        await using IAsyncDisposable subscription = await Timers.SubscribeAsync(Partition.Namespace, "n1", bells.Enqueue, CancellationToken.None);
+        string[] messages = ["", "c", "c 1", "c x y", "c 5 5 5", "r 9 short", "r -1 x", "z 1 2", "g 99999999999999999999 1"];
+        foreach (string message in messages) await Server.CommandAsync("PUBLISH", $"lw:{{t:{Partition.Namespace}:0}}:bell:n1", message);
+
+        await Eventually.HoldsAsync(() => bells.Count == messages.Length, "all bells");
+        bells.ShouldAllBe(bell => bell.Kind == TimerBellKind.Missed);
+    }
+
+    [Theory]
+    [InlineData("OOM command not allowed when used memory > 'maxmemory'.", StoreOutcome.NotApplied, false)]
+    [InlineData("ERR Error running script (call to f_1): @user_script:7: -OOM command not allowed", StoreOutcome.NotApplied, false)]
+    [InlineData("READONLY You can't write against a read only replica.", StoreOutcome.NotApplied, true)]
+    [InlineData("LOADING Redis is loading the dataset in memory", StoreOutcome.NotApplied, true)]
+    [InlineData("NOPERM this user has no permissions", StoreOutcome.NotApplied, false)]
+    [InlineData("WRONGTYPE Operation against a key holding the wrong kind of value", StoreOutcome.Unknown, false)]
+    [InlineData("ERR user_script:3: attempt to index a nil value", StoreOutcome.Unknown, false)]
+    public void An_error_of_the_server_says_what_became_of_the_operation(string message, StoreOutcome outcome, bool transient)
+    {
+        LatchworkStoreException e = RedisRefusal.Of(new RedisServerException(message), TimerScript.Post.Script, "format=1 partitions=1");
+        e.Outcome.ShouldBe(outcome);
+        e.IsTransient.ShouldBe(transient);
+        e.Message.ShouldContain("Timers/Post");
+        e.Message.ShouldContain(message);
+    }
+}

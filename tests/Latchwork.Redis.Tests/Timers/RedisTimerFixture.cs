@@ -1,0 +1,27 @@
+using Latchwork.StoreConformance.Support;
+using Xunit;
+
+namespace Latchwork.Redis.Tests.Timers;
+
+/// <summary>One server for all tests of a class; each test has a namespace of its own.</summary>
+public sealed class RedisTimerFixture : StoreFixture, IAsyncLifetime
+{
+    public RedisServer Server { get; private set; } = null!;
+
+    /// <summary>The store notes its time every 50 ms.</summary>
+    public override TimeSpan ClockTolerance => TimeSpan.FromMilliseconds(50);
+
+    public override async Task<LatchworkStore> OpenAsync(TimeProvider? clock) => await ConnectAsync(Server, clock);
+
+    public static Task<RedisStore> ConnectAsync(RedisServer server, TimeProvider? clock = null, string prefix = RedisOptions.DefaultKeyPrefix)
+    {
+        RedisOptions options = RedisOptions.Parse(server.Uri);
+        options.TimeProvider = clock;
+        options.KeyPrefix = prefix;
+        return RedisStore.ConnectAsync(options);
+    }
+
+    public async Task InitializeAsync() => Server = await RedisServer.StartAsync(new RedisServerOptions { UnixSocket = true });
+
+    public async Task DisposeAsync() => await Server.DisposeAsync();
+}

@@ -1,0 +1,154 @@
+using Latchwork.Storage;
+using Latchwork.StoreConformance.Support;
+using Shouldly;
+using Xunit;
+
+namespace Latchwork.Redis.Tests.Timers;
+
+/// <summary>The layout of keys, and what happens when it is not as expected.</summary>
+public sealed class RedisTimerLayoutTests(RedisTimerFixture fixture) : RedisTimerTests(fixture), IClassFixture<RedisTimerFixture>
+{
+    public static TheoryData<string> OddNamespaces => ["}x", "{", "{}", "a{b}c", "%7D", "a:0", " ", "ü\n\"", "*"];
+
+    [Fact]
+    public void Keys_of_a_partition_share_a_tag_that_no_text_can_break()
+    {
+        var keys = new RedisKeys("lw:");
+        keys.Of(new TimerPartition("orders", 0)).BellPrefix.ShouldBe("lw:{t:orders:0}:bell:");
+        keys.Of(new TimerPartition("}x{%", 3)).BellPrefix.ShouldBe("lw:{t:%7Dx%7B%25:3}:bell:");
+        keys.Of(new TimerPartition("%7D", 0)).BellPrefix.ShouldNotBe(keys.Of(new TimerPartition("}", 0)).BellPrefix);
+        Should.Throw<ArgumentException>(() => new RedisKeys("my{app}:")).Message.ShouldContain("my{app}:");
+    }
+
+    [Theory]
+    [MemberData(nameof(OddNamespaces))]
+    public async Task Any_text_is_a_namespace(string ns)
+    {
+        var partition = new TimerPartition(ns, 0);
+        await Timers.PostAsync(partition, [Entry("a")], CancellationToken.None);
+        TimerClaim claim = await Timers.ClaimAsync(partition, Request("t-" + ns), CancellationToken.None);
+        claim.Events.Select(e => e.Id).ShouldBe(["a"]);
+        (await Timers.NamespacesAsync(CancellationToken.None)).ShouldContain(ns);
+    }
+
+    [Fact]
+    public async Task All_keys_begin_with_the_prefix()
+    {
+        string prefix = $"p{Guid.NewGuid():N}:";
+        await using RedisStore store = await RedisTimerFixture.ConnectAsync(Server, Clock, prefix);
+        await store.Timers.OpenAsync("n", CancellationToken.None);
+        await store.Timers.PostAsync(new TimerPartition("n", 0), [Entry("a")], CancellationToken.None);
+        await store.Timers.ClaimAsync(new TimerPartition("n", 0), Request("t"), CancellationToken.None);
+
+        string[] keys = await KeysAsync($"{prefix}*");
+        keys.ShouldContain($"{prefix}timers");
+        keys.ShouldContain(prefix + "{t:n:0}:flight");
+        keys.ShouldAllBe(key => key == $"{prefix}timers" || key.StartsWith(prefix + "{t:n:0}:"));
+    }
+
+    [Fact]
+    public async Task Every_key_is_one_that_the_list_of_keys_names()
+    {
+        await PostAsync(Entry("a"), Entry("b"), Entry("c", maxRetries: 1), Entry("d", 60_000));
+        DeliveryKey[] taken = await TakeAsync("t1");
+        await Timers.FailAsync(
+            Partition,
+            [.. taken.Select(key => new TimerFailure(key, "n1", "no", TimeSpan.Zero, DeadReason.RetriesExhausted))],
+            KeepDead,
+            CancellationToken.None);
+        await ClaimAsync("t2");
+
+        string[] known = [.. Enum.GetValues<TimerKey>().Select(TimerPartitionKeys.NameOf)];
+        (await KeysAsync()).Select(key => key[(key.LastIndexOf(':') + 1)..]).Order().ShouldBe(known.Order());
+    }
+
+    [Theory]
+    [InlineData("format", "2", "format=2 partitions=1")]
+    [InlineData("partitions", "4", "format=1 partitions=4")]
+    public async Task Another_layout_is_refused_by_every_script_and_nothing_is_written(string field, string value, string found)
+    {
+        await using RedisServer server = await RedisServer.StartAsync(new RedisServerOptions { UnixSocket = true });
+        await using RedisStore store = await RedisTimerFixture.ConnectAsync(server, Clock);
+        ITimerStore timers = store.Timers;
+        await timers.PostAsync(Partition, [Entry("a"), Entry("b")], CancellationToken.None);
+        var key = new DeliveryKey((await timers.ClaimAsync(Partition, Request("t", 1), CancellationToken.None)).Events[0].Id, "t");
+        await server.CommandAsync("HSET", $"lw:{{t:{Partition.Namespace}:0}}:meta", field, value);
+        string before = await DigestAsync(server);
+
+        Func<Task>[] operations =
+        [
+            () => timers.OpenAsync(Partition.Namespace, CancellationToken.None),
+            () => timers.PostAsync(Partition, [Entry("c")], CancellationToken.None),
+            () => timers.ClaimAsync(Partition, Request("u"), CancellationToken.None),
+            () => timers.ConfirmAsync(Partition, [key], CancellationToken.None),
+            () => timers.ExtendAsync(Partition, [key], TimeSpan.FromSeconds(60), CancellationToken.None),
+            () => timers.ReleaseAsync(Partition, [key], CancellationToken.None),
+            () => timers.FailAsync(Partition, [new(key, "n1", "no", null, DeadReason.Rejected)], KeepDead, CancellationToken.None),
+            () => timers.PeekAsync(Partition, "a", CancellationToken.None),
+            () => timers.CancelAsync(Partition, "b", true, CancellationToken.None),
+            () => timers.ChangeDelayAsync(Partition, "b", TimeSpan.Zero, CancellationToken.None),
+            () => timers.UpcomingAsync(Partition, null, null, null, 10, CancellationToken.None),
+            () => timers.DeadAsync(Partition, null, 10, CancellationToken.None),
+            () => timers.RequeueAsync(Partition, [new("a", null)], TimeSpan.Zero, CancellationToken.None),
+            () => timers.PurgeAsync(Partition, [new("a", null)], CancellationToken.None),
+            () => timers.NodesAsync(Partition, CancellationToken.None),
+            () => timers.StatsAsync(Partition, CancellationToken.None),
+            () => timers.LeaveAsync(Partition, "n1", CancellationToken.None),
+        ];
+        foreach (Func<Task> operation in operations)
+        {
+            LatchworkStoreException e = await ShouldBeRefusedAsync(operation);
+            e.Message.ShouldContain(found);
+            e.Message.ShouldContain("format=1 partitions=1");
+        }
+
+        (await DigestAsync(server)).ShouldBe(before);
+    }
+
+    [Fact]
+    public async Task A_namespace_is_noted_again_after_somebody_flushed_the_database()
+    {
+        await using RedisServer server = await RedisServer.StartAsync(new RedisServerOptions { UnixSocket = true });
+        await using RedisStore store = await RedisTimerFixture.ConnectAsync(server);
+        await store.Timers.OpenAsync("n", CancellationToken.None);
+        await server.CommandAsync("FLUSHALL");
+        (await store.Timers.NamespacesAsync(CancellationToken.None)).ShouldBeEmpty();
+
+        await store.Timers.PostAsync(new TimerPartition("n", 0), [Entry("a")], CancellationToken.None);
+        (await store.Timers.NamespacesAsync(CancellationToken.None)).ShouldBe(["n"]);
+        await store.Timers.OpenAsync("n", CancellationToken.None);
+    }
+
+    [Fact]
+    public async Task A_cluster_runs_every_script_within_one_slot()
+    {
+        await using RedisServer server = await RedisServer.StartAsync(new RedisServerOptions { UnixSocket = true, Arguments = ["--cluster-enabled", "yes"] });
+        await server.CommandAsync(["CLUSTER", "ADDSLOTS", .. Enumerable.Range(0, 16384).Select(i => $"{i}")]);
+        await Eventually.ReadsAsync(() => server.CommandAsync("CLUSTER", "INFO"), info => info.Contains("cluster_state:ok"), "the cluster is up");
+        await using RedisStore store = await RedisTimerFixture.ConnectAsync(server, Clock);
+        ITimerStore timers = store.Timers;
+        var partition = new TimerPartition("a}b{c", 0);
+        await timers.OpenAsync(partition.Namespace, CancellationToken.None);
+        await using IAsyncDisposable bells = await timers.SubscribeAsync(partition.Namespace, "n1", _ => { }, CancellationToken.None);
+        await timers.PostAsync(partition, [Entry("a"), Entry("b", maxRetries: 1), Entry("c"), Entry("d", 60_000)], CancellationToken.None);
+        TimerClaim claim = await timers.ClaimAsync(partition, Request("t"), CancellationToken.None);
+        DeliveryKey[] keys = [.. claim.Events.Select(e => new DeliveryKey(e.Id, "t"))];
+        keys.Length.ShouldBe(3);
+        await timers.ExtendAsync(partition, keys, TimeSpan.FromSeconds(20), CancellationToken.None);
+        await timers.ConfirmAsync(partition, [keys[0]], CancellationToken.None);
+        await timers.FailAsync(partition, [new(keys[1], "n1", "no", TimeSpan.Zero, DeadReason.Rejected)], KeepDead, CancellationToken.None);
+        await timers.FailAsync(partition, [new(keys[2], "n1", "no", null, DeadReason.Rejected)], KeepDead, CancellationToken.None);
+        (await timers.PeekAsync(partition, "b", CancellationToken.None)).ShouldNotBeNull();
+        (await timers.DeadAsync(partition, null, 10, CancellationToken.None)).Items.Select(e => e.Id).ShouldBe(["c"]);
+        await timers.RequeueAsync(partition, [new("c", null)], TimeSpan.Zero, CancellationToken.None);
+        await timers.ClaimAsync(partition, Request("u", 1), CancellationToken.None);
+        await timers.ReleaseAsync(partition, [new("b", "u"), new("c", "u")], CancellationToken.None);
+        await timers.ChangeDelayAsync(partition, "d", TimeSpan.FromSeconds(1), CancellationToken.None);
+        await timers.CancelAsync(partition, "d", true, CancellationToken.None);
+        (await timers.UpcomingAsync(partition, null, null, null, 10, CancellationToken.None)).Items.Count.ShouldBe(2);
+        await timers.PurgeAsync(partition, [new("c", null)], CancellationToken.None);
+        (await timers.NodesAsync(partition, CancellationToken.None)).Count.ShouldBe(1);
+        (await timers.StatsAsync(partition, CancellationToken.None)).Scheduled.ShouldBe(2);
+        await timers.LeaveAsync(partition, "n1", CancellationToken.None);
+    }
+}
