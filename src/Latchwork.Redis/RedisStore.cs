@@ -44,6 +44,7 @@ public sealed class RedisStore : LatchworkStore
     public static async Task<RedisStore> ConnectAsync(RedisOptions options, CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(options);
+        options = options.CheckedCopy();
         return new RedisStore(await RedisConnection.ConnectAsync(options, cancellationToken).ConfigureAwait(false), options);
     }
 
