@@ -72,13 +72,13 @@ internal sealed partial class CommandPipeline(CommandLimits limits)
             }
 
             Append(_waiting, command);
-            if (CanSend && Thread.CurrentThread != _reader)
+            // On the reader thread it waits until the reader has handled all that it received: then all go together.
+            if (!CanSend || Thread.CurrentThread != _reader)
             {
-                // On the reader thread it waits until the reader has handled all that it received: then all go together.
-                direct = _count == 1 && length <= DirectBytes;
-                _sending = direct;
+                direct = CanSend && _count == 1 && length <= DirectBytes;
+                _sending |= direct;
                 if (!direct)
-                    Monitor.PulseAll(_gate);
+                    Monitor.PulseAll(_gate); // The writer sends it, or watches its deadline.
             }
         }
 

@@ -179,7 +179,6 @@ internal sealed class ConnectionLoop(
                     lastHeard = Environment.TickCount64;
                     while (input.TryNext(out RespMessage message))
                         replies.Handle(message);
-                    pipeline.FlushFromReader();
                 }
 
                 long now = Environment.TickCount64;
@@ -189,6 +188,7 @@ internal sealed class ConnectionLoop(
                     CheckDeadlines(transport, now - lastHeard);
                 }
 
+                pipeline.FlushFromReader();
                 if (IsClosing && (pipeline.IsEmpty || now >= _closeBy))
                     return "the store was closed";
                 if (pipeline.IsRetired)

@@ -1,0 +1,91 @@
+using Latchwork.Redis.Connections;
+using Shouldly;
+using Xunit;
+
+namespace Latchwork.Redis.Tests.Connections;
+
+/// <summary>Runs alone, because it takes all threads of the pool away.</summary>
+[CollectionDefinition(Name, DisableParallelization = true)]
+public sealed class BlockedPoolAlone
+{
+    public const string Name = "blocked thread pool";
+}
+
+[Collection(BlockedPoolAlone.Name)]
+public sealed class BlockedPoolTests
+{
+    private static readonly RedisScript _count = new("count", "return redis.call('INCR', 'count')");
+
+    [Fact]
+    public async Task Commands_messages_and_reconnects_need_no_free_thread_of_the_pool()
+    {
+        int count = 0;
+        using var server = new FakeServer(talk =>
+        {
+            talk.Greet();
+            talk.Read();
+            talk.Say(">3\r\n+subscribe\r\n+channel\r\n:1\r\n");
+            do
+            {
+                talk.Read();
+                talk.Say($":{++count}\r\n");
+            }
+            while (count != 100); // Then the connection breaks; the next one goes on from there.
+        });
+        await using RedisConnection connection = await RedisConnection.ConnectAsync(RedisOptions.Parse(server.Uri), default);
+        using var restored = new ManualResetEventSlim();
+        await using IAsyncDisposable subscription = await connection.SubscribeAsync("channel", _ => { }, restored.Set, default);
+
+        // On a thread of its own, because this test's own continuations need the pool.
+        var result = new TaskCompletionSource<Exception?>(TaskCreationOptions.RunContinuationsAsynchronously);
+        var thread = new Thread(() =>
+        {
+            using var blockade = new ManualResetEventSlim();
+            try
+            {
+                BlockPool(blockade);
+                CountTo(connection, 100).Wait(TimeSpan.FromSeconds(10)).ShouldBeTrue("a chain of commands completes on the connection's thread");
+                restored.Wait(TimeSpan.FromSeconds(10)).ShouldBeTrue("the subscription is restored");
+                CountTo(connection, 200).Wait(TimeSpan.FromSeconds(10)).ShouldBeTrue("commands go on");
+                result.SetResult(null);
+            }
+            catch (Exception e)
+            {
+                result.SetResult(e);
+            }
+            finally
+            {
+                blockade.Set();
+            }
+        });
+        thread.Start();
+        (await result.Task).ShouldBeNull();
+    }
+
+    // More work items than the pool adds threads for in the time of the test (one or two a second).
+    private static void BlockPool(ManualResetEventSlim blockade)
+    {
+        using var started = new CountdownEvent(Environment.ProcessorCount);
+        for (int i = 0; i < Environment.ProcessorCount + 200; i++)
+        {
+            int number = i;
+            ThreadPool.UnsafeQueueUserWorkItem(
+                _ =>
+                {
+                    if (number < Environment.ProcessorCount) started.Signal();
+                    blockade.Wait();
+                },
+                null);
+        }
+
+        started.Wait(TimeSpan.FromSeconds(10)).ShouldBeTrue("the pool is blocked");
+    }
+
+    private static async Task CountTo(RedisConnection connection, int goal)
+    {
+        while ((await connection.EvaluateAsync(_count, [], [], default).ConfigureAwait(false)).Number < goal)
+        {
+            // Each step is started by the reply to the one before.
+        }
+    }
+}
