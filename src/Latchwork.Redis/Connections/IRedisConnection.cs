@@ -22,8 +22,13 @@ public interface IRedisConnection : IAsyncDisposable
     /// The reply. It completes on the connection's own thread, so that no free thread of the pool is needed: continuations must be short, must
     /// not block, and must never be code of a user.
     /// </returns>
-    /// <exception cref="RedisServerException">The server answered with an error.</exception>
-    /// <exception cref="LatchworkStoreException">No answer came; <see cref="LatchworkStoreException.Outcome"/> says whether the script may have run.</exception>
+    /// <exception cref="RedisServerException">The server answered with an error of the script itself, or one that says nothing of the server's state.</exception>
+    /// <exception cref="LatchworkStoreException">
+    /// No answer came, or the server refused because of its state or the user's rights (<c>LOADING</c>, <c>READONLY</c>, <c>OOM</c>, <c>NOPERM</c>, …;
+    /// the inner exception is then the <see cref="RedisServerException"/>). <see cref="LatchworkStoreException.Outcome"/> says whether the script
+    /// may have run.
+    /// </exception>
+    /// <exception cref="ObjectDisposedException">The connection is closed.</exception>
     ValueTask<RedisReply> EvaluateAsync(RedisScript script, ReadOnlySpan<RedisArgument> keys, ReadOnlySpan<RedisArgument> arguments, CancellationToken cancellationToken);
 
     /// <summary>Subscribes to a channel, and again after every reconnect.</summary>
@@ -31,6 +36,8 @@ public interface IRedisConnection : IAsyncDisposable
     /// <param name="onMessage">Called for each message, one at a time, on the connection's thread: it must return at once.</param>
     /// <param name="onRestored">Called after a reconnect, when the subscription is in force again: messages may have been missed.</param>
     /// <param name="cancellationToken">Gives up waiting.</param>
-    /// <returns>Ends the subscription when disposed.</returns>
+    /// <returns>Ends the subscription when disposed; that waits for nothing.</returns>
+    /// <exception cref="LatchworkStoreException">The server refused, or no answer came; there is no subscription then.</exception>
+    /// <exception cref="ObjectDisposedException">The connection is closed.</exception>
     ValueTask<IAsyncDisposable> SubscribeAsync(string channel, Action<ReadOnlyMemory<byte>> onMessage, Action onRestored, CancellationToken cancellationToken);
 }

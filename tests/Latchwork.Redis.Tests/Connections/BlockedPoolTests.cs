@@ -40,7 +40,7 @@ public sealed class BlockedPoolTests
         var result = new TaskCompletionSource<Exception?>(TaskCreationOptions.RunContinuationsAsynchronously);
         var thread = new Thread(() =>
         {
-            using var blockade = new ManualResetEventSlim();
+            var blockade = new ManualResetEventSlim(); // Not disposed: the last work items look at it after the test.
             try
             {
                 BlockPool(blockade);

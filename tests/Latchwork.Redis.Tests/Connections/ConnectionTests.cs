@@ -48,4 +48,18 @@ public sealed class ConnectionTests : IAsyncLifetime
 
         await Eventually.ReadsAsync(() => _server.CommandAsync("PUBSUB", "CHANNELS"), static channels => channels.Length == 0, "all subscriptions are ended");
     }
+
+    [Fact]
+    public async Task Large_payloads_go_both_ways_among_small_ones()
+    {
+        await using RedisConnection connection = await RedisConnection.ConnectAsync(RedisOptions.Parse(_server.Uri), default);
+        await Task.WhenAll(Enumerable.Range(0, 24).Select(async i =>
+        {
+            byte[] payload = new byte[i % 3 == 0 ? (1 << 20) + (i * 100_003) : i];
+            new Random(i).NextBytes(payload);
+            RedisReply reply = await connection.EvaluateAsync(_echo, [$"k{i}"], [payload], default);
+            reply.Items[0].Text.ShouldBe($"k{i}");
+            reply.Items[1].Bytes.Span.SequenceEqual(payload).ShouldBeTrue();
+        }));
+    }
 }
