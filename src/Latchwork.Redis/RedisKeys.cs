@@ -24,10 +24,10 @@ internal enum TimerKey
     /// <summary>HASH: id → most retries (7 digits), length of the headers (5 digits), headers, payload. Events in any state.</summary>
     Body,
 
-    /// <summary>HASH: id → retries spent. Events that failed or were requeued.</summary>
+    /// <summary>HASH: id → retries spent, number of failures; of a dead one also when it was due and of what it died (see past.lua). Events that failed.</summary>
     Tries,
 
-    /// <summary>HASH: id → the last failures, and of what it died (see past.lua). The same events as in <see cref="Tries"/>.</summary>
+    /// <summary>HASH: a digit and id → one of the last ten failures (see past.lua). The same events as in <see cref="Tries"/>.</summary>
     Past,
 
     /// <summary>HASH: id → token, retries, due time, most retries and node (see lease.lua). The events in flight.</summary>

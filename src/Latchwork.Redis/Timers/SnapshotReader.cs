@@ -12,7 +12,7 @@ internal static class SnapshotReader
         long nowUs = items[0].Number;
         var state = (TimerState)items[1].Number;
         EventBody body = TimerCodec.DecodeBody(items[6].Bytes);
-        EventPast past = TimerCodec.DecodePast(items[5].Bytes.Span);
+        EventPast past = TimerCodec.DecodePast(items[4].Bytes.Span, items[5].Bytes.Span);
         long due = state == TimerState.Dead ? past.Due : items[2].Number;
         bool inFlight = state == TimerState.InFlight;
         return new TimerSnapshot
@@ -24,7 +24,7 @@ internal static class SnapshotReader
             LeaseLeft = inFlight ? TimerCodec.Until(items[3].Number, nowUs) : null,
             Token = inFlight ? items[7].Text : null,
             NodeId = inFlight ? items[8].Text : null,
-            Retries = (int)items[4].Number,
+            Retries = past.Retries,
             MaxRetries = body.MaxRetries,
             Payload = body.Payload,
             Headers = body.Headers,
@@ -50,7 +50,7 @@ internal static class SnapshotReader
     private static TimerSnapshot ReadItem(TimerState state, ReadOnlySpan<RedisReply> item, long nowUs)
     {
         long score = item[1].Number;
-        EventPast past = TimerCodec.DecodePast(item[3].Bytes.Span);
+        EventPast past = TimerCodec.DecodePast(item[2].Bytes.Span, item[3].Bytes.Span);
         EventBody body = TimerCodec.DecodeBody(item[4].Bytes);
         bool dead = state == TimerState.Dead;
         long due = dead ? past.Due : score;
@@ -60,7 +60,7 @@ internal static class SnapshotReader
             State = state,
             Due = TimerCodec.Time(due),
             TimeLeft = dead ? TimeSpan.Zero : TimerCodec.Until(due, nowUs),
-            Retries = (int)item[2].Number,
+            Retries = past.Retries,
             MaxRetries = body.MaxRetries,
             Payload = body.Payload,
             Headers = body.Headers,

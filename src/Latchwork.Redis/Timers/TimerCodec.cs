@@ -72,33 +72,28 @@ internal static class TimerCodec
         return new EventBody(maxRetries, DecodeHeaders(bytes.Slice(BodyPrefix, headerBytes)), body[(BodyPrefix + headerBytes)..]);
     }
 
-    /// <summary>Reads a record of the hash <c>past</c> (see past.lua); an empty one is that of an event that never failed.</summary>
-    public static EventPast DecodePast(ReadOnlySpan<byte> record)
+    /// <summary>Reads what is stored of an event's failures (see past.lua).</summary>
+    /// <param name="tries">Its record in the hash <c>tries</c>: retries, number of failures, due time, reason; empty if it never failed.</param>
+    /// <param name="failures">Its last failures, the oldest first.</param>
+    public static EventPast DecodePast(ReadOnlySpan<byte> tries, ReadOnlySpan<byte> failures)
     {
-        if (record.IsEmpty) return new EventPast(0, default, []);
+        if (tries.IsEmpty) return new EventPast(0, 0, default, []);
 
-        long due = ReadNumber(ref record);
-        var reason = (DeadReason)ReadNumber(ref record);
-        var failures = new AttemptFailure[ReadNumber(ref record)];
-        for (int i = 0; i < failures.Length; i++)
-        {
-            int attempt = (int)ReadNumber(ref record);
-            DateTimeOffset at = Time(ReadNumber(ref record));
-            int nodeBytes = (int)ReadNumber(ref record);
-            int errorBytes = (int)ReadNumber(ref record);
-            string node = Encoding.UTF8.GetString(record[..nodeBytes]);
-            failures[i] = new AttemptFailure(attempt, node, at, Encoding.UTF8.GetString(record.Slice(nodeBytes, errorBytes)));
-            record = record[(nodeBytes + errorBytes)..];
-        }
+        int retries = (int)ReadNumber(ref tries);
+        int kept = (int)Math.Min(ReadNumber(ref tries), Limits.MaxFailures);
+        long due = ReadNumber(ref tries);
+        if (!TryReadLastNumber(tries, out long reason)) throw BadRecord();
 
-        return new EventPast(due, reason, failures);
+        var list = new List<AttemptFailure>(kept);
+        while (!failures.IsEmpty) list.Add(DecodeFailure(ref failures));
+        return new EventPast(retries, due, (DeadReason)reason, list);
     }
 
     /// <summary>Reads digits and the space after them.</summary>
     public static long ReadNumber(ref ReadOnlySpan<byte> text) =>
         TryReadNumber(ref text, out long number)
             ? number
-            : throw new FormatException("A stored record does not have the form that this version writes.");
+            : throw BadRecord();
 
     /// <summary>Reads digits and the space after them, if that is what comes.</summary>
     public static bool TryReadNumber(ref ReadOnlySpan<byte> text, out long number)
@@ -119,6 +114,20 @@ internal static class TimerCodec
         var outcomes = new T[digits.Length];
         for (int i = 0; i < digits.Length; i++) outcomes[i] = convert(digits[i] - '0');
         return outcomes;
+    }
+
+    private static FormatException BadRecord() => new("A stored record does not have the form that this version writes.");
+
+    private static AttemptFailure DecodeFailure(ref ReadOnlySpan<byte> text)
+    {
+        int attempt = (int)ReadNumber(ref text);
+        DateTimeOffset at = Time(ReadNumber(ref text));
+        int nodeBytes = (int)ReadNumber(ref text);
+        int errorBytes = (int)ReadNumber(ref text);
+        string node = Encoding.UTF8.GetString(text[..nodeBytes]);
+        string error = Encoding.UTF8.GetString(text.Slice(nodeBytes, errorBytes));
+        text = text[(nodeBytes + errorBytes)..];
+        return new AttemptFailure(attempt, node, at, error);
     }
 
     private static int EncodeText(string text, Span<byte> target)
@@ -154,5 +163,5 @@ internal static class TimerCodec
 /// <summary>What is stored of an event as long as it exists.</summary>
 internal readonly record struct EventBody(int MaxRetries, IReadOnlyDictionary<string, string> Headers, ReadOnlyMemory<byte> Payload);
 
-/// <summary>What is remembered of an event that failed: for a dead one, when it was due and of what it died; its last failures.</summary>
-internal readonly record struct EventPast(long Due, DeadReason Reason, IReadOnlyList<AttemptFailure> Failures);
+/// <summary>What is stored of an event that failed: the retries spent; of a dead one, when it was due and of what it died; its last failures.</summary>
+internal readonly record struct EventPast(int Retries, long Due, DeadReason Reason, IReadOnlyList<AttemptFailure> Failures);

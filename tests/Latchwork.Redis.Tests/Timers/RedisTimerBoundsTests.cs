@@ -62,6 +62,28 @@ public sealed class RedisTimerBoundsTests(RedisTimerFixture fixture) : RedisTime
     }
 
     [Fact]
+    public async Task A_failure_costs_the_same_however_many_came_before_and_ten_are_kept()
+    {
+        await PostAsync([.. Entries(20).Select(e => e with { MaxRetries = 100 })]);
+        var commands = new List<long>();
+        for (int attempt = 1; attempt <= 25; attempt++)
+        {
+            DeliveryKey[] taken = await TakeAsync($"t{attempt}");
+            TimerFailure[] failures = [.. taken.Select(key => new TimerFailure(key, "n1", $"error {attempt}", TimeSpan.Zero, DeadReason.Rejected))];
+            commands.Add(await CountCommandsAsync(() => Timers.FailAsync(Partition, failures, KeepDead, CancellationToken.None)));
+        }
+
+        commands[2..].ShouldAllBe(count => count == commands[2]);
+        TimerSnapshot? seen = await Timers.PeekAsync(Partition, "e000007", CancellationToken.None);
+        seen!.Retries.ShouldBe(25);
+        seen.Failures.Select(failure => failure.Error).ShouldBe(Enumerable.Range(16, 10).Select(attempt => $"error {attempt}"));
+        seen.Failures.Select(failure => failure.Attempt).ShouldBe(Enumerable.Range(16, 10));
+
+        await Timers.ConfirmAsync(Partition, await TakeAsync("last"), CancellationToken.None);
+        (await KeysAsync()).ShouldNotContain(key => key.EndsWith(":past") || key.EndsWith(":tries") || key.EndsWith(":body"));
+    }
+
+    [Fact]
     public async Task Dead_events_are_trimmed_a_hundred_at_a_time()
     {
         await PostAsync(Entries(150));

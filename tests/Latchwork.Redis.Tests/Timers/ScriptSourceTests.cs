@@ -115,7 +115,8 @@ public sealed partial class ScriptSourceTests
         Read("Timers/Parts/page.lua").ShouldContain($"bytes > {Limits.MaxBatchBytes})");
         Read("Timers/Parts/expire.lua").ShouldContain($"'LIMIT', 0, {Limits.MaxBatch})");
         Read("Timers/Claim.lua").ShouldContain($"{Limits.MaxBatch} - takenBack");
-        Read("Timers/Parts/past.lua").ShouldContain($"count >= {Limits.MaxFailures}");
+        Read("Timers/Parts/past.lua").ShouldContain($"failures % {Limits.MaxFailures}");
+        Read("Timers/Parts/recall.lua").ShouldContain($"failures - {Limits.MaxFailures}, 0");
         Read("Timers/Parts/take.lua").ShouldContain($"id) - {TimerCodec.BodyPrefix}");
         Read("Timers/Parts/page.lua").ShouldContain($"id) - {TimerCodec.BodyPrefix}");
     }

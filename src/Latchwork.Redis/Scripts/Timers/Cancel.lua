@@ -6,6 +6,7 @@ local meta, due, flight, dead, body, tries, past, lease = unpack(KEYS)
 local bell, id = ARGV[4], ARGV[5]
 -- @include layout
 -- @include lease
+-- @include forget
 local record = call('HGET', lease, id)
 if record and ARGV[6] ~= '1' then return 2 end
 if not record and call('HSTRLEN', body, id) == 0 then return 1 end
@@ -15,8 +16,7 @@ call('ZREM', flight, id)
 call('ZREM', dead, id)
 call('HDEL', lease, id)
 call('HDEL', body, id)
-call('HDEL', tries, id)
-call('HDEL', past, id)
+forgetPast({ id })
 if record then
   local token, _, _, _, node = readLease(record)
   redis.pcall('PUBLISH', bell .. node, 'r ' .. #token .. ' ' .. token .. id)

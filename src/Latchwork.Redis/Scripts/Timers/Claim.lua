@@ -10,6 +10,7 @@ local most, room, held = tonumber(ARGV[7]), tonumber(ARGV[8]), tonumber(ARGV[9])
 -- @include clock
 -- @include lease
 -- @include past
+-- @include forget
 -- @include dead
 -- @include roles
 -- @include listeners

@@ -6,6 +6,7 @@ local meta, flight, body, tries, past, lease = unpack(KEYS)
 -- @include layout
 -- @include lease
 -- @include held
+-- @include forget
 local outcomes, live = held(4, 2, '1')
 if #live > 0 then
   local ids, failed = {}, {}
@@ -17,9 +18,6 @@ if #live > 0 then
   call('ZREM', flight, unpack(ids))
   call('HDEL', lease, unpack(ids))
   call('HDEL', body, unpack(ids))
-  if #failed > 0 then
-    call('HDEL', tries, unpack(failed))
-    call('HDEL', past, unpack(failed))
-  end
+  if #failed > 0 then forgetPast(failed) end
 end
 return table.concat(outcomes)

@@ -10,13 +10,14 @@ local bell = ARGV[4]
 -- @include lease
 -- @include held
 -- @include past
+-- @include forget
 -- @include dead
 -- @include roles
 local outcomes, live = held(7, 6, '3')
 if #live > 0 then
   local ids = {}
   for i, it in ipairs(live) do ids[i] = it[2] end
-  local pasts = call('HMGET', past, unpack(ids))
+  local former = call('HMGET', tries, unpack(ids))
   local again, buried, spent, remembered, earliest = {}, {}, {}, {}, nil
   for i, it in ipairs(live) do
     local index, id = it[1], it[2]
@@ -24,18 +25,18 @@ if #live > 0 then
     local _, retries, at, max = readLease(it[3])
     retries = tonumber(retries) or 0
     local delay = tonumber(ARGV[first + 4])
-    remembered[#remembered + 1] = id
-    remembered[#remembered + 1] = remember(pasts[i], at, ARGV[first + 5], retries + 1, ARGV[first + 2], ARGV[first + 3])
-    spent[#spent + 1] = id
-    if delay >= 0 and retries < max then
+    local lives = delay >= 0 and retries < max
+    local record, field, failure =
+      remember(former[i], id, at, ARGV[first + 5], retries + 1, lives and retries + 1 or retries, ARGV[first + 2], ARGV[first + 3])
+    spent[i * 2 - 1], spent[i * 2] = id, record
+    remembered[i * 2 - 1], remembered[i * 2] = field, failure
+    if lives then
       at = math.ceil((nowUs + delay) / 1000)
       if not earliest or at < earliest then earliest = at end
-      spent[#spent + 1] = retries + 1
       again[#again + 1] = at
       again[#again + 1] = id
     else
       outcomes[index] = '4'
-      spent[#spent + 1] = retries
       buried[#buried + 1] = now
       buried[#buried + 1] = id
     end

@@ -1,18 +1,17 @@
 -- Looks at an event.
 -- KEYS: meta, due, flight, dead, body, tries, past, lease.
 -- ARGV: 1 time, 2 format, 3 partitions, 4 id.
--- Returns nothing if it is unknown, else {now in µs, 0 scheduled / 1 in flight / 2 dead, due, deadline or time of death, retries, past or
--- '', body, token or '', node or ''}.
+-- Returns nothing if it is unknown, else {now in µs, 0 scheduled / 1 in flight / 2 dead, due, deadline or time of death, record of tries or
+-- '', failures, body, token or '', node or ''}.
 local meta, due, flight, dead, body, tries, past, lease = unpack(KEYS)
 local id = ARGV[4]
 -- @include layout
 -- @include clock
 -- @include lease
+-- @include recall
 local function snapshot(where, at, when, token, node)
-  return {
-    int(nowUs), where, at, when, call('HGET', tries, id) or '0', call('HGET', past, id) or '', call('HGET', body, id) or '',
-    token or '', node or '',
-  }
+  local record = call('HGET', tries, id)
+  return { int(nowUs), where, at, when, record or '', recall(id, record), call('HGET', body, id) or '', token or '', node or '' }
 end
 local at = call('ZSCORE', due, id)
 if at then return snapshot(0, at, 0) end

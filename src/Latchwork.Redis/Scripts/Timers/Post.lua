@@ -8,6 +8,7 @@ local bell, modes = ARGV[4], ARGV[5]
 -- @include layout
 -- @include clock
 -- @include lease
+-- @include forget
 -- @include roles
 
 local n = (#ARGV - 6) / 3
@@ -67,10 +68,7 @@ if earliest then
   -- First what a full server refuses, so that a post is refused as a whole.
   call('ZADD', due, unpack(places))
   call('HSET', body, unpack(bodies))
-  if #former > 0 then
-    call('HDEL', tries, unpack(former))
-    call('HDEL', past, unpack(former))
-  end
+  if #former > 0 then forgetPast(former) end
   if #unburied > 0 then call('ZREM', dead, unpack(unburied)) end
   if #revoked > 0 then
     call('ZREM', flight, unpack(revoked))

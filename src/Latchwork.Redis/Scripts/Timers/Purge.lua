@@ -5,12 +5,12 @@
 local meta, dead, body, tries, past = unpack(KEYS)
 -- @include layout
 -- @include buried
+-- @include forget
 local outcomes, ids = buried(4)
 if #ids > 0 then
   -- @include free
   call('ZREM', dead, unpack(ids))
   call('HDEL', body, unpack(ids))
-  call('HDEL', tries, unpack(ids))
-  call('HDEL', past, unpack(ids))
+  forgetPast(ids)
 end
 return table.concat(outcomes)

@@ -11,15 +11,15 @@ local bell = ARGV[4]
 local outcomes, ids = buried(6)
 if #ids > 0 then
   local at = dueAt(ARGV[5])
-  local places, none = {}, {}
-  for i, id in ipairs(ids) do
-    places[i * 2 - 1], places[i * 2] = at, id
-    none[i * 2 - 1], none[i * 2] = id, 0
+  local places, spent = {}, {}
+  for i, record in ipairs(call('HMGET', tries, unpack(ids))) do
+    places[i * 2 - 1], places[i * 2] = at, ids[i]
+    spent[i * 2 - 1], spent[i * 2] = ids[i], '0' .. (record and string.match(record, ' .*$') or ' 0 0 0')
   end
   -- @include free
   call('ZREM', dead, unpack(ids))
   call('ZADD', due, unpack(places))
-  call('HSET', tries, unpack(none))
+  call('HSET', tries, unpack(spent))
   wake(at)
   keepRoles()
   -- @include finish

@@ -2,10 +2,11 @@
 -- KEYS: meta, due, body, tries, past.
 -- ARGV: 1 time, 2 format, 3 partitions, 4 the most events; then for the first page 5 offset in µs or '', 6 length of the window in µs or
 -- '', for others 5 score and 6 id of the last event before, 7 the end of the window in ms (exclusive) or ''; 8 1 for the first page.
--- Returns {now in µs, the end of the window or '', 1 if there is more; for each event: id, due, retries, past, body}.
+-- Returns {now in µs, the end of the window or '', 1 if there is more; for each event: id, due, record of tries or '', failures, body}.
 local meta, due, body, tries, past = unpack(KEYS)
 -- @include layout
 -- @include clock
+-- @include recall
 -- @include page
 local rank, stop
 if ARGV[8] == '1' then

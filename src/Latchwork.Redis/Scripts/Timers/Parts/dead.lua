@@ -1,5 +1,5 @@
 -- Keeps the dead within their limits: at most 100 go at a time, and they are counted.
--- Wants: layout, clock; the locals `dead`, `body`, `tries`, `past`.
+-- Wants: layout, clock, forget; the locals `dead`, `body`.
 -- Gives: trimDead(retention in ms, the most to keep).
 local function trimDead(retention, keep)
   local ids = call('ZRANGEBYSCORE', dead, '-inf', '(' .. int(now - retention), 'LIMIT', 0, 100)
@@ -8,7 +8,6 @@ local function trimDead(retention, keep)
   if #ids == 0 then return end
   call('ZREM', dead, unpack(ids))
   call('HDEL', body, unpack(ids))
-  call('HDEL', tries, unpack(ids))
-  call('HDEL', past, unpack(ids))
+  forgetPast(ids)
   call('HINCRBY', meta, 'trimmed', #ids)
 end

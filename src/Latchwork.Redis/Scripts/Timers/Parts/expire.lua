@@ -1,5 +1,5 @@
 -- Events whose lease ran out: their node spent an attempt. They are due since then, or dead.
--- Wants: layout, clock, lease, past, dead; the locals `due`, `flight`, `dead`, `lease`, `tries`, `past`.
+-- Wants: layout, clock, lease, past, dead; the locals `due`, `flight`, `lease`, `tries`, `past`.
 -- Gives: takeBack(retention in ms, the most dead to keep) → how many: at most 200.
 local function takeBack(retention, keep)
   local found = call('ZRANGEBYSCORE', flight, '-inf', int(now), 'WITHSCORES', 'LIMIT', 0, 200)
@@ -8,7 +8,7 @@ local function takeBack(retention, keep)
   if #ids == 0 then return 0 end
 
   local leases = call('HMGET', lease, unpack(ids))
-  local pasts = call('HMGET', past, unpack(ids))
+  local former = call('HMGET', tries, unpack(ids))
   local again, buried, spent, remembered = {}, {}, {}, {}
   for i, id in ipairs(ids) do
     local deadline = found[i * 2]
@@ -20,15 +20,14 @@ local function takeBack(retention, keep)
     end
     retries = tonumber(retries) or 0
     local dies = retries >= max
-    remembered[#remembered + 1] = id
-    remembered[#remembered + 1] = remember(pasts[i], at, 1, retries + 1, holder, 'lease expired')
-    spent[#spent + 1] = id
+    local record, field, failure =
+      remember(former[i], id, at, 1, retries + 1, dies and retries or retries + 1, holder, 'lease expired')
+    spent[i * 2 - 1], spent[i * 2] = id, record
+    remembered[i * 2 - 1], remembered[i * 2] = field, failure
     if dies then
-      spent[#spent + 1] = retries
       buried[#buried + 1] = now
       buried[#buried + 1] = id
     else
-      spent[#spent + 1] = retries + 1
       again[#again + 1] = deadline
       again[#again + 1] = id
     end

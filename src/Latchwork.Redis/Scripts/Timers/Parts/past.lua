@@ -1,20 +1,12 @@
--- What is remembered of an event that failed: in `tries` its retries, in `past` "<due> <reason> <count> " and then the last ten failures,
--- the oldest first, each "<attempt> <at> <length of node> <length of error> <node><error>". Due and reason are those of its death; while
--- it lives they mean nothing. An event is in both hashes or in neither.
+-- What is stored of an event that failed or was requeued. In `tries`: "<retries> <failures> <due> <reason>", where due and reason are those
+-- of its death and mean nothing while it lives. In `past` the last ten failures, each in a field of its own, so that one more costs the same
+-- however long the others are: "<number of the failure modulo 10><id>" → "<attempt> <at> <length of node> <length of error> <node><error>".
 -- Wants: layout, clock.
--- Gives: remember(record or false, due, reason, attempt, node, error) → the new record.
-local function remember(record, at, reason, attempt, node, error)
-  local count, items = 0, ''
-  if record then
-    local _, stop, n = string.find(record, '^%d+ %d+ (%d+) ')
-    count = tonumber(n)
-    if count >= 10 then
-      local _, head, nodeLength, errorLength = string.find(record, '^%d+ %d+ (%d+) (%d+) ', stop + 1)
-      stop = head + nodeLength + errorLength
-      count = count - 1
-    end
-    items = string.sub(record, stop + 1)
-  end
-  return int(at) .. ' ' .. reason .. ' ' .. (count + 1) .. ' ' .. items
-    .. attempt .. ' ' .. int(now) .. ' ' .. #node .. ' ' .. #error .. ' ' .. node .. error
+-- Gives: remember(former record of tries or false, id, due, reason, attempt, retries, node, error) → the new record of tries; field and
+-- value for `past`.
+local function remember(former, id, at, reason, attempt, retries, node, error)
+  local failures = former and tonumber(string.match(former, '^%d+ (%d+)')) or 0
+  return retries .. ' ' .. int(failures + 1) .. ' ' .. int(at) .. ' ' .. reason,
+    int(failures % 10) .. id,
+    attempt .. ' ' .. int(now) .. ' ' .. #node .. ' ' .. #error .. ' ' .. node .. error
 end

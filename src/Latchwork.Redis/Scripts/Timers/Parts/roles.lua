@@ -23,13 +23,13 @@ end
 -- them it gives up. A refusal to publish (an ACL) counts as not heard: it must not end the script half-way.
 local function ringNext(role, at, except)
   local message = role .. ' ' .. int(at) .. ' ' .. int(nowUs)
-  local tries = 0
-  while tries < 64 do
+  local asked = 0
+  while asked < 64 do
     local reached
     local deaf = {}
     for _, node in ipairs(call('ZRANGE', ring, 0, 3)) do
       if node ~= except then
-        tries = tries + 1
+        asked = asked + 1
         local heard = redis.pcall('PUBLISH', bell .. node, message)
         if type(heard) == 'number' and heard > 0 then
           reached = node

@@ -68,7 +68,7 @@ local function take(limit)
   local ends, records = {}, {}
   for i, id in ipairs(ids) do
     local at = i * 2
-    retries[i] = retries[i] or '-'
+    retries[i] = retries[i] and string.match(retries[i], '^%d+') or '-'
     -- A body that is missing was deleted by somebody else's hand; the event is delivered empty rather than never.
     bodies[i] = bodies[i] or '000000000000'
     ends[at - 1], ends[at] = deadline, id
