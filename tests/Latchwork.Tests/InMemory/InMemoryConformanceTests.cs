@@ -29,6 +29,8 @@ public sealed class InMemoryTimerContentTests(InMemoryFixture fixture) : TimerCo
 
 public sealed class InMemoryTimerClockTests(InMemoryFixture fixture) : TimerClockSuite(fixture), IClassFixture<InMemoryFixture>;
 
+public sealed class InMemoryTimerModelTests(InMemoryFixture fixture) : TimerModelSuite(fixture), IClassFixture<InMemoryFixture>;
+
 public sealed class InMemoryCoverageTests
 {
     [Fact]

@@ -5,6 +5,9 @@ internal sealed partial class InMemoryPartition
 {
     private const string LeaseExpired = "lease expired";
 
+    /// <summary>How late the oldest due event may be, in ms, before there is a backlog.</summary>
+    private const long BacklogAfter = 100;
+
     public TimerClaim Claim(ClaimRequest request)
     {
         lock (_lock)
@@ -15,7 +18,7 @@ internal sealed partial class InMemoryPartition
             bool repeated = listener.ClaimToken == request.ClaimToken;
             List<ClaimedEvent> claimed = repeated
                 ? RenewClaimed(listener, request, now)
-                : TakeDue(request, Math.Min(request.Max, Limits.MaxBatch - takenBack), now);
+                : TakeDue(request, Math.Min(Math.Min(request.Max, request.Room), Limits.MaxBatch - takenBack), now);
             if (!repeated)
             {
                 listener.ClaimToken = request.ClaimToken;
@@ -101,26 +104,35 @@ internal sealed partial class InMemoryPartition
     /// Takes the events that are longest due. In a backlog every second one is instead the one that fell due last, so that fresh events
     /// do not wait for the backlog to be worked off.
     /// </summary>
+    /// <summary>
+    /// Takes what is due, the oldest first. In a backlog it takes the oldest and the newest in turn, so that old events drain steadily and
+    /// fresh ones do not wait behind all of them.
+    /// </summary>
     private List<ClaimedEvent> TakeDue(ClaimRequest request, int max, StoreTime now)
     {
         var claimed = new List<ClaimedEvent>();
+        bool backlog = _events.Scheduled.Count > 0 && _events.Scheduled.Min.At < now.Milliseconds - BacklogAfter;
+        bool newest = backlog && Random.Shared.Next(2) == 0; // claims of one event must not always take from the same end
+        var lease = new Lease(request.ClaimToken, request.NodeId, now.After(request.Lease));
         long bytes = 0;
-        long deadline = now.After(request.Lease);
-        SortedSet<TimedId> scheduled = _events.Scheduled;
-        bool backlog = scheduled.Count > 0 && scheduled.Min.At < now.Milliseconds - ClaimRequest.BacklogAge;
-        bool fresh = !request.BeginsWithOldest;
-        for (; claimed.Count < max && scheduled.Count > 0 && scheduled.Min.At <= now.Milliseconds; fresh = !fresh)
+        while (claimed.Count < max && NextDue(newest, now) is StoredEvent stored)
         {
-            TimedId place = backlog && fresh ? scheduled.GetViewBetween(scheduled.Min, new TimedId(now.Milliseconds + 1, "")).Max : scheduled.Min;
-            StoredEvent stored = _events[place.Id];
             bytes += stored.Payload.Length;
             if (claimed.Count > 0 && bytes > Limits.MaxBatchBytes) break;
             claimed.Add(stored.ToClaimed(now));
-            _events.Hold(stored, new Lease(request.ClaimToken, request.NodeId, deadline));
+            _events.Hold(stored, lease);
+            newest = backlog && !newest;
         }
 
         if (backlog) claimed.Sort(static (a, b) => new TimedId(a.Due.UtcTicks, a.Id).CompareTo(new TimedId(b.Due.UtcTicks, b.Id)));
         return claimed;
+    }
+
+    private StoredEvent? NextDue(bool newest, StoreTime now)
+    {
+        if (_events.Scheduled.Count == 0 || _events.Scheduled.Min.At > now.Milliseconds) return null;
+        TimedId place = newest ? _events.Scheduled.GetViewBetween(default, new TimedId(now.Milliseconds + 1, "")).Max : _events.Scheduled.Min;
+        return _events[place.Id];
     }
 
     /// <summary>The reply to the claim was lost: the same events once more, as far as they still belong to it.</summary>

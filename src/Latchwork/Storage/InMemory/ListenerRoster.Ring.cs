@@ -93,6 +93,8 @@ internal sealed partial class ListenerRoster
             Listener silent = _nodes[_turns.Min.Id];
             LoseTurn(silent);
             LeaveRing(silent);
+            if (_claimer?.Node == silent) _claimer = null;
+            if (_guard?.Node == silent) _guard = null;
         }
     }
 

@@ -1,0 +1,253 @@
+using Latchwork.Storage;
+
+namespace Latchwork.StoreConformance.Timers;
+
+/// <summary>
+/// What a timer store is to answer, as simply as it can be said: one dictionary and linear scans. It keeps no roles, rings or turns, as
+/// the contract does not promise who is woken.
+/// </summary>
+/// <param name="now">The store's time.</param>
+public sealed class TimerModel(DateTimeOffset now)
+{
+    private readonly Dictionary<string, ModelEvent> _events = [];
+    private readonly Dictionary<string, ModelNode> _nodes = [];
+    private long _trimmed;
+
+    /// <summary>The store's time. Tests let it pass; it stands still when the server's clock goes back.</summary>
+    public DateTimeOffset Now { get; set; } = now;
+
+    public IEnumerable<ModelEvent> Events => _events.Values;
+
+    public IReadOnlyDictionary<string, ModelNode> Nodes => _nodes;
+
+    /// <summary>The most nodes that there were at a time: a node may keep a turn from then.</summary>
+    public int MostNodes { get; private set; }
+
+    public TimerStats Stats => new(
+        Count(TimerState.Scheduled), Count(TimerState.InFlight), Count(TimerState.Dead), _trimmed, DueNow().Select(e => (TimeSpan?)(Now - e.Due)).Max());
+
+    /// <summary>When the next event or lease falls due.</summary>
+    public DateTimeOffset? Head => Events.Where(e => e.State != TimerState.Dead).Select(e => (DateTimeOffset?)e.At).Min();
+
+    public ModelEvent? Find(string id) => _events.GetValueOrDefault(id);
+
+    public IEnumerable<ModelEvent> InOrder(TimerState state) =>
+        Events.Where(e => e.State == state).OrderBy(e => e.At).ThenBy(e => Convert.ToHexString(System.Text.Encoding.UTF8.GetBytes(e.Id)), StringComparer.Ordinal);
+
+    public PostOutcome Post(TimerEntry entry)
+    {
+        ModelEvent? existing = Find(entry.Id);
+        bool alive = existing is not null && existing.State != TimerState.Dead;
+        if (alive && entry.IfExists == IfExists.Keep) return PostOutcome.Kept;
+        if (alive && entry.IfExists == IfExists.Fail) return PostOutcome.Exists;
+        _events[entry.Id] = new ModelEvent(entry.Id, entry.Payload.ToArray(), entry.MaxRetries) { At = Resolve(entry.Due), Due = Resolve(entry.Due) };
+        return existing is null ? PostOutcome.Created : PostOutcome.Replaced;
+    }
+
+    /// <summary>The events that a claim may return. In a backlog the oldest and the newest are taken in turn, from either end first.</summary>
+    public IReadOnlyList<IReadOnlyList<ModelEvent>> Claimable(ClaimRequest request)
+    {
+        TakeBack(request.DeadLetters);
+        if (_nodes.TryGetValue(request.NodeId, out ModelNode? node) && node.ClaimToken == request.ClaimToken)
+        {
+            return [[.. node.ClaimedIds.Select(Find).OfType<ModelEvent>().Where(e => e.State == TimerState.InFlight && e.Token == request.ClaimToken)]];
+        }
+
+        ModelEvent[] due = [.. DueNow()];
+        int max = Math.Min(request.Max, request.Room);
+        if (due.Length == 0 || Floor(Now) - due[0].Due <= TimeSpan.FromMilliseconds(100)) return [Fitting(due, max)];
+        return [Alternate(due, max, newestFirst: false), Alternate(due, max, newestFirst: true)];
+    }
+
+    /// <summary>Moves what was claimed in flight.</summary>
+    public void Claim(ClaimRequest request, IReadOnlyList<ModelEvent> claimed)
+    {
+        DateTimeOffset deadline = Ceiling(Now + request.Lease);
+        foreach (ModelEvent e in claimed)
+        {
+            bool renewed = e.State == TimerState.InFlight;
+            (e.State, e.Token, e.NodeId, e.At) = (TimerState.InFlight, request.ClaimToken, request.NodeId, renewed && e.At > deadline ? e.At : deadline);
+        }
+
+        bool repeated = _nodes.TryGetValue(request.NodeId, out ModelNode? node) && node.ClaimToken == request.ClaimToken;
+        _nodes[request.NodeId] = new ModelNode(request.ClaimToken, repeated ? node!.ClaimedIds : [.. claimed.Select(e => e.Id)], request.Held, Now);
+        MostNodes = Math.Max(MostNodes, _nodes.Count);
+    }
+
+    public TimerOutcome Confirm(DeliveryKey key) => IfHeld(key, e => _events.Remove(e.Id));
+
+    public TimerOutcome Extend(DeliveryKey key, TimeSpan lease) => IfHeld(key, e => e.At = e.At > Ceiling(Now + lease) ? e.At : Ceiling(Now + lease));
+
+    public TimerOutcome Release(DeliveryKey key) => IfHeld(key, e => e.Schedule(e.Due));
+
+    public IReadOnlyList<TimerOutcome> Fail(IReadOnlyList<TimerFailure> failures, DeadLetterLimits limits)
+    {
+        TimerOutcome[] outcomes = [.. failures.Select(Fail)];
+        if (outcomes.Contains(TimerOutcome.Dead)) Trim(limits);
+        return outcomes;
+    }
+
+    public TimerOutcome Cancel(string id, bool revoke)
+    {
+        if (Find(id) is not ModelEvent e) return TimerOutcome.NotFound;
+        if (e.State == TimerState.InFlight && !revoke) return TimerOutcome.InFlight;
+        _events.Remove(id);
+        return TimerOutcome.Done;
+    }
+
+    public TimerOutcome ChangeDelay(string id, Due due)
+    {
+        if (Find(id) is not ModelEvent e) return TimerOutcome.NotFound;
+        if (e.State == TimerState.InFlight) return TimerOutcome.InFlight;
+        if (e.State == TimerState.Dead) return TimerOutcome.Dead;
+        e.Schedule(Resolve(due));
+        return TimerOutcome.Done;
+    }
+
+    public TimerOutcome Requeue(DeadKey key, Due due) => IfDead(key, e =>
+    {
+        e.Retries = 0;
+        e.Schedule(Resolve(due));
+    });
+
+    public TimerOutcome Purge(DeadKey key) => IfDead(key, e => _events.Remove(e.Id));
+
+    public void Leave(string node) => _nodes.Remove(node);
+
+    /// <summary>The scheduled events within a window that is counted from now.</summary>
+    public IEnumerable<ModelEvent> Upcoming(TimeSpan? offset, TimeSpan? duration) => InOrder(TimerState.Scheduled)
+        .Where(e => offset is null || e.Due >= Now + offset)
+        .Where(e => duration is null || e.Due < Now + (offset ?? TimeSpan.Zero) + duration);
+
+    private static DateTimeOffset Floor(DateTimeOffset time) => time.AddTicks(-(time.Ticks % TimeSpan.TicksPerMillisecond));
+
+    private static DateTimeOffset Ceiling(DateTimeOffset time) => Floor(time) == time ? time : Floor(time).AddMilliseconds(1);
+
+    private static List<ModelEvent> Fitting(IEnumerable<ModelEvent> events, int max)
+    {
+        var fitting = new List<ModelEvent>();
+        foreach (ModelEvent e in events.Take(max))
+        {
+            if (fitting.Count > 0 && fitting.Sum(f => f.Payload.Length) + e.Payload.Length > Limits.MaxBatchBytes) break;
+            fitting.Add(e);
+        }
+
+        return fitting;
+    }
+
+    private static List<ModelEvent> Alternate(ModelEvent[] due, int max, bool newestFirst)
+    {
+        var left = new LinkedList<ModelEvent>(due);
+        var order = new List<ModelEvent>();
+        for (bool newest = newestFirst; left.Count > 0; newest = !newest)
+        {
+            ModelEvent next = newest ? left.Last!.Value : left.First!.Value;
+            order.Add(next);
+            left.Remove(next);
+        }
+
+        return [.. Fitting(order, max).OrderBy(e => Array.IndexOf(due, e))];
+    }
+
+    private long Count(TimerState state) => Events.Count(e => e.State == state);
+
+    private IEnumerable<ModelEvent> DueNow() => InOrder(TimerState.Scheduled).Where(e => e.Due <= Now);
+
+    private DateTimeOffset Resolve(Due due)
+    {
+        DateTimeOffset at = Ceiling(due.IsAbsolute ? DateTimeOffset.UnixEpoch + due.Value : Now + due.Value);
+        return at > Now ? at : Floor(Now);
+    }
+
+    private void TakeBack(DeadLetterLimits limits)
+    {
+        bool died = false;
+        foreach (ModelEvent e in InOrder(TimerState.InFlight).Where(e => e.At <= Now).ToArray())
+        {
+            DateTimeOffset deadline = e.At;
+            died |= !Spend(e, e.NodeId!, "lease expired", deadline, DeadReason.LeaseExpired);
+        }
+
+        if (died) Trim(limits);
+    }
+
+    private TimerOutcome Fail(TimerFailure failure)
+    {
+        bool again = false;
+        TimerOutcome outcome = IfHeld(failure.Delivery, e =>
+            again = Spend(e, failure.NodeId, failure.Error, failure.RetryIn is TimeSpan delay ? Ceiling(Now + delay) : null, failure.Reason));
+        return outcome == TimerOutcome.Done && !again ? TimerOutcome.Dead : outcome;
+    }
+
+    private bool Spend(ModelEvent e, string node, string error, DateTimeOffset? next, DeadReason reason)
+    {
+        e.Failures = [.. e.Failures.TakeLast(9), new AttemptFailure(e.Retries + 1, node, Floor(Now), error)];
+        if (next is not null && e.Retries < e.MaxRetries)
+        {
+            e.Retries++;
+            e.Schedule(next.Value);
+            return true;
+        }
+
+        (e.State, e.At, e.Reason, e.Token, e.NodeId) = (TimerState.Dead, Floor(Now), reason, null, null);
+        return false;
+    }
+
+    private void Trim(DeadLetterLimits limits)
+    {
+        foreach (ModelEvent e in InOrder(TimerState.Dead).ToArray())
+        {
+            if (Count(TimerState.Dead) <= limits.MaxCount && Floor(Now) - e.At <= limits.Retention) return;
+            _events.Remove(e.Id);
+            _trimmed++;
+        }
+    }
+
+    private TimerOutcome IfHeld(DeliveryKey key, Action<ModelEvent> act)
+    {
+        if (Find(key.Id) is not ModelEvent e) return TimerOutcome.NotFound;
+        if (e.State != TimerState.InFlight || e.Token != key.Token) return TimerOutcome.Stale;
+        act(e);
+        return TimerOutcome.Done;
+    }
+
+    private TimerOutcome IfDead(DeadKey key, Action<ModelEvent> act)
+    {
+        if (Find(key.Id) is not ModelEvent { State: TimerState.Dead } e || (key.DiedAt ?? e.At) != e.At) return TimerOutcome.NotFound;
+        act(e);
+        return TimerOutcome.Done;
+    }
+}
+
+/// <summary>An event of the model.</summary>
+public sealed class ModelEvent(string id, byte[] payload, int maxRetries)
+{
+    public string Id { get; } = id;
+
+    public byte[] Payload { get; } = payload;
+
+    public int MaxRetries { get; } = maxRetries;
+
+    public int Retries { get; set; }
+
+    public TimerState State { get; set; }
+
+    /// <summary>Scheduled: when it is due; in flight: when its lease ends; dead: since when.</summary>
+    public DateTimeOffset At { get; set; }
+
+    /// <summary>When it is due, or was when it was claimed.</summary>
+    public DateTimeOffset Due { get; set; }
+
+    public string? Token { get; set; }
+
+    public string? NodeId { get; set; }
+
+    public DeadReason? Reason { get; set; }
+
+    public IReadOnlyList<AttemptFailure> Failures { get; set; } = [];
+
+    public void Schedule(DateTimeOffset due) => (State, At, Due, Token, NodeId, Reason) = (TimerState.Scheduled, due, due, null, null, null);
+}
+
+/// <summary>A node of the model.</summary>
+public sealed record ModelNode(string ClaimToken, IReadOnlyList<string> ClaimedIds, int Held, DateTimeOffset LastSeen);

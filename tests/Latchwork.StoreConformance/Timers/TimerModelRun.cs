@@ -1,0 +1,98 @@
+using System.Globalization;
+using Latchwork.Storage;
+using Latchwork.StoreConformance.Support;
+
+namespace Latchwork.StoreConformance.Timers;
+
+/// <summary>One run of a sequence of operations against a store and the model. It speaks of times as milliseconds since it began.</summary>
+public sealed class TimerModelRun(ITimerStore timers, ManualTimeProvider clock)
+{
+    private readonly DateTimeOffset _start = clock.GetUtcNow();
+
+    public ITimerStore Timers { get; } = timers;
+
+    public ManualTimeProvider Clock { get; } = clock;
+
+    public TimerPartition Partition { get; } = new($"model-{Guid.NewGuid():N}", 0);
+
+    public TimerModel Model { get; } = new(clock.GetUtcNow());
+
+    /// <summary>The store's time since the run began.</summary>
+    public TimeSpan Elapsed => Model.Now - _start;
+
+    /// <summary>An absolute time.</summary>
+    public DateTimeOffset At(TimeSpan sinceStart) => _start + sinceStart;
+
+    /// <summary>Runs a sequence and compares the final state.</summary>
+    /// <param name="operations">The sequence.</param>
+    /// <returns>What differs and at which operation, or null if all is as it is to be.</returns>
+    public async Task<string?> FindDifferenceAsync(IEnumerable<TimerOperation> operations)
+    {
+        string at = "opening";
+        try
+        {
+            await Timers.OpenAsync(Partition.Namespace, CancellationToken.None);
+            foreach (TimerOperation operation in operations)
+            {
+                at = operation.ToString();
+                await operation.CheckAsync(this);
+            }
+
+            at = "the final state";
+            await CheckStateAsync();
+            return null;
+        }
+        catch (ModelDifferenceException e)
+        {
+            return $"{at}\n{e.Message}";
+        }
+    }
+
+    /// <summary>Everything that can be seen must be as in the model.</summary>
+    public async Task CheckStateAsync()
+    {
+        foreach (TimerOperation look in (TimerOperation[])[new UpcomingOperation(null, null, 3), new DeadOperation(200), new StatsOperation(), new NodesOperation()])
+        {
+            await look.CheckAsync(this);
+        }
+
+        foreach (string id in Model.Events.Select(e => e.Id).ToArray()) await new PeekOperation(id).CheckAsync(this);
+    }
+
+    /// <summary>Compares two answers in words.</summary>
+    /// <exception cref="ModelDifferenceException">They differ.</exception>
+    public static void Compare(string model, string store)
+    {
+        if (model != store) throw new ModelDifferenceException($"  model: {model}\n  store: {store}");
+    }
+
+    public static void Compare<T>(IEnumerable<T> model, IEnumerable<T> store) => Compare(string.Join(" ", model), string.Join(" ", store));
+
+    public string Say(DateTimeOffset? time) => time is null ? "-" : string.Create(CultureInfo.InvariantCulture, $"@{(time.Value - _start).TotalMilliseconds:0.###}");
+
+    public string Say(ModelEvent e) =>
+        $"{e.Id}({e.State} due {Say(e.Due)} {e.Retries}/{e.MaxRetries} {Say(e.Payload)} {Say(Left(e.State == TimerState.Scheduled, e.Due))}"
+        + $" lease {Say(e.State == TimerState.InFlight ? Left(true, e.At) : null)} {e.Token}:{e.NodeId} {e.Reason} {Say(e.State == TimerState.Dead ? e.At : null)} [{Say(e.Failures)}])";
+
+    public string Say(TimerSnapshot s) =>
+        $"{s.Id}({s.State} due {Say(s.Due)} {s.Retries}/{s.MaxRetries} {Say(s.Payload.Span)} {Say(s.TimeLeft)}"
+        + $" lease {Say(s.LeaseLeft)} {s.Token}:{s.NodeId} {s.DeadReason} {Say(s.DiedAt)} [{Say(s.Failures)}])";
+
+    /// <summary>What a delivery says of its event.</summary>
+    public string SayDelivery(ModelEvent e) => $"{e.Id}(due {Say(e.Due)} late {Say(Model.Now - e.Due)} {e.Retries}/{e.MaxRetries} {Say(e.Payload)})";
+
+    public string SayDelivery(ClaimedEvent e) => $"{e.Id}(due {Say(e.Due)} late {Say(e.Lateness)} {e.Retries}/{e.MaxRetries} {Say(e.Payload.Span)})";
+
+    public string Say(TimerStats s) => $"{s.Scheduled} scheduled, {s.InFlight} in flight, {s.Dead} dead, {s.DeadTrimmed} trimmed, oldest {Say(s.OldestOverdue)}";
+
+    private static string Say(TimeSpan? span) => span is null ? "-" : string.Create(CultureInfo.InvariantCulture, $"{Math.Floor(span.Value.TotalMilliseconds)}ms");
+
+    private static string Say(ReadOnlySpan<byte> payload) => payload.Length == 0 ? "0" : $"{(char)payload[0]}*{payload.Length}{(payload.ContainsAnyExcept(payload[0]) ? "!" : "")}";
+
+    private string Say(IReadOnlyList<AttemptFailure> failures) => string.Join(", ", failures.Select(f => $"{f.Attempt} {f.NodeId} {Say(f.At)} {f.Error}"));
+
+    private TimeSpan Left(bool counts, DateTimeOffset until) => counts && until > Model.Now ? until - Model.Now : TimeSpan.Zero;
+}
+
+/// <summary>A store answered otherwise than the model.</summary>
+public sealed class ModelDifferenceException(string message) : Exception(message);
