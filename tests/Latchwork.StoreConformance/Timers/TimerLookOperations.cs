@@ -56,7 +56,7 @@ public sealed record DeadOperation(int Limit) : TimerOperation
 public sealed record StatsOperation : TimerOperation
 {
     public override async Task CheckAsync(TimerModelRun run) =>
-        TimerModelRun.Compare(run.Say(run.Model.Stats), run.Say(await run.Timers.StatsAsync(run.Partition, CancellationToken.None)));
+        TimerModelRun.Compare(TimerModelRun.Say(run.Model.Stats), TimerModelRun.Say(await run.Timers.StatsAsync(run.Partition, CancellationToken.None)));
 
     public override string ToString() => "stats";
 }

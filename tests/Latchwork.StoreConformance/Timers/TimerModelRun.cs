@@ -83,7 +83,7 @@ public sealed class TimerModelRun(ITimerStore timers, ManualTimeProvider clock)
 
     public string SayDelivery(ClaimedEvent e) => $"{e.Id}(due {Say(e.Due)} late {Say(e.Lateness)} {e.Retries}/{e.MaxRetries} {Say(e.Payload.Span)})";
 
-    public string Say(TimerStats s) => $"{s.Scheduled} scheduled, {s.InFlight} in flight, {s.Dead} dead, {s.DeadTrimmed} trimmed, oldest {Say(s.OldestOverdue)}";
+    public static string Say(TimerStats s) => $"{s.Scheduled} scheduled, {s.InFlight} in flight, {s.Dead} dead, {s.DeadTrimmed} trimmed, oldest {Say(s.OldestOverdue)}";
 
     private static string Say(TimeSpan? span) => span is null ? "-" : string.Create(CultureInfo.InvariantCulture, $"{Math.Floor(span.Value.TotalMilliseconds)}ms");
 

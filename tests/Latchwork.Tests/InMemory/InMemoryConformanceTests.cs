@@ -31,6 +31,8 @@ public sealed class InMemoryTimerClockTests(InMemoryFixture fixture) : TimerCloc
 
 public sealed class InMemoryTimerModelTests(InMemoryFixture fixture) : TimerModelSuite(fixture), IClassFixture<InMemoryFixture>;
 
+public sealed class InMemoryDtimerDefectTests(InMemoryFixture fixture) : DtimerDefectStoreSuite(fixture), IClassFixture<InMemoryFixture>;
+
 public sealed class InMemoryCoverageTests
 {
     [Fact]
