@@ -30,6 +30,7 @@ internal static class SnapshotReader
             Headers = body.Headers,
             DeadReason = state == TimerState.Dead ? past.Reason : null,
             DiedAt = state == TimerState.Dead ? TimerCodec.Time(items[3].Number) : null,
+            DeadFor = state == TimerState.Dead ? Since(items[3].Number, nowUs) : null,
             Failures = past.Failures,
         };
     }
@@ -46,6 +47,8 @@ internal static class SnapshotReader
         ReadOnlySpan<RedisReply> last = items[^Width..];
         return new TimerPage(snapshots, new PageCursor(end, last[1].Number, last[0].Text).ToString());
     }
+
+    private static TimeSpan Since(long ms, long nowUs) => TimeSpan.FromMicroseconds(Math.Max(0, nowUs - ms * 1000));
 
     private static TimerSnapshot ReadItem(TimerState state, ReadOnlySpan<RedisReply> item, long nowUs)
     {
@@ -66,6 +69,7 @@ internal static class SnapshotReader
             Headers = body.Headers,
             DeadReason = dead ? past.Reason : null,
             DiedAt = dead ? TimerCodec.Time(score) : null,
+            DeadFor = dead ? Since(score, nowUs) : null,
             Failures = past.Failures,
         };
     }

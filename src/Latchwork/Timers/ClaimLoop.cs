@@ -145,7 +145,6 @@ internal sealed class ClaimLoop : IDisposable
 
     private async Task AskAsync()
     {
-        ClaimRequest request = _unanswered ?? NextRequest();
         lock (_gate)
         {
             // Whatever was asked for until now, this claim answers. What is asked for from now on, it may not.
@@ -154,6 +153,8 @@ internal sealed class ClaimLoop : IDisposable
             _revokedEarly.Clear();
         }
 
+        Interlocked.Exchange(ref _full, 0);
+        ClaimRequest request = _unanswered ?? NextRequest();
         TimeSpan sentAt = _listener.Now;
         try
         {

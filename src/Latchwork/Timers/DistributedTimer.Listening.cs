@@ -4,8 +4,9 @@ public sealed partial class DistributedTimer
 {
     private readonly Lock _gate = new();
     private volatile Listener? _listener;
-    private Task? _joining;
-    private Task? _leaving;
+    private volatile Task? _joining;
+    private volatile Task? _leaving;
+    private CancellationTokenSource? _joinStop;
     private int _maxEvents;
     private bool _disposed;
 
@@ -26,7 +27,7 @@ public sealed partial class DistributedTimer
     }
 
     /// <summary>Whether this node is listening.</summary>
-    public bool IsJoined => _listener is not null && _joining is null && _leaving is null;
+    public bool IsJoined => _listener is { IsAbandoned: false } && _joining is null && _leaving is null;
 
     /// <summary>Starts to listen.</summary>
     /// <param name="handler">
@@ -37,19 +38,22 @@ public sealed partial class DistributedTimer
     /// <returns>A task that ends when the store knows this node. If it fails, the timer is not joined.</returns>
     /// <exception cref="InvalidOperationException">The timer is joined already, or still leaving.</exception>
     /// <exception cref="LatchworkStoreException">The store refused or did not answer.</exception>
+    /// <exception cref="OperationCanceledException">The token fired, or the timer was told to leave in the meantime.</exception>
     public Task JoinAsync(Func<TimerDelivery, CancellationToken, Task> handler, CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(handler);
         cancellationToken.ThrowIfCancellationRequested();
         TaskCompletionSource joining = new(TaskCreationOptions.RunContinuationsAsynchronously);
+        CancellationTokenSource stop;
         lock (_gate)
         {
             ObjectDisposedException.ThrowIf(_disposed, this);
             if (_joining is not null || _listener is not null) throw new InvalidOperationException("The timer is joined already, or still leaving.");
             _joining = joining.Task;
+            _joinStop = stop = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
         }
 
-        return JoinCoreAsync(handler, joining, cancellationToken);
+        return JoinCoreAsync(handler, joining, stop);
     }
 
     /// <summary>
@@ -69,6 +73,8 @@ public sealed partial class DistributedTimer
             joining = _joining ?? Task.CompletedTask;
             leaving = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
             _leaving = leaving.Task;
+            // A join that still waits for the store gives up.
+            _joinStop?.CancelAsync();
         }
 
         return LeaveCoreAsync(joining, leaving, cancellationToken);
@@ -90,16 +96,16 @@ public sealed partial class DistributedTimer
     internal void Abandon() => _listener?.Abandon();
 
     private async Task JoinCoreAsync(
-        Func<TimerDelivery, CancellationToken, Task> handler, TaskCompletionSource joining, CancellationToken cancellationToken)
+        Func<TimerDelivery, CancellationToken, Task> handler, TaskCompletionSource joining, CancellationTokenSource stop)
     {
         Listener? listener = null;
         bool joined = false;
         try
         {
-            TimerLane[] lanes = _lanes.Opened ?? await _lanes.OpenAsync(cancellationToken).ConfigureAwait(false);
+            TimerLane[] lanes = _lanes.Opened ?? await _lanes.OpenAsync(stop.Token).ConfigureAwait(false);
             listener = new Listener(_lanes, lanes, _settings, _errors, () => MaxEvents, handler);
             _listener = listener;
-            await listener.StartAsync(cancellationToken).ConfigureAwait(false);
+            await listener.StartAsync(stop.Token).ConfigureAwait(false);
             joined = true;
         }
         finally
@@ -109,7 +115,10 @@ public sealed partial class DistributedTimer
             {
                 if (!joined) _listener = null;
                 _joining = null;
+                _joinStop = null;
             }
+
+            stop.Dispose();
 
             joining.SetResult();
         }

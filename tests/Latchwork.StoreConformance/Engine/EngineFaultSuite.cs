@@ -1,0 +1,206 @@
+using System.Diagnostics;
+using Latchwork.Storage;
+using Latchwork.StoreConformance.Support;
+using Shouldly;
+using Xunit;
+
+namespace Latchwork.StoreConformance.Engine;
+
+/// <summary>A store that fails, loses replies or loses bells.</summary>
+public abstract class EngineFaultSuite(StoreFixture fixture) : EngineSuite(fixture)
+{
+    [Fact]
+    public async Task A_claim_whose_reply_is_lost_is_repeated_and_brings_the_same_events()
+    {
+        Node node = await JoinAsync(configure: o => o.ConfirmTimeout = Seconds(60));
+        await EventuallyAsync(() => Faults.Claims.Count >= 1, "the first claim");
+        Faults.Fail(nameof(Faults.ClaimAsync), Fault.ReplyLost, Fault.RequestLost, Fault.ReplyLost);
+        await node.Timer.PostAsync([.. Enumerable.Range(0, 5).Select(i => new TimerPost("{}"u8.ToArray(), TimeSpan.Zero, new() { Id = $"{i}" }))]);
+
+        // Long before any lease runs out.
+        await EmptyAsync(node.Timer);
+        node.Ids.Order().ShouldBe(["0", "1", "2", "3", "4"]);
+        node.Got.ShouldAllBe(delivery => delivery.Retries == 0);
+        node.Got.Select(delivery => delivery.Token).ShouldAllBe(token => Faults.Claims.Any(claim => claim.ClaimToken == token));
+        Faults.Claims.GroupBy(claim => claim.ClaimToken).Max(group => group.Count()).ShouldBeGreaterThan(1);
+    }
+
+    [Theory]
+    [InlineData(Fault.ThrowsAtOnce)]
+    [InlineData(Fault.FailedTask)]
+    [InlineData(Fault.FailsLater)]
+    public async Task Failing_claims_never_stop_the_polling(Fault fault)
+    {
+        Node node = await JoinAsync();
+        Faults.Fail(nameof(Faults.ClaimAsync), fault, fault, fault);
+        await node.Timer.PostAsync(1, TimeSpan.Zero);
+        await node.NthAsync(1);
+        await EmptyAsync(node.Timer);
+        Errors.Count.ShouldBe(3);
+        Errors.ShouldAllBe(error => error.Exception is LatchworkStoreException && error.EventId == null);
+    }
+
+    [Fact]
+    public async Task With_every_bell_lost_events_are_delivered_within_three_seconds()
+    {
+        Faults.DropBells = true;
+        Node[] nodes = [await JoinAsync(), await JoinAsync(), await JoinAsync()];
+        long start = Stopwatch.GetTimestamp();
+        await NewTimer().PostAsync(1, Ms(100));
+        await EventuallyAsync(() => nodes.Any(node => !node.Got.IsEmpty), "delivered");
+        Stopwatch.GetElapsedTime(start).ShouldBeLessThan(Seconds(3.1));
+        nodes.Single(node => !node.Got.IsEmpty).Got.Single().Lateness.ShouldBeLessThan(Seconds(3));
+    }
+
+    [Fact]
+    public async Task A_bell_that_is_heard_while_a_claim_is_under_way_is_not_undone_by_its_reply()
+    {
+        DistributedTimer other = NewTimer();
+        int posted = 0;
+        Faults.AfterClaim = async claim =>
+        {
+            // After the store has answered "nothing for a long time", and before the engine hears it.
+            if (Interlocked.Exchange(ref posted, 1) == 1) return;
+            await other.PostAsync("in between", TimeSpan.Zero, new() { Id = "a" });
+            await EventuallyAsync(() => Faults.BellsHeard(TimerBellKind.Due) > 0, "the bell");
+        };
+        long start = Stopwatch.GetTimestamp();
+        Node node = await JoinAsync();
+        await node.NthAsync(1);
+        await EmptyAsync(other);
+        node.Got.Single().Lateness.ShouldBeLessThan(Ms(700), $"after {Stopwatch.GetElapsedTime(start)}: not at the next turn, a second later");
+    }
+
+    [Theory]
+    [InlineData(Fault.ThrowsAtOnce)]
+    [InlineData(Fault.FailedTask)]
+    [InlineData(Fault.FailsLater)]
+    [InlineData(Fault.RequestLost)]
+    public async Task A_confirm_that_fails_is_repeated(Fault fault)
+    {
+        Faults.Fail(nameof(Faults.ConfirmAsync), fault, fault);
+        Node node = await JoinAsync();
+        await node.Timer.PostAsync(1, TimeSpan.Zero);
+        await EmptyAsync(node.Timer);
+        node.Got.Count.ShouldBe(1);
+        Faults.Calls(nameof(Faults.ConfirmAsync)).ShouldBe(3);
+        Errors.ShouldBeEmpty();
+    }
+
+    [Fact]
+    public async Task A_repeated_confirm_that_finds_nothing_is_reported_as_unknown()
+    {
+        Faults.Fail(nameof(Faults.ConfirmAsync), Fault.ReplyLost);
+        Node node = await JoinAsync();
+        await node.Timer.PostAsync(1, TimeSpan.Zero, new() { Id = "a" });
+        await EventuallyAsync(() => Errors.Count == 1, "the error");
+        var error = Errors.Single().Exception.ShouldBeOfType<LatchworkStoreException>();
+        (error.Outcome, Errors.Single().EventId).ShouldBe((StoreOutcome.Unknown, "a"));
+        await EmptyAsync(node.Timer);
+        node.Got.Count.ShouldBe(1);
+
+        Faults.Fail(nameof(Faults.ConfirmAsync), Fault.ReplyLost);
+        Node manual = await JoinAsync(configure: o => o.Confirmation = Confirmation.Manual);
+        await node.Timer.LeaveAsync();
+        await manual.Timer.PostAsync(1, TimeSpan.Zero);
+        TimerDelivery delivery = await manual.NthAsync(1);
+        (await Should.ThrowAsync<LatchworkStoreException>(() => delivery.ConfirmAsync())).Outcome.ShouldBe(StoreOutcome.Unknown);
+    }
+
+    [Fact]
+    public async Task A_post_with_an_unknown_outcome_is_not_repeated_and_one_that_was_refused_says_so()
+    {
+        DistributedTimer timer = NewTimer();
+        Faults.Fail(nameof(Faults.PostAsync), Fault.ReplyLost, Fault.ThrowsAtOnce, Fault.FailedTask, Fault.FailsLater);
+        (await Should.ThrowAsync<LatchworkStoreException>(() => timer.PostAsync(1, Seconds(60), new() { Id = "a" }))).Outcome.ShouldBe(StoreOutcome.Unknown);
+        Faults.Calls(nameof(Faults.PostAsync)).ShouldBe(1);
+        (await timer.PeekAsync("a")).ShouldNotBeNull();
+        for (int i = 0; i < 3; i++)
+        {
+            (await Should.ThrowAsync<LatchworkStoreException>(() => timer.PostAsync(1, Seconds(60), new() { Id = "b" }))).Outcome.ShouldBe(StoreOutcome.NotApplied);
+        }
+
+        (await timer.PeekAsync("b")).ShouldBeNull();
+        (await timer.PostAsync(1, Seconds(60), new() { Id = "b" })).Outcome.ShouldBe(PostOutcome.Created);
+    }
+
+    [Theory]
+    [InlineData(Fault.ThrowsAtOnce)]
+    [InlineData(Fault.FailsLater)]
+    public async Task A_namespace_that_could_not_be_opened_is_opened_by_the_next_call(Fault fault)
+    {
+        DistributedTimer timer = NewTimer();
+        Faults.Fail(nameof(Faults.OpenAsync), fault);
+        await Should.ThrowAsync<LatchworkStoreException>(() => timer.PostAsync(1, Seconds(60)));
+        await timer.PostAsync(1, Seconds(60));
+        await timer.PostAsync(1, Seconds(60));
+        Faults.Calls(nameof(Faults.OpenAsync)).ShouldBe(2);
+    }
+
+    [Theory]
+    [InlineData(nameof(ITimerStore.OpenAsync))]
+    [InlineData(nameof(ITimerStore.SubscribeAsync))]
+    [InlineData(nameof(ITimerStore.ClaimAsync))]
+    public async Task A_join_that_fails_leaves_nothing_behind_and_can_be_repeated(string operation)
+    {
+        Node node = new(NewTimer(), (_, _) => Task.CompletedTask);
+        Faults.Fail(operation, Fault.FailsLater);
+        await Should.ThrowAsync<LatchworkStoreException>(() => node.Timer.JoinAsync(node.HandleAsync));
+        node.Timer.IsJoined.ShouldBeFalse();
+        await node.Timer.JoinAsync(node.HandleAsync);
+        node.Timer.IsJoined.ShouldBeTrue();
+        await node.Timer.PostAsync(1, TimeSpan.Zero);
+        await node.NthAsync(1);
+    }
+
+    [Fact]
+    public async Task A_batch_of_which_a_piece_failed_tells_what_is_known_of_each_event()
+    {
+        DistributedTimer timer = NewTimer();
+        await timer.StatsAsync();
+        Faults.Fail(nameof(Faults.PostAsync), Fault.FailsLater);
+        TimerPost[] posts = [.. Enumerable.Range(0, 500).Select(i => new TimerPost("{}"u8.ToArray(), Seconds(60), new() { Id = $"{i}" }))];
+        var failure = await Should.ThrowAsync<TimerBatchException>(() => timer.PostAsync(posts));
+        failure.Results.Count.ShouldBe(500);
+        failure.Results.Take(200).ShouldAllBe(result => result == null);
+        for (int i = 0; i < posts.Length; i += 50)
+        {
+            (await timer.PeekAsync($"{i}") is not null).ShouldBe(failure.Results[i] is { Outcome: PostOutcome.Created });
+        }
+    }
+
+    [Fact]
+    public async Task Nothing_of_the_users_continues_on_a_thread_of_the_store()
+    {
+        // The store's reader thread: replies are completed inline on it.
+        using var reader = new ReaderThread();
+        DistributedTimer timer = NewTimer();
+        await timer.PostAsync(1, Seconds(60), new() { Id = "a", MaxRetries = 1 });
+        foreach ((string operation, Func<Task> call) in (IEnumerable<(string, Func<Task>)>)
+        [
+            (nameof(ITimerStore.PeekAsync), () => timer.PeekAsync("a")),
+            (nameof(ITimerStore.PostAsync), () => timer.PostAsync(1, Seconds(60))),
+            (nameof(ITimerStore.PostAsync), () => timer.PostAsync([new TimerPost("{}"u8.ToArray(), Seconds(60))])),
+            (nameof(ITimerStore.ChangeDelayAsync), () => timer.ChangeDelayAsync("a", Seconds(70))),
+            (nameof(ITimerStore.ConfirmAsync), () => timer.ConfirmAsync("a", "token")),
+            (nameof(ITimerStore.UpcomingAsync), async () => await timer.UpcomingAsync().GetAsyncEnumerator().MoveNextAsync()),
+            (nameof(ITimerStore.DeadAsync), async () => await timer.DeadLetters.ListAsync().GetAsyncEnumerator().MoveNextAsync()),
+            (nameof(ITimerStore.CancelAsync), () => timer.CancelAsync("a")),
+        ])
+        {
+            int calls = Faults.Calls(operation);
+            TaskCompletionSource hold = Faults.HoldInline(operation);
+            Task<Thread> after = ContinueAsync(call());
+            await EventuallyAsync(() => Faults.Calls(operation) > calls, operation);
+            await reader.RunAsync(hold.SetResult);
+            (await after).ShouldNotBe(reader.Thread, operation);
+            Faults.Release(operation);
+        }
+
+        static async Task<Thread> ContinueAsync(Task task)
+        {
+            await task.ConfigureAwait(false);
+            return Thread.CurrentThread;
+        }
+    }
+}

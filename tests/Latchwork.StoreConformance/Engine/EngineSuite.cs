@@ -1,0 +1,84 @@
+using System.Collections.Concurrent;
+using Latchwork.StoreConformance.Support;
+using Xunit;
+
+namespace Latchwork.StoreConformance.Engine;
+
+/// <summary>What the engine's suites share: a store that can be made to fail, a namespace of its own, and timers that are disposed at the end.</summary>
+public abstract class EngineSuite(StoreFixture fixture) : IAsyncLifetime
+{
+    private readonly ConcurrentBag<DistributedTimer> _timers = [];
+
+    protected string Namespace { get; } = $"engine-{Guid.NewGuid():N}";
+
+    protected FaultyStore Store { get; private set; } = null!;
+
+    protected FaultyTimerStore Faults => Store.Faults;
+
+    /// <summary>What the timers reported.</summary>
+    protected ConcurrentQueue<TimerErrorEventArgs> Errors { get; } = new();
+
+    /// <summary>The clock of the store and the timers; null for the machine's.</summary>
+    protected virtual TimeProvider? Time => null;
+
+    public virtual async Task InitializeAsync() => Store = new FaultyStore(await fixture.OpenAsync(Time));
+
+    public virtual async Task DisposeAsync()
+    {
+        await Task.WhenAll(_timers.Select(timer => timer.DisposeAsync().AsTask()));
+        await Store.DisposeAsync();
+    }
+
+    protected static TimeSpan Ms(double milliseconds) => TimeSpan.FromMilliseconds(milliseconds);
+
+    protected static TimeSpan Seconds(double seconds) => TimeSpan.FromSeconds(seconds);
+
+    /// <summary>A timer of this test's namespace that leaves quickly.</summary>
+    protected DistributedTimer NewTimer(Action<TimerOptions>? configure = null)
+    {
+        var options = new TimerOptions { Namespace = Namespace, LeaveTimeout = Seconds(1), Backoff = new() { Initial = Ms(20), Jitter = 0 } };
+        if (Time is { } time) options.TimeProvider = time;
+        configure?.Invoke(options);
+        var timer = new DistributedTimer(Store, options);
+        timer.Error += (_, e) => Errors.Enqueue(e);
+        _timers.Add(timer);
+        return timer;
+    }
+
+    /// <summary>A node that has joined and records what it gets.</summary>
+    protected async Task<Node> JoinAsync(Func<TimerDelivery, CancellationToken, Task>? handler = null, Action<TimerOptions>? configure = null)
+    {
+        var node = new Node(NewTimer(configure), handler ?? ((_, _) => Task.CompletedTask));
+        await node.Timer.JoinAsync(node.HandleAsync);
+        return node;
+    }
+
+    protected static Task EventuallyAsync(Func<bool> condition, string what) => Eventually.HoldsAsync(condition, what);
+
+    /// <summary>Waits until nothing is scheduled or in flight.</summary>
+    protected async Task EmptyAsync(DistributedTimer timer) =>
+        await Eventually.ReadsAsync(() => timer.StatsAsync(), stats => stats is { Scheduled: 0, InFlight: 0 }, "nothing scheduled or in flight");
+
+    /// <summary>A listening timer and what it got.</summary>
+    protected sealed class Node(DistributedTimer timer, Func<TimerDelivery, CancellationToken, Task> handler)
+    {
+        public DistributedTimer Timer => timer;
+
+        public ConcurrentQueue<TimerDelivery> Got { get; } = new();
+
+        public IEnumerable<string> Ids => Got.Select(delivery => delivery.Id);
+
+        public Task HandleAsync(TimerDelivery delivery, CancellationToken stop)
+        {
+            Got.Enqueue(delivery);
+            return handler(delivery, stop);
+        }
+
+        /// <summary>Waits for the nth delivery.</summary>
+        public async Task<TimerDelivery> NthAsync(int n)
+        {
+            await Eventually.HoldsAsync(() => Got.Count >= n, $"delivery {n} of {timer.NodeId}");
+            return Got.ElementAt(n - 1);
+        }
+    }
+}

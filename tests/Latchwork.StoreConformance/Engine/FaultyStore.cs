@@ -1,0 +1,200 @@
+using System.Collections.Concurrent;
+using Latchwork.Storage;
+
+namespace Latchwork.StoreConformance.Engine;
+
+/// <summary>The shapes in which an operation of a store can fail.</summary>
+public enum Fault
+{
+    /// <summary>Throws before it returns a task. Nothing happened.</summary>
+    ThrowsAtOnce,
+
+    /// <summary>Returns a task that has failed. Nothing happened.</summary>
+    FailedTask,
+
+    /// <summary>Fails after a while. Nothing happened.</summary>
+    FailsLater,
+
+    /// <summary>It was done, but the reply is lost: the outcome is unknown.</summary>
+    ReplyLost,
+
+    /// <summary>It was not done, but nobody knows: the outcome is unknown.</summary>
+    RequestLost,
+}
+
+/// <summary>A store whose operations fail, wait, or lose bells when a test says so.</summary>
+public sealed class FaultyStore(LatchworkStore inner) : LatchworkStore
+{
+    /// <summary>The operations, by the names of the contract.</summary>
+    public FaultyTimerStore Faults { get; } = new(inner.Timers);
+
+    public override ITimerStore Timers => Faults;
+
+    public override ILockerStore Locks => inner.Locks;
+
+    public override string Description => inner.Description;
+
+    public override ValueTask DisposeAsync() => inner.DisposeAsync();
+}
+
+/// <summary>The operations of a <see cref="FaultyStore"/>.</summary>
+public sealed class FaultyTimerStore(ITimerStore inner) : ITimerStore
+{
+    private readonly ConcurrentDictionary<string, ConcurrentQueue<Fault>> _faults = new();
+    private readonly ConcurrentDictionary<string, TaskCompletionSource> _holds = new();
+    private readonly ConcurrentDictionary<string, int> _calls = new();
+    private readonly ConcurrentDictionary<string, Fault> _always = new();
+
+    private readonly ConcurrentQueue<TimerBell> _heard = new();
+
+    /// <summary>How many bells of a kind the timers have heard.</summary>
+    public int BellsHeard(TimerBellKind kind) => _heard.Count(bell => bell.Kind == kind);
+
+    /// <summary>Whether bells are lost.</summary>
+    public bool DropBells { get; set; }
+
+    /// <summary>If set, the number of partitions that the store pretends to have.</summary>
+    public int? Partitions { get; set; }
+
+    /// <summary>Called with the arguments of each claim, as it is sent.</summary>
+    public Action<ClaimRequest>? OnClaim { get; set; }
+
+    /// <summary>Called after the store has answered a claim, before the engine hears of it.</summary>
+    public Func<TimerClaim, Task>? AfterClaim { get; set; }
+
+    /// <summary>Every claim that was sent.</summary>
+    public ConcurrentQueue<ClaimRequest> Claims { get; } = new();
+
+    /// <summary>Lets the next calls of an operation fail.</summary>
+    public void Fail(string operation, params Fault[] faults)
+    {
+        foreach (Fault fault in faults) _faults.GetOrAdd(operation, _ => new()).Enqueue(fault);
+    }
+
+    /// <summary>Lets every call of an operation fail until told otherwise.</summary>
+    public void FailAlways(string operation, Fault? fault)
+    {
+        if (fault is { } given) _always[operation] = given;
+        else _always.TryRemove(operation, out _);
+    }
+
+    /// <summary>Holds the replies of an operation back until the returned source is completed.</summary>
+    public TaskCompletionSource Hold(string operation) => _holds[operation] = new(TaskCreationOptions.RunContinuationsAsynchronously);
+
+    /// <summary>Like <see cref="Hold"/>, but what waits continues on the thread that completes the source.</summary>
+    public TaskCompletionSource HoldInline(string operation) => _holds[operation] = new();
+
+    /// <summary>Holds the replies of an operation no more.</summary>
+    public void Release(string operation) => _holds.TryRemove(operation, out _);
+
+    /// <summary>How often an operation was called.</summary>
+    public int Calls(string operation) => _calls.GetValueOrDefault(operation);
+
+    public async Task<int> OpenAsync(string ns, CancellationToken cancellationToken)
+    {
+        int count = await Around(nameof(OpenAsync), () => inner.OpenAsync(ns, cancellationToken));
+        return Partitions ?? count;
+    }
+
+    public Task<IReadOnlyList<string>> NamespacesAsync(CancellationToken cancellationToken) => inner.NamespacesAsync(cancellationToken);
+
+    public Task<IReadOnlyList<PostOutcome>> PostAsync(TimerPartition partition, IReadOnlyList<TimerEntry> entries, CancellationToken cancellationToken) =>
+        Around(nameof(PostAsync), () => inner.PostAsync(partition, entries, cancellationToken));
+
+    public Task<TimerClaim> ClaimAsync(TimerPartition partition, ClaimRequest request, CancellationToken cancellationToken)
+    {
+        Claims.Enqueue(request);
+        OnClaim?.Invoke(request);
+        return Around(nameof(ClaimAsync), async () =>
+        {
+            TimerClaim claim = await inner.ClaimAsync(partition, request, cancellationToken);
+            if (AfterClaim is { } after) await after(claim);
+            return claim;
+        });
+    }
+
+    public Task<IReadOnlyList<TimerOutcome>> ConfirmAsync(TimerPartition partition, IReadOnlyList<DeliveryKey> deliveries, CancellationToken cancellationToken) =>
+        Around(nameof(ConfirmAsync), () => inner.ConfirmAsync(partition, deliveries, cancellationToken));
+
+    public Task<IReadOnlyList<TimerOutcome>> ExtendAsync(TimerPartition partition, IReadOnlyList<DeliveryKey> deliveries, TimeSpan lease, CancellationToken cancellationToken) =>
+        Around(nameof(ExtendAsync), () => inner.ExtendAsync(partition, deliveries, lease, cancellationToken));
+
+    public Task<IReadOnlyList<TimerOutcome>> ReleaseAsync(TimerPartition partition, IReadOnlyList<DeliveryKey> deliveries, CancellationToken cancellationToken) =>
+        Around(nameof(ReleaseAsync), () => inner.ReleaseAsync(partition, deliveries, cancellationToken));
+
+    public Task<IReadOnlyList<TimerOutcome>> FailAsync(TimerPartition partition, IReadOnlyList<TimerFailure> failures, DeadLetterLimits deadLetters, CancellationToken cancellationToken) =>
+        Around(nameof(FailAsync), () => inner.FailAsync(partition, failures, deadLetters, cancellationToken));
+
+    public Task<TimerSnapshot?> PeekAsync(TimerPartition partition, string id, CancellationToken cancellationToken) =>
+        Around(nameof(PeekAsync), () => inner.PeekAsync(partition, id, cancellationToken));
+
+    public Task<TimerOutcome> CancelAsync(TimerPartition partition, string id, bool revoke, CancellationToken cancellationToken) =>
+        Around(nameof(CancelAsync), () => inner.CancelAsync(partition, id, revoke, cancellationToken));
+
+    public Task<TimerOutcome> ChangeDelayAsync(TimerPartition partition, string id, Due due, CancellationToken cancellationToken) =>
+        Around(nameof(ChangeDelayAsync), () => inner.ChangeDelayAsync(partition, id, due, cancellationToken));
+
+    public Task<TimerPage> UpcomingAsync(TimerPartition partition, TimeSpan? offset, TimeSpan? duration, string? cursor, int limit, CancellationToken cancellationToken) =>
+        Around(nameof(UpcomingAsync), () => inner.UpcomingAsync(partition, offset, duration, cursor, limit, cancellationToken));
+
+    public Task<TimerPage> DeadAsync(TimerPartition partition, string? cursor, int limit, CancellationToken cancellationToken) =>
+        Around(nameof(DeadAsync), () => inner.DeadAsync(partition, cursor, limit, cancellationToken));
+
+    public Task<IReadOnlyList<TimerOutcome>> RequeueAsync(TimerPartition partition, IReadOnlyList<DeadKey> keys, Due due, CancellationToken cancellationToken) =>
+        Around(nameof(RequeueAsync), () => inner.RequeueAsync(partition, keys, due, cancellationToken));
+
+    public Task<IReadOnlyList<TimerOutcome>> PurgeAsync(TimerPartition partition, IReadOnlyList<DeadKey> keys, CancellationToken cancellationToken) =>
+        Around(nameof(PurgeAsync), () => inner.PurgeAsync(partition, keys, cancellationToken));
+
+    public Task<IReadOnlyList<TimerNode>> NodesAsync(TimerPartition partition, CancellationToken cancellationToken) => inner.NodesAsync(partition, cancellationToken);
+
+    public Task<TimerStats> StatsAsync(TimerPartition partition, CancellationToken cancellationToken) => inner.StatsAsync(partition, cancellationToken);
+
+    public Task<IAsyncDisposable> SubscribeAsync(string ns, string nodeId, Action<TimerBell> ring, CancellationToken cancellationToken) =>
+        Around(nameof(SubscribeAsync), () => inner.SubscribeAsync(ns, nodeId, bell => Ring(ring, bell), cancellationToken));
+
+    public async Task LeaveAsync(TimerPartition partition, string nodeId, CancellationToken cancellationToken) => await Around(nameof(LeaveAsync), async () =>
+    {
+        await inner.LeaveAsync(partition, nodeId, cancellationToken);
+        return true;
+    });
+
+    private void Ring(Action<TimerBell> ring, TimerBell bell)
+    {
+        if (DropBells) return;
+        ring(bell);
+        _heard.Enqueue(bell);
+    }
+
+    private Task<T> Around<T>(string operation, Func<Task<T>> call)
+    {
+        _calls.AddOrUpdate(operation, 1, static (_, n) => n + 1);
+        Fault? fault = _faults.TryGetValue(operation, out ConcurrentQueue<Fault>? faults) && faults.TryDequeue(out Fault next) ? next
+            : _always.TryGetValue(operation, out Fault always) ? always : null;
+        return fault switch
+        {
+            Fault.ThrowsAtOnce => throw Refused(operation),
+            Fault.FailedTask => Task.FromException<T>(Refused(operation)),
+            _ => AroundAsync(operation, call, fault),
+        };
+    }
+
+    private async Task<T> AroundAsync<T>(string operation, Func<Task<T>> call, Fault? fault)
+    {
+        if (fault == Fault.FailsLater)
+        {
+            await Task.Yield();
+            throw Refused(operation);
+        }
+
+        if (fault == Fault.RequestLost) throw Unknown(operation);
+        T result = await call().ConfigureAwait(false);
+        if (_holds.TryGetValue(operation, out TaskCompletionSource? hold)) await hold.Task.ConfigureAwait(false);
+        if (fault == Fault.ReplyLost) throw Unknown(operation);
+        return result;
+    }
+
+    private static LatchworkStoreException Refused(string operation) => new($"{operation} was refused by the test.", StoreOutcome.NotApplied) { IsTransient = true };
+
+    private static LatchworkStoreException Unknown(string operation) => new($"The reply to {operation} was lost by the test.", StoreOutcome.Unknown) { IsTransient = true };
+}

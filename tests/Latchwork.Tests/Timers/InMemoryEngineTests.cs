@@ -1,0 +1,19 @@
+using Latchwork.StoreConformance.Engine;
+using Latchwork.Tests.InMemory;
+using Xunit;
+
+namespace Latchwork.Tests.Timers;
+
+public sealed class InMemoryEngineDeliveryTests(InMemoryFixture fixture) : EngineDeliverySuite(fixture), IClassFixture<InMemoryFixture>;
+
+public sealed class InMemoryEngineLeaseTests(InMemoryFixture fixture) : EngineLeaseSuite(fixture), IClassFixture<InMemoryFixture>;
+
+public sealed class InMemoryEngineLeaveTests(InMemoryFixture fixture) : EngineLeaveSuite(fixture), IClassFixture<InMemoryFixture>;
+
+public sealed class InMemoryEngineFaultTests(InMemoryFixture fixture) : EngineFaultSuite(fixture), IClassFixture<InMemoryFixture>;
+
+public sealed class InMemoryEngineListingTests(InMemoryFixture fixture) : EngineListingSuite(fixture), IClassFixture<InMemoryFixture>;
+
+public sealed class InMemoryEngineStressTests(InMemoryFixture fixture) : EngineStressSuite(fixture), IClassFixture<InMemoryFixture>;
+
+public sealed class InMemoryDtimerDefectEngineTests(InMemoryFixture fixture) : DtimerDefectEngineSuite(fixture), IClassFixture<InMemoryFixture>;
