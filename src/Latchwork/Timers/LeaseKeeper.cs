@@ -11,6 +11,9 @@ internal sealed class LeaseKeeper : IDisposable
 {
     private static readonly TimeSpan _never = TimeSpan.MaxValue;
 
+    /// <summary>The shortest time between two looks at everything that is held, however many deadlines there are.</summary>
+    private static readonly TimeSpan _shortPause = TimeSpan.FromMilliseconds(5);
+
     private readonly Listener _listener;
     private readonly ITimerStore _store;
     private readonly TimeSpan _lease;
@@ -27,7 +30,7 @@ internal sealed class LeaseKeeper : IDisposable
         _store = store;
         _lease = listener.Settings.Lease;
         _third = _lease / 3;
-        // Sweeps are at least so far apart, however many claims there were; also the pause after a failed extension.
+        // Renewals gather for so long, however many claims there were; also the pause after a failed extension.
         _pause = TimeSpan.FromMilliseconds(Math.Clamp(_lease.TotalMilliseconds / 12, 5, 100));
         _alarm = AlarmClock.For(listener.Settings.Time).CreateAlarm(Sweep);
     }
@@ -67,7 +70,8 @@ internal sealed class LeaseKeeper : IDisposable
         }
 
         TimeSpan now = _listener.Now;
-        TimeSpan next = _never;
+        TimeSpan nextRenewal = _never;
+        TimeSpan nextDeadline = _never;
         List<TimerDelivery>? lost = null;
         List<TimerDelivery>? due = null;
         _listener.Held.ForEach(delivery =>
@@ -92,13 +96,14 @@ internal sealed class LeaseKeeper : IDisposable
                     delivery.RenewAt = deadline - _lease + _third;
                 }
 
-                next = Min(next, delivery.RenewAt);
+                nextRenewal = Min(nextRenewal, delivery.RenewAt);
             }
 
-            next = Min(next, deadline);
+            nextDeadline = Min(nextDeadline, deadline);
         });
 
-        if (next != _never) ArmFor(next > now + _pause ? next : now + _pause);
+        if (nextRenewal != _never) ArmFor(Max(nextRenewal, now + _pause));
+        if (nextDeadline != _never) ArmFor(Max(nextDeadline, now + _shortPause));
         foreach (TimerDelivery delivery in lost ?? []) _listener.Lose(delivery, DeliveryEnd.LeaseRanOut);
         if (due is null) return;
 
@@ -149,6 +154,8 @@ internal sealed class LeaseKeeper : IDisposable
             _listener.Errors.Report(e, "Leases could not be extended; trying again.");
         }
     }
+
+    private static TimeSpan Max(TimeSpan a, TimeSpan b) => a > b ? a : b;
 
     private static TimeSpan Min(TimeSpan a, TimeSpan b) => a < b ? a : b;
 }

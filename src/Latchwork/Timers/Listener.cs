@@ -128,7 +128,7 @@ internal sealed class Listener : IDisposable
         foreach (TimerDelivery delivery in deliveries)
         {
             // Another delivery of the same event can only be stale: its lease ran out, or the event was replaced.
-            if (Held.Add(delivery) is { } older) Lose(older, DeliveryEnd.TakenOver);
+            if (Held.Add(delivery) is { } older) Lose(older, Now >= older.Deadline ? DeliveryEnd.LeaseRanOut : DeliveryEnd.TakenOver);
             _keeper.Watch(delivery);
         }
 

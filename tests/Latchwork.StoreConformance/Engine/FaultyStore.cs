@@ -62,6 +62,9 @@ public sealed class FaultyTimerStore(ITimerStore inner) : ITimerStore
     /// <summary>Called after the store has answered a claim, before the engine hears of it.</summary>
     public Func<TimerClaim, Task>? AfterClaim { get; set; }
 
+    /// <summary>Called with the name of each operation, after the store has answered it.</summary>
+    public Action<string>? Answered { get; set; }
+
     /// <summary>Every claim that was sent.</summary>
     public ConcurrentQueue<ClaimRequest> Claims { get; } = new();
 
@@ -190,6 +193,7 @@ public sealed class FaultyTimerStore(ITimerStore inner) : ITimerStore
         if (fault == Fault.RequestLost) throw Unknown(operation);
         T result = await call().ConfigureAwait(false);
         if (_holds.TryGetValue(operation, out TaskCompletionSource? hold)) await hold.Task.ConfigureAwait(false);
+        Answered?.Invoke(operation);
         if (fault == Fault.ReplyLost) throw Unknown(operation);
         return result;
     }

@@ -17,3 +17,10 @@ public sealed class InMemoryEngineListingTests(InMemoryFixture fixture) : Engine
 public sealed class InMemoryEngineStressTests(InMemoryFixture fixture) : EngineStressSuite(fixture), IClassFixture<InMemoryFixture>;
 
 public sealed class InMemoryDtimerDefectEngineTests(InMemoryFixture fixture) : DtimerDefectEngineSuite(fixture), IClassFixture<InMemoryFixture>;
+
+/// <summary>Runs alone: it blocks the thread pool of the process.</summary>
+[CollectionDefinition("Alone", DisableParallelization = true)]
+public sealed class AloneCollection;
+
+[Collection("Alone")]
+public sealed class InMemoryEngineBlockedPoolTests(InMemoryFixture fixture) : EngineBlockedPoolSuite(fixture), IClassFixture<InMemoryFixture>;

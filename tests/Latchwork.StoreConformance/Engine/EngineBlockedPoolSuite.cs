@@ -1,0 +1,109 @@
+using Latchwork.Storage;
+using Latchwork.StoreConformance.Support;
+using Shouldly;
+using Xunit;
+
+namespace Latchwork.StoreConformance.Engine;
+
+/// <summary>
+/// The thread pool is blocked by real threads, as by handlers that wait synchronously. To be derived in a collection that runs alone.
+/// </summary>
+public abstract class EngineBlockedPoolSuite(StoreFixture fixture) : EngineSuite(fixture)
+{
+    [Fact]
+    public async Task A_pool_that_is_blocked_for_three_leases_loses_no_lease()
+    {
+        var finish = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        Node node = await JoinAsync((_, _) => finish.Task, o => (o.ConfirmTimeout, o.MaxConcurrency) = (Ms(300), 1));
+        await node.Timer.PostAsync([.. Enumerable.Range(0, 5).Select(i => new TimerPost("{}"u8.ToArray(), TimeSpan.Zero, new() { Id = $"{i}" }))]);
+        await node.NthAsync(1);
+        await Eventually.ReadsAsync(() => node.Timer.StatsAsync(), stats => stats.InFlight == 5, "all held");
+
+        using var nineThirds = new CountdownEvent(9);
+        using (new BlockedPool())
+        {
+            Faults.Answered = operation =>
+            {
+                if (operation == nameof(ITimerStore.ExtendAsync) && !nineThirds.IsSet) nineThirds.Signal();
+            };
+            nineThirds.Wait(Seconds(20)).ShouldBeTrue("nine extensions while the pool was blocked");
+            Faults.Answered = null;
+        }
+
+        node.Got.Single().Stopping.IsCancellationRequested.ShouldBeFalse();
+        finish.SetResult();
+        await EmptyAsync(node.Timer);
+        node.Ids.Order().ShouldBe(["0", "1", "2", "3", "4"]);
+        node.Got.ShouldAllBe(delivery => delivery.Retries == 0);
+        Errors.ShouldBeEmpty();
+    }
+
+    [Fact]
+    public async Task A_node_whose_pool_is_blocked_takes_nothing_new()
+    {
+        Node node = await JoinAsync();
+        // A node of another process: it listens, but on a pool of its own it would claim. Here it only posts from a thread of its own.
+        DistributedTimer poster = NewTimer();
+        await poster.PostAsync(0, Seconds(60));
+        using var posted = new ManualResetEventSlim();
+        using (new BlockedPool())
+        {
+            int claims = Faults.Calls(nameof(ITimerStore.ClaimAsync));
+            Faults.Answered = operation =>
+            {
+                if (operation == nameof(ITimerStore.PostAsync)) posted.Set();
+            };
+            new Thread(() => poster.PostAsync(1, TimeSpan.Zero)).Start();
+            posted.Wait(Seconds(20)).ShouldBeTrue();
+            Faults.Calls(nameof(ITimerStore.ClaimAsync)).ShouldBeLessThanOrEqualTo(claims + 1);
+            Faults.Answered = null;
+        }
+
+        await node.NthAsync(1);
+    }
+
+    /// <summary>Blocks every thread that the pool has, and those that it adds, until disposed.</summary>
+    private sealed class BlockedPool : IDisposable
+    {
+        private readonly ManualResetEventSlim _release = new();
+        private readonly CountdownEvent _blocked = new(Environment.ProcessorCount);
+        private readonly CountdownEvent _left = new(1);
+
+        public BlockedPool()
+        {
+            // The pool adds a thread or two a second: these are enough to block all of them for minutes.
+            for (int i = 0; i < 300; i++)
+            {
+                _left.AddCount();
+                ThreadPool.UnsafeQueueUserWorkItem(_ => Block(), null);
+            }
+
+            _blocked.Wait();
+        }
+
+        public void Dispose()
+        {
+            _release.Set();
+            _left.Signal();
+            _left.Wait();
+            _release.Dispose();
+            _blocked.Dispose();
+            _left.Dispose();
+        }
+
+        private void Block()
+        {
+            if (!_release.IsSet)
+            {
+                lock (_blocked)
+                {
+                    if (!_blocked.IsSet) _blocked.Signal();
+                }
+
+                _release.Wait();
+            }
+
+            _left.Signal();
+        }
+    }
+}

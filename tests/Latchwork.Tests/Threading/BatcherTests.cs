@@ -1,0 +1,153 @@
+using System.Collections.Concurrent;
+using Latchwork.Threading;
+using Shouldly;
+using Xunit;
+
+namespace Latchwork.Tests.Threading;
+
+public sealed class BatcherTests
+{
+    private readonly ConcurrentQueue<(int[] Items, TaskCompletionSource<IReadOnlyList<int>> Reply)> _sent = new();
+
+    [Fact]
+    public async Task The_first_item_goes_alone_and_what_gathers_meanwhile_goes_together_in_order()
+    {
+        Batcher<int, int> batcher = New(maxUnderWay: 1);
+        Task<int>[] tasks = [.. Enumerable.Range(0, 5).Select(i => batcher.AddAsync(i))];
+        Sent(0).ShouldBe([0]);
+        _sent.Count.ShouldBe(1);
+        Answer(0);
+        Sent(1).ShouldBe([1, 2, 3, 4]);
+        Answer(1);
+        (await Task.WhenAll(tasks)).ShouldBe([0, 10, 20, 30, 40]);
+    }
+
+    [Fact]
+    public async Task Batches_are_bounded_by_number_and_by_bytes_and_one_item_always_fits()
+    {
+        Batcher<int, int> batcher = New(maxUnderWay: 1, size: item => item);
+        Task<int> first = batcher.AddAsync(0);
+        List<Task<int>> rest = [.. Enumerable.Range(0, 250).Select(_ => batcher.AddAsync(1))];
+        int half = Limits.MaxBatchBytes / 2;
+        rest.AddRange([batcher.AddAsync(half), batcher.AddAsync(half + 1), batcher.AddAsync(Limits.MaxBatchBytes * 2), batcher.AddAsync(1)]);
+        for (int i = 0; i < 6; i++) Answer(i);
+        _sent.Select(batch => batch.Items.Length).ShouldBe([1, 200, 51, 1, 1, 1]);
+        await Task.WhenAll(rest.Append(first));
+    }
+
+    [Fact]
+    public void No_more_batches_are_under_way_than_allowed()
+    {
+        Batcher<int, int> batcher = New(maxUnderWay: 2);
+        for (int i = 0; i < 10; i++) _ = batcher.AddAsync(i);
+        _sent.Count.ShouldBe(2);
+        Answer(1);
+        _sent.Count.ShouldBe(3);
+        Sent(2).ShouldBe([2, 3, 4, 5, 6, 7, 8, 9]);
+    }
+
+    [Fact]
+    public async Task An_item_that_is_cancelled_while_it_waits_is_not_sent()
+    {
+        Batcher<int, int> batcher = New(maxUnderWay: 1);
+        using var cancel = new CancellationTokenSource();
+        Task<int> first = batcher.AddAsync(0);
+        Task<int> cancelled = batcher.AddAsync(1, cancel.Token);
+        Task<int> last = batcher.AddAsync(2);
+        await cancel.CancelAsync();
+        await Should.ThrowAsync<OperationCanceledException>(() => cancelled);
+        Answer(0);
+        Sent(1).ShouldBe([2]);
+        Answer(1);
+        (await first, await last).ShouldBe((0, 20));
+        await Should.ThrowAsync<OperationCanceledException>(() => batcher.AddAsync(3, cancel.Token));
+        _sent.Count.ShouldBe(2);
+    }
+
+    [Fact]
+    public async Task If_all_that_waits_is_cancelled_the_next_item_still_goes()
+    {
+        Batcher<int, int> batcher = New(maxUnderWay: 1);
+        using var cancel = new CancellationTokenSource();
+        _ = batcher.AddAsync(0);
+        Task[] cancelled = [.. Enumerable.Range(1, 300).Select(i => batcher.AddAsync(i, cancel.Token))];
+        await cancel.CancelAsync();
+        Answer(0);
+        _sent.Count.ShouldBe(1);
+        Task<int> next = batcher.AddAsync(7);
+        Sent(1).ShouldBe([7]);
+        Answer(1);
+        (await next).ShouldBe(70);
+        cancelled.ShouldAllBe(task => task.IsCanceled);
+    }
+
+    [Fact]
+    public async Task A_failure_belongs_to_its_batch_alone()
+    {
+        int calls = 0;
+        var batcher = new Batcher<int, int>(items => ++calls switch
+        {
+            1 => throw new TimeoutException("at once"),
+            2 => Task.FromException<IReadOnlyList<int>>(new TimeoutException("as a task")),
+            3 => Task.FromResult<IReadOnlyList<int>>([]),
+            4 => Task.FromCanceled<IReadOnlyList<int>>(new CancellationToken(true)),
+            _ => Task.FromResult<IReadOnlyList<int>>([.. items]),
+        });
+        (await Should.ThrowAsync<TimeoutException>(() => batcher.AddAsync(1))).Message.ShouldBe("at once");
+        (await Should.ThrowAsync<TimeoutException>(() => batcher.AddAsync(1))).Message.ShouldBe("as a task");
+        (await Should.ThrowAsync<LatchworkStoreException>(() => batcher.AddAsync(1))).Outcome.ShouldBe(StoreOutcome.Unknown);
+        (await Should.ThrowAsync<LatchworkStoreException>(() => batcher.AddAsync(1))).Outcome.ShouldBe(StoreOutcome.Unknown);
+        (await batcher.AddAsync(5)).ShouldBe(5);
+    }
+
+    [Fact]
+    public async Task A_full_queue_refuses_and_a_closed_one_fails_what_waits()
+    {
+        Batcher<int, int> batcher = New(maxUnderWay: 1, capacity: 2);
+        Task<int> first = batcher.AddAsync(0);
+        Task<int>[] waiting = [batcher.AddAsync(1), batcher.AddAsync(2)];
+        (await Should.ThrowAsync<LatchworkStoreException>(() => batcher.AddAsync(3))).Outcome.ShouldBe(StoreOutcome.NotApplied);
+        batcher.Close(new ObjectDisposedException("it"));
+        foreach (Task<int> task in waiting) await Should.ThrowAsync<ObjectDisposedException>(() => task);
+        await Should.ThrowAsync<ObjectDisposedException>(() => batcher.AddAsync(4));
+        Answer(0);
+        (await first).ShouldBe(0);
+    }
+
+    [Fact]
+    public async Task Many_callers_each_get_their_own_answer_whether_the_store_answers_now_or_later()
+    {
+        foreach (bool later in (bool[])[false, true])
+        {
+            int underWay = 0;
+            var batcher = new Batcher<int, int>(
+                async items =>
+                {
+                    Interlocked.Increment(ref underWay).ShouldBeLessThanOrEqualTo(3);
+                    if (later) await Task.Yield();
+                    Interlocked.Decrement(ref underWay);
+                    return [.. items.Select(item => item * 10)];
+                },
+                maxUnderWay: 3);
+            await Task.WhenAll(Enumerable.Range(0, 16).Select(caller => Task.Run(async () =>
+            {
+                for (int i = 0; i < 500; i++) (await batcher.AddAsync((caller * 1000) + i)).ShouldBe(((caller * 1000) + i) * 10);
+            })));
+        }
+    }
+
+    private Batcher<int, int> New(int maxUnderWay, Func<int, int>? size = null, int capacity = 1000) => new(
+        items =>
+        {
+            var reply = new TaskCompletionSource<IReadOnlyList<int>>();
+            _sent.Enqueue(([.. items], reply));
+            return reply.Task;
+        },
+        size,
+        maxUnderWay,
+        capacity);
+
+    private int[] Sent(int batch) => _sent.ElementAt(batch).Items;
+
+    private void Answer(int batch) => _sent.ElementAt(batch).Reply.SetResult([.. Sent(batch).Select(item => item * 10)]);
+}

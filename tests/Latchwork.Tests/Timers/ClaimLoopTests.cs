@@ -1,0 +1,143 @@
+using System.Collections.Concurrent;
+using Latchwork.Storage;
+using Latchwork.StoreConformance.Engine;
+using Latchwork.StoreConformance.Support;
+using Shouldly;
+using Xunit;
+
+namespace Latchwork.Tests.Timers;
+
+/// <summary>When the engine asks, seen at the contract, under a clock that stands still.</summary>
+public sealed class ClaimLoopTests : IAsyncDisposable
+{
+    private readonly ManualTimeProvider _clock = new();
+    private readonly FaultyStore _store;
+    private readonly ConcurrentQueue<TimerDelivery> _got = new();
+    private readonly TaskCompletionSource _finish = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private DistributedTimer? _timer;
+
+    public ClaimLoopTests()
+    {
+        _store = new FaultyStore(new InMemoryStore(_clock));
+    }
+
+    private FaultyTimerStore Faults => _store.Faults;
+
+    [Fact]
+    public async Task It_asks_when_the_event_is_due_and_not_before()
+    {
+        DistributedTimer timer = await JoinAsync();
+        await timer.PostAsync(1, TimeSpan.FromMilliseconds(700));
+        await Eventually.HoldsAsync(() => Faults.BellsHeard(TimerBellKind.Due) == 1, "the bell");
+        Faults.Claims.Count.ShouldBe(1);
+        _clock.Advance(TimeSpan.FromMilliseconds(699));
+        _got.ShouldBeEmpty();
+        _clock.Advance(TimeSpan.FromMilliseconds(1));
+        await Eventually.HoldsAsync(() => _got.Count == 1, "delivered");
+        _got.Single().Lateness.ShouldBe(TimeSpan.Zero);
+    }
+
+    [Fact]
+    public async Task A_full_node_passes_its_role_on_at_its_wake_time_and_asks_as_soon_as_there_is_room()
+    {
+        DistributedTimer timer = await JoinAsync(o => o.MaxInFlight = 1);
+        await timer.PostAsync(1, TimeSpan.Zero);
+        await Eventually.HoldsAsync(() => _got.Count == 1, "the first");
+        await timer.PostAsync(2, TimeSpan.Zero);
+        int asked = Faults.Claims.Count;
+        for (int i = 0; i < 40 && Faults.Claims.Count == asked; i++)
+        {
+            _clock.Advance(TimeSpan.FromMilliseconds(100));
+            await Task.Yield();
+        }
+
+        await AskedAsync(asked + 1);
+        ClaimRequest last = Faults.Claims.Last();
+        (last.Max, last.Room, last.Held).ShouldBe((0, 0, 1));
+
+        // No time passes from here on.
+        _finish.SetResult();
+        await Eventually.HoldsAsync(() => _got.Count == 2, "the second");
+    }
+
+    [Fact]
+    public async Task Failing_claims_are_repeated_with_growing_pauses()
+    {
+        await JoinAsync();
+        Faults.FailAlways(nameof(Faults.ClaimAsync), Fault.FailsLater);
+        int asked = Faults.Claims.Count;
+        _clock.Advance(TimeSpan.FromSeconds(2));
+        await AskedAsync(asked + 1);
+        for (int i = 0; i < 100; i++)
+        {
+            _clock.Advance(TimeSpan.FromMilliseconds(100));
+            await Task.Yield();
+        }
+
+        // Ten seconds: once a second, not thousands of times.
+        Faults.Claims.Count.ShouldBeLessThan(asked + 40);
+        Faults.FailAlways(nameof(Faults.ClaimAsync), null);
+        await _timer!.PostAsync(1, TimeSpan.Zero);
+        await Eventually.ReadsAsync(
+            () =>
+            {
+                _clock.Advance(TimeSpan.FromMilliseconds(100));
+                return Task.FromResult(_got.Count);
+            },
+            count => count == 1,
+            "delivered after all");
+    }
+
+    [Fact]
+    public async Task A_lost_lease_is_noticed_at_once_when_a_frozen_process_goes_on()
+    {
+        DistributedTimer timer = await JoinAsync(o => o.ConfirmTimeout = TimeSpan.FromSeconds(10));
+        await timer.PostAsync(1, TimeSpan.Zero, new() { Id = "a" });
+        await Eventually.HoldsAsync(() => _got.Count == 1, "delivered");
+        TimerDelivery delivery = _got.Single();
+        delivery.LeaseLeft.ShouldBe(TimeSpan.FromSeconds(10));
+
+        // Frozen: no extension goes out for longer than the lease.
+        Faults.FailAlways(nameof(Faults.ExtendAsync), Fault.RequestLost);
+        _clock.Advance(TimeSpan.FromSeconds(11));
+        delivery.Stopping.IsCancellationRequested.ShouldBeTrue();
+        delivery.LeaseLeft.ShouldBe(TimeSpan.Zero);
+        (await delivery.ConfirmAsync()).ShouldBe(TimerOutcome.Stale);
+    }
+
+    [Fact]
+    public async Task Extensions_go_out_every_third_of_a_lease_and_count_from_before_they_were_sent()
+    {
+        DistributedTimer timer = await JoinAsync(o => o.ConfirmTimeout = TimeSpan.FromSeconds(9));
+        await timer.PostAsync(1, TimeSpan.Zero, new() { Id = "a" });
+        await Eventually.HoldsAsync(() => _got.Count == 1, "delivered");
+        for (int i = 1; i <= 5; i++)
+        {
+            _clock.Advance(TimeSpan.FromSeconds(3));
+            Faults.Calls(nameof(Faults.ExtendAsync)).ShouldBe(i);
+            _got.Single().LeaseLeft.ShouldBe(TimeSpan.FromSeconds(9));
+        }
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        _finish.TrySetResult();
+        if (_timer is not null) await _timer.DisposeAsync();
+        await _store.DisposeAsync();
+    }
+
+    private async Task<DistributedTimer> JoinAsync(Action<TimerOptions>? configure = null)
+    {
+        var options = new TimerOptions { TimeProvider = _clock };
+        configure?.Invoke(options);
+        _timer = new DistributedTimer(_store, options);
+        await _timer.JoinAsync((delivery, _) =>
+        {
+            _got.Enqueue(delivery);
+            return _finish.Task;
+        });
+        return _timer;
+    }
+
+    private Task AskedAsync(int times) => Eventually.HoldsAsync(() => Faults.Claims.Count >= times, $"claim {times}");
+}

@@ -1,0 +1,63 @@
+using Shouldly;
+using Xunit;
+
+namespace Latchwork.Tests.Timers;
+
+public sealed class TimerOptionsTests
+{
+    [Fact]
+    public void The_defaults_are_valid_and_the_generated_node_id_is_unique()
+    {
+        var store = new InMemoryStore();
+        var a = new DistributedTimer(store);
+        var b = new DistributedTimer(store);
+        a.Namespace.ShouldBe("dt");
+        a.MaxEvents.ShouldBe(8);
+        a.NodeId.ShouldNotBe(b.NodeId);
+        a.NodeId.ShouldContain($"-{Environment.ProcessId}-");
+        a.IsJoined.ShouldBeFalse();
+    }
+
+    [Fact]
+    public void All_failures_are_listed_at_once_with_their_values()
+    {
+        var options = new TimerOptions
+        {
+            Namespace = "",
+            NodeId = "\ud800",
+            MaxEvents = 201,
+            MaxInFlight = 0,
+            MaxConcurrency = -1,
+            ConfirmTimeout = TimeSpan.FromMilliseconds(99),
+            MaxHandlingTime = TimeSpan.FromDays(31),
+            LeaveTimeout = TimeSpan.FromSeconds(-1),
+            MaxPayloadBytes = 0,
+            DeadRetention = TimeSpan.Zero,
+            MaxDead = -2,
+            Confirmation = (Confirmation)7,
+            TimeProvider = null!,
+            Backoff = new() { Initial = TimeSpan.FromSeconds(-3), Max = TimeSpan.MaxValue, Factor = double.NaN, Jitter = 1.5 },
+        };
+        string message = Should.Throw<ArgumentException>(() => new DistributedTimer(new InMemoryStore(), options)).Message;
+        foreach (string part in (string[])
+        [
+            "'Namespace' must have 1 to 512 bytes of UTF-8; it has 0", "'NodeId' is not valid Unicode", "MaxEvents must be between 1 and 200; it is 201",
+            "MaxInFlight must be between 1 and 100000; it is 0", "MaxConcurrency", "it is -1", "ConfirmTimeout must be between 00:00:00.1000000 and 1.00:00:00; it is 00:00:00.0990000",
+            "MaxHandlingTime", "LeaveTimeout", "MaxPayloadBytes", "DeadRetention", "MaxDead", "Confirmation", "it is 7", "TimeProvider must not be null",
+            "Backoff.Initial", "Backoff.Max", "Backoff.Factor must be between 1 and 100; it is NaN", "Backoff.Jitter must be between 0 and 1; it is 1.5",
+        ])
+        {
+            message.ShouldContain(part);
+        }
+    }
+
+    [Fact]
+    public void Options_are_copied()
+    {
+        var options = new TimerOptions { MaxEvents = 5, Namespace = "a" };
+        var timer = new DistributedTimer(new InMemoryStore(), options);
+        options.MaxEvents = 6;
+        options.Namespace = "b";
+        (timer.MaxEvents, timer.Namespace).ShouldBe((5, "a"));
+    }
+}
