@@ -56,7 +56,7 @@ public abstract class EngineSuite(StoreFixture fixture) : IAsyncLifetime
     protected static Task EventuallyAsync(Func<bool> condition, string what) => Eventually.HoldsAsync(condition, what);
 
     /// <summary>Waits until nothing is scheduled or in flight.</summary>
-    protected async Task EmptyAsync(DistributedTimer timer) =>
+    protected static async Task EmptyAsync(DistributedTimer timer) =>
         await Eventually.ReadsAsync(() => timer.StatsAsync(), stats => stats is { Scheduled: 0, InFlight: 0 }, "nothing scheduled or in flight");
 
     /// <summary>A listening timer and what it got.</summary>
