@@ -54,9 +54,16 @@ internal enum TimerKey
 /// lw:timers                      SET   no tag            the namespaces of timers
 /// lw:{t:NAMESPACE:PARTITION}:KEY       tag t:NS:PARTITION  the keys of a partition (see TimerKey)
 /// lw:{t:NAMESPACE:PARTITION}:bell:NODE channel           the bells of one node
+///
+/// lw:lockers                     HASH  no tag            the namespaces of lockers: name → format
+/// lw:{l:NAMESPACE:KEY}:lock      HASH  tag l:NS:KEY      the owner of a key
+/// lw:{l:NAMESPACE:KEY}:last      HASH  tag l:NS:KEY      its highest generation, and what is known of its last outcome
+/// lw:{l:NAMESPACE:KEY}:data      STRING tag l:NS:KEY     the bytes of its last outcome
+/// lw:{l:NAMESPACE:KEY}:bell      channel                 rings for those who wait for the key
 /// </code>
-/// What stands between the first <c>{</c> and the next <c>}</c> is the hash tag: all keys of a partition are in one slot of a cluster. So
-/// that any text makes a legal tag, <c>%</c>, <c>{</c> and <c>}</c> in a namespace are written <c>%25</c>, <c>%7B</c> and <c>%7D</c>.
+/// What stands between the first <c>{</c> and the next <c>}</c> is the hash tag: all keys of a partition, or of a key of a locker, are in
+/// one slot of a cluster. So that any text makes a legal tag, <c>%</c>, <c>{</c> and <c>}</c> in it are written <c>%25</c>, <c>%7B</c> and
+/// <c>%7D</c>, and <c>:</c> in the namespace of a locker <c>%3A</c>.
 /// </remarks>
 internal sealed class RedisKeys
 {
@@ -75,10 +82,14 @@ internal sealed class RedisKeys
 
         _prefix = prefix;
         TimerNamespaces = $"{prefix}timers";
+        LockerNamespaces = $"{prefix}lockers";
     }
 
     /// <summary>SET: the namespaces of timers that were ever used.</summary>
     public RedisArgument TimerNamespaces { get; }
+
+    /// <summary>HASH: the namespaces of lockers that were ever used, each with its format.</summary>
+    public RedisArgument LockerNamespaces { get; }
 
     /// <summary>The keys of a partition.</summary>
     /// <param name="partition">The partition.</param>
@@ -86,6 +97,44 @@ internal sealed class RedisKeys
         _partitions.TryGetValue(partition, out TimerPartitionKeys? keys)
             ? keys
             : _partitions.GetOrAdd(partition, static (p, self) => new TimerPartitionKeys(self._prefix, Tag(p)), this);
+
+    /// <summary>The keys of a key of a locker. They are made anew each time: there may be any number of them.</summary>
+    /// <param name="key">The key.</param>
+    public LockerKeys Of(LockerKey key) => new($"{LockerStart(key.Namespace)}{Encode(key.Key)}}}");
+
+    /// <summary>The pattern (of <c>SCAN</c>) of the names of all locks of a namespace.</summary>
+    /// <param name="ns">The namespace.</param>
+    public string LockPattern(string ns)
+    {
+        var pattern = new StringBuilder();
+        foreach (char c in LockerStart(ns))
+        {
+            if (c is '*' or '?' or '[' or ']' or '\\') pattern.Append('\\');
+            pattern.Append(c);
+        }
+
+        return pattern.Append('*').Append(LockerKeys.LockEnd).ToString();
+    }
+
+    /// <summary>The key of a locker to which a lock belongs.</summary>
+    /// <param name="ns">The namespace.</param>
+    /// <param name="name">The name of the lock in Redis.</param>
+    /// <returns>The key; null if the name is not that of a lock of this namespace.</returns>
+    public string? KeyOfLock(string ns, string name)
+    {
+        string start = LockerStart(ns);
+        return name.Length > start.Length + LockerKeys.LockEnd.Length
+            && name.StartsWith(start, StringComparison.Ordinal) && name.EndsWith(LockerKeys.LockEnd, StringComparison.Ordinal)
+            ? Decode(name[start.Length..^LockerKeys.LockEnd.Length])
+            : null;
+    }
+
+    private string LockerStart(string ns) => $"{_prefix}{{l:{Encode(ns).Replace(":", "%3A", StringComparison.Ordinal)}:";
+
+    private static string Decode(string text) =>
+        text.Replace("%7D", "}", StringComparison.Ordinal)
+            .Replace("%7B", "{", StringComparison.Ordinal)
+            .Replace("%25", "%", StringComparison.Ordinal);
 
     private static string Tag(TimerPartition partition) =>
         string.Create(CultureInfo.InvariantCulture, $"{{t:{Encode(partition.Namespace)}:{partition.Index}}}");

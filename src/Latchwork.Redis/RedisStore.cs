@@ -1,6 +1,7 @@
 using System.Diagnostics.CodeAnalysis;
 using Latchwork.Redis;
 using Latchwork.Redis.Connections;
+using Latchwork.Redis.Locking;
 using Latchwork.Redis.Timers;
 using Latchwork.Storage;
 
@@ -14,14 +15,16 @@ public sealed class RedisStore : LatchworkStore
     private RedisStore(IRedisConnection connection, RedisOptions options)
     {
         _connection = connection;
-        Timers = new RedisTimerStore(connection, new RedisKeys(options.KeyPrefix), options.TimeProvider);
+        var keys = new RedisKeys(options.KeyPrefix);
+        Timers = new RedisTimerStore(connection, keys, options.TimeProvider);
+        Locks = new RedisLockerStore(connection, keys, options.TimeProvider);
     }
 
     /// <inheritdoc/>
     public override ITimerStore Timers { get; }
 
     /// <inheritdoc/>
-    public override ILockerStore Locks => throw new NotSupportedException("The Redis store has no locker operations yet.");
+    public override ILockerStore Locks { get; }
 
     /// <inheritdoc/>
     public override string Description => _connection.Description;

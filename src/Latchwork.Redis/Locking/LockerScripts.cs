@@ -1,0 +1,30 @@
+using Latchwork.Redis.Connections;
+using Latchwork.Redis.Scripts;
+
+namespace Latchwork.Redis.Locking;
+
+/// <summary>The scripts of the locker. All that work on a key declare the same three keys, in the order of <see cref="LockerKeys.All"/>.</summary>
+internal static class LockerScripts
+{
+    public static RedisScript Request { get; } = Load(nameof(Request));
+
+    public static RedisScript Renew { get; } = Load(nameof(Renew));
+
+    public static RedisScript Publish { get; } = Load(nameof(Publish));
+
+    public static RedisScript Release { get; } = Load(nameof(Release));
+
+    public static RedisScript TryGet { get; } = Load(nameof(TryGet));
+
+    public static RedisScript Forget { get; } = Load(nameof(Forget));
+
+    public static RedisScript Show { get; } = Load(nameof(Show));
+
+    /// <summary>Works on the names of keys, not on one key.</summary>
+    public static RedisScript Scan { get; } = Load(nameof(Scan));
+
+    /// <summary>Works on the list of namespaces, not on a key.</summary>
+    public static RedisScript Open { get; } = Load(nameof(Open));
+
+    private static RedisScript Load(string name) => RedisScripts.Load($"Locking/{name}");
+}

@@ -1,0 +1,140 @@
+using Latchwork.Redis.Connections;
+using Latchwork.Redis.Timers;
+using Latchwork.Storage;
+
+namespace Latchwork.Redis.Locking;
+
+/// <summary>
+/// Locks in Redis. Each operation is one Lua script on one key (see <c>Scripts/Locking</c>): it decides, this class translates. Replies are
+/// translated on the connection's own thread, so that a renewal waits for no free thread of the pool.
+/// </summary>
+internal sealed partial class RedisLockerStore : ILockerStore
+{
+    /// <summary>The version of the layout of keys and records.</summary>
+    internal const int Format = 1;
+
+    private const string Layout = "format=1";
+
+    private readonly IRedisConnection _connection;
+    private readonly RedisKeys _keys;
+    private readonly TimeProvider? _timeProvider;
+
+    /// <summary>Creates the store.</summary>
+    /// <param name="connection">The connection, which stays its owner's.</param>
+    /// <param name="keys">The keys.</param>
+    /// <param name="timeProvider">A clock to use instead of the server's; null for the server's.</param>
+    public RedisLockerStore(IRedisConnection connection, RedisKeys keys, TimeProvider? timeProvider = null)
+    {
+        _connection = connection;
+        _keys = keys;
+        _timeProvider = timeProvider;
+    }
+
+    /// <summary>The time for the scripts: empty text for the server's own.</summary>
+    private RedisArgument Now =>
+        _timeProvider is null ? "" : (_timeProvider.GetUtcNow() - DateTimeOffset.UnixEpoch).Ticks / TimeSpan.TicksPerMicrosecond;
+
+    /// <inheritdoc/>
+    public async Task OpenAsync(string ns, CancellationToken cancellationToken) =>
+        await EvaluateAsync(LockerScripts.Open, [_keys.LockerNamespaces], [ns, Format], cancellationToken).ConfigureAwait(false);
+
+    /// <inheritdoc/>
+    public async Task<LockerReply> RequestAsync(LockerKey key, LockerRequest request, CancellationToken cancellationToken)
+    {
+        RedisReply reply = await EvaluateAsync(
+            LockerScripts.Request,
+            _keys.Of(key).All,
+            [
+                Now, Format, request.NodeId, request.Nonce, Microseconds(request.Lease), Microseconds(request.LockTimeout),
+                request.WaitingFor is long generation ? generation : "", request.LockOnly ? 1 : 0,
+            ],
+            cancellationToken).ConfigureAwait(false);
+        ReadOnlySpan<RedisReply> items = reply.Items;
+        return items[0].Number switch
+        {
+            0 => new LockGranted(items[1].Number, TakenOver: items[2].Number != 0),
+            1 => new LockHeld(items[1].Number, items[2].Text, Span(items[3]), Span(items[4])),
+            2 => new LockerOutcome(items[1].Number, Kind(items[2]), items[5].Bytes, IsFresh: items[3].Number != 0, Span(items[4])),
+            long other => throw new LatchworkStoreException($"The script '{LockerScripts.Request.Name}' gave an answer that is not known: {other}.", StoreOutcome.Unknown),
+        };
+    }
+
+    /// <inheritdoc/>
+    public async Task<bool> RenewAsync(LockerKey key, long generation, string nonce, TimeSpan lease, CancellationToken cancellationToken)
+    {
+        RedisReply reply = await EvaluateAsync(
+            LockerScripts.Renew, _keys.Of(key).All, [Now, Format, generation, nonce, Microseconds(lease)], cancellationToken).ConfigureAwait(false);
+        return reply.Number != 0;
+    }
+
+    /// <inheritdoc/>
+    public async Task<PublishOutcome> PublishAsync(LockerKey key, LockerPublication publication, CancellationToken cancellationToken)
+    {
+        LockerKeys keys = _keys.Of(key);
+        RedisReply reply = await EvaluateAsync(
+            LockerScripts.Publish,
+            keys.All,
+            [
+                Now, Format, publication.Generation, publication.Nonce ?? "", (int)publication.Kind,
+                Microseconds(publication.FreshFor), Microseconds(publication.HandOverFor), publication.Data, keys.Bell,
+            ],
+            cancellationToken).ConfigureAwait(false);
+        return reply.Number != 0 ? PublishOutcome.Accepted : PublishOutcome.Superseded;
+    }
+
+    /// <inheritdoc/>
+    public async Task<bool> ReleaseAsync(LockerKey key, long? generation, string nonce, CancellationToken cancellationToken)
+    {
+        LockerKeys keys = _keys.Of(key);
+        RedisReply reply = await EvaluateAsync(
+            LockerScripts.Release, keys.All, [Now, Format, generation is long known ? known : "", nonce, keys.Bell], cancellationToken).ConfigureAwait(false);
+        return reply.Number != 0;
+    }
+
+    /// <inheritdoc/>
+    public async Task<LockerOutcome?> TryGetAsync(LockerKey key, CancellationToken cancellationToken)
+    {
+        RedisReply reply = await EvaluateAsync(LockerScripts.TryGet, _keys.Of(key).All, [Now, Format], cancellationToken).ConfigureAwait(false);
+        if (reply.IsNull) return null;
+        ReadOnlySpan<RedisReply> items = reply.Items;
+        return new LockerOutcome(items[0].Number, Kind(items[1]), items[3].Bytes, IsFresh: true, Span(items[2]));
+    }
+
+    /// <inheritdoc/>
+    public async Task<bool> ForgetAsync(LockerKey key, TimeSpan lockTimeout, CancellationToken cancellationToken)
+    {
+        LockerKeys keys = _keys.Of(key);
+        RedisReply reply = await EvaluateAsync(
+            LockerScripts.Forget, keys.All, [Now, Format, Microseconds(lockTimeout), keys.Bell], cancellationToken).ConfigureAwait(false);
+        return reply.Number != 0;
+    }
+
+    /// <inheritdoc/>
+    public async Task<IAsyncDisposable> SubscribeAsync(LockerKey key, Action ring, CancellationToken cancellationToken) =>
+        // Nothing may be awaited before this call: a request that is made next must be sent after it. The connection counts the subscribers
+        // of a channel and unsubscribes with the last one.
+        await _connection.SubscribeAsync(_keys.Of(key).Bell, _ => ring(), ring, cancellationToken).ConfigureAwait(false);
+
+    private static long Microseconds(TimeSpan span) => TimerCodec.Microseconds(span);
+
+    private static TimeSpan Span(in RedisReply microseconds) => TimerCodec.Span(microseconds.Number);
+
+    private static LockerOutcomeKind Kind(in RedisReply kind) => (LockerOutcomeKind)kind.Number;
+
+    private ValueTask<RedisReply> EvaluateAsync(
+        RedisScript script, ReadOnlySpan<RedisArgument> keys, ReadOnlySpan<RedisArgument> arguments, CancellationToken cancellationToken) =>
+        TranslateAsync(_connection.EvaluateAsync(script, keys, arguments, cancellationToken), script);
+
+    /// <summary>Makes an error of the server one of the store.</summary>
+    private static async ValueTask<RedisReply> TranslateAsync(ValueTask<RedisReply> pending, RedisScript script)
+    {
+        try
+        {
+            return await pending.ConfigureAwait(false);
+        }
+        catch (RedisServerException e)
+        {
+            throw RedisRefusal.Of(e, script, Layout);
+        }
+    }
+}

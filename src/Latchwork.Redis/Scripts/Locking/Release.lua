@@ -1,0 +1,13 @@
+-- Frees a lock; the last outcome stays as it is.
+-- KEYS: lock, last, data.
+-- ARGV: 1 time, 2 format, 3 generation or '', 4 nonce, 5 channel.
+-- Returns 1 if the lock was that owner's, else 0.
+local lock, last, data = unpack(KEYS)
+-- @include record
+-- @include owns
+-- @include free
+if not owns(ARGV[3], ARGV[4]) then return 0 end
+free(owner.generation)
+keep(owner.timeout)
+ring(ARGV[5])
+return 1

@@ -1,0 +1,11 @@
+-- Renews a lease.
+-- KEYS: lock, last, data.
+-- ARGV: 1 time, 2 format, 3 generation, 4 nonce, 5 lease in µs.
+-- Returns 1 if the lock is still that owner's, else 0.
+local lock, last, data = unpack(KEYS)
+-- @include record
+-- @include owns
+-- @include renew
+if not owns(ARGV[3], ARGV[4]) then return 0 end
+renew(tonumber(ARGV[5]))
+return 1

@@ -1,0 +1,34 @@
+-- Grants the lock of a key, or says who has it, or gives the outcome in its place.
+-- KEYS: lock, last, data.
+-- ARGV: 1 time, 2 format, 3 node, 4 nonce, 5 lease in µs, 6 lock timeout in µs, 7 the generation that was waited for or '', 8 1 if only the
+-- lock will do.
+-- Returns {0, generation, 1 if it was taken over}: granted; {1, generation, node, lease left in µs, age in µs}: held;
+-- or {2, generation, kind, 1 if fresh, age in µs, bytes}: the outcome.
+local lock, last, data = unpack(KEYS)
+local node, nonce, lease, timeout, waited = ARGV[3], ARGV[4], tonumber(ARGV[5]), tonumber(ARGV[6]), tonumber(ARGV[7])
+-- @include record
+-- @include renew
+-- @include settle
+if owner and owner.nonce == nonce then
+  renew(lease)
+  return { 0, tonumber(owner.generation), owner.over }
+end
+
+if ARGV[8] ~= '1' and outcome and outcome.kind and outcome.keep > 0
+  and (outcome.isFresh or (waited and tonumber(outcome.generation) >= waited)) then
+  local bytes = call('GET', data)
+  if bytes then
+    return { 2, tonumber(outcome.generation), outcome.kind, outcome.isFresh and 1 or 0, nowUs - outcome.at, bytes }
+  end
+end
+
+if owner and nowUs < owner.expires then
+  return { 1, tonumber(owner.generation), owner.node, owner.expires - nowUs, nowUs - owner.started }
+end
+
+-- The only write of this script that a full server refuses; it is the first one of a grant.
+local generation, over = math.max(highest + 1, nowUs), owner and 1 or 0
+call('HSET', lock, 'format', ARGV[2], 'generation', int(generation), 'nonce', nonce, 'node', node, 'started', int(nowUs),
+  'expires', int(nowUs + lease), 'lease', ARGV[5], 'timeout', ARGV[6], 'over', over)
+call('PEXPIRE', lock, ttl(timeout * 2)) -- The generation outlives the ceiling by the same time.
+return { 0, generation, over }
