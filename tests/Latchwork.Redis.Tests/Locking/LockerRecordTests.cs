@@ -1,0 +1,180 @@
+using System.Globalization;
+using Latchwork.Storage;
+using Latchwork.StoreConformance.Support;
+using Shouldly;
+using Xunit;
+
+namespace Latchwork.Redis.Tests.Locking;
+
+/// <summary>What stands in Redis, and what happens when somebody else changes it.</summary>
+public sealed class LockerRecordTests : LockerTest
+{
+    [Fact]
+    public async Task A_key_deleted_under_its_owner_is_the_owners_no_more()
+    {
+        long first = await TakeAsync("a", "first");
+        (await Server.CommandAsync("DEL", Name("a", "lock"), Name("a", "last"), Name("a", "data"))).ShouldBe("1");
+
+        (await RenewAsync("a", first, "first")).ShouldBeFalse();
+        (await PublishAsync("a", first, nonce: "first")).ShouldBe(PublishOutcome.Superseded);
+        (await ReleaseAsync("a", first, "first")).ShouldBeFalse();
+        (await Server.CommandAsync("DBSIZE")).ShouldBe("1", "only the list of namespaces is left: nothing came back to life");
+        (await TakeAsync("a", "second")).ShouldBeGreaterThan(first);
+    }
+
+    [Fact]
+    public async Task Generations_are_the_servers_time_in_microseconds()
+    {
+        long before = await ServerTimeAsync();
+        long generation = await TakeAsync("a");
+        generation.ShouldBeInRange(before, await ServerTimeAsync());
+    }
+
+    [Fact]
+    public async Task A_generation_grows_although_the_stored_one_is_ahead_of_the_clock()
+    {
+        long ahead = await ServerTimeAsync() + 3_600_000_000;
+        await Server.CommandAsync("HSET", Name("a", "last"), "format", "1", "generation", ahead.ToString(CultureInfo.InvariantCulture));
+        long first = await TakeAsync("a");
+        first.ShouldBe(ahead + 1);
+        (await ReleaseAsync("a", first)).ShouldBeTrue();
+        (await TakeAsync("a")).ShouldBe(ahead + 2);
+    }
+
+    [Theory]
+    [InlineData("lock")]
+    [InlineData("last")]
+    public async Task A_record_of_a_newer_format_is_refused_and_left_alone(string part)
+    {
+        long generation = await TakeAsync("a");
+        await PublishAsync("a", generation);
+        generation = await TakeAsync("a");
+        await Server.CommandAsync("HSET", Name("a", part), "format", "2");
+        string before = await DumpAsync();
+
+        Func<Task>[] attempts =
+        [
+            () => RequestAsync("a", Ask("other")), () => RenewAsync("a", generation), () => PublishAsync("a", generation),
+            () => ReleaseAsync("a", generation), () => TryGetAsync("a"), () => Locks.ForgetAsync(Key("a"), LockTimeout, default),
+            () => Locks.ShowAsync(Key("a"), default),
+        ];
+        foreach (Func<Task> attempt in attempts)
+        {
+            LatchworkStoreException refusal = await Should.ThrowAsync<LatchworkStoreException>(attempt);
+            refusal.Outcome.ShouldBe(StoreOutcome.NotApplied);
+            refusal.Message.ShouldContain("format=2");
+            refusal.Message.ShouldContain("format=1");
+        }
+
+        (await DumpAsync()).ShouldBe(before);
+
+        async Task<string> DumpAsync() => await Server.CommandAsync("HGETALL", Name("a", "lock")) + await Server.CommandAsync("HGETALL", Name("a", "last"));
+    }
+
+    [Fact]
+    public async Task A_namespace_of_another_format_is_refused_when_it_is_opened()
+    {
+        await Server.CommandAsync("HSET", "lw:lockers", "future", "2");
+        LatchworkStoreException refusal = await Should.ThrowAsync<LatchworkStoreException>(() => Locks.OpenAsync("future", default));
+        refusal.Message.ShouldContain("format=2");
+        (await Server.CommandAsync("HGETALL", "lw:lockers")).ShouldContain(Namespace);
+    }
+
+    [Fact]
+    public async Task Nothing_remains_when_all_times_are_over()
+    {
+        TimeSpan blink = TimeSpan.FromMilliseconds(40);
+        await TakeAsync("held", lease: blink, lockTimeout: blink);
+        await ReleaseAsync("freed", await TakeAsync("freed", lease: blink, lockTimeout: blink));
+        await PublishAsync("done", await TakeAsync("done", lease: blink, lockTimeout: blink), freshFor: blink, handOverFor: blink);
+        await PublishAsync("spent", await TakeAsync("spent", lease: blink, lockTimeout: blink), freshFor: TimeSpan.Zero, handOverFor: TimeSpan.Zero);
+        await TakeAsync("forgotten", lease: blink, lockTimeout: blink);
+        await Locks.ForgetAsync(Key("forgotten"), blink, default);
+
+        await Eventually.ReadsAsync(() => Server.CommandAsync("KEYS", "lw:{l:*"), keys => keys.Length == 0, "every key expires");
+        (await Server.CommandAsync("KEYS", "*")).ShouldBe("lw:lockers");
+    }
+
+    [Fact]
+    public async Task Every_key_has_a_life_time_at_each_step()
+    {
+        long generation = await TakeAsync("a");
+        await CheckAsync();
+        await RenewAsync("a", generation);
+        await CheckAsync();
+        await PublishAsync("a", generation);
+        await CheckAsync();
+        generation = await TakeAsync("a");
+        await CheckAsync();
+        await ReleaseAsync("a", generation);
+        await CheckAsync();
+        await TakeAsync("a");
+        await Locks.ForgetAsync(Key("a"), LockTimeout, default);
+        await CheckAsync();
+
+        async Task CheckAsync()
+        {
+            foreach (string name in (await Server.CommandAsync("KEYS", "lw:{l:*")).Split('\n'))
+                long.Parse(await Server.CommandAsync("PTTL", name), CultureInfo.InvariantCulture).ShouldBeGreaterThan(0, name);
+        }
+    }
+
+    [Fact]
+    public async Task The_bytes_of_an_outcome_go_as_soon_as_nobody_may_have_them()
+    {
+        long generation = await TakeAsync("a");
+        await PublishAsync("a", generation, freshFor: TimeSpan.Zero, handOverFor: TimeSpan.FromMilliseconds(30));
+        await Eventually.ReadsAsync(() => Server.CommandAsync("EXISTS", Name("a", "data")), exists => exists == "0", "the bytes expire");
+        (await Server.CommandAsync("HGET", Name("a", "last"), "generation")).ShouldBe(generation.ToString(CultureInfo.InvariantCulture));
+        long.Parse(await Server.CommandAsync("PTTL", Name("a", "last")), CultureInfo.InvariantCulture).ShouldBeGreaterThan(3_500_000);
+    }
+
+    [Fact]
+    public async Task A_release_does_not_shorten_the_life_of_the_outcome()
+    {
+        await PublishAsync("a", await TakeAsync("a"), freshFor: TimeSpan.FromHours(8));
+        await ReleaseAsync("a", await TakeAsync("a", lockTimeout: TimeSpan.FromMinutes(1)));
+        (await TryGetAsync("a")).ShouldNotBeNull();
+        long.Parse(await Server.CommandAsync("PTTL", Name("a", "last")), CultureInfo.InvariantCulture).ShouldBeGreaterThan(7 * 3_600_000);
+    }
+
+    [Fact]
+    public async Task Any_bytes_up_to_the_limit_come_back_as_they_were()
+    {
+        byte[] bytes = new byte[Limits.DefaultMaxPayloadBytes];
+        new Random(7).NextBytes(bytes);
+        await PublishAsync("a", await TakeAsync("a"), bytes);
+        (await TryGetAsync("a")).ShouldNotBeNull().Data.Span.SequenceEqual(bytes).ShouldBeTrue();
+
+        await PublishAsync("b", await TakeAsync("b"), []);
+        (await TryGetAsync("b")).ShouldNotBeNull().Data.Length.ShouldBe(0);
+    }
+
+    [Fact]
+    public async Task An_outcome_whose_bytes_were_evicted_is_no_outcome()
+    {
+        await PublishAsync("a", await TakeAsync("a"));
+        await Server.CommandAsync("DEL", Name("a", "data"));
+        (await TryGetAsync("a")).ShouldBeNull();
+        (await Locks.ShowAsync(Key("a"), default)).ShouldBeNull();
+        (await RequestAsync("a", Ask("next"))).ShouldBeOfType<LockGranted>();
+    }
+
+    [Fact]
+    public async Task Flushed_scripts_are_loaded_again_unnoticed()
+    {
+        long generation = await TakeAsync("a");
+        await Server.CommandAsync("SCRIPT", "FLUSH");
+        (await RenewAsync("a", generation)).ShouldBeTrue();
+        await Server.CommandAsync("SCRIPT", "FLUSH");
+        (await PublishAsync("a", generation)).ShouldBe(PublishOutcome.Accepted);
+        await Server.CommandAsync("SCRIPT", "FLUSH");
+        (await TryGetAsync("a")).ShouldNotBeNull();
+    }
+
+    private async Task<long> ServerTimeAsync()
+    {
+        string[] time = (await Server.CommandAsync("TIME")).Split('\n');
+        return long.Parse(time[0], CultureInfo.InvariantCulture) * 1_000_000 + long.Parse(time[1], CultureInfo.InvariantCulture);
+    }
+}
