@@ -6,11 +6,13 @@ namespace Latchwork.Redis.Scripts;
 
 /// <summary>
 /// Reads the Lua scripts, which are resources of this assembly, and puts in the fragments that they share. A line
-/// <c>-- @include NAME</c> stands for the file <c>Parts/NAME.lua</c> beside the script; a fragment may include others.
+/// <c>-- @include NAME</c> stands for the file <c>Parts/NAME.lua</c> beside the script or, if there is none, for the one that all folders
+/// share; a fragment may include others.
 /// </summary>
 internal static class RedisScripts
 {
     private const string Include = "-- @include ";
+    private const string SharedParts = "Parts/";
 
     /// <summary>Loads a script.</summary>
     /// <param name="path">Its path below <c>Scripts</c>, without <c>.lua</c>: <c>Timers/Post</c>.</param>
@@ -25,7 +27,7 @@ internal static class RedisScripts
     internal static string Resolve(string path, Func<string, string?> read)
     {
         var text = new StringBuilder();
-        Append(text, path, path[..(path.LastIndexOf('/') + 1)] + "Parts/", read, []);
+        Append(text, path, path[..(path.LastIndexOf('/') + 1)] + SharedParts, read, []);
         return text.ToString();
     }
 
@@ -40,8 +42,14 @@ internal static class RedisScripts
         foreach (ReadOnlySpan<char> line in source.AsSpan().TrimEnd('\n').EnumerateLines())
         {
             ReadOnlySpan<char> code = line.Trim();
-            if (code.StartsWith(Include, StringComparison.Ordinal)) Append(text, $"{parts}{code[Include.Length..]}", parts, read, open);
-            else text.Append(line).Append('\n');
+            if (!code.StartsWith(Include, StringComparison.Ordinal))
+            {
+                text.Append(line).Append('\n');
+                continue;
+            }
+
+            var name = code[Include.Length..].ToString();
+            Append(text, read(parts + name) is null && read(SharedParts + name) is not null ? SharedParts + name : parts + name, parts, read, open);
         }
 
         open.Pop();

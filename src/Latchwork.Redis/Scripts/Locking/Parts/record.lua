@@ -7,18 +7,8 @@
 -- Wants: the locals `lock`, `last`, `data`; ARGV[1] = the time in µs, or empty for the server's clock; ARGV[2] = format.
 -- Gives: call, int(n), nowUs, owner (nil if there is none), outcome (nil if there is none; its bytes may be gone), highest, wentBack,
 -- ttl(length in µs).
-local call = redis.call
-
--- `..` and tostring() would write 1763760000000000 as 1.76376e+15.
-local function int(n)
-  return string.format('%.0f', n)
-end
-
-local nowUs = tonumber(ARGV[1])
-if not nowUs then
-  local t = call('TIME')
-  nowUs = t[1] * 1000000 + t[2]
-end
+-- @include base
+-- @include time
 
 -- What Redis is told of a life time is for cleaning up only; the times in the record decide. A clock that is not the server's own may
 -- stand still, so then it is ten minutes longer.

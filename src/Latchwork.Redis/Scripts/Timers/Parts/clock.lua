@@ -1,11 +1,7 @@
 -- The partition's clock: it never goes back. If the server's clock does (a failover), the difference becomes an offset from then on.
 -- Wants: layout; ARGV[1] = the time in µs, or empty for the server's clock.
 -- Gives: nowUs, now (whole milliseconds, rounded down), dueAt(text).
-local nowUs = tonumber(ARGV[1])
-if not nowUs then
-  local t = call('TIME')
-  nowUs = t[1] * 1000000 + t[2]
-end
+-- @include time
 
 do
   local last, offset = tonumber(state[3]) or 0, tonumber(state[4]) or 0

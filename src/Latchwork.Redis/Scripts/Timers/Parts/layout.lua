@@ -1,16 +1,11 @@
 -- The start of every script: refuses to touch a partition whose layout it does not know, before anything is written.
 -- Wants: the local `meta`; ARGV[2] = format, ARGV[3] = number of partitions.
 -- Gives: call, int(n), state (the fields of `meta`), fresh (the partition was never written), changes (fields to write, see finish).
-local call = redis.call
+-- @include base
 local state = call('HMGET', meta, 'format', 'partitions', 'last', 'offset', 'big', 'claimer', 'armed', 'guard', 'by', 'seq')
 local fresh = not state[1]
 if not fresh and (state[1] ~= ARGV[2] or state[2] ~= ARGV[3]) then
   return redis.error_reply('LWLAYOUT format=' .. state[1] .. ' partitions=' .. (state[2] or '?'))
-end
-
--- `..` and tostring() would write 1763760000000000 as 1.76376e+15. (A number that is passed to call() is written in full.)
-local function int(n)
-  return string.format('%.0f', n)
 end
 
 local changes = {}

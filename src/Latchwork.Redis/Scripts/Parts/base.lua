@@ -1,0 +1,8 @@
+-- What every script uses.
+-- Gives: call, int(n).
+local call = redis.call
+
+-- `..` and tostring() would write 1763760000000000 as 1.76376e+15. (A number that is passed to call() is written in full.)
+local function int(n)
+  return string.format('%.0f', n)
+end
