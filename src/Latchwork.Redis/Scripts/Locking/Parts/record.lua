@@ -45,7 +45,7 @@ do
   if o[2] then
     highest = math.max(highest, tonumber(o[2]))
     if o[3] then outcome = { generation = o[3], nonce = o[4] } end
-    if o[5] then
+    if o[3] and o[5] then
       local at, fresh, hand = tonumber(o[6]), tonumber(o[7]), tonumber(o[8])
       if at > nowUs then
         wentBack = true
