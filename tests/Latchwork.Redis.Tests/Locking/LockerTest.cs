@@ -10,7 +10,7 @@ public abstract class LockerTest(params string[] serverArguments) : IAsyncLifeti
 {
     protected const string Namespace = "jobs";
 
-    protected static readonly TimeSpan Lease = TimeSpan.FromSeconds(5);
+    protected static readonly TimeSpan Lease = TimeSpan.FromMinutes(5);
 
     protected static readonly TimeSpan LockTimeout = TimeSpan.FromMinutes(60);
 
