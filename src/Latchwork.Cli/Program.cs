@@ -1,1 +1,19 @@
-return 0;
+using System.Runtime.InteropServices;
+using Latchwork.Cli;
+
+// The first Ctrl-C or SIGTERM asks to stop, and listeners leave gracefully. The second cuts that short. From the third on the process dies.
+using var stop = new CancellationTokenSource();
+using var hurry = new CancellationTokenSource();
+
+void OnSignal(PosixSignalContext context)
+{
+    context.Cancel = !hurry.IsCancellationRequested;
+    if (stop.IsCancellationRequested) hurry.Cancel();
+    else stop.Cancel();
+}
+
+using var interrupt = PosixSignalRegistration.Create(PosixSignal.SIGINT, OnSignal);
+using var terminate = PosixSignalRegistration.Create(PosixSignal.SIGTERM, OnSignal);
+using var hangUp = PosixSignalRegistration.Create(PosixSignal.SIGHUP, OnSignal);
+
+return await CliApplication.RunAsync(args, Terminal.OfProcess(hurry.Token), stop.Token).ConfigureAwait(false);

@@ -1,0 +1,104 @@
+using System.CommandLine;
+using System.CommandLine.Invocation;
+using Latchwork.Cli.Commands;
+using Latchwork.Cli.Output;
+
+namespace Latchwork.Cli;
+
+/// <summary>The whole tool behind <c>Main</c>: parses, runs one command, and turns every failure into one line and an exit code.</summary>
+internal static class CliApplication
+{
+    /// <summary>Runs one command line.</summary>
+    /// <param name="args">The arguments, without the program's name.</param>
+    /// <param name="terminal">The outside.</param>
+    /// <param name="stop">Asks to stop gracefully.</param>
+    /// <returns>One of <see cref="ExitCodes"/>.</returns>
+    public static async Task<int> RunAsync(string[] args, Terminal terminal, CancellationToken stop)
+    {
+        int exitCode;
+        try
+        {
+            exitCode = await ParseAndRunAsync(args, terminal, stop).ConfigureAwait(false);
+            await terminal.Out.FlushAsync(CancellationToken.None).ConfigureAwait(false);
+        }
+        catch (Exception e)
+        {
+            (exitCode, string message) = Describe(e, stop);
+            await ReportAsync(terminal, message).ConfigureAwait(false);
+        }
+
+        return exitCode;
+    }
+
+    private static async Task<int> ParseAndRunAsync(string[] args, Terminal terminal, CancellationToken stop)
+    {
+        Command root = LatchworkCommand.Create(terminal);
+        // An id may begin with '@' (no response files), and '-ab' is never '-a -b'.
+        var configuration = new ParserConfiguration { ResponseFileTokenReplacer = null, EnablePosixBundling = false };
+        ParseResult parsed = root.Parse(args.Length == 0 ? ["--help"] : args, configuration);
+        if (parsed.Action is ParseErrorAction || parsed.Action is null) throw BadCommandLine(parsed);
+
+        var invocation = new InvocationConfiguration
+        {
+            Output = terminal.Out,
+            Error = terminal.Error,
+            EnableDefaultExceptionHandler = false,
+            ProcessTerminationTimeout = null, // Program.cs handles the signals.
+        };
+        return await parsed.InvokeAsync(invocation, stop).ConfigureAwait(false);
+    }
+
+    private static CliException BadCommandLine(ParseResult parsed)
+    {
+        string path = "";
+        for (var at = parsed.CommandResult; at is not null; at = at.Parent as System.CommandLine.Parsing.CommandResult)
+        {
+            path = path.Length == 0 ? at.Command.Name : $"{at.Command.Name} {path}";
+        }
+
+        Command command = parsed.CommandResult.Command;
+        string commands = string.Join(", ", command.Subcommands.Select(c => c.Name));
+        string reason = (parsed.UnmatchedTokens, commands) switch
+        {
+            ([], not "") => $"say which: {commands}",
+            ([var unknown, ..], not "") => $"'{unknown}' is not known here: say one of {commands}",
+            ([var unknown, ..], _) => $"'{unknown}' is not known here",
+            _ => parsed.Errors.Count > 0 ? parsed.Errors[0].Message.TrimEnd('.', ' ') : "nothing to do",
+        };
+        return new CliException(ExitCodes.BadInput, $"{reason}; see '{path} --help'");
+    }
+
+    private static (int ExitCode, string Message) Describe(Exception exception, CancellationToken stop) => exception switch
+    {
+        CliException e => (e.ExitCode, e.Message),
+        LatchworkStoreException { Outcome: StoreOutcome.Unknown } e => (ExitCodes.Failure, $"{e.Message} (it may or may not have happened)"),
+        LatchworkStoreException e => (ExitCodes.Failure, e.Message),
+        ArgumentException e => (ExitCodes.BadInput, WithoutParameterName(e)),
+        TimeoutException e => (ExitCodes.TimedOut, e.Message),
+        OperationCanceledException when stop.IsCancellationRequested => (ExitCodes.Failure, "interrupted"),
+        IOException e => (ExitCodes.Failure, e.Message),
+        Exception e => (ExitCodes.Failure, $"unexpected {e.GetType().Name}: {e.Message}"),
+    };
+
+    private static string WithoutParameterName(ArgumentException exception)
+    {
+        string message = exception.Message;
+        int newLine = message.IndexOf(" (Parameter '", StringComparison.Ordinal);
+        return newLine < 0 ? message : message[..newLine];
+    }
+
+    private static async Task ReportAsync(Terminal terminal, string message)
+    {
+        try
+        {
+            await terminal.Out.FlushAsync(CancellationToken.None).ConfigureAwait(false);
+        }
+        catch (IOException)
+        {
+            // Nobody reads standard output any more. The message below still goes to standard error.
+        }
+
+        await terminal.Error.WriteLineAsync(ErrorLine.Format(message)).ConfigureAwait(false);
+        await terminal.Error.FlushAsync(CancellationToken.None).ConfigureAwait(false);
+    }
+}

@@ -1,0 +1,30 @@
+using System.CommandLine;
+using Latchwork.Cli.Input;
+
+namespace Latchwork.Cli.Commands;
+
+/// <summary>The options that every command takes, before or after its name.</summary>
+internal sealed class GlobalOptions
+{
+    public Option<string?> Store { get; } = new("--store", "-s")
+    {
+        Description = $"Where timers live: redis://user:password@host:port/db or memory:. Default: the variable {StoreResolver.Variable}.",
+        HelpName = "address",
+        Recursive = true,
+    };
+
+    public Option<string?> Namespace { get; } = Recursive(
+        Options.Id("--namespace", $"The kind of event, one stream of timers of its own. Default: {TimerOptions.DefaultNamespace}.", "-n"));
+
+    public Option<bool> Json { get; } = new("--json")
+    {
+        Description = "Write one JSON object a line, for programs.",
+        Recursive = true,
+    };
+
+    private static Option<string?> Recursive(Option<string?> option)
+    {
+        option.Recursive = true;
+        return option;
+    }
+}

@@ -1,0 +1,84 @@
+using System.Collections.Concurrent;
+
+namespace Latchwork.Cli.Demo;
+
+/// <summary>A thing that happened, for the people who watch.</summary>
+/// <param name="At">When, since the demo began.</param>
+/// <param name="Text">What.</param>
+internal readonly record struct DemoMoment(TimeSpan At, string Text);
+
+/// <summary>The demo's own books: every event, every attempt, every lateness, and the story so far. Safe for use by many threads.</summary>
+internal sealed class DemoLedger
+{
+    private readonly Dictionary<string, DemoEvent> _byId;
+    private readonly ConcurrentQueue<DemoMoment> _story = new();
+    private readonly ConcurrentQueue<(TimeSpan At, double Milliseconds)> _lateness = new();
+    private readonly TimeProvider _time;
+    private readonly long _started;
+    private int _settled;
+
+    public DemoLedger(IReadOnlyList<DemoEvent> events, TimeProvider time)
+    {
+        Events = events;
+        _byId = events.ToDictionary(e => e.Id, StringComparer.Ordinal);
+        _time = time;
+        _started = time.GetTimestamp();
+    }
+
+    public IReadOnlyList<DemoEvent> Events { get; }
+
+    /// <summary>Told of everything that <see cref="Say"/> is told.</summary>
+    public event Action<DemoMoment>? Happened;
+
+    public TimeSpan Elapsed => _time.GetElapsedTime(_started);
+
+    public IReadOnlyCollection<DemoMoment> Story => _story;
+
+    /// <summary>When every delivery began, and its lateness in milliseconds.</summary>
+    public IReadOnlyCollection<(TimeSpan At, double Milliseconds)> Lateness => _lateness;
+
+    /// <summary>Events that were posted.</summary>
+    public int Posted { get; set; }
+
+    /// <summary>Events that were handled or cancelled, as far as the demo knows by itself.</summary>
+    public int Settled => Volatile.Read(ref _settled);
+
+    public DemoEvent Find(string id) => _byId[id];
+
+    public void Say(string text)
+    {
+        var moment = new DemoMoment(Elapsed, text);
+        _story.Enqueue(moment);
+        Happened?.Invoke(moment);
+    }
+
+    /// <summary>Records the beginning of an attempt.</summary>
+    /// <returns>The attempt, and which one it is: 1 is the first.</returns>
+    public (DemoAttempt Attempt, int Number) Begin(DemoEvent known, string listener, TimerDelivery delivery)
+    {
+        _lateness.Enqueue((Elapsed, delivery.Lateness.TotalMilliseconds));
+        var attempt = new DemoAttempt(_time.GetTimestamp(), listener, delivery);
+        return (attempt, known.Begin(attempt));
+    }
+
+    public void Confirm(DemoEvent known, TimerOutcome outcome)
+    {
+        if (known.Confirm(outcome)) Interlocked.Increment(ref _settled);
+    }
+
+    public void Cancel(DemoEvent known)
+    {
+        known.CancelledAt = _time.GetTimestamp();
+        Interlocked.Increment(ref _settled);
+    }
+
+    /// <summary>Notes that a delay counts from now on.</summary>
+    public void DelayFromNow(DemoEvent known, TimeSpan delay)
+    {
+        known.DelayFrom = _time.GetTimestamp();
+        known.MinDelay = delay;
+    }
+
+    /// <summary>How long after its moment an attempt began, by the demo's own clock; negative is early.</summary>
+    public TimeSpan Since(DemoEvent known, DemoAttempt attempt) => _time.GetElapsedTime(known.DelayFrom, attempt.At) - known.MinDelay;
+}

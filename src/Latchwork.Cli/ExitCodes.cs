@@ -1,0 +1,23 @@
+namespace Latchwork.Cli;
+
+/// <summary>What the process returns.</summary>
+internal static class ExitCodes
+{
+    /// <summary>It was done.</summary>
+    public const int Done = 0;
+
+    /// <summary>The store, or something else that is not the caller's fault, failed.</summary>
+    public const int Failure = 1;
+
+    /// <summary>The command line, a file or a value is wrong; nothing was sent for it.</summary>
+    public const int BadInput = 2;
+
+    /// <summary>There is no such event.</summary>
+    public const int NotFound = 3;
+
+    /// <summary>The event is in a state that does not allow it: it exists, is in flight, is dead, or the token is stale.</summary>
+    public const int Conflict = 4;
+
+    /// <summary>What was waited for did not come in time.</summary>
+    public const int TimedOut = 5;
+}

@@ -1,0 +1,139 @@
+using System.CommandLine;
+using System.CommandLine.Parsing;
+using System.Globalization;
+using System.Text;
+using Latchwork.Cli.Output;
+
+namespace Latchwork.Cli.Input;
+
+/// <summary>Makes options and arguments whose errors name the option, the limit and the value.</summary>
+internal static class Options
+{
+    /// <summary>An option that is a duration.</summary>
+    public static Option<TimeSpan?> Duration(string name, string description, TimeSpan min, TimeSpan max) => new(name)
+    {
+        Description = description,
+        HelpName = "duration",
+        CustomParser = result => ReadDuration(result, name, min, max),
+    };
+
+    /// <summary>An argument that is a duration.</summary>
+    public static Argument<TimeSpan?> DurationArgument(string name, string description, TimeSpan min, TimeSpan max) => new(name)
+    {
+        Description = description,
+        Arity = ArgumentArity.ExactlyOne,
+        CustomParser = result => ReadDuration(result, name, min, max),
+    };
+
+    /// <summary>An option that is a whole number.</summary>
+    public static Option<int?> Number(string name, string description, int min, int max) => new(name)
+    {
+        Description = description,
+        HelpName = "n",
+        CustomParser = result =>
+        {
+            string text = result.Tokens[0].Value;
+            if (int.TryParse(text, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out int value) && value >= min && value <= max) return value;
+            result.AddError($"'{name}' must be a whole number between {min} and {max}; it is '{text}'");
+            return null;
+        },
+    };
+
+    /// <summary>An option that is one of a few words.</summary>
+    public static Option<T?> Word<T>(string name, string description, IReadOnlyDictionary<string, T> words)
+        where T : struct => new(name)
+        {
+            Description = description,
+            HelpName = string.Join('|', words.Keys),
+            CustomParser = result =>
+            {
+                string text = result.Tokens[0].Value;
+                if (words.TryGetValue(text, out T value)) return value;
+                result.AddError($"'{name}' must be one of {string.Join(", ", words.Keys)}; it is '{text}'");
+                return null;
+            },
+        };
+
+    /// <summary>An option that is a JSON value; it is its bytes, as they were written.</summary>
+    public static Option<byte[]?> Json(string name, string description) => new(name)
+    {
+        Description = description,
+        HelpName = "json",
+        CustomParser = result =>
+        {
+            byte[] bytes = Encoding.UTF8.GetBytes(result.Tokens[0].Value);
+            if (bytes.Length > Limits.DefaultMaxPayloadBytes)
+            {
+                result.AddError($"'{name}' must have at most {Limits.DefaultMaxPayloadBytes} bytes; it has {bytes.Length}");
+            }
+            else if (PayloadJson.FindError(bytes) is { } error)
+            {
+                result.AddError($"'{name}' is {error} (text needs its quotes: {name} '\"text\"'; {name}-file takes any bytes)");
+            }
+
+            return bytes;
+        },
+    };
+
+    /// <summary>An option that is a file to read, or <c>-</c> for standard input.</summary>
+    public static Option<string?> InputFile(string name, string description) => new(name)
+    {
+        Description = description,
+        HelpName = "file",
+        CustomParser = result =>
+        {
+            string path = result.Tokens[0].Value;
+            if (path != "-" && !File.Exists(path)) result.AddError($"'{name}' cannot be read: there is no file '{path}'");
+            return path;
+        },
+    };
+
+    /// <summary>An option that is an id, a namespace or a node.</summary>
+    public static Option<string?> Id(string name, string description, params string[] aliases) => new(name, aliases)
+    {
+        Description = description,
+        HelpName = "id",
+        CustomParser = result => ReadId(result, name),
+    };
+
+    /// <summary>The argument that is an event's id.</summary>
+    public static Argument<string> IdArgument(bool required = true) => new("id")
+    {
+        Description = "The event's id.",
+        Arity = required ? ArgumentArity.ExactlyOne : ArgumentArity.ZeroOrOne,
+        CustomParser = result => ReadId(result, "id")!,
+    };
+
+    /// <summary>What is wrong with an id, or null: continues "'--id' ".</summary>
+    public static string? FindIdError(string id)
+    {
+        int bytes;
+        try
+        {
+            bytes = _strictUtf8.GetByteCount(id);
+        }
+        catch (EncoderFallbackException)
+        {
+            return "is not valid Unicode";
+        }
+
+        return bytes is >= 1 and <= Limits.MaxIdBytes ? null : $"must have 1 to {Limits.MaxIdBytes} bytes of UTF-8; it has {bytes}";
+    }
+
+    private static readonly UTF8Encoding _strictUtf8 = new(encoderShouldEmitUTF8Identifier: false, throwOnInvalidBytes: true);
+
+    private static string? ReadId(ArgumentResult result, string name)
+    {
+        string text = result.Tokens[0].Value;
+        if (FindIdError(text) is not { } error) return text;
+        result.AddError($"'{name}' {error}");
+        return null;
+    }
+
+    private static TimeSpan? ReadDuration(ArgumentResult result, string name, TimeSpan min, TimeSpan max)
+    {
+        if (DurationParser.TryParse(result.Tokens[0].Value, min, max, out TimeSpan value, out string? error)) return value;
+        result.AddError($"'{name}' {error}");
+        return null;
+    }
+}

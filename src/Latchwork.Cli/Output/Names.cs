@@ -1,0 +1,65 @@
+namespace Latchwork.Cli.Output;
+
+/// <summary>The names of enum values in JSON and on the command line. They are part of the tool's contract, so they stand here in full.</summary>
+internal static class Names
+{
+    public static readonly IReadOnlyDictionary<string, IfExists> IfExists = new Dictionary<string, IfExists>(StringComparer.OrdinalIgnoreCase)
+    {
+        ["replace"] = Latchwork.IfExists.Replace,
+        ["fail"] = Latchwork.IfExists.Fail,
+        ["keep"] = Latchwork.IfExists.Keep,
+    };
+
+    public static readonly IReadOnlyDictionary<string, DeadReason> DeadReasons = new Dictionary<string, DeadReason>(StringComparer.OrdinalIgnoreCase)
+    {
+        ["retriesExhausted"] = DeadReason.RetriesExhausted,
+        ["leaseExpired"] = DeadReason.LeaseExpired,
+        ["rejected"] = DeadReason.Rejected,
+        ["unreadable"] = DeadReason.Unreadable,
+    };
+
+    public static string Of(PostOutcome outcome) => outcome switch
+    {
+        PostOutcome.Created => "created",
+        PostOutcome.Replaced => "replaced",
+        PostOutcome.Kept => "kept",
+        PostOutcome.Exists => "exists",
+        _ => outcome.ToString(),
+    };
+
+    public static string Of(TimerOutcome outcome) => outcome switch
+    {
+        TimerOutcome.Done => "done",
+        TimerOutcome.NotFound => "notFound",
+        TimerOutcome.InFlight => "inFlight",
+        TimerOutcome.Stale => "stale",
+        TimerOutcome.Dead => "dead",
+        _ => outcome.ToString(),
+    };
+
+    public static string Of(TimerState state) => state switch
+    {
+        TimerState.Scheduled => "scheduled",
+        TimerState.InFlight => "inFlight",
+        TimerState.Dead => "dead",
+        _ => state.ToString(),
+    };
+
+    public static string Of(TimerNodeState state) => state switch
+    {
+        TimerNodeState.Listening => "listening",
+        TimerNodeState.Full => "full",
+        TimerNodeState.Silent => "silent",
+        _ => state.ToString(),
+    };
+
+    public static string Of(DeadReason reason)
+    {
+        foreach ((string name, DeadReason value) in DeadReasons)
+        {
+            if (value == reason) return name;
+        }
+
+        return reason.ToString();
+    }
+}

@@ -1,0 +1,49 @@
+using System.Text;
+
+namespace Latchwork.Cli;
+
+/// <summary>What a command sees of the outside: three streams, the environment, and whether a person is looking.</summary>
+internal sealed class Terminal
+{
+    public required TextWriter Out { get; init; }
+
+    public required TextWriter Error { get; init; }
+
+    public required Stream In { get; init; }
+
+    /// <summary>Whether <see cref="Out"/> is a terminal that can be redrawn.</summary>
+    public bool OutIsInteractive { get; init; }
+
+    /// <summary>Whether <see cref="Error"/> is a terminal that can be redrawn.</summary>
+    public bool ErrorIsInteractive { get; init; }
+
+    /// <summary>Columns of an interactive terminal.</summary>
+    public int Width { get; init; } = 100;
+
+    public Func<string, string?> Environment { get; init; } = System.Environment.GetEnvironmentVariable;
+
+    /// <summary>Fires when the user asks for the second time to stop: graceful endings are cut short.</summary>
+    public CancellationToken Hurry { get; init; }
+
+    /// <summary>The terminal of this process.</summary>
+    public static Terminal OfProcess(CancellationToken hurry)
+    {
+        bool capable = System.Environment.GetEnvironmentVariable("TERM") != "dumb";
+        bool outIsInteractive = capable && !Console.IsOutputRedirected;
+        bool errorIsInteractive = capable && !Console.IsErrorRedirected;
+        return new Terminal
+        {
+            Out = Writer(Console.OpenStandardOutput()),
+            Error = Writer(Console.OpenStandardError()),
+            In = Console.OpenStandardInput(),
+            OutIsInteractive = outIsInteractive,
+            ErrorIsInteractive = errorIsInteractive,
+            Width = outIsInteractive ? Math.Max(40, Console.WindowWidth) : 100,
+            Hurry = hurry,
+        };
+    }
+
+    // Unlike Console.Out, not flushed after every write: commands that list a million events flush when they have something to show.
+    private static TextWriter Writer(Stream stream) =>
+        TextWriter.Synchronized(new StreamWriter(stream, new UTF8Encoding(encoderShouldEmitUTF8Identifier: false), bufferSize: 16 << 10));
+}

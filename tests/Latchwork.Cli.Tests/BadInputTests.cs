@@ -1,0 +1,94 @@
+using Latchwork.Cli.Tests.Support;
+using Shouldly;
+using Xunit;
+
+namespace Latchwork.Cli.Tests;
+
+/// <summary>What is wrong with a command line is said in one line on standard error, with exit code 2.</summary>
+public sealed class BadInputTests
+{
+    [Theory]
+    [InlineData("timer", "say which: post, listen, peek")]
+    [InlineData("timer pee x", "'pee' is not known here")]
+    [InlineData("foo", "'foo' is not known here")]
+    [InlineData("timer peek", "Required argument missing")]
+    [InlineData("timer peek a b", "'b' is not known here")]
+    [InlineData("timer stats --stor x", "'--stor' is not known here")]
+    [InlineData("timer stats", "--store redis://localhost:6379 or set LATCHWORK_STORE")]
+    [InlineData("timer stats --store memory", "the store 'memory' is not known")]
+    [InlineData("timer stats --store sqlite:x.db", "the store 'sqlite:x.db' is not known")]
+    [InlineData("timer stats --store http://user:secret@host", "the store 'http://…' is not known")]
+    [InlineData("timer stats --store memory: --namespace=", "Required argument missing for option: '--namespace'")]
+    [InlineData("timer post", "'--in' is needed")]
+    [InlineData("timer post --in 5", "'--in' is not a duration: '5'")]
+    [InlineData("timer post --in -5s", "'--in' must be between 0s and 36500d; it is '-5s'")]
+    [InlineData("timer post --in 36501d", "'--in' must be between 0s and 36500d; it is '36501d'")]
+    [InlineData("timer post --in 1s --data {a", "'--data' is not valid JSON at byte 2")]
+    [InlineData("timer post --in 1s --data 1 --data-file -", "'--data' and '--data-file' exclude each other")]
+    [InlineData("timer post --in 1s --data-file /no/such/file", "there is no file '/no/such/file'")]
+    [InlineData("timer post --in 1s --max-retries -1", "'--max-retries' must be a whole number between 0 and 1000000; it is '-1'")]
+    [InlineData("timer post --in 1s --if-exists maybe", "'--if-exists' must be one of replace, fail, keep; it is 'maybe'")]
+    [InlineData("timer post --in 1s --in 2s", "expects a single argument")]
+    [InlineData("timer post --from - --id x", "'--from' excludes '--id'")]
+    [InlineData("timer post --from /no/such/file", "there is no file '/no/such/file'")]
+    [InlineData("timer delay x soon", "'delay' is not a duration: 'soon'")]
+    [InlineData("timer confirm x", "'--token' is needed")]
+    [InlineData("timer confirm x --token t --force", "exclude each other")]
+    [InlineData("timer upcoming --limit 0", "'--limit' must be a whole number between 1 and")]
+    [InlineData("timer dead requeue", "say which: an id, '--reason', '--older-than' or '--all'")]
+    [InlineData("timer dead purge", "say which: '--id', '--reason', '--older-than' or '--all'")]
+    [InlineData("timer dead purge --id x --all", "excludes")]
+    [InlineData("timer dead list --reason boredom", "'--reason' must be one of retriesExhausted")]
+    [InlineData("timer listen --count 0", "'--count' must be a whole number between 1 and")]
+    [InlineData("timer listen --max-events 201", "'--max-events' must be a whole number between 1 and 200; it is '201'")]
+    [InlineData("timer listen --confirm-timeout 10ms", "'--confirm-timeout' must be between 100ms and 1d; it is '10ms'")]
+    [InlineData("timer listen --exec x --no-confirm", "exclude each other")]
+    [InlineData("demo --namespace x", "'--namespace' is not for the demo")]
+    public async Task Is_named(string commandLine, string message)
+    {
+        CliResult result = await Tool.RunAsync(commandLine.Split(' '));
+        result.ExitCode.ShouldBe(ExitCodes.BadInput, result.Error);
+        result.Out.ShouldBeEmpty();
+        result.Error.ShouldContain(message);
+        result.Error.ShouldNotContain("secret");
+        result.Error.Count(c => c == '\n').ShouldBe(1);
+    }
+
+    [Fact]
+    public async Task Empty_and_long_ids_and_large_data_are_refused()
+    {
+        (await Tool.RunAsync("timer", "post", "--in", "1s", "--id", "")).Error.ShouldContain("'--id' must have 1 to 512 bytes of UTF-8; it has 0");
+        (await Tool.RunAsync("timer", "peek", new string('x', 513))).Error.ShouldContain("it has 513");
+        (await Tool.RunAsync("timer", "post", "--in", "1s", "--data", $"\"{new string('x', 1 << 20)}\"")).Error.ShouldContain("at most 1048576 bytes; it has 1048578");
+        CliResult file = await Tool.RunAsync(["--store", "memory:", "timer", "post", "--in", "1s", "--data-file", "-"], new string('x', (1 << 20) + 1));
+        file.ExitCode.ShouldBe(ExitCodes.BadInput);
+        file.Error.ShouldContain("'--data-file' must have at most 1048576 bytes");
+    }
+
+    [Fact]
+    public async Task A_store_that_does_not_answer_is_a_failure_in_one_line()
+    {
+        CliResult result = await Tool.RunAsync("timer", "stats", "--store", "redis://user:secret@127.0.0.1:1");
+        result.ExitCode.ShouldBe(ExitCodes.Failure);
+        result.Out.ShouldBeEmpty();
+        result.Error.ShouldContain("127.0.0.1:1");
+        result.Error.ShouldNotContain("secret");
+        result.Error.Count(c => c == '\n').ShouldBe(1);
+    }
+
+    [Fact]
+    public async Task The_store_comes_from_the_environment_and_options_stand_anywhere()
+    {
+        (await Tool.RunAsync(["timer", "stats"], "", store: "memory:")).ExitCode.ShouldBe(ExitCodes.Done);
+        (await Tool.RunAsync(["--json", "timer", "--namespace", "a", "stats"], "", store: "memory:")).Json.GetProperty("namespace").GetString().ShouldBe("a");
+        (await Tool.RunAsync(["timer", "stats", "-n", "b", "--json"], "", store: "memory:")).Json.GetProperty("namespace").GetString().ShouldBe("b");
+    }
+
+    [Fact]
+    public async Task Nothing_at_all_shows_the_help()
+    {
+        CliResult result = await Tool.RunAsync();
+        result.ExitCode.ShouldBe(ExitCodes.Done);
+        result.Out.ShouldContain("latchwork [command] [options]");
+    }
+}

@@ -1,0 +1,45 @@
+using Latchwork.StoreConformance.Support;
+using Xunit;
+
+namespace Latchwork.Cli.Tests.Support;
+
+/// <summary>One Redis server for the tests of a class, and a namespace for each test.</summary>
+public sealed class RedisFixture : IAsyncLifetime
+{
+    private RedisServer? _server;
+
+    public RedisServer Server => _server ?? throw new InvalidOperationException("The server is not running.");
+
+    public async Task InitializeAsync() => _server = await RedisServer.StartAsync();
+
+    public async Task DisposeAsync() => await Server.DisposeAsync();
+
+    /// <summary>A namespace of its own on the server.</summary>
+    public RedisNamespace NewNamespace() => new(Server.Uri, $"test-{Guid.NewGuid():N}");
+}
+
+/// <summary>Runs the tool on one namespace of a Redis server.</summary>
+/// <param name="Store">The server.</param>
+/// <param name="Name">The namespace.</param>
+public sealed record RedisNamespace(string Store, string Name)
+{
+    private string[] Global => ["--store", Store, "--namespace", Name, "--json"];
+
+    /// <summary>Runs a timer command in this process, with <c>--json</c>.</summary>
+    public Task<CliResult> RunAsync(params string[] args) => Tool.RunAsync([.. Global, "timer", .. args]);
+
+    /// <summary>Runs a timer command in this process, for people.</summary>
+    public Task<CliResult> RunPlainAsync(params string[] args) => Tool.RunAsync(["--store", Store, "--namespace", Name, "timer", .. args]);
+
+    /// <summary>Runs a timer command in this process, with <c>--json</c> and standard input.</summary>
+    public Task<CliResult> RunWithInputAsync(string stdin, params string[] args) => Tool.RunAsync([.. Global, "timer", .. args], stdin);
+
+    /// <summary>Starts a timer command as a process, with <c>--json</c>.</summary>
+    public CliProcess Start(params string[] args) => CliProcess.Start([.. Global, "timer", .. args]);
+
+    /// <summary>Waits until this many listeners are on the list.</summary>
+    public async Task HasListenersAsync(int count) => await Eventually.ReadsAsync(
+        async () => (await RunAsync("nodes")).Lines.Count(line => line.Contains("\"listening\"", StringComparison.Ordinal)),
+        seen => seen == count,
+        $"{count} nodes listen");
+}

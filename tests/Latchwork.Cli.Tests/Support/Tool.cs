@@ -1,0 +1,38 @@
+using System.Text;
+using System.Text.Json;
+
+namespace Latchwork.Cli.Tests.Support;
+
+/// <summary>What a command line did.</summary>
+/// <param name="ExitCode">Its exit code.</param>
+/// <param name="Out">Its standard output.</param>
+/// <param name="Error">Its standard error.</param>
+public sealed record CliResult(int ExitCode, string Out, string Error)
+{
+    /// <summary>The lines of standard output.</summary>
+    public string[] Lines => Out.Split('\n', StringSplitOptions.RemoveEmptyEntries);
+
+    /// <summary>The one JSON object on standard output.</summary>
+    public JsonElement Json => JsonDocument.Parse(Lines.Length == 1 ? Lines[0] : throw new InvalidOperationException($"Not one line: {this}")).RootElement;
+}
+
+/// <summary>Runs the tool inside this process, as a program would see it: nothing is a terminal.</summary>
+public static class Tool
+{
+    public static Task<CliResult> RunAsync(params string[] args) => RunAsync(args, stdin: "");
+
+    public static async Task<CliResult> RunAsync(string[] args, string stdin, string? store = null, CancellationToken stop = default)
+    {
+        var output = new StringWriter { NewLine = "\n" };
+        var error = new StringWriter { NewLine = "\n" };
+        var terminal = new Terminal
+        {
+            Out = TextWriter.Synchronized(output),
+            Error = TextWriter.Synchronized(error),
+            In = new MemoryStream(Encoding.UTF8.GetBytes(stdin)),
+            Environment = name => name == "LATCHWORK_STORE" ? store : null,
+        };
+        int exitCode = await CliApplication.RunAsync(args, terminal, stop);
+        return new CliResult(exitCode, output.ToString(), error.ToString());
+    }
+}

@@ -1,0 +1,168 @@
+using System.Text.Json;
+using Latchwork.Cli.Tests.Support;
+using Shouldly;
+using Xunit;
+
+namespace Latchwork.Cli.Tests;
+
+/// <summary>Every command on a real Redis: the names in its JSON and its exit codes are a contract with scripts.</summary>
+public sealed class TimerCommandTests : IClassFixture<RedisFixture>
+{
+    private readonly RedisNamespace _timers;
+
+    public TimerCommandTests(RedisFixture redis) => _timers = redis.NewNamespace();
+
+    [Fact]
+    public async Task Post_tells_what_it_did()
+    {
+        (await _timers.RunAsync("post", "--id", "x", "--in", "1h", "--data", "1")).Out.ShouldBe("{\"id\":\"x\",\"outcome\":\"created\"}\n");
+        (await _timers.RunAsync("post", "--id", "x", "--in", "1h")).Out.ShouldBe("{\"id\":\"x\",\"outcome\":\"replaced\"}\n");
+        (await _timers.RunAsync("post", "--id", "x", "--in", "1h", "--if-exists", "keep")).Out.ShouldBe("{\"id\":\"x\",\"outcome\":\"kept\"}\n");
+
+        CliResult refused = await _timers.RunAsync("post", "--id", "x", "--in", "1h", "--if-exists", "fail");
+        refused.Out.ShouldBe("{\"id\":\"x\",\"outcome\":\"exists\"}\n");
+        refused.ExitCode.ShouldBe(ExitCodes.Conflict);
+        refused.Error.ShouldBe("latchwork: x: exists, and nothing was changed\n");
+
+        CliResult generated = await _timers.RunAsync("post", "--in", "1h");
+        Guid.Parse(generated.Json.GetProperty("id").GetString()!).Version.ShouldBe(7);
+    }
+
+    [Fact]
+    public async Task Peek_shows_an_event()
+    {
+        await _timers.RunAsync("post", "--id", "x", "--in", "1h", "--data", "{\"big\":12345678901234567890.10}", "--max-retries", "3");
+        CliResult peek = await _timers.RunAsync("peek", "x");
+        peek.ExitCode.ShouldBe(ExitCodes.Done);
+        JsonElement json = peek.Json;
+        json.GetProperty("id").GetString().ShouldBe("x");
+        json.GetProperty("state").GetString().ShouldBe("scheduled");
+        json.GetProperty("dueInMs").GetInt64().ShouldBeInRange(3_000_000, 3_600_000);
+        json.GetProperty("retries").GetInt32().ShouldBe(0);
+        json.GetProperty("maxRetries").GetInt32().ShouldBe(3);
+        json.GetProperty("data").GetRawText().ShouldBe("{\"big\":12345678901234567890.10}");
+
+        CliResult unknown = await _timers.RunAsync("peek", "y");
+        unknown.ExitCode.ShouldBe(ExitCodes.NotFound);
+        unknown.Out.ShouldBeEmpty();
+        unknown.Error.ShouldBe("latchwork: y: not found\n");
+    }
+
+    [Fact]
+    public async Task Data_that_is_no_json_is_base64()
+    {
+        await _timers.RunWithInputAsync("plain text", "post", "--id", "x", "--in", "1h", "--data-file", "-");
+        (await _timers.RunAsync("peek", "x")).Json.GetProperty("dataBase64").GetString().ShouldBe("cGxhaW4gdGV4dA==");
+        (await _timers.RunPlainAsync("peek", "x")).Out.ShouldContain("data      plain text");
+    }
+
+    [Fact]
+    public async Task Cancel_and_delay_change_what_is_scheduled()
+    {
+        await _timers.RunAsync("post", "--id", "x", "--in", "1h");
+        (await _timers.RunAsync("delay", "x", "2h")).Out.ShouldBe("{\"id\":\"x\",\"outcome\":\"done\"}\n");
+        (await _timers.RunAsync("peek", "x")).Json.GetProperty("dueInMs").GetInt64().ShouldBeGreaterThan(3_700_000);
+        (await _timers.RunAsync("cancel", "x")).Out.ShouldBe("{\"id\":\"x\",\"outcome\":\"done\"}\n");
+        foreach (string[] command in new string[][] { ["cancel", "x"], ["delay", "x", "1s"], ["confirm", "x", "--force"], ["confirm", "x", "--token", "t"], ["dead", "requeue", "x"], ["dead", "purge", "--id", "x"] })
+        {
+            CliResult result = await _timers.RunAsync(command);
+            result.ExitCode.ShouldBe(ExitCodes.NotFound, string.Join(' ', command));
+            result.Out.ShouldBe("{\"id\":\"x\",\"outcome\":\"notFound\"}\n");
+            result.Error.ShouldBe("latchwork: x: not found\n");
+        }
+    }
+
+    [Fact]
+    public async Task Upcoming_lists_in_order_and_within_its_window()
+    {
+        foreach ((string id, string delay) in new[] { ("c", "3h"), ("a", "1h"), ("b", "2h") }) await _timers.RunAsync("post", "--id", id, "--in", delay, "--data", "{}");
+        Ids(await _timers.RunAsync("upcoming")).ShouldBe("a b c");
+        Ids(await _timers.RunAsync("upcoming", "--limit", "2")).ShouldBe("a b");
+        Ids(await _timers.RunAsync("upcoming", "--offset", "90m")).ShouldBe("b c");
+        Ids(await _timers.RunAsync("upcoming", "--offset", "90m", "--duration", "1h")).ShouldBe("b");
+        string[] plain = (await _timers.RunPlainAsync("upcoming")).Lines;
+        plain[0].ShouldStartWith("ID");
+        plain.Length.ShouldBe(4);
+    }
+
+    [Fact]
+    public async Task A_delivery_can_be_confirmed_with_its_token_only()
+    {
+        await _timers.RunAsync("post", "--id", "x", "--in", "0s", "--data", "1");
+        CliResult listened = await _timers.RunAsync("listen", "--count", "1", "--no-confirm", "--confirm-timeout", "1m", "--timeout", "20s");
+        listened.ExitCode.ShouldBe(ExitCodes.Done, listened.Error);
+        string token = listened.Json.GetProperty("token").GetString()!;
+
+        JsonElement peek = (await _timers.RunAsync("peek", "x")).Json;
+        peek.GetProperty("state").GetString().ShouldBe("inFlight");
+        peek.GetProperty("token").GetString().ShouldBe(token);
+        (await _timers.RunAsync("cancel", "x")).ExitCode.ShouldBe(ExitCodes.Conflict);
+        (await _timers.RunAsync("delay", "x", "1s")).Out.ShouldBe("{\"id\":\"x\",\"outcome\":\"inFlight\"}\n");
+        CliResult stale = await _timers.RunAsync("confirm", "x", "--token", "other");
+        stale.ExitCode.ShouldBe(ExitCodes.Conflict);
+        stale.Out.ShouldBe("{\"id\":\"x\",\"outcome\":\"stale\"}\n");
+        (await _timers.RunAsync("confirm", "x", "--token", token)).ExitCode.ShouldBe(ExitCodes.Done);
+        (await _timers.RunAsync("peek", "x")).ExitCode.ShouldBe(ExitCodes.NotFound);
+    }
+
+    [Fact]
+    public async Task Force_confirms_without_a_token_but_only_in_flight()
+    {
+        await _timers.RunAsync("post", "--id", "x", "--in", "1h");
+        CliResult scheduled = await _timers.RunAsync("confirm", "x", "--force");
+        scheduled.ExitCode.ShouldBe(ExitCodes.Conflict);
+        scheduled.Out.ShouldBe("{\"id\":\"x\",\"outcome\":\"scheduled\"}\n");
+        await _timers.RunAsync("delay", "x", "0s");
+        await _timers.RunAsync("listen", "--count", "1", "--no-confirm", "--confirm-timeout", "1m", "--timeout", "20s");
+        (await _timers.RunAsync("confirm", "x", "--force")).Out.ShouldBe("{\"id\":\"x\",\"outcome\":\"done\"}\n");
+    }
+
+    [Fact]
+    public async Task Dead_events_are_listed_requeued_and_purged()
+    {
+        foreach (string id in new[] { "a", "b" }) await _timers.RunAsync("post", "--id", id, "--in", "0s", "--data", "1");
+        CliResult failed = await _timers.RunAsync("listen", "--count", "2", "--exec", "echo broken >&2; exit 3", "--timeout", "20s");
+        failed.ExitCode.ShouldBe(ExitCodes.Done, failed.Error);
+
+        CliResult list = await _timers.RunAsync("dead", "list");
+        list.Lines.Length.ShouldBe(2);
+        JsonElement first = JsonDocument.Parse(list.Lines[0]).RootElement;
+        first.GetProperty("state").GetString().ShouldBe("dead");
+        first.GetProperty("reason").GetString().ShouldBe("retriesExhausted");
+        first.GetProperty("failures")[0].GetProperty("error").GetString().ShouldBe("exit code 3: broken");
+        (await _timers.RunAsync("dead", "list", "--reason", "rejected")).Out.ShouldBeEmpty();
+        (await _timers.RunPlainAsync("dead", "list")).Out.ShouldContain("exit code 3: broken");
+        (await _timers.RunAsync("delay", "a", "1h")).Out.ShouldBe("{\"id\":\"a\",\"outcome\":\"dead\"}\n");
+
+        (await _timers.RunAsync("dead", "requeue", "a", "--in", "1h")).Out.ShouldBe("{\"id\":\"a\",\"outcome\":\"done\"}\n");
+        (await _timers.RunAsync("dead", "purge", "--older-than", "1h")).Out.ShouldBe("{\"purged\":0}\n");
+        (await _timers.RunAsync("dead", "requeue", "--all", "--in", "1h")).Out.ShouldBe("{\"requeued\":1}\n");
+        (await _timers.RunAsync("dead", "purge", "--all")).Out.ShouldBe("{\"purged\":0}\n");
+        (await _timers.RunAsync("stats")).Json.GetProperty("scheduled").GetInt32().ShouldBe(2);
+    }
+
+    [Fact]
+    public async Task Stats_nodes_and_namespaces_have_their_names()
+    {
+        await _timers.RunAsync("post", "--in", "1h");
+        JsonElement stats = (await _timers.RunAsync("stats")).Json;
+        stats.GetProperty("namespace").GetString().ShouldBe(_timers.Name);
+        stats.GetProperty("scheduled").GetInt32().ShouldBe(1);
+        stats.GetProperty("inFlight").GetInt32().ShouldBe(0);
+        stats.GetProperty("dead").GetInt32().ShouldBe(0);
+        stats.GetProperty("deadTrimmed").GetInt32().ShouldBe(0);
+        stats.GetProperty("oldestOverdueMs").ValueKind.ShouldBe(JsonValueKind.Null);
+
+        (await _timers.RunAsync("namespaces")).Lines.ShouldContain($"{{\"namespace\":\"{_timers.Name}\"}}");
+
+        await using CliProcess listener = _timers.Start("listen", "--node", "one");
+        await _timers.HasListenersAsync(1);
+        JsonElement node = (await _timers.RunAsync("nodes")).Json;
+        node.GetProperty("node").GetString().ShouldBe("one");
+        node.GetProperty("state").GetString().ShouldBe("listening");
+        node.GetProperty("inFlight").GetInt32().ShouldBe(0);
+        node.GetProperty("lastSeenMs").GetInt64().ShouldBeGreaterThanOrEqualTo(0);
+    }
+
+    private static string Ids(CliResult result) => string.Join(' ', result.Lines.Select(line => JsonDocument.Parse(line).RootElement.GetProperty("id").GetString()));
+}
