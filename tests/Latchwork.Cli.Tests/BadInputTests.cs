@@ -80,8 +80,8 @@ public sealed class BadInputTests
     public async Task The_store_comes_from_the_environment_and_options_stand_anywhere()
     {
         (await Tool.RunAsync(["timer", "stats"], "", store: "memory:")).ExitCode.ShouldBe(ExitCodes.Done);
-        (await Tool.RunAsync(["--json", "timer", "--namespace", "a", "stats"], "", store: "memory:")).Json.GetProperty("namespace").GetString().ShouldBe("a");
-        (await Tool.RunAsync(["timer", "stats", "-n", "b", "--json"], "", store: "memory:")).Json.GetProperty("namespace").GetString().ShouldBe("b");
+        (await Tool.RunAsync(["--json", "timer", "--namespace", "a", "stats"], "", store: "memory:")).ReadJson().GetProperty("namespace").GetString().ShouldBe("a");
+        (await Tool.RunAsync(["timer", "stats", "-n", "b", "--json"], "", store: "memory:")).ReadJson().GetProperty("namespace").GetString().ShouldBe("b");
     }
 
     [Fact]

@@ -59,7 +59,7 @@ public sealed class ListenTests : IClassFixture<RedisFixture>
         CliResult result = await _timers.RunAsync(
             "listen", "--count", "1", "--timeout", "20s", "--exec", "cat; echo; echo \"$LATCHWORK_ID|$LATCHWORK_NAMESPACE|$LATCHWORK_RETRIES|$LATCHWORK_MAX_RETRIES\"");
         result.ExitCode.ShouldBe(ExitCodes.Done);
-        result.Json.GetProperty("id").GetString().ShouldBe("x y");
+        result.ReadJson().GetProperty("id").GetString().ShouldBe("x y");
         result.Error.ShouldContain("{\"a\": 1}\n");
         result.Error.ShouldContain($"x y|{_timers.Name}|0|2\n");
         (await _timers.RunAsync("peek", "x y")).ExitCode.ShouldBe(ExitCodes.NotFound);
@@ -72,12 +72,12 @@ public sealed class ListenTests : IClassFixture<RedisFixture>
         CliResult failed = await _timers.RunAsync("listen", "--count", "1", "--timeout", "20s", "--exec", "echo no >&2; exit 7");
         failed.ExitCode.ShouldBe(ExitCodes.Done);
         failed.Error.ShouldContain("latchwork: warning: x: exit code 7: no; it will be retried");
-        JsonElement peek = (await _timers.RunAsync("peek", "x")).Json;
+        JsonElement peek = (await _timers.RunAsync("peek", "x")).ReadJson();
         peek.GetProperty("state").GetString().ShouldBe("scheduled");
         peek.GetProperty("retries").GetInt32().ShouldBe(1);
 
         CliResult succeeded = await _timers.RunAsync("listen", "--count", "1", "--timeout", "20s", "--exec", "true");
-        succeeded.Json.GetProperty("retries").GetInt32().ShouldBe(1);
+        succeeded.ReadJson().GetProperty("retries").GetInt32().ShouldBe(1);
         (await _timers.RunAsync("peek", "x")).ExitCode.ShouldBe(ExitCodes.NotFound);
     }
 
@@ -131,7 +131,7 @@ public sealed class ListenTests : IClassFixture<RedisFixture>
 
     private async Task<long> InStoreAsync()
     {
-        JsonElement stats = (await _timers.RunAsync("stats")).Json;
+        JsonElement stats = (await _timers.RunAsync("stats")).ReadJson();
         return stats.GetProperty("scheduled").GetInt64() + stats.GetProperty("inFlight").GetInt64();
     }
 }

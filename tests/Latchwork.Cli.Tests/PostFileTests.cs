@@ -19,18 +19,18 @@ public sealed class PostFileTests : IClassFixture<RedisFixture>
         try
         {
             await File.WriteAllTextAsync(file, Lines(1_000));
-            JsonElement first = (await _timers.RunAsync("post", "--from", file)).Json;
+            JsonElement first = (await _timers.RunAsync("post", "--from", file)).ReadJson();
             first.GetProperty("posted").GetInt32().ShouldBe(1_000);
             first.GetProperty("created").GetInt32().ShouldBe(1_000);
 
-            JsonElement again = (await _timers.RunAsync("post", "--from", file, "--if-exists", "keep")).Json;
+            JsonElement again = (await _timers.RunAsync("post", "--from", file, "--if-exists", "keep")).ReadJson();
             again.GetProperty("posted").GetInt32().ShouldBe(0);
             again.GetProperty("kept").GetInt32().ShouldBe(1_000);
 
             CliResult refused = await _timers.RunAsync("post", "--from", file, "--if-exists", "fail");
             refused.ExitCode.ShouldBe(ExitCodes.Conflict);
-            refused.Json.GetProperty("exists").GetInt32().ShouldBe(1_000);
-            (await _timers.RunAsync("stats")).Json.GetProperty("scheduled").GetInt32().ShouldBe(1_000);
+            refused.ReadJson().GetProperty("exists").GetInt32().ShouldBe(1_000);
+            (await _timers.RunAsync("stats")).ReadJson().GetProperty("scheduled").GetInt32().ShouldBe(1_000);
         }
         finally
         {
@@ -43,16 +43,16 @@ public sealed class PostFileTests : IClassFixture<RedisFixture>
     {
         CliResult result = await _timers.RunWithInputAsync(Lines(450) + "{\"inMs\":-1,\"data\":1}\n" + Lines(10), "post", "--from", "-");
         result.ExitCode.ShouldBe(ExitCodes.BadInput);
-        result.Json.GetProperty("posted").GetInt32().ShouldBe(450);
+        result.ReadJson().GetProperty("posted").GetInt32().ShouldBe(450);
         result.Error.ShouldBe("latchwork: line 451: 'inMs' must be between 0 and 3153600000000 (100 years); it is -1\n");
-        (await _timers.RunAsync("stats")).Json.GetProperty("scheduled").GetInt32().ShouldBe(450);
+        (await _timers.RunAsync("stats")).ReadJson().GetProperty("scheduled").GetInt32().ShouldBe(450);
     }
 
     [Fact]
     public async Task Blank_lines_are_counted_but_not_posted()
     {
         CliResult result = await _timers.RunWithInputAsync("\n{\"inMs\":1e7,\"data\":1}\r\n  \nx\n", "post", "--from", "-");
-        result.Json.GetProperty("posted").GetInt32().ShouldBe(1);
+        result.ReadJson().GetProperty("posted").GetInt32().ShouldBe(1);
         result.Error.ShouldStartWith("latchwork: line 4: not valid JSON");
     }
 

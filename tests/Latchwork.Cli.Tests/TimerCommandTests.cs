@@ -25,7 +25,7 @@ public sealed class TimerCommandTests : IClassFixture<RedisFixture>
         refused.Error.ShouldBe("latchwork: x: exists, and nothing was changed\n");
 
         CliResult generated = await _timers.RunAsync("post", "--in", "1h");
-        Guid.Parse(generated.Json.GetProperty("id").GetString()!).Version.ShouldBe(7);
+        Guid.Parse(generated.ReadJson().GetProperty("id").GetString()!).Version.ShouldBe(7);
     }
 
     [Fact]
@@ -34,7 +34,7 @@ public sealed class TimerCommandTests : IClassFixture<RedisFixture>
         await _timers.RunAsync("post", "--id", "x", "--in", "1h", "--data", "{\"big\":12345678901234567890.10}", "--max-retries", "3");
         CliResult peek = await _timers.RunAsync("peek", "x");
         peek.ExitCode.ShouldBe(ExitCodes.Done);
-        JsonElement json = peek.Json;
+        JsonElement json = peek.ReadJson();
         json.GetProperty("id").GetString().ShouldBe("x");
         json.GetProperty("state").GetString().ShouldBe("scheduled");
         json.GetProperty("dueInMs").GetInt64().ShouldBeInRange(3_000_000, 3_600_000);
@@ -52,7 +52,7 @@ public sealed class TimerCommandTests : IClassFixture<RedisFixture>
     public async Task Data_that_is_no_json_is_base64()
     {
         await _timers.RunWithInputAsync("plain text", "post", "--id", "x", "--in", "1h", "--data-file", "-");
-        (await _timers.RunAsync("peek", "x")).Json.GetProperty("dataBase64").GetString().ShouldBe("cGxhaW4gdGV4dA==");
+        (await _timers.RunAsync("peek", "x")).ReadJson().GetProperty("dataBase64").GetString().ShouldBe("cGxhaW4gdGV4dA==");
         (await _timers.RunPlainAsync("peek", "x")).Out.ShouldContain("data      plain text");
     }
 
@@ -61,7 +61,7 @@ public sealed class TimerCommandTests : IClassFixture<RedisFixture>
     {
         await _timers.RunAsync("post", "--id", "x", "--in", "1h");
         (await _timers.RunAsync("delay", "x", "2h")).Out.ShouldBe("{\"id\":\"x\",\"outcome\":\"done\"}\n");
-        (await _timers.RunAsync("peek", "x")).Json.GetProperty("dueInMs").GetInt64().ShouldBeGreaterThan(3_700_000);
+        (await _timers.RunAsync("peek", "x")).ReadJson().GetProperty("dueInMs").GetInt64().ShouldBeGreaterThan(3_700_000);
         (await _timers.RunAsync("cancel", "x")).Out.ShouldBe("{\"id\":\"x\",\"outcome\":\"done\"}\n");
         foreach (string[] command in new string[][] { ["cancel", "x"], ["delay", "x", "1s"], ["confirm", "x", "--force"], ["confirm", "x", "--token", "t"], ["dead", "requeue", "x"], ["dead", "purge", "--id", "x"] })
         {
@@ -91,9 +91,9 @@ public sealed class TimerCommandTests : IClassFixture<RedisFixture>
         await _timers.RunAsync("post", "--id", "x", "--in", "0s", "--data", "1");
         CliResult listened = await _timers.RunAsync("listen", "--count", "1", "--no-confirm", "--confirm-timeout", "1m", "--timeout", "20s");
         listened.ExitCode.ShouldBe(ExitCodes.Done, listened.Error);
-        string token = listened.Json.GetProperty("token").GetString()!;
+        string token = listened.ReadJson().GetProperty("token").GetString()!;
 
-        JsonElement peek = (await _timers.RunAsync("peek", "x")).Json;
+        JsonElement peek = (await _timers.RunAsync("peek", "x")).ReadJson();
         peek.GetProperty("state").GetString().ShouldBe("inFlight");
         peek.GetProperty("token").GetString().ShouldBe(token);
         (await _timers.RunAsync("cancel", "x")).ExitCode.ShouldBe(ExitCodes.Conflict);
@@ -138,14 +138,14 @@ public sealed class TimerCommandTests : IClassFixture<RedisFixture>
         (await _timers.RunAsync("dead", "purge", "--older-than", "1h")).Out.ShouldBe("{\"purged\":0}\n");
         (await _timers.RunAsync("dead", "requeue", "--all", "--in", "1h")).Out.ShouldBe("{\"requeued\":1}\n");
         (await _timers.RunAsync("dead", "purge", "--all")).Out.ShouldBe("{\"purged\":0}\n");
-        (await _timers.RunAsync("stats")).Json.GetProperty("scheduled").GetInt32().ShouldBe(2);
+        (await _timers.RunAsync("stats")).ReadJson().GetProperty("scheduled").GetInt32().ShouldBe(2);
     }
 
     [Fact]
     public async Task Stats_nodes_and_namespaces_have_their_names()
     {
         await _timers.RunAsync("post", "--in", "1h");
-        JsonElement stats = (await _timers.RunAsync("stats")).Json;
+        JsonElement stats = (await _timers.RunAsync("stats")).ReadJson();
         stats.GetProperty("namespace").GetString().ShouldBe(_timers.Name);
         stats.GetProperty("scheduled").GetInt32().ShouldBe(1);
         stats.GetProperty("inFlight").GetInt32().ShouldBe(0);
@@ -157,7 +157,7 @@ public sealed class TimerCommandTests : IClassFixture<RedisFixture>
 
         await using CliProcess listener = _timers.Start("listen", "--node", "one");
         await _timers.HasListenersAsync(1);
-        JsonElement node = (await _timers.RunAsync("nodes")).Json;
+        JsonElement node = (await _timers.RunAsync("nodes")).ReadJson();
         node.GetProperty("node").GetString().ShouldBe("one");
         node.GetProperty("state").GetString().ShouldBe("listening");
         node.GetProperty("inFlight").GetInt32().ShouldBe(0);

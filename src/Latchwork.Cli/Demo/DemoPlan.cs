@@ -36,7 +36,7 @@ internal static class DemoPlan
     public static readonly TimeSpan Notice = TimeSpan.FromMilliseconds(250);
 
     /// <summary>When the demo gives up waiting for the last event, so that it ends within 20 seconds.</summary>
-    public static readonly TimeSpan GiveUpAt = TimeSpan.FromSeconds(16);
+    public static readonly TimeSpan GiveUpAt = TimeSpan.FromSeconds(15);
 
     private static readonly TimeSpan _earliest = TimeSpan.FromSeconds(1.2);
 

@@ -12,8 +12,8 @@ public sealed record CliResult(int ExitCode, string Out, string Error)
     /// <summary>The lines of standard output.</summary>
     public string[] Lines => Out.Split('\n', StringSplitOptions.RemoveEmptyEntries);
 
-    /// <summary>The one JSON object on standard output.</summary>
-    public JsonElement Json => JsonDocument.Parse(Lines.Length == 1 ? Lines[0] : throw new InvalidOperationException($"Not one line: {this}")).RootElement;
+    /// <summary>Reads the one JSON object on standard output.</summary>
+    public JsonElement ReadJson() => JsonDocument.Parse(Lines.Length == 1 ? Lines[0] : throw new InvalidOperationException($"Not one line: {this}")).RootElement;
 }
 
 /// <summary>Runs the tool inside this process, as a program would see it: nothing is a terminal.</summary>
