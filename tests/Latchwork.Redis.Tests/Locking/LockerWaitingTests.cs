@@ -1,0 +1,147 @@
+using System.Diagnostics;
+using System.Globalization;
+using System.Text.RegularExpressions;
+using Latchwork.Redis.Connections;
+using Latchwork.StoreConformance.Support;
+using Shouldly;
+using Xunit;
+
+namespace Latchwork.Redis.Tests.Locking;
+
+/// <summary>How lockers wait on Redis: by the bell, with a bounded look in between, and without polling.</summary>
+public sealed partial class LockerWaitingTests : LockerTest
+{
+    private static readonly TimeSpan _recheck = TimeSpan.FromMilliseconds(500);
+
+    [Fact]
+    public async Task A_hundred_waiters_send_one_request_in_each_re_check_and_nothing_else()
+    {
+        long generation = await TakeAsync("a");
+        await using ProcessLocker locker = NewLocker(Store);
+        Task<string>[] waiters = Wait(locker, "a", 100);
+        await Eventually.ReadsAsync(() => NumberOfSubscribersAsync("a"), number => number == 1, "they wait");
+        await Server.CommandAsync("CONFIG", "RESETSTAT");
+
+        long start = Stopwatch.GetTimestamp();
+        long looks = await Eventually.ReadsAsync(() => CallsAsync("evalsha"), calls => calls >= 4, "four looks");
+        looks.ShouldBeLessThanOrEqualTo((long)(Stopwatch.GetElapsedTime(start) / _recheck) + 2);
+        string stats = await Server.CommandAsync("INFO", "commandstats");
+        stats.ShouldNotContain("cmdstat_subscribe");
+        stats.ShouldNotContain("cmdstat_eval:");
+
+        await PublishAsync("a", generation, "\"done\"");
+        (await Task.WhenAll(waiters)).ShouldAllBe(result => result == "done");
+        await Eventually.ReadsAsync(() => NumberOfSubscribersAsync("a"), number => number == 0, "nobody listens any more");
+    }
+
+    [Fact]
+    public async Task Ten_thousand_callers_in_one_process_make_one_request_and_one_publication()
+    {
+        await using ProcessLocker locker = NewLocker(Store);
+        await locker.TryGetAsync("other"); // opens the namespace
+        await Server.CommandAsync("CONFIG", "RESETSTAT");
+        var go = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        int runs = 0;
+        Task<string>[] callers =
+        [
+            .. Enumerable.Range(0, 10_000).Select(_ => locker.RunOnceAsync("a", async (_, _) =>
+            {
+                Interlocked.Increment(ref runs);
+                await go.Task;
+                return "done";
+            })),
+        ];
+        go.SetResult();
+        (await Task.WhenAll(callers)).ShouldAllBe(result => result == "done");
+        runs.ShouldBe(1);
+        (await CallsAsync("evalsha")).ShouldBeLessThanOrEqualTo(4, "a request and a publication, each perhaps once more to load the script");
+    }
+
+    [Fact]
+    public async Task When_all_rings_are_lost_everyone_is_served_by_the_re_check()
+    {
+        long generation = await TakeAsync("a");
+        await using RedisStore deaf = RedisStore.Over(new DeafConnection(await RedisConnection.ConnectAsync(RedisOptions.Parse(Server.Uri), default)));
+        await using ProcessLocker locker = NewLocker(deaf);
+        Task<string>[] waiters = Wait(locker, "a", 100);
+        await Eventually.ReadsAsync(() => NumberOfSubscribersAsync("a"), number => number == 1, "they wait");
+
+        // Handed over only: nobody who comes later would get it, so each must have looked in time.
+        await PublishAsync("a", generation, "\"done\"", freshFor: TimeSpan.Zero, handOverFor: TimeSpan.FromSeconds(30));
+        (await Task.WhenAll(waiters).WaitAsync(TimeSpan.FromSeconds(30))).ShouldAllBe(result => result == "done");
+    }
+
+    [Fact]
+    public async Task When_every_connection_is_killed_while_they_wait_everyone_is_served()
+    {
+        long generation = await TakeAsync("a");
+        await using RedisStore elsewhere = await RedisStore.ConnectAsync(Server.Uri);
+        await using ProcessLocker here = NewLocker(Store), there = NewLocker(elsewhere);
+        Task<string>[] waiters = [.. Wait(here, "a", 50), .. Wait(there, "a", 50)];
+        await Eventually.ReadsAsync(() => NumberOfSubscribersAsync("a"), number => number == 2, "they wait");
+
+        await Server.CommandAsync("CLIENT", "KILL", "TYPE", "pubsub");
+        await Server.CommandAsync("CLIENT", "KILL", "TYPE", "normal");
+        await Eventually.ReadsAsync(
+            async () =>
+            {
+                try
+                {
+                    return await PublishAsync("a", generation, "\"done\"");
+                }
+                catch (LatchworkStoreException e) when (e.Outcome == StoreOutcome.Unknown)
+                {
+                    return (PublishOutcome?)null; // repeating it is safe
+                }
+            },
+            outcome => outcome is not null,
+            "it is published");
+        (await Task.WhenAll(waiters).WaitAsync(TimeSpan.FromSeconds(30))).ShouldAllBe(result => result == "done");
+    }
+
+    [Fact]
+    public async Task A_run_of_many_leases_stays_one_run()
+    {
+        await using RedisStore elsewhere = await RedisStore.ConnectAsync(Server.Uri);
+        await using ProcessLocker here = NewLocker(Store, TimeSpan.FromMilliseconds(300)), there = NewLocker(elsewhere, TimeSpan.FromMilliseconds(300));
+        int runs = 0;
+        var renewedOften = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        async Task<string> WorkAsync(WorkLease lease, CancellationToken stop)
+        {
+            Interlocked.Increment(ref runs);
+            await renewedOften.Task.WaitAsync(stop);
+            return "done";
+        }
+
+        Task<string>[] callers = [here.RunOnceAsync("a", WorkAsync), there.RunOnceAsync("a", WorkAsync)];
+        long started = await Eventually.ReadsAsync(StartedAsync, time => time > 0, "it is locked");
+        await Eventually.ReadsAsync(ExpiresAsync, time => time > started + 6_000_000, "it is renewed for twenty leases", TimeSpan.FromSeconds(60));
+        renewedOften.SetResult();
+        (await Task.WhenAll(callers)).ShouldAllBe(result => result == "done");
+        runs.ShouldBe(1);
+
+        async Task<long> StartedAsync() => Number(await Server.CommandAsync("HGET", Name("a", "lock"), "started"));
+        async Task<long> ExpiresAsync() => Number(await Server.CommandAsync("HGET", Name("a", "lock"), "expires"));
+    }
+
+    private static long Number(string text) => text.Length == 0 ? 0 : long.Parse(text, CultureInfo.InvariantCulture);
+
+    private static ProcessLocker NewLocker(RedisStore store, TimeSpan? lease = null) =>
+        new(store, new LockerOptions { Namespace = Namespace, RecheckInterval = _recheck, Lease = lease ?? TimeSpan.FromSeconds(30) });
+
+    private static Task<string>[] Wait(ProcessLocker locker, string key, int count) =>
+    [
+        .. Enumerable.Range(0, count).Select(_ => locker.RunOnceAsync<string>(key, (_, _) => throw new InvalidOperationException("Nobody here is to do the work."))),
+    ];
+
+    [GeneratedRegex("cmdstat_(?<command>[a-z]+):calls=(?<calls>[0-9]+)")]
+    private static partial Regex CommandStatistics();
+
+    private async Task<long> CallsAsync(string command) =>
+        CommandStatistics().Matches(await Server.CommandAsync("INFO", "commandstats"))
+            .Where(match => match.Groups["command"].Value == command)
+            .Sum(match => long.Parse(match.Groups["calls"].Value, CultureInfo.InvariantCulture));
+
+    private async Task<long> NumberOfSubscribersAsync(string key) =>
+        Number((await Server.CommandAsync("PUBSUB", "NUMSUB", Name(key, "bell"))).Split('\n')[1]);
+}
