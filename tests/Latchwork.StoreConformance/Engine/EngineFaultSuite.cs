@@ -13,7 +13,7 @@ public abstract class EngineFaultSuite(StoreFixture fixture) : EngineSuite(fixtu
     public async Task A_claim_whose_reply_is_lost_is_repeated_and_brings_the_same_events()
     {
         Node node = await JoinAsync(configure: o => o.ConfirmTimeout = Seconds(60));
-        await EventuallyAsync(() => Faults.Claims.Count >= 1, "the first claim");
+        await EventuallyAsync(() => !Faults.Claims.IsEmpty, "the first claim");
         Faults.Fail(nameof(Faults.ClaimAsync), Fault.ReplyLost, Fault.RequestLost, Fault.ReplyLost);
         await node.Timer.PostAsync([.. Enumerable.Range(0, 5).Select(i => new TimerPost("{}"u8.ToArray(), TimeSpan.Zero, new() { Id = $"{i}" }))]);
 
