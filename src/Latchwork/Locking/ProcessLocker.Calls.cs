@@ -16,6 +16,12 @@ public sealed partial class ProcessLocker
     private Task? _opened;
     private volatile bool _disposed;
 
+    /// <summary>How many keys are waited for or held through a flight.</summary>
+    internal int OpenFlights => _flights.Count + _lockFlights.Count;
+
+    /// <summary>How many keys are held.</summary>
+    internal int HeldLocks => _core.Held.Count();
+
     /// <inheritdoc/>
     public async Task<WorkLease?> TryAcquireAsync(string key, CancellationToken cancellationToken = default)
     {

@@ -10,6 +10,8 @@ public sealed class RedisLockerOutcomeTests(RedisTimerFixture fixture) : LockerO
 
 public sealed class RedisLockerForgettingTests(RedisTimerFixture fixture) : LockerForgettingSuite(fixture), IClassFixture<RedisTimerFixture>;
 
+public sealed class RedisLockerModelTests(RedisTimerFixture fixture) : LockerModelSuite(fixture), IClassFixture<RedisTimerFixture>;
+
 public sealed class RedisLockerEngineTests(RedisTimerFixture fixture) : LockerEngineSuite(fixture), IClassFixture<RedisTimerFixture>;
 
 public sealed class RedisLockerCancellingTests(RedisTimerFixture fixture) : LockerCancellingSuite(fixture), IClassFixture<RedisTimerFixture>;

@@ -1,4 +1,3 @@
-using Latchwork.StoreConformance.Locking;
 using Latchwork.StoreConformance.Support;
 using Xunit;
 
@@ -12,11 +11,8 @@ public sealed class RedisTimerFixture : StoreFixture, IAsyncLifetime
     /// <summary>The store notes its time every 50 ms.</summary>
     public override TimeSpan ClockTolerance => TimeSpan.FromMilliseconds(50);
 
-    /// <summary>The locker of this store is yet to be built; its suites are to be derived with it.</summary>
-    public override IReadOnlyDictionary<Type, string> SkippedSuites { get; } = new[]
-    {
-        typeof(LockerCancellingSuite), typeof(LockerEngineSuite), typeof(LockerForgettingSuite), typeof(LockerOutcomeSuite), typeof(LockerOwnershipSuite),
-    }.ToDictionary(suite => suite, _ => "The Redis store has no locker operations yet.");
+    /// <summary>Scripts that only read write nothing.</summary>
+    public override bool LocksNoteTimeWhenSeen => false;
 
     public override async Task<LatchworkStore> OpenAsync(TimeProvider? clock) => await ConnectAsync(Server, clock);
 

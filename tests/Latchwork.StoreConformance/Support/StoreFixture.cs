@@ -14,6 +14,12 @@ public abstract class StoreFixture
     /// <summary>How far the store's time may go back when its clock does, because it does not note every instant.</summary>
     public virtual TimeSpan ClockTolerance => TimeSpan.Zero;
 
+    /// <summary>
+    /// Whether looking at a key is enough for the locker store to note the time. If not, a clock that is set back can undo what was only seen:
+    /// a lock over its ceiling is one again. The model then leaves out steps back.
+    /// </summary>
+    public virtual bool LocksNoteTimeWhenSeen => true;
+
     /// <summary>How many random sequences the model suite runs: as many as take some ten seconds.</summary>
     public virtual int ModelSequences => 400;
 

@@ -12,3 +12,5 @@ public sealed class InMemoryLockerForgettingTests(InMemoryFixture fixture) : Loc
 public sealed class InMemoryLockerEngineTests(InMemoryFixture fixture) : LockerEngineSuite(fixture), IClassFixture<InMemoryFixture>;
 
 public sealed class InMemoryLockerCancellingTests(InMemoryFixture fixture) : LockerCancellingSuite(fixture), IClassFixture<InMemoryFixture>;
+
+public sealed class InMemoryLockerModelTests(InMemoryFixture fixture) : LockerModelSuite(fixture), IClassFixture<InMemoryFixture>;

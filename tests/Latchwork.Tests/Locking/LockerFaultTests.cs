@@ -1,0 +1,197 @@
+using Latchwork.Storage;
+using Latchwork.StoreConformance.Support;
+using Shouldly;
+using Xunit;
+
+namespace Latchwork.Tests.Locking;
+
+/// <summary>Stores that fail in three shapes, answers that are lost, and a thread pool that is blocked.</summary>
+public sealed class LockerFaultTests : LockerTestBase
+{
+    public static TheoryData<int> Faults => new((int)Fault.Throws, (int)Fault.Fails, (int)Fault.FailsLater, (int)Fault.LosesAnswer);
+
+    [Theory]
+    [MemberData(nameof(Faults))]
+    public async Task Every_operation_survives_two_faults(int fault)
+    {
+        (ProcessLocker node, StagedLockerStore stage) = NewNode(o => o.Lease = Ms(600));
+        stage.Plan = (_, n) => n <= 2 ? (Fault)fault : Fault.None;
+        (await node.RunOnceAsync("k", (_, _) => Task.FromResult("done")).WaitAsync(Patience)).ShouldBe("done");
+        (await node.TryGetAsync("k"))!.Read<string>().ShouldBe("done");
+        (await node.ShowAsync("k"))!.IsLocked.ShouldBeFalse();
+        (await node.ForgetAsync("k")).ShouldBe((Fault)fault != Fault.LosesAnswer, "a repetition finds nothing more to forget");
+        WorkLease lease = await node.AcquireAsync("k");
+        await Eventually.HoldsAsync(() => stage.Count("Renew") >= 4, "it was renewed in spite of the faults");
+        lease.IsHeld.ShouldBeTrue();
+        await lease.DisposeAsync();
+        lease.Lost.IsCancellationRequested.ShouldBeFalse();
+        stage.Replies.OfType<LockGranted>().Select(granted => granted.Generation).Distinct().Count().ShouldBe(2, "nothing was granted twice");
+        await using WorkLease? free = await node.TryAcquireAsync("k");
+        free.ShouldNotBeNull();
+    }
+
+    [Fact]
+    public async Task A_store_that_stays_away_fails_the_callers()
+    {
+        (ProcessLocker node, StagedLockerStore stage) = NewNode(o => o.OutageTolerance = Ms(100));
+        await node.TryGetAsync("k");
+        stage.Plan = (_, _) => Fault.Fails;
+        Task<string>[] calls = [.. Enumerable.Range(0, 20).Select(_ => node.RunOnceAsync("k", (_, _) => Task.FromResult("")))];
+        foreach (Task<string> call in calls) (await Should.ThrowAsync<LatchworkStoreException>(call)).Outcome.ShouldBe(StoreOutcome.NotApplied);
+        stage.Plan = (_, _) => Fault.None;
+        (await node.RunOnceAsync("k", (_, _) => Task.FromResult("back"))).ShouldBe("back");
+    }
+
+    [Fact]
+    public async Task A_result_that_cannot_be_published_is_given_to_nobody()
+    {
+        (ProcessLocker node, StagedLockerStore stage) = NewNode(o => (o.OutageTolerance, o.Lease) = (Ms(100), Ms(400)));
+        stage.Plan = (operation, _) => operation == "Publish" ? Fault.Fails : Fault.None;
+        await Should.ThrowAsync<LatchworkStoreException>(node.RunOnceAsync("k", (_, _) => Task.FromResult("lost")));
+        stage.Plan = (_, _) => Fault.None;
+        (await node.RunOnceAsync("k", (_, _) => Task.FromResult("second")).WaitAsync(Patience)).ShouldBe("second");
+    }
+
+    [Fact]
+    public async Task What_was_granted_unseen_is_given_back()
+    {
+        (ProcessLocker node, StagedLockerStore stage) = NewNode();
+        (ProcessLocker other, _) = NewNode();
+        using CancellationTokenSource source = new();
+        stage.Plan = (operation, _) => operation == "Request" ? Fault.LosesAnswer : Fault.None;
+        stage.Happened = (operation, _) =>
+        {
+            if (operation == "Request") source.Cancel();
+        };
+        await Should.ThrowAsync<OperationCanceledException>(node.RequestAsync("k", cancellationToken: source.Token));
+        await using WorkLease lease = await other.AcquireAsync("k").WaitAsync(Patience);
+        lease.TakenOver.ShouldBeFalse("it was released, not left to its lease");
+    }
+
+    [Fact]
+    public async Task A_caller_that_comes_after_the_publication_was_sent_asks_anew()
+    {
+        (ProcessLocker node, StagedLockerStore stage) = NewNode(o => o.ResultTimeout = TimeSpan.Zero);
+        int runs = 0;
+        Task<int>? late = null;
+        stage.Happened = (operation, n) =>
+        {
+            if (operation == "Publish" && n == 1) late = node.RunOnceAsync("k", (_, _) => Task.FromResult(Interlocked.Increment(ref runs)));
+        };
+        (await node.RunOnceAsync("k", (_, _) => Task.FromResult(Interlocked.Increment(ref runs)))).ShouldBe(1);
+        (await late!.WaitAsync(Patience)).ShouldBe(2);
+    }
+
+    [Fact]
+    public async Task A_caller_that_comes_after_the_outcome_was_asked_for_asks_anew()
+    {
+        (ProcessLocker node, StagedLockerStore stage) = NewNode();
+        (ProcessLocker other, _) = NewNode();
+        await other.RunOnceAsync("k", (_, _) => Task.FromResult("stale"));
+        Task<string>? late = null;
+        stage.Happened = (operation, n) =>
+        {
+            if (operation != "Request" || n != 1) return;
+            other.ForgetAsync("k").IsCompletedSuccessfully.ShouldBeTrue();
+            late = node.RunOnceAsync("k", (_, _) => Task.FromResult("new"));
+        };
+        (await node.RunOnceAsync("k", (_, _) => Task.FromResult("new"))).ShouldBe("stale", "it was asked for before it was forgotten");
+        (await late!.WaitAsync(Patience)).ShouldBe("new");
+    }
+
+    [Fact]
+    public async Task Belief_ends_with_the_lease_when_renewals_do_not_arrive()
+    {
+        (ProcessLocker node, StagedLockerStore stage) = NewNode(o => o.Lease = Ms(300));
+        (ProcessLocker other, _) = NewNode();
+        WorkLease lease = await node.AcquireAsync("k");
+        stage.Before = (operation, _) => operation == "Renew" ? new TaskCompletionSource().Task : Task.CompletedTask;
+        await Eventually.HoldsAsync(() => lease.Lost.IsCancellationRequested, "it is lost");
+        (lease.IsHeld, lease.LeaseLeft).ShouldBe((false, TimeSpan.Zero));
+        (await lease.PublishAsync(new byte[] { 1 })).ShouldBe(PublishOutcome.Superseded);
+        stage.Count("Publish").ShouldBe(0, "it was refused here, without asking");
+        await using WorkLease next = await other.AcquireAsync("k").WaitAsync(Patience);
+    }
+
+    [Fact]
+    public async Task A_blocked_thread_pool_loses_no_lease()
+    {
+        (ProcessLocker node, StagedLockerStore stage) = NewNode(o => o.Lease = Ms(300));
+        WorkLease lease = await node.AcquireAsync("k");
+        ManualResetEventSlim block = new(); // not disposed: what is queued last may look at it after the test
+        using ManualResetEventSlim seen = new();
+        int blocked = 0;
+        for (int i = 0; i < 200; i++)
+        {
+            ThreadPool.UnsafeQueueUserWorkItem(_ =>
+            {
+                Interlocked.Increment(ref blocked);
+                block.Wait();
+            }, null);
+        }
+
+        var watcher = new Thread(() =>
+        {
+            SpinWait.SpinUntil(() => stage.Count("Renew") >= 9 || lease.Lost.IsCancellationRequested, Patience);
+            seen.Set();
+        });
+        watcher.Start();
+        seen.Wait(Patience).ShouldBeTrue();
+        bool held = lease.IsHeld;
+        block.Set();
+        blocked.ShouldBeGreaterThan(0);
+        held.ShouldBeTrue("three leases have passed, with no thread of the pool free");
+        await lease.DisposeAsync();
+    }
+
+    [Fact]
+    public async Task User_code_does_not_run_on_threads_of_the_store()
+    {
+        (ProcessLocker node, StagedLockerStore stage) = NewNode();
+        await node.TryGetAsync("k");
+        int storeThread = 0;
+        stage.Before = async (_, _) =>
+        {
+            TaskCompletionSource answer = new(); // completes inline, as a connection does on its reader thread
+            new Thread(() =>
+            {
+                Volatile.Write(ref storeThread, Environment.CurrentManagedThreadId);
+                answer.SetResult();
+            }).Start();
+            await answer.Task;
+        };
+        await Check(node.TryGetAsync("k"));
+        await Check(node.ShowAsync("k"));
+        await Check(node.ForgetAsync("k"));
+        Task<RequestResult> requesting = node.RequestAsync("k");
+        await Check(requesting);
+        await Check((await requesting).Lease!.PublishAsync(new byte[1]));
+        await Check(node.TryAcquireAsync("k"));
+        await Check(node.PublishAsync("k", 1, null));
+
+        async Task Check(Task call)
+        {
+            await call.ConfigureAwait(false);
+            Thread.CurrentThread.IsThreadPoolThread.ShouldBeTrue();
+            Environment.CurrentManagedThreadId.ShouldNotBe(Volatile.Read(ref storeThread));
+        }
+    }
+
+    [Fact]
+    public async Task Twenty_lockers_run_each_key_once()
+    {
+        ProcessLocker[] nodes = [.. Enumerable.Range(0, 20).Select(_ => NewNode().Node)];
+        int[] runs = new int[100];
+        Task<byte[]?>[][] calls =
+        [
+            .. Enumerable.Range(0, 100).Select(key => nodes.SelectMany(node => Enumerable.Range(0, 25).Select(_ => node.RunOnceAsync($"key-{key}", async (_, _) =>
+            {
+                await Task.Yield();
+                return BitConverter.GetBytes(key * 1000 + Interlocked.Increment(ref runs[key]));
+            }))).ToArray())
+        ];
+        await Task.WhenAll(calls.SelectMany(of => of)).WaitAsync(Patience);
+        runs.ShouldAllBe(count => count == 1);
+        for (int key = 0; key < 100; key++) calls[key].ShouldAllBe(call => BitConverter.ToInt32(call.Result!) == key * 1000 + 1);
+    }
+}
