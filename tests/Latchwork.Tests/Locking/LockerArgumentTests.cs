@@ -1,4 +1,3 @@
-using Latchwork.StoreConformance.Support;
 using Shouldly;
 using Xunit;
 
