@@ -197,4 +197,29 @@ public abstract class TimerClaimingSuite(StoreFixture fixture) : TimerSuite(fixt
         string[] second = await ClaimIdsAsync("n2", max: 8);
         first.Concat(second).ShouldBe(Enumerable.Range(0, 16).Select(i => $"e{i:D2}"));
     }
+
+    [Fact]
+    public async Task In_a_backlog_old_and_fresh_events_are_taken_in_turn()
+    {
+        await PostAsync([.. Enumerable.Range(0, 100).Select(i => Entry($"old{i:D2}", i))]);
+        Clock.Advance(Seconds(2));
+        await PostAsync(Entry("fresh1", 0), Entry("fresh2", 0));
+
+        string[] first = await ClaimIdsAsync(max: 4);
+        first.ShouldBe(["old00", "old01", "fresh1", "fresh2"]);
+        string[] rest = await ClaimIdsAsync(max: 200);
+        rest.ShouldBe(Enumerable.Range(2, 98).Select(i => $"old{i:D2}"), "all that is due, in order");
+    }
+
+    [Fact]
+    public async Task In_a_backlog_claims_of_one_starve_neither_the_old_nor_the_fresh()
+    {
+        await PostAsync([.. Enumerable.Range(0, 100).Select(i => Entry($"old{i:D2}", 0))]);
+        Clock.Advance(Seconds(2));
+        await PostAsync([.. Enumerable.Range(0, 100).Select(i => Entry($"fresh{i:D2}", 0))]);
+
+        var ids = new List<string>();
+        for (int i = 0; i < 80; i++) ids.AddRange(await ClaimIdsAsync(max: 1));
+        ids.Count(id => id.StartsWith("old", StringComparison.Ordinal)).ShouldBeInRange(5, 75);
+    }
 }
