@@ -29,6 +29,10 @@ public sealed class RedisTimerTurnsTests(RedisTimerFixture fixture) : TimerTurns
 
 public sealed class RedisTimerWakingTests(RedisTimerFixture fixture) : TimerWakingSuite(fixture), IClassFixture<RedisTimerFixture>;
 
+public sealed class RedisTimerDefectTests(RedisTimerFixture fixture) : DtimerDefectStoreSuite(fixture), IClassFixture<RedisTimerFixture>;
+
+public sealed class RedisTimerModelTests(RedisTimerFixture fixture) : TimerModelSuite(fixture), IClassFixture<RedisTimerFixture>;
+
 public sealed class RedisCoverageTests
 {
     [Fact]

@@ -135,6 +135,17 @@ public abstract class TimerClaimingSuite(StoreFixture fixture) : TimerSuite(fixt
     }
 
     [Fact]
+    public async Task A_repeated_claim_of_a_node_that_was_silent_for_hours_gets_its_events_again()
+    {
+        await AskAsync("n1", "t");
+        Clock.Advance(TimeSpan.FromHours(39));
+        await PostAsync("a", 0);
+
+        (await AskAsync("n1", "u")).Events.Select(e => e.Id).ShouldBe(["a"]);
+        (await AskAsync("n1", "u")).Events.Select(e => e.Id).ShouldBe(["a"], "cleaning the list of nodes does not touch the node that asks");
+    }
+
+    [Fact]
     public async Task A_repeated_claim_that_got_nothing_gets_nothing()
     {
         (await AskAsync("n1", "t")).Events.ShouldBeEmpty();

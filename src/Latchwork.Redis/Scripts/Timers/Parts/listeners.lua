@@ -17,7 +17,8 @@ local function forget()
   local old = {}
   for i = 1, #piece[2], 2 do
     local seen = tonumber(string.match(piece[2][i + 1], '^%d+'))
-    if nowUs - seen > 3600000000 and #old < 4000 then old[#old + 1] = piece[2][i] end
+    -- The asking node's record is still that of its last claim: it is not forgotten, and nor is what it has just claimed.
+    if nowUs - seen > 3600000000 and piece[2][i] ~= node and #old < 4000 then old[#old + 1] = piece[2][i] end
   end
   if #old > 0 then
     call('HDEL', nodes, unpack(old))
