@@ -22,26 +22,48 @@ public sealed class DemoTests : IClassFixture<RedisFixture>
         result.Out.ShouldContain("12 retriesExhausted, 6 rejected");
         result.Out.ShouldContain("p50");
         result.Out.ShouldContain("✓ none came before its time");
+
+        result.Out.ShouldContain("report:april      400     1       400");
+        result.Out.ShouldContain("report:may        400     1       400");
+        result.Out.ShouldContain("report:june       400     2       300");
+        result.Out.ShouldContain("report:july       400     1       400");
+        result.Out.ShouldContain("comes in late, under its old token: refused");
+        result.Out.ShouldContain("✓ each report ran once");
+        result.Out.ShouldContain("✓ another node took over within the lease of 1 s + 250 ms");
         result.Out.ShouldNotContain("\u001b");
         result.Error.ShouldBeEmpty();
     }
 
     [Fact]
-    public async Task On_redis_it_does_the_same_and_leaves_no_event_behind()
+    public async Task On_redis_it_does_the_same_and_leaves_nothing_of_it_behind()
     {
         await using CliProcess demo = CliProcess.Start("demo", "--json", "--store", _redis.Server.Uri);
         int exitCode = await demo.ExitsAsync();
         exitCode.ShouldBe(ExitCodes.Done, demo.Error);
         JsonElement json = demo.Json.ShouldHaveSingleItem();
-        json.GetProperty("posted").GetInt32().ShouldBe(3_000);
-        json.GetProperty("lost").GetInt32().ShouldBe(0);
-        json.GetProperty("takenOver").GetInt32().ShouldBeGreaterThan(0);
-        int ends = new[] { "deliveredOnce", "retried", "dead", "cancelled" }.Sum(name => json.GetProperty(name).GetInt32());
-        ends.ShouldBe(3_000);
-        json.GetProperty("claims").EnumerateArray().ShouldAllBe(claim => claim.GetProperty("holds").GetBoolean());
 
-        string left = await _redis.Server.CommandAsync("KEYS", "*");
-        left.Split('\n').ShouldNotContain(key => key.EndsWith(":due", StringComparison.Ordinal) || key.EndsWith(":dead", StringComparison.Ordinal));
+        JsonElement timers = json.GetProperty("timers");
+        timers.GetProperty("posted").GetInt32().ShouldBe(3_000);
+        timers.GetProperty("lost").GetInt32().ShouldBe(0);
+        timers.GetProperty("takenOver").GetInt32().ShouldBeGreaterThan(0);
+        int ends = new[] { "deliveredOnce", "retried", "dead", "cancelled" }.Sum(name => timers.GetProperty(name).GetInt32());
+        ends.ShouldBe(3_000);
+        AllHold(timers);
+
+        JsonElement locker = json.GetProperty("locker");
+        JsonElement[] keys = [.. locker.GetProperty("keys").EnumerateArray()];
+        keys.Select(key => key.GetProperty("calls").GetInt32()).ShouldBe([400, 400, 400, 400]);
+        keys.Select(key => key.GetProperty("runs").GetInt32()).ShouldBe([1, 1, 2, 1]);
+        keys.Select(key => key.GetProperty("answered").GetInt32()).ShouldBe([400, 400, 300, 400]);
+        keys[2].GetProperty("owners")[0].GetString().ShouldBe(locker.GetProperty("killed").GetString());
+        keys[3].GetProperty("failed").GetBoolean().ShouldBeTrue();
+        locker.GetProperty("takeoverMs").GetDouble().ShouldBeGreaterThan(0);
+        locker.GetProperty("laterRuns").GetInt32().ShouldBe(0);
+        AllHold(locker);
+
+        // Of a forgotten key only its highest fencing token is left, for as long as a lock of the demo lasts.
+        string[] left = (await _redis.Server.CommandAsync("KEYS", "*")).Split('\n');
+        left.ShouldNotContain(key => new[] { ":due", ":dead", ":last", ":data" }.Any(end => key.EndsWith(end, StringComparison.Ordinal)));
     }
 
     [Fact]
@@ -54,4 +76,6 @@ public sealed class DemoTests : IClassFixture<RedisFixture>
         result.ExitCode.ShouldBe(ExitCodes.Failure);
         result.Error.ShouldBe("latchwork: interrupted\n");
     }
+
+    private static void AllHold(JsonElement act) => act.GetProperty("claims").EnumerateArray().ShouldAllBe(claim => claim.GetProperty("holds").GetBoolean());
 }

@@ -1,10 +1,12 @@
 using System.CommandLine;
 using Latchwork.Cli.Commands;
+using Latchwork.Cli.Demo.Locker;
+using Latchwork.Cli.Demo.Timers;
 using Latchwork.Cli.Output;
 
 namespace Latchwork.Cli.Demo;
 
-/// <summary><c>demo</c>: three listeners, thousands of events, failures, a kill, and a summary that is checked.</summary>
+/// <summary><c>demo</c>: two acts, timers and a process locker, each with a failure, a kill, and a summary that is checked.</summary>
 internal static class DemoCommand
 {
     private const string DefaultStore = "memory:";
@@ -13,7 +15,8 @@ internal static class DemoCommand
     {
         var command = new Command(
             "demo",
-            "See it work: three listeners, 3,000 events, failures and a kill, in about ten seconds. "
+            "See it work, in about twelve seconds. Timers: three listeners, 3,000 events, failures and a kill. "
+            + "Then a process locker: 400 callers on four nodes, four keys, a failure and a kill. "
             + "Runs in memory unless --store is given (LATCHWORK_STORE is not used); in a store it cleans up behind itself.");
         command.Validators.Add(result =>
         {
@@ -25,24 +28,52 @@ internal static class DemoCommand
 
     private static async Task<int> RunAsync(CommandHost host, string address, Printer printer, CancellationToken stop)
     {
-        var run = new DemoRun(await OpenStoresAsync(address, stop).ConfigureAwait(false), stop);
-        await using (run.ConfigureAwait(false))
+        DemoView view = DemoView.Create(printer, host.Terminal);
+        TimersResult timers = await PlayTimersAsync(address, view, stop).ConfigureAwait(false);
+        LockerActResult locker = await PlayLockerAsync(address, view, stop).ConfigureAwait(false);
+        printer.Json(json =>
         {
-            DemoView view = DemoView.Create(printer, host.Terminal);
-            DemoResult result = await view.WatchAsync(run).ConfigureAwait(false);
-            DemoReport.Write(printer, view.Line, result);
-            if (result.AllHold) return ExitCodes.Done;
-            DemoClaim broken = result.Claims.First(c => !c.Holds);
-            printer.Fail($"the demo's claim does not hold: {broken.Text}: {broken.Problems[0]}");
-            return ExitCodes.Failure;
+            json.WriteStartObject("timers");
+            TimersReport.WriteJson(json, timers);
+            json.WriteEndObject();
+            json.WriteStartObject("locker");
+            LockerReport.WriteJson(json, locker);
+            json.WriteEndObject();
+        });
+        if (timers.Claims.Concat(locker.Claims).FirstOrDefault(c => !c.Holds) is not { } broken) return ExitCodes.Done;
+        printer.Fail($"the demo's claim does not hold: {broken.Text}: {broken.Problems[0]}");
+        return ExitCodes.Failure;
+    }
+
+    private static async Task<TimersResult> PlayTimersAsync(string address, DemoView view, CancellationToken stop)
+    {
+        IReadOnlyList<LatchworkStore> stores = await OpenStoresAsync(address, 1 + TimersPlan.Listeners.Length, stop).ConfigureAwait(false);
+        view.Line($"latchwork demo on {stores[0].Description}", Tone.Strong);
+        var act = new TimersAct(stores, stop);
+        await using (act.ConfigureAwait(false))
+        {
+            TimersResult result = await view.WatchAsync(act).ConfigureAwait(false);
+            TimersReport.Write(view.Line, result);
+            return result;
         }
     }
 
-    // The poster's store, then one for each listener. In memory they share one; elsewhere each has a connection of its own.
-    private static async Task<IReadOnlyList<LatchworkStore>> OpenStoresAsync(string address, CancellationToken stop)
+    private static async Task<LockerActResult> PlayLockerAsync(string address, DemoView view, CancellationToken stop)
+    {
+        var act = new LockerAct(await OpenStoresAsync(address, 1 + LockerPlan.Nodes.Length, stop).ConfigureAwait(false), stop);
+        await using (act.ConfigureAwait(false))
+        {
+            LockerActResult result = await view.WatchAsync(act).ConfigureAwait(false);
+            LockerReport.Write(view.Line, result);
+            return result;
+        }
+    }
+
+    // The first is the demo's own, then one for each node. In memory they share one; elsewhere each has a connection of its own.
+    private static async Task<IReadOnlyList<LatchworkStore>> OpenStoresAsync(string address, int count, CancellationToken stop)
     {
         var stores = new List<LatchworkStore>();
-        for (int i = 0; i <= DemoPlan.Listeners.Length; i++)
+        for (int i = 0; i < count; i++)
         {
             bool share = i > 0 && StoreResolver.IsMemory(address);
             stores.Add(share ? stores[0] : await StoreResolver.OpenAsync(address, stop).ConfigureAwait(false));

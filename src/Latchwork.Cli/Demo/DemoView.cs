@@ -1,3 +1,4 @@
+using System.Globalization;
 using Latchwork.Cli.Output;
 
 namespace Latchwork.Cli.Demo;
@@ -12,7 +13,7 @@ internal enum Tone
     Bad,
 }
 
-/// <summary>Shows a demo while it runs, and prints lines after it.</summary>
+/// <summary>Shows the acts of a demo while they play, and prints lines between them.</summary>
 internal abstract class DemoView
 {
     /// <summary>The view that fits: live on a terminal, line by line elsewhere, silent for JSON.</summary>
@@ -22,22 +23,27 @@ internal abstract class DemoView
         return printer.IsInteractive ? LiveDemoView.Create(terminal) : new PlainDemoView(printer);
     }
 
-    /// <summary>Shows the run until it ends.</summary>
-    public abstract Task<DemoResult> WatchAsync(DemoRun run);
+    /// <summary>Shows an act until it ends.</summary>
+    public abstract Task<TResult> WatchAsync<TResult>(IDemoAct<TResult> act);
 
     /// <summary>Prints a line.</summary>
     public abstract void Line(string text, Tone tone);
 
-    protected static string Title(DemoRun run) => $"latchwork demo on {run.StoreName}";
+    /// <summary>Prints the title of an act.</summary>
+    protected void Head<TResult>(IDemoAct<TResult> act)
+    {
+        Line("", Tone.Plain);
+        Line(act.Title, Tone.Strong);
+        Line("", Tone.Plain);
+    }
 
-    protected static string Describe(DemoMoment moment) =>
-        string.Create(System.Globalization.CultureInfo.InvariantCulture, $"  {moment.At.TotalSeconds,5:0.0} s  {moment.Text}");
+    protected static string Describe(DemoMoment moment) => string.Create(CultureInfo.InvariantCulture, $"  {moment.At.TotalSeconds,5:0.0} s  {moment.Text}");
 }
 
 /// <summary>Says nothing.</summary>
 internal sealed class SilentDemoView : DemoView
 {
-    public override Task<DemoResult> WatchAsync(DemoRun run) => run.PlayAsync();
+    public override Task<TResult> WatchAsync<TResult>(IDemoAct<TResult> act) => act.PlayAsync();
 
     public override void Line(string text, Tone tone)
     {
@@ -52,12 +58,11 @@ internal sealed class PlainDemoView : DemoView
 
     public PlainDemoView(Printer printer) => _printer = printer;
 
-    public override async Task<DemoResult> WatchAsync(DemoRun run)
+    public override async Task<TResult> WatchAsync<TResult>(IDemoAct<TResult> act)
     {
-        Line(Title(run), Tone.Strong);
-        Line("", Tone.Plain);
-        run.Ledger.Happened += moment => Line(Describe(moment), Tone.Plain);
-        return await run.PlayAsync().ConfigureAwait(false);
+        Head(act);
+        act.Story.Happened += moment => Line(Describe(moment), Tone.Plain);
+        return await act.PlayAsync().ConfigureAwait(false);
     }
 
     public override void Line(string text, Tone tone)

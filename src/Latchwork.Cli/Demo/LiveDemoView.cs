@@ -6,7 +6,7 @@ using Spectre.Console.Rendering;
 
 namespace Latchwork.Cli.Demo;
 
-/// <summary>Redraws the three listeners, the progress and the story ten times a second, and leaves the story behind at the end.</summary>
+/// <summary>Redraws the nodes, the progress and the story of an act ten times a second, and leaves the story behind at the end.</summary>
 internal sealed class LiveDemoView : DemoView
 {
     private const int BarWidth = 50;
@@ -21,16 +21,15 @@ internal sealed class LiveDemoView : DemoView
     [MethodImpl(MethodImplOptions.NoInlining)]
     public static LiveDemoView Create(Terminal terminal) => new(Consoles.Create(terminal.Out));
 
-    public override async Task<DemoResult> WatchAsync(DemoRun run)
+    public override async Task<TResult> WatchAsync<TResult>(IDemoAct<TResult> act)
     {
-        Line(Title(run), Tone.Strong);
-        Line("", Tone.Plain);
-        Task<DemoResult> playing = Task.Run(run.PlayAsync);
-        await _console.Live(Draw(run)).AutoClear(true).StartAsync(async live =>
+        Head(act);
+        Task<TResult> playing = Task.Run(act.PlayAsync);
+        await _console.Live(Draw(act.Picture(), act.Story)).AutoClear(true).StartAsync(async live =>
         {
-            while (await Task.WhenAny(playing, Task.Delay(_step, TimeProvider.System)).ConfigureAwait(false) != playing) live.UpdateTarget(Draw(run));
+            while (await Task.WhenAny(playing, Task.Delay(_step, TimeProvider.System)).ConfigureAwait(false) != playing) live.UpdateTarget(Draw(act.Picture(), act.Story));
         }).ConfigureAwait(false);
-        foreach (DemoMoment moment in run.Ledger.Story) Line(Describe(moment), Tone.Plain);
+        foreach (DemoMoment moment in act.Story.Moments) Line(Describe(moment), Tone.Plain);
         return await playing.ConfigureAwait(false);
     }
 
@@ -48,34 +47,30 @@ internal sealed class LiveDemoView : DemoView
         _console.MarkupLine(style is null ? markup : $"[{style}]{markup}[/]");
     }
 
-    private static Rows Draw(DemoRun run)
+    private static Rows Draw(DemoPicture picture, DemoStory story)
     {
         var table = new Table { Border = TableBorder.None };
-        table.AddColumn(new TableColumn("  [grey]listener[/]").NoWrap());
+        table.AddColumn(new TableColumn("  [grey]node[/]").NoWrap());
         table.AddColumn(new TableColumn("[grey]state[/]").Width(10));
-        foreach (string header in (string[])["in hand", "handled", "failed"]) table.AddColumn(new TableColumn($"[grey]{header}[/]").RightAligned().Width(9));
-        foreach (DemoListener listener in run.Listeners)
+        foreach (string header in picture.Counts) table.AddColumn(new TableColumn($"[grey]{header}[/]").RightAligned().Width(9));
+        foreach (DemoNode node in picture.Nodes)
         {
-            table.AddRow(
-                $"  [bold]{listener.Name}[/]",
-                listener.IsKilled ? "[red]killed[/]" : "[green]listening[/]",
-                listener.IsKilled ? "" : Number(listener.InHand),
-                Number(listener.Handled),
-                Number(listener.Failed));
+            string color = node.IsKilled ? "red" : "green";
+            string[] counts = [.. node.Counts.Select(count => count is { } known ? Number(known) : "")];
+            table.AddRow([$"  [bold]{node.Name}[/]", $"[{color}]{node.State}[/]", .. counts]);
         }
 
-        DemoLedger ledger = run.Ledger;
-        double part = ledger.Events.Count == 0 ? 0 : (double)ledger.Settled / ledger.Events.Count;
-        int filled = (int)(part * BarWidth);
+        double part = picture.Total == 0 ? 0 : (double)picture.Done / picture.Total;
+        int filled = (int)(Math.Min(1, part) * BarWidth);
         var lines = new List<IRenderable>
         {
             table,
             new Text(""),
-            new Markup($"  [green]{new string('━', filled)}[/][grey]{new string('━', BarWidth - filled)}[/] {Number(ledger.Settled)} of {Number(ledger.Events.Count)} settled"),
+            new Markup($"  [green]{new string('━', filled)}[/][grey]{new string('━', BarWidth - filled)}[/] {Number(picture.Done)} of {Number(picture.Total)} {picture.Progress}"),
             new Text(""),
         };
-        lines.AddRange(ledger.Story.Select(moment => new Text(Describe(moment))));
-        lines.Add(new Markup(string.Create(CultureInfo.InvariantCulture, $"  [grey]{ledger.Elapsed.TotalSeconds,5:0.0} s[/]")));
+        lines.AddRange(story.Moments.Select(moment => new Text(Describe(moment))));
+        lines.Add(new Markup(string.Create(CultureInfo.InvariantCulture, $"  [grey]{story.Elapsed.TotalSeconds,5:0.0} s[/]")));
         return new Rows(lines);
     }
 

@@ -9,22 +9,23 @@ namespace Latchwork.Cli.Demo;
 internal sealed class SeverableStore : LatchworkStore
 {
     private readonly LatchworkStore _inner;
-    private readonly SeverableTimers _timers;
+    private readonly Plug _plug = new();
 
     /// <summary>Wraps a store, which is not disposed with this one.</summary>
     public SeverableStore(LatchworkStore inner)
     {
         _inner = inner;
-        _timers = new SeverableTimers(inner.Timers);
+        Timers = new SeverableTimers(inner.Timers, _plug);
+        Locks = new SeverableLocks(inner.Locks, _plug);
     }
 
-    public override ITimerStore Timers => _timers;
+    public override ITimerStore Timers { get; }
 
-    public override ILockerStore Locks => _inner.Locks;
+    public override ILockerStore Locks { get; }
 
     public override string Description => _inner.Description;
 
-    public void Sever() => _timers.IsSevered = true;
+    public void Sever() => _plug.Pull();
 
     public override ValueTask DisposeAsync() => ValueTask.CompletedTask;
 }

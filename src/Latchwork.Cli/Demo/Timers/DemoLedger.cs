@@ -1,38 +1,23 @@
 using System.Collections.Concurrent;
 
-namespace Latchwork.Cli.Demo;
+namespace Latchwork.Cli.Demo.Timers;
 
-/// <summary>A thing that happened, for the people who watch.</summary>
-/// <param name="At">When, since the demo began.</param>
-/// <param name="Text">What.</param>
-internal readonly record struct DemoMoment(TimeSpan At, string Text);
-
-/// <summary>The demo's own books: every event, every attempt, every lateness, and the story so far. Safe for use by many threads.</summary>
+/// <summary>The demo's own books: every event, every attempt, every lateness. Safe for use by many threads.</summary>
 internal sealed class DemoLedger
 {
     private readonly Dictionary<string, DemoEvent> _byId;
-    private readonly ConcurrentQueue<DemoMoment> _story = new();
     private readonly ConcurrentQueue<(TimeSpan At, double Milliseconds)> _lateness = new();
-    private readonly TimeProvider _time;
-    private readonly long _started;
+    private readonly DemoStory _story;
     private int _settled;
 
-    public DemoLedger(IReadOnlyList<DemoEvent> events, TimeProvider time)
+    public DemoLedger(IReadOnlyList<DemoEvent> events, DemoStory story)
     {
         Events = events;
         _byId = events.ToDictionary(e => e.Id, StringComparer.Ordinal);
-        _time = time;
-        _started = time.GetTimestamp();
+        _story = story;
     }
 
     public IReadOnlyList<DemoEvent> Events { get; }
-
-    /// <summary>Told of everything that <see cref="Say"/> is told.</summary>
-    public event Action<DemoMoment>? Happened;
-
-    public TimeSpan Elapsed => _time.GetElapsedTime(_started);
-
-    public IReadOnlyCollection<DemoMoment> Story => _story;
 
     /// <summary>When every delivery began, and its lateness in milliseconds.</summary>
     public IReadOnlyCollection<(TimeSpan At, double Milliseconds)> Lateness => _lateness;
@@ -45,19 +30,12 @@ internal sealed class DemoLedger
 
     public DemoEvent Find(string id) => _byId[id];
 
-    public void Say(string text)
-    {
-        var moment = new DemoMoment(Elapsed, text);
-        _story.Enqueue(moment);
-        Happened?.Invoke(moment);
-    }
-
     /// <summary>Records the beginning of an attempt.</summary>
     /// <returns>The attempt, and which one it is: 1 is the first.</returns>
     public (DemoAttempt Attempt, int Number) Begin(DemoEvent known, string listener, TimerDelivery delivery)
     {
-        _lateness.Enqueue((Elapsed, delivery.Lateness.TotalMilliseconds));
-        var attempt = new DemoAttempt(_time.GetTimestamp(), listener, delivery);
+        _lateness.Enqueue((_story.Elapsed, delivery.Lateness.TotalMilliseconds));
+        var attempt = new DemoAttempt(_story.Time.GetTimestamp(), listener, delivery);
         return (attempt, known.Begin(attempt));
     }
 
@@ -68,17 +46,17 @@ internal sealed class DemoLedger
 
     public void Cancel(DemoEvent known)
     {
-        known.CancelledAt = _time.GetTimestamp();
+        known.CancelledAt = _story.Time.GetTimestamp();
         Interlocked.Increment(ref _settled);
     }
 
     /// <summary>Notes that a delay counts from now on.</summary>
     public void DelayFromNow(DemoEvent known, TimeSpan delay)
     {
-        known.DelayFrom = _time.GetTimestamp();
+        known.DelayFrom = _story.Time.GetTimestamp();
         known.MinDelay = delay;
     }
 
     /// <summary>How long after its moment an attempt began, by the demo's own clock; negative is early.</summary>
-    public TimeSpan Since(DemoEvent known, DemoAttempt attempt) => _time.GetElapsedTime(known.DelayFrom, attempt.At) - known.MinDelay;
+    public TimeSpan Since(DemoEvent known, DemoAttempt attempt) => _story.Time.GetElapsedTime(known.DelayFrom, attempt.At) - known.MinDelay;
 }

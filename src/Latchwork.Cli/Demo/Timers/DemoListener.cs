@@ -1,9 +1,10 @@
-namespace Latchwork.Cli.Demo;
+namespace Latchwork.Cli.Demo.Timers;
 
 /// <summary>One of the three listeners: a node of its own, with handlers that work, fail, and may be killed in the middle of it.</summary>
 internal sealed class DemoListener : IAsyncDisposable
 {
     private readonly DemoLedger _ledger;
+    private readonly DemoStory _story;
     private readonly SeverableStore _severable;
     private readonly DistributedTimer _timer;
     private readonly Lock _gate = new();
@@ -18,14 +19,16 @@ internal sealed class DemoListener : IAsyncDisposable
     /// <param name="store">Its store; not disposed with it.</param>
     /// <param name="ns">The namespace.</param>
     /// <param name="ledger">Where it records what it does.</param>
+    /// <param name="story">The clock of the act.</param>
     /// <param name="fuse">Whether it is to die.</param>
-    public DemoListener(string name, LatchworkStore store, string ns, DemoLedger ledger, DemoFuse fuse)
+    public DemoListener(string name, LatchworkStore store, string ns, DemoLedger ledger, DemoStory story, DemoFuse fuse)
     {
         Name = name;
         _ledger = ledger;
+        _story = story;
         _fuse = fuse;
         _severable = new SeverableStore(store);
-        _timer = new DistributedTimer(_severable, DemoPlan.ListenerOptions(ns, name));
+        _timer = new DistributedTimer(_severable, TimersPlan.ListenerOptions(ns, name));
     }
 
     public string Name { get; }
@@ -47,7 +50,7 @@ internal sealed class DemoListener : IAsyncDisposable
     /// <summary>The ids of the events that it held when it was killed; null while it lives.</summary>
     public IReadOnlyList<string>? Orphans => _orphans;
 
-    /// <summary>When it was killed, since the demo began.</summary>
+    /// <summary>When it was killed, since the act began.</summary>
     public TimeSpan KilledAt { get; private set; }
 
     public Task JoinAsync(CancellationToken cancellationToken) => _timer.JoinAsync(HandleAsync, cancellationToken);
@@ -55,7 +58,7 @@ internal sealed class DemoListener : IAsyncDisposable
     /// <summary>Kills this listener, as if its machine's plug were pulled: nobody is told, and its handlers never end.</summary>
     public void Kill()
     {
-        KilledAt = _ledger.Elapsed;
+        KilledAt = _story.Elapsed;
         _severable.Sever();
         lock (_gate) _orphans = [.. _inHand];
         _fuse.Report(this);
@@ -88,7 +91,7 @@ internal sealed class DemoListener : IAsyncDisposable
 
     private async Task WorkAsync(DemoEvent known, int attempt, TimerDelivery delivery, CancellationToken stopping)
     {
-        await Task.Delay(DemoPlan.Work(Random.Shared), TimeProvider.System, stopping).ConfigureAwait(false);
+        await Task.Delay(TimersPlan.Work(Random.Shared), TimeProvider.System, stopping).ConfigureAwait(false);
         // The dead do nothing more. (The handler stays where it was until its lease runs out and its token fires.)
         if (IsKilled) await Task.Delay(Timeout.InfiniteTimeSpan, TimeProvider.System, stopping).ConfigureAwait(false);
 

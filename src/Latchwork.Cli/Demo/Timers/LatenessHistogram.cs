@@ -1,4 +1,4 @@
-namespace Latchwork.Cli.Demo;
+namespace Latchwork.Cli.Demo.Timers;
 
 /// <summary>How late deliveries were.</summary>
 internal sealed class LatenessHistogram

@@ -1,4 +1,4 @@
-namespace Latchwork.Cli.Demo;
+namespace Latchwork.Cli.Demo.Timers;
 
 /// <summary>What is to happen to an event of the demo.</summary>
 internal enum DemoKind

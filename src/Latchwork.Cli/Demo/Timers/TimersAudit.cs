@@ -1,14 +1,14 @@
 using Latchwork.Cli.Output;
 
-namespace Latchwork.Cli.Demo;
+namespace Latchwork.Cli.Demo.Timers;
 
 /// <summary>Compares the demo's books with the store's dead letters, claim by claim.</summary>
-internal static class DemoAudit
+internal static class TimersAudit
 {
     // The demo measures with the machine's steady clock, the store counts on its wall clock, and the two may drift by this in ten seconds.
     private static readonly TimeSpan _drift = TimeSpan.FromMilliseconds(5);
 
-    public static DemoResult Check(DemoLedger ledger, IReadOnlyList<TimerSnapshot> dead, DemoListener victim, bool inTime)
+    public static TimersResult Check(DemoLedger ledger, IReadOnlyList<TimerSnapshot> dead, DemoListener victim, bool inTime)
     {
         Dictionary<string, TimerSnapshot> deadById = dead.ToDictionary(d => d.Id, StringComparer.Ordinal);
         int once = 0, retried = 0, cancelled = 0;
@@ -26,7 +26,7 @@ internal static class DemoAudit
             else if (e.IsHandled) once++;
         }
 
-        return new DemoResult
+        return new TimersResult
         {
             Posted = ledger.Posted,
             DeliveredOnce = once,
@@ -48,12 +48,12 @@ internal static class DemoAudit
                 new("what was cancelled never came", CameAfterCancel(ledger)),
                 new("what failed was retried, and what died is kept with its reason and failures", Deaths(ledger, deadById)),
                 new($"all that {victim.Name} held when it was killed came to the others", Orphans(ledger, victim)),
-                new($"all was done within {DemoPlan.GiveUpAt.TotalSeconds:0} s", inTime ? [] : ["the store still holds events"]),
+                new($"all was done within {TimersPlan.GiveUpAt.TotalSeconds:0} s", inTime ? [] : ["the store still holds events"]),
             ],
         };
     }
 
-    private static bool IsUnnoticed(TimeSpan at, DemoListener victim) => at >= victim.KilledAt && at <= victim.KilledAt + DemoPlan.Notice;
+    private static bool IsUnnoticed(TimeSpan at, DemoListener victim) => at >= victim.KilledAt && at <= victim.KilledAt + TimersPlan.Notice;
 
     private static IEnumerable<string> Sum(DemoLedger ledger, int ends)
     {

@@ -1,4 +1,4 @@
-namespace Latchwork.Cli.Demo;
+namespace Latchwork.Cli.Demo.Timers;
 
 /// <summary>
 /// Decides which listener is killed, and when: after it is armed, the first that holds enough events at the same time. So the kill always

@@ -1,15 +1,7 @@
-namespace Latchwork.Cli.Demo;
+namespace Latchwork.Cli.Demo.Timers;
 
-/// <summary>Something that the demo says of itself, and whether it is so.</summary>
-/// <param name="Text">The claim.</param>
-/// <param name="Problems">What speaks against it; empty if it holds.</param>
-internal sealed record DemoClaim(string Text, IReadOnlyList<string> Problems)
-{
-    public bool Holds => Problems.Count == 0;
-}
-
-/// <summary>What came out of the demo.</summary>
-internal sealed record DemoResult
+/// <summary>What came out of the first act.</summary>
+internal sealed record TimersResult
 {
     public required int Posted { get; init; }
 
@@ -40,6 +32,4 @@ internal sealed record DemoResult
     public required LatenessHistogram CalmLateness { get; init; }
 
     public required IReadOnlyList<DemoClaim> Claims { get; init; }
-
-    public bool AllHold => Claims.All(c => c.Holds);
 }

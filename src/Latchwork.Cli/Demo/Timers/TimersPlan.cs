@@ -1,10 +1,10 @@
 using System.Globalization;
 using System.Text;
 
-namespace Latchwork.Cli.Demo;
+namespace Latchwork.Cli.Demo.Timers;
 
 /// <summary>What the demo does and when: the same in every run.</summary>
-internal static class DemoPlan
+internal static class TimersPlan
 {
     public const int Events = 3_000;
 
