@@ -44,6 +44,7 @@ internal sealed class KeyRecord
     private readonly TaskCompletionSource<KeyRun> _first = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly TaskCompletionSource<KeyRun> _second = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private int _cutOff;
+    private int? _firstLater;
 
     public required string Key { get; init; }
 
@@ -66,11 +67,21 @@ internal sealed class KeyRecord
         }
     }
 
+    /// <summary>What those got who asked while the key had no outcome yet.</summary>
     public IReadOnlyList<KeyAnswer> Answers
     {
         get
         {
-            lock (_gate) return [.. _answers];
+            lock (_gate) return [.. _answers.Take(_firstLater ?? _answers.Count)];
+        }
+    }
+
+    /// <summary>What those got who asked after <see cref="BeginLater"/>.</summary>
+    public IReadOnlyList<KeyAnswer> LaterAnswers
+    {
+        get
+        {
+            lock (_gate) return [.. _answers.Skip(_firstLater ?? _answers.Count)];
         }
     }
 
@@ -104,6 +115,12 @@ internal sealed class KeyRecord
     public void Answer(KeyAnswer answer)
     {
         lock (_gate) _answers.Add(answer);
+    }
+
+    /// <summary>From here on, answers go to those who ask later.</summary>
+    public void BeginLater()
+    {
+        lock (_gate) _firstLater = _answers.Count;
     }
 
     /// <summary>Records that a caller died with its node.</summary>

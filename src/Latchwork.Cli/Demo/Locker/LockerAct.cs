@@ -24,7 +24,7 @@ internal sealed class LockerAct : IDemoAct<LockerActResult>, IAsyncDisposable
         _nodes = [.. LockerPlan.Nodes.Zip(stores.Skip(1), (name, own) => new LockerNode(name, own, ns, _books, Story, stop))];
     }
 
-    public string Title => $"process locker: {LockerPlan.Nodes.Length * LockerPlan.Callers} callers on four nodes, four keys, a failure, and a kill";
+    public string Title => $"process locker: {LockerPlan.CallsOfKey} callers on four nodes, four keys, a failure, and a kill";
 
     public DemoStory Story { get; }
 
@@ -43,7 +43,7 @@ internal sealed class LockerAct : IDemoAct<LockerActResult>, IAsyncDisposable
             Dictionary<KeyRecord, Task> calls = await AskAsync(_nodes, _books.Keys).ConfigureAwait(false);
             await _books.AllAsked.WaitAsync(_stop).ConfigureAwait(false);
             TimeSpan allAsked = Story.Elapsed;
-            Story.Say($"{string.Join(", ", LockerPlan.Nodes)}: {LockerPlan.Callers} callers on each ask for {_books.Keys.Count} reports: {Printable.Count(LockerBooks.Calls)} calls wait");
+            Story.Say($"{string.Join(", ", LockerPlan.Nodes)}: {LockerPlan.Callers} callers on each ask for {_books.Keys.Count} reports: {Printable.Count(LockerPlan.Calls)} calls wait");
 
             KeyRecord taken = _books.Of(KeyFate.OwnerDies);
             await Task.WhenAll(calls.Where(c => c.Key != taken).Select(c => TellAsync(c.Key, c.Value))).ConfigureAwait(false);
@@ -130,7 +130,7 @@ internal sealed class LockerAct : IDemoAct<LockerActResult>, IAsyncDisposable
     private async Task<LaterCalls> AskLaterAsync()
     {
         KeyRecord[] keys = [.. _books.Keys.Where(k => k.Fate != KeyFate.Fails)];
-        int answers = keys.Sum(k => k.Answers.Count);
+        foreach (KeyRecord key in keys) key.BeginLater();
         int runs = keys.Sum(k => k.Runs.Count);
         TimeSpan before = Story.Elapsed;
         LockerNode[] living = [.. _nodes.Where(n => !n.IsKilled)];
@@ -138,7 +138,7 @@ internal sealed class LockerAct : IDemoAct<LockerActResult>, IAsyncDisposable
         await Task.WhenAll(calls.Values).ConfigureAwait(false);
         var later = new LaterCalls(
             living.Length * LockerPlan.Callers * keys.Length,
-            keys.Sum(k => k.Answers.Count) - answers,
+            keys.Sum(k => k.LaterAnswers.Count),
             keys.Sum(k => k.Runs.Count) - runs,
             Story.Elapsed - before);
         Story.Say($"{later.Asked} calls more for what is done: answered in {Printable.Duration(later.Took)}, {(later.Runs == 0 ? "nothing ran" : $"{later.Runs} ran!")}");

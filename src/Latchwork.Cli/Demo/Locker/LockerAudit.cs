@@ -12,14 +12,14 @@ internal static class LockerAudit
         TimeSpan? takeover = taken.Runs.Count > 1 ? taken.Runs[1].At - victim.KilledAt : null;
         return new LockerActResult
         {
-            Keys = [.. books.Keys.Select(key => Summarize(key, later))],
+            Keys = [.. books.Keys.Select(Summarize)],
             Victim = victim.Name,
             Takeover = takeover,
             Later = later,
             Claims =
             [
                 new("each report ran once, however many asked; the one whose owner was killed ran once more, elsewhere", [.. books.Keys.SelectMany(Runs)]),
-                new("every call was answered, but for those that died with their node", [.. books.Keys.SelectMany(key => Calls(key, victim, later))]),
+                new("every call was answered, but for those that died with their node", [.. books.Keys.SelectMany(key => Calls(key, victim))]),
                 new("all who asked for a report got the very same bytes", [.. books.Keys.Where(k => k.Fate != KeyFate.Fails).SelectMany(Values)]),
                 new("the failure came to all who waited: the original where it was thrown, its kind and message elsewhere", Failures(failed)),
                 new("no two nodes believed at the same time that a key was theirs, and fencing tokens only grew", [.. books.Keys.SelectMany(k => k.Problems)]),
@@ -30,16 +30,8 @@ internal static class LockerAudit
         };
     }
 
-    private static KeyResult Summarize(KeyRecord key, LaterCalls later) => new(
-        key.Key,
-        key.Fate,
-        [.. key.Runs.Select(run => run.Node)],
-        key.Answers.Count(a => a.Problem is null) - LaterOf(key, later),
-        key.CutOff);
-
-    // The later calls are spread evenly over the keys that have a result.
-    private static int LaterOf(KeyRecord key, LaterCalls later) =>
-        key.Fate == KeyFate.Fails ? 0 : later.Answered / LockerPlan.Keys.Count(k => k.Fate != KeyFate.Fails);
+    private static KeyResult Summarize(KeyRecord key) =>
+        new(key.Key, key.Fate, [.. key.Runs.Select(run => run.Node)], key.Answers.Count(a => a.Problem is null), key.CutOff);
 
     private static IEnumerable<string> Runs(KeyRecord key)
     {
@@ -48,12 +40,11 @@ internal static class LockerAudit
         if (nodes.Length != expected || nodes.Distinct().Count() != expected) yield return $"{key.Key}: ran {nodes.Length} times, on {string.Join(", ", nodes)}";
     }
 
-    private static IEnumerable<string> Calls(KeyRecord key, LockerNode victim, LaterCalls later)
+    private static IEnumerable<string> Calls(KeyRecord key, LockerNode victim)
     {
-        foreach (KeyAnswer answer in key.Answers.Where(a => a.Problem is not null)) yield return $"{key.Key} on {answer.Node}: {answer.Problem}";
-        int asked = LockerPlan.Nodes.Length * LockerPlan.Callers + LaterOf(key, later);
+        foreach (KeyAnswer answer in key.Answers.Concat(key.LaterAnswers).Where(a => a.Problem is not null)) yield return $"{key.Key} on {answer.Node}: {answer.Problem}";
         int ends = key.Answers.Count + key.CutOff;
-        if (ends != asked) yield return $"{key.Key}: {asked} calls, but {ends} ends";
+        if (ends != LockerPlan.CallsOfKey) yield return $"{key.Key}: {LockerPlan.CallsOfKey} calls, but {ends} ends";
         int expected = key.Fate == KeyFate.OwnerDies ? LockerPlan.Callers : 0;
         if (key.CutOff != expected) yield return $"{key.Key}: {key.CutOff} calls died with {victim.Name}, not {expected}";
     }
@@ -61,7 +52,7 @@ internal static class LockerAudit
     private static IEnumerable<string> Values(KeyRecord key)
     {
         string? expected = key.Runs.Count > 0 ? key.Runs[^1].Value : null;
-        return from answer in key.Answers
+        return from answer in key.Answers.Concat(key.LaterAnswers)
                where answer.Problem is null && answer.Value != expected
                select $"{key.Key} on {answer.Node}: got '{answer.Value ?? answer.Failure?.Message}', not '{expected}'";
     }

@@ -7,12 +7,6 @@ internal sealed class LockerBooks
     private int _asked;
     private int _answered;
 
-    /// <summary>The calls of the first round: every caller on every node asks for every key.</summary>
-    public static int Calls => LockerPlan.Nodes.Length * CallsOfNode;
-
-    /// <summary>The calls of the first round on one node.</summary>
-    public static int CallsOfNode => LockerPlan.Callers * LockerPlan.Keys.Length;
-
     public IReadOnlyList<KeyRecord> Keys { get; } = [.. LockerPlan.Keys.Select(k => new KeyRecord { Key = k.Key, Fate = k.Fate })];
 
     /// <summary>Completes when all calls of the first round have been made.</summary>
@@ -27,7 +21,7 @@ internal sealed class LockerBooks
     /// <summary>Records that a call was made.</summary>
     public void Ask()
     {
-        if (Interlocked.Increment(ref _asked) == Calls) _allAsked.TrySetResult();
+        if (Interlocked.Increment(ref _asked) == LockerPlan.Calls) _allAsked.TrySetResult();
     }
 
     /// <summary>Records what a call got.</summary>

@@ -41,6 +41,12 @@ internal static class LockerPlan
     /// <summary>How long a caller waits at most, so that the demo ends within 20 seconds.</summary>
     public static readonly TimeSpan Patience = TimeSpan.FromSeconds(5);
 
+    /// <summary>The calls for one key, on all nodes.</summary>
+    public static int CallsOfKey => Nodes.Length * Callers;
+
+    /// <summary>The calls for all keys, all at the same time.</summary>
+    public static int Calls => CallsOfKey * Keys.Length;
+
     /// <summary>How long the work takes once everybody has asked. The one that is taken over takes longer than the lease.</summary>
     public static TimeSpan Work(KeyFate fate) => fate switch
     {

@@ -59,7 +59,7 @@ internal static class LockerReport
 
     private static string Note(KeyResult key) => key.Fate switch
     {
-        KeyFate.OwnerDies => $"{string.Join(", then ", key.Owners)}: {key.Owners.FirstOrDefault()} was killed, and {key.CutOff} callers with it",
+        KeyFate.OwnerDies when key.Owners is [var first, ..] => $"{string.Join(", then ", key.Owners)}: {first} was killed, and {key.CutOff} callers with it",
         KeyFate.Fails => $"{string.Join(", then ", key.Owners)}: failed, for everybody",
         _ => string.Join(", then ", key.Owners),
     };
