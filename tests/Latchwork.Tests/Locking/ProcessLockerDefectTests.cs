@@ -37,7 +37,7 @@ public sealed class ProcessLockerDefectTests : LockerTestBase
     [Fact]
     public async Task Defect_03_Work_longer_than_its_lease_is_renewed_and_runs_once()
     {
-        (ProcessLocker a, StagedLockerStore stage) = NewNode(o => o.Lease = Ms(150));
+        (ProcessLocker a, StagedLockerStore stage) = NewNode(o => o.Lease = Ms(600));
         (ProcessLocker b, _) = NewNode();
         int runs = 0;
         TaskCompletionSource<int> work = new(TaskCreationOptions.RunContinuationsAsynchronously);
