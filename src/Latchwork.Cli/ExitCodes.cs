@@ -1,6 +1,6 @@
 namespace Latchwork.Cli;
 
-/// <summary>What the process returns.</summary>
+/// <summary>What the process returns; <c>once</c> also passes on any exit code of its command.</summary>
 internal static class ExitCodes
 {
     /// <summary>It was done.</summary>
@@ -12,7 +12,7 @@ internal static class ExitCodes
     /// <summary>The command line, a file or a value is wrong; nothing was sent for it.</summary>
     public const int BadInput = 2;
 
-    /// <summary>There is no such event.</summary>
+    /// <summary>There is no such event or key.</summary>
     public const int NotFound = 3;
 
     /// <summary>The event is in a state that does not allow it: it exists, is in flight, is dead, or the token is stale.</summary>
@@ -20,4 +20,7 @@ internal static class ExitCodes
 
     /// <summary>What was waited for did not come in time.</summary>
     public const int TimedOut = 5;
+
+    /// <summary>The lease of the key was lost while the command ran; it was stopped, and nothing was published.</summary>
+    public const int LostLease = 6;
 }

@@ -2,7 +2,7 @@ using System.Text;
 
 namespace Latchwork.Cli;
 
-/// <summary>What a command sees of the outside: three streams, the environment, and whether a person is looking.</summary>
+/// <summary>What a command sees of the outside: its streams, the environment, and whether a person is looking.</summary>
 internal sealed class Terminal
 {
     public required TextWriter Out { get; init; }
@@ -10,6 +10,12 @@ internal sealed class Terminal
     public required TextWriter Error { get; init; }
 
     public required Stream In { get; init; }
+
+    /// <summary>Below <see cref="Out"/>, for bytes that are no text of ours.</summary>
+    public required Stream OutBytes { get; init; }
+
+    /// <summary>Below <see cref="Error"/>.</summary>
+    public required Stream ErrorBytes { get; init; }
 
     /// <summary>Whether <see cref="Out"/> is a terminal that can be redrawn.</summary>
     public bool OutIsInteractive { get; init; }
@@ -31,10 +37,13 @@ internal sealed class Terminal
         bool capable = System.Environment.GetEnvironmentVariable("TERM") != "dumb";
         bool outIsInteractive = capable && !Console.IsOutputRedirected;
         bool errorIsInteractive = capable && !Console.IsErrorRedirected;
+        Stream output = Console.OpenStandardOutput(), error = Console.OpenStandardError();
         return new Terminal
         {
-            Out = Writer(Console.OpenStandardOutput()),
-            Error = Writer(Console.OpenStandardError()),
+            Out = Writer(output),
+            Error = Writer(error),
+            OutBytes = output,
+            ErrorBytes = error,
             In = Console.OpenStandardInput(),
             OutIsInteractive = outIsInteractive,
             ErrorIsInteractive = errorIsInteractive,

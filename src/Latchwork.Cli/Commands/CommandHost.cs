@@ -11,7 +11,14 @@ namespace Latchwork.Cli.Commands;
 /// <param name="Stop">Asks to stop gracefully.</param>
 internal sealed record TimerSession(Terminal Terminal, Printer Printer, LatchworkStore Store, DistributedTimer Timer, CancellationToken Stop);
 
-/// <summary>Gives commands their store, their timers and their printer, and disposes of them.</summary>
+/// <summary>What a running command about keys works with.</summary>
+/// <param name="Terminal">The outside.</param>
+/// <param name="Printer">Where results go.</param>
+/// <param name="Locker">The locker of the namespace.</param>
+/// <param name="Stop">Asks to stop gracefully.</param>
+internal sealed record LockSession(Terminal Terminal, Printer Printer, ProcessLocker Locker, CancellationToken Stop);
+
+/// <summary>Gives commands their store, their timers or locks, and their printer, and disposes of them.</summary>
 internal sealed class CommandHost
 {
     public CommandHost(Terminal terminal, GlobalOptions globals)
@@ -29,6 +36,26 @@ internal sealed class CommandHost
     /// <summary>Makes <paramref name="body"/> what <paramref name="command"/> does.</summary>
     public void OnRun(Command command, Func<ParseResult, TimerSession, Task<int>> body, Action<ParseResult, TimerOptions>? configure = null) =>
         command.SetAction((parsed, stop) => RunAsync(parsed, session => body(parsed, session), options => configure?.Invoke(parsed, options), stop));
+
+    /// <summary>Makes <paramref name="body"/> what <paramref name="command"/>, which is about keys, does.</summary>
+    public void OnRun(Command command, Func<LockSession, ParseResult, Task<int>> body, Action<ParseResult, LockerOptions>? configure = null) =>
+        command.SetAction((parsed, stop) => RunAsync(parsed, session => body(session, parsed), options => configure?.Invoke(parsed, options), stop));
+
+    private async Task<int> RunAsync(ParseResult parsed, Func<LockSession, Task<int>> body, Action<LockerOptions> configure, CancellationToken stop)
+    {
+        var options = new LockerOptions { Namespace = parsed.GetValue(Globals.Namespace) ?? LockerOptions.DefaultNamespace };
+        configure(options);
+        string address = StoreResolver.Find(parsed.GetValue(Globals.Store), Terminal);
+        LatchworkStore store = await StoreResolver.OpenAsync(address, stop).ConfigureAwait(false);
+        await using (store.ConfigureAwait(false))
+        {
+            var locker = new ProcessLocker(store, options);
+            await using (locker.ConfigureAwait(false))
+            {
+                return await body(new LockSession(Terminal, CreatePrinter(parsed), locker, stop)).ConfigureAwait(false);
+            }
+        }
+    }
 
     private async Task<int> RunAsync(ParseResult parsed, Func<TimerSession, Task<int>> body, Action<TimerOptions> configure, CancellationToken stop)
     {

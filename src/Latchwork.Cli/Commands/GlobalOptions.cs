@@ -8,13 +8,13 @@ internal sealed class GlobalOptions
 {
     public Option<string?> Store { get; } = new("--store", "-s")
     {
-        Description = $"Where timers live: redis://user:password@host:port/db or memory:. Default: the variable {StoreResolver.Variable}.",
+        Description = $"Where timers and keys live: redis://user:password@host:port/db or memory:. Default: the variable {StoreResolver.Variable}.",
         HelpName = "address",
         Recursive = true,
     };
 
     public Option<string?> Namespace { get; } = Recursive(
-        Options.Id("--namespace", $"The kind of event, one stream of timers of its own. Default: {TimerOptions.DefaultNamespace}.", "-n"));
+        Options.Id("--namespace", $"The kind of event, or the set of keys. Default: {TimerOptions.DefaultNamespace} for timers, {LockerOptions.DefaultNamespace} for keys.", "-n"));
 
     public Option<bool> Json { get; } = new("--json")
     {

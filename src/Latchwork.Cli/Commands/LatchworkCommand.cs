@@ -15,7 +15,8 @@ internal static class LatchworkCommand
         var host = new CommandHost(terminal, globals);
         return new Command(
             Name,
-            "Durable distributed timers. Start with 'latchwork demo'; durations are written 250ms, 2s, 5m, 1h, 3d, 1h30m.")
+            "Durable distributed timers, and commands that run once across machines. Start with 'latchwork demo'; durations are written 250ms, 2s, 5m, "
+            + "1h, 3d, 1h30m. Exit codes: 0 done, 1 failure, 2 bad input, 3 not found, 4 in a state that does not allow it, 5 timed out, 6 lease lost.")
         {
             new HelpOption(),
             new VersionOption(),
@@ -24,6 +25,8 @@ internal static class LatchworkCommand
             globals.Json,
             DemoCommand.Create(host),
             TimerCommand.Create(host),
+            OnceCommand.Create(host),
+            LockCommand.Create(host),
         };
     }
 }

@@ -96,6 +96,27 @@ internal static class Options
         CustomParser = result => ReadId(result, name),
     };
 
+    /// <summary>The argument that is a key.</summary>
+    public static Argument<string> KeyArgument() => new("key")
+    {
+        Description = "The key: 1 to 512 bytes.",
+        Arity = ArgumentArity.ExactlyOne,
+        CustomParser = result => ReadId(result, "key")!,
+    };
+
+    /// <summary>An option that is a number of bytes.</summary>
+    public static Option<int?> Size(string name, string description, int min, int max) => new(name)
+    {
+        Description = description,
+        HelpName = "bytes",
+        CustomParser = result =>
+        {
+            if (SizeParser.TryParse(result.Tokens[0].Value, min, max, out int value, out string? error)) return value;
+            result.AddError($"'{name}' {error}");
+            return null;
+        },
+    };
+
     /// <summary>The argument that is an event's id.</summary>
     public static Argument<string> IdArgument(bool required = true) => new("id")
     {

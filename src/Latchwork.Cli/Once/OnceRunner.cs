@@ -1,0 +1,142 @@
+using System.ComponentModel;
+using System.Globalization;
+using Latchwork.Cli.Commands;
+using Latchwork.Cli.Input;
+
+namespace Latchwork.Cli.Once;
+
+/// <summary>Runs the command for a key, or waits for whoever runs it, and prints what it printed.</summary>
+internal sealed class OnceRunner
+{
+    private readonly LockSession _session;
+    private readonly OnceSettings _settings;
+
+    public OnceRunner(LockSession session, OnceSettings settings)
+    {
+        _session = session;
+        _settings = settings;
+    }
+
+    /// <returns>The exit code of the command.</returns>
+    /// <exception cref="CliException">There is none.</exception>
+    public async Task<int> RunAsync()
+    {
+        RequestResult answer = await RequestAsync().ConfigureAwait(false);
+        if (answer.IsDone)
+        {
+            CommandResult known = CommandResult.TryRead(answer.Result.Bytes)
+                ?? throw Failed("the result of the key is not one of 'latchwork once', or of a later version of it ('latchwork lock forget' drops it)");
+            return await PrintAsync(known).ConfigureAwait(false);
+        }
+
+        // Whatever goes wrong from here on releases the key: the next one who waits runs the command.
+        await using (answer.Lease.ConfigureAwait(false))
+        {
+            CommandResult result = await RunAsync(answer.Lease).ConfigureAwait(false);
+            await ShareAsync(answer.Lease, result).ConfigureAwait(false);
+            return await PrintAsync(result).ConfigureAwait(false);
+        }
+    }
+
+    private async Task<RequestResult> RequestAsync()
+    {
+        try
+        {
+            return await _session.Locker.RequestAsync(_settings.Key, _settings.Wait, _session.Stop).ConfigureAwait(false);
+        }
+        catch (LockTimeoutException e)
+        {
+            throw new CliException(ExitCodes.TimedOut, Say($"timed out after {DurationParser.Write(_settings.Wait)} of waiting for another node to run it"), e);
+        }
+        catch (RunFailedException e)
+        {
+            throw Failed(e.Message);
+        }
+    }
+
+    private async Task<CommandResult> RunAsync(WorkLease lease)
+    {
+        try
+        {
+            using RunningCommand command = await RunningCommand.StartAsync(_settings.Words, Facts(lease), _settings.MaxOutput).ConfigureAwait(false);
+            await WaitAsync(command, lease).ConfigureAwait(false);
+            return await command.ReadResultAsync().ConfigureAwait(false);
+        }
+        catch (Win32Exception e)
+        {
+            // Not shared: another machine may have the program.
+            throw Failed($"'{_settings.Words[0]}' cannot be started: {e.Message}");
+        }
+    }
+
+    private async Task WaitAsync(RunningCommand command, WorkLease lease)
+    {
+        var lost = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        var stopped = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        using CancellationTokenRegistration onLost = lease.Lost.Register(() => lost.TrySetResult());
+        using CancellationTokenRegistration onStop = _session.Stop.Register(() => stopped.TrySetResult());
+        await Task.WhenAny(command.Exited, command.Overflowed, lost.Task, stopped.Task).ConfigureAwait(false);
+
+        bool overflowed = command.Overflowed.IsCompleted;
+        bool interrupted = _session.Stop.IsCancellationRequested;
+        if (!command.Exited.IsCompleted || overflowed || interrupted || lease.Lost.IsCancellationRequested)
+        {
+            await command.StopAsync(_session.Terminal.Hurry).ConfigureAwait(false);
+        }
+
+        if (lease.Lost.IsCancellationRequested) throw Lost();
+        _session.Stop.ThrowIfCancellationRequested();
+        if (overflowed) await FailAsync(lease).ConfigureAwait(false);
+    }
+
+    // The same output would be too long on every machine, so those who wait get the failure instead of a turn each.
+    private async Task FailAsync(WorkLease lease)
+    {
+        string message = string.Create(
+            CultureInfo.InvariantCulture, $"the command printed more than the {_settings.MaxOutput} bytes that --max-output allows, so it was stopped");
+        if (await lease.FailAsync("OutputTooLarge", message).ConfigureAwait(false) == PublishOutcome.Superseded) throw Lost();
+        throw Failed(message);
+    }
+
+    private async Task ShareAsync(WorkLease lease, CommandResult result)
+    {
+        PublishOutcome outcome;
+        try
+        {
+            outcome = result.ExitCode != 0 && _settings.RetryFailures
+                ? await lease.FailAsync("ExitCode", "", FailurePolicy.NextWaiterTries).ConfigureAwait(false)
+                : await lease.PublishAsync(result.ToBytes()).ConfigureAwait(false);
+        }
+        catch (LatchworkStoreException e)
+        {
+            string what = e.Outcome == StoreOutcome.Unknown ? "it is not known whether its result was published" : "its result could not be published";
+            throw Failed(string.Create(CultureInfo.InvariantCulture, $"the command ended with exit code {result.ExitCode}, but {what}: {e.Message}"));
+        }
+
+        if (outcome == PublishOutcome.Superseded) throw Lost();
+    }
+
+    private async Task<int> PrintAsync(CommandResult result)
+    {
+        Terminal terminal = _session.Terminal;
+        await terminal.OutBytes.WriteAsync(result.Output, CancellationToken.None).ConfigureAwait(false);
+        await terminal.OutBytes.FlushAsync(CancellationToken.None).ConfigureAwait(false);
+        await terminal.ErrorBytes.WriteAsync(result.Error, CancellationToken.None).ConfigureAwait(false);
+        await terminal.ErrorBytes.FlushAsync(CancellationToken.None).ConfigureAwait(false);
+        return result.ExitCode;
+    }
+
+    private Dictionary<string, string> Facts(WorkLease lease) => new()
+    {
+        ["LATCHWORK_KEY"] = lease.Key,
+        ["LATCHWORK_NAMESPACE"] = _session.Locker.Namespace,
+        ["LATCHWORK_FENCING_TOKEN"] = lease.FencingToken.ToString(CultureInfo.InvariantCulture),
+    };
+
+    private CliException Lost() => new(
+        ExitCodes.LostLease, Say("the lease was lost (forgotten, not renewed in time, or over --lock-timeout), so the command was stopped and its output dropped"));
+
+    private CliException Failed(string message) => new(ExitCodes.Failure, Say(message));
+
+    private string Say(string message) => $"{_settings.Key}: {message}";
+}
