@@ -43,6 +43,26 @@ public sealed class BadInputTests
     [InlineData("timer listen --max-events 201", "'--max-events' must be a whole number between 1 and 200; it is '201'")]
     [InlineData("timer listen --confirm-timeout 10ms", "'--confirm-timeout' must be between 100ms and 1d; it is '10ms'")]
     [InlineData("timer listen --exec x --no-confirm", "exclude each other")]
+    [InlineData("once", "Required argument missing")]
+    [InlineData("once k", "say what to run: latchwork once KEY -- command args")]
+    [InlineData("once k --", "say what to run: latchwork once KEY -- command args")]
+    [InlineData("once k true", "'true' is not known here; the command comes after '--'")]
+    [InlineData("once k --result 5m -- true", "'--result' is not known here; the command comes after '--'")]
+    [InlineData("once -- k true", "the key comes before '--', the command after it")]
+    [InlineData("once k --result-for 5 -- true", "'--result-for' is not a duration: '5'")]
+    [InlineData("once k --result-for -5s -- true", "'--result-for' must be between 0s and 36500d; it is '-5s'")]
+    [InlineData("once k --wait 0s -- true", "'--wait' must be between 1ms and 36500d; it is '0s'")]
+    [InlineData("once k --lease 10ms -- true", "'--lease' must be between 100ms and 36500d; it is '10ms'")]
+    [InlineData("once k --lease 2h -- true", "'--lease' must not be longer than '--lock-timeout', 1h")]
+    [InlineData("once k --lease 6s --lock-timeout 5s -- true", "'--lease' must not be longer than '--lock-timeout', 5s")]
+    [InlineData("once k --max-output 1GB -- true", "'--max-output' is not a size: '1GB'")]
+    [InlineData("once k --max-output 0 -- true", "'--max-output' must be between 1B and 64MiB; it is '0'")]
+    [InlineData("once k --max-output 65MiB -- true", "'--max-output' must be between 1B and 64MiB; it is '65MiB'")]
+    [InlineData("once k --json -- true", "'--json' is not for 'once'")]
+    [InlineData("once k -- true", "--store redis://localhost:6379 or set LATCHWORK_STORE")]
+    [InlineData("lock", "say which: show, list, forget")]
+    [InlineData("lock show", "Required argument missing")]
+    [InlineData("lock list x", "'x' is not known here")]
     [InlineData("demo --namespace x", "'--namespace' is not for the demo")]
     public async Task Is_named(string commandLine, string message)
     {
@@ -59,6 +79,8 @@ public sealed class BadInputTests
     {
         (await Tool.RunAsync("timer", "post", "--in", "1s", "--id", "")).Error.ShouldContain("'--id' must have 1 to 512 bytes of UTF-8; it has 0");
         (await Tool.RunAsync("timer", "peek", new string('x', 513))).Error.ShouldContain("it has 513");
+        (await Tool.RunAsync("once", "", "--", "true")).Error.ShouldContain("'key' must have 1 to 512 bytes of UTF-8; it has 0");
+        (await Tool.RunAsync("lock", "forget", new string('x', 513))).Error.ShouldContain("it has 513");
         (await Tool.RunAsync("timer", "post", "--in", "1s", "--data", $"\"{new string('x', 1 << 20)}\"")).Error.ShouldContain("at most 1048576 bytes; it has 1048578");
         CliResult file = await Tool.RunAsync(["--store", "memory:", "timer", "post", "--in", "1s", "--data-file", "-"], new string('x', (1 << 20) + 1));
         file.ExitCode.ShouldBe(ExitCodes.BadInput);

@@ -44,7 +44,7 @@ public sealed class OutputTests
     public void Rows_are_aligned()
     {
         var output = new StringWriter { NewLine = "\n" };
-        var printer = new Printer(new Terminal { Out = output, Error = output, In = Stream.Null }, json: false);
+        var printer = new Printer(new Terminal { Out = output, Error = output, In = Stream.Null, OutBytes = Stream.Null, ErrorBytes = Stream.Null }, json: false);
         var rows = new RowPrinter(printer, new Column("ID"), new Column("N", Right: true), new Column("DATA"));
         rows.Add("long-id", "1", "a");
         rows.Add("b", "100", "b");

@@ -10,7 +10,7 @@ namespace Latchwork.Cli.Once;
 /// </summary>
 internal sealed class GroupWatch : IDisposable
 {
-    private const string Script = "trap '' HUP INT QUIT TERM; exec >/dev/null 2>&1; read -r line || kill -KILL -- \"-$1\"";
+    private const string Script = "trap '' HUP INT QUIT TERM; exec >/dev/null 2>&1; read -r line || kill -s KILL -- \"-$1\"";
 
     private readonly Process _shell;
 

@@ -16,6 +16,9 @@ public sealed class RedisFixture : IAsyncLifetime
 
     /// <summary>A namespace of its own on the server.</summary>
     public RedisNamespace NewNamespace() => new(Server.Uri, $"test-{Guid.NewGuid():N}");
+
+    /// <summary>A namespace of keys of its own on the server.</summary>
+    public RedisKeyspace NewKeyspace() => new(Server, $"test-{Guid.NewGuid():N}");
 }
 
 /// <summary>Runs the tool on one namespace of a Redis server.</summary>

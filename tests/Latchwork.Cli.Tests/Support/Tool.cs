@@ -23,16 +23,21 @@ public static class Tool
 
     public static async Task<CliResult> RunAsync(string[] args, string stdin, string? store = null, CancellationToken stop = default)
     {
-        var output = new StringWriter { NewLine = "\n" };
-        var error = new StringWriter { NewLine = "\n" };
+        var output = new MemoryStream();
+        var error = new MemoryStream();
         var terminal = new Terminal
         {
-            Out = TextWriter.Synchronized(output),
-            Error = TextWriter.Synchronized(error),
+            Out = Writer(output),
+            Error = Writer(error),
+            OutBytes = output,
+            ErrorBytes = error,
             In = new MemoryStream(Encoding.UTF8.GetBytes(stdin)),
             Environment = name => name == "LATCHWORK_STORE" ? store : null,
         };
         int exitCode = await CliApplication.RunAsync(args, terminal, stop);
-        return new CliResult(exitCode, output.ToString(), error.ToString());
+        return new CliResult(exitCode, Encoding.UTF8.GetString(output.ToArray()), Encoding.UTF8.GetString(error.ToArray()));
     }
+
+    private static TextWriter Writer(Stream stream) =>
+        TextWriter.Synchronized(new StreamWriter(stream, new UTF8Encoding(encoderShouldEmitUTF8Identifier: false)) { AutoFlush = true, NewLine = "\n" });
 }
