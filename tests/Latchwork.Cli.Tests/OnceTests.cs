@@ -98,7 +98,7 @@ public sealed class OnceTests : IClassFixture<RedisFixture>, IDisposable
     [Fact]
     public async Task A_machine_without_the_program_does_not_speak_for_the_others()
     {
-        CliResult missing = await _keys.OnceAsync(["k"], ["no-such-program"]);
+        CliResult missing = await _keys.OnceAsync(["k", "--max-output", "1"], ["no-such-program"]);
         missing.ShouldBe(new CliResult(ExitCodes.Failure, "", "latchwork: k: 'no-such-program' cannot be started: No such file or directory\n"));
         // The command's own 127 is a result like any other.
         (await _keys.OnceAsync("k", "echo ok; no-such-program 2>/dev/null")).ShouldBe(new CliResult(127, "ok\n", ""));

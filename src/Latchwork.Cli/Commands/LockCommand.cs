@@ -2,7 +2,6 @@ using System.CommandLine;
 using System.Globalization;
 using System.Text.Json;
 using Latchwork.Cli.Input;
-using Latchwork.Cli.Once;
 using Latchwork.Cli.Output;
 
 namespace Latchwork.Cli.Commands;

@@ -55,16 +55,12 @@ internal sealed class OnceCommand
         {
             once._key, once._words, once._resultFor, once._wait, once._lease, once._lockTimeout, once._retryFailures, once._maxOutput,
         };
-        command.Validators.Add(result => once.Check(result, host.Globals));
+        command.Validators.Add(result =>
+        {
+            if (result.GetValue(host.Globals.Json)) result.AddError("'--json' is not for 'once': it prints what the command prints");
+        });
         host.OnRun(command, (LockSession session, ParseResult parsed) => new OnceRunner(session, once.Read(parsed)).RunAsync(), once.Configure);
         return command;
-    }
-
-    private void Check(System.CommandLine.Parsing.CommandResult result, GlobalOptions globals)
-    {
-        if (result.GetValue(globals.Json)) result.AddError("'--json' is not for 'once': it prints what the command prints");
-        TimeSpan lockTimeout = result.GetValue(_lockTimeout) ?? _defaults.LockTimeout;
-        if (result.GetValue(_lease) > lockTimeout) result.AddError($"'--lease' must not be longer than '--lock-timeout', {DurationParser.Write(lockTimeout)}");
     }
 
     // Only what stands after '--' is the command: else a misspelt option of ours would become its first word.
@@ -78,6 +74,7 @@ internal sealed class OnceCommand
         options.ResultTimeout = parsed.GetValue(_resultFor) ?? options.ResultTimeout;
         options.LockTimeout = parsed.GetValue(_lockTimeout) ?? options.LockTimeout;
         options.Lease = parsed.GetValue(_lease) ?? options.Lease;
+        if (options.Lease > options.LockTimeout) throw BadInput($"'--lease' must not be longer than '--lock-timeout', {DurationParser.Write(options.LockTimeout)}");
         options.MaxResultBytes = MaxOutput(parsed) + Once.CommandResult.HeaderBytes;
     }
 

@@ -15,6 +15,9 @@ internal static class CommandLauncher
     /// <summary>The hidden verb, for <c>Main</c>.</summary>
     public const string Verb = "__launch";
 
+    /// <summary>The most bytes of a report.</summary>
+    public const int MaxReportBytes = 64;
+
     private const int NotStarted = 127;
 
     /// <summary>How to start a command in such a way.</summary>
@@ -56,7 +59,7 @@ internal static class CommandLauncher
     /// <summary>Why a command could not be started, from what its launcher left behind; null if it was started.</summary>
     public static string? FindError(string nonce, int exitCode, ReadOnlySpan<byte> standardError)
     {
-        if (exitCode != NotStarted || standardError.Length > 64) return null;
+        if (exitCode != NotStarted || standardError.Length > MaxReportBytes) return null;
         string text = Encoding.UTF8.GetString(standardError);
         if (!text.StartsWith(nonce + ":", StringComparison.Ordinal)) return null;
         return int.TryParse(text.AsSpan(nonce.Length + 1), CultureInfo.InvariantCulture, out int error)

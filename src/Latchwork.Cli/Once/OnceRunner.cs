@@ -60,7 +60,7 @@ internal sealed class OnceRunner
         {
             using RunningCommand command = await RunningCommand.StartAsync(_settings.Words, Facts(lease), _settings.MaxOutput).ConfigureAwait(false);
             await WaitAsync(command, lease).ConfigureAwait(false);
-            return await command.ReadResultAsync().ConfigureAwait(false);
+            return await command.ReadResultAsync().ConfigureAwait(false) ?? throw await FailAsync(lease).ConfigureAwait(false);
         }
         catch (Win32Exception e)
         {
@@ -77,25 +77,23 @@ internal sealed class OnceRunner
         using CancellationTokenRegistration onStop = _session.Stop.Register(() => stopped.TrySetResult());
         await Task.WhenAny(command.Exited, command.Overflowed, lost.Task, stopped.Task).ConfigureAwait(false);
 
-        bool overflowed = command.Overflowed.IsCompleted;
-        bool interrupted = _session.Stop.IsCancellationRequested;
-        if (!command.Exited.IsCompleted || overflowed || interrupted || lease.Lost.IsCancellationRequested)
+        bool over = command.Overflowed.IsCompleted || _session.Stop.IsCancellationRequested || lease.Lost.IsCancellationRequested;
+        if (over || !command.Exited.IsCompleted)
         {
             await command.StopAsync(_session.Terminal.Hurry).ConfigureAwait(false);
         }
 
         if (lease.Lost.IsCancellationRequested) throw Lost();
         _session.Stop.ThrowIfCancellationRequested();
-        if (overflowed) await FailAsync(lease).ConfigureAwait(false);
     }
 
     // The same output would be too long on every machine, so those who wait get the failure instead of a turn each.
-    private async Task FailAsync(WorkLease lease)
+    private async Task<CliException> FailAsync(WorkLease lease)
     {
         string message = string.Create(
             CultureInfo.InvariantCulture, $"the command printed more than the {_settings.MaxOutput} bytes that --max-output allows, so it was stopped");
-        if (await lease.FailAsync("OutputTooLarge", message).ConfigureAwait(false) == PublishOutcome.Superseded) throw Lost();
-        throw Failed(message);
+        PublishOutcome outcome = await lease.FailAsync("OutputTooLarge", message).ConfigureAwait(false);
+        return outcome == PublishOutcome.Superseded ? Lost() : Failed(message);
     }
 
     private async Task ShareAsync(WorkLease lease, CommandResult result)

@@ -1,3 +1,5 @@
+using System.Buffers;
+
 namespace Latchwork.Cli.Once;
 
 /// <summary>Keeps both outputs of a command, byte for byte, up to a number of bytes in all.</summary>
@@ -5,8 +7,8 @@ internal sealed class OutputCapture
 {
     private readonly int _max;
     private readonly Lock _gate = new();
-    private readonly MemoryStream _output = new();
-    private readonly MemoryStream _error = new();
+    private readonly ArrayBufferWriter<byte> _output = new();
+    private readonly ArrayBufferWriter<byte> _error = new();
     private readonly TaskCompletionSource _overflowed = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
     /// <param name="max">The most bytes of both together.</param>
@@ -21,10 +23,10 @@ internal sealed class OutputCapture
     /// <summary>What was read so far.</summary>
     public (byte[] Output, byte[] Error) Take()
     {
-        lock (_gate) return (_output.ToArray(), _error.ToArray());
+        lock (_gate) return (_output.WrittenSpan.ToArray(), _error.WrittenSpan.ToArray());
     }
 
-    private async Task ReadAsync(Stream from, MemoryStream to)
+    private async Task ReadAsync(Stream from, ArrayBufferWriter<byte> to)
     {
         byte[] buffer = new byte[16 << 10];
         int count;
@@ -32,7 +34,7 @@ internal sealed class OutputCapture
         {
             lock (_gate)
             {
-                if (count <= _max - _output.Length - _error.Length) to.Write(buffer, 0, count);
+                if (count <= _max - _output.WrittenCount - _error.WrittenCount) to.Write(buffer.AsSpan(0, count));
                 else _overflowed.TrySetResult();
             }
         }

@@ -15,20 +15,22 @@ internal sealed class RunningCommand : IDisposable
 
     private readonly Process _process;
     private readonly string _nonce;
+    private readonly int _maxOutput;
     private readonly OutputCapture _capture;
     private readonly ManualResetEventSlim _over;
     private readonly GroupWatch? _watch;
     private readonly Task _reading;
 
-    private RunningCommand(Process process, string nonce, OutputCapture capture, ManualResetEventSlim over)
+    private RunningCommand(Process process, string nonce, int maxOutput, ManualResetEventSlim over)
     {
         _process = process;
         _nonce = nonce;
-        _capture = capture;
+        _maxOutput = maxOutput;
+        _capture = new OutputCapture(Math.Max(maxOutput, CommandLauncher.MaxReportBytes));
         _over = over;
         _watch = GroupWatch.Start(process.Id);
         process.StandardInput.Close();
-        _reading = capture.ReadAsync(process.StandardOutput.BaseStream, process.StandardError.BaseStream);
+        _reading = _capture.ReadAsync(process.StandardOutput.BaseStream, process.StandardError.BaseStream);
         Exited = process.WaitForExitAsync(CancellationToken.None);
     }
 
@@ -73,17 +75,19 @@ internal sealed class RunningCommand : IDisposable
 
         new Thread(StartAndStay) { IsBackground = true, Name = "latchwork command" }.Start();
         await started.Task.ConfigureAwait(false);
-        return new RunningCommand(process, nonce, new OutputCapture(maxOutput), over);
+        return new RunningCommand(process, nonce, maxOutput, over);
     }
 
     /// <summary>What the command ended with. For after its end.</summary>
-    /// <exception cref="CliException">It never began.</exception>
-    public async Task<CommandResult> ReadResultAsync()
+    /// <returns>Null if it wrote too much.</returns>
+    /// <exception cref="Win32Exception">It could not be started.</exception>
+    public async Task<CommandResult?> ReadResultAsync()
     {
         await Task.WhenAny(_reading, Task.Delay(_drain, TimeProvider.System, CancellationToken.None)).ConfigureAwait(false);
         (byte[] output, byte[] error) = _capture.Take();
         if (CommandLauncher.FindError(_nonce, _process.ExitCode, error) is { } reason) throw new Win32Exception(reason);
-        return new CommandResult(_process.ExitCode, output, error);
+        bool tooMuch = Overflowed.IsCompleted || output.Length + error.Length > _maxOutput;
+        return tooMuch ? null : new CommandResult(_process.ExitCode, output, error);
     }
 
     /// <summary>Tells the command and its children to stop (SIGTERM), and kills those who have not after a while.</summary>
