@@ -27,14 +27,14 @@ public abstract class TimerModelSuite(StoreFixture fixture) : TimerSuite(fixture
     private async Task RunAsync(int seed)
     {
         var generator = new TimerOperationGenerator(new Random(seed));
-        var run = new TimerModelRun(Timers, Clock);
+        TimerModelRun run = NewRun();
         var operations = new List<TimerOperation>();
         string? difference = await run.FindDifferenceAsync(Generate());
         if (difference is null) return;
 
         (IReadOnlyList<TimerOperation> shortest, string? again) = await Shrinker.ShrinkAsync(
             operations,
-            candidate => new TimerModelRun(Timers, Clock).FindDifferenceAsync(candidate),
+            candidate => NewRun().FindDifferenceAsync(candidate),
             operation => operation.Simpler());
         throw new XunitException(
             $"""
@@ -52,5 +52,13 @@ public abstract class TimerModelSuite(StoreFixture fixture) : TimerSuite(fixture
                 yield return next;
             }
         }
+    }
+
+    // At a whole millisecond, so that a sequence does the same whenever it is repeated.
+    private TimerModelRun NewRun()
+    {
+        long into = Clock.GetUtcNow().Ticks % TimeSpan.TicksPerMillisecond;
+        if (into > 0) Clock.Advance(TimeSpan.FromTicks(TimeSpan.TicksPerMillisecond - into));
+        return new TimerModelRun(Timers, Clock);
     }
 }

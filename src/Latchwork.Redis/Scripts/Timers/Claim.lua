@@ -33,10 +33,11 @@ local ids, dues, retries, bodies, nextDue
 if lastToken == token then
   ids, dues, retries, bodies = renew()
   nextDue = tonumber(call('ZRANGE', due, 0, 0, 'WITHSCORES')[2])
+  leaseEnd = tonumber(call('ZRANGE', flight, 0, 0, 'WITHSCORES')[2])
 else
   ids, dues, retries, bodies, nextDue = take(math.min(most, room, 200 - takenBack))
+  if #ids > 0 and (not leaseEnd or deadline < leaseEnd) then leaseEnd = deadline end
 end
-if #ids > 0 and (not leaseEnd or deadline < leaseEnd) then leaseEnd = deadline end
 local head = nextDue and leaseEnd and math.min(nextDue, leaseEnd) or nextDue or leaseEnd
 
 local reply = { arm(turn, room - #ids, head), int(nowUs), fresh and 1 or 0 }
