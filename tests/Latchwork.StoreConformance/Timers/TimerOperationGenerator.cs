@@ -11,6 +11,7 @@ public sealed class TimerOperationGenerator(Random random)
     private static readonly DeadLetterLimits[] _limits =
         [new(TimeSpan.FromDays(30), 100_000), new(TimeSpan.FromDays(30), 100_000), new(TimeSpan.FromDays(1), 3), new(TimeSpan.FromHours(1), 0)];
 
+    private readonly Dictionary<string, ClaimOperation> _claims = [];
     private int _tokens;
 
     /// <summary>The next operation, in view of how things stand.</summary>
@@ -48,9 +49,10 @@ public sealed class TimerOperationGenerator(Random random)
         int max = random.Next(4) == 0 ? random.Next(3) : random.Next(3, 20);
         int room = random.Next(5) == 0 ? max : max + random.Next(20);
 
-        // A claim is repeated soon or never: after an hour the store has forgotten it.
+        // A claim is repeated as it was, and soon or never: after an hour the store has forgotten it.
         bool repeats = model.Nodes.TryGetValue(node, out ModelNode? last) && model.Now - last.LastSeen < TimeSpan.FromMinutes(30) && random.Next(6) == 0;
-        return new ClaimOperation(node, repeats ? last!.ClaimToken : Token(), max, room, random.Next(100), Span(20), Pick(_limits));
+        if (repeats && _claims[node].Token == last!.ClaimToken) return _claims[node];
+        return _claims[node] = new ClaimOperation(node, Token(), max, room, random.Next(100), Span(20), Pick(_limits));
     }
 
     private DeliveryKey Delivery(TimerModel model)
