@@ -56,8 +56,8 @@ internal enum TimerKey
 /// lw:{t:NAMESPACE:PARTITION}:bell:NODE channel           the bells of one node
 ///
 /// lw:lockers                     HASH  no tag            the namespaces of lockers: name → format
-/// lw:{l:NAMESPACE:KEY}:lock      HASH  tag l:NS:KEY      the owner of a key
-/// lw:{l:NAMESPACE:KEY}:last      HASH  tag l:NS:KEY      its highest generation, and what is known of its last outcome
+/// lw:{l:NAMESPACE:KEY}:lock      STRING tag l:NS:KEY     the owner of a key (see record.lua)
+/// lw:{l:NAMESPACE:KEY}:last      STRING tag l:NS:KEY     its highest generation, and what is known of its last outcome
 /// lw:{l:NAMESPACE:KEY}:data      STRING tag l:NS:KEY     the bytes of its last outcome
 /// lw:{l:NAMESPACE:KEY}:bell      channel                 rings for those who wait for the key
 /// </code>

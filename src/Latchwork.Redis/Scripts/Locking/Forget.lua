@@ -4,12 +4,13 @@
 -- Returns 1 if there was a lock or a fresh outcome, else 0.
 local lock, last, data = unpack(KEYS)
 -- @include record
--- @include free
+-- @include keep
+-- @include ring
 if highest == 0 then return 0 end
-local existed = owner or (outcome and outcome.isFresh and call('EXISTS', data) == 1)
-free(int(owner and math.max(highest + 1, nowUs) or highest))
+local existed = owner or (isFresh and call('EXISTS', data) == 1)
+-- @include free
 call('UNLINK', data)
-call('HDEL', last, 'kind', 'at', 'fresh', 'hand')
-keep(tonumber(ARGV[3]))
+if published then published.kind = '-' end
+keep(int(owner and math.max(highest + 1, nowUs) or highest), published, tonumber(ARGV[3]))
 if owner then ring(ARGV[4]) end
 return existed and 1 or 0

@@ -6,16 +6,18 @@
 local lock, last, data = unpack(KEYS)
 -- @include record
 -- @include owns
--- @include free
+-- @include keep
+-- @include ring
 if not owns(ARGV[3], ARGV[4]) then
   -- The last one that was accepted is remembered: it may be sent again because its reply was lost.
-  return outcome and outcome.generation == ARGV[3] and (ARGV[4] == '' or outcome.nonce == ARGV[4]) and 1 or 0
+  return published and published.generation == ARGV[3] and (ARGV[4] == '' or published.nonce == ARGV[4]) and 1 or 0
 end
 
-local kept = math.max(tonumber(ARGV[6]), tonumber(ARGV[7]))
-free(owner.generation)
-call('HSET', last, 'outcome', owner.generation, 'nonce', owner.nonce, 'kind', ARGV[5], 'at', int(nowUs), 'fresh', ARGV[6], 'hand', ARGV[7])
-keep(math.max(kept, owner.timeout))
+local kept = math.max(ARGV[6], ARGV[7])
+-- @include free
+keep(owner.generation, {
+  generation = owner.generation, nonce = owner.nonce, kind = ARGV[5], at = int(nowUs), fresh = ARGV[6], hand = ARGV[7],
+}, math.max(kept, owner.timeout))
 if kept > 0 then
   call('SET', data, ARGV[8], 'PX', ttl(kept))
 else

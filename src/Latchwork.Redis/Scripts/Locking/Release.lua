@@ -5,9 +5,10 @@
 local lock, last, data = unpack(KEYS)
 -- @include record
 -- @include owns
--- @include free
+-- @include keep
+-- @include ring
 if not owns(ARGV[3], ARGV[4]) then return 0 end
-free(owner.generation)
-keep(owner.timeout)
+-- @include free
+keep(owner.generation, published, math.max(left, owner.timeout))
 ring(ARGV[5])
 return 1

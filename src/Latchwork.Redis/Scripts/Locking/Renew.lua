@@ -4,8 +4,9 @@
 -- Returns 1 if the lock is still that owner's, else 0.
 local lock, last, data = unpack(KEYS)
 -- @include record
+-- @include own
 -- @include owns
 -- @include renew
 if not owns(ARGV[3], ARGV[4]) then return 0 end
-renew(tonumber(ARGV[5]))
+renew(ARGV[5])
 return 1

@@ -5,20 +5,21 @@
 -- Returns {0, generation, 1 if it was taken over}: granted; {1, generation, node, lease left in µs, age in µs}: held;
 -- or {2, generation, kind, 1 if fresh, age in µs, bytes}: the outcome.
 local lock, last, data = unpack(KEYS)
-local node, nonce, lease, timeout, waited = ARGV[3], ARGV[4], tonumber(ARGV[5]), tonumber(ARGV[6]), tonumber(ARGV[7])
+local node, nonce, lease, timeout, waited = ARGV[3], ARGV[4], ARGV[5], ARGV[6], tonumber(ARGV[7])
 -- @include record
+-- @include own
+-- @include keep
 -- @include renew
 -- @include settle
 if owner and owner.nonce == nonce then
   renew(lease)
-  return { 0, tonumber(owner.generation), owner.over }
+  return { 0, tonumber(owner.generation), tonumber(owner.over) }
 end
 
-if ARGV[8] ~= '1' and outcome and outcome.kind and outcome.keep > 0
-  and (outcome.isFresh or (waited and tonumber(outcome.generation) >= waited)) then
+if left > 0 and ARGV[8] ~= '1' and (isFresh or (waited and tonumber(published.generation) >= waited)) then
   local bytes = call('GET', data)
   if bytes then
-    return { 2, tonumber(outcome.generation), outcome.kind, outcome.isFresh and 1 or 0, nowUs - outcome.at, bytes }
+    return { 2, tonumber(published.generation), tonumber(published.kind), isFresh and 1 or 0, nowUs - published.at, bytes }
   end
 end
 
@@ -27,8 +28,10 @@ if owner and nowUs < owner.expires then
 end
 
 -- The only write of this script that a full server refuses; it is the first one of a grant.
-local generation, over = math.max(highest + 1, nowUs), owner and 1 or 0
-call('HSET', lock, 'format', ARGV[2], 'generation', int(generation), 'nonce', nonce, 'node', node, 'started', int(nowUs),
-  'expires', int(nowUs + lease), 'lease', ARGV[5], 'timeout', ARGV[6], 'over', over)
-call('PEXPIRE', lock, ttl(timeout * 2)) -- The generation outlives the ceiling by the same time.
-return { 0, generation, over }
+local generation, over = math.max(highest + 1, nowUs), owner and '1' or '0'
+local now = int(nowUs)
+own({
+  generation = generation == nowUs and now or int(generation), nonce = nonce, node = node, started = now, expires = nowUs + lease,
+  lease = lease, timeout = timeout, over = over,
+})
+return { 0, generation, tonumber(over) }

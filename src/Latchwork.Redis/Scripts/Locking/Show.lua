@@ -5,9 +5,10 @@
 -- nothing if it is neither locked nor has a fresh outcome.
 local lock, last, data = unpack(KEYS)
 -- @include record
-local fresh = outcome and outcome.isFresh and call('EXISTS', data) == 1
+local fresh = isFresh and call('EXISTS', data) == 1
 if not owner and not fresh then return false end
 return {
-  owner and 1 or 0, tonumber((owner or outcome).generation), owner and owner.node or '', owner and nowUs - owner.started or 0,
-  owner and math.max(0, owner.expires - nowUs) or 0, fresh and 1 or 0, fresh and outcome.freshLeft or 0, fresh and outcome.kind or 0,
+  owner and 1 or 0, tonumber((owner or published).generation), owner and owner.node or '', owner and nowUs - owner.started or 0,
+  owner and math.max(0, owner.expires - nowUs) or 0, fresh and 1 or 0, fresh and published.at + published.fresh - nowUs or 0,
+  fresh and tonumber(published.kind) or 0,
 }

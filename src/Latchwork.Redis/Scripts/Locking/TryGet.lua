@@ -4,7 +4,9 @@
 -- Returns {generation, kind, age in µs, bytes}, or nothing.
 local lock, last, data = unpack(KEYS)
 -- @include record
+-- @include own
+-- @include keep
 -- @include settle
-if not outcome or not outcome.isFresh then return false end
+if not isFresh then return false end
 local bytes = call('GET', data)
-return bytes and { tonumber(outcome.generation), outcome.kind, nowUs - outcome.at, bytes }
+return bytes and { tonumber(published.generation), tonumber(published.kind), nowUs - published.at, bytes }

@@ -1,12 +1,17 @@
--- The start of every script on a key: reads its record and refuses one of a format that is newer than this.
--- `lock` HASH: format, generation, nonce, node, started, expires (end of the lease), lease (its length), timeout (the ceiling is
--- started + timeout), over (1: it was taken over). There while the key has an owner, and then until its generation may be forgotten.
--- `last` HASH: format, generation (the highest that was given and freed); outcome, nonce (of the last publication that was accepted);
--- kind, at (when it was published), fresh, hand (how long it is fresh, and handed over). `data` STRING: the bytes of the outcome, and
--- nothing else, so that no script ever copies or cuts them. Times and lengths are in µs.
+-- The start of every script on a key: reads its record, and refuses one of a format that it does not know before anything is written.
+-- `lock` STRING, there while the key has an owner, and then until its generation may be forgotten:
+--   "<format> <generation> <started> <expires> <lease> <timeout> <1 if it was taken over> <length of nonce> <nonce><node>"
+--   Its lease, of the length <lease>, ends at <expires>; its ceiling is <started> + <timeout>.
+-- `last` STRING, what outlives the owner:
+--   "<format> <highest generation given and freed> <generation> <kind> <at> <fresh> <hand> <nonce>"
+--   From the second generation on: the last publication that was accepted (0: none); the kind of the outcome (-: there is none), when it
+--   was published, how long it is fresh and handed over.
+-- `data` STRING: the bytes of the outcome and nothing else, so that no script ever copies or cuts them.
+-- Times and lengths are in µs. One string takes less time and memory than a hash of nine fields. What is not changed stays text, which Lua
+-- reckons with (but does not compare): writing a number of this size as text is dear.
 -- Wants: the locals `lock`, `last`, `data`; ARGV[1] = the time in µs, or empty for the server's clock; ARGV[2] = format.
--- Gives: call, int(n), nowUs, owner (nil if there is none), outcome (nil if there is none; its bytes may be gone), highest, wentBack,
--- ttl(length in µs).
+-- Gives: call, int(n), nowUs, owner and published (nil if there is none), isFresh, left (how long the outcome is still of use; its bytes
+-- may be gone all the same), highest, wentBack, ttl(length in µs).
 -- @include base
 -- @include time
 
@@ -16,44 +21,43 @@ local function ttl(us)
   return int(math.ceil(us / 1000) + (ARGV[1] == '' and 0 or 600000))
 end
 
-local owner, outcome
-local highest = 0
+local owner, published
+local highest, isFresh, left = 0, false, 0
 local wentBack = false -- The clock is behind what is in the record: `settle` writes down what is cut here.
 
 do
-  local l = call('HMGET', lock, 'format', 'generation', 'nonce', 'node', 'started', 'expires', 'lease', 'timeout', 'over')
-  local o = call('HMGET', last, 'format', 'generation', 'outcome', 'nonce', 'kind', 'at', 'fresh', 'hand')
-  local newest = math.max(tonumber(l[1]) or 0, tonumber(o[1]) or 0)
-  if newest > tonumber(ARGV[2]) then return redis.error_reply('LWLAYOUT format=' .. newest) end
-
-  if l[2] then
-    highest = tonumber(l[2])
-    local started, expires, lease, timeout = tonumber(l[5]), tonumber(l[6]), tonumber(l[7]), tonumber(l[8])
-    if started > nowUs or expires > nowUs + lease then
+  local record = call('MGET', lock, last)
+  if record[1] then
+    local format, generation, started, expires, lease, timeout, over, length, names =
+      string.match(record[1], '^(%d+) (%d+) (%d+) (%d+) (%d+) (%d+) (%d) (%d+) (.*)$')
+    if format ~= ARGV[2] then return redis.error_reply('LWLAYOUT format=' .. (string.match(record[1], '^%d+') or '?')) end
+    highest, expires = tonumber(generation), tonumber(expires)
+    if started - nowUs > 0 or expires > nowUs + lease then
       wentBack = true
-      started = math.min(started, nowUs)
+      if started - nowUs > 0 then started = int(nowUs) end
       expires = math.min(expires, nowUs + lease)
     end
     if nowUs < started + timeout then
       owner = {
-        generation = l[2], nonce = l[3], node = l[4], started = started, expires = expires, lease = lease, timeout = timeout,
-        over = tonumber(l[9]),
+        generation = generation, nonce = string.sub(names, 1, length), node = string.sub(names, length + 1),
+        started = started, expires = expires, lease = lease, timeout = timeout, over = over,
       }
     end
   end
 
-  if o[2] then
-    highest = math.max(highest, tonumber(o[2]))
-    if o[3] then outcome = { generation = o[3], nonce = o[4] } end
-    if o[3] and o[5] then
-      local at, fresh, hand = tonumber(o[6]), tonumber(o[7]), tonumber(o[8])
-      if at > nowUs then
-        wentBack = true
-        at = nowUs
-      end
-      outcome.kind, outcome.at = tonumber(o[5]), at
-      outcome.keep = at + math.max(fresh, hand) - nowUs
-      outcome.isFresh, outcome.freshLeft = nowUs < at + fresh, at + fresh - nowUs
+  if record[2] then
+    local format, generation, from, kind, at, fresh, hand, nonce =
+      string.match(record[2], '^(%d+) (%d+) (%d+) (%S+) (%d+) (%d+) (%d+) (.*)$')
+    if format ~= ARGV[2] then return redis.error_reply('LWLAYOUT format=' .. (string.match(record[2], '^%d+') or '?')) end
+    highest = math.max(highest, tonumber(generation))
+    if at - nowUs > 0 then
+      wentBack = true
+      at = int(nowUs)
+    end
+    published = { generation = from, nonce = nonce, kind = kind, at = at, fresh = fresh, hand = hand }
+    if kind ~= '-' then
+      isFresh = nowUs < at + fresh
+      left = at + math.max(fresh, hand) - nowUs
     end
   end
 end
