@@ -7,7 +7,15 @@ using Xunit;
 
 namespace Latchwork.Redis.Tests.Locking;
 
+/// <summary>They start many processes, so they run alone: others must keep leases of some hundred milliseconds meanwhile.</summary>
+[CollectionDefinition(Name, DisableParallelization = true)]
+public sealed class ProcessTests
+{
+    public const string Name = "processes";
+}
+
 /// <summary>Lockers in processes of their own, which are killed and frozen.</summary>
+[Collection(ProcessTests.Name)]
 public sealed class LockerProcessTests : IAsyncLifetime
 {
     private readonly List<WorkerProcess> _workers = [];

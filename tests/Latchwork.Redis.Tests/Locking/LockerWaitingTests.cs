@@ -99,37 +99,10 @@ public sealed partial class LockerWaitingTests : LockerTest
         (await Task.WhenAll(waiters).WaitAsync(TimeSpan.FromSeconds(30))).ShouldAllBe(result => result == "done");
     }
 
-    [Fact]
-    public async Task A_run_of_many_leases_stays_one_run()
-    {
-        await using RedisStore elsewhere = await RedisStore.ConnectAsync(Server.Uri);
-        await using ProcessLocker here = NewLocker(Store, TimeSpan.FromMilliseconds(300)), there = NewLocker(elsewhere, TimeSpan.FromMilliseconds(300));
-        int runs = 0;
-        var renewedOften = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
-        async Task<string> WorkAsync(WorkLease lease, CancellationToken stop)
-        {
-            Interlocked.Increment(ref runs);
-            await renewedOften.Task.WaitAsync(stop);
-            return "done";
-        }
-
-        Task<string>[] callers = [here.RunOnceAsync("a", WorkAsync), there.RunOnceAsync("a", WorkAsync)];
-        long started = await Eventually.ReadsAsync(() => LockFieldAsync(2), time => time > 0, "it is locked");
-        await Eventually.ReadsAsync(
-            () => LockFieldAsync(3), time => time > started + 6_000_000, "it is renewed for twenty leases", TimeSpan.FromSeconds(60));
-        renewedOften.SetResult();
-        (await Task.WhenAll(callers)).ShouldAllBe(result => result == "done");
-        runs.ShouldBe(1);
-
-        // Field 2 is when it was taken, field 3 when the lease ends, in µs.
-        async Task<long> LockFieldAsync(int field) =>
-            await Server.CommandAsync("GET", Name("a", "lock")) is { Length: > 0 } record ? Number(record.Split(' ')[field]) : 0;
-    }
-
     private static long Number(string text) => text.Length == 0 ? 0 : long.Parse(text, CultureInfo.InvariantCulture);
 
-    private static ProcessLocker NewLocker(RedisStore store, TimeSpan? lease = null) =>
-        new(store, new LockerOptions { Namespace = Namespace, RecheckInterval = _recheck, Lease = lease ?? TimeSpan.FromSeconds(30) });
+    private static ProcessLocker NewLocker(RedisStore store) =>
+        new(store, new LockerOptions { Namespace = Namespace, RecheckInterval = _recheck, Lease = TimeSpan.FromSeconds(30) });
 
     private static Task<string>[] Wait(ProcessLocker locker, string key, int count) =>
     [
