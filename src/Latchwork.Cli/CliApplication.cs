@@ -8,6 +8,9 @@ namespace Latchwork.Cli;
 /// <summary>The whole tool behind <c>Main</c>: parses, runs one command, and turns every failure into one line and an exit code.</summary>
 internal static class CliApplication
 {
+    /// <summary>The error number of a write to a pipe that nobody reads any more.</summary>
+    private const int BrokenPipe = 32;
+
     /// <summary>Runs one command line.</summary>
     /// <param name="args">The arguments, without the program's name.</param>
     /// <param name="terminal">The outside.</param>
@@ -20,6 +23,11 @@ internal static class CliApplication
         {
             exitCode = await ParseAndRunAsync(args, terminal, stop).ConfigureAwait(false);
             await terminal.Out.FlushAsync(CancellationToken.None).ConfigureAwait(false);
+        }
+        catch (IOException e) when (e.HResult == BrokenPipe)
+        {
+            // 'upcoming | head': who reads has had enough, and wants no complaint.
+            exitCode = ExitCodes.Failure;
         }
         catch (Exception e)
         {

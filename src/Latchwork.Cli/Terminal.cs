@@ -1,10 +1,13 @@
 using System.Text;
+using Microsoft.Win32.SafeHandles;
 
 namespace Latchwork.Cli;
 
 /// <summary>What a command sees of the outside: its streams, the environment, and whether a person is looking.</summary>
 internal sealed class Terminal
 {
+    private const int StandardOutput = 1;
+
     public required TextWriter Out { get; init; }
 
     public required TextWriter Error { get; init; }
@@ -37,7 +40,7 @@ internal sealed class Terminal
         bool capable = System.Environment.GetEnvironmentVariable("TERM") != "dumb";
         bool outIsInteractive = capable && !Console.IsOutputRedirected;
         bool errorIsInteractive = capable && !Console.IsErrorRedirected;
-        Stream output = Console.OpenStandardOutput(), error = Console.OpenStandardError();
+        Stream output = OpenStandardOutput(), error = Console.OpenStandardError();
         return new Terminal
         {
             Out = Writer(output),
@@ -50,6 +53,15 @@ internal sealed class Terminal
             Width = outIsInteractive ? Math.Max(40, Console.WindowWidth) : 100,
             Hurry = hurry,
         };
+    }
+
+    // The console's own stream hides that the reader of a pipe has gone, and a listener would confirm what nobody has seen. A file needs the
+    // console's stream: it shares its position with whoever else writes to the same file, and a FileStream keeps one of its own.
+    private static Stream OpenStandardOutput()
+    {
+        if (OperatingSystem.IsWindows() || !Console.IsOutputRedirected) return Console.OpenStandardOutput();
+        var pipe = new FileStream(new SafeFileHandle(StandardOutput, ownsHandle: false), FileAccess.Write, bufferSize: 0);
+        return pipe.CanSeek ? Console.OpenStandardOutput() : pipe;
     }
 
     // Unlike Console.Out, not flushed after every write: commands that list a million events flush when they have something to show.

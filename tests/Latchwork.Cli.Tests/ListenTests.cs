@@ -129,6 +129,20 @@ public sealed class ListenTests : IClassFixture<RedisFixture>
         (await _timers.RunAsync("listen", "--timeout", "50ms")).ExitCode.ShouldBe(ExitCodes.Done);
     }
 
+    [Fact]
+    public async Task What_nobody_can_read_any_more_is_not_confirmed()
+    {
+        string lines = string.Concat(Enumerable.Range(0, 500).Select(_ => "{\"inMs\":0,\"data\":1}\n"));
+        await _timers.RunWithInputAsync(lines, "post", "--from", "-");
+        await using CliProcess listener = _timers.StartInto("head -n 1", "listen", "--max-in-flight", "1");
+        (await listener.ExitsAsync()).ShouldBe(0, listener.Error);
+        listener.Lines.Count.ShouldBe(1);
+        JsonElement stats = (await _timers.RunAsync("stats")).ReadJson();
+        stats.GetProperty("dead").GetInt64().ShouldBe(1);
+        (await InStoreAsync()).ShouldBeGreaterThan(0);
+        listener.Error.ShouldContain("standard output was closed");
+    }
+
     private async Task<long> InStoreAsync()
     {
         JsonElement stats = (await _timers.RunAsync("stats")).ReadJson();

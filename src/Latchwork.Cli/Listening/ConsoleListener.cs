@@ -65,8 +65,10 @@ internal sealed class ConsoleListener
         }
         catch (IOException e)
         {
-            // Nobody has seen it, so it is not confirmed: the engine spends a retry on it.
+            // Nobody has seen it, so it is not confirmed: the engine spends a retry on it. It keeps its place until the node leaves,
+            // so that no other event begins only to meet the same fate.
             _outputGone.TrySetResult(e);
+            await _counter.Released.ConfigureAwait(false);
             throw;
         }
 

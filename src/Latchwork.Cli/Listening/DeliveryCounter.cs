@@ -25,6 +25,9 @@ internal sealed class DeliveryCounter
     /// <summary>Completes when all are settled.</summary>
     public Task Reached => _reached.Task;
 
+    /// <summary>Completes when the node has begun to leave.</summary>
+    public Task Released => _released.Task;
+
     /// <summary>How many are settled.</summary>
     public long Settled => Volatile.Read(ref _settled);
 

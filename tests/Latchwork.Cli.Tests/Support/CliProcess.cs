@@ -38,9 +38,17 @@ public sealed class CliProcess : IAsyncDisposable
         }
     }
 
-    public static CliProcess Start(params string[] args)
+    /// <summary>Starts the tool.</summary>
+    public static CliProcess Start(params string[] args) => Launch("dotnet", [Assembly, .. args]);
+
+    /// <summary>Starts the tool with its standard output piped into another command, whose exit code and output are seen.</summary>
+    public static CliProcess StartInto(string reader, params string[] args) => Launch("/bin/sh", ["-c", $"dotnet \"$0\" \"$@\" | {reader}", Assembly, .. args]);
+
+    private static string Assembly => typeof(CliApplication).Assembly.Location;
+
+    private static CliProcess Launch(string program, string[] args)
     {
-        var start = new ProcessStartInfo("dotnet", [typeof(CliApplication).Assembly.Location, .. args])
+        var start = new ProcessStartInfo(program, args)
         {
             RedirectStandardInput = true,
             RedirectStandardOutput = true,

@@ -40,6 +40,9 @@ public sealed record RedisNamespace(string Store, string Name)
     /// <summary>Starts a timer command as a process, with <c>--json</c>.</summary>
     public CliProcess Start(params string[] args) => CliProcess.Start([.. Global, "timer", .. args]);
 
+    /// <summary>Starts a timer command as a process, with <c>--json</c>, piped into another command.</summary>
+    public CliProcess StartInto(string reader, params string[] args) => CliProcess.StartInto(reader, [.. Global, "timer", .. args]);
+
     /// <summary>Waits until this many listeners are on the list.</summary>
     public async Task HasListenersAsync(int count) => await Eventually.ReadsAsync(
         async () => (await RunAsync("nodes")).Lines.Count(line => line.Contains("\"listening\"", StringComparison.Ordinal)),
