@@ -160,7 +160,7 @@ public sealed class LockerFaultTests : LockerTestBase
                 _isStoreThread = true;
                 answer.SetResult();
             }).Start();
-            await answer.Task;
+            await answer.Task.ConfigureAwait(false);
         };
         await Check(node.TryGetAsync("k"));
         await Check(node.ShowAsync("k"));

@@ -110,8 +110,8 @@ internal sealed class StagedLockerStore(ILockerStore inner) : ILockerStore
 
     private async Task<T> GoOnAsync<T>(string operation, int n, Func<Task<T>> call)
     {
-        await Before(operation, n);
-        T answer = await call();
+        await Before(operation, n).ConfigureAwait(false); // goes on where the answer came
+        T answer = await call().ConfigureAwait(false);
         Happened(operation, n);
         return answer;
     }
