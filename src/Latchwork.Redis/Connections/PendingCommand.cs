@@ -1,5 +1,4 @@
 using System.Buffers;
-using System.Threading.Tasks.Sources;
 
 namespace Latchwork.Redis.Connections;
 
@@ -22,9 +21,8 @@ internal enum CommandKind
 /// A command from the call to its reply. The caller owns the result and may give up waiting at any time; the pipeline owns the bytes and the
 /// command's place in the line, whether anybody waits or not.
 /// </summary>
-internal sealed class PendingCommand : IValueTaskSource<RedisReply>
+internal sealed class PendingCommand : InlineResult
 {
-    private ManualResetValueTaskSourceCore<RedisReply> _result;
     private CancellationTokenRegistration _registration;
     private int _settled;
     private CommandBytes _bytes;
@@ -66,8 +64,6 @@ internal sealed class PendingCommand : IValueTaskSource<RedisReply>
     /// <summary>Whether the caller has its result, or has given up.</summary>
     public bool IsSettled => Volatile.Read(ref _settled) != 0;
 
-    public ValueTask<RedisReply> Task => new(this, _result.Version);
-
     /// <summary>What it is, for messages: never an argument.</summary>
     public string Name => Kind == CommandKind.Evaluate ? $"script '{Script!.Name}'" : $"{Kind} command";
 
@@ -99,13 +95,6 @@ internal sealed class PendingCommand : IValueTaskSource<RedisReply>
             ArrayPool<byte>.Shared.Return(array);
     }
 
-    RedisReply IValueTaskSource<RedisReply>.GetResult(short token) => _result.GetResult(token);
-
-    ValueTaskSourceStatus IValueTaskSource<RedisReply>.GetStatus(short token) => _result.GetStatus(token);
-
-    void IValueTaskSource<RedisReply>.OnCompleted(Action<object?> continuation, object? state, short token, ValueTaskSourceOnCompletedFlags flags) =>
-        _result.OnCompleted(continuation, state, token, flags);
-
     // The caller goes on inside this call, on this thread.
     private void Settle(in RedisReply reply, Exception? error)
     {
@@ -114,10 +103,7 @@ internal sealed class PendingCommand : IValueTaskSource<RedisReply>
         _registration.Unregister();
         try
         {
-            if (error is null)
-                _result.SetResult(reply);
-            else
-                _result.SetException(error);
+            Complete(reply, error);
         }
         catch (Exception e) when (OnCallbackFailed is not null)
         {
