@@ -64,11 +64,12 @@ public abstract class EngineFaultSuite(StoreFixture fixture) : EngineSuite(fixtu
             await other.PostAsync("in between", TimeSpan.Zero, new() { Id = "a" });
             await EventuallyAsync(() => Faults.BellsHeard(TimerBellKind.Due) > 0, "the bell");
         };
-        long start = Stopwatch.GetTimestamp();
+
+        // The replies name no turn that could come in time: if their times undid the bell, nothing would be delivered here.
+        Faults.AskAgainAtLeast = Seconds(600);
         Node node = await JoinAsync();
         await node.NthAsync(1);
         await EmptyAsync(other);
-        node.Got.Single().Lateness.ShouldBeLessThan(Ms(700), $"after {Stopwatch.GetElapsedTime(start)}: not at the next turn, a second later");
     }
 
     [Theory]

@@ -62,6 +62,9 @@ public sealed class FaultyTimerStore(ITimerStore inner) : ITimerStore
     /// <summary>Called after the store has answered a claim, before the engine hears of it.</summary>
     public Func<TimerClaim, Task>? AfterClaim { get; set; }
 
+    /// <summary>If set, no answer of a claim names an earlier time to ask again than this.</summary>
+    public TimeSpan? AskAgainAtLeast { get; set; }
+
     /// <summary>Called with the name of each operation, after the store has answered it.</summary>
     public Action<string>? Answered { get; set; }
 
@@ -112,7 +115,7 @@ public sealed class FaultyTimerStore(ITimerStore inner) : ITimerStore
         {
             TimerClaim claim = await inner.ClaimAsync(partition, request, cancellationToken);
             if (AfterClaim is { } after) await after(claim);
-            return claim;
+            return AskAgainAtLeast is { } least && claim.AskAgainIn < least ? claim with { AskAgainIn = least } : claim;
         });
     }
 
