@@ -18,6 +18,14 @@ public abstract class LatchworkStore : IAsyncDisposable
     /// <summary>Where the store is, for messages to people: a URI without user name and password.</summary>
     public abstract string Description { get; }
 
+    /// <summary>Asks the store whether it answers, and what about it an operator should know. Made for health checks; it may be asked at any time.</summary>
+    /// <param name="cancellationToken">Gives up waiting.</param>
+    /// <returns>The warnings; empty when all is well. What a store is not allowed to look at, it does not warn of.</returns>
+    /// <exception cref="LatchworkStoreException">The store does not answer, or cannot be used at all.</exception>
+    /// <exception cref="ObjectDisposedException">The store was disposed.</exception>
+    public virtual Task<IReadOnlyList<StoreWarning>> CheckAsync(CancellationToken cancellationToken = default) =>
+        Task.FromResult<IReadOnlyList<StoreWarning>>([]);
+
     /// <summary>Closes the store. Operations still under way fail with <see cref="ObjectDisposedException"/> or <see cref="LatchworkStoreException"/>.</summary>
     /// <returns>A task that ends when everything the store held is released.</returns>
     public abstract ValueTask DisposeAsync();
