@@ -1,4 +1,3 @@
-using System.Buffers;
 using System.Globalization;
 using Latchwork.Redis.Connections;
 using Microsoft.Extensions.Logging;
@@ -8,7 +7,7 @@ namespace Latchwork;
 /// <summary>The settings of a <see cref="RedisStore"/>. Checked when it connects; all failures are named together.</summary>
 public sealed class RedisOptions
 {
-    /// <summary>The default of <see cref="Port"/>.</summary>
+    /// <summary>The TCP port of a server where none is given.</summary>
     public const int DefaultPort = 6379;
 
     /// <summary>The default of <see cref="ClientName"/>.</summary>
@@ -26,22 +25,39 @@ public sealed class RedisOptions
     /// <summary>The default of <see cref="ConnectTimeout"/> and <see cref="CommandTimeout"/>.</summary>
     public static readonly TimeSpan DefaultTimeout = TimeSpan.FromSeconds(5);
 
-    private static readonly SearchValues<char> _notInHosts = SearchValues.Create(" \t\r\n/@,?#[]\\");
+    /// <summary>The TCP port of a Sentinel where none is given.</summary>
+    public const int DefaultSentinelPort = 26379;
 
-    /// <summary>The server's host name or address (IPv6 without brackets). Default <c>localhost</c>. Not used with <see cref="UnixSocketPath"/>.</summary>
-    public string Host { get; set; } = "localhost";
+    /// <summary>
+    /// The servers. Default: empty, <c>localhost</c>. Of several, the first that is a primary is used, so a primary and its replicas can be
+    /// listed in any order. With <see cref="SentinelService"/> they are the Sentinels.
+    /// </summary>
+    public IList<RedisEndpoint> Endpoints { get; private set; } = [];
 
-    /// <summary>The server's TCP port: 1 to 65535; default 6379.</summary>
-    public int Port { get; set; } = DefaultPort;
+    /// <summary>The name under which Sentinels watch the primary (<c>sentinel monitor NAME …</c>). Default: null, there are no Sentinels.</summary>
+    public string? SentinelService { get; set; }
 
-    /// <summary>The path of the server's unix socket. Default: null, TCP is used.</summary>
-    public string? UnixSocketPath { get; set; }
+    /// <summary>The user (ACL) at the Sentinels. Default: null, their default user.</summary>
+    public string? SentinelUser { get; set; }
+
+    /// <summary>The password at the Sentinels. Default: null, none. It is never printed.</summary>
+    public string? SentinelPassword { get; set; }
+
+    /// <summary>TLS, for the servers and the Sentinels. Default: null, nothing is encrypted.</summary>
+    public RedisTlsOptions? Tls { get; set; }
 
     /// <summary>The user (ACL). Default: null, the server's default user. Needs a <see cref="Password"/>.</summary>
     public string? User { get; set; }
 
     /// <summary>The password. Default: null, none. It is never printed.</summary>
     public string? Password { get; set; }
+
+    /// <summary>
+    /// Gives the user and the password, instead of <see cref="User"/> and <see cref="Password"/>; asked at each connect, so that they can be
+    /// changed without a restart. Asked on the connection's thread, which waits for the answer within <see cref="ConnectTimeout"/>. If it
+    /// throws, connecting fails and is tried again. Default: null.
+    /// </summary>
+    public Func<CancellationToken, ValueTask<RedisCredentials>>? Credentials { get; set; }
 
     /// <summary>The number of the database: 0 to 1,000,000; default 0. Servers have 16 unless configured otherwise.</summary>
     public int Database { get; set; }
@@ -68,6 +84,9 @@ public sealed class RedisOptions
     /// <summary>The most bytes of such commands, in bytes: 1 to 1 GiB; default 64 MiB. A single command may have more.</summary>
     public long MaxQueuedBytes { get; set; } = DefaultMaxQueuedBytes;
 
+    /// <summary>Writes that wait for replicas. Default: null, none do.</summary>
+    public RedisReplication? Replication { get; set; }
+
     /// <summary>Where the store logs. Default: null, nowhere.</summary>
     public ILoggerFactory? LoggerFactory { get; set; }
 
@@ -76,10 +95,13 @@ public sealed class RedisOptions
 
     /// <summary>Reads an address.</summary>
     /// <param name="connection">
-    /// A URI: <c>redis://user:password@host:port/database</c> or <c>unix:///path?db=0</c>, with percent-encoding, and with the options
-    /// <c>name</c>, <c>connectTimeout</c>, <c>commandTimeout</c> (<c>250ms</c>, <c>5s</c>, <c>1m</c>), <c>prefix</c>, <c>user</c>,
-    /// <c>password</c> and <c>db</c> after a question mark. Or a connection string:
-    /// <c>host:port,user=…,password=…,defaultDatabase=…,name=…,connectTimeout=5000</c>.
+    /// A URI, with percent-encoding: <c>redis://user:password@host:port,host:port/database</c>, <c>rediss://…</c> with TLS,
+    /// <c>redis+sentinel://host,host,host/service/database</c> (<c>rediss+sentinel://</c> with TLS) or <c>unix:///path</c>. After a question
+    /// mark: <c>name</c>, <c>user</c>, <c>password</c>, <c>db</c>, <c>prefix</c>, <c>connectTimeout</c>, <c>commandTimeout</c>
+    /// (<c>250ms</c>, <c>5s</c>, <c>1m</c>); for TLS <c>ca</c>, <c>cert</c>, <c>key</c> (PEM files) and <c>tlsHost</c>; for Sentinels
+    /// <c>sentinelUser</c> and <c>sentinelPassword</c>; for replicas <c>waitReplicas</c>, <c>waitTimeout</c> and <c>waitWrites</c>
+    /// (<c>posts</c>, <c>publishes</c>, <c>all</c>). Or a connection string with the same options:
+    /// <c>host:port,user=…,password=…,defaultDatabase=…,name=…,connectTimeout=5000,ssl=true,serviceName=…</c>.
     /// </param>
     /// <returns>The settings.</returns>
     /// <exception cref="ArgumentException">The text is not valid; all that is wrong is named with its value, except passwords.</exception>
@@ -89,25 +111,47 @@ public sealed class RedisOptions
         var options = new RedisOptions();
         var problems = new List<string>();
         RedisAddress.Read(connection, options, problems);
-        options.AddProblems(problems);
+        RedisOptionsCheck.AddProblems(options, problems);
         ThrowIfAny(problems, nameof(connection));
         return options;
     }
 
     /// <summary>Where the server is: a URI without user name and password.</summary>
     /// <returns>The URI.</returns>
-    public override string ToString() => UnixSocketPath is null
-        ? string.Create(CultureInfo.InvariantCulture, $"redis://{(Host.Contains(':', StringComparison.Ordinal) ? $"[{Host}]" : Host)}:{Port}/{Database}")
-        : string.Create(CultureInfo.InvariantCulture, $"unix://{UnixSocketPath}?db={Database}");
+    public override string ToString()
+    {
+        RedisEndpoint[] servers = Servers();
+        if (SentinelService is null && servers is [var only])
+            return Describe(only);
+        string scheme = Tls is null ? "redis" : "rediss";
+        (string kind, string service) = SentinelService is null ? ("", "") : ("+sentinel", $"/{SentinelService}");
+        return string.Create(CultureInfo.InvariantCulture, $"{scheme}{kind}://{string.Join<RedisEndpoint>(',', servers)}{service}/{Database}");
+    }
+
+    /// <summary>One of the servers as a URI.</summary>
+    internal string Describe(RedisEndpoint server) => server.UnixSocketPath is { } path
+        ? string.Create(CultureInfo.InvariantCulture, $"unix://{path}?db={Database}")
+        : string.Create(CultureInfo.InvariantCulture, $"{(Tls is null ? "redis" : "rediss")}://{server}/{Database}");
+
+    /// <summary>The servers, each with its port.</summary>
+    internal RedisEndpoint[] Servers()
+    {
+        int port = SentinelService is null ? DefaultPort : DefaultSentinelPort;
+        return [.. Endpoints.DefaultIfEmpty(new RedisEndpoint("localhost")).Select(endpoint => endpoint.WithPort(port))];
+    }
 
     /// <summary>A copy that nobody can change any more.</summary>
     /// <exception cref="ArgumentException">Settings are wrong.</exception>
     internal RedisOptions CheckedCopy()
     {
         var problems = new List<string>();
-        AddProblems(problems);
+        RedisOptionsCheck.AddProblems(this, problems);
         ThrowIfAny(problems, "options");
-        return (RedisOptions)MemberwiseClone();
+        var copy = (RedisOptions)MemberwiseClone();
+        copy.Endpoints = [.. Endpoints];
+        copy.Tls = Tls?.Copy();
+        copy.Replication = Replication?.Copy();
+        return copy;
     }
 
     private static void ThrowIfAny(List<string> problems, string argument)
@@ -115,37 +159,4 @@ public sealed class RedisOptions
         if (problems.Count > 0)
             throw new ArgumentException($"The Redis settings are wrong: {string.Join("; ", problems)}.", argument);
     }
-
-    private void AddProblems(List<string> problems)
-    {
-        Check(UnixSocketPath is not null || IsHost(Host), "host", Host, "must be a host name or an address");
-        Check(UnixSocketPath is not { Length: 0 } && !(UnixSocketPath?.Contains('\0', StringComparison.Ordinal) ?? false), "unix socket path", UnixSocketPath, "must be a path");
-        Check(System.Text.Encoding.UTF8.GetByteCount(UnixSocketPath ?? "") <= 107, "unix socket path", UnixSocketPath, "must have at most 107 bytes");
-        Check(Port is >= 1 and <= 65535, "port", Port, "must be between 1 and 65535");
-        Check(Database is >= 0 and <= 1_000_000, "database", Database, "must be between 0 and 1000000");
-        Check(User is null || Password is not null, "user", User, "needs a password");
-        Check(User is not { Length: 0 }, "user", User, "must not be empty");
-        Check(
-            ClientName is null || (ClientName.Length <= 100 && !ClientName.AsSpan().ContainsAnyExceptInRange('!', '~')),
-            "client name", ClientName, "must have up to 100 printable ASCII characters without spaces");
-        CheckTime(ConnectTimeout, "connect timeout", TimeSpan.FromMinutes(5));
-        CheckTime(CommandTimeout, "command timeout", TimeSpan.FromMinutes(10));
-        Check(KeyPrefix is not null && System.Text.Encoding.UTF8.GetByteCount(KeyPrefix) <= 128, "prefix", KeyPrefix, "must have at most 128 bytes of UTF-8");
-        Check(KeyPrefix?.AsSpan().ContainsAny('{', '}') != true, "prefix", KeyPrefix, "must not have braces, which mark the hash tag of a key");
-        Check(MaxQueuedCommands is >= 1 and <= 10_000_000, "most queued commands", MaxQueuedCommands, "must be between 1 and 10000000");
-        Check(MaxQueuedBytes is >= 1 and <= 1L << 30, "most queued bytes", MaxQueuedBytes, "must be between 1 and 1073741824");
-
-        void Check(bool isRight, string name, object? value, string rule)
-        {
-            if (!isRight)
-                problems.Add(string.Create(CultureInfo.InvariantCulture, $"the {name} '{value}' {rule}"));
-        }
-
-        void CheckTime(TimeSpan value, string name, TimeSpan max) => Check(
-            value >= TimeSpan.FromMilliseconds(10) && value <= max, name, RedisErrors.Text(value), $"must be between 10 ms and {RedisErrors.Text(max)}");
-    }
-
-    private static bool IsHost(string? host) =>
-        !string.IsNullOrEmpty(host) && host.Length <= 255 && !host.AsSpan().ContainsAny(_notInHosts) &&
-        (!host.Contains(':', StringComparison.Ordinal) || System.Net.IPAddress.TryParse(host, out _));
 }

@@ -8,6 +8,9 @@ public enum StoreOutcome
 
     /// <summary>It may or may not have happened, or may happen yet: the connection broke, or time ran out, after it was sent.</summary>
     Unknown = 1,
+
+    /// <summary>It happened, but fewer replicas than asked for have confirmed it in time: a failover now could lose it.</summary>
+    NotReplicated = 2,
 }
 
 /// <summary>The store could not be asked, did not answer, or refused. <see cref="Outcome"/> says what that means for the operation.</summary>
@@ -23,7 +26,7 @@ public sealed class LatchworkStoreException : Exception
         Outcome = outcome;
     }
 
-    /// <summary>Whether the operation is known not to have happened.</summary>
+    /// <summary>Whether the operation happened, as far as it is known.</summary>
     public StoreOutcome Outcome { get; }
 
     /// <summary>Whether the same operation may succeed later without anybody changing anything: a broken connection, a server that is loading.</summary>

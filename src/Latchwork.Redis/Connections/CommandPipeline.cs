@@ -145,11 +145,45 @@ internal sealed partial class CommandPipeline(CommandLimits limits)
         }
     }
 
+    /// <summary>Why the connection was told to end.</summary>
+    public string RetireReason { get; private set; } = "";
+
     /// <summary>Stops writing to the connection; it ends when all that was written is answered.</summary>
-    public void Retire()
+    public void Retire(string reason)
     {
         lock (_gate)
+        {
+            if (!_retiring)
+                RetireReason = reason;
             _retiring = true;
+        }
+    }
+
+    /// <summary>The same, if this is the connection in use.</summary>
+    /// <returns>Whether it is.</returns>
+    public bool TryRetire(RedisTransport socket, string reason)
+    {
+        lock (_gate)
+        {
+            if (_transport is null || !_transport.IsOver(socket))
+                return false;
+            Retire(reason);
+            return true;
+        }
+    }
+
+    /// <summary>Puts back a command of which nothing has run, for the next connection.</summary>
+    /// <returns>Whether there is time left for another try.</returns>
+    public bool SendAgain(PendingCommand command, string refusal)
+    {
+        lock (_gate)
+        {
+            command.Refusal = refusal;
+            if (command.IsSettled || command.Deadline <= Environment.TickCount64)
+                return false;
+            Append(_waiting, command);
+            return true;
+        }
     }
 
     /// <summary>
@@ -194,17 +228,6 @@ internal sealed partial class CommandPipeline(CommandLimits limits)
         {
             _closing = true;
             Monitor.PulseAll(_gate);
-        }
-    }
-
-    /// <summary>Waits on the lifecycle thread: until the time is over, or the pipeline begins to close.</summary>
-    public void Pause(TimeSpan time)
-    {
-        long until = Environment.TickCount64 + (long)time.TotalMilliseconds;
-        lock (_gate)
-        {
-            for (long left = until - Environment.TickCount64; left > 0 && !_closing; left = until - Environment.TickCount64)
-                Monitor.Wait(_gate, (int)left);
         }
     }
 

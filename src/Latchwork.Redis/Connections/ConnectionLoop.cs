@@ -1,4 +1,3 @@
-using System.Net;
 using System.Net.Sockets;
 using Microsoft.Extensions.Logging;
 
@@ -6,16 +5,22 @@ namespace Latchwork.Redis.Connections;
 
 /// <summary>The life of the connection, on a thread of its own: connect, read until it breaks, connect again.</summary>
 internal sealed class ConnectionLoop(
-    RedisOptions options, CommandLimits limits, CommandPipeline pipeline, SubscriptionTable subscriptions, ReplyHandler replies, ILogger logger)
+    RedisOptions options, CommandLimits limits, CommandPipeline pipeline, SubscriptionTable subscriptions, ReplyHandler replies, IServerFinder finder,
+    ILogger logger)
 {
     private static readonly TimeSpan _closeGrace = TimeSpan.FromSeconds(1);
+    private static readonly TimeSpan _leaveGrace = TimeSpan.FromMilliseconds(250);
     private readonly string _server = options.ToString();
     private readonly TaskCompletionSource _connected = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly TaskCompletionSource _ended = new(TaskCreationOptions.RunContinuationsAsynchronously);
-    private readonly Lock _gate = new();
+    private readonly ServerConnector _connector = new(options);
+    private readonly object _gate = new();
+    private RedisEndpoint? _endpoint; // Of the connection that stands or is being made.
     private RedisTransport? _transport;
+    private volatile RedisEndpoint? _movedTo;
     private Thread? _writer;
     private long _closeBy = long.MaxValue;
+    private long _leaveBy = long.MaxValue;
     private bool _closing;
 
     /// <summary>Ends when the first connection stands, or with the reason why it does not.</summary>
@@ -26,8 +31,12 @@ internal sealed class ConnectionLoop(
 
     private bool IsClosing => Volatile.Read(ref _closing);
 
+    /// <summary>Called on the loop's thread each time a connection stands. It must return at once.</summary>
+    public Action<ServerInfo>? OnConnected { get; set; }
+
     public void Start()
     {
+        finder.OnMoved = OnMoved;
         _writer = new Thread(pipeline.RunWriter) { IsBackground = true, Name = "Latchwork Redis writer" };
         _writer.Start();
         new Thread(Run) { IsBackground = true, Name = "Latchwork Redis reader" }.Start();
@@ -43,6 +52,7 @@ internal sealed class ConnectionLoop(
                 return;
             _closeBy = Environment.TickCount64 + (long)_closeGrace.TotalMilliseconds;
             Volatile.Write(ref _closing, true);
+            Monitor.PulseAll(_gate);
 
             // The reader waits for bytes, and there will be none. Otherwise it sees for itself.
             if (pipeline.IsEmpty || !_connected.Task.IsCompletedSuccessfully)
@@ -60,12 +70,13 @@ internal sealed class ConnectionLoop(
                 attempt = RunOnce(attempt) ? 0 : attempt + 1;
                 if (_connected.Task.IsFaulted)
                     break;
-                if (attempt > 0 && !IsClosing)
-                    pipeline.Pause(ReconnectDelay.Before(attempt));
+                if (attempt > 0)
+                    Pause(ReconnectDelay.Before(attempt));
             }
         }
         finally
         {
+            finder.Dispose();
             pipeline.Close();
             _writer!.Join();
             _connected.TrySetException(new ObjectDisposedException(nameof(RedisStore)));
@@ -77,43 +88,48 @@ internal sealed class ConnectionLoop(
     // One connection from first to last. Returns whether it was of use for a while.
     private bool RunOnce(int attempt)
     {
-        RespInput? input = null;
-        RedisTransport? transport = null;
+        LiveServer? server = null;
         try
         {
-            ServerInfo server;
             try
             {
                 long deadline = Environment.TickCount64 + (long)options.ConnectTimeout.TotalMilliseconds;
-                transport = Connect(deadline);
-                input = new RespInput(transport);
-                server = new RedisHandshake(options, transport, input, deadline).Run();
+                server = _connector.Connect(finder.Candidates(deadline, () => IsClosing), _connected.Task.IsCompleted ? attempt : null, deadline, Register);
+                ThrowIfMoved(server.Endpoint);
             }
-            catch (Exception e) when (e is LatchworkStoreException or IOException or SocketException or ObjectDisposedException)
+            catch (Exception e) when (e is LatchworkStoreException or ObjectDisposedException)
             {
                 OnConnectFailed(e, attempt);
-                return false;
+                return _movedTo is not null; // Then there is somewhere else to go, at once.
             }
 
             long since = Environment.TickCount64;
-            RedisLog.Connected(logger, _server, server.Product, server.Version);
-            transport.SetTimeouts(limits.Tick, limits.Silence);
-            pipeline.Attach(transport, Thread.CurrentThread, subscriptions.Channels().Select(channel =>
+            finder.OnFound(server.Endpoint);
+            RedisLog.Connected(logger, options.Describe(server.Endpoint), server.Info.Product, server.Info.Version);
+            server.Transport.SetTimeouts(limits.Tick, limits.Silence);
+            pipeline.Attach(server.Transport, Thread.CurrentThread, subscriptions.Channels().Select(channel =>
                 new PendingCommand(CommandKind.Resubscribe, RespWriter.Words("SUBSCRIBE", channel), long.MaxValue) { Channel = channel }));
             _connected.TrySetResult();
-            string reason = ReadUntilBroken(transport, input);
-            transport.Abort();
+            OnConnected?.Invoke(server.Info);
+            string reason = ReadUntilBroken(server.Transport, server.Input);
+            server.Transport.Abort();
             if (!IsClosing)
-                RedisLog.Lost(logger, _server, reason);
+                RedisLog.Lost(logger, options.Describe(server.Endpoint), reason);
             pipeline.Detach(reason);
-            return Environment.TickCount64 - since >= ReconnectDelay.UsefulLife;
+            return _movedTo is not null || Environment.TickCount64 - since >= ReconnectDelay.UsefulLife;
         }
         finally
         {
             lock (_gate)
+            {
                 _transport = null;
-            input?.Dispose();
-            transport?.Dispose();
+                _endpoint = null;
+                _movedTo = null;
+                _leaveBy = long.MaxValue;
+            }
+
+            server?.Dispose();
+            finder.OnLost();
         }
     }
 
@@ -129,41 +145,47 @@ internal sealed class ConnectionLoop(
         pipeline.Trouble = failure.Message;
     }
 
-    private SocketTransport Connect(long deadline)
+    private void Register(RedisEndpoint endpoint, RedisTransport transport)
     {
-        EndPoint[] addresses = options.UnixSocketPath is { } path
-            ? [new UnixDomainSocketEndPoint(path)]
-            : [.. Dns.GetHostAddresses(options.Host).Select(address => new IPEndPoint(address, options.Port))];
-        SocketException failure = new((int)SocketError.HostNotFound);
-        foreach (EndPoint address in addresses)
+        lock (_gate)
         {
-            SocketTransport transport = SocketTransport.Create(address);
-            try
-            {
-                lock (_gate)
-                {
-                    ObjectDisposedException.ThrowIf(_closing, typeof(RedisStore));
-                    _transport = transport;
-                }
-
-                // A second try finds a server that came back; waiting long for the first would not.
-                TimeSpan timeout = TimeSpan.FromMilliseconds(Math.Max(1, deadline - Environment.TickCount64));
-                transport.Connect(address, _connected.Task.IsCompleted && timeout > ReconnectDelay.LongestConnect ? ReconnectDelay.LongestConnect : timeout);
-                return transport;
-            }
-            catch (SocketException e)
-            {
-                failure = e;
-                transport.Dispose();
-            }
-            catch (ObjectDisposedException)
-            {
-                transport.Dispose();
-                throw;
-            }
+            ObjectDisposedException.ThrowIf(_closing, typeof(RedisStore));
+            _endpoint = endpoint;
+            _transport = transport;
         }
+    }
 
-        throw failure;
+    // On a thread of the finder. What was written to a primary that still answers gets its replies first.
+    private void OnMoved(RedisEndpoint primary)
+    {
+        lock (_gate)
+        {
+            Monitor.PulseAll(_gate);
+            if (_endpoint is null || _endpoint == primary)
+                return;
+            _movedTo = primary;
+            _leaveBy = Environment.TickCount64 + (long)_leaveGrace.TotalMilliseconds;
+            if (!pipeline.TryRetire(_transport!, $"the primary is {primary} now"))
+                _transport!.Abort(); // It is still being made.
+        }
+    }
+
+    private void ThrowIfMoved(RedisEndpoint endpoint)
+    {
+        lock (_gate)
+        {
+            if (_movedTo is { } primary && primary != endpoint)
+                throw new LatchworkStoreException($"The primary is no longer {endpoint} but {primary}.", StoreOutcome.NotApplied) { IsTransient = true };
+        }
+    }
+
+    private void Pause(TimeSpan time)
+    {
+        lock (_gate)
+        {
+            if (!_closing)
+                Monitor.Wait(_gate, time); // Until the time is over, the primary moves, or the store is closed.
+        }
     }
 
     private string ReadUntilBroken(RedisTransport transport, RespInput input)
@@ -191,8 +213,8 @@ internal sealed class ConnectionLoop(
                 pipeline.FlushFromReader();
                 if (IsClosing && (pipeline.IsEmpty || now >= _closeBy))
                     return "the store was closed";
-                if (pipeline.IsRetired)
-                    return "the server has become a read-only replica";
+                if (pipeline.IsRetired || now >= Volatile.Read(ref _leaveBy))
+                    return pipeline.RetireReason;
             }
         }
         catch (RedisProtocolException e)

@@ -59,6 +59,9 @@ internal sealed class PendingCommand : InlineResult
     /// <summary>How often the server said that it does not have the script.</summary>
     public int Misses { get; set; }
 
+    /// <summary>Why the server did not do it when it was sent the last time; null if it was not sent, or is sent again for another reason.</summary>
+    public string? Refusal { get; set; }
+
     public ref readonly CommandBytes Bytes => ref _bytes;
 
     /// <summary>Whether the caller has its result, or has given up.</summary>

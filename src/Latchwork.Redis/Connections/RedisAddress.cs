@@ -8,8 +8,6 @@ namespace Latchwork.Redis.Connections;
 /// </summary>
 internal static class RedisAddress
 {
-    private const string Known = "name, user, password, db, prefix, connectTimeout, commandTimeout";
-
     public static void Read(string text, RedisOptions options, List<string> problems)
     {
         text = text.Trim();
@@ -24,17 +22,19 @@ internal static class RedisAddress
 
     private static void ReadUri(string scheme, string rest, RedisOptions options, List<string> problems)
     {
-        bool isUnix = scheme.Equals("unix", StringComparison.OrdinalIgnoreCase) || scheme.Equals("redis+unix", StringComparison.OrdinalIgnoreCase);
-        if (scheme.Equals("rediss", StringComparison.OrdinalIgnoreCase))
-            problems.Add("'rediss://' asks for TLS, which is not supported yet; nothing is sent in plain instead");
-        else if (!isUnix && !scheme.Equals("redis", StringComparison.OrdinalIgnoreCase))
-            problems.Add($"the scheme '{scheme}' is none of redis and unix");
+        scheme = scheme.ToLowerInvariant();
+        bool isUnix = scheme is "unix" or "redis+unix";
+        bool isSentinel = scheme is "redis+sentinel" or "rediss+sentinel";
+        if (scheme is "rediss" or "rediss+sentinel" or "valkeys")
+            options.Tls = new RedisTlsOptions();
+        else if (!isUnix && scheme is not ("redis" or "redis+sentinel" or "valkey"))
+            problems.Add($"the scheme '{scheme}' is none of redis, rediss, redis+sentinel, rediss+sentinel and unix");
 
         int query = rest.IndexOf('?', StringComparison.Ordinal);
         if (query >= 0)
         {
             foreach (string pair in rest[(query + 1)..].Split('&', StringSplitOptions.RemoveEmptyEntries))
-                ReadOption(pair, isEncoded: true, options, problems);
+                RedisAddressOption.Read(pair, isEncoded: true, options, problems);
             rest = rest[..query];
         }
 
@@ -53,14 +53,21 @@ internal static class RedisAddress
         {
             if (authority.Length > 0)
                 problems.Add($"'{authority}' comes before the path; write unix:///path/of/the.sock");
-            options.UnixSocketPath = Decode(path, "path", problems) ?? "/";
+            options.Endpoints.Add(RedisEndpoint.Unix(Decode(path, "path", problems) ?? "/"));
             return;
         }
 
-        ReadEndpoint(authority, options, problems);
-        string database = path.Trim('/');
-        if (database.Length > 0)
-            ReadDatabase(database, options, problems);
+        foreach (string server in authority.Split(','))
+            ReadEndpoint(server, options, problems);
+        string[] parts = path.Trim('/').Split('/');
+        if (isSentinel)
+        {
+            options.SentinelService = Decode(parts[0], "service", problems);
+            parts = parts.Length > 1 ? parts[1..] : [""];
+        }
+
+        if (parts[0].Length > 0 || parts.Length > 1)
+            RedisAddressOption.ReadDatabase(string.Join('/', parts), options, problems);
     }
 
     private static void ReadUser(string text, RedisOptions options, List<string> problems)
@@ -75,19 +82,16 @@ internal static class RedisAddress
 
     private static void ReadConnectionString(string text, RedisOptions options, List<string> problems)
     {
-        int endpoints = 0;
         foreach (string part in text.Split(',', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries))
         {
             if (part.Contains('=', StringComparison.Ordinal))
-                ReadOption(part, isEncoded: false, options, problems);
-            else if (++endpoints == 1)
+                RedisAddressOption.Read(part, isEncoded: false, options, problems);
+            else
                 ReadEndpoint(part, options, problems);
         }
 
-        if (endpoints == 0)
+        if (options.Endpoints.Count == 0)
             problems.Add("the connection string names no server; write host:port first");
-        if (endpoints > 1)
-            problems.Add($"the connection string names {endpoints} servers, and only one is supported (a comma cannot be part of a password; use a URI and %2C)");
     }
 
     private static void ReadEndpoint(string text, RedisOptions options, List<string> problems)
@@ -109,78 +113,16 @@ internal static class RedisAddress
             (host, port) = (text[..colon], text[(colon + 1)..]);
         }
 
-        if (host.Length > 0)
-            options.Host = host;
-        if (port.Length == 0)
-            return;
-        if (int.TryParse(port, NumberStyles.None, CultureInfo.InvariantCulture, out int number))
-            options.Port = number;
-        else
+        int? number = null;
+        if (port.Length > 0 && int.TryParse(port, NumberStyles.None, CultureInfo.InvariantCulture, out int value))
+            number = value;
+        else if (port.Length > 0)
             problems.Add($"the port '{port}' is no number");
-    }
-
-    private static void ReadOption(string pair, bool isEncoded, RedisOptions options, List<string> problems)
-    {
-        int equals = pair.IndexOf('=', StringComparison.Ordinal);
-        string name = equals < 0 ? pair : pair[..equals].Trim();
-        string? value = equals < 0 ? "" : pair[(equals + 1)..];
-        value = isEncoded ? Decode(value, name, problems) : value.Trim();
-        if (value is null)
-            return;
-        switch (name.ToUpperInvariant())
-        {
-            case "NAME" or "CLIENTNAME":
-                options.ClientName = value;
-                break;
-            case "USER" or "USERNAME":
-                options.User = value;
-                break;
-            case "PASSWORD":
-                options.Password = value;
-                break;
-            case "DB" or "DATABASE" or "DEFAULTDATABASE":
-                ReadDatabase(value, options, problems);
-                break;
-            case "PREFIX" or "KEYPREFIX":
-                options.KeyPrefix = value;
-                break;
-            case "CONNECTTIMEOUT":
-                options.ConnectTimeout = ReadTime(name, value, problems) ?? options.ConnectTimeout;
-                break;
-            case "COMMANDTIMEOUT" or "SYNCTIMEOUT" or "ASYNCTIMEOUT":
-                options.CommandTimeout = ReadTime(name, value, problems) ?? options.CommandTimeout;
-                break;
-            case "SSL" or "TLS":
-                if (!value.Equals("false", StringComparison.OrdinalIgnoreCase))
-                    problems.Add($"'{name}' asks for TLS, which is not supported yet; nothing is sent in plain instead");
-                break;
-            default:
-                problems.Add($"the option '{name}' is not known (known are {Known})");
-                break;
-        }
-    }
-
-    private static void ReadDatabase(string value, RedisOptions options, List<string> problems)
-    {
-        if (int.TryParse(value, NumberStyles.None, CultureInfo.InvariantCulture, out int number))
-            options.Database = number;
-        else
-            problems.Add($"the database '{value}' is no number");
-    }
-
-    // "250ms", "5s", "1m", "1h"; a bare number is milliseconds.
-    private static TimeSpan? ReadTime(string name, string value, List<string> problems)
-    {
-        int unit = value.AsSpan().IndexOfAnyExceptInRange('0', '9');
-        double? factor = (unit < 0 ? "ms" : value[unit..]) switch { "ms" => 1, "s" => 1000, "m" => 60_000, "h" => 3_600_000, _ => null };
-        if (factor is { } f && int.TryParse(unit < 0 ? value : value[..unit], NumberStyles.None, CultureInfo.InvariantCulture, out int number))
-            return TimeSpan.FromMilliseconds(number * f);
-        problems.Add($"{name} '{value}' is no duration such as 250ms, 5s or 1m");
-        return null;
+        options.Endpoints.Add(new RedisEndpoint(host.Length > 0 ? host : "localhost", number));
     }
 
     // Uri.UnescapeDataString lets mistakes pass.
-    private static string? Decode(string text, string what, List<string> problems)
+    internal static string? Decode(string text, string what, List<string> problems)
     {
         for (int i = text.IndexOf('%', StringComparison.Ordinal); i >= 0; i = text.IndexOf('%', i + 1))
         {

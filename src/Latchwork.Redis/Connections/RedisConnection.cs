@@ -26,7 +26,7 @@ internal sealed class RedisConnection : IRedisConnection
         _pipeline = new CommandPipeline(_limits);
         _onCallbackFailed = e => RedisLog.CallbackFailed(logger, Description, e);
         var replies = new ReplyHandler(_pipeline, _subscriptions, Description, logger);
-        _loop = new ConnectionLoop(options, _limits, _pipeline, _subscriptions, replies, logger);
+        _loop = new ConnectionLoop(options, _limits, _pipeline, _subscriptions, replies, new FixedServers(options), logger);
     }
 
     /// <inheritdoc/>

@@ -13,6 +13,7 @@ internal static class RedisErrors
 
     public static LatchworkStoreException NotSentInTime(PendingCommand command, in CommandLimits limits, string? trouble) => new(
         $"The {command.Name} could not be sent within {Text(limits.CommandTimeout)} (the command timeout)" +
+        (command.Refusal is null ? "" : $", after it was refused because {command.Refusal}") +
         (trouble is null ? "." : $": there is no connection ({trouble})."),
         StoreOutcome.NotApplied)
     { IsTransient = true };
@@ -33,13 +34,7 @@ internal static class RedisErrors
     public static Exception FromServer(string text, string command)
     {
         var error = new RedisServerException(text);
-
-        // Errors inside a script carry its name at the end; Redis 6.2 hides their code in the middle.
-        bool insideScript = text.Contains("@user_script", StringComparison.Ordinal);
-        string code = error.Code;
-        if (insideScript && code == "ERR")
-            code = Array.Find(["OOM", "READONLY", "MISCONF", "NOREPLICAS", "NOPERM"], c => text.Contains($"-{c} ", StringComparison.Ordinal)) ?? code;
-
+        string code = CodeOf(error, out bool insideScript);
         (string help, bool transient)? meaning = Explain(code);
         if (meaning is null)
             return error;
@@ -47,6 +42,35 @@ internal static class RedisErrors
         // The server refuses writes for want of memory and the like only before a script's first write; a forbidden command may come later.
         StoreOutcome outcome = insideScript && code == "NOPERM" ? StoreOutcome.Unknown : StoreOutcome.NotApplied;
         return new LatchworkStoreException($"The {command} was refused: {meaning.Value.help} The server said: {text}", outcome, error) { IsTransient = meaning.Value.transient };
+    }
+
+    /// <summary>
+    /// Whether an error means that the server does no work at the moment, and has not done any of this command; then the connection is made
+    /// anew, to this server or another one, and the command sent again.
+    /// </summary>
+    /// <returns>The state in words; null if it is not such an error.</returns>
+    public static string? PassingState(string text)
+    {
+        if (text.Length == 0 || !char.IsAsciiLetterUpper(text[0]))
+            return null;
+        return CodeOf(new RedisServerException(text), out _) switch
+        {
+            "READONLY" => "the server has become a read-only replica",
+            "MASTERDOWN" => "the server is a replica that has lost its primary",
+            "LOADING" => "the server is loading its data",
+            "BUSY" => "the server is busy with a long script of somebody; SCRIPT KILL ends it",
+            "NOAUTH" => "the server wants to be told the password again",
+            _ => null,
+        };
+    }
+
+    // Errors inside a script carry its name at the end; Redis 6.2 hides their code in the middle.
+    private static string CodeOf(RedisServerException error, out bool insideScript)
+    {
+        insideScript = error.Message.Contains("@user_script", StringComparison.Ordinal);
+        if (!insideScript || error.Code != "ERR")
+            return error.Code;
+        return Array.Find(["OOM", "READONLY", "MISCONF", "NOREPLICAS", "NOPERM"], c => error.Message.Contains($"-{c} ", StringComparison.Ordinal)) ?? error.Code;
     }
 
     /// <summary>What a code of the server means to a person; null for a code that says nothing of the server's state.</summary>

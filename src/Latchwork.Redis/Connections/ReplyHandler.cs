@@ -83,8 +83,14 @@ internal sealed class ReplyHandler(CommandPipeline pipeline, SubscriptionTable s
             return;
         }
 
-        if (text.StartsWith("READONLY", StringComparison.Ordinal))
-            pipeline.Retire(); // A failover: the host's name may lead to another server now.
+        string? state = RedisErrors.PassingState(text);
+        if (state is not null)
+        {
+            pipeline.Retire(state);
+            if (command.Kind is CommandKind.Evaluate or CommandKind.Subscribe && pipeline.SendAgain(command, state))
+                return;
+        }
+
         command.Release();
         switch (command.Kind)
         {

@@ -109,12 +109,10 @@ public sealed class PipelineTests
     }
 
     [Theory]
-    [InlineData("LOADING Redis is loading the dataset in memory", true)]
-    [InlineData("BUSY Redis is busy running a script.", true)]
     [InlineData("OOM command not allowed when used memory > 'maxmemory'. script: 1f, on @user_script:1.", true)]
     [InlineData("ERR Error running script (call to f_1): @user_script:1: @user_script: 1: -OOM command not allowed when used memory > 'maxmemory'.", true)]
-    [InlineData("MASTERDOWN Link with MASTER is down", true)]
-    [InlineData("NOAUTH Authentication required.", false)]
+    [InlineData("MISCONF Redis is configured to save RDB snapshots, but it is unable to persist to disk.", true)]
+    [InlineData("NOREPLICAS Not enough good replicas to write.", true)]
     [InlineData("NOPERM this user has no permissions to run the 'evalsha' command", false)]
     [InlineData("MOVED 3999 127.0.0.1:6381", false)]
     public async Task A_refusal_of_the_server_is_known_not_to_have_happened(string text, bool isTransient)
@@ -141,20 +139,48 @@ public sealed class PipelineTests
         error.Code.ShouldBe(text.Split(' ')[0]);
     }
 
-    [Fact]
-    public async Task After_READONLY_the_server_is_looked_for_anew()
+    public static TheoryData<string, string> States => new()
+    {
+        { "READONLY You can't write against a read only replica.", "read-only" },
+        { "ERR Error running script (call to f_1): @user_script:1: @user_script: 1: -READONLY You can't write against a read only replica.", "read-only" },
+        { "LOADING Redis is loading the dataset in memory", "loading" },
+        { "BUSY Redis is busy running a script.", "SCRIPT KILL" },
+        { "MASTERDOWN Link with MASTER is down and replica-serve-stale-data is set to 'no'.", "lost its primary" },
+        { "NOAUTH Authentication required.", "password" },
+    };
+
+    [Theory]
+    [MemberData(nameof(States))]
+    public async Task A_command_that_a_server_refuses_because_of_its_state_is_sent_again_on_a_new_connection(string text, string words)
+    {
+        words.ShouldNotBeEmpty();
+        using var server = new FakeServer(talk =>
+        {
+            talk.Greet();
+            talk.Read();
+            talk.Say(talk.Number <= 2 ? $"-{text}\r\n" : "+primary\r\n");
+            talk.WaitForEnd();
+        });
+        await using RedisConnection connection = await RedisConnection.ConnectAsync(RedisOptions.Parse(server.Uri + "?commandTimeout=1m"), default);
+        (await EvaluateAsync(connection)).Text.ShouldBe("primary");
+        server.Connections.ShouldBe(3);
+    }
+
+    [Theory]
+    [MemberData(nameof(States))]
+    public async Task A_state_that_lasts_is_reported_in_words(string text, string words)
     {
         using var server = new FakeServer(talk =>
         {
             talk.Greet();
             talk.Read();
-            talk.Say(talk.Number == 1 ? "-READONLY You can't write against a read only replica.\r\n" : "+primary\r\n");
+            talk.Say($"-{text}\r\n");
             talk.WaitForEnd();
         });
-        await using RedisConnection connection = await RedisConnection.ConnectAsync(RedisOptions.Parse(server.Uri), default);
+        await using RedisConnection connection = await RedisConnection.ConnectAsync(RedisOptions.Parse(server.Uri + "?commandTimeout=300ms"), default);
         LatchworkStoreException error = await Should.ThrowAsync<LatchworkStoreException>(async () => await EvaluateAsync(connection));
-        (error.Outcome, error.IsTransient).ShouldBe((StoreOutcome.NotApplied, true));
-        (await EvaluateAsync(connection)).Text.ShouldBe("primary");
+        error.Outcome.ShouldBe(StoreOutcome.NotApplied);
+        error.Message.ShouldContain(words);
     }
 
     [Theory]

@@ -20,6 +20,16 @@ public sealed class RedisOptionsTests
     [InlineData("host:7000,defaultDatabase=2,password=secret", "redis://host:7000/2")]
     [InlineData("[::1]:7000,ssl=false", "redis://[::1]:7000/0")]
     [InlineData("::1", "redis://[::1]:6379/0")]
+    [InlineData("redis://a,b:7000,[::1]/2", "redis://a:6379,b:7000,[::1]:6379/2")]
+    [InlineData("redis://me:secret@a,b", "redis://a:6379,b:6379/0")]
+    [InlineData("a:1,b:2,password=secret", "redis://a:1,b:2/0")]
+    [InlineData("rediss://host", "rediss://host:6379/0")]
+    [InlineData("valkeys://host:1", "rediss://host:1/0")]
+    [InlineData("host,ssl=true,sslHost=other", "rediss://host:6379/0")]
+    [InlineData("redis://host?tlsHost=other", "rediss://host:6379/0")]
+    [InlineData("redis+sentinel://a,b:1,c/main/3", "redis+sentinel://a:26379,b:1,c:26379/main/3")]
+    [InlineData("rediss+sentinel://u:secret@a/main?sentinelPassword=secret", "rediss+sentinel://a:26379/main/0")]
+    [InlineData("a,b:5,serviceName=main", "redis+sentinel://a:26379,b:5/main/0")]
     public void An_address_is_understood(string text, string description) => RedisOptions.Parse(text).ToString().ShouldBe(description);
 
     [Fact]
@@ -28,7 +38,7 @@ public sealed class RedisOptionsTests
         RedisOptions options = RedisOptions.Parse("redis://us%3Aer:p%40ss%2F%3A%25@host:1234/7?name=my-app&connectTimeout=250ms&commandTimeout=1m&prefix=x:");
         options.User.ShouldBe("us:er");
         options.Password.ShouldBe("p@ss/:%");
-        (options.Host, options.Port, options.Database).ShouldBe(("host", 1234, 7));
+        (options.Endpoints.Single(), options.Database).ShouldBe((new RedisEndpoint("host", 1234), 7));
         options.ClientName.ShouldBe("my-app");
         options.ConnectTimeout.ShouldBe(TimeSpan.FromMilliseconds(250));
         options.CommandTimeout.ShouldBe(TimeSpan.FromMinutes(1));
@@ -46,9 +56,19 @@ public sealed class RedisOptionsTests
 
     [Theory]
     [InlineData("", "empty")]
-    [InlineData("rediss://host", "TLS")]
-    [InlineData("host,ssl=true", "TLS")]
-    [InlineData("redis://host?tls=true", "TLS")]
+    [InlineData("rediss://host?tls=false", "in plain")]
+    [InlineData("rediss://host?tls=maybe", "'maybe'")]
+    [InlineData("rediss://host?ca=/nowhere/ca.pem", "'/nowhere/ca.pem'")]
+    [InlineData("rediss://host?key=/nowhere/key.pem", "needs a certificate file")]
+    [InlineData("unix:///run/redis.sock?tls=true", "cannot be used with TLS")]
+    [InlineData("redis+sentinel://host", "the name that they give to the primary")]
+    [InlineData("redis+cluster://host", "'redis+cluster'")]
+    [InlineData("redis+sentinel://host/main/x", "'x'")]
+    [InlineData("redis://host?sentinelPassword=secret", "service")]
+    [InlineData("redis://host?waitReplicas=0", "'0'")]
+    [InlineData("redis://host?waitReplicas=many", "'many'")]
+    [InlineData("redis://host?waitTimeout=6s", "'6 s'")]
+    [InlineData("redis://host?waitWrites=some", "'some'")]
     [InlineData("http://host", "'http'")]
     [InlineData("redis://host:port", "'port'")]
     [InlineData("redis://host:0", "'0'")]
@@ -68,7 +88,7 @@ public sealed class RedisOptionsTests
     [InlineData("redis://host?prefix=%7Bx", "braces")]
     [InlineData("redis://host?passwort=secret", "'passwort'")]
     [InlineData("redis://host#x", "'#'")]
-    [InlineData("a:1,b:2", "2 servers")]
+    [InlineData("a:1,b:x", "'x'")]
     [InlineData("password=secret", "no server")]
     [InlineData("unix://run/redis.sock", "'run'")]
     public void A_wrong_address_is_refused_with_the_value(string text, string named)
@@ -82,8 +102,8 @@ public sealed class RedisOptionsTests
     public void All_that_is_wrong_is_named_together_and_no_password()
     {
         ArgumentException error = Should.Throw<ArgumentException>(
-            () => RedisOptions.Parse("rediss://me:hunter2@host:99999/x?connectTimeout=never&pass=hunter2"));
-        foreach (string part in new[] { "TLS", "'99999'", "'x'", "'never'", "'pass'" })
+            () => RedisOptions.Parse("rediss://me:hunter2@host:99999,ho st/x?connectTimeout=never&pass=hunter2&ca=/nowhere"));
+        foreach (string part in new[] { "'/nowhere'", "'ho st'", "'99999'", "'x'", "'never'", "'pass'" })
             error.Message.ShouldContain(part);
         error.Message.ShouldNotContain("hunter2");
     }
@@ -91,9 +111,27 @@ public sealed class RedisOptionsTests
     [Fact]
     public async Task Settings_made_by_hand_are_checked_too()
     {
-        var options = new RedisOptions { Port = 0, Database = -1, Host = "", Password = "hunter2", ConnectTimeout = TimeSpan.Zero, MaxQueuedCommands = 0 };
+        var options = new RedisOptions
+        {
+            Endpoints = { new RedisEndpoint("", 0), RedisEndpoint.Unix("") },
+            SentinelService = "a b",
+            Database = -1,
+            Password = "hunter2",
+            SentinelPassword = "hunter2",
+            Credentials = _ => throw new InvalidOperationException(),
+            Tls = new RedisTlsOptions { HostName = "", CertificateFile = "/nowhere/cert.pem", Authorities = [] },
+            Replication = new RedisReplication { Replicas = 0, Timeout = TimeSpan.Zero, Writes = (ReplicatedWrites)8 },
+            ConnectTimeout = TimeSpan.Zero,
+            MaxQueuedCommands = 0,
+        };
         ArgumentException error = await Should.ThrowAsync<ArgumentException>(() => RedisConnection.ConnectAsync(options, default));
-        foreach (string part in new[] { "port '0'", "database '-1'", "host ''", "connect timeout '0 ms'", "most queued commands '0'" })
+        string[] parts =
+        [
+            "port '0'", "host ''", "path ''", "service of the Sentinels 'a b'", "database '-1'", "password '***' cannot be used together",
+            "TLS host name ''", "'/nowhere/cert.pem' does not exist", "certificate authorities '0'", "number of replicas '0'",
+            "timeout of replicas '0 ms'", "writes '8'", "connect timeout '0 ms'", "most queued commands '0'",
+        ];
+        foreach (string part in parts)
             error.Message.ShouldContain(part);
         error.Message.ShouldNotContain("hunter2");
         options.ToString().ShouldNotContain("hunter2");

@@ -1,0 +1,155 @@
+using System.Net;
+using System.Net.Sockets;
+using System.Security.Cryptography.X509Certificates;
+using Latchwork.Redis.Connections;
+using Latchwork.Redis.Tests.Support;
+using Latchwork.StoreConformance.Support;
+using Shouldly;
+using Xunit;
+
+namespace Latchwork.Redis.Tests.Connecting;
+
+/// <summary>TLS against a real server, with certificates made here.</summary>
+public sealed class TlsTests : IDisposable
+{
+    private static readonly RedisScript _echo = new("echo", "return ARGV[1]");
+    private readonly TestCertificates _certificates = new();
+
+    public void Dispose() => _certificates.Dispose();
+
+    [Fact]
+    public async Task Everything_works_over_TLS()
+    {
+        await using TlsServer server = await TlsServer.StartAsync(_certificates);
+        await using RedisConnection connection = await ConnectAsync(server.Uri(query: $"?ca={_certificates.AuthorityFile}"));
+        var heard = new TaskCompletionSource<string>(TaskCreationOptions.RunContinuationsAsynchronously);
+        int restored = 0;
+        await using IAsyncDisposable subscription = await connection.SubscribeAsync(
+            "channel", m => heard.TrySetResult(System.Text.Encoding.UTF8.GetString(m.Span)), () => Interlocked.Increment(ref restored), default);
+        await server.Server.CommandAsync("PUBLISH", "channel", "hello");
+        (await heard.Task).ShouldBe("hello");
+
+        // Larger than a record and than every buffer, in both directions at once, among small ones.
+        await Task.WhenAll(Enumerable.Range(0, 16).Select(async i =>
+        {
+            byte[] payload = new byte[i % 2 == 0 ? i : 500_000 + (i * 100_003)];
+            new Random(i).NextBytes(payload);
+            (await connection.EvaluateAsync(_echo, [], [payload], default)).Bytes.Span.SequenceEqual(payload).ShouldBeTrue();
+        }));
+
+        await server.Server.CommandAsync("CLIENT", "KILL", "TYPE", "pubsub");
+        await Eventually.HoldsAsync(() => Volatile.Read(ref restored) == 1, "the subscription is restored");
+        (await connection.EvaluateAsync(_echo, [], ["again"], default)).Text.ShouldBe("again");
+        connection.Description.ShouldBe($"rediss://127.0.0.1:{server.Port}/0");
+    }
+
+    [Fact]
+    public async Task A_whole_store_works_over_TLS_with_a_certificate_of_the_client()
+    {
+        (string certificate, string key) = _certificates.Make("client", []);
+        await using TlsServer server = await TlsServer.StartAsync(_certificates, asksClients: true);
+        var options = RedisOptions.Parse(server.Uri("localhost"));
+        options.Tls = new RedisTlsOptions { Authorities = [_certificates.Authority], CertificateFile = certificate, KeyFile = key };
+        await using RedisStore store = await RedisStore.ConnectAsync(options);
+        await using var locker = new ProcessLocker(store);
+        (await locker.RunOnceAsync("key", (_, _) => Task.FromResult("done"))).ShouldBe("done");
+
+        options.Tls = new RedisTlsOptions { Authorities = [_certificates.Authority], Certificate = X509Certificate2.CreateFromPemFile(certificate, key) };
+        await using RedisStore other = await RedisStore.ConnectAsync(options);
+
+        LatchworkStoreException none = await FailsAsync(server.Uri(query: $"?ca={_certificates.AuthorityFile}"));
+        none.Message.ShouldContain($"rediss://127.0.0.1:{server.Port}");
+    }
+
+    [Fact]
+    public async Task A_certificate_that_cannot_be_trusted_is_refused_with_the_reason()
+    {
+        await using TlsServer server = await TlsServer.StartAsync(_certificates);
+        LatchworkStoreException unknown = await FailsAsync(server.Uri());
+        unknown.Message.ShouldContain("is not trusted");
+        unknown.IsTransient.ShouldBeFalse();
+
+        using var others = new TestCertificates();
+        (await FailsAsync(server.Uri(query: $"?ca={others.AuthorityFile}"))).Message.ShouldContain("is not trusted");
+
+        await using TlsServer expired = await TlsServer.StartAsync(_certificates, _certificates.Make("expired", ["127.0.0.1"], hasExpired: true));
+        (await FailsAsync(expired.Uri(query: $"?ca={_certificates.AuthorityFile}"))).Message.ShouldContain("NotTimeValid");
+    }
+
+    [Fact]
+    public async Task The_certificate_must_be_for_the_host_that_was_meant()
+    {
+        await using TlsServer server = await TlsServer.StartAsync(_certificates, _certificates.Make("elsewhere", ["redis.example", "10.1.2.3"]));
+        string query = $"?ca={_certificates.AuthorityFile}";
+        LatchworkStoreException error = await FailsAsync(server.Uri(query: query));
+        error.Message.ShouldContain("CN=elsewhere");
+        error.Message.ShouldContain("is not for the host '127.0.0.1'");
+        await using RedisConnection connection = await ConnectAsync(server.Uri(query: query + "&tlsHost=redis.example"));
+        (await FailsAsync(server.Uri(query: query + "&tlsHost=other.example"))).Message.ShouldContain("'other.example'");
+    }
+
+    [Fact]
+    public async Task TLS_to_a_port_without_it_and_the_reverse_are_explained()
+    {
+        await using TlsServer server = await TlsServer.StartAsync(_certificates);
+        (await FailsAsync($"rediss://127.0.0.1:{server.Server.Port}?connectTimeout=300ms")).Message.ShouldContain("is the port one with TLS?");
+        (await FailsAsync($"redis://127.0.0.1:{server.Port}")).Message.ShouldContain($"redis://127.0.0.1:{server.Port}");
+    }
+
+    [Fact]
+    public async Task A_server_that_stalls_in_the_handshake_is_given_up()
+    {
+        using var listener = new TcpListener(IPAddress.Loopback, 0);
+        listener.Start();
+        LatchworkStoreException error = await FailsAsync($"rediss://127.0.0.1:{((IPEndPoint)listener.LocalEndpoint).Port}?connectTimeout=300ms");
+        error.Message.ShouldContain("handshake in time");
+        error.IsTransient.ShouldBeTrue();
+    }
+
+    [Fact]
+    public async Task Bytes_that_arrive_one_by_one_make_the_same_messages()
+    {
+        await using TlsServer server = await TlsServer.StartAsync(_certificates);
+        await using var proxy = new FaultyProxy(server.Port) { Piece = 1 };
+        await using RedisConnection connection = await ConnectAsync($"rediss://localhost:{proxy.Port}?ca={_certificates.AuthorityFile}&connectTimeout=1m&commandTimeout=1m");
+        string text = new('x', 3000);
+        for (int i = 0; i < 10; i++)
+            (await connection.EvaluateAsync(_echo, [], [text], default)).Text.ShouldBe(text);
+    }
+
+    [Fact]
+    public async Task A_server_that_stalls_in_the_middle_of_a_record_fails_commands_in_time_and_nothing_else()
+    {
+        await using TlsServer server = await TlsServer.StartAsync(_certificates);
+        await using var proxy = new FaultyProxy(server.Port);
+        await using RedisConnection connection = await ConnectAsync($"rediss://localhost:{proxy.Port}?ca={_certificates.AuthorityFile}&commandTimeout=300ms&connectTimeout=1m");
+        (await connection.EvaluateAsync(_echo, [], ["first"], default)).Text.ShouldBe("first");
+        proxy.StallAfter(7); // In the header of a record, or just behind it.
+        LatchworkStoreException error = await Should.ThrowAsync<LatchworkStoreException>(async () => await connection.EvaluateAsync(_echo, [], ["second"], default));
+        error.Outcome.ShouldBe(StoreOutcome.Unknown);
+        proxy.GoOn();
+        await Eventually.ReadsAsync(
+            async () =>
+            {
+                try
+                {
+                    return (await connection.EvaluateAsync(_echo, [], ["third"], default)).Text;
+                }
+                catch (LatchworkStoreException e)
+                {
+                    return e.Message;
+                }
+            },
+            static text => text == "third",
+            "commands succeed again");
+    }
+
+    private static Task<RedisConnection> ConnectAsync(string uri) => RedisConnection.ConnectAsync(RedisOptions.Parse(uri), default);
+
+    private static async Task<LatchworkStoreException> FailsAsync(string uri)
+    {
+        LatchworkStoreException error = await Should.ThrowAsync<LatchworkStoreException>(() => ConnectAsync(uri));
+        error.Outcome.ShouldBe(StoreOutcome.NotApplied);
+        return error;
+    }
+}
