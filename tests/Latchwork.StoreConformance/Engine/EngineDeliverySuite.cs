@@ -124,8 +124,8 @@ public abstract class EngineDeliverySuite(StoreFixture fixture) : EngineSuite(fi
         await node.NthAsync(1);
         hold.SetResult();
         await EmptyAsync(node.Timer);
+        await unawaited!.WaitAsync(Patience);
         await node.Timer.LeaveAsync();
-        unawaited!.IsCompletedSuccessfully.ShouldBeTrue();
         Faults.Calls(nameof(Faults.ConfirmAsync)).ShouldBe(1);
         Errors.ShouldBeEmpty();
     }

@@ -5,25 +5,31 @@ using Xunit;
 
 namespace Latchwork.StoreConformance.Engine;
 
-/// <summary>Leases: kept while an event is queued or handled, lost when they must be, and never by a busy process.</summary>
+/// <summary>Leases: kept while an event is queued or handled, lost when they must be. On a clock that stands still, so that none is lost by itself.</summary>
 public abstract class EngineLeaseSuite(StoreFixture fixture) : EngineSuite(fixture)
 {
-    private static readonly TimeSpan _lease = Ms(300);
+    private static readonly TimeSpan _lease = Seconds(9);
+    private static readonly TimeSpan _third = _lease / 3;
 
     [Fact]
     public async Task What_is_queued_or_handled_is_extended_as_long_as_it_takes()
     {
+        ManualTimeProvider clock = await StopTimeAsync();
         var finish = new TaskCompletionSource();
         Node node = await JoinAsync((_, _) => finish.Task, o => (o.ConfirmTimeout, o.MaxConcurrency) = (_lease, 1));
-        Node other = await JoinAsync();
-        await other.Timer.LeaveAsync();
-        await node.Timer.PostAsync("first", TimeSpan.Zero, new() { Id = "a" });
-        await node.Timer.PostAsync("queued behind it", TimeSpan.Zero, new() { Id = "b" });
-        await node.NthAsync(1);
-        await EventuallyAsync(() => Faults.Calls(nameof(Faults.ExtendAsync)) >= 10, "ten extensions");
+        await node.Timer.PostAsync([.. ((string[])["a", "b"]).Select(id => new TimerPost("{}"u8.ToArray(), TimeSpan.Zero, new() { Id = id }))]);
+        TimerDelivery first = await node.NthAsync(1);
+        for (int i = 1; i <= 10; i++)
+        {
+            clock.Advance(_third);
+            await EventuallyAsync(() => first.LeaseLeft == _lease, $"extension {i}");
+        }
+
+        // Three leases have passed, and the second event still waits behind the first.
+        node.Got.Count.ShouldBe(1);
         finish.SetResult();
         await EmptyAsync(node.Timer);
-        node.Got.Count.ShouldBe(2);
+        node.Ids.ShouldBe(["a", "b"]);
         node.Got.ShouldAllBe(delivery => delivery.Retries == 0);
         (await node.Timer.StatsAsync()).Dead.ShouldBe(0);
         Errors.ShouldBeEmpty();
@@ -32,26 +38,21 @@ public abstract class EngineLeaseSuite(StoreFixture fixture) : EngineSuite(fixtu
     [Fact]
     public async Task A_lease_that_cannot_be_extended_is_lost_the_token_fires_and_calls_are_refused_here()
     {
-        var told = new TaskCompletionSource();
-        var asserted = new TaskCompletionSource(); // until then the second delivery confirms nothing
+        ManualTimeProvider clock = await StopTimeAsync();
+        var asserted = new TaskCompletionSource(); // until then no other delivery confirms anything
         Node node = await JoinAsync(
             async (delivery, stop) =>
             {
-                if (delivery.Retries > 0)
-                {
-                    await asserted.Task;
-                    return;
-                }
-
-                await using CancellationTokenRegistration registration = stop.Register(told.SetResult);
-                await told.Task;
-                stop.ThrowIfCancellationRequested();
+                if (delivery.Retries > 0) await asserted.Task;
+                else await Task.Delay(Timeout.Infinite, stop);
             },
             o => o.ConfirmTimeout = _lease);
         Faults.FailAlways(nameof(Faults.ExtendAsync), Fault.FailsLater);
-        await node.Timer.PostAsync(1, TimeSpan.Zero, new() { Id = "a", MaxRetries = 1 });
+        await node.Timer.PostAsync(1, TimeSpan.Zero, new() { Id = "a", MaxRetries = 1000 });
         TimerDelivery delivery = await node.NthAsync(1);
-        await told.Task.WaitAsync(Seconds(10));
+        clock.Advance(_lease - Ms(1));
+        delivery.Stopping.IsCancellationRequested.ShouldBeFalse();
+        clock.Advance(Ms(1));
 
         delivery.LeaseLeft.ShouldBe(TimeSpan.Zero);
         delivery.Stopping.IsCancellationRequested.ShouldBeTrue();
@@ -62,7 +63,8 @@ public abstract class EngineLeaseSuite(StoreFixture fixture) : EngineSuite(fixtu
         asserted.SetResult();
 
         // The lease ran out in the store, too: a retry is spent, and it comes again.
-        (await node.NthAsync(2)).Retries.ShouldBe(1);
+        await clock.AdvanceUntilAsync(() => node.Got.Count >= 2, Ms(250), "the next delivery");
+        node.Got.ElementAt(1).Retries.ShouldBeGreaterThanOrEqualTo(1);
         await EventuallyAsync(() => Errors.Any(e => e.Exception is TimeoutException && e.EventId == "a"), "the lost lease is reported");
         Errors.ShouldNotContain(e => e.Exception is OperationCanceledException);
     }
@@ -70,12 +72,22 @@ public abstract class EngineLeaseSuite(StoreFixture fixture) : EngineSuite(fixtu
     [Fact]
     public async Task An_extension_that_fails_a_few_times_loses_nothing()
     {
+        ManualTimeProvider clock = await StopTimeAsync();
         var finish = new TaskCompletionSource();
         Faults.Fail(nameof(Faults.ExtendAsync), Fault.ThrowsAtOnce, Fault.FailedTask, Fault.FailsLater, Fault.ReplyLost);
-        Node node = await JoinAsync((_, _) => finish.Task, o => o.ConfirmTimeout = Seconds(1));
+        Node node = await JoinAsync((_, _) => finish.Task, o => o.ConfirmTimeout = _lease);
         await node.Timer.PostAsync(1, TimeSpan.Zero);
         TimerDelivery delivery = await node.NthAsync(1);
-        await EventuallyAsync(() => Faults.Calls(nameof(Faults.ExtendAsync)) >= 7, "extensions after the failed ones");
+        clock.Advance(_third);
+        for (int failed = 1; failed <= 4; failed++)
+        {
+            // Repeated after a short pause, not a third of a lease later.
+            await EventuallyAsync(() => Errors.Count == failed, $"failure {failed}");
+            clock.Advance(Ms(100));
+            Faults.Calls(nameof(Faults.ExtendAsync)).ShouldBe(failed + 1);
+        }
+
+        await EventuallyAsync(() => delivery.LeaseLeft == _lease, "extended in spite of the failures");
         delivery.Stopping.IsCancellationRequested.ShouldBeFalse();
         finish.SetResult();
         await EmptyAsync(node.Timer);
@@ -87,6 +99,8 @@ public abstract class EngineLeaseSuite(StoreFixture fixture) : EngineSuite(fixtu
     [InlineData(false)]
     public async Task A_revoked_or_replaced_delivery_is_told_with_or_without_the_bell(bool bell)
     {
+        ManualTimeProvider clock = await StopTimeAsync();
+        TimeSpan lease = Seconds(3600);
         var told = new TaskCompletionSource();
         Node node = await JoinAsync(
             async (delivery, stop) =>
@@ -95,13 +109,20 @@ public abstract class EngineLeaseSuite(StoreFixture fixture) : EngineSuite(fixtu
                 await using CancellationTokenRegistration registration = stop.Register(told.SetResult);
                 await told.Task;
             },
-            o => o.ConfirmTimeout = bell ? Seconds(60) : _lease);
+            o => o.ConfirmTimeout = lease);
         await node.Timer.PostAsync(1, TimeSpan.Zero, new() { Id = "a" });
         TimerDelivery first = await node.NthAsync(1);
         Faults.DropBells = !bell;
         (await NewTimer().PostAsync("new", TimeSpan.Zero, new() { Id = "a" })).Outcome.ShouldBe(PostOutcome.Replaced);
-        await told.Task.WaitAsync(Seconds(10));
+        if (!bell)
+        {
+            first.Stopping.IsCancellationRequested.ShouldBeFalse();
+            clock.Advance(lease / 3); // the extension is refused
+        }
+
+        await told.Task.WaitAsync(Patience);
         (await first.ConfirmAsync()).ShouldBe(TimerOutcome.Stale);
+        if (!bell) await clock.AdvanceUntilAsync(() => node.Got.Count >= 2, Ms(100), "the node's turn");
         (await node.NthAsync(2)).Read<string>().ShouldBe("new");
         await EmptyAsync(node.Timer);
     }
@@ -109,6 +130,7 @@ public abstract class EngineLeaseSuite(StoreFixture fixture) : EngineSuite(fixtu
     [Fact]
     public async Task A_revocation_that_arrives_before_the_claims_reply_is_not_forgotten()
     {
+        await StopTimeAsync();
         DistributedTimer other = NewTimer();
         Faults.AfterClaim = async claim =>
         {
@@ -116,7 +138,7 @@ public abstract class EngineLeaseSuite(StoreFixture fixture) : EngineSuite(fixtu
             (await other.CancelAsync(claim.Events[0].Id, revoke: true)).ShouldBe(TimerOutcome.Done);
             await EventuallyAsync(() => Faults.BellsHeard(TimerBellKind.Revoked) > 0, "the bell");
         };
-        Node node = await JoinAsync(async (_, stop) => await Task.Delay(Timeout.Infinite, stop), o => o.ConfirmTimeout = Seconds(60));
+        Node node = await JoinAsync(async (_, stop) => await Task.Delay(Timeout.Infinite, stop));
         await node.Timer.PostAsync(1, TimeSpan.Zero, new() { Id = "a" });
         await EventuallyAsync(() => Faults.BellsHeard(TimerBellKind.Revoked) > 0, "the bell");
         await EventuallyAsync(() => node.Got.All(delivery => delivery.Stopping.IsCancellationRequested), "no handler goes on");
@@ -126,34 +148,49 @@ public abstract class EngineLeaseSuite(StoreFixture fixture) : EngineSuite(fixtu
     [Fact]
     public async Task With_manual_confirmation_the_lease_is_not_extended_after_the_handler_has_returned()
     {
+        ManualTimeProvider clock = await StopTimeAsync();
         Node node = await JoinAsync(configure: o => (o.ConfirmTimeout, o.Confirmation) = (_lease, Confirmation.Manual));
-        await node.Timer.PostAsync(1, TimeSpan.Zero, new() { Id = "a", MaxRetries = 1 });
+        await node.Timer.PostAsync(1, TimeSpan.Zero, new() { Id = "a", MaxRetries = 1000 });
         TimerDelivery first = await node.NthAsync(1);
-        TimerDelivery second = await node.NthAsync(2);
-        second.Retries.ShouldBe(1);
+        await EventuallyAsync(() => first.HasReturned, "the handler has returned");
+        clock.Advance(_lease);
+        Faults.Calls(nameof(Faults.ExtendAsync)).ShouldBe(0);
+        first.LeaseLeft.ShouldBe(TimeSpan.Zero);
+
+        // A delivery may run out of its lease on the way to us: the last of those that came has not.
+        await clock.AdvanceUntilAsync(() => node.Got.Count >= 2 && node.Got.Last().LeaseLeft > TimeSpan.Zero, Ms(100), "the next delivery");
+        TimerDelivery next = node.Got.Last();
+        next.Retries.ShouldBeGreaterThanOrEqualTo(1);
         (await first.ConfirmAsync()).ShouldBe(TimerOutcome.Stale);
-        (await second.ExtendAsync(Seconds(60))).ShouldBe(TimerOutcome.Done);
-        second.LeaseLeft.ShouldBeGreaterThan(Seconds(30));
-        (await second.ConfirmAsync()).ShouldBe(TimerOutcome.Done);
+        (await next.ExtendAsync(Seconds(60))).ShouldBe(TimerOutcome.Done);
+        next.LeaseLeft.ShouldBe(Seconds(60));
+        (await next.ConfirmAsync()).ShouldBe(TimerOutcome.Done);
     }
 
     [Fact]
     public async Task A_handler_is_extended_up_to_the_longest_handling_time_only()
     {
-        var told = new TaskCompletionSource();
+        ManualTimeProvider clock = await StopTimeAsync();
+        var never = new TaskCompletionSource();
         Node node = await JoinAsync(
-            async (_, stop) =>
-            {
-                await using CancellationTokenRegistration registration = stop.Register(told.SetResult);
-                await told.Task;
-                stop.ThrowIfCancellationRequested();
-            },
-            o => (o.ConfirmTimeout, o.MaxHandlingTime) = (_lease, Ms(600)));
+            (_, stop) => never.Task.WaitAsync(stop),
+            o => (o.ConfirmTimeout, o.MaxHandlingTime) = (_lease, Seconds(20)));
         await node.Timer.PostAsync(1, TimeSpan.Zero, new() { Id = "a" });
-        await told.Task.WaitAsync(Seconds(10));
-        TimerSnapshot dead = (await Eventually.ReadsAsync(() => node.Timer.PeekAsync("a"), s => s?.State == TimerState.Dead, "dead"))!;
-        dead.DeadReason.ShouldBe(DeadReason.LeaseExpired);
-        Faults.Calls(nameof(Faults.ExtendAsync)).ShouldBeGreaterThan(0);
-    }
+        TimerDelivery delivery = await node.NthAsync(1);
+        for (int i = 1; i <= 6; i++)
+        {
+            clock.Advance(_third);
+            await EventuallyAsync(() => delivery.LeaseLeft == _lease, $"extension {i}");
+        }
 
+        int extensions = Faults.Calls(nameof(Faults.ExtendAsync));
+        clock.Advance(_lease - Ms(1)); // from the 18th second to the 27th
+        delivery.Stopping.IsCancellationRequested.ShouldBeFalse();
+        clock.Advance(Ms(1));
+        delivery.Stopping.IsCancellationRequested.ShouldBeTrue();
+        Faults.Calls(nameof(Faults.ExtendAsync)).ShouldBe(extensions);
+
+        await clock.AdvanceUntilAsync(async () => (await node.Timer.StatsAsync()).Dead == 1, Ms(250), "dead");
+        (await node.Timer.PeekAsync("a"))!.DeadReason.ShouldBe(DeadReason.LeaseExpired);
+    }
 }

@@ -86,14 +86,14 @@ public abstract class EngineListingSuite(StoreFixture fixture) : EngineSuite(fix
         (await Eventually.ReadsAsync(async () => (await ReadAsync(dead.ListAsync(olderThan: Ms(1)))).Count, count => count == 250, "all older than 1 ms")).ShouldBe(250);
         (await ReadAsync(dead.ListAsync())).ShouldAllBe(item => item.DeadFor >= TimeSpan.Zero && item.DeadFor < TimeSpan.FromHours(1));
 
-        (await dead.RequeueAsync("r0", Seconds(60))).ShouldBe(TimerOutcome.Done);
+        (await dead.RequeueAsync("r0", Seconds(3600))).ShouldBe(TimerOutcome.Done);
         (await dead.RequeueAsync("r0")).ShouldBe(TimerOutcome.NotFound);
         TimerSnapshot again = (await timer.PeekAsync("r0"))!;
         (again.State, again.Retries).ShouldBe((TimerState.Scheduled, 0));
         (await dead.PurgeAsync("r5")).ShouldBe(TimerOutcome.Done);
         (await dead.PurgeAllAsync(DeadReason.Rejected)).ShouldBe(48);
         (await dead.PurgeAllAsync(olderThan: TimeSpan.FromHours(1))).ShouldBe(0);
-        (await dead.RequeueAllAsync(due: Seconds(60))).ShouldBe(200);
+        (await dead.RequeueAllAsync(due: Seconds(3600))).ShouldBe(200);
         (await timer.StatsAsync()).ShouldBe(new TimerStats(201, 0, 0, 0, null));
     }
 

@@ -20,8 +20,7 @@ public abstract class EngineStressSuite(StoreFixture fixture) : EngineSuite(fixt
                 if (delivery.Id.EndsWith('3') && failedOnce.TryAdd(delivery.Id, true)) throw new TimeoutException("the first time");
                 delivered.AddOrUpdate(delivery.Read<string>()!, 1, (_, count) => count + 1);
                 return Task.CompletedTask;
-            },
-            o => o.ConfirmTimeout = Seconds(60))));
+            })));
 
         var expected = new ConcurrentDictionary<string, bool>();
         await Task.WhenAll(Enumerable.Range(0, Writers).Select(writer => Task.Run(async () =>
@@ -67,6 +66,8 @@ public abstract class EngineStressSuite(StoreFixture fixture) : EngineSuite(fixt
     [Fact]
     public async Task Nodes_that_come_and_go_lose_nothing_and_spend_no_retry()
     {
+        // On a clock that hardly moves: else a leave whose bounds are over leaves behind what it has not handed back.
+        ManualTimeProvider clock = await StopTimeAsync();
         const int Count = 1500;
         Node stays = await JoinAsync();
         DistributedTimer poster = NewTimer();
@@ -84,10 +85,11 @@ public abstract class EngineStressSuite(StoreFixture fixture) : EngineSuite(fixt
         for (int i = 0; i < Count; i += 50)
         {
             await poster.PostAsync([.. Enumerable.Range(i, 50).Select(n => new TimerPost("{}"u8.ToArray(), Ms(n % 40), new() { Id = $"{n}" }))]);
+            clock.Advance(Ms(5));
         }
 
         await coming;
-        await EmptyAsync(poster);
+        await clock.AdvanceUntilAsync(async () => await poster.StatsAsync() is { Scheduled: 0, InFlight: 0 }, Ms(1), "all are handled");
         TimerDelivery[] all = [.. comers.Append(stays).SelectMany(node => node.Got)];
         all.Select(delivery => int.Parse(delivery.Id)).Order().ShouldBe(Enumerable.Range(0, Count));
         all.ShouldAllBe(delivery => delivery.Retries == 0);

@@ -8,6 +8,7 @@ namespace Latchwork.StoreConformance.Engine;
 public abstract class EngineSuite(StoreFixture fixture) : IAsyncLifetime
 {
     private readonly ConcurrentBag<DistributedTimer> _timers = [];
+    private ManualTimeProvider? _clock;
 
     protected string Namespace { get; } = $"engine-{Guid.NewGuid():N}";
 
@@ -18,26 +19,46 @@ public abstract class EngineSuite(StoreFixture fixture) : IAsyncLifetime
     /// <summary>What the timers reported.</summary>
     protected ConcurrentQueue<TimerErrorEventArgs> Errors { get; } = new();
 
-    /// <summary>The clock of the store and the timers; null for the machine's.</summary>
-    protected virtual TimeProvider? Time => null;
-
-    public virtual async Task InitializeAsync() => Store = new FaultyStore(await fixture.OpenAsync(Time));
+    public virtual async Task InitializeAsync() => Store = new FaultyStore(await fixture.OpenAsync(null));
 
     public virtual async Task DisposeAsync()
     {
-        await Task.WhenAll(_timers.Select(timer => timer.DisposeAsync().AsTask()));
+        Task disposed = Task.WhenAll(_timers.Select(timer => timer.DisposeAsync().AsTask()));
+        if (_clock is not null) await _clock.AdvanceUntilAsync(() => disposed.IsCompleted, Seconds(1), "all timers are disposed");
+        await disposed;
         await Store.DisposeAsync();
     }
+
+    /// <summary>
+    /// To be called first: from now on the time of the store and of the timers stands still unless the test moves it. So no lease, turn or
+    /// bound runs out by itself, however long the machine stalls.
+    /// </summary>
+    protected async Task<ManualTimeProvider> StopTimeAsync()
+    {
+        await Store.DisposeAsync();
+        _clock = new ManualTimeProvider();
+        Store = new FaultyStore(await fixture.OpenAsync(_clock));
+        return _clock;
+    }
+
+    /// <summary>How long to wait for what must come.</summary>
+    protected static TimeSpan Patience => Seconds(60);
 
     protected static TimeSpan Ms(double milliseconds) => TimeSpan.FromMilliseconds(milliseconds);
 
     protected static TimeSpan Seconds(double seconds) => TimeSpan.FromSeconds(seconds);
 
-    /// <summary>A timer of this test's namespace that leaves quickly.</summary>
+    /// <summary>A timer of this test's namespace that leaves quickly. Its leases are long: a machine that stalls loses none.</summary>
     protected DistributedTimer NewTimer(Action<TimerOptions>? configure = null)
     {
-        var options = new TimerOptions { Namespace = Namespace, LeaveTimeout = Seconds(1), Backoff = new() { Initial = Ms(20), Jitter = 0 } };
-        if (Time is { } time) options.TimeProvider = time;
+        var options = new TimerOptions
+        {
+            Namespace = Namespace,
+            ConfirmTimeout = Seconds(300),
+            LeaveTimeout = Seconds(1),
+            Backoff = new() { Initial = Ms(20), Jitter = 0 },
+        };
+        if (_clock is not null) options.TimeProvider = _clock;
         configure?.Invoke(options);
         var timer = new DistributedTimer(Store, options);
         timer.Error += (_, e) => Errors.Enqueue(e);

@@ -62,14 +62,14 @@ public sealed class FaultyTimerStore(ITimerStore inner) : ITimerStore
     /// <summary>Called after the store has answered a claim, before the engine hears of it.</summary>
     public Func<TimerClaim, Task>? AfterClaim { get; set; }
 
-    /// <summary>If set, no answer of a claim names an earlier time to ask again than this.</summary>
-    public TimeSpan? AskAgainAtLeast { get; set; }
-
     /// <summary>Called with the name of each operation, after the store has answered it.</summary>
     public Action<string>? Answered { get; set; }
 
     /// <summary>Every claim that was sent.</summary>
     public ConcurrentQueue<ClaimRequest> Claims { get; } = new();
+
+    /// <summary>Every answer of the store to a claim.</summary>
+    public ConcurrentQueue<TimerClaim> Answers { get; } = new();
 
     /// <summary>Lets the next calls of an operation fail.</summary>
     public void Fail(string operation, params Fault[] faults)
@@ -114,8 +114,9 @@ public sealed class FaultyTimerStore(ITimerStore inner) : ITimerStore
         return Around(nameof(ClaimAsync), async () =>
         {
             TimerClaim claim = await inner.ClaimAsync(partition, request, cancellationToken);
+            Answers.Enqueue(claim);
             if (AfterClaim is { } after) await after(claim);
-            return AskAgainAtLeast is { } least && claim.AskAgainIn < least ? claim with { AskAgainIn = least } : claim;
+            return claim;
         });
     }
 

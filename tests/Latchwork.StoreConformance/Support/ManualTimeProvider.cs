@@ -22,6 +22,20 @@ public sealed class ManualTimeProvider : TimeProvider
 
     public override TimeZoneInfo LocalTimeZone => TimeZoneInfo.Utc;
 
+    /// <summary>How long it takes until the next timer fires, zero if that is overdue; null if none is set.</summary>
+    public TimeSpan? NextDueIn
+    {
+        get
+        {
+            lock (_lock)
+            {
+                if (_timers.Count == 0) return null;
+                TimeSpan left = _timers.Min(timer => timer.Due) - _elapsed;
+                return left > TimeSpan.Zero ? left : TimeSpan.Zero;
+            }
+        }
+    }
+
     public override DateTimeOffset GetUtcNow()
     {
         lock (_lock) return _wallClockStart + _elapsed;
@@ -40,6 +54,35 @@ public sealed class ManualTimeProvider : TimeProvider
         TimeSpan end;
         lock (_lock) end = _elapsed + span;
         while (NextDue(end) is ManualTimer timer) timer.Fire();
+    }
+
+    /// <summary>
+    /// Moves both clocks forward step by step until a condition holds. How many steps that takes depends on the machine: only for waits in
+    /// which the time that passes decides nothing else.
+    /// </summary>
+    /// <param name="condition">The condition.</param>
+    /// <param name="step">How far to move at a time.</param>
+    /// <param name="what">What is waited for, for the message.</param>
+    public Task AdvanceUntilAsync(Func<bool> condition, TimeSpan step, string what) => AdvanceUntilAsync(() => Task.FromResult(condition()), step, what);
+
+    /// <inheritdoc cref="AdvanceUntilAsync(Func{bool}, TimeSpan, string)"/>
+    public Task AdvanceUntilAsync(Func<Task<bool>> condition, TimeSpan step, string what) => Eventually.ReadsAsync(
+        async () =>
+        {
+            if (await condition()) return true;
+            Advance(step);
+            return false;
+        },
+        static holds => holds,
+        what);
+
+    /// <summary>Waits until a timer is set that fires within a time, and moves both clocks to where it does.</summary>
+    /// <param name="within">The longest that it may take.</param>
+    /// <param name="what">What is waited for, for the message.</param>
+    public async Task AdvanceToNextAsync(TimeSpan within, string what)
+    {
+        TimeSpan? next = await Eventually.ReadsAsync(() => Task.FromResult(NextDueIn), due => due <= within, what);
+        Advance(next!.Value);
     }
 
     /// <summary>Sets the wall clock back or forward, as an operator or a failover would. No timer fires.</summary>
