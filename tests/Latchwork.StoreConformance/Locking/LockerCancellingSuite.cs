@@ -84,14 +84,17 @@ public abstract class LockerCancellingSuite(StoreFixture fixture) : LockerNodesS
     [Fact]
     public async Task Work_that_does_not_listen_keeps_its_key_for_a_while_only()
     {
-        ProcessLocker a = NewNode(o => (o.Lease, o.LeaveTimeout) = (Ms(300), Ms(200))), b = NewNode();
+        ManualTimeProvider clock = await StopTimeAsync();
+        ProcessLocker a = NewNode(o => (o.Lease, o.LeaveTimeout) = (TimeSpan.FromSeconds(10), TimeSpan.FromSeconds(1))), b = NewNode();
         using CancellationTokenSource source = new();
         TaskCompletionSource<string> deaf = new(TaskCreationOptions.RunContinuationsAsynchronously);
         Task<string> call = a.RunOnceAsync("k", (_, _) => deaf.Task, cancellationToken: source.Token);
         await LockedAsync(a, "k");
         await source.CancelAsync();
         await Should.ThrowAsync<OperationCanceledException>(call);
-        await using WorkLease lease = await b.AcquireAsync("k").WaitAsync(Patience);
+        Task<WorkLease> next = b.AcquireAsync("k");
+        await clock.AdvanceUntilAsync(() => next.IsCompleted, Ms(100), "the key passes on");
+        await using WorkLease lease = await next;
         lease.TakenOver.ShouldBeTrue();
         deaf.SetResult("ignored");
         (await b.TryGetAsync("k")).ShouldBeNull();

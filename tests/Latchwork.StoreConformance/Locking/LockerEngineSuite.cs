@@ -7,7 +7,8 @@ namespace Latchwork.StoreConformance.Locking;
 /// <summary>What the suites of the engine share: a store on its own clock, and lockers as nodes of one cluster.</summary>
 public abstract class LockerNodesSuite(StoreFixture fixture) : IAsyncLifetime
 {
-    private readonly List<ProcessLocker> _nodes = [];
+    private readonly Dictionary<ProcessLocker, WatchedLockerStore> _nodes = [];
+    private ManualTimeProvider? _clock;
 
     protected LatchworkStore Store { get; private set; } = null!;
 
@@ -15,22 +16,46 @@ public abstract class LockerNodesSuite(StoreFixture fixture) : IAsyncLifetime
 
     protected static TimeSpan Ms(double milliseconds) => TimeSpan.FromMilliseconds(milliseconds);
 
-    protected static TimeSpan Patience => TimeSpan.FromSeconds(30);
+    protected static TimeSpan Patience => TimeSpan.FromSeconds(60);
 
     public virtual async Task InitializeAsync() => Store = await fixture.OpenAsync(null);
 
     public virtual async Task DisposeAsync()
     {
-        foreach (ProcessLocker node in _nodes) await node.DisposeAsync();
+        Task disposed = Task.WhenAll(_nodes.Keys.Select(node => node.DisposeAsync().AsTask()));
+        if (_clock is not null) await _clock.AdvanceUntilAsync(() => disposed.IsCompleted, TimeSpan.FromSeconds(1), "all nodes are disposed");
+        await disposed;
         await Store.DisposeAsync();
     }
 
+    /// <summary>
+    /// To be called first: from now on the time of the store and of the nodes stands still unless the test moves it. So no lease and no bound
+    /// runs out by itself, however long the machine stalls.
+    /// </summary>
+    protected async Task<ManualTimeProvider> StopTimeAsync()
+    {
+        await Store.DisposeAsync();
+        _clock = new ManualTimeProvider();
+        Store = await fixture.OpenAsync(_clock);
+        return _clock;
+    }
+
+    /// <summary>A node whose times are long: a machine that stalls neither loses its keys nor misses what is handed over.</summary>
     protected ProcessLocker NewNode(Action<LockerOptions>? change = null)
     {
-        var options = new LockerOptions { Namespace = Namespace, NodeId = $"node-{_nodes.Count}" };
+        var options = new LockerOptions
+        {
+            Namespace = Namespace,
+            NodeId = $"node-{_nodes.Count}",
+            Lease = TimeSpan.FromMinutes(10),
+            RecheckInterval = TimeSpan.FromMinutes(1),
+            LeaveTimeout = TimeSpan.FromMinutes(1),
+        };
+        if (_clock is not null) options.TimeProvider = _clock;
         change?.Invoke(options);
-        var node = new ProcessLocker(Store, options);
-        _nodes.Add(node);
+        var store = new WatchedLockerStore(Store.Locks);
+        var node = new ProcessLocker(store, options);
+        _nodes.Add(node, store);
         return node;
     }
 
@@ -41,13 +66,16 @@ public abstract class LockerNodesSuite(StoreFixture fixture) : IAsyncLifetime
         Eventually.ReadsAsync(() => node.ShowAsync(key), snapshot => snapshot?.Waiters == count, $"{count} callers wait for {key}");
 
     /// <summary>
-    /// Waits until the owner is clearly older than now. What is only handed over goes to callers that certainly called before it was published;
-    /// one that called within a network latency of that (a long one, on a busy machine) may start a new run.
+    /// Waits until a node that waits for a key has found its owner at work once more. What is only handed over goes to callers that certainly
+    /// called before it was published: to those, that is, who called before that look.
     /// </summary>
-    protected static async Task OwnerAgesAsync(ProcessLocker node, string key)
+    protected async Task LooksAgainAsync(ProcessLocker node)
     {
-        TimeSpan age = (await node.ShowAsync(key))!.Age!.Value;
-        await Eventually.ReadsAsync(() => node.ShowAsync(key), snapshot => snapshot?.Age > age + Ms(700), $"the owner of {key} grows older");
+        WatchedLockerStore store = _nodes[node];
+        int sent = store.Requests;
+
+        // The next request is sent after now, and when the one after it is sent, its answer has been taken in.
+        await Eventually.HoldsAsync(() => store.Requests >= sent + 2, "the node looks again");
     }
 
     protected static Task LockedAsync(ProcessLocker node, string key) =>
@@ -125,7 +153,7 @@ public abstract class LockerEngineSuite(StoreFixture fixture) : LockerNodesSuite
     [Fact]
     public async Task A_failure_is_shared_by_all_who_wait_and_by_nobody_later()
     {
-        ProcessLocker a = NewNode(), b = NewNode();
+        ProcessLocker a = NewNode(), b = NewNode(o => o.RecheckInterval = Ms(50));
         int runs = 0;
         TaskCompletionSource go = new(TaskCreationOptions.RunContinuationsAsynchronously);
         async Task<string> FailAsync(WorkLease lease, CancellationToken stop)
@@ -140,7 +168,7 @@ public abstract class LockerEngineSuite(StoreFixture fixture) : LockerNodesSuite
         Task<string>[] calls = [first, .. Enumerable.Range(0, 1000).Select(i => (i % 2 == 0 ? a : b).RunOnceAsync("k", FailAsync))];
         await WaitersAsync(a, "k", 501);
         await WaitersAsync(b, "k", 500);
-        await OwnerAgesAsync(b, "k");
+        await LooksAgainAsync(b);
         go.SetResult();
         RunFailedException[] failures = await Task.WhenAll(calls.Select(call => Should.ThrowAsync<RunFailedException>(call))).WaitAsync(Patience);
         runs.ShouldBe(1);
@@ -189,8 +217,9 @@ public abstract class LockerEngineSuite(StoreFixture fixture) : LockerNodesSuite
     [Fact]
     public async Task A_dead_owner_is_replaced_by_exactly_one_waiter()
     {
-        ProcessLocker owner = NewNode(o => o.Lease = Ms(600));
-        ProcessLocker[] others = [.. Enumerable.Range(0, 3).Select(_ => NewNode(o => o.Lease = Ms(600)))];
+        ManualTimeProvider clock = await StopTimeAsync();
+        ProcessLocker owner = NewNode(o => o.Lease = TimeSpan.FromSeconds(10));
+        ProcessLocker[] others = [.. Enumerable.Range(0, 3).Select(_ => NewNode(o => o.Lease = TimeSpan.FromMinutes(30)))];
         await owner.RequestAsync("k");
         int runs = 0;
         bool takenOver = false;
@@ -206,7 +235,8 @@ public abstract class LockerEngineSuite(StoreFixture fixture) : LockerNodesSuite
         ];
         foreach (ProcessLocker node in others) await WaitersAsync(node, "k", 20);
         owner.Abandon();
-        (await Task.WhenAll(calls).WaitAsync(Patience)).ShouldAllBe(result => result == 1);
+        await clock.AdvanceUntilAsync(() => calls.All(call => call.IsCompleted), Ms(100), "all are served");
+        (await Task.WhenAll(calls)).ShouldAllBe(result => result == 1);
         runs.ShouldBe(1);
         takenOver.ShouldBeTrue();
     }
@@ -214,18 +244,29 @@ public abstract class LockerEngineSuite(StoreFixture fixture) : LockerNodesSuite
     [Fact]
     public async Task Work_much_longer_than_its_lease_runs_once()
     {
-        ProcessLocker a = NewNode(o => o.Lease = Ms(300)), b = NewNode(o => o.Lease = Ms(300));
+        ManualTimeProvider clock = await StopTimeAsync();
+        TimeSpan length = TimeSpan.FromSeconds(9);
+        ProcessLocker a = NewNode(o => o.Lease = length), b = NewNode(o => o.Lease = length);
         int runs = 0;
+        TaskCompletionSource<WorkLease> begun = new(TaskCreationOptions.RunContinuationsAsynchronously);
         TaskCompletionSource go = new(TaskCreationOptions.RunContinuationsAsynchronously);
         async Task<int> WorkAsync(WorkLease lease, CancellationToken stop)
         {
             Interlocked.Increment(ref runs);
+            begun.TrySetResult(lease);
             await go.Task.WaitAsync(stop);
             return 7;
         }
 
         Task<int> first = a.RunOnceAsync("k", WorkAsync), second = b.RunOnceAsync("k", WorkAsync);
-        await Eventually.ReadsAsync(() => b.ShowAsync("k"), s => s?.Age > Ms(6000), "twenty leases have passed", Patience);
+        WorkLease held = await begun.Task.WaitAsync(Patience);
+        for (int i = 1; i <= 60; i++)
+        {
+            clock.Advance(length / 3);
+            await Eventually.HoldsAsync(() => held.LeaseLeft == length, $"renewal {i}");
+        }
+
+        // Twenty leases have passed.
         go.SetResult();
         (await Task.WhenAll(first, second).WaitAsync(Patience)).ShouldBe([7, 7]);
         runs.ShouldBe(1);
@@ -234,19 +275,34 @@ public abstract class LockerEngineSuite(StoreFixture fixture) : LockerNodesSuite
     [Fact]
     public async Task Work_beyond_the_lock_timeout_loses_the_key()
     {
-        ProcessLocker a = NewNode(o => (o.Lease, o.LockTimeout, o.WaitTimeout) = (Ms(200), Ms(700), Patience)), b = NewNode();
+        ManualTimeProvider clock = await StopTimeAsync();
+        TimeSpan length = TimeSpan.FromSeconds(6), ceiling = TimeSpan.FromSeconds(15);
+        ProcessLocker a = NewNode(o => (o.Lease, o.LockTimeout, o.WaitTimeout) = (length, ceiling, TimeSpan.FromHours(1))), b = NewNode();
         TaskCompletionSource<PublishOutcome> published = new(TaskCreationOptions.RunContinuationsAsynchronously);
+        TaskCompletionSource<WorkLease> begun = new(TaskCreationOptions.RunContinuationsAsynchronously);
         Task<string> first = a.RunOnceAsync("k", async (lease, stop) =>
         {
+            begun.SetResult(lease);
             TaskCompletionSource lost = new(TaskCreationOptions.RunContinuationsAsynchronously);
             await using (stop.Register(lost.SetResult)) await lost.Task;
             published.SetResult(await lease.PublishAsync("too late", CancellationToken.None));
             return "too late";
         });
-        await LockedAsync(a, "k");
+        WorkLease held = await begun.Task.WaitAsync(Patience);
         Task<string> second = b.RunOnceAsync("k", (_, _) => Task.FromResult("in time"));
+        await WaitersAsync(b, "k", 1);
+        for (TimeSpan age = length / 3; age < ceiling; age += length / 3)
+        {
+            clock.Advance(length / 3);
+            TimeSpan left = ceiling - age < length ? ceiling - age : length;
+            await Eventually.HoldsAsync(() => held.LeaseLeft == left, $"at {age} the lease lasts {left} more");
+        }
+
+        first.IsCompleted.ShouldBeFalse();
+        clock.Advance(length / 3);
         await Should.ThrowAsync<LockTimeoutException>(first.WaitAsync(Patience));
-        (await second.WaitAsync(Patience)).ShouldBe("in time");
+        await clock.AdvanceUntilAsync(() => second.IsCompleted, Ms(100), "the key passes on");
+        (await second).ShouldBe("in time");
         (await published.Task.WaitAsync(Patience)).ShouldBe(PublishOutcome.Superseded);
         (await a.TryGetAsync("k"))!.Read<string>().ShouldBe("in time");
     }
@@ -272,7 +328,7 @@ public abstract class LockerEngineSuite(StoreFixture fixture) : LockerNodesSuite
     [Fact]
     public async Task A_result_can_be_for_the_current_waiters_only()
     {
-        ProcessLocker a = NewNode(), b = NewNode();
+        ProcessLocker a = NewNode(), b = NewNode(o => o.RecheckInterval = Ms(50));
         TaskCompletionSource go = new(TaskCreationOptions.RunContinuationsAsynchronously);
         var options = new RunOnceOptions { ResultTimeout = TimeSpan.Zero };
         int runs = 0;
@@ -285,7 +341,8 @@ public abstract class LockerEngineSuite(StoreFixture fixture) : LockerNodesSuite
         Task<int> first = a.RunOnceAsync("k", WorkAsync, options);
         await LockedAsync(a, "k");
         Task<int> second = b.RunOnceAsync("k", WorkAsync, options);
-        await Eventually.ReadsAsync(() => b.ShowAsync("k"), s => s is { Waiters: 1, Age.TotalMilliseconds: > 100 }, "b waits");
+        await WaitersAsync(b, "k", 1);
+        await LooksAgainAsync(b);
         go.SetResult();
         (await Task.WhenAll(first, second).WaitAsync(Patience)).ShouldBe([1, 1]);
         (await a.TryGetAsync("k")).ShouldBeNull();

@@ -123,7 +123,7 @@ public abstract class LockerForgettingSuite(StoreFixture fixture) : LockerSuite(
             await using IAsyncDisposable bell = await subscribing;
             (await asking).ShouldBeOfType<LockHeld>();
             (await releasing).ShouldBeTrue();
-            await rung.Task.WaitAsync(Seconds(15));
+            await rung.Task.WaitAsync(Seconds(60));
         }
     }
 

@@ -11,13 +11,15 @@ public sealed class ProcessLockerDefectTests : LockerTestBase
     [Fact]
     public async Task Defect_01_A_dead_owner_is_taken_over_and_waiters_do_not_wait_out_their_hour()
     {
-        (ProcessLocker dead, _) = NewNode(o => o.Lease = Ms(300));
+        ManualTimeProvider clock = StopTime();
+        (ProcessLocker dead, _) = NewNode(o => o.Lease = TimeSpan.FromSeconds(10));
         (ProcessLocker alive, _) = NewNode();
         await dead.RequestAsync("k");
         Task<RequestResult> waiting = alive.RequestAsync("k");
         await WaitersAsync(alive, "k", 1);
         dead.Abandon();
-        (await waiting.WaitAsync(Patience)).Lease!.TakenOver.ShouldBeTrue();
+        await clock.AdvanceUntilAsync(() => waiting.IsCompleted, Ms(100), "it is taken over");
+        (await waiting).Lease!.TakenOver.ShouldBeTrue();
     }
 
     [Fact]
@@ -37,12 +39,15 @@ public sealed class ProcessLockerDefectTests : LockerTestBase
     [Fact]
     public async Task Defect_03_Work_longer_than_its_lease_is_renewed_and_runs_once()
     {
-        (ProcessLocker a, StagedLockerStore stage) = NewNode(o => o.Lease = Ms(600));
+        ManualTimeProvider clock = StopTime();
+        (ProcessLocker a, StagedLockerStore stage) = NewNode(o => o.Lease = TimeSpan.FromSeconds(9));
         (ProcessLocker b, _) = NewNode();
         int runs = 0;
+        WorkLease? held = null;
         TaskCompletionSource<int> work = new(TaskCreationOptions.RunContinuationsAsynchronously);
         Task<int> WorkAsync(WorkLease lease, CancellationToken stop)
         {
+            held = lease;
             Interlocked.Increment(ref runs);
             return work.Task;
         }
@@ -50,7 +55,13 @@ public sealed class ProcessLockerDefectTests : LockerTestBase
         Task<int> first = a.RunOnceAsync("k", WorkAsync);
         await Eventually.HoldsAsync(() => Volatile.Read(ref runs) == 1, "the work has begun");
         Task<int> second = b.RunOnceAsync("k", WorkAsync);
-        await Eventually.HoldsAsync(() => stage.Count("Renew") >= 9, "three leases have passed");
+        for (int i = 1; i <= 9; i++)
+        {
+            clock.Advance(TimeSpan.FromSeconds(3));
+            await Eventually.HoldsAsync(() => stage.Count("Renew") == i && held!.LeaseLeft == TimeSpan.FromSeconds(9), $"renewal {i}");
+        }
+
+        // Three leases have passed.
         work.SetResult(5);
         (await Task.WhenAll(first, second).WaitAsync(Patience)).ShouldBe([5, 5]);
         runs.ShouldBe(1);
@@ -162,7 +173,7 @@ public sealed class ProcessLockerDefectTests : LockerTestBase
     public async Task Defect_11_Ten_thousand_local_callers_make_one_claim_and_one_read()
     {
         (ProcessLocker owner, _) = NewNode();
-        (ProcessLocker node, StagedLockerStore stage) = NewNode(o => o.RecheckInterval = TimeSpan.FromMinutes(1));
+        (ProcessLocker node, StagedLockerStore stage) = NewNode(o => o.RecheckInterval = TimeSpan.FromDays(1));
         WorkLease lease = (await owner.RequestAsync("theirs")).Lease!;
         Task<RequestResult>[] waiting = [.. Enumerable.Range(0, 10_000).Select(_ => node.RequestAsync("theirs"))];
         await WaitersAsync(node, "theirs", 10_000);
@@ -207,8 +218,8 @@ public sealed class ProcessLockerDefectTests : LockerTestBase
         WorkLease lease = (await a.RequestAsync("k")).Lease!;
         using CancellationTokenSource source = new();
         Task<RequestResult> cancelled = b.RequestAsync("k", cancellationToken: source.Token);
+        await WaitersAsync(b, "k", 1);
         Task<RequestResult> timedOut = b.RequestAsync("k", Ms(50));
-        await WaitersAsync(b, "k", 2);
         await source.CancelAsync();
         await Should.ThrowAsync<OperationCanceledException>(cancelled);
         await Should.ThrowAsync<LockTimeoutException>(timedOut);

@@ -63,7 +63,7 @@ public sealed class ClaimLoopTests : IAsyncDisposable
     [Fact]
     public async Task Failing_claims_are_repeated_with_growing_pauses()
     {
-        await JoinAsync();
+        await JoinAsync(o => o.ConfirmTimeout = TimeSpan.FromHours(1)); // so that no lease runs out while the clock is moved on
         Faults.FailAlways(nameof(Faults.ClaimAsync), Fault.FailsLater);
         int asked = Faults.Claims.Count;
         _clock.Advance(TimeSpan.FromSeconds(2));
