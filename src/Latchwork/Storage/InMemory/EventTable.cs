@@ -1,4 +1,5 @@
 using System.Diagnostics.CodeAnalysis;
+using Latchwork.Storage.Rules;
 
 namespace Latchwork.Storage.InMemory;
 

@@ -1,3 +1,5 @@
+using Latchwork.Storage.Rules;
+
 namespace Latchwork.Storage.InMemory;
 
 /// <summary>Locks in memory. Every operation completes at once, on the caller's thread.</summary>

@@ -1,3 +1,5 @@
+using Latchwork.Storage.Rules;
+
 namespace Latchwork.Storage.InMemory;
 
 /// <content>Dead events.</content>

@@ -1,3 +1,5 @@
+using Latchwork.Storage.Rules;
+
 namespace Latchwork.Storage.InMemory;
 
 /// <content>Claiming, and what ends or prolongs a delivery.</content>
@@ -5,16 +7,13 @@ internal sealed partial class InMemoryPartition
 {
     private const string LeaseExpired = "lease expired";
 
-    /// <summary>How late the oldest due event may be, in ms, before there is a backlog.</summary>
-    private const long BacklogAfter = 100;
-
     public TimerClaim Claim(ClaimRequest request)
     {
         lock (_lock)
         {
             StoreTime now = _clock.Now();
             int takenBack = TakeBackExpired(now, request.DeadLetters);
-            Listener listener = _listeners.Meet(request.NodeId, request.Held, now);
+            RosterNode listener = _listeners.Meet(request.NodeId, request.Held, now);
             bool repeated = listener.ClaimToken == request.ClaimToken;
             List<ClaimedEvent> claimed = repeated
                 ? RenewClaimed(listener, request, now)
@@ -101,18 +100,14 @@ internal sealed partial class InMemoryPartition
     }
 
     /// <summary>
-    /// Takes the events that are longest due. In a backlog every second one is instead the one that fell due last, so that fresh events
-    /// do not wait for the backlog to be worked off.
-    /// </summary>
-    /// <summary>
     /// Takes what is due, the oldest first. In a backlog it takes the oldest and the newest in turn, so that old events drain steadily and
     /// fresh ones do not wait behind all of them.
     /// </summary>
     private List<ClaimedEvent> TakeDue(ClaimRequest request, int max, StoreTime now)
     {
         var claimed = new List<ClaimedEvent>();
-        bool backlog = _events.Scheduled.Count > 0 && _events.Scheduled.Min.At < now.Milliseconds - BacklogAfter;
-        bool newest = backlog && Random.Shared.Next(2) == 0; // claims of one event must not always take from the same end
+        bool backlog = _events.Scheduled.Count > 0 && _events.Scheduled.Min.At < now.Milliseconds - ClaimRequest.BacklogAge;
+        bool newest = backlog && !request.BeginsWithOldest; // claims of one event must not always take from the same end
         var lease = new Lease(request.ClaimToken, request.NodeId, now.After(request.Lease));
         long bytes = 0;
         while (claimed.Count < max && NextDue(newest, now) is StoredEvent stored)
@@ -136,7 +131,7 @@ internal sealed partial class InMemoryPartition
     }
 
     /// <summary>The reply to the claim was lost: the same events once more, as far as they still belong to it.</summary>
-    private List<ClaimedEvent> RenewClaimed(Listener listener, ClaimRequest request, StoreTime now)
+    private List<ClaimedEvent> RenewClaimed(RosterNode listener, ClaimRequest request, StoreTime now)
     {
         var claimed = new List<ClaimedEvent>();
         foreach (string id in listener.ClaimedIds)

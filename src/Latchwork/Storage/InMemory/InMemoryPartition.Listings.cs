@@ -1,3 +1,5 @@
+using Latchwork.Storage.Rules;
+
 namespace Latchwork.Storage.InMemory;
 
 /// <content>Looking without changing, and the list of nodes.</content>

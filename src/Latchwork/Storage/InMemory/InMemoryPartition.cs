@@ -1,3 +1,5 @@
+using Latchwork.Storage.Rules;
+
 namespace Latchwork.Storage.InMemory;
 
 /// <summary>One partition of a namespace: its events, its clock and its listeners, under one lock.</summary>

@@ -1,3 +1,5 @@
+using Latchwork.Storage.Rules;
+
 namespace Latchwork.Storage.InMemory;
 
 /// <summary>The hold of one node on one event.</summary>

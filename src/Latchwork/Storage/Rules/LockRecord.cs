@@ -1,7 +1,10 @@
-namespace Latchwork.Storage.InMemory;
+namespace Latchwork.Storage.Rules;
 
-/// <summary>What the in-memory store knows of one key. Times are µs since 1970-01-01 UTC. Not safe for several threads.</summary>
-/// <remarks>This is the readable model of the Redis scripts: each method is one of them, and takes the same decisions in the same order.</remarks>
+/// <summary>What a store knows of one key, and what it decides. Times are µs since 1970-01-01 UTC. Not safe for several threads.</summary>
+/// <remarks>
+/// The stores in memory and on SQLite run this code. It is also the readable model of the Redis scripts: each method is one of them, and
+/// takes the same decisions in the same order.
+/// </remarks>
 internal sealed class LockRecord
 {
     private Ownership? _lock;
@@ -9,6 +12,33 @@ internal sealed class LockRecord
     private (long Generation, string Nonce) _published = (0, "");
     private long _generation; // the highest ever given; that of the lock while there is one
     private long _keepUntil;
+
+    /// <summary>The record of a key that is not known.</summary>
+    public LockRecord()
+    {
+    }
+
+    /// <summary>The record that was saved.</summary>
+    /// <param name="saved">What <see cref="Save"/> returned.</param>
+    public LockRecord(LockState saved)
+    {
+        _lock = saved.Lock is { } held ? new Ownership(held) : null;
+        _outcome = saved.Outcome is { } outcome ? new Ending(outcome) : null;
+        _published = (saved.PublishedGeneration, saved.PublishedNonce);
+        _generation = saved.Generation;
+        _keepUntil = saved.KeepUntil;
+    }
+
+    /// <summary>The record as it is, for a store that keeps it outside of this process.</summary>
+    public LockState Save() => new()
+    {
+        Lock = _lock?.Save(),
+        Outcome = _outcome?.Save(),
+        PublishedGeneration = _published.Generation,
+        PublishedNonce = _published.Nonce,
+        Generation = _generation,
+        KeepUntil = _keepUntil,
+    };
 
     /// <summary>Whether nothing in the record matters any more.</summary>
     public bool IsGarbage(long now)
@@ -39,7 +69,7 @@ internal sealed class LockRecord
 
         bool takenOver = _lock is not null;
         Grow(now);
-        _lock = new Ownership(request.NodeId, request.Nonce, now, ToMicroseconds(request.LockTimeout), takenOver);
+        _lock = new Ownership(new(request.NodeId, request.Nonce, now, ToMicroseconds(request.LockTimeout), takenOver, Lease: 0, Deadline: now));
         _lock.Renew(ToMicroseconds(request.Lease), now);
         return new LockGranted(_generation, takenOver);
     }
@@ -57,20 +87,21 @@ internal sealed class LockRecord
         Settle(now);
         if (!IsOwner(publication.Generation, publication.Nonce))
         {
-            return _published.Generation == publication.Generation && (publication.Nonce ?? _published.Nonce) == _published.Nonce
+            bool isRepeated = _published.Generation > 0 && _published.Generation == publication.Generation;
+            return isRepeated && (publication.Nonce ?? _published.Nonce) == _published.Nonce
                 ? PublishOutcome.Accepted
                 : PublishOutcome.Superseded;
         }
 
         _published = (publication.Generation, _lock!.Nonce);
         Free(now, _lock.LockTimeout);
-        _outcome = new Ending(
+        _outcome = new Ending(new(
             publication.Generation,
             publication.Kind,
             publication.Data.ToArray(),
             now,
             ToMicroseconds(publication.FreshFor),
-            ToMicroseconds(publication.HandOverFor));
+            ToMicroseconds(publication.HandOverFor)));
         return PublishOutcome.Accepted;
     }
 
@@ -142,23 +173,26 @@ internal sealed class LockRecord
         if (now >= _lock.Ceiling) Free(_lock.Ceiling, _lock.LockTimeout);
     }
 
-    private sealed class Ownership(string nodeId, string nonce, long started, long lockTimeout, bool takenOver)
+    private sealed class Ownership(LockState.Held held)
     {
-        private long _lease;
+        private long _started = held.Started;
+        private long _lease = held.Lease;
 
-        public string NodeId => nodeId;
+        public string NodeId => held.NodeId;
 
-        public string Nonce => nonce;
+        public string Nonce => held.Nonce;
 
-        public long LockTimeout => lockTimeout;
+        public long LockTimeout => held.LockTimeout;
 
-        public bool TakenOver => takenOver;
+        public bool TakenOver => held.TakenOver;
 
-        public long Started { get; private set; } = started;
+        public long Started => _started;
 
-        public long Deadline { get; private set; }
+        public long Deadline { get; private set; } = held.Deadline;
 
-        public long Ceiling => Started + lockTimeout;
+        public long Ceiling => _started + LockTimeout;
+
+        public LockState.Held Save() => held with { Started = _started, Lease = _lease, Deadline = Deadline };
 
         public void Renew(long lease, long now)
         {
@@ -168,27 +202,29 @@ internal sealed class LockRecord
 
         public void Settle(long now)
         {
-            Started = Math.Min(Started, now);
+            _started = Math.Min(_started, now);
             Deadline = Math.Min(Math.Min(Deadline, now + _lease), Ceiling);
         }
     }
 
-    private sealed class Ending(long generation, LockerOutcomeKind kind, byte[] data, long publishedAt, long freshFor, long handOverFor)
+    private sealed class Ending(LockState.Ending ending)
     {
-        private long _publishedAt = publishedAt;
+        private long _publishedAt = ending.PublishedAt;
 
-        public long Generation => generation;
+        public long Generation => ending.Generation;
 
-        public LockerOutcomeKind Kind => kind;
+        public LockerOutcomeKind Kind => ending.Kind;
 
-        public long FreshUntil => _publishedAt + freshFor;
+        public long FreshUntil => _publishedAt + ending.FreshFor;
 
         public bool IsFresh(long now) => now < FreshUntil;
 
-        public bool IsUsable(long now) => now < _publishedAt + Math.Max(freshFor, handOverFor);
+        public bool IsUsable(long now) => now < _publishedAt + Math.Max(ending.FreshFor, ending.HandOverFor);
 
         public void Settle(long now) => _publishedAt = Math.Min(_publishedAt, now);
 
-        public LockerOutcome Show(long now) => new(generation, kind, data, IsFresh(now), FromMicroseconds(now - _publishedAt));
+        public LockerOutcome Show(long now) => new(Generation, Kind, ending.Data, IsFresh(now), FromMicroseconds(now - _publishedAt));
+
+        public LockState.Ending Save() => ending with { PublishedAt = _publishedAt };
     }
 }

@@ -1,4 +1,4 @@
-namespace Latchwork.Storage.InMemory;
+namespace Latchwork.Storage.Rules;
 
 /// <summary>
 /// Orders strings as their UTF-8 bytes would be ordered, as Redis and SQLite do, so that pages look the same from every store.

@@ -1,4 +1,4 @@
-namespace Latchwork.Storage.InMemory;
+namespace Latchwork.Storage.Rules;
 
 /// <summary>
 /// Who listens to a partition, and who is to be woken when. The model of the waking logic: other stores do the same in their own terms.
@@ -46,7 +46,7 @@ internal sealed partial class ListenerRoster(Func<string, TimeSpan, bool> ring)
     /// <param name="head">When the next event or lease falls due; null if there is none.</param>
     /// <param name="now">The time.</param>
     /// <returns>When it is to ask again at the latest.</returns>
-    public TimeSpan Arm(Listener listener, int roomLeft, long? head, StoreTime now)
+    public TimeSpan Arm(RosterNode listener, int roomLeft, long? head, StoreTime now)
     {
         RetireSilent(now);
         TakeTurn(listener, now);
@@ -90,13 +90,13 @@ internal sealed partial class ListenerRoster(Func<string, TimeSpan, bool> ring)
     /// <param name="now">The time.</param>
     public void Leave(string nodeId, long? head, StoreTime now)
     {
-        if (!_nodes.Remove(nodeId, out Listener? listener)) return;
+        if (!_nodes.Remove(nodeId, out RosterNode? listener)) return;
         LeaveRing(listener);
         LoseTurn(listener);
         Resign(listener, head, now);
     }
 
-    private long BecomeClaimer(Listener listener, long target, StoreTime now)
+    private long BecomeClaimer(RosterNode listener, long target, StoreTime now)
     {
         DropClaimerThatFailed(now);
         _claimer = new Role(listener, target);
@@ -104,7 +104,7 @@ internal sealed partial class ListenerRoster(Func<string, TimeSpan, bool> ring)
         return target;
     }
 
-    private long BecomeGuardIfNeeded(Listener listener, long target, StoreTime now)
+    private long BecomeGuardIfNeeded(RosterNode listener, long target, StoreTime now)
     {
         if (!GuardIsNeeded(listener, target, now)) return listener.Turn;
         _guard = new Role(listener, target + Random.Shared.Next(MinGrace, MaxGrace));
@@ -112,7 +112,7 @@ internal sealed partial class ListenerRoster(Func<string, TimeSpan, bool> ring)
     }
 
     /// <summary>A node gives up its role. It stays without bells until it asks again.</summary>
-    private void Resign(Listener listener, long? head, StoreTime now)
+    private void Resign(RosterNode listener, long? head, StoreTime now)
     {
         bool wasGuard = _guard?.Node == listener;
         if (wasGuard) _guard = null;
@@ -128,14 +128,14 @@ internal sealed partial class ListenerRoster(Func<string, TimeSpan, bool> ring)
     {
         DropClaimerThatFailed(now);
         _guard = null;
-        _claimer = RingNext(except: null, now.Until(target)) is Listener node ? new Role(node, target) : null;
+        _claimer = RingNext(except: null, now.Until(target)) is RosterNode node ? new Role(node, target) : null;
         if (_claimer is not null) AppointGuard(target, now);
     }
 
     private void AppointGuard(long target, StoreTime now)
     {
         TimeSpan grace = TimeSpan.FromMilliseconds(Random.Shared.Next(MinGrace, MaxGrace));
-        _guard = RingNext(except: _claimer?.Node, now.Until(target) + grace) is Listener node ? new Role(node, target + MaxGrace) : null;
+        _guard = RingNext(except: _claimer?.Node, now.Until(target) + grace) is RosterNode node ? new Role(node, target + MaxGrace) : null;
     }
 
     /// <summary>Whether the claimer will come in time for the target.</summary>
@@ -143,7 +143,7 @@ internal sealed partial class ListenerRoster(Func<string, TimeSpan, bool> ring)
         _claimer is Role claimer && claimer.At <= target && claimer.At >= now.Milliseconds - ClaimerPatience;
 
     /// <summary>Whether there is no guard other than the asking node that will come in time for the target.</summary>
-    private bool GuardIsNeeded(Listener asking, long target, StoreTime now) =>
+    private bool GuardIsNeeded(RosterNode asking, long target, StoreTime now) =>
         _guard is not Role guard || guard.Node == asking || guard.At < now.Milliseconds - GuardPatience || guard.At > target + MaxGrace;
 
     /// <summary>A claimer that did not come is woken no more until it asks again.</summary>
@@ -155,5 +155,5 @@ internal sealed partial class ListenerRoster(Func<string, TimeSpan, bool> ring)
     /// <summary>A part that a node plays.</summary>
     /// <param name="Node">The node.</param>
     /// <param name="At">When it will ask at the latest.</param>
-    private sealed record Role(Listener Node, long At);
+    private sealed record Role(RosterNode Node, long At);
 }

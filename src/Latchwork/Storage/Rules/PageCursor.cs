@@ -1,6 +1,6 @@
 using System.Globalization;
 
-namespace Latchwork.Storage.InMemory;
+namespace Latchwork.Storage.Rules;
 
 /// <summary>Where the next page of a listing begins: after <see cref="After"/>, up to <see cref="End"/>.</summary>
 /// <param name="After">The last place of the page before.</param>

@@ -1,11 +1,11 @@
-namespace Latchwork.Storage.InMemory;
+namespace Latchwork.Storage.Rules;
 
 /// <content>The list of nodes, the ring and the turns.</content>
 internal sealed partial class ListenerRoster
 {
     private static readonly TimeSpan _forgetAfter = TimeSpan.FromHours(1);
 
-    private readonly Dictionary<string, Listener> _nodes = [];
+    private readonly Dictionary<string, RosterNode> _nodes = [];
     private readonly SortedSet<TimedId> _turns = [];
     private readonly SortedSet<TimedId> _ring = [];
     private long _lastPlace;
@@ -16,10 +16,10 @@ internal sealed partial class ListenerRoster
     /// <param name="held">How many events it says it holds.</param>
     /// <param name="now">The time.</param>
     /// <returns>What is known of it.</returns>
-    public Listener Meet(string nodeId, int held, StoreTime now)
+    public RosterNode Meet(string nodeId, int held, StoreTime now)
     {
         ForgetOld(now);
-        if (!_nodes.TryGetValue(nodeId, out Listener? listener)) _nodes.Add(nodeId, listener = new Listener(nodeId));
+        if (!_nodes.TryGetValue(nodeId, out RosterNode? listener)) _nodes.Add(nodeId, listener = new RosterNode(nodeId));
         listener.LastSeen = now;
         listener.Held = held;
         return listener;
@@ -34,19 +34,19 @@ internal sealed partial class ListenerRoster
             .OrderBy(node => node.NodeId, Utf8Order.Instance)
             .Select(node => new TimerNode(node.NodeId, StateOf(node), node.Held, new TimeSpan(now.Ticks - node.LastSeen.Ticks)))];
 
-        TimerNodeState StateOf(Listener node) =>
+        TimerNodeState StateOf(RosterNode node) =>
             node.Turn < now.Milliseconds - SilentAfter ? TimerNodeState.Silent : node.IsFull ? TimerNodeState.Full : TimerNodeState.Listening;
     }
 
     /// <summary>Rings the next node of the ring, and puts it at the end. A node that nobody hears leaves the ring.</summary>
-    private Listener? RingNext(Listener? except, TimeSpan askIn)
+    private RosterNode? RingNext(RosterNode? except, TimeSpan askIn)
     {
         for (int tries = 0; tries < MaxTries; tries++)
         {
             TimedId next = _ring.FirstOrDefault(place => place.Id != except?.NodeId);
             if (next.Id is null) return null;
 
-            Listener listener = _nodes[next.Id];
+            RosterNode listener = _nodes[next.Id];
             LeaveRing(listener);
             if (!ring(listener.NodeId, askIn)) continue;
             JoinRing(listener);
@@ -56,14 +56,14 @@ internal sealed partial class ListenerRoster
         return null;
     }
 
-    private void JoinRing(Listener listener)
+    private void JoinRing(RosterNode listener)
     {
         if (listener.Place != 0) return;
         listener.Place = ++_lastPlace;
         _ring.Add(new TimedId(listener.Place, listener.NodeId));
     }
 
-    private void LeaveRing(Listener listener)
+    private void LeaveRing(RosterNode listener)
     {
         if (listener.Place == 0) return;
         _ring.Remove(new TimedId(listener.Place, listener.NodeId));
@@ -71,7 +71,7 @@ internal sealed partial class ListenerRoster
     }
 
     /// <summary>A turn to come is kept; else the node gets the one after all others, but none further away than as if all had just asked.</summary>
-    private void TakeTurn(Listener listener, StoreTime now)
+    private void TakeTurn(RosterNode listener, StoreTime now)
     {
         if (listener.Turn > now.Milliseconds) return;
         LoseTurn(listener);
@@ -80,7 +80,7 @@ internal sealed partial class ListenerRoster
         _turns.Add(new TimedId(listener.Turn, listener.NodeId));
     }
 
-    private void LoseTurn(Listener listener)
+    private void LoseTurn(RosterNode listener)
     {
         _turns.Remove(new TimedId(listener.Turn, listener.NodeId));
         listener.Turn = 0;
@@ -90,7 +90,7 @@ internal sealed partial class ListenerRoster
     {
         while (_turns.Count > 0 && _turns.Min.At < now.Milliseconds - SilentAfter)
         {
-            Listener silent = _nodes[_turns.Min.Id];
+            RosterNode silent = _nodes[_turns.Min.Id];
             LoseTurn(silent);
             LeaveRing(silent);
             if (_claimer?.Node == silent) _claimer = null;
@@ -102,7 +102,7 @@ internal sealed partial class ListenerRoster
     {
         if (now.Ticks - _lastSweep.Ticks < TimeSpan.TicksPerMinute) return;
         _lastSweep = now;
-        foreach (Listener node in _nodes.Values.Where(node => now.Ticks - node.LastSeen.Ticks > _forgetAfter.Ticks).ToArray())
+        foreach (RosterNode node in _nodes.Values.Where(node => now.Ticks - node.LastSeen.Ticks > _forgetAfter.Ticks).ToArray())
         {
             LoseTurn(node);
             LeaveRing(node);
@@ -112,7 +112,7 @@ internal sealed partial class ListenerRoster
 }
 
 /// <summary>What a partition knows of one listening node.</summary>
-internal sealed class Listener(string nodeId)
+internal sealed class RosterNode(string nodeId)
 {
     public string NodeId { get; } = nodeId;
 

@@ -1,4 +1,4 @@
-namespace Latchwork.Storage.InMemory;
+namespace Latchwork.Storage.Rules;
 
 /// <summary>An instant by the clock of a store, in ticks (100 ns) since 1970-01-01 UTC.</summary>
 /// <param name="Ticks">The ticks.</param>
@@ -33,19 +33,22 @@ internal readonly record struct StoreTime(long Ticks)
 /// <remarks>Not safe for several threads: the partition's lock guards it.</remarks>
 internal sealed class StoreClock(TimeProvider timeProvider)
 {
-    private long _last = long.MinValue;
-    private long _offset;
+    /// <summary>The last time that was given, in ticks: what the next must not be less than.</summary>
+    public long Last { get; set; } = long.MinValue;
+
+    /// <summary>By how much the machine's clock has gone back in all, in ticks.</summary>
+    public long Offset { get; set; }
 
     public StoreTime Now()
     {
-        long ticks = timeProvider.GetUtcNow().UtcTicks - DateTimeOffset.UnixEpoch.Ticks + _offset;
-        if (ticks < _last)
+        long ticks = timeProvider.GetUtcNow().UtcTicks - DateTimeOffset.UnixEpoch.Ticks + Offset;
+        if (ticks < Last)
         {
-            _offset += _last - ticks;
-            ticks = _last;
+            Offset += Last - ticks;
+            ticks = Last;
         }
 
-        _last = ticks;
+        Last = ticks;
         return new StoreTime(ticks);
     }
 }

@@ -1,0 +1,191 @@
+using System.Net;
+using System.Net.Sockets;
+using Latchwork.Sqlite.Database;
+using Latchwork.Storage;
+
+namespace Latchwork.Sqlite.Bells;
+
+/// <summary>
+/// Carries bells between the processes that share a file, and within this one. Who waits for what is in the database, so a process rings
+/// only those who wait; the bell itself is a datagram on the loopback address.
+/// </summary>
+/// <remarks>
+/// A process that is killed leaves its rows behind. Ringing it reaches nobody, which the guards and re-checks of the engines cover; an hour
+/// later another process drops the rows. A process that was frozen for longer than that puts its rows back when it wakes up.
+/// </remarks>
+internal sealed class BellExchange(SqliteLog log) : IDisposable
+{
+    private static readonly TimeSpan _keepAlive = TimeSpan.FromMinutes(5);
+    private static readonly TimeSpan _forgetAfter = TimeSpan.FromHours(1);
+    private static readonly TimeSpan _farewell = TimeSpan.FromSeconds(1);
+
+    private readonly BellTable _table = new(log);
+    private readonly Lock _gate = new();
+    private readonly long _process = Random.Shared.NextInt64(1, long.MaxValue);
+    private readonly Socket _sender = new(AddressFamily.InterNetwork, SocketType.Dgram, ProtocolType.Udp) { Blocking = false };
+    private Writer? _writer;
+    private BellSocket? _socket;
+    private ITimer? _timer;
+    private bool _opened;
+
+    public void Attach(Writer writer) => _writer = writer;
+
+    /// <summary>Waits for a topic.</summary>
+    public async Task<IAsyncDisposable> SubscribeAsync(string topic, Action<BellMessage> ring, CancellationToken cancellationToken)
+    {
+        Open();
+        var subscriber = new Subscriber(ring);
+        _table.Add(topic, subscriber); // first: what is rung from the commit on must be heard
+        try
+        {
+            await _writer!.RunAsync(scope => Register(scope.File, topic), isDurable: false, cancellationToken).ConfigureAwait(false);
+        }
+        catch
+        {
+            _table.Remove(topic, subscriber);
+            throw;
+        }
+
+        return new Subscription(this, topic, subscriber);
+    }
+
+    /// <summary>Rings somebody, here or in another process. Never waits.</summary>
+    public void Send(in RungBell bell)
+    {
+        if (bell.Address.Process == _process)
+        {
+            _table.Ring(bell.Topic, bell.Message);
+            return;
+        }
+
+        if (bell.Address.Port == 0) return; // it could have no socket and looks by itself
+        try
+        {
+            _sender.SendTo(BellMessage.Encode(bell), new IPEndPoint(IPAddress.Loopback, bell.Address.Port));
+        }
+        catch (SocketException e)
+        {
+            log.BellNotSent(bell.Address.Port, e.Message);
+        }
+    }
+
+    /// <summary>Takes this process off the list.</summary>
+    public async Task LeaveAsync()
+    {
+        if (!_opened) return;
+        _table.Clear();
+        try
+        {
+            await _writer!.RunAsync(scope => Unregister(scope.File), isDurable: false, CancellationToken.None).WaitAsync(_farewell).ConfigureAwait(false);
+        }
+        catch (Exception e) when (e is LatchworkStoreException or ObjectDisposedException or TimeoutException)
+        {
+            log.KeepAliveFailed(e.Message); // the rows are dropped in an hour
+        }
+    }
+
+    public void Dispose()
+    {
+        _timer?.Dispose();
+        _socket?.Dispose();
+        _sender.Dispose();
+    }
+
+    private void Open()
+    {
+        lock (_gate)
+        {
+            if (_opened) return;
+            _opened = true;
+            try
+            {
+                _socket = new BellSocket((topic, message) => _table.Ring(topic, message));
+            }
+            catch (SocketException e)
+            {
+                log.BellsUnavailable(e.Message);
+            }
+
+            _timer = TimeProvider.System.CreateTimer(static exchange => _ = ((BellExchange)exchange!).KeepAliveAsync(), this, _keepAlive, _keepAlive);
+        }
+    }
+
+    private bool Register(SqliteFile file, string topic)
+    {
+        InsertProcess(file);
+        InsertTopic(file, topic);
+        return true;
+    }
+
+    private void InsertProcess(SqliteFile file) => file["INSERT OR IGNORE INTO processes (id, port, cookie, seen) VALUES (?, ?, ?, ?)"]
+        .Set(_process).Set(_socket?.Port ?? 0).Set(_socket?.Cookie ?? new byte[BellMessage.CookieBytes]).Set(Now()).Run();
+
+    private void InsertTopic(SqliteFile file, string topic) =>
+        file["INSERT OR IGNORE INTO subscriptions (topic, process) VALUES (?, ?)"].Set(topic).Set(_process).Run();
+
+    private bool Unregister(SqliteFile file)
+    {
+        file["DELETE FROM subscriptions WHERE process = ?"].Set(_process).Run();
+        file["DELETE FROM processes WHERE id = ?"].Set(_process).Run();
+        return true;
+    }
+
+    private async Task KeepAliveAsync()
+    {
+        try
+        {
+            bool wasForgotten = await _writer!.RunAsync(scope => KeepAlive(scope.File), isDurable: false, CancellationToken.None).ConfigureAwait(false);
+            if (!wasForgotten) return;
+            foreach (string topic in _table.Topics) _table.Ring(topic, new BellMessage(new TimerBell(TimerBellKind.Missed, 0, TimeSpan.Zero, default)));
+        }
+        catch (Exception e) when (e is LatchworkStoreException or ObjectDisposedException)
+        {
+            log.KeepAliveFailed(e.Message);
+        }
+    }
+
+    /// <returns>Whether others had forgotten this process.</returns>
+    private bool KeepAlive(SqliteFile file)
+    {
+        long tooOld = Now() - _forgetAfter.Ticks;
+        file["UPDATE processes SET seen = ? WHERE id = ?"].Set(Now()).Set(_process).Run();
+        bool wasForgotten = file.Changes == 0;
+        file["DELETE FROM subscriptions WHERE process IN (SELECT id FROM processes WHERE seen < ?)"].Set(tooOld).Run();
+        file["DELETE FROM processes WHERE seen < ?"].Set(tooOld).Run();
+        if (!wasForgotten) return false;
+
+        InsertProcess(file);
+        foreach (string topic in _table.Topics) InsertTopic(file, topic);
+        return true;
+    }
+
+    private async ValueTask UnsubscribeAsync(string topic, Subscriber subscriber)
+    {
+        subscriber.Stop();
+        _table.Remove(topic, subscriber);
+        try
+        {
+            await _writer!.RunAsync(
+                scope =>
+                {
+                    if (_table.Has(topic)) return false; // somebody else here waits for it by now
+                    scope.File["DELETE FROM subscriptions WHERE topic = ? AND process = ?"].Set(topic).Set(_process).Run();
+                    return true;
+                },
+                isDurable: false,
+                CancellationToken.None).ConfigureAwait(false);
+        }
+        catch (ObjectDisposedException)
+        {
+            return; // the store took everything off the list when it was closed
+        }
+    }
+
+    // How long processes are remembered is a matter of the machine, not of the store's clock, which tests may set.
+    private static long Now() => TimeProvider.System.GetUtcNow().UtcTicks;
+
+    private sealed class Subscription(BellExchange exchange, string topic, Subscriber subscriber) : IAsyncDisposable
+    {
+        public ValueTask DisposeAsync() => exchange.UnsubscribeAsync(topic, subscriber);
+    }
+}

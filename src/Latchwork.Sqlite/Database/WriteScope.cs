@@ -1,0 +1,81 @@
+using Latchwork.Sqlite.Bells;
+using Latchwork.Sqlite.Timers;
+using Latchwork.Storage;
+
+namespace Latchwork.Sqlite.Database;
+
+/// <summary>
+/// What operations that write share: the connection, the namespaces as far as they are in memory, and the bells to be rung after the commit.
+/// Belongs to the writer's thread.
+/// </summary>
+internal sealed class WriteScope(SqliteFile file, TimeProvider time, BellExchange bells)
+{
+    private readonly Dictionary<TimerPartition, TimerNamespace> _namespaces = [];
+    private readonly List<RungBell> _rung = [];
+    private long _version = -1;
+
+    public SqliteFile File => file;
+
+    public TimeProvider Time => time;
+
+    /// <summary>Now, in µs since 1970-01-01 UTC, by the machine's clock.</summary>
+    public long Microseconds => (time.GetUtcNow() - DateTimeOffset.UnixEpoch).Ticks / TimeSpan.TicksPerMicrosecond;
+
+    /// <summary>A namespace of timers; made if there is none.</summary>
+    public TimerNamespace Namespace(TimerPartition partition)
+    {
+        if (_namespaces.TryGetValue(partition, out TimerNamespace? known)) return known;
+        TimerNamespace found = TimerNamespace.Find(this, partition) ?? TimerNamespace.Create(this, partition);
+        _namespaces.Add(partition, found);
+        return found;
+    }
+
+    /// <summary>Rings whoever waits for a topic, once the transaction is committed.</summary>
+    /// <returns>Whether anybody waits.</returns>
+    public bool Ring(string topic, in BellMessage message)
+    {
+        bool anybody = false;
+        using Statement rows = file[
+            """
+            SELECT s.process, p.port, p.cookie FROM subscriptions s JOIN processes p ON p.id = s.process WHERE s.topic = ?
+            """].Set(topic);
+        while (rows.Step())
+        {
+            anybody = true;
+            _rung.Add(new RungBell(new BellAddress(rows.Long(0), rows.Int(1), rows.Bytes(2)), topic, message));
+        }
+
+        return anybody;
+    }
+
+    /// <summary>A transaction has begun: what is in memory still holds unless another process has written since.</summary>
+    public void Begin()
+    {
+        using Statement statement = file["PRAGMA data_version"];
+        statement.Step();
+        long version = statement.Long(0);
+        if (version == _version) return;
+        _namespaces.Clear();
+        _version = version;
+    }
+
+    /// <summary>Writes down what the operations changed in memory, before the commit.</summary>
+    public void Save()
+    {
+        foreach (TimerNamespace ns in _namespaces.Values) ns.Save(this);
+    }
+
+    /// <summary>The transaction was undone.</summary>
+    public void Forget()
+    {
+        _namespaces.Clear();
+        _rung.Clear();
+    }
+
+    /// <summary>The transaction was committed.</summary>
+    public void RingBells()
+    {
+        foreach (RungBell bell in _rung) bells.Send(bell);
+        _rung.Clear();
+    }
+}

@@ -1,0 +1,112 @@
+using Latchwork.Sqlite.Database;
+using Latchwork.Storage;
+using Latchwork.Storage.Rules;
+
+namespace Latchwork.Sqlite.Locking;
+
+/// <summary>The records of keys in the table.</summary>
+internal static class LockRows
+{
+    private const string Columns =
+        """
+        generation, keep_until, published_generation, published_nonce, node, nonce, started, lock_timeout, taken_over, lease, deadline,
+        outcome_generation, outcome_kind, published_at, fresh_for, hand_over_for, outcome
+        """;
+
+    /// <summary>Finds what is kept of a key.</summary>
+    public static LockState? Find(SqliteFile file, LockerKey key)
+    {
+        using Statement row = file[$"SELECT {Columns} FROM locks WHERE namespace = (SELECT id FROM lock_namespaces WHERE name = ?) AND name = ?"]
+            .Set(key.Namespace).Set(key.Key);
+        return row.Step() ? Read(row, 0) : null;
+    }
+
+    /// <summary>Writes down what is to be kept of a key.</summary>
+    /// <param name="file">The connection.</param>
+    /// <param name="ns">The number of the namespace.</param>
+    /// <param name="key">The key.</param>
+    /// <param name="state">What is to be kept.</param>
+    public static void Save(SqliteFile file, long ns, string key, LockState state)
+    {
+        Statement upsert = file[
+            $"""
+            INSERT INTO locks (namespace, name, garbage_from, {Columns}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+            ON CONFLICT (namespace, name) DO UPDATE SET
+                garbage_from = excluded.garbage_from, generation = excluded.generation, keep_until = excluded.keep_until,
+                published_generation = excluded.published_generation, published_nonce = excluded.published_nonce, node = excluded.node,
+                nonce = excluded.nonce, started = excluded.started, lock_timeout = excluded.lock_timeout, taken_over = excluded.taken_over,
+                lease = excluded.lease, deadline = excluded.deadline, outcome_generation = excluded.outcome_generation,
+                outcome_kind = excluded.outcome_kind, published_at = excluded.published_at, fresh_for = excluded.fresh_for,
+                hand_over_for = excluded.hand_over_for, outcome = excluded.outcome
+            """].Set(ns).Set(key).Set(state.GarbageFrom);
+        upsert.Set(state.Generation).Set(state.KeepUntil).Set(state.PublishedGeneration).Set(state.PublishedNonce);
+        SetLock(upsert, state.Lock);
+        SetOutcome(upsert, state.Outcome);
+        upsert.Run();
+    }
+
+    /// <summary>Moves the end of a lease and nothing else: a renewal is not to write the outcome anew.</summary>
+    public static void SaveLease(SqliteFile file, long ns, string key, LockState state) =>
+        file[
+            """
+            UPDATE locks SET started = ?, lease = ?, deadline = ?, garbage_from = ?
+            WHERE namespace = ? AND name = ?
+            """].Set(state.Lock?.Started).Set(state.Lock?.Lease).Set(state.Lock?.Deadline).Set(state.GarbageFrom).Set(ns).Set(key).Run();
+
+    /// <summary>Drops some of the records in which nothing matters any more.</summary>
+    public static void Sweep(SqliteFile file, long now)
+    {
+        Span<long> old = stackalloc long[2];
+        int count = 0;
+        using (Statement rows = file["SELECT key FROM locks WHERE garbage_from <= ? ORDER BY garbage_from LIMIT 2"].Set(now))
+        {
+            while (rows.Step()) old[count++] = rows.Long(0);
+        }
+
+        foreach (long key in old[..count]) file["DELETE FROM locks WHERE key = ?"].Set(key).Run();
+    }
+
+    /// <summary>The next keys of a namespace that are locked, by name.</summary>
+    public static LockerPage List(SqliteFile file, string ns, string? after, int limit, long now)
+    {
+        var items = new List<KeySnapshot>();
+        string? last = null;
+        int looked = 0;
+        using Statement rows = file[
+            $"""
+            SELECT name, {Columns} FROM locks
+            WHERE namespace = (SELECT id FROM lock_namespaces WHERE name = ?) AND name > ? AND node IS NOT NULL ORDER BY name LIMIT ?
+            """].Set(ns).Set(after ?? "").Set(limit);
+        for (; rows.Step(); looked++)
+        {
+            last = rows.Text(0);
+            if (new LockRecord(Read(rows, 1)).Show(last, now) is { IsLocked: true } snapshot) items.Add(snapshot);
+        }
+
+        return new LockerPage(items, looked == limit ? last : null);
+    }
+
+    private static LockState Read(Statement row, int first) => new()
+    {
+        Generation = row.Long(first),
+        KeepUntil = row.Long(first + 1),
+        PublishedGeneration = row.Long(first + 2),
+        PublishedNonce = row.Text(first + 3),
+        Lock = row.TextOrNull(first + 4) is { } node
+            ? new LockState.Held(
+                node, row.Text(first + 5), row.Long(first + 6), row.Long(first + 7), row.Long(first + 8) != 0, row.Long(first + 9), row.Long(first + 10))
+            : null,
+        Outcome = row.LongOrNull(first + 11) is { } generation
+            ? new LockState.Ending(
+                generation, (LockerOutcomeKind)row.Int(first + 12), row.Bytes(first + 16), row.Long(first + 13), row.Long(first + 14), row.Long(first + 15))
+            : null,
+    };
+
+    private static void SetLock(Statement statement, LockState.Held? held) =>
+        statement.Set(held?.NodeId).Set(held?.Nonce).Set(held?.Started).Set(held?.LockTimeout)
+            .Set(held is null ? null : held.TakenOver ? 1L : 0L).Set(held?.Lease).Set(held?.Deadline);
+
+    private static void SetOutcome(Statement statement, LockState.Ending? outcome) =>
+        statement.Set(outcome?.Generation).Set((long?)outcome?.Kind).Set(outcome?.PublishedAt).Set(outcome?.FreshFor)
+            .Set(outcome?.HandOverFor).Set(outcome?.Data);
+}

@@ -1,0 +1,25 @@
+using Microsoft.Extensions.Logging;
+
+namespace Latchwork.Sqlite;
+
+/// <summary>What the store tells its operators.</summary>
+internal sealed partial class SqliteLog(ILogger logger)
+{
+    [LoggerMessage(EventId = 301, Level = LogLevel.Debug, Message = "A bell could not be sent to port {Port}: {Reason}. Its listener looks by itself within a second.")]
+    public partial void BellNotSent(int port, string reason);
+
+    [LoggerMessage(EventId = 302, Level = LogLevel.Warning, Message = "No bells can be heard here: {Reason}. Listeners of this process look by themselves once a second.")]
+    public partial void BellsUnavailable(string reason);
+
+    [LoggerMessage(EventId = 303, Level = LogLevel.Error, Message = "A transaction could not be undone.")]
+    public partial void RollbackFailed(Exception exception);
+
+    [LoggerMessage(EventId = 304, Level = LogLevel.Error, Message = "A listener's callback failed.")]
+    public partial void CallbackFailed(Exception exception);
+
+    [LoggerMessage(EventId = 305, Level = LogLevel.Warning, Message = "The subscriptions of this process could not be kept alive: {Reason}. It is tried again.")]
+    public partial void KeepAliveFailed(string reason);
+
+    [LoggerMessage(EventId = 306, Level = LogLevel.Information, Message = "Opened {Path} (SQLite {Version}, synchronous {Synchronous}).")]
+    public partial void Opened(string path, string version, SqliteSynchronous synchronous);
+}

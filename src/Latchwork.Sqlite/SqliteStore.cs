@@ -1,0 +1,87 @@
+using System.Diagnostics.CodeAnalysis;
+using Latchwork.Sqlite;
+using Latchwork.Sqlite.Bells;
+using Latchwork.Sqlite.Database;
+using Latchwork.Sqlite.Locking;
+using Latchwork.Sqlite.Timers;
+using Latchwork.Storage;
+using Microsoft.Extensions.Logging.Abstractions;
+
+namespace Latchwork;
+
+/// <summary>
+/// The embedded, durable store: one SQLite file on a local disk, for any number of processes and threads on one machine. Needs no server.
+/// </summary>
+/// <remarks>
+/// Each store has one thread that writes (what waits shares a transaction), one that reads, and, once something listens, one that hears
+/// bells. Network file systems are not supported: SQLite's write-ahead log and locks do not work on them.
+/// </remarks>
+public sealed class SqliteStore : LatchworkStore
+{
+    private readonly Writer _writer;
+    private readonly Reader _reader;
+    private readonly BellExchange _bells;
+
+    [SuppressMessage("Reliability", "CA2000", Justification = "The threads own their connections and close them when they end.")]
+    private SqliteStore(SqliteSettings settings, SqliteLog log)
+    {
+        var errors = new StoreErrors(settings.Path, settings.BusyTimeout, log);
+        SqliteFile writing = Opening.OpenForWriting(settings, errors);
+        SqliteFile reading;
+        try
+        {
+            reading = Opening.OpenForReading(settings, errors);
+        }
+        catch
+        {
+            writing.Dispose();
+            throw;
+        }
+
+        _bells = new BellExchange(log);
+        _writer = new Writer(writing, new WriteScope(writing, settings.TimeProvider, _bells), errors, settings);
+        _reader = new Reader(reading, errors, settings);
+        _bells.Attach(_writer);
+        Timers = new SqliteTimerStore(_writer, _reader, _bells, settings.TimeProvider);
+        Locks = new SqliteLockerStore(_writer, _reader, _bells, settings.TimeProvider);
+        Description = $"sqlite:{settings.Path}";
+        log.Opened(settings.Path, SqliteFile.Version, settings.Synchronous);
+    }
+
+    /// <inheritdoc/>
+    public override ITimerStore Timers { get; }
+
+    /// <inheritdoc/>
+    public override ILockerStore Locks { get; }
+
+    /// <inheritdoc/>
+    public override string Description { get; }
+
+    /// <summary>Opens a file; if there is none, it is made. The folder must exist.</summary>
+    /// <param name="path">The file's path, absolute or relative to the current folder. On a local disk.</param>
+    /// <param name="options">The settings; null for the defaults.</param>
+    /// <param name="cancellationToken">Gives up before opening.</param>
+    /// <returns>The store.</returns>
+    /// <exception cref="ArgumentException">Settings are wrong; all of them are named.</exception>
+    /// <exception cref="LatchworkStoreException">
+    /// The file cannot be opened or created, is damaged, belongs to another program, or was made by a newer version. It was not changed.
+    /// </exception>
+    public static Task<SqliteStore> OpenAsync(string path, SqliteOptions? options = null, CancellationToken cancellationToken = default)
+    {
+        ArgumentNullException.ThrowIfNull(path);
+        options ??= new SqliteOptions();
+        SqliteSettings settings = SqliteSettings.Of(path, options);
+        var log = new SqliteLog((options.LoggerFactory ?? NullLoggerFactory.Instance).CreateLogger("Latchwork.Sqlite"));
+
+        // On a thread of the pool: opening may have to wait for the disk or for another process.
+        return Task.Run(() => new SqliteStore(settings, log), cancellationToken);
+    }
+
+    /// <inheritdoc/>
+    public override async ValueTask DisposeAsync()
+    {
+        await _bells.LeaveAsync().ConfigureAwait(false);
+        await Task.WhenAll(_writer.CloseAsync(), _reader.CloseAsync()).ConfigureAwait(false);
+        _bells.Dispose();
+    }
+}

@@ -1,0 +1,156 @@
+using Latchwork.Sqlite.Database;
+using Latchwork.Storage;
+using Latchwork.Storage.Rules;
+
+namespace Latchwork.Sqlite.Timers;
+
+/// <content>Claiming.</content>
+internal sealed partial class SqliteTimerStore
+{
+    private const string LeaseExpired = "lease expired";
+
+    private const string Columns = "e.key, e.id, e.due, e.retries, e.max_retries, e.headers, e.payload";
+
+    // Not durable: no process that holds a lease outlives a loss of power. The event is then where it was before the claim.
+    public Task<TimerClaim> ClaimAsync(TimerPartition partition, ClaimRequest request, CancellationToken cancellationToken) =>
+        Change(
+            partition,
+            isDurable: false,
+            (file, ns) =>
+            {
+                StoreTime now = ns.Now();
+                int takenBack = TakeBackExpired(file, ns, now, request.DeadLetters);
+                RosterNode node = ns.Roster.Meet(request.NodeId, request.Held, now);
+                List<ClaimedEvent> claimed = node.ClaimToken == request.ClaimToken
+                    ? RenewClaimed(file, ns, request, now)
+                    : TakeDue(file, ns, request, Math.Min(Math.Min(request.Max, request.Room), Limits.MaxBatch - takenBack), now);
+                node.ClaimToken = request.ClaimToken;
+                TimeSpan askAgainIn = ns.Roster.Arm(node, request.Room - claimed.Count, new TimerEvents(file, ns).Head, now);
+                return new TimerClaim(claimed, askAgainIn);
+            },
+            cancellationToken);
+
+    /// <summary>A node whose lease ran out spent an attempt. The event is due since then, or dead.</summary>
+    /// <returns>How many events were taken back: at most <see cref="Limits.MaxBatch"/>.</returns>
+    private static int TakeBackExpired(SqliteFile file, TimerNamespace ns, StoreTime now, DeadLetterLimits deadLetters)
+    {
+        if (ns.InFlight == 0) return 0;
+        var expired = new List<EventPlace>();
+        using (Statement rows = file[
+            """
+            SELECT e.key, e.id, e.due, e.retries, e.max_retries, l.token, l.node, l.deadline
+            FROM leases l JOIN events e ON e.key = l.key WHERE l.namespace = ? AND l.deadline <= ? ORDER BY l.deadline LIMIT ?
+            """].Set(ns.Id).Set(now.Milliseconds).Set(Limits.MaxBatch))
+        {
+            while (rows.Step())
+            {
+                expired.Add(new EventPlace(
+                    rows.Long(0), rows.Text(1), rows.Long(2), rows.Int(3), rows.Int(4), rows.Text(5), rows.Text(6), rows.Long(7), Died: null));
+            }
+        }
+
+        var events = new TimerEvents(file, ns);
+        bool died = false;
+        foreach (EventPlace place in expired)
+        {
+            events.Record(place, place.Node!, LeaseExpired, now);
+            if (place.Retries < place.MaxRetries)
+            {
+                events.Schedule(place, place.Deadline, place.Retries + 1);
+            }
+            else
+            {
+                events.Bury(place, now.Milliseconds, DeadReason.LeaseExpired);
+                died = true;
+            }
+        }
+
+        if (died) TrimDead(file, ns, deadLetters, now);
+        return expired.Count;
+    }
+
+    /// <summary>
+    /// Takes what is due, the oldest first. In a backlog it takes the oldest and the newest in turn, so that old events drain steadily and
+    /// fresh ones do not wait behind all of them.
+    /// </summary>
+    private static List<ClaimedEvent> TakeDue(SqliteFile file, TimerNamespace ns, ClaimRequest request, int max, StoreTime now)
+    {
+        var claimed = new List<ClaimedEvent>();
+        var places = new List<EventPlace>();
+        var events = new TimerEvents(file, ns);
+        if (max <= 0 || ns.Scheduled == 0 || events.FirstDue() is not { } first || first > now.Milliseconds) return claimed;
+
+        bool backlog = first < now.Milliseconds - ClaimRequest.BacklogAge;
+        bool newest = backlog && !request.BeginsWithOldest; // claims of one event must not always take from the same end
+        long bytes = 0;
+        using (var oldestFirst = new DueRows(file[
+            $"SELECT {Columns} FROM scheduled s JOIN events e ON e.key = s.key WHERE s.namespace = ? AND s.due <= ? ORDER BY s.due, s.id LIMIT ?"], ns, now, max))
+        using (var newestFirst = new DueRows(file[
+            $"SELECT {Columns} FROM scheduled s JOIN events e ON e.key = s.key WHERE s.namespace = ? AND s.due <= ? ORDER BY s.due DESC, s.id DESC LIMIT ?"], ns, now, max))
+        {
+            long lastOld = -1, lastNew = -1;
+            while (claimed.Count < max)
+            {
+                DueRows rows = newest ? newestFirst : oldestFirst;
+                if (!rows.Step() || rows.Key == (newest ? lastOld : lastNew)) break; // the two have met
+                bytes += rows.Row.Bytes(6).Length;
+                if (claimed.Count > 0 && bytes > Limits.MaxBatchBytes) break;
+                (newest ? ref lastNew : ref lastOld) = rows.Key;
+                claimed.Add(ReadClaimed(rows.Row, now));
+                places.Add(new EventPlace(rows.Key, claimed[^1].Id, rows.Row.Long(2), rows.Row.Int(3), rows.Row.Int(4), null, null, 0, null));
+                newest = backlog && !newest;
+            }
+        }
+
+        long deadline = now.After(request.Lease);
+        foreach (EventPlace place in places) events.Hold(place, request.ClaimToken, request.NodeId, deadline);
+        if (backlog) claimed.Sort(static (a, b) => new TimedId(a.Due.UtcTicks, a.Id).CompareTo(new TimedId(b.Due.UtcTicks, b.Id)));
+        return claimed;
+    }
+
+    /// <summary>The reply to the claim was lost: the same events once more, as far as they still belong to it.</summary>
+    private static List<ClaimedEvent> RenewClaimed(SqliteFile file, TimerNamespace ns, ClaimRequest request, StoreTime now)
+    {
+        var claimed = new List<ClaimedEvent>();
+        var keys = new List<long>();
+        using (Statement rows = file[
+            $"SELECT {Columns} FROM leases l JOIN events e ON e.key = l.key WHERE l.namespace = ? AND l.token = ? ORDER BY e.due, e.id LIMIT ?"]
+            .Set(ns.Id).Set(request.ClaimToken).Set(Limits.MaxBatch))
+        {
+            while (rows.Step())
+            {
+                keys.Add(rows.Long(0));
+                claimed.Add(ReadClaimed(rows, now));
+            }
+        }
+
+        var events = new TimerEvents(file, ns);
+        foreach (long key in keys) events.Prolong(key, now.After(request.Lease));
+        return claimed;
+    }
+
+    private static ClaimedEvent ReadClaimed(Statement row, StoreTime now)
+    {
+        long due = row.Long(2);
+        return new ClaimedEvent(
+            row.Text(1),
+            row.Bytes(6),
+            EventCodec.DecodeHeaders(row.BytesOrNull(5)),
+            row.Int(3),
+            row.Int(4),
+            DateTimeOffset.FromUnixTimeMilliseconds(due),
+            now.Since(due));
+    }
+
+    /// <summary>Events that are due, read one after the other, and only as far as they are wanted.</summary>
+    private readonly struct DueRows(Statement row, TimerNamespace ns, StoreTime now, int max) : IDisposable
+    {
+        public Statement Row { get; } = row.Set(ns.Id).Set(now.Milliseconds).Set(max);
+
+        public long Key => Row.Long(0);
+
+        public bool Step() => Row.Step();
+
+        public void Dispose() => Row.Dispose();
+    }
+}

@@ -1,0 +1,112 @@
+using Latchwork.Sqlite.Database;
+using Latchwork.Storage;
+using Latchwork.Storage.Rules;
+
+namespace Latchwork.Sqlite.Timers;
+
+/// <content>Looking without changing.</content>
+internal sealed partial class SqliteTimerStore
+{
+    private const string SnapshotColumns =
+        "e.id, e.due, e.retries, e.max_retries, e.headers, e.payload, e.failures, l.deadline, l.token, l.node, d.died, d.reason";
+
+    public Task<TimerSnapshot?> PeekAsync(TimerPartition partition, string id, CancellationToken cancellationToken) =>
+        Look(
+            partition,
+            null,
+            (file, ns) =>
+            {
+                using Statement row = file[
+                    $"""
+                    SELECT {SnapshotColumns} FROM events e LEFT JOIN leases l ON l.key = e.key LEFT JOIN dead d ON d.key = e.key
+                    WHERE e.namespace = ? AND e.id = ?
+                    """].Set(ns.Id).Set(id);
+                return row.Step() ? ReadSnapshot(row, ns.Now()) : null;
+            },
+            cancellationToken);
+
+    public Task<TimerPage> UpcomingAsync(TimerPartition partition, TimeSpan? offset, TimeSpan? duration, string? cursor, int limit, CancellationToken cancellationToken) =>
+        Look(
+            partition,
+            new TimerPage([], null),
+            (file, ns) =>
+            {
+                StoreTime now = ns.Now();
+                PageCursor from = cursor is not null
+                    ? PageCursor.Parse(cursor)
+                    : new PageCursor(
+                        new TimedId(offset is null ? 0 : now.After(offset.Value), ""),
+                        duration is null ? long.MaxValue : now.After((offset ?? TimeSpan.Zero) + duration.Value));
+                Statement rows = file[
+                    $"""
+                    SELECT {SnapshotColumns}, s.due FROM scheduled s JOIN events e ON e.key = s.key
+                    LEFT JOIN leases l ON l.key = e.key LEFT JOIN dead d ON d.key = e.key
+                    WHERE s.namespace = ? AND (s.due, s.id) > (?, ?) AND s.due < ? ORDER BY s.due, s.id LIMIT ?
+                    """];
+                return Page(rows, ns, from, limit, now);
+            },
+            cancellationToken);
+
+    public Task<TimerPage> DeadAsync(TimerPartition partition, string? cursor, int limit, CancellationToken cancellationToken) =>
+        Look(
+            partition,
+            new TimerPage([], null),
+            (file, ns) =>
+            {
+                PageCursor from = cursor is not null ? PageCursor.Parse(cursor) : new PageCursor(new TimedId(0, ""), long.MaxValue);
+                Statement rows = file[
+                    $"""
+                    SELECT {SnapshotColumns}, d.died FROM dead d JOIN events e ON e.key = d.key LEFT JOIN leases l ON l.key = e.key
+                    WHERE d.namespace = ? AND (d.died, d.id) > (?, ?) AND d.died < ? ORDER BY d.died, d.id LIMIT ?
+                    """];
+                return Page(rows, ns, from, limit, ns.Now());
+            },
+            cancellationToken);
+
+    /// <summary>The next events of a list. A place is never given twice, whatever comes and goes between the pages.</summary>
+    private static TimerPage Page(Statement rows, TimerNamespace ns, PageCursor from, int limit, StoreTime now)
+    {
+        var items = new List<TimerSnapshot>();
+        long bytes = 0;
+        TimedId last = from.After;
+        using (rows.Set(ns.Id).Set(from.After.At).Set(from.After.Id).Set(from.End).Set(limit + 1))
+        {
+            while (rows.Step())
+            {
+                TimerSnapshot snapshot = ReadSnapshot(rows, now);
+                bytes += snapshot.Payload.Length;
+                bool full = items.Count == limit || (items.Count > 0 && bytes > Limits.MaxBatchBytes);
+                if (full) return new TimerPage(items, new PageCursor(last, from.End).ToString());
+                items.Add(snapshot);
+                last = new TimedId(rows.Long(12), snapshot.Id);
+            }
+        }
+
+        return new TimerPage(items, null);
+    }
+
+    private static TimerSnapshot ReadSnapshot(Statement row, StoreTime now)
+    {
+        long due = row.Long(1);
+        long? deadline = row.LongOrNull(7), died = row.LongOrNull(10);
+        TimerState state = deadline is not null ? TimerState.InFlight : died is not null ? TimerState.Dead : TimerState.Scheduled;
+        return new TimerSnapshot
+        {
+            Id = row.Text(0),
+            State = state,
+            Due = DateTimeOffset.FromUnixTimeMilliseconds(due),
+            TimeLeft = state == TimerState.Scheduled ? now.Until(due) : TimeSpan.Zero,
+            LeaseLeft = deadline is { } end ? now.Until(end) : null,
+            Token = row.TextOrNull(8),
+            NodeId = row.TextOrNull(9),
+            Retries = row.Int(2),
+            MaxRetries = row.Int(3),
+            Payload = row.Bytes(5),
+            Headers = EventCodec.DecodeHeaders(row.BytesOrNull(4)),
+            DeadReason = died is null ? null : (DeadReason)row.Int(11),
+            DiedAt = died is { } at ? DateTimeOffset.FromUnixTimeMilliseconds(at) : null,
+            DeadFor = died is { } since ? now.Since(since) : null,
+            Failures = EventCodec.DecodeFailures(row.BytesOrNull(6)),
+        };
+    }
+}

@@ -1,0 +1,97 @@
+using Latchwork.Sqlite.Database;
+using Latchwork.Storage;
+using Latchwork.Storage.Rules;
+
+namespace Latchwork.Sqlite.Timers;
+
+/// <content>What ends or prolongs a delivery. An expired lease that nobody took over is still good.</content>
+internal sealed partial class SqliteTimerStore
+{
+    public Task<IReadOnlyList<TimerOutcome>> ConfirmAsync(TimerPartition partition, IReadOnlyList<DeliveryKey> deliveries, CancellationToken cancellationToken) =>
+        Change<IReadOnlyList<TimerOutcome>>(partition, isDurable: true, (file, ns) => ForEachDelivery(
+            file,
+            ns,
+            deliveries,
+            static delivery => delivery,
+            static (TimerEvents events, in EventPlace place, DeliveryKey _, StoreTime _, ref long _) =>
+            {
+                events.Remove(place);
+                return TimerOutcome.Done;
+            }), cancellationToken);
+
+    // Not durable: see the claim.
+    public Task<IReadOnlyList<TimerOutcome>> ExtendAsync(TimerPartition partition, IReadOnlyList<DeliveryKey> deliveries, TimeSpan lease, CancellationToken cancellationToken) =>
+        Change<IReadOnlyList<TimerOutcome>>(partition, isDurable: false, (file, ns) => ForEachDelivery(
+            file,
+            ns,
+            deliveries,
+            static delivery => delivery,
+            (TimerEvents events, in EventPlace place, DeliveryKey _, StoreTime now, ref long _) =>
+            {
+                events.Prolong(place.Key, now.After(lease));
+                return TimerOutcome.Done;
+            }), cancellationToken);
+
+    // Not durable: without it the lease would have been lost with the power all the same.
+    public Task<IReadOnlyList<TimerOutcome>> ReleaseAsync(TimerPartition partition, IReadOnlyList<DeliveryKey> deliveries, CancellationToken cancellationToken) =>
+        Change<IReadOnlyList<TimerOutcome>>(partition, isDurable: false, (file, ns) => ForEachDelivery(
+            file,
+            ns,
+            deliveries,
+            static delivery => delivery,
+            static (TimerEvents events, in EventPlace place, DeliveryKey _, StoreTime _, ref long earliest) =>
+            {
+                events.PutBack(place);
+                earliest = Math.Min(earliest, place.Due);
+                return TimerOutcome.Done;
+            }), cancellationToken);
+
+    public Task<IReadOnlyList<TimerOutcome>> FailAsync(TimerPartition partition, IReadOnlyList<TimerFailure> failures, DeadLetterLimits deadLetters, CancellationToken cancellationToken) =>
+        Change<IReadOnlyList<TimerOutcome>>(
+            partition,
+            isDurable: true,
+            (file, ns) =>
+            {
+                TimerOutcome[] outcomes = ForEachDelivery(file, ns, failures, static failure => failure.Delivery, Fail);
+                if (outcomes.Contains(TimerOutcome.Dead)) TrimDead(file, ns, deadLetters, ns.Now());
+                return outcomes;
+            },
+            cancellationToken);
+
+    private static TimerOutcome Fail(TimerEvents events, in EventPlace place, TimerFailure failure, StoreTime now, ref long earliest)
+    {
+        events.Record(place, failure.NodeId, failure.Error, now);
+        if (failure.RetryIn is not TimeSpan delay || place.Retries >= place.MaxRetries)
+        {
+            events.Bury(place, now.Milliseconds, failure.Reason);
+            return TimerOutcome.Dead;
+        }
+
+        long due = now.After(delay);
+        events.Schedule(place, due, place.Retries + 1);
+        earliest = Math.Min(earliest, due);
+        return TimerOutcome.Done;
+    }
+
+    private static TimerOutcome[] ForEachDelivery<T>(
+        SqliteFile file, TimerNamespace ns, IReadOnlyList<T> items, Func<T, DeliveryKey> keyOf, Settle<T> settle)
+    {
+        var events = new TimerEvents(file, ns);
+        var outcomes = new TimerOutcome[items.Count];
+        StoreTime now = ns.Now();
+        long earliest = long.MaxValue;
+        for (int i = 0; i < items.Count; i++)
+        {
+            DeliveryKey key = keyOf(items[i]);
+            if (events.Find(key.Id) is not { } place) outcomes[i] = TimerOutcome.NotFound;
+            else if (place.Token != key.Token) outcomes[i] = TimerOutcome.Stale;
+            else outcomes[i] = settle(events, place, items[i], now, ref earliest);
+        }
+
+        Wake(ns, earliest, now);
+        return outcomes;
+    }
+
+    /// <summary>What is done with one delivery that is still its owner's. It lowers <c>earliest</c> to the time for which it schedules something.</summary>
+    private delegate TimerOutcome Settle<in T>(TimerEvents events, in EventPlace place, T item, StoreTime now, ref long earliest);
+}

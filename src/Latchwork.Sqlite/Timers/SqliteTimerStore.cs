@@ -1,0 +1,80 @@
+using Latchwork.Sqlite.Bells;
+using Latchwork.Sqlite.Database;
+using Latchwork.Storage;
+using Latchwork.Storage.Rules;
+
+namespace Latchwork.Sqlite.Timers;
+
+/// <summary>Timers on SQLite. Every operation is (a part of) one transaction; a namespace has one partition, as there is one writer at a time anyway.</summary>
+internal sealed partial class SqliteTimerStore(Writer writer, Reader reader, BellExchange bells, TimeProvider time) : ITimerStore
+{
+    public Task<int> OpenAsync(string ns, CancellationToken cancellationToken) =>
+        writer.RunAsync(
+            scope =>
+            {
+                scope.Namespace(new TimerPartition(ns, 0));
+                return 1;
+            },
+            isDurable: false,
+            cancellationToken);
+
+    public Task<IReadOnlyList<string>> NamespacesAsync(CancellationToken cancellationToken) =>
+        reader.RunAsync<IReadOnlyList<string>>(
+            static file =>
+            {
+                var names = new List<string>();
+                using Statement rows = file["SELECT DISTINCT name FROM timer_namespaces"];
+                while (rows.Step()) names.Add(rows.Text(0));
+                names.Sort(StringComparer.Ordinal);
+                return names;
+            },
+            isDurable: false,
+            cancellationToken);
+
+    public Task<IReadOnlyList<TimerNode>> NodesAsync(TimerPartition partition, CancellationToken cancellationToken) =>
+        Look<IReadOnlyList<TimerNode>>(partition, [], static (_, ns) => ns.Roster.List(ns.Now()), cancellationToken);
+
+    public Task<TimerStats> StatsAsync(TimerPartition partition, CancellationToken cancellationToken) =>
+        Look(
+            partition,
+            new TimerStats(0, 0, 0, 0, null),
+            static (file, ns) =>
+            {
+                StoreTime now = ns.Now();
+                long? first = new TimerEvents(file, ns).FirstDue();
+                TimeSpan? overdue = first is { } due && due <= now.Milliseconds ? now.Since(due) : null;
+                return new TimerStats(ns.Scheduled, ns.InFlight, ns.Dead, ns.DeadTrimmed, overdue);
+            },
+            cancellationToken);
+
+    public Task<IAsyncDisposable> SubscribeAsync(string ns, string nodeId, Action<TimerBell> ring, CancellationToken cancellationToken) =>
+        bells.SubscribeAsync(BellMessage.TopicOf(ns, nodeId), message => ring(message.Bell), cancellationToken);
+
+    public Task LeaveAsync(TimerPartition partition, string nodeId, CancellationToken cancellationToken) =>
+        Change(
+            partition,
+            isDurable: false,
+            (file, ns) =>
+            {
+                ns.Roster.Leave(nodeId, new TimerEvents(file, ns).Head, ns.Now());
+                return true;
+            },
+            cancellationToken);
+
+    /// <summary>Does something that changes a namespace.</summary>
+    private Task<T> Change<T>(TimerPartition partition, bool isDurable, Func<SqliteFile, TimerNamespace, T> body, CancellationToken cancellationToken) =>
+        writer.RunAsync(scope => body(scope.File, scope.Namespace(partition).Unsealed()), isDurable, cancellationToken);
+
+    /// <summary>Looks at a namespace.</summary>
+    private Task<T> Look<T>(TimerPartition partition, T nothing, Func<SqliteFile, TimerNamespace, T> body, CancellationToken cancellationToken) =>
+        reader.RunAsync(
+            file => TimerNamespace.Find(file, time, partition) is { } ns ? body(file, ns) : nothing,
+            isDurable: false,
+            cancellationToken);
+
+    /// <summary>Wakes listeners for what became due earlier; <see cref="long.MaxValue"/> if nothing did.</summary>
+    private static void Wake(TimerNamespace ns, long earliest, StoreTime now)
+    {
+        if (earliest != long.MaxValue) ns.Roster.Wake(earliest, now);
+    }
+}

@@ -1,0 +1,165 @@
+using Latchwork.Sqlite.Database;
+using Latchwork.Storage;
+using Latchwork.Storage.Rules;
+
+namespace Latchwork.Sqlite.Timers;
+
+/// <summary>Where an event stands, without its payload.</summary>
+/// <param name="Key">Its key in the tables.</param>
+/// <param name="Id">Its id.</param>
+/// <param name="Due">When it is due, or was when it was claimed, in ms.</param>
+/// <param name="Retries">The retries that are spent.</param>
+/// <param name="MaxRetries">The retries that it has.</param>
+/// <param name="Token">In flight: the delivery's token.</param>
+/// <param name="Node">In flight: who holds it.</param>
+/// <param name="Deadline">In flight: the end of the lease, in ms.</param>
+/// <param name="Died">Dead: when, in ms.</param>
+internal readonly record struct EventPlace(
+    long Key, string Id, long Due, int Retries, int MaxRetries, string? Token, string? Node, long Deadline, long? Died)
+{
+    public bool IsInFlight => Token is not null;
+
+    public bool IsDead => Died is not null;
+}
+
+/// <summary>
+/// The events of a namespace in the tables. Each event is in <c>events</c> and in exactly one of <c>scheduled</c>, <c>leases</c> and
+/// <c>dead</c>; every move between them is here, and counts.
+/// </summary>
+internal readonly struct TimerEvents(SqliteFile file, TimerNamespace ns)
+{
+    /// <summary>When the next thing happens by itself: an event falls due, or a lease runs out. Null if nothing will.</summary>
+    public long? Head
+    {
+        get
+        {
+            long? due = ns.Scheduled > 0 ? FirstDue() : null;
+            long? deadline = ns.InFlight > 0 ? FirstDeadline() : null;
+            return due is null || deadline < due ? deadline : due;
+        }
+    }
+
+    /// <summary>When the event that is longest scheduled is due.</summary>
+    public long? FirstDue()
+    {
+        using Statement row = file["SELECT min(due) FROM scheduled WHERE namespace = ?"].Set(ns.Id);
+        return row.Step() ? row.LongOrNull(0) : null;
+    }
+
+    public EventPlace? Find(string id)
+    {
+        using Statement row = file[
+            """
+            SELECT e.key, e.due, e.retries, e.max_retries, l.token, l.node, l.deadline, d.died
+            FROM events e LEFT JOIN leases l ON l.key = e.key LEFT JOIN dead d ON d.key = e.key
+            WHERE e.namespace = ? AND e.id = ?
+            """].Set(ns.Id).Set(id);
+        if (!row.Step()) return null;
+        return new EventPlace(row.Long(0), id, row.Long(1), row.Int(2), row.Int(3), row.TextOrNull(4), row.TextOrNull(5), row.Long(6), row.LongOrNull(7));
+    }
+
+    /// <summary>Adds an event, scheduled.</summary>
+    /// <returns>Whether its id was free; if not, nothing was changed.</returns>
+    public bool TryAdd(TimerEntry entry, long due)
+    {
+        file[
+            """
+            INSERT INTO events (namespace, id, due, retries, max_retries, headers, payload) VALUES (?, ?, ?, 0, ?, ?, ?)
+            ON CONFLICT (namespace, id) DO NOTHING
+            """].Set(ns.Id).Set(entry.Id).Set(due).Set(entry.MaxRetries).Set(EventCodec.Encode(entry.Headers)).Set(entry.Payload.Span).Run();
+        if (file.Changes == 0) return false;
+        InsertScheduled(due, entry.Id, file.LastKey);
+        return true;
+    }
+
+    /// <summary>Takes an event out of the tables, wherever it stands.</summary>
+    public void Remove(in EventPlace place)
+    {
+        Displace(place);
+        file["DELETE FROM events WHERE key = ?"].Set(place.Key).Run();
+    }
+
+    /// <summary>Scheduled, in flight or dead → in flight.</summary>
+    public void Hold(in EventPlace place, string token, string node, long deadline)
+    {
+        Displace(place);
+        file["INSERT INTO leases (key, namespace, deadline, token, node) VALUES (?, ?, ?, ?, ?)"]
+            .Set(place.Key).Set(ns.Id).Set(deadline).Set(token).Set(node).Run();
+        ns.Count(inFlight: 1);
+    }
+
+    /// <summary>Moves the end of a lease; never to an earlier time.</summary>
+    public void Prolong(long key, long deadline) =>
+        file["UPDATE leases SET deadline = ?1 WHERE key = ?2 AND deadline < ?1"].Set(deadline).Set(key).Run();
+
+    /// <summary>In flight → scheduled as it was before.</summary>
+    public void PutBack(in EventPlace place)
+    {
+        Displace(place);
+        InsertScheduled(place.Due, place.Id, place.Key);
+    }
+
+    /// <summary>Anything → scheduled, at another time.</summary>
+    public void Schedule(in EventPlace place, long due, int retries)
+    {
+        Displace(place);
+        file["UPDATE events SET due = ?, retries = ? WHERE key = ?"].Set(due).Set(retries).Set(place.Key).Run();
+        InsertScheduled(due, place.Id, place.Key);
+    }
+
+    /// <summary>Anything → dead.</summary>
+    public void Bury(in EventPlace place, long died, DeadReason reason)
+    {
+        Displace(place);
+        file["INSERT INTO dead (key, namespace, died, id, reason) VALUES (?, ?, ?, ?, ?)"]
+            .Set(place.Key).Set(ns.Id).Set(died).Set(place.Id).Set((int)reason).Run();
+        ns.Count(dead: 1);
+    }
+
+    /// <summary>Adds a failed attempt to those that are kept.</summary>
+    public void Record(in EventPlace place, string node, string error, StoreTime now)
+    {
+        var failure = new AttemptFailure(place.Retries + 1, node, DateTimeOffset.FromUnixTimeMilliseconds(now.Milliseconds), ErrorText.Clip(error));
+        IReadOnlyList<AttemptFailure> before = Failures(place.Key);
+        byte[]? failures = EventCodec.Encode([.. before.TakeLast(Limits.MaxFailures - 1), failure]);
+        file["UPDATE events SET failures = ? WHERE key = ?"].Set(failures).Set(place.Key).Run();
+    }
+
+    private IReadOnlyList<AttemptFailure> Failures(long key)
+    {
+        using Statement row = file["SELECT failures FROM events WHERE key = ?"].Set(key);
+        return EventCodec.DecodeFailures(row.Step() ? row.BytesOrNull(0) : null);
+    }
+
+    private long? FirstDeadline()
+    {
+        using Statement row = file["SELECT min(deadline) FROM leases WHERE namespace = ?"].Set(ns.Id);
+        return row.Step() ? row.LongOrNull(0) : null;
+    }
+
+    private void InsertScheduled(long due, string id, long key)
+    {
+        file["INSERT INTO scheduled (namespace, due, id, key) VALUES (?, ?, ?, ?)"].Set(ns.Id).Set(due).Set(id).Set(key).Run();
+        ns.Count(scheduled: 1);
+    }
+
+    /// <summary>Takes an event out of the table of its state.</summary>
+    private void Displace(in EventPlace place)
+    {
+        if (place.IsInFlight)
+        {
+            file["DELETE FROM leases WHERE key = ?"].Set(place.Key).Run();
+            ns.Count(inFlight: -1);
+        }
+        else if (place.IsDead)
+        {
+            file["DELETE FROM dead WHERE key = ?"].Set(place.Key).Run();
+            ns.Count(dead: -1);
+        }
+        else
+        {
+            file["DELETE FROM scheduled WHERE namespace = ? AND due = ? AND id = ?"].Set(ns.Id).Set(place.Due).Set(place.Id).Run();
+            ns.Count(scheduled: -1);
+        }
+    }
+}

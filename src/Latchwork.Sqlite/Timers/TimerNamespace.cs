@@ -1,0 +1,140 @@
+using Latchwork.Sqlite.Bells;
+using Latchwork.Sqlite.Database;
+using Latchwork.Storage;
+using Latchwork.Storage.Rules;
+
+namespace Latchwork.Sqlite.Timers;
+
+/// <summary>One namespace of timers, as long as a transaction works on it: its clock, its counts, and who listens. A namespace has one partition here.</summary>
+/// <remarks>
+/// Read at the first use, changed in memory and written once before the commit. It is kept for the next transaction if no other process has
+/// written in between.
+/// </remarks>
+internal sealed class TimerNamespace
+{
+    /// <summary>The format of the tables' contents that this program works with.</summary>
+    public const int Format = 1;
+
+    private readonly StoreClock _clock;
+    private readonly TimerPartition _partition;
+    private byte[] _savedRoster;
+    private WriteScope? _scope;
+    private bool _isDirty;
+
+    private TimerNamespace(TimeProvider time, TimerPartition partition, long id, byte[] roster)
+    {
+        (_partition, Id, _savedRoster) = (partition, id, roster);
+        _clock = new StoreClock(time);
+        Roster = new ListenerRoster(Ring);
+        Roster.Load(roster);
+    }
+
+    /// <summary>The number by which other tables refer to it.</summary>
+    public long Id { get; }
+
+    /// <summary>Who listens.</summary>
+    public ListenerRoster Roster { get; }
+
+    /// <summary>While it is being moved elsewhere: the move's id.</summary>
+    public string? Seal { get; private set; }
+
+    public long Scheduled { get; private set; }
+
+    public long InFlight { get; private set; }
+
+    public long Dead { get; private set; }
+
+    public long DeadTrimmed { get; private set; }
+
+    /// <summary>Finds a namespace and checks that this program can work with it.</summary>
+    /// <returns>The namespace, or null if it was never used.</returns>
+    public static TimerNamespace? Find(WriteScope scope, TimerPartition partition)
+    {
+        TimerNamespace? found = Find(scope.File, scope.Time, partition);
+        if (found is not null) found._scope = scope;
+        return found;
+    }
+
+    /// <summary>Finds a namespace to look at it only.</summary>
+    public static TimerNamespace? Find(SqliteFile file, TimeProvider time, TimerPartition partition)
+    {
+        using Statement row = file[
+            """
+            SELECT id, format, partitions, seal, clock_last, clock_offset, scheduled, in_flight, dead, dead_trimmed, roster
+            FROM timer_namespaces WHERE name = ? AND partition = ?
+            """].Set(partition.Namespace).Set(partition.Index);
+        if (!row.Step()) return null;
+        (int format, int partitions) = (row.Int(1), row.Int(2));
+        if (format != Format || partitions != 1)
+        {
+            throw StoreErrors.Refuse(
+                $"The timer namespace '{partition.Namespace}' has format {format} and {partitions} partitions; this program works with format {Format} and 1 partition on SQLite. Update this program.");
+        }
+
+        var found = new TimerNamespace(time, partition, row.Long(0), row.Bytes(10))
+        {
+            Seal = row.TextOrNull(3),
+            Scheduled = row.Long(6),
+            InFlight = row.Long(7),
+            Dead = row.Long(8),
+            DeadTrimmed = row.Long(9),
+        };
+        (found._clock.Last, found._clock.Offset) = (row.Long(4), row.Long(5));
+        return found;
+    }
+
+    /// <summary>Makes a namespace.</summary>
+    public static TimerNamespace Create(WriteScope scope, TimerPartition partition)
+    {
+        scope.File[
+            """
+            INSERT INTO timer_namespaces (name, partition, format, partitions, clock_last, clock_offset, scheduled, in_flight, dead, dead_trimmed, roster)
+            VALUES (?, ?, ?, 1, 0, 0, 0, 0, 0, 0, x'')
+            """].Set(partition.Namespace).Set(partition.Index).Set(Format).Run();
+        return new TimerNamespace(scope.Time, partition, scope.File.LastKey, []) { _scope = scope };
+    }
+
+    /// <summary>The time. Never goes back.</summary>
+    public StoreTime Now()
+    {
+        _isDirty = true;
+        return _clock.Now();
+    }
+
+    /// <summary>Notes that events changed their state.</summary>
+    public void Count(int scheduled = 0, int inFlight = 0, int dead = 0, int trimmed = 0)
+    {
+        _isDirty = true;
+        Scheduled += scheduled;
+        InFlight += inFlight;
+        Dead += dead;
+        DeadTrimmed += trimmed;
+    }
+
+    /// <summary>Refuses what would change a namespace that is being moved.</summary>
+    public TimerNamespace Unsealed() => Seal is null ? this : throw StoreErrors.Refuse(
+        $"The timer namespace '{_partition.Namespace}' is sealed: it is being moved, or was moved, to another store. Use the new store, or end the move first.");
+
+    /// <summary>Tells a node that a delivery of its was taken from it.</summary>
+    public void Revoke(string nodeId, DeliveryKey delivery) =>
+        _scope!.Ring(BellMessage.TopicOf(_partition.Namespace, nodeId), new BellMessage(new TimerBell(TimerBellKind.Revoked, _partition.Index, TimeSpan.Zero, delivery)));
+
+    /// <summary>Writes down what changed.</summary>
+    public void Save(WriteScope scope)
+    {
+        if (!_isDirty) return;
+        byte[] roster = Roster.Save();
+        bool sameRoster = roster.AsSpan().SequenceEqual(_savedRoster);
+        Statement update = sameRoster
+            ? scope.File["UPDATE timer_namespaces SET clock_last = ?, clock_offset = ?, scheduled = ?, in_flight = ?, dead = ?, dead_trimmed = ? WHERE id = ?"]
+            : scope.File["UPDATE timer_namespaces SET clock_last = ?, clock_offset = ?, scheduled = ?, in_flight = ?, dead = ?, dead_trimmed = ?, roster = ? WHERE id = ?"];
+        update.Set(_clock.Last).Set(_clock.Offset).Set(Scheduled).Set(InFlight).Set(Dead).Set(DeadTrimmed);
+        if (!sameRoster) update.Set(roster);
+        update.Set(Id).Run();
+        _savedRoster = roster;
+        _isDirty = false;
+    }
+
+    private bool Ring(string nodeId, TimeSpan askIn) =>
+        _scope!.Ring(BellMessage.TopicOf(_partition.Namespace, nodeId), new BellMessage(new TimerBell(TimerBellKind.Due, _partition.Index, askIn, default)));
+}

@@ -1,0 +1,18 @@
+using Latchwork.StoreConformance.Support;
+
+namespace Latchwork.Sqlite.Tests;
+
+/// <summary>One file for all tests of a class, in a folder that is deleted at the end; each test has a namespace and a store of its own.</summary>
+public sealed class SqliteFixture : StoreFixture, IDisposable
+{
+    private readonly DirectoryInfo _folder = Directory.CreateTempSubdirectory("latchwork-");
+
+    public string Path => System.IO.Path.Combine(_folder.FullName, "latchwork.db");
+
+    /// <summary>Operations that only look write nothing down.</summary>
+    public override bool LocksNoteTimeWhenSeen => false;
+
+    public override async Task<LatchworkStore> OpenAsync(TimeProvider? clock) => await SqliteStore.OpenAsync(Path, new() { TimeProvider = clock });
+
+    public void Dispose() => _folder.Delete(recursive: true);
+}

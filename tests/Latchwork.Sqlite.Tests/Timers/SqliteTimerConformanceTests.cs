@@ -1,0 +1,40 @@
+using Latchwork.StoreConformance.Support;
+using Latchwork.StoreConformance.Timers;
+using Shouldly;
+using Xunit;
+
+namespace Latchwork.Sqlite.Tests.Timers;
+
+public sealed class SqliteTimerPostingTests(SqliteFixture fixture) : TimerPostingSuite(fixture), IClassFixture<SqliteFixture>;
+
+public sealed class SqliteTimerClaimingTests(SqliteFixture fixture) : TimerClaimingSuite(fixture), IClassFixture<SqliteFixture>;
+
+public sealed class SqliteTimerLeaseTests(SqliteFixture fixture) : TimerLeaseSuite(fixture), IClassFixture<SqliteFixture>;
+
+public sealed class SqliteTimerFailingTests(SqliteFixture fixture) : TimerFailingSuite(fixture), IClassFixture<SqliteFixture>;
+
+public sealed class SqliteTimerDeadTests(SqliteFixture fixture) : TimerDeadSuite(fixture), IClassFixture<SqliteFixture>;
+
+public sealed class SqliteTimerChangingTests(SqliteFixture fixture) : TimerChangingSuite(fixture), IClassFixture<SqliteFixture>;
+
+public sealed class SqliteTimerUpcomingTests(SqliteFixture fixture) : TimerUpcomingSuite(fixture), IClassFixture<SqliteFixture>;
+
+public sealed class SqliteTimerRegistryTests(SqliteFixture fixture) : TimerRegistrySuite(fixture), IClassFixture<SqliteFixture>;
+
+public sealed class SqliteTimerClockTests(SqliteFixture fixture) : TimerClockSuite(fixture), IClassFixture<SqliteFixture>;
+
+public sealed class SqliteTimerContentTests(SqliteFixture fixture) : TimerContentSuite(fixture), IClassFixture<SqliteFixture>;
+
+public sealed class SqliteTimerTurnsTests(SqliteFixture fixture) : TimerTurnsSuite(fixture), IClassFixture<SqliteFixture>;
+
+public sealed class SqliteTimerWakingTests(SqliteFixture fixture) : TimerWakingSuite(fixture), IClassFixture<SqliteFixture>;
+
+public sealed class SqliteTimerDefectTests(SqliteFixture fixture) : DtimerDefectStoreSuite(fixture), IClassFixture<SqliteFixture>;
+
+public sealed class SqliteTimerModelTests(SqliteFixture fixture) : TimerModelSuite(fixture), IClassFixture<SqliteFixture>;
+
+public sealed class SqliteCoverageTests
+{
+    [Fact]
+    public void Every_suite_runs_or_is_excused() => SuiteCoverage.Gaps(typeof(SqliteCoverageTests).Assembly, new SqliteFixture()).ShouldBeEmpty();
+}
