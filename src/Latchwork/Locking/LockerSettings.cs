@@ -6,7 +6,8 @@ internal static class LockerSettings
     private static readonly TimeSpan _shortest = TimeSpan.FromMilliseconds(100);
     private static readonly TimeSpan _day = TimeSpan.FromDays(1);
 
-    public static LockerOptions CopyOf(LockerOptions options)
+    /// <summary>A sentence for every setting that is out of its range, with its value.</summary>
+    public static List<string> FailuresOf(LockerOptions options)
     {
         List<string> failures = [];
         void Check(Action check)
@@ -38,6 +39,12 @@ internal static class LockerSettings
         Check(() => Limits.CheckDuration(options.LeaveTimeout, TimeSpan.Zero, _day, nameof(options.LeaveTimeout)));
         Check(() => Limits.CheckRange(options.MaxResultBytes, 1, 256 << 20, nameof(options.MaxResultBytes)));
         if (options.TimeProvider is null) failures.Add($"'{nameof(options.TimeProvider)}' must not be null.");
+        return failures;
+    }
+
+    public static LockerOptions CopyOf(LockerOptions options)
+    {
+        List<string> failures = FailuresOf(options);
         if (failures.Count > 0) throw new ArgumentException($"The settings of the locker are not valid: {string.Join(" ", failures)}", nameof(options));
 
         return new LockerOptions
@@ -54,7 +61,7 @@ internal static class LockerSettings
             MaxResultBytes = options.MaxResultBytes,
             SerializerOptions = options.SerializerOptions,
             LoggerFactory = options.LoggerFactory,
-            TimeProvider = options.TimeProvider!,
+            TimeProvider = options.TimeProvider,
         };
     }
 

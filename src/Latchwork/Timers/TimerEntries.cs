@@ -19,7 +19,8 @@ internal static class TimerEntries
         options ??= _defaults;
         Limits.CheckPayload(payload.Length, settings.MaxPayloadBytes, nameof(payload));
         if (options.Id is not null) Limits.CheckId(options.Id, nameof(options.Id));
-        Limits.CheckRange(options.MaxRetries, 0, Limits.MaxRetries, nameof(options.MaxRetries));
+        int maxRetries = options.MaxRetries ?? settings.MaxRetries;
+        Limits.CheckRange(maxRetries, 0, Limits.MaxRetries, nameof(options.MaxRetries));
         if (!Enum.IsDefined(options.IfExists))
         {
             throw new ArgumentOutOfRangeException(
@@ -30,7 +31,7 @@ internal static class TimerEntries
             options.Id ?? Guid.CreateVersion7(settings.Time.GetUtcNow()).ToString(),
             due,
             payload,
-            options.MaxRetries,
+            maxRetries,
             options.IfExists,
             CopyHeaders(options.Headers),
             IdIsNew: options.Id is null);

@@ -55,6 +55,12 @@ public sealed class TimerOptions
     /// <summary>When a delivery counts as handled. Default: <see cref="Confirmation.AfterHandler"/>.</summary>
     public Confirmation Confirmation { get; set; } = Confirmation.AfterHandler;
 
+    /// <summary>
+    /// The attempts after the first of events whose post does not say: 0 to 1,000,000. Default 0: one attempt; if it fails, the event is dead.
+    /// Timers that were registered with a service collection default to 10.
+    /// </summary>
+    public int MaxRetries { get; set; }
+
     /// <summary>The delay before a retry. Default: 1 s × 2ⁿ, at most 10 min, ± 20 %.</summary>
     public RetryBackoff Backoff { get; set; } = new();
 

@@ -10,6 +10,16 @@ internal static class TimerOptionsValidator
     /// <summary>Throws an <see cref="ArgumentException"/> that names every setting that is out of its range, with its value.</summary>
     public static void Check(TimerOptions options)
     {
+        List<string> failures = FailuresOf(options);
+        if (failures.Count > 0)
+        {
+            throw new ArgumentException("The timer's options are not valid: " + string.Join(' ', failures), nameof(options));
+        }
+    }
+
+    /// <summary>A sentence for every setting that is out of its range, with its value.</summary>
+    public static List<string> FailuresOf(TimerOptions options)
+    {
         List<string> failures = [];
         Id(options.Namespace, nameof(options.Namespace));
         if (options.NodeId is not null) Id(options.NodeId, nameof(options.NodeId));
@@ -24,12 +34,9 @@ internal static class TimerOptionsValidator
         Number(options.MaxPayloadBytes, 1, 256 << 20, nameof(options.MaxPayloadBytes));
         if (!Enum.IsDefined(options.Confirmation)) failures.Add($"Confirmation must be one of its named values; it is {(int)options.Confirmation}.");
         if (options.TimeProvider is null) failures.Add("TimeProvider must not be null.");
+        Number(options.MaxRetries, 0, Limits.MaxRetries, nameof(options.MaxRetries));
         Backoff(options.Backoff);
-
-        if (failures.Count > 0)
-        {
-            throw new ArgumentException("The timer's options are not valid: " + string.Join(' ', failures), nameof(options));
-        }
+        return failures;
 
         void Backoff(RetryBackoff? backoff)
         {

@@ -6,8 +6,8 @@ public sealed record PostOptions
     /// <summary>The event's id: 1 to 512 bytes of UTF-8. Default: null, a UUIDv7 is generated.</summary>
     public string? Id { get; init; }
 
-    /// <summary>The attempts after the first: 0 to 1,000,000. Default 0: one attempt; if it fails, the event is dead.</summary>
-    public int MaxRetries { get; init; }
+    /// <summary>The attempts after the first: 0 to 1,000,000. Default: null, as in <see cref="TimerOptions.MaxRetries"/>.</summary>
+    public int? MaxRetries { get; init; }
 
     /// <summary>What to do if the id is scheduled or in flight. Default: <see cref="IfExists.Replace"/>.</summary>
     public IfExists IfExists { get; init; }

@@ -22,6 +22,7 @@ internal sealed class TimerSettings
         Lease = options.ConfirmTimeout;
         MaxHandlingTime = options.MaxHandlingTime;
         Confirmation = options.Confirmation;
+        MaxRetries = options.MaxRetries;
         Backoff = options.Backoff;
         LeaveTimeout = options.LeaveTimeout;
         MaxPayloadBytes = options.MaxPayloadBytes;
@@ -45,6 +46,8 @@ internal sealed class TimerSettings
     public TimeSpan MaxHandlingTime { get; }
 
     public Confirmation Confirmation { get; }
+
+    public int MaxRetries { get; }
 
     public RetryBackoff Backoff { get; }
 

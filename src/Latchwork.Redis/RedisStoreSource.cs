@@ -1,0 +1,76 @@
+using Latchwork.Hosting;
+using Latchwork.Storage;
+using Microsoft.Extensions.Configuration;
+using Microsoft.Extensions.Logging;
+
+namespace Latchwork.Redis;
+
+/// <summary>Reads the settings of a Redis store from an address, the configuration and code, in this order, and opens it.</summary>
+internal sealed class RedisStoreSource : LatchworkStoreSource
+{
+    private const string ConnectionString = "ConnectionString";
+
+    private readonly RedisOptions _options;
+
+    private RedisStoreSource(RedisOptions options, IReadOnlyList<string> failures)
+    {
+        _options = options;
+        Failures = failures;
+    }
+
+    public override string Description => _options.ToString();
+
+    public override IReadOnlyList<string> Failures { get; }
+
+    public static RedisStoreSource Create(
+        string? connection, IConfigurationSection? settings, ILoggerFactory? loggers, Action<RedisOptions>? configure)
+    {
+        var failures = new List<string>();
+        var options = new RedisOptions();
+        Read(connection ?? settings?[ConnectionString], ref options, failures);
+        options.LoggerFactory = loggers;
+        if (settings is not null) Bind(settings, options, failures);
+        configure?.Invoke(options);
+        Gather(() => options.CheckedCopy(), failures);
+        return new RedisStoreSource(options, failures);
+    }
+
+    public override async Task<LatchworkStore> OpenAsync(CancellationToken cancellationToken) =>
+        await RedisStore.ConnectAsync(_options, cancellationToken).ConfigureAwait(false);
+
+    private static void Read(string? connection, ref RedisOptions options, List<string> failures)
+    {
+        if (string.IsNullOrEmpty(connection)) return;
+        RedisOptions? parsed = null;
+        Gather(() => parsed = RedisOptions.Parse(connection), failures);
+        options = parsed ?? options;
+    }
+
+    private static void Bind(IConfigurationSection section, RedisOptions options, List<string> failures)
+    {
+        var reader = new SettingsReader(section, failures);
+        reader.Text(ConnectionString, static _ => { }); // read before everything else
+        reader.Text(nameof(options.User), value => options.User = value);
+        reader.Text(nameof(options.Password), value => options.Password = value);
+        reader.Number(nameof(options.Database), value => options.Database = value);
+        reader.Text(nameof(options.ClientName), value => options.ClientName = value);
+        reader.Span(nameof(options.ConnectTimeout), value => options.ConnectTimeout = value);
+        reader.Span(nameof(options.CommandTimeout), value => options.CommandTimeout = value);
+        reader.Text(nameof(options.KeyPrefix), value => options.KeyPrefix = value);
+        reader.Number(nameof(options.MaxQueuedCommands), value => options.MaxQueuedCommands = value);
+        reader.LongNumber(nameof(options.MaxQueuedBytes), value => options.MaxQueuedBytes = value);
+        reader.RefuseUnknown();
+    }
+
+    private static void Gather(Action check, List<string> failures)
+    {
+        try
+        {
+            check();
+        }
+        catch (ArgumentException e)
+        {
+            failures.Add(e.Message.Split(" (Parameter", 2)[0]);
+        }
+    }
+}

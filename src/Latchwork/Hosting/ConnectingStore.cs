@@ -1,0 +1,149 @@
+using Latchwork.Storage;
+using Microsoft.Extensions.Logging;
+
+namespace Latchwork.Hosting;
+
+/// <summary>
+/// The store of an application: at hand from the first moment, although the store behind it is opened in the background, again and again
+/// until that succeeds. Until then operations wait, within a bound; afterwards they pass straight through.
+/// </summary>
+internal sealed class ConnectingStore : LatchworkStore
+{
+    private readonly LatchworkStoreSource _source;
+    private readonly TimeSpan _wait;
+    private readonly ILogger _log;
+    private readonly CancellationTokenSource _closing = new();
+    private readonly TaskCompletionSource<LatchworkStore> _opened = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private readonly Lock _gate = new();
+    private TaskCompletionSource _refused = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private volatile LatchworkStore? _store;
+    private volatile Exception? _trouble;
+    private Task? _opening;
+
+    /// <param name="source">Opens the store.</param>
+    /// <param name="wait">How long an operation waits for it.</param>
+    /// <param name="log">Told once when the store cannot be opened, and once when it is.</param>
+    public ConnectingStore(LatchworkStoreSource source, TimeSpan wait, ILogger log)
+    {
+        _source = source;
+        _wait = wait;
+        _log = log;
+        Timers = new ConnectingTimerStore(this);
+        Locks = new ConnectingLockerStore(this);
+    }
+
+    public override ITimerStore Timers { get; }
+
+    public override ILockerStore Locks { get; }
+
+    public override string Description => _store?.Description ?? _source.Description;
+
+    /// <summary>The store behind it, once it is open: the fast path.</summary>
+    public LatchworkStore? Store => _store;
+
+    /// <summary>Why the store could not be opened the last time; null if it is open or was not tried yet.</summary>
+    public Exception? Trouble => _trouble;
+
+    /// <summary>Begins to open the store, if nobody did before.</summary>
+    /// <returns>Ends when it is open; cancelled when this is disposed.</returns>
+    public Task<LatchworkStore> StartAsync()
+    {
+        lock (_gate) _opening ??= Task.Run(OpenAsync);
+        return _opened.Task;
+    }
+
+    /// <summary>The store, once it is open.</summary>
+    /// <exception cref="LatchworkStoreException">It is not open within the bound, or refuses.</exception>
+    public async Task<LatchworkStore> GetAsync(CancellationToken cancellationToken)
+    {
+        if (_store is { } store) return store;
+        Task refused;
+        lock (_gate) refused = _refused.Task;
+        Task<LatchworkStore> opened = StartAsync();
+        try
+        {
+            await Task.WhenAny(opened, refused).WaitAsync(_wait, TimeProvider.System, cancellationToken).ConfigureAwait(false);
+        }
+        catch (TimeoutException)
+        {
+            throw NotOpen($"and was waited for {_wait}");
+        }
+
+        ObjectDisposedException.ThrowIf(opened.IsCanceled, typeof(LatchworkStore));
+        return opened.IsCompletedSuccessfully ? await opened.ConfigureAwait(false) : throw NotOpen("and refuses");
+    }
+
+    public override async Task<IReadOnlyList<StoreWarning>> CheckAsync(CancellationToken cancellationToken = default)
+    {
+        LatchworkStore store = await GetAsync(cancellationToken).ConfigureAwait(false);
+        return await store.CheckAsync(cancellationToken).ConfigureAwait(false);
+    }
+
+    public override async ValueTask DisposeAsync()
+    {
+        await _closing.CancelAsync().ConfigureAwait(false);
+        Task? opening;
+        lock (_gate) opening = _opening;
+        if (opening is not null) await opening.ConfigureAwait(false);
+        _opened.TrySetCanceled(CancellationToken.None);
+        if (Interlocked.Exchange(ref _store, null) is { } store) await store.DisposeAsync().ConfigureAwait(false);
+    }
+
+    private LatchworkStoreException NotOpen(string how)
+    {
+        Exception? trouble = _trouble;
+        return new LatchworkStoreException(
+            $"The store at {Description} has not been reached yet, {how}; it is tried again in the background.{(trouble is null ? "" : " " + trouble.Message)}",
+            StoreOutcome.NotApplied,
+            trouble)
+        { IsTransient = trouble is not LatchworkStoreException { IsTransient: false } };
+    }
+
+    // Never throws.
+    private async Task OpenAsync()
+    {
+        for (int n = 0; !_closing.IsCancellationRequested; n++)
+        {
+            try
+            {
+                _store = await _source.OpenAsync(_closing.Token).ConfigureAwait(false);
+                bool wasInTrouble = _trouble is not null;
+                _trouble = null;
+                if (wasInTrouble) _log.StoreReached(Description);
+                _opened.TrySetResult(_store);
+                return;
+            }
+            catch (OperationCanceledException) when (_closing.IsCancellationRequested)
+            {
+                _log.OpeningStopped(Description);
+            }
+#pragma warning disable CA1031 // Whatever it is, the application goes on without its store, and the store is tried again.
+            catch (Exception e)
+#pragma warning restore CA1031
+            {
+                OnFailure(e);
+            }
+
+            await Task.Delay(Backoff.OfStore(n), TimeProvider.System, _closing.Token).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        }
+
+        _opened.TrySetCanceled(CancellationToken.None);
+    }
+
+    private void OnFailure(Exception e)
+    {
+        bool refuses = IsRefusal(e);
+        Exception? before = _trouble;
+        _trouble = e;
+        // Once for each change: unreachable, and reachable but refusing.
+        if (before is null || IsRefusal(before) != refuses) _log.StoreNotReached(e, Description);
+        else _log.StoreStillNotReached(e, Description);
+        if (!refuses) return;
+
+        TaskCompletionSource told;
+        lock (_gate) (told, _refused) = (_refused, new(TaskCreationOptions.RunContinuationsAsynchronously));
+        told.TrySetResult();
+    }
+
+    private static bool IsRefusal(Exception e) => e is LatchworkStoreException { IsTransient: false };
+}

@@ -1,0 +1,37 @@
+using Microsoft.Extensions.Logging;
+
+namespace Latchwork.Hosting;
+
+/// <summary>What hosting logs. Ids of events and payloads appear at Debug only.</summary>
+internal static partial class HostingLog
+{
+    /// <summary>The category of all of it.</summary>
+    public const string Category = "Latchwork.Hosting";
+
+    [LoggerMessage(4001, LogLevel.Warning, "The store at {Store} cannot be opened; it is tried again in the background.")]
+    public static partial void StoreNotReached(this ILogger logger, Exception exception, string store);
+
+    [LoggerMessage(4002, LogLevel.Debug, "The store at {Store} still cannot be opened.")]
+    public static partial void StoreStillNotReached(this ILogger logger, Exception exception, string store);
+
+    [LoggerMessage(4003, LogLevel.Information, "The store at {Store} is open now.")]
+    public static partial void StoreReached(this ILogger logger, string store);
+
+    [LoggerMessage(4004, LogLevel.Debug, "Opening the store at {Store} was given up: the application stops.")]
+    public static partial void OpeningStopped(this ILogger logger, string store);
+
+    [LoggerMessage(4005, LogLevel.Warning, "Namespace {Namespace} cannot be joined; it is tried again in the background.")]
+    public static partial void JoinFailed(this ILogger logger, Exception exception, string @namespace);
+
+    [LoggerMessage(4006, LogLevel.Debug, "Namespace {Namespace} still cannot be joined.")]
+    public static partial void JoinStillFails(this ILogger logger, Exception exception, string @namespace);
+
+    [LoggerMessage(4007, LogLevel.Warning, "An event of namespace {Namespace} cannot be read as {Type}; it is dead now, with its payload as it was posted.")]
+    public static partial void Unreadable(this ILogger logger, string @namespace, Type type);
+
+    [LoggerMessage(4008, LogLevel.Debug, "Event {Id} cannot be read.")]
+    public static partial void UnreadableEvent(this ILogger logger, Exception exception, string id);
+
+    [LoggerMessage(4009, LogLevel.Information, "Namespace {Namespace} was joined after it could not be.")]
+    public static partial void JoinedAtLast(this ILogger logger, string @namespace);
+}

@@ -1,0 +1,107 @@
+using System.Globalization;
+using Microsoft.Extensions.Configuration;
+
+namespace Latchwork.Hosting;
+
+/// <summary>
+/// Reads settings from a configuration section, without reflection. What cannot be read, and names that mean nothing, are gathered as
+/// failures; values are quoted except those of secrets.
+/// </summary>
+internal sealed class SettingsReader
+{
+    private static readonly (string Suffix, double Milliseconds)[] _units =
+        [("ms", 1), ("s", 1000), ("m", 60_000), ("h", 3_600_000), ("d", 86_400_000)];
+
+    private readonly IConfigurationSection _section;
+    private readonly List<string> _failures;
+    private readonly HashSet<string> _known = new(StringComparer.OrdinalIgnoreCase);
+
+    public SettingsReader(IConfigurationSection section, List<string> failures)
+    {
+        _section = section;
+        _failures = failures;
+    }
+
+    public void Text(string name, Action<string> set)
+    {
+        if (Value(name) is { } value) set(value);
+    }
+
+    public void Number(string name, Action<int> set) =>
+        Read(name, set, "a whole number", static (string text, out int value) =>
+            int.TryParse(text, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out value));
+
+    public void LongNumber(string name, Action<long> set) =>
+        Read(name, set, "a whole number", static (string text, out long value) =>
+            long.TryParse(text, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out value));
+
+    public void Real(string name, Action<double> set) =>
+        Read(name, set, "a number", static (string text, out double value) =>
+            double.TryParse(text, NumberStyles.Float, CultureInfo.InvariantCulture, out value));
+
+    public void Flag(string name, Action<bool> set) => Read(name, set, "true or false", bool.TryParse);
+
+    /// <summary>A time: <c>00:00:10</c>, or a number with a unit (<c>250ms</c>, <c>10s</c>, <c>5m</c>, <c>2h</c>, <c>7d</c>).</summary>
+    public void Span(string name, Action<TimeSpan> set) =>
+        Read(name, set, "a time such as 00:00:10, 250ms, 10s, 5m, 2h or 7d", TrySpan);
+
+    public void Choice<TEnum>(string name, Action<TEnum> set)
+        where TEnum : struct, Enum =>
+        Read(name, set, "one of " + string.Join(", ", Enum.GetNames<TEnum>()), static (string text, out TEnum value) =>
+            Enum.TryParse(text, ignoreCase: true, out value) && Enum.IsDefined(value) && !char.IsAsciiDigit(text[0]) && text[0] != '-');
+
+    /// <summary>A section within this one.</summary>
+    public SettingsReader Section(string name)
+    {
+        _known.Add(name);
+        return new SettingsReader(_section.GetSection(name), _failures);
+    }
+
+    /// <summary>Whether there is anything in the section.</summary>
+    public bool Exists => _section.Exists();
+
+    /// <summary>Gathers a failure for every name that was not asked for.</summary>
+    /// <param name="sectionsToo">Whether sections count, too, and not only values.</param>
+    public void RefuseUnknown(bool sectionsToo = true)
+    {
+        foreach (IConfigurationSection child in _section.GetChildren())
+        {
+            if (_known.Contains(child.Key) || (!sectionsToo && child.Value is null)) continue;
+            // The value is not quoted: who knows what it is.
+            _failures.Add($"'{child.Path}' is no setting; there are {string.Join(", ", _known.Order(StringComparer.Ordinal))}.");
+        }
+    }
+
+    private static bool TrySpan(string text, out TimeSpan value)
+    {
+        value = default;
+        foreach ((string suffix, double milliseconds) in _units)
+        {
+            if (!text.EndsWith(suffix, StringComparison.OrdinalIgnoreCase)) continue;
+            if (!double.TryParse(text.AsSpan(0, text.Length - suffix.Length), NumberStyles.Float, CultureInfo.InvariantCulture, out double number)) continue;
+            if (!(Math.Abs(number * milliseconds) < TimeSpan.MaxValue.TotalMilliseconds)) return false;
+            value = TimeSpan.FromMilliseconds(number * milliseconds);
+            return true;
+        }
+
+        // A bare number would mean days, which nobody means who writes "10".
+        return text.Contains(':', StringComparison.Ordinal) && TimeSpan.TryParse(text, CultureInfo.InvariantCulture, out value);
+    }
+
+    private void Read<T>(string name, Action<T> set, string what, TryParse<T> parse)
+    {
+        if (Value(name) is not { } text) return;
+        if (parse(text, out T? value)) set(value);
+        else _failures.Add($"'{_section.Path}:{name}' must be {what}; it is '{text}'.");
+    }
+
+    private string? Value(string name)
+    {
+        _known.Add(name);
+        IConfigurationSection child = _section.GetSection(name);
+        if (child.Value is null && child.GetChildren().Any()) _failures.Add($"'{child.Path}' must be a single value; it is a section.");
+        return string.IsNullOrEmpty(child.Value) ? null : child.Value;
+    }
+
+    private delegate bool TryParse<T>(string text, out T value);
+}

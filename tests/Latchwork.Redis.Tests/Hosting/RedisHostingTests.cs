@@ -1,0 +1,87 @@
+using Latchwork.StoreConformance.Support;
+using Microsoft.Extensions.Configuration;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Hosting;
+using Microsoft.Extensions.Options;
+using Shouldly;
+using Xunit;
+
+namespace Latchwork.Redis.Tests.Hosting;
+
+public sealed class RedisHostingTests
+{
+    private const string Secret = "hunter2-of-the-test";
+
+    [Fact]
+    public async Task An_application_starts_while_its_server_is_down_and_works_when_the_server_comes()
+    {
+        await using RedisServer server = await RedisServer.StartAsync();
+        server.Kill();
+        var handled = new TaskCompletionSource<string>(TaskCreationOptions.RunContinuationsAsynchronously);
+        using IHost app = Build(
+            [("Latchwork:Redis:ConnectionString", server.Uri)],
+            builder => builder.UseRedis().AddTimer<string>("orders", (value, _, _) =>
+            {
+                handled.TrySetResult(value);
+                return Task.CompletedTask;
+            }));
+
+        await app.StartAsync();
+        app.Services.GetRequiredKeyedService<DistributedTimer>("orders").IsJoined.ShouldBeFalse();
+        await server.StartAgainAsync();
+        await Eventually.HoldsAsync(() => app.Services.GetRequiredKeyedService<DistributedTimer>("orders").IsJoined, "it has joined");
+        await app.Services.GetRequiredService<ITimer<string>>().PostAsync("hello", TimeSpan.Zero);
+
+        (await handled.Task.WaitAsync(TimeSpan.FromSeconds(30))).ShouldBe("hello");
+        await app.StopAsync();
+    }
+
+    [Fact]
+    public async Task Settings_of_the_configuration_add_to_the_address_and_code_has_the_last_word()
+    {
+        await using RedisServer server = await RedisServer.StartAsync(new RedisServerOptions { Password = Secret });
+        using IHost app = Build(
+            [("Latchwork:Redis:Password", Secret), ("Latchwork:Redis:Database", "3"), ("Latchwork:Redis:ClientName", "from-configuration")],
+            builder => builder.UseRedis($"redis://127.0.0.1:{server.Port}", options => options.ClientName = "from-code").AddTimer<string>("orders"));
+        await app.StartAsync();
+
+        await app.Services.GetRequiredService<ITimer<string>>().PostAsync("x", TimeSpan.FromHours(1), new() { Id = "1" });
+
+        app.Services.GetRequiredService<LatchworkStore>().Description.ShouldBe($"redis://127.0.0.1:{server.Port}/3");
+        await using RedisStore store = await RedisStore.ConnectAsync($"redis://:{Secret}@127.0.0.1:{server.Port}/3");
+        (await new DistributedTimer(store, new() { Namespace = "orders" }).PeekAsync("1")).ShouldNotBeNull();
+        await app.StopAsync();
+    }
+
+    [Fact]
+    public async Task All_that_is_wrong_is_named_but_never_the_password()
+    {
+        using IHost app = Build(
+            [
+                ("Latchwork:Redis:ConnectionString", $"redis://:{Secret}@localhost:99999/1"),
+                ("Latchwork:Redis:Pasword", Secret),
+                ("Latchwork:Redis:CommandTimeout", "soon"),
+            ],
+            builder => builder.UseRedis(options =>
+            {
+                options.Password = Secret;
+                options.ConnectTimeout = TimeSpan.FromHours(1);
+            }));
+
+        OptionsValidationException failure = await Should.ThrowAsync<OptionsValidationException>(() => app.StartAsync());
+
+        failure.Message.ShouldNotContain(Secret);
+        foreach (string named in (string[])["99999", "'Latchwork:Redis:Pasword' is no setting", "'Latchwork:Redis:CommandTimeout' must be a time", "connect timeout '3600 s'"])
+        {
+            failure.Message.ShouldContain(named);
+        }
+    }
+
+    private static IHost Build((string Key, string? Value)[] settings, Action<LatchworkBuilder> configure)
+    {
+        var builder = new HostApplicationBuilder(new HostApplicationBuilderSettings { DisableDefaults = true });
+        builder.Configuration.AddInMemoryCollection(settings.Select(one => KeyValuePair.Create(one.Key, one.Value)));
+        configure(builder.Services.AddLatchwork());
+        return builder.Build();
+    }
+}

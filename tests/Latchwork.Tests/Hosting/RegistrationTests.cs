@@ -1,0 +1,175 @@
+using Microsoft.Extensions.Configuration;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Hosting;
+using Microsoft.Extensions.Options;
+using Shouldly;
+using Xunit;
+
+namespace Latchwork.Tests.Hosting;
+
+public sealed class RegistrationTests
+{
+    [Fact]
+    public async Task Without_a_store_the_application_does_not_start_and_says_how_to_choose_one()
+    {
+        await using var app = new TestApp();
+        app.Services.AddLatchwork();
+
+        OptionsValidationException failure = await Should.ThrowAsync<OptionsValidationException>(() => app.Host.StartAsync());
+
+        failure.Message.ShouldContain("No store was chosen");
+        failure.Message.ShouldContain("UseRedis");
+        failure.Message.ShouldContain("UseInMemory");
+    }
+
+    [Fact]
+    public async Task Without_a_host_the_first_service_says_so()
+    {
+        var services = new ServiceCollection();
+        services.AddLatchwork().AddTimer<Order>("orders");
+        await using ServiceProvider provider = services.BuildServiceProvider();
+
+        Should.Throw<OptionsValidationException>(() => provider.GetRequiredService<ITimer<Order>>()).Message.ShouldContain("No store was chosen");
+        Should.Throw<OptionsValidationException>(() => provider.GetRequiredService<IProcessLocker>()).Message.ShouldContain("No store was chosen");
+    }
+
+    [Fact]
+    public async Task Two_stores_are_refused()
+    {
+        await using var app = new TestApp();
+        app.Services.AddLatchwork().UseInMemory().UseInMemory();
+
+        OptionsValidationException failure = await Should.ThrowAsync<OptionsValidationException>(() => app.Host.StartAsync());
+
+        failure.Failures.Single().ShouldContain("2 stores were chosen (InMemory, InMemory)");
+    }
+
+    [Fact]
+    public async Task Everything_that_is_wrong_is_named_together_with_its_value()
+    {
+        await using var app = new TestApp(
+            ("Latchwork:StoreWait", "soon"),
+            ("Latchwork:StoreWiat", "00:00:01"),
+            ("Latchwork:TimerDefaults:MaxEvents", "many"),
+            ("Latchwork:Timers:orders:MaxConcurency", "4"),
+            ("Latchwork:Timers:orders:MaxInFlight", "0"),
+            ("Latchwork:Timers:orders:ConfirmTimeout", "10"),
+            ("Latchwork:Timers:orders:Confirmation", "1"),
+            ("Latchwork:Timers:orders:Backoff:Factor", "0.5"),
+            ("Latchwork:Locker:Lease", "2h"),
+            ("Latchwork:Lockers:reports:RecheckInterval", "1ms"));
+        app.Services.AddLatchwork(options => options.NodeId = "").AddLocker("reports").AddTimer<Order>("orders", options => options.MaxRetries = -1);
+
+        OptionsValidationException failure = await Should.ThrowAsync<OptionsValidationException>(() => app.Host.StartAsync());
+
+        const string Misspelt = "Latchwork: 'Latchwork:Timers:orders:MaxConcurency' is no setting; there are Backoff, ";
+        failure.Failures.Count(text => text.StartsWith(Misspelt, StringComparison.Ordinal)).ShouldBe(1);
+        failure.Failures.Where(text => !text.StartsWith(Misspelt, StringComparison.Ordinal)).ShouldBe(
+            [
+                "Latchwork: 'Latchwork:StoreWait' must be a time such as 00:00:10, 250ms, 10s, 5m, 2h or 7d; it is 'soon'.",
+                "Latchwork: 'Latchwork:StoreWiat' is no setting; there are Locker, Lockers, NodeId, StoreWait, TimerDefaults, Timers.",
+                "Latchwork: 'NodeId' must have 1 to 512 bytes of UTF-8; it has 0.",
+                "Latchwork: No store was chosen: call UseRedis(…), UseSqlite(…) or UseInMemory() on what AddLatchwork returns.",
+                "Latchwork: 'Latchwork:TimerDefaults:MaxEvents' must be a whole number; it is 'many'.",
+                "Latchwork: 'Latchwork:Timers:orders:ConfirmTimeout' must be a time such as 00:00:10, 250ms, 10s, 5m, 2h or 7d; it is '10'.",
+                "Latchwork: 'Latchwork:Timers:orders:Confirmation' must be one of AfterHandler, Manual, OnDelivery; it is '1'.",
+                "Latchwork: Timer 'orders': MaxInFlight must be between 1 and 100000; it is 0.",
+                "Latchwork: Timer 'orders': MaxRetries must be between 0 and 1000000; it is -1.",
+                "Latchwork: Timer 'orders': Backoff.Factor must be between 1 and 100; it is 0.5.",
+                "Latchwork: Locker: 'Lease' must not be longer than 'LockTimeout', 01:00:00; it is 02:00:00.",
+                "Latchwork: Locker 'reports': 'RecheckInterval' must be between 00:00:00.0100000 and 1.00:00:00; it is 00:00:00.0010000.",
+            ],
+            ignoreOrder: true);
+    }
+
+    [Fact]
+    public async Task Settings_come_from_the_defaults_of_hosting_then_from_configuration_then_from_code()
+    {
+        await using var app = new TestApp(
+            ("Latchwork:NodeId", "web-1"),
+            ("Latchwork:TimerDefaults:MaxEvents", "20"),
+            ("Latchwork:TimerDefaults:MaxConcurrency", "3"),
+            ("Latchwork:Timers:orders:MaxConcurrency", "4"),
+            ("Latchwork:Timers:orders:ConfirmTimeout", "2m"),
+            ("Latchwork:Timers:orders:Backoff:Initial", "00:00:05"),
+            ("Latchwork:Timers:orders:MaxInFlight", "30"),
+            ("Latchwork:Locker:Lease", "7s"),
+            ("Latchwork:Timers:somebody-else", "is no concern of this application"));
+        app.Services.AddLatchwork().UseInMemory().AddTimer<Order>("orders", options => options.MaxInFlight = 40).ConfigureLocker(options => options.LockTimeout = TimeSpan.FromMinutes(5));
+        await app.StartAsync();
+
+        TimerOptions options = app.Get<IOptionsMonitor<TimerOptions>>().Get("orders");
+        (options.Namespace, options.MaxRetries, options.MaxEvents, options.MaxConcurrency, options.MaxInFlight).ShouldBe(("orders", 10, 20, 4, 40));
+        (options.ConfirmTimeout, options.Backoff.Initial, options.Backoff.Max).ShouldBe((TimeSpan.FromMinutes(2), TimeSpan.FromSeconds(5), TimeSpan.FromMinutes(10)));
+        LockerOptions locker = app.Get<IOptionsMonitor<LockerOptions>>().CurrentValue;
+        (locker.Lease, locker.LockTimeout).ShouldBe((TimeSpan.FromSeconds(7), TimeSpan.FromMinutes(5)));
+        app.Get<DistributedTimer>("orders").NodeId.ShouldBe("web-1");
+        app.Get<IProcessLocker>().NodeId.ShouldBe("web-1");
+    }
+
+    [Fact]
+    public async Task A_given_section_is_read_in_place_of_the_usual_one()
+    {
+        await using var app = new TestApp(("Latchwork:NodeId", "no"), ("Elsewhere:NodeId", "yes"));
+        IConfigurationSection section = new ConfigurationBuilder().AddInMemoryCollection([KeyValuePair.Create("Elsewhere:NodeId", (string?)"yes")]).Build().GetSection("Elsewhere");
+        app.Services.AddLatchwork(section).UseInMemory();
+
+        app.Get<IProcessLocker>().NodeId.ShouldBe("yes");
+    }
+
+    [Fact]
+    public async Task Keyed_registrations_have_stores_timers_lockers_and_settings_of_their_own()
+    {
+        await using var app = new TestApp(("Latchwork:NodeId", "main"), ("Latchwork:eu:NodeId", "europe"));
+        app.Services.AddLatchwork().UseInMemory().AddTimer<Order>("orders");
+        app.Services.AddKeyedLatchwork("eu").UseInMemory().AddTimer<Order>("orders").AddLocker("reports");
+        await app.StartAsync();
+
+        await app.Get<ITimer<Order>>().PostAsync(new Order(1), TimeSpan.FromHours(1), new() { Id = "1" });
+
+        (await app.Get<ITimer<Order>>("eu").PeekAsync("1")).ShouldBeNull();
+        (await app.Get<ITimer<Order>>("orders").PeekAsync("1")).ShouldNotBeNull();
+        app.Get<ITimer<Order>>("eu:orders").ShouldBeSameAs(app.Get<ITimer<Order>>("eu"));
+        app.Get<LatchworkStore>("eu").ShouldNotBeSameAs(app.Get<LatchworkStore>());
+        app.Get<IProcessLocker>("eu").NodeId.ShouldBe("europe");
+        app.Get<IProcessLocker>("eu:reports").ShouldNotBeSameAs(app.Get<IProcessLocker>("eu"));
+        app.Get<IProcessLocker>().NodeId.ShouldBe("main");
+    }
+
+    [Fact]
+    public async Task Several_namespaces_with_events_of_one_type_are_told_apart_by_their_keys()
+    {
+        await using var app = new TestApp();
+        app.Services.AddLatchwork().UseInMemory().AddTimer<Order>("unpaid").AddTimer<Order>("unsent");
+
+        app.Get<ITimer<Order>>("unpaid").Namespace.ShouldBe("unpaid");
+        app.Get<ITimer<Order>>("unsent").Namespace.ShouldBe("unsent");
+        Should.Throw<InvalidOperationException>(() => app.Get<ITimer<Order>>()).Message.ShouldContain("'unpaid', 'unsent'");
+    }
+
+    [Fact]
+    public async Task Adding_it_twice_gives_the_same_registration()
+    {
+        await using var app = new TestApp();
+        app.Services.AddLatchwork().UseInMemory();
+        app.Services.AddLatchwork().AddTimer<Order>("orders");
+        app.Services.AddLatchwork().AddTimer<Order>("orders", (_, _, _) => Task.CompletedTask);
+
+        app.Services.Count(service => service.ServiceType == typeof(IHostedService)).ShouldBe(1);
+        app.Get<ITimer<Order>>().Namespace.ShouldBe("orders");
+    }
+
+    [Fact]
+    public void What_contradicts_itself_is_refused_at_once()
+    {
+        LatchworkBuilder builder = new ServiceCollection().AddLatchwork().AddTimer<Order>("orders", (_, _, _) => Task.CompletedTask);
+
+        Should.Throw<InvalidOperationException>(() => builder.AddTimer<Order>("orders", (_, _, _) => Task.CompletedTask)).Message.ShouldContain("a handler already");
+        Should.Throw<InvalidOperationException>(() => builder.AddTimer<string>("orders")).Message.ShouldContain("events of type");
+        Should.Throw<ArgumentException>(() => builder.AddTimer<Order>("")).Message.ShouldContain("1 to 512 bytes");
+        Should.Throw<InvalidOperationException>(() => builder.Services.AddKeyedLatchwork("a").AddTimer<Order>("b:c").Services.AddKeyedLatchwork("a:b").AddTimer<Order>("c"))
+            .Message.ShouldContain("'a:b:c'");
+    }
+
+    public sealed record Order(int Number);
+}
