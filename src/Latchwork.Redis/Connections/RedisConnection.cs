@@ -26,7 +26,8 @@ internal sealed class RedisConnection : IRedisConnection
         _pipeline = new CommandPipeline(_limits);
         _onCallbackFailed = e => RedisLog.CallbackFailed(logger, Description, e);
         var replies = new ReplyHandler(_pipeline, _subscriptions, Description, logger);
-        _loop = new ConnectionLoop(options, _limits, _pipeline, _subscriptions, replies, new FixedServers(options), logger);
+        IServerFinder finder = options.SentinelService is null ? new FixedServers(options) : new SentinelFinder(options, logger);
+        _loop = new ConnectionLoop(options, _limits, _pipeline, _subscriptions, replies, finder, logger);
     }
 
     /// <inheritdoc/>

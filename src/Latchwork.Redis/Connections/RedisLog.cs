@@ -19,4 +19,10 @@ internal static partial class RedisLog
 
     [LoggerMessage(2005, LogLevel.Error, "A callback on the connection to {Server} threw an exception; it is ignored.")]
     public static partial void CallbackFailed(ILogger logger, string server, Exception exception);
+
+    [LoggerMessage(2006, LogLevel.Information, "The primary of {Service} is {Primary}, its Sentinels say.")]
+    public static partial void Primary(ILogger logger, string service, RedisEndpoint primary);
+
+    [LoggerMessage(2007, LogLevel.Warning, "{Trouble}")]
+    public static partial void SentinelTrouble(ILogger logger, string trouble);
 }

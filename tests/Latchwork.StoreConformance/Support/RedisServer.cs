@@ -21,6 +21,9 @@ public sealed record RedisServerOptions
     /// <summary>The default user's password (<c>requirepass</c>).</summary>
     public string? Password { get; init; }
 
+    /// <summary>Makes it a Sentinel: the lines of its configuration.</summary>
+    public string? Sentinel { get; init; }
+
     /// <summary>More arguments: <c>["--maxmemory", "10mb"]</c>.</summary>
     public IReadOnlyList<string> Arguments { get; init; } = [];
 }
@@ -179,7 +182,9 @@ public sealed class RedisServer : IAsyncDisposable
 
     private async Task LaunchAsync()
     {
-        List<string> arguments = ["--dir", Folder, "--save", "", "--appendonly", _options.AppendOnly ? "yes" : "no", "--appendfsync", "always"];
+        List<string> arguments = _options.Sentinel is null
+            ? ["--dir", Folder, "--save", "", "--appendonly", _options.AppendOnly ? "yes" : "no", "--appendfsync", "always"]
+            : [await WriteConfigurationAsync(_options.Sentinel), "--sentinel", "--dir", Folder];
         arguments.AddRange(UnixSocketPath is null
             ? ["--port", Port.ToString(CultureInfo.InvariantCulture), "--bind", "127.0.0.1"]
             : ["--port", "0", "--unixsocket", UnixSocketPath]);
@@ -203,6 +208,14 @@ public sealed class RedisServer : IAsyncDisposable
             },
             answer => answer == "PONG" || answer.Contains("NOAUTH", StringComparison.Ordinal),
             "redis-server answers PING");
+    }
+
+    // A Sentinel keeps what it learns in its configuration, so after a restart it is left as it is.
+    private async Task<string> WriteConfigurationAsync(string text)
+    {
+        string path = Path.Combine(Folder, "sentinel.conf");
+        if (!File.Exists(path)) await File.WriteAllTextAsync(path, text);
+        return path;
     }
 
     private async Task<string> RunCliAsync(params string[] command)
