@@ -34,7 +34,7 @@ public sealed partial class LeastRightsTests : IAsyncLifetime
     public async Task The_documented_user_can_do_everything_and_is_never_denied_anything()
     {
         (await _server.CommandAsync(Line())).ShouldBe("OK");
-        await using RedisStore store = await RedisStore.ConnectAsync($"redis://latchwork:SECRET@127.0.0.1:{_server.Port}");
+        await using RedisStore store = await RedisStore.ConnectAsync($"redis://latchwork:SECRET@127.0.0.1:{_server.Port}?commandTimeout=1m&connectTimeout=1m");
         await using (var timer = new DistributedTimer(store, new() { Namespace = "orders" }))
         {
             var fired = new TaskCompletionSource<string>(TaskCreationOptions.RunContinuationsAsynchronously);
@@ -49,7 +49,7 @@ public sealed partial class LeastRightsTests : IAsyncLifetime
             (await timer.PeekAsync("later")).ShouldNotBeNull();
             await timer.PostAsync(new byte[] { 1 }, TimeSpan.Zero, new() { Id = "now" });
             await timer.PostAsync(new byte[] { 1 }, TimeSpan.Zero, new() { Id = "bad" });
-            (await fired.Task.WaitAsync(TimeSpan.FromSeconds(30))).ShouldBe("now");
+            (await fired.Task.WaitAsync(TimeSpan.FromSeconds(60))).ShouldBe("now");
             (await timer.UpcomingAsync().ToListAsync()).ShouldContain(e => e.Id == "later");
             (await timer.CancelAsync("later")).ShouldBe(TimerOutcome.Done);
             await Eventually.ReadsAsync(async () => (await timer.StatsAsync()).Dead, static dead => dead == 1, "the bad one is dead");

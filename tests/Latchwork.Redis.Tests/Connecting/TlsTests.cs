@@ -122,27 +122,30 @@ public sealed class TlsTests : IDisposable
     {
         await using TlsServer server = await TlsServer.StartAsync(_certificates);
         await using var proxy = new FaultyProxy(server.Port);
-        await using RedisConnection connection = await ConnectAsync($"rediss://localhost:{proxy.Port}?ca={_certificates.AuthorityFile}&commandTimeout=300ms&connectTimeout=1m");
-        (await connection.EvaluateAsync(_echo, [], ["first"], default)).Text.ShouldBe("first");
+        await using RedisConnection connection = await ConnectAsync($"rediss://localhost:{proxy.Port}?ca={_certificates.AuthorityFile}&commandTimeout=1s&connectTimeout=1m");
+        await EchoesAsync(connection, "first");
         proxy.StallAfter(7); // In the header of a record, or just behind it.
         LatchworkStoreException error = await Should.ThrowAsync<LatchworkStoreException>(async () => await connection.EvaluateAsync(_echo, [], ["second"], default));
         error.Outcome.ShouldBe(StoreOutcome.Unknown);
         proxy.GoOn();
-        await Eventually.ReadsAsync(
-            async () =>
-            {
-                try
-                {
-                    return (await connection.EvaluateAsync(_echo, [], ["third"], default)).Text;
-                }
-                catch (LatchworkStoreException e)
-                {
-                    return e.Message;
-                }
-            },
-            static text => text == "third",
-            "commands succeed again");
+        await EchoesAsync(connection, "third");
     }
+
+    // Again and again: a command may fail here.
+    private static Task EchoesAsync(RedisConnection connection, string text) => Eventually.ReadsAsync(
+        async () =>
+        {
+            try
+            {
+                return (await connection.EvaluateAsync(_echo, [], [text], default)).Text;
+            }
+            catch (LatchworkStoreException e)
+            {
+                return e.Message;
+            }
+        },
+        answer => answer == text,
+        "commands succeed");
 
     private static Task<RedisConnection> ConnectAsync(string uri) => RedisConnection.ConnectAsync(RedisOptions.Parse(uri), default);
 

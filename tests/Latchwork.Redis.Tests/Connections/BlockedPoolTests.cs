@@ -32,7 +32,7 @@ public sealed class BlockedPoolTests
             }
             while (count != 100); // Then the connection breaks; the next one goes on from there.
         });
-        await using RedisConnection connection = await RedisConnection.ConnectAsync(RedisOptions.Parse(server.Uri), default);
+        await using RedisConnection connection = await RedisConnection.ConnectAsync(RedisOptions.Parse(server.PatientUri), default);
         using var restored = new ManualResetEventSlim();
         await using IAsyncDisposable subscription = await connection.SubscribeAsync("channel", _ => { }, restored.Set, default);
 
@@ -44,9 +44,9 @@ public sealed class BlockedPoolTests
             try
             {
                 BlockPool(blockade);
-                CountTo(connection, 100).Wait(TimeSpan.FromSeconds(10)).ShouldBeTrue("a chain of commands completes on the connection's thread");
-                restored.Wait(TimeSpan.FromSeconds(10)).ShouldBeTrue("the subscription is restored");
-                CountTo(connection, 200).Wait(TimeSpan.FromSeconds(10)).ShouldBeTrue("commands go on");
+                CountTo(connection, 100).Wait(TimeSpan.FromSeconds(60)).ShouldBeTrue("a chain of commands completes on the connection's thread");
+                restored.Wait(TimeSpan.FromSeconds(60)).ShouldBeTrue("the subscription is restored");
+                CountTo(connection, 200).Wait(TimeSpan.FromSeconds(60)).ShouldBeTrue("commands go on");
                 result.SetResult(null);
             }
             catch (Exception e)
@@ -78,7 +78,7 @@ public sealed class BlockedPoolTests
                 null);
         }
 
-        started.Wait(TimeSpan.FromSeconds(10)).ShouldBeTrue("the pool is blocked");
+        started.Wait(TimeSpan.FromSeconds(60)).ShouldBeTrue("the pool is blocked");
     }
 
     private static async Task CountTo(RedisConnection connection, int goal)

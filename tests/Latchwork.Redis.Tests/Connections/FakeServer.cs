@@ -21,6 +21,9 @@ internal sealed class FakeServer : IDisposable
 
     public string Uri => $"redis://127.0.0.1:{((IPEndPoint)_listener.LocalEndpoint).Port}";
 
+    /// <summary>The same with such long times that no machine that stalls makes a command or a connection fail.</summary>
+    public string PatientUri => Uri + "?commandTimeout=2m&connectTimeout=2m";
+
     public int Connections => Volatile.Read(ref _connections);
 
     public void Dispose() => _listener.Stop();

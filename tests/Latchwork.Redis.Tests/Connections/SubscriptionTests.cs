@@ -17,7 +17,7 @@ public sealed class SubscriptionTests : IAsyncLifetime
     {
         _server = await RedisServer.StartAsync();
         await _server.CommandAsync("ACL", "SETUSER", "half", "on", ">pw", "~*", "resetchannels", "&allowed*", "+@all");
-        _connection = await RedisConnection.ConnectAsync(RedisOptions.Parse($"redis://half:pw@127.0.0.1:{_server.Port}"), default);
+        _connection = await RedisConnection.ConnectAsync(RedisOptions.Parse($"redis://half:pw@127.0.0.1:{_server.Port}?commandTimeout=2m&connectTimeout=2m"), default);
     }
 
     public async Task DisposeAsync()

@@ -48,31 +48,26 @@ public sealed class LockerProcessTests : IAsyncLifetime
     [Fact]
     public async Task When_the_owner_is_killed_exactly_one_of_those_who_wait_takes_over()
     {
-        TimeSpan lease = TimeSpan.FromSeconds(1);
-        WorkerProcess[] workers = await StartAsync(3, lease);
+        // With re-checks of half an hour, and a lock timeout of an hour, they come only because the lease runs out.
+        WorkerProcess[] workers = await StartAsync(3, TimeSpan.FromSeconds(6), recheck: TimeSpan.FromMinutes(30));
         string token = (await workers[0].AskAsync("hold a", "locked", "a")).Words[2];
         foreach (WorkerProcess waiting in workers[1..]) await waiting.AskAsync("wait a 50", "waiting");
         await Eventually.ReadsAsync(
             () => _server.CommandAsync("PUBSUB", "NUMSUB", "lw:{l:locker:a}:bell"), answer => answer.EndsWith("\n2", StringComparison.Ordinal), "both wait");
 
-        long killed = WorkerProcess.Now;
         workers[0].Kill();
         WorkerLine[] woke = await Task.WhenAll(workers[1..].Select(waiting => waiting.ReadAsync("woke", "a")));
 
         WorkerLine run = workers[1..].SelectMany(worker => worker.Lines).Single(line => line.Words[0] == "ran");
         long.Parse(run.Words[2], CultureInfo.InvariantCulture).ShouldBeGreaterThan(long.Parse(token, CultureInfo.InvariantCulture));
         woke.Select(line => string.Join(' ', line.Words[4..])).Distinct().Count().ShouldBe(1, "all have the one result");
-
-        // Promised: the lease and 250 ms. A machine that is busy with other tests gets some more.
-        (run.At - killed).ShouldBeLessThan((long)(lease + TimeSpan.FromSeconds(2)).TotalMicroseconds);
     }
 
     [Fact]
     public async Task An_owner_that_was_frozen_beyond_its_lease_changes_nothing_any_more()
     {
-        TimeSpan lease = TimeSpan.FromMilliseconds(500);
-        WorkerProcess[] workers = await StartAsync(2, lease);
-        (WorkerProcess owner, WorkerProcess next) = (workers[0], workers[1]);
+        WorkerProcess owner = (await StartAsync(1, TimeSpan.FromSeconds(1)))[^1];
+        WorkerProcess next = (await StartAsync(1, TimeSpan.FromMinutes(10)))[^1];
         await owner.AskAsync("hold a", "locked", "a");
         owner.Freeze();
         await next.AskAsync("hold a", "locked", "a");
@@ -80,14 +75,10 @@ public sealed class LockerProcessTests : IAsyncLifetime
 
         owner.Send("publish a old"); // it finds this in its input when it wakes up
         owner.Send("held a");
-        long resumed = WorkerProcess.Now;
         owner.Resume();
         (await owner.ReadAsync("published", "a")).Words[2].ShouldBe(nameof(PublishOutcome.Superseded));
         (await owner.ReadAsync("held", "a")).Words[2].ShouldBe("False");
-        WorkerLine lost = await owner.ReadAsync("lost", "a");
-
-        // Promised: 100 ms. A machine that is busy with other tests gets some more.
-        (lost.At - resumed).ShouldBeLessThan(2_000_000);
+        await owner.ReadAsync("lost", "a");
         await ExpectResultAsync("a", "new");
     }
 
@@ -105,19 +96,18 @@ public sealed class LockerProcessTests : IAsyncLifetime
     [Fact]
     public async Task Waiters_of_other_processes_are_served_by_the_ring_and_not_by_the_re_check()
     {
-        // With a re-check of half a minute, only the bell can be in time.
-        TimeSpan long_ = TimeSpan.FromSeconds(60);
-        WorkerProcess[] workers = await StartAsync(3, long_, recheck: TimeSpan.FromSeconds(30));
+        // With a lease and re-checks of half an hour, only the bell can be in time.
+        TimeSpan halfAnHour = TimeSpan.FromMinutes(30);
+        WorkerProcess[] workers = await StartAsync(3, halfAnHour, recheck: halfAnHour);
         await workers[0].AskAsync("hold a", "locked", "a");
         foreach (WorkerProcess waiting in workers[1..]) await waiting.AskAsync("wait a 200", "waiting");
         await Eventually.ReadsAsync(
             () => _server.CommandAsync("PUBSUB", "NUMSUB", "lw:{l:locker:a}:bell"), answer => answer.EndsWith("\n2", StringComparison.Ordinal), "both wait");
-        long published = long.Parse((await workers[0].AskAsync("publish a result", "published", "a")).Words[3], CultureInfo.InvariantCulture);
+        await workers[0].AskAsync("publish a result", "published", "a");
         foreach (WorkerProcess waiting in workers[1..])
         {
             WorkerLine woke = await waiting.ReadAsync("woke", "a");
             woke.Words[4..].ShouldBe(["result"]);
-            (long.Parse(woke.Words[3], CultureInfo.InvariantCulture) - published).ShouldBeLessThan(10_000_000);
         }
     }
 
@@ -130,7 +120,7 @@ public sealed class LockerProcessTests : IAsyncLifetime
 
     private async Task ExpectResultAsync(string key, string result)
     {
-        await using RedisStore store = await RedisStore.ConnectAsync(_server.Uri);
+        await using RedisStore store = await RedisStore.ConnectAsync(_server.PatientUri);
         LockerOutcome? outcome = await store.Locks.TryGetAsync(new LockerKey(LockerOptions.DefaultNamespace, key), default);
         System.Text.Encoding.UTF8.GetString(outcome.ShouldNotBeNull().Data.Span).ShouldBe(result);
     }

@@ -23,7 +23,7 @@ public abstract class LockerTest(params string[] serverArguments) : IAsyncLifeti
     public virtual async Task InitializeAsync()
     {
         Server = await RedisServer.StartAsync(new RedisServerOptions { UnixSocket = true, Arguments = serverArguments });
-        Store = await RedisStore.ConnectAsync(Server.Uri);
+        Store = await RedisStore.ConnectAsync(Server.PatientUri);
         await Locks.OpenAsync(Namespace, CancellationToken.None);
     }
 

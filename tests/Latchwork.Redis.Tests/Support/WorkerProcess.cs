@@ -30,9 +30,6 @@ public sealed class WorkerProcess : IAsyncDisposable
     /// <summary>Everything that it has written so far.</summary>
     public IReadOnlyList<WorkerLine> Lines => [.. _lines];
 
-    /// <summary>The time by the clock of the lines.</summary>
-    public static long Now => (long)(Stopwatch.GetTimestamp() * (1_000_000.0 / Stopwatch.Frequency));
-
     /// <summary>Starts a worker; it is ready when <see cref="ReadAsync"/> gives its line <c>ready</c>.</summary>
     public static async Task<WorkerProcess> StartAsync(string uri, TimeSpan lease, TimeSpan? recheck = null)
     {
@@ -64,7 +61,7 @@ public sealed class WorkerProcess : IAsyncDisposable
             () => Task.FromResult(Find(words)),
             found => found is not null || Find("error") is not null || _process.HasExited,
             $"a worker writes '{string.Join(' ', words)}'",
-            TimeSpan.FromSeconds(60));
+            TimeSpan.FromMinutes(3));
         return line ?? throw new InvalidOperationException(
             $"The worker did not write '{string.Join(' ', words)}' but:\n{string.Join('\n', _lines.Select(l => string.Join(' ', l.Words)))}");
     }

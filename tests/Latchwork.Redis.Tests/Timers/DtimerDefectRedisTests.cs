@@ -11,7 +11,7 @@ public sealed class DtimerDefectRedisTests
     public async Task Defect_19_After_SCRIPT_FLUSH_a_post_is_stored_and_a_join_listens()
     {
         await using RedisServer server = await RedisServer.StartAsync();
-        await using RedisStore store = await RedisStore.ConnectAsync(server.Uri);
+        await using RedisStore store = await RedisStore.ConnectAsync(server.PatientUri);
         await using var timer = new DistributedTimer(store, new() { Namespace = "flushed" });
         var delivered = new TaskCompletionSource<string>(TaskCreationOptions.RunContinuationsAsynchronously);
 

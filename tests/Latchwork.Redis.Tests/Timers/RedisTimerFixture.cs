@@ -18,7 +18,7 @@ public sealed class RedisTimerFixture : StoreFixture, IAsyncLifetime
 
     public static Task<RedisStore> ConnectAsync(RedisServer server, TimeProvider? clock = null, string prefix = RedisOptions.DefaultKeyPrefix)
     {
-        RedisOptions options = RedisOptions.Parse(server.Uri);
+        RedisOptions options = RedisOptions.Parse(server.PatientUri);
         options.TimeProvider = clock;
         options.KeyPrefix = prefix;
         return RedisStore.ConnectAsync(options);

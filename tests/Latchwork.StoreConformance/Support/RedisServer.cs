@@ -72,6 +72,9 @@ public sealed class RedisServer : IAsyncDisposable
         }
     }
 
+    /// <summary>The same with such long times that no machine that stalls makes a command or a connection fail.</summary>
+    public string PatientUri => Uri + "?commandTimeout=2m&connectTimeout=2m";
+
     /// <summary>Starts a server and waits until it answers.</summary>
     public static async Task<RedisServer> StartAsync(RedisServerOptions? options = null)
     {
@@ -158,12 +161,26 @@ public sealed class RedisServer : IAsyncDisposable
         return ValueTask.CompletedTask;
     }
 
-    /// <summary>A TCP port on 127.0.0.1 that is free now. Somebody else may take it before it is used.</summary>
+    /// <summary>
+    /// A TCP port on 127.0.0.1 that is free now. It lies below those that the kernel gives to outgoing connections, so that none of these takes
+    /// it while a server is away for a restart; another server still may take it before it is used.
+    /// </summary>
     public static int FreePort()
     {
-        using var probe = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
-        probe.Bind(new IPEndPoint(IPAddress.Loopback, 0));
-        return ((IPEndPoint)probe.LocalEndPoint!).Port;
+        while (true)
+        {
+            int port = Random.Shared.Next(10_000, 32_000);
+            using var probe = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
+            try
+            {
+                probe.Bind(new IPEndPoint(IPAddress.Loopback, port));
+                return port;
+            }
+            catch (SocketException e) when (e.SocketErrorCode == SocketError.AddressAlreadyInUse)
+            {
+                // The next one, then.
+            }
+        }
     }
 
     private static Process Run(string program, IEnumerable<string> arguments)
