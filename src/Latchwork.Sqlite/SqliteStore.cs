@@ -57,6 +57,12 @@ public sealed class SqliteStore : LatchworkStore
     /// <inheritdoc/>
     public override string Description { get; }
 
+    /// <summary>The thread that writes, for tests that count.</summary>
+    internal Writer Writer => _writer;
+
+    /// <summary>The thread that reads, for tests that look at its statements.</summary>
+    internal Reader Reader => _reader;
+
     /// <summary>Opens a file; if there is none, it is made. The folder must exist.</summary>
     /// <param name="path">The file's path, absolute or relative to the current folder. On a local disk.</param>
     /// <param name="options">The settings; null for the defaults.</param>

@@ -23,6 +23,7 @@ internal sealed class LockerCommands(ProcessLocker locker)
                 "held" => HeldAsync(words[1]),
                 "publish" => PublishAsync(words[1], words[2]),
                 "release" => ReleaseAsync(words[1]),
+                "store" => StoreAsync(words[1], Number(words[2])),
                 _ => throw new ArgumentException($"Unknown command '{words[0]}'."),
             });
         }
@@ -110,4 +111,15 @@ internal sealed class LockerCommands(ProcessLocker locker)
         await _leases[key].DisposeAsync();
         Output.Write("released", key);
     }
+
+    /// <summary><c>store PREFIX CALLERS</c>: that many callers store one result after the other, until the process ends. <c>stored KEY</c> for each.</summary>
+    private Task StoreAsync(string prefix, int callers) => Task.WhenAll(Enumerable.Range(0, callers).Select(async caller =>
+    {
+        for (int i = 0; ; i++)
+        {
+            string key = $"{prefix}-{caller}-{i}";
+            await locker.RunOnceAsync(key, (_, _) => Task.FromResult<byte[]?>(Encoding.UTF8.GetBytes(key)), new() { ResultTimeout = TimeSpan.FromHours(1) });
+            Output.Write("stored", key);
+        }
+    }));
 }

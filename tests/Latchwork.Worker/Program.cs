@@ -3,22 +3,30 @@ using Latchwork;
 using Latchwork.Worker;
 
 // One node in a process of its own: dotnet Latchwork.Worker.dll URI LEASE-MS RECHECK-MS. It takes commands from standard input, a line each
-// (see LockerCommands), and ends when its standard input does.
-RedisOptions options = RedisOptions.Parse(args[0]);
-options.ConnectTimeout = options.CommandTimeout = TimeSpan.FromMinutes(1); // many workers may share few cores
-await using RedisStore store = await RedisStore.ConnectAsync(options);
+// (see LockerCommands and TimerCommands), and ends when its standard input does.
+await using LatchworkStore store = await OpenAsync(args[0]);
 await using var locker = new ProcessLocker(store, new LockerOptions
 {
     Lease = Milliseconds(args[1]),
     RecheckInterval = Milliseconds(args[2]),
     WaitTimeout = TimeSpan.FromMinutes(2),
 });
-var commands = new LockerCommands(locker);
+await using var timers = new TimerCommands(store, Milliseconds(args[1]));
+var locks = new LockerCommands(locker);
 Output.Write("ready");
 while (await Console.In.ReadLineAsync() is { } line)
 {
     // Not awaited: a command that waits must not keep the next one from being read.
-    _ = commands.RunAsync(line.Split(' '));
+    string[] words = line.Split(' ');
+    _ = words[0] == "timer" ? timers.RunAsync(words[1..]) : locks.RunAsync(words);
+}
+
+static async Task<LatchworkStore> OpenAsync(string uri)
+{
+    if (uri.StartsWith("sqlite:", StringComparison.Ordinal)) return await SqliteStore.OpenAsync(uri["sqlite:".Length..]);
+    RedisOptions options = RedisOptions.Parse(uri);
+    options.ConnectTimeout = options.CommandTimeout = TimeSpan.FromMinutes(1); // many workers may share few cores
+    return await RedisStore.ConnectAsync(options);
 }
 
 static TimeSpan Milliseconds(string text) => TimeSpan.FromMilliseconds(int.Parse(text, CultureInfo.InvariantCulture));

@@ -25,6 +25,9 @@ internal sealed class SqliteFile : IDisposable
     /// <summary>The key of the last row that was inserted.</summary>
     public long LastKey => raw.sqlite3_last_insert_rowid(_handle);
 
+    /// <summary>The texts of the statements that were used so far.</summary>
+    public IReadOnlyCollection<string> Texts => _statements.Keys;
+
     /// <summary>Whether a transaction is open.</summary>
     public bool InTransaction => raw.sqlite3_get_autocommit(_handle) == 0;
 

@@ -28,6 +28,7 @@ internal sealed class Writer : WorkThread<WriteScope>
     private bool _syncs;
     private long _lastEnd;
     private long _lastPause;
+    private long _commits;
 
     public Writer(SqliteFile file, WriteScope scope, StoreErrors errors, SqliteSettings settings)
         : base("Latchwork SQLite writer", settings.MaxQueued)
@@ -41,6 +42,12 @@ internal sealed class Writer : WorkThread<WriteScope>
         file.Execute("PRAGMA synchronous = NORMAL");
         Thread.Start();
     }
+
+    /// <summary>How many transactions were committed.</summary>
+    public long Commits => Volatile.Read(ref _commits);
+
+    /// <summary>Whether the last transaction was committed with a sync of the disk.</summary>
+    public bool LastWasSynced => Volatile.Read(ref _syncs);
 
     protected override void Process(IReadOnlyList<IWorkItem<WriteScope>> items)
     {
@@ -71,6 +78,7 @@ internal sealed class Writer : WorkThread<WriteScope>
             _scope.Save();
             committing = true;
             _file["COMMIT"].Run();
+            Volatile.Write(ref _commits, _commits + 1);
         }
 #pragma warning disable CA1031 // whatever it was, those who wait must hear of it, and the thread must go on
         catch (Exception e)

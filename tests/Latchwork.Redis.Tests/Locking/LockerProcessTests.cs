@@ -1,5 +1,4 @@
 using System.Globalization;
-using Latchwork.Redis.Tests.Support;
 using Latchwork.Storage;
 using Latchwork.StoreConformance.Support;
 using Shouldly;

@@ -3,9 +3,8 @@ using System.ComponentModel;
 using System.Diagnostics;
 using System.Globalization;
 using System.Runtime.InteropServices;
-using Latchwork.StoreConformance.Support;
 
-namespace Latchwork.Redis.Tests.Support;
+namespace Latchwork.StoreConformance.Support;
 
 /// <summary>A line that a worker wrote: when (µs on the monotonic clock, which all processes share), and its words.</summary>
 public sealed record WorkerLine(long At, string[] Words);
@@ -78,6 +77,9 @@ public sealed class WorkerProcess : IAsyncDisposable
 
     /// <summary>Ends the process at once (SIGKILL).</summary>
     public void Kill() => _process.Kill();
+
+    /// <summary>Waits until it has ended, and everything that it wrote has been read.</summary>
+    public Task EndedAsync() => _process.WaitForExitAsync();
 
     /// <summary>Freezes the process (SIGSTOP).</summary>
     public void Freeze() => Signal(_sigstop);

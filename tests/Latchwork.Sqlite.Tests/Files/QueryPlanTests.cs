@@ -1,0 +1,88 @@
+using Latchwork.Sqlite.Tests.Support;
+using Latchwork.Storage;
+using Shouldly;
+using Xunit;
+
+namespace Latchwork.Sqlite.Tests.Files;
+
+/// <summary>No operation looks at all rows of a table: its cost does not grow with what is stored.</summary>
+public sealed class QueryPlanTests : IDisposable
+{
+    /// <summary>Tables with a row for each namespace or process: few, and read whole where all are wanted.</summary>
+    private static readonly string[] _small = ["SCAN timer_namespaces", "SCAN lock_namespaces", "SCAN processes", "SCAN sqlite_master"];
+
+    private readonly TestFolder _folder = new();
+
+    public void Dispose() => _folder.Dispose();
+
+    [Fact]
+    public async Task No_statement_scans_a_table()
+    {
+        await using SqliteStore store = await SqliteStore.OpenAsync(_folder.Database);
+        await UseEverythingAsync(store);
+        string[] texts =
+        [
+            .. await store.Writer.RunAsync(scope => scope.File.Texts.ToArray(), isDurable: false, default),
+            .. await store.Reader.RunAsync(file => file.Texts.ToArray(), isDurable: false, default),
+        ];
+        string[] plans =
+        [
+            .. from text in texts.Distinct()
+               where text.Contains("SELECT", StringComparison.Ordinal) || text.StartsWith("UPDATE", StringComparison.Ordinal) || text.StartsWith("DELETE", StringComparison.Ordinal)
+               from step in _folder.Ask("EXPLAIN QUERY PLAN " + text).Split('\n')
+               select $"{step.Split('|')[^1]} in {text}"
+        ];
+        plans.Length.ShouldBeGreaterThan(40, "the plans are really looked at");
+        plans.Where(plan => plan.StartsWith("SCAN", StringComparison.Ordinal) && !_small.Any(small => plan.StartsWith(small, StringComparison.Ordinal))).ShouldBeEmpty();
+        plans.Where(plan => plan.Contains("TEMP B-TREE", StringComparison.Ordinal) && !plan.Contains("l.token = ?", StringComparison.Ordinal))
+            .ShouldBeEmpty("nothing is sorted but the few events of a repeated claim");
+    }
+
+    private static async Task UseEverythingAsync(SqliteStore store)
+    {
+        var p = new TimerPartition("plans", 0);
+        ITimerStore timers = store.Timers;
+        var limits = new DeadLetterLimits(TimeSpan.FromDays(1), 0);
+        TimerEntry Entry(string id, TimeSpan delay) => new(id, delay, "x"u8.ToArray(), 1, IfExists.Replace, null, false);
+        ClaimRequest Claim(string token, double leaseMs = 60_000) => new("n", token, 10, 10, 0, TimeSpan.FromMilliseconds(leaseMs), limits);
+
+        await timers.OpenAsync("plans", default);
+        await timers.NamespacesAsync(default);
+        await using (await timers.SubscribeAsync("plans", "n", _ => { }, default))
+        {
+            await timers.PostAsync(p, [Entry("a", TimeSpan.Zero), Entry("a", TimeSpan.Zero), Entry("b", TimeSpan.Zero), Entry("c", TimeSpan.FromHours(1)), Entry("d", TimeSpan.Zero), Entry("e", TimeSpan.Zero)], default);
+            await timers.ClaimAsync(p, Claim("t0"), default);
+            await timers.ClaimAsync(p, Claim("t0"), default);
+        }
+
+        await timers.ExtendAsync(p, [new("a", "t0")], TimeSpan.FromMinutes(5), default);
+        await timers.ReleaseAsync(p, [new("a", "t0")], default);
+        await timers.ConfirmAsync(p, [new("b", "t0")], default);
+        await timers.FailAsync(p, [new(new("d", "t0"), "n", "why", TimeSpan.Zero, DeadReason.RetriesExhausted)], limits, default);
+        await timers.FailAsync(p, [new(new("e", "t0"), "n", "why", null, DeadReason.Rejected)], new(TimeSpan.FromDays(1), 10), default);
+        await timers.ClaimAsync(p, Claim("t1", leaseMs: 1), default);
+        while ((await timers.StatsAsync(p, default)).InFlight > 0) await timers.ClaimAsync(p, Claim("t2", leaseMs: 1) with { Max = 0 }, default);
+        await timers.PeekAsync(p, "a", default);
+        await timers.ChangeDelayAsync(p, "c", TimeSpan.FromHours(2), default);
+        await timers.UpcomingAsync(p, null, null, null, 10, default);
+        await timers.DeadAsync(p, null, 10, default);
+        await timers.RequeueAsync(p, [new("e", null)], TimeSpan.FromHours(1), default);
+        await timers.PurgeAsync(p, [new("d", null)], default);
+        await timers.CancelAsync(p, "c", revoke: true, default);
+        await timers.NodesAsync(p, default);
+        await timers.LeaveAsync(p, "n", default);
+
+        var key = new LockerKey("plans", "k");
+        ILockerStore locks = store.Locks;
+        await locks.OpenAsync("plans", default);
+        await using IAsyncDisposable waiting = await locks.SubscribeAsync(key, () => { }, default);
+        var granted = (LockGranted)await locks.RequestAsync(key, new("n", "o", TimeSpan.FromSeconds(5), TimeSpan.FromMinutes(1), null, false), default);
+        await locks.RenewAsync(key, granted.Generation, "o", TimeSpan.FromSeconds(9), default);
+        await locks.ListAsync("plans", null, 10, default);
+        await locks.ShowAsync(key, default);
+        await locks.PublishAsync(key, new(granted.Generation, "o", LockerOutcomeKind.Value, "x"u8.ToArray(), TimeSpan.FromMinutes(1), TimeSpan.FromMinutes(1)), default);
+        await locks.TryGetAsync(key, default);
+        await locks.ReleaseAsync(key, granted.Generation, "o", default);
+        await locks.ForgetAsync(key, TimeSpan.FromMinutes(1), default);
+    }
+}

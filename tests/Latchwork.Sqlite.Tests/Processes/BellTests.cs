@@ -1,0 +1,107 @@
+using Latchwork.Sqlite.Tests.Support;
+using Latchwork.Storage;
+using Latchwork.StoreConformance.Support;
+using Shouldly;
+using Xunit;
+
+namespace Latchwork.Sqlite.Tests.Processes;
+
+/// <summary>
+/// Bells between stores that share a file. Two stores are to each other like two processes: each has a socket, and they know of each other
+/// only by the database.
+/// </summary>
+public sealed class BellTests : IAsyncLifetime
+{
+    private static readonly DeadLetterLimits _limits = new(TimeSpan.FromDays(1), 100);
+
+    private readonly TestFolder _folder = new();
+    private SqliteStore _here = null!;
+    private SqliteStore _there = null!;
+
+    public async Task InitializeAsync()
+    {
+        _here = await SqliteStore.OpenAsync(_folder.Database);
+        _there = await SqliteStore.OpenAsync(_folder.Database);
+    }
+
+    public async Task DisposeAsync()
+    {
+        await _here.DisposeAsync();
+        await _there.DisposeAsync();
+        _folder.Dispose();
+    }
+
+    [Fact]
+    public async Task A_post_here_rings_the_node_that_listens_there()
+    {
+        var partition = new TimerPartition("bells", 0);
+        var rung = new TaskCompletionSource<TimerBell>();
+        await _there.Timers.SubscribeAsync("bells", "there", bell => rung.TrySetResult(bell), default);
+        await _there.Timers.ClaimAsync(partition, new ClaimRequest("there", "token", 8, 8, 0, TimeSpan.FromSeconds(10), _limits), default);
+        await _here.Timers.PostAsync(partition, [new TimerEntry("a", TimeSpan.FromMinutes(1), "x"u8.ToArray(), 0, IfExists.Replace, null, true)], default);
+
+        TimerBell bell = await rung.Task.WaitAsync(TimeSpan.FromSeconds(15));
+        (bell.Kind, bell.Partition).ShouldBe((TimerBellKind.Due, 0));
+        bell.AskIn.ShouldBeInRange(TimeSpan.FromSeconds(30), TimeSpan.FromSeconds(61)); // the claimer's, or with the grace the guard's
+    }
+
+    [Fact]
+    public async Task A_revocation_here_is_told_to_the_node_there_with_the_token()
+    {
+        var partition = new TimerPartition("bells", 0);
+        var revoked = new TaskCompletionSource<TimerBell>();
+        await _there.Timers.SubscribeAsync("bells", "nöde there", bell => { if (bell.Kind == TimerBellKind.Revoked) revoked.TrySetResult(bell); }, default);
+        await _here.Timers.PostAsync(partition, [new TimerEntry("ä\0b", TimeSpan.Zero, "x"u8.ToArray(), 0, IfExists.Replace, null, true)], default);
+        TimerClaim claim = await _there.Timers.ClaimAsync(partition, new ClaimRequest("nöde there", "token-1", 8, 8, 0, TimeSpan.FromSeconds(60), _limits), default);
+        claim.Events.Single().Id.ShouldBe("ä\0b");
+        (await _here.Timers.CancelAsync(partition, "ä\0b", revoke: true, default)).ShouldBe(TimerOutcome.Done);
+        (await revoked.Task.WaitAsync(TimeSpan.FromSeconds(15))).Delivery.ShouldBe(new DeliveryKey("ä\0b", "token-1"));
+    }
+
+    [Fact]
+    public async Task Only_those_who_wait_for_a_key_hear_of_it_and_only_as_long_as_they_wait()
+    {
+        int a = 0, b = 0;
+        var key = new LockerKey("locks", "a");
+        IAsyncDisposable waiting = await _there.Locks.SubscribeAsync(key, () => Interlocked.Increment(ref a), default);
+        await using IAsyncDisposable other = await _there.Locks.SubscribeAsync(key with { Key = "b" }, () => Interlocked.Increment(ref b), default);
+        await RunAsync(key);
+        await Eventually.HoldsAsync(() => Volatile.Read(ref a) == 1, "the bell of the key that was published");
+
+        await waiting.DisposeAsync();
+        _folder.Ask("SELECT count(*) FROM subscriptions").ShouldBe("1");
+        await RunAsync(key);
+        await RunAsync(key with { Key = "b" });
+        await Eventually.HoldsAsync(() => Volatile.Read(ref b) == 1, "the bell of the other key, which is rung later");
+        a.ShouldBe(1);
+    }
+
+    [Fact]
+    public async Task A_store_that_is_disposed_leaves_nothing_to_ring()
+    {
+        await _there.Timers.SubscribeAsync("bells", "there", _ => { }, default);
+        await _there.Locks.SubscribeAsync(new LockerKey("locks", "a"), () => { }, default);
+        _folder.Ask("SELECT count(*) FROM subscriptions").ShouldBe("2");
+        await _there.DisposeAsync();
+        _folder.Ask("SELECT (SELECT count(*) FROM subscriptions) + (SELECT count(*) FROM processes)").ShouldBe("0");
+    }
+
+    [Fact]
+    public async Task A_bell_for_a_process_that_is_gone_disturbs_nobody()
+    {
+        var key = new LockerKey("locks", "a");
+        await _there.Locks.SubscribeAsync(key, () => { }, default);
+        _folder.Ask("UPDATE processes SET port = 9 RETURNING id");
+        await RunAsync(key);
+        (await _here.Locks.TryGetAsync(key, default)).ShouldNotBeNull();
+    }
+
+    private async Task RunAsync(LockerKey key)
+    {
+        string nonce = Guid.NewGuid().ToString();
+        await _here.Locks.ForgetAsync(key, TimeSpan.FromMinutes(1), default);
+        var granted = (await _here.Locks.RequestAsync(key, new LockerRequest("here", nonce, TimeSpan.FromMinutes(1), TimeSpan.FromMinutes(5), null, LockOnly: true), default)).ShouldBeOfType<LockGranted>();
+        (await _here.Locks.PublishAsync(key, new LockerPublication(granted.Generation, nonce, LockerOutcomeKind.Value, "x"u8.ToArray(), TimeSpan.FromMinutes(1), TimeSpan.FromMinutes(1)), default))
+            .ShouldBe(PublishOutcome.Accepted);
+    }
+}
