@@ -13,11 +13,22 @@ internal sealed record SqliteSettings(
     /// <exception cref="ArgumentException">Something is wrong; all of it is named, with the limits and the values.</exception>
     public static SqliteSettings Of(string path, SqliteOptions options)
     {
+        IReadOnlyList<string> wrong = Failures(path, options);
+        if (wrong.Count > 0) throw new ArgumentException($"The SQLite store cannot be opened: {string.Join("; ", wrong)}.", nameof(options));
+        return new SqliteSettings(
+            System.IO.Path.GetFullPath(path),
+            options.Synchronous,
+            options.BusyTimeout,
+            options.MaxQueued,
+            options.CheckpointPages,
+            options.TimeProvider ?? TimeProvider.System);
+    }
+
+    /// <summary>What is wrong with a path and options; empty if all is well.</summary>
+    public static IReadOnlyList<string> Failures(string path, SqliteOptions options)
+    {
         var wrong = new List<string>();
-        if (string.IsNullOrWhiteSpace(path)) wrong.Add("the path must not be empty");
-        else if (path.Contains('\0', StringComparison.Ordinal)) wrong.Add("the path must not contain a null character");
-        else if (path.StartsWith(":memory:", StringComparison.Ordinal)) wrong.Add($"the path must be a file, not '{path}' (for tests there is {nameof(InMemoryStore)})");
-        else if (path.StartsWith("file:", StringComparison.OrdinalIgnoreCase)) wrong.Add($"the path must be a plain path, not the URI '{path}'");
+        if (FindPathError(path) is { } error) wrong.Add(error);
         if (!Enum.IsDefined(options.Synchronous)) wrong.Add($"{nameof(options.Synchronous)} must be Normal or Full; it is {options.Synchronous}");
         TimeSpan shortest = TimeSpan.FromMilliseconds(10), longest = TimeSpan.FromMinutes(10);
         if (options.BusyTimeout < shortest || options.BusyTimeout > longest)
@@ -27,13 +38,14 @@ internal sealed record SqliteSettings(
 
         if (options.MaxQueued is < 1 or > 10_000_000) wrong.Add($"{nameof(options.MaxQueued)} must be between 1 and 10000000; it is {options.MaxQueued}");
         if (options.CheckpointPages is < 100 or > 1_000_000) wrong.Add($"{nameof(options.CheckpointPages)} must be between 100 and 1000000; it is {options.CheckpointPages}");
-        if (wrong.Count > 0) throw new ArgumentException($"The SQLite store cannot be opened: {string.Join("; ", wrong)}.", wrong[0].StartsWith("the path", StringComparison.Ordinal) ? nameof(path) : nameof(options));
-        return new SqliteSettings(
-            System.IO.Path.GetFullPath(path),
-            options.Synchronous,
-            options.BusyTimeout,
-            options.MaxQueued,
-            options.CheckpointPages,
-            options.TimeProvider ?? TimeProvider.System);
+        return wrong;
+    }
+
+    private static string? FindPathError(string path)
+    {
+        if (string.IsNullOrWhiteSpace(path)) return "the path must not be empty";
+        if (path.Contains('\0', StringComparison.Ordinal)) return "the path must not contain a null character";
+        if (path.StartsWith(":memory:", StringComparison.Ordinal)) return $"the path must be a file, not '{path}' (for tests there is {nameof(InMemoryStore)})";
+        return path.StartsWith("file:", StringComparison.OrdinalIgnoreCase) ? $"the path must be a plain path, not the URI '{path}'" : null;
     }
 }
