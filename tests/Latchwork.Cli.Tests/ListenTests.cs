@@ -39,9 +39,9 @@ public sealed class ListenTests : IClassFixture<RedisFixture>
     public async Task What_a_killed_process_held_is_delivered_again()
     {
         await _timers.RunAsync("post", "--id", "x", "--in", "0s", "--data", "1", "--max-retries", "1");
-        await using CliProcess victim = _timers.Start("listen", "--exec", "sleep 60", "--confirm-timeout", "1s");
+        await using CliProcess victim = _timers.Start("listen", "--exec", "sleep 600", "--confirm-timeout", "6s");
         await victim.PrintsAsync(1);
-        await using CliProcess heir = _timers.Start("listen", "--confirm-timeout", "1s");
+        await using CliProcess heir = _timers.Start("listen");
         await _timers.HasListenersAsync(2);
         victim.Kill();
 
@@ -57,7 +57,7 @@ public sealed class ListenTests : IClassFixture<RedisFixture>
     {
         await _timers.RunAsync("post", "--id", "x y", "--in", "0s", "--data", "{\"a\": 1}", "--max-retries", "2");
         CliResult result = await _timers.RunAsync(
-            "listen", "--count", "1", "--timeout", "20s", "--exec", "cat; echo; echo \"$LATCHWORK_ID|$LATCHWORK_NAMESPACE|$LATCHWORK_RETRIES|$LATCHWORK_MAX_RETRIES\"");
+            "listen", "--count", "1", "--timeout", "2m", "--exec", "cat; echo; echo \"$LATCHWORK_ID|$LATCHWORK_NAMESPACE|$LATCHWORK_RETRIES|$LATCHWORK_MAX_RETRIES\"");
         result.ExitCode.ShouldBe(ExitCodes.Done);
         result.ReadJson().GetProperty("id").GetString().ShouldBe("x y");
         result.Error.ShouldContain("{\"a\": 1}\n");
@@ -69,14 +69,14 @@ public sealed class ListenTests : IClassFixture<RedisFixture>
     public async Task Exec_that_fails_is_retried_and_one_that_reads_nothing_is_no_failure()
     {
         await _timers.RunWithInputAsync(new string('x', 500_000), "post", "--id", "x", "--in", "0s", "--data-file", "-", "--max-retries", "3");
-        CliResult failed = await _timers.RunAsync("listen", "--count", "1", "--timeout", "20s", "--exec", "echo no >&2; exit 7");
+        CliResult failed = await _timers.RunAsync("listen", "--count", "1", "--timeout", "2m", "--exec", "echo no >&2; exit 7");
         failed.ExitCode.ShouldBe(ExitCodes.Done);
         failed.Error.ShouldContain("latchwork: warning: x: exit code 7: no; it will be retried");
         JsonElement peek = (await _timers.RunAsync("peek", "x")).ReadJson();
         peek.GetProperty("state").GetString().ShouldBe("scheduled");
         peek.GetProperty("retries").GetInt32().ShouldBe(1);
 
-        CliResult succeeded = await _timers.RunAsync("listen", "--count", "1", "--timeout", "20s", "--exec", "true");
+        CliResult succeeded = await _timers.RunAsync("listen", "--count", "1", "--timeout", "2m", "--exec", "true");
         succeeded.ReadJson().GetProperty("retries").GetInt32().ShouldBe(1);
         (await _timers.RunAsync("peek", "x")).ExitCode.ShouldBe(ExitCodes.NotFound);
     }
@@ -86,7 +86,7 @@ public sealed class ListenTests : IClassFixture<RedisFixture>
     {
         string marker = Path.Combine(Path.GetTempPath(), $"lw-{Guid.NewGuid():N}");
         await _timers.RunAsync("post", "--id", "x", "--in", "0s");
-        await using CliProcess listener = _timers.Start("listen", "--exec", $"echo $$ > {marker}; sleep 60");
+        await using CliProcess listener = _timers.Start("listen", "--exec", $"echo $$ > {marker}; sleep 600");
         string pid = await Eventually.ReadsAsync(
             async () => File.Exists(marker) ? (await File.ReadAllTextAsync(marker)).Trim() : "", text => text.Length > 0, "the command runs");
         (await _timers.RunAsync("cancel", "x", "--revoke")).ExitCode.ShouldBe(ExitCodes.Done);
@@ -114,7 +114,7 @@ public sealed class ListenTests : IClassFixture<RedisFixture>
     {
         string lines = string.Concat(Enumerable.Range(0, 20).Select(_ => "{\"inMs\":0,\"data\":1}\n"));
         await _timers.RunWithInputAsync(lines, "post", "--from", "-");
-        CliResult result = await _timers.RunAsync("listen", "--count", "7", "--timeout", "20s", "--max-in-flight", "4");
+        CliResult result = await _timers.RunAsync("listen", "--count", "7", "--timeout", "2m", "--max-in-flight", "4");
         result.ExitCode.ShouldBe(ExitCodes.Done);
         result.Lines.Length.ShouldBe(7);
         (await InStoreAsync()).ShouldBe(13);
@@ -137,9 +137,11 @@ public sealed class ListenTests : IClassFixture<RedisFixture>
         await using CliProcess listener = _timers.StartInto("head -n 1", "listen", "--max-in-flight", "1");
         (await listener.ExitsAsync()).ShouldBe(0, listener.Error);
         listener.Lines.Count.ShouldBe(1);
+
+        // Dead, or still in flight if the store did not answer in the moment of the leave.
         JsonElement stats = (await _timers.RunAsync("stats")).ReadJson();
-        stats.GetProperty("dead").GetInt64().ShouldBe(1);
-        (await InStoreAsync()).ShouldBeGreaterThan(0);
+        (stats.GetProperty("dead").GetInt64() + stats.GetProperty("inFlight").GetInt64()).ShouldBe(1);
+        stats.GetProperty("scheduled").GetInt64().ShouldBeGreaterThan(0);
         listener.Error.ShouldContain("standard output was closed");
     }
 

@@ -80,16 +80,22 @@ public sealed class OnceTests : IClassFixture<RedisFixture>, IDisposable
     [Fact]
     public async Task Output_beyond_the_limit_fails_for_all_who_wait_and_is_not_kept()
     {
-        string script = $"echo run >> {_scratch["runs"]}; {_scratch.WaitFor("go")}; exec yes";
-        Task<CliResult> owner = _keys.OnceAsync("k", script, "--max-output", "64KiB");
-        await _scratch.HasLinesAsync("runs", 1);
-        Task<CliResult> waiter = _keys.OnceAsync("k", script, "--max-output", "64KiB");
-        await _keys.HasWaitersAsync(1);
-        _scratch.Create("go");
-        const string Message = "latchwork: k: the command printed more than the 65536 bytes that --max-output allows, so it was stopped\n";
-        (await owner).ShouldBe(new CliResult(ExitCodes.Failure, "", Message));
-        (await waiter).ShouldBe(new CliResult(ExitCodes.Failure, "", Message));
-        _scratch.Lines("runs").Length.ShouldBe(1);
+        // A failure is handed over for two seconds: if the machine stalls for longer just then, the waiter runs the command itself.
+        int round = 0;
+        do
+        {
+            (++round).ShouldBeLessThan(10, "the waiter always runs it itself");
+            string script = $"echo run >> {_scratch[$"runs{round}"]}; {_scratch.WaitFor($"go{round}")}; exec yes";
+            Task<CliResult> owner = _keys.OnceAsync("k", script, "--max-output", "64KiB");
+            await _scratch.HasLinesAsync($"runs{round}", 1);
+            Task<CliResult> waiter = _keys.OnceAsync("k", script, "--max-output", "64KiB");
+            await _keys.HasWaitersAsync(1);
+            _scratch.Create($"go{round}");
+            const string Message = "latchwork: k: the command printed more than the 65536 bytes that --max-output allows, so it was stopped\n";
+            (await owner).ShouldBe(new CliResult(ExitCodes.Failure, "", Message));
+            (await waiter).ShouldBe(new CliResult(ExitCodes.Failure, "", Message));
+        }
+        while (_scratch.Lines($"runs{round}").Length != 1);
 
         (await _keys.OnceAsync("k", "printf 12345", "--max-output", "4")).ExitCode.ShouldBe(ExitCodes.Failure);
         (await _keys.OnceAsync("k", "printf 12; printf 34 >&2", "--max-output", "4")).ShouldBe(new CliResult(0, "12", "34"));
@@ -119,7 +125,7 @@ public sealed class OnceTests : IClassFixture<RedisFixture>, IDisposable
     [Fact]
     public async Task A_result_of_something_else_is_said_to_be_so()
     {
-        await using (LatchworkStore store = await RedisStore.ConnectAsync(_keys.Server.Uri))
+        await using (LatchworkStore store = await RedisStore.ConnectAsync(_keys.Server.PatientUri))
         await using (var locker = new ProcessLocker(store, new LockerOptions { Namespace = _keys.Name }))
         {
             await locker.RunOnceAsync("k", (_, _) => Task.FromResult<byte[]?>([1, 2, 3]));

@@ -89,7 +89,7 @@ public sealed class TimerCommandTests : IClassFixture<RedisFixture>
     public async Task A_delivery_can_be_confirmed_with_its_token_only()
     {
         await _timers.RunAsync("post", "--id", "x", "--in", "0s", "--data", "1");
-        CliResult listened = await _timers.RunAsync("listen", "--count", "1", "--no-confirm", "--confirm-timeout", "1m", "--timeout", "20s");
+        CliResult listened = await _timers.RunAsync("listen", "--count", "1", "--no-confirm", "--confirm-timeout", "1m", "--timeout", "2m");
         listened.ExitCode.ShouldBe(ExitCodes.Done, listened.Error);
         string token = listened.ReadJson().GetProperty("token").GetString()!;
 
@@ -113,7 +113,7 @@ public sealed class TimerCommandTests : IClassFixture<RedisFixture>
         scheduled.ExitCode.ShouldBe(ExitCodes.Conflict);
         scheduled.Out.ShouldBe("{\"id\":\"x\",\"outcome\":\"scheduled\"}\n");
         await _timers.RunAsync("delay", "x", "0s");
-        await _timers.RunAsync("listen", "--count", "1", "--no-confirm", "--confirm-timeout", "1m", "--timeout", "20s");
+        await _timers.RunAsync("listen", "--count", "1", "--no-confirm", "--confirm-timeout", "1m", "--timeout", "2m");
         (await _timers.RunAsync("confirm", "x", "--force")).Out.ShouldBe("{\"id\":\"x\",\"outcome\":\"done\"}\n");
     }
 
@@ -121,7 +121,7 @@ public sealed class TimerCommandTests : IClassFixture<RedisFixture>
     public async Task Dead_events_are_listed_requeued_and_purged()
     {
         foreach (string id in new[] { "a", "b" }) await _timers.RunAsync("post", "--id", id, "--in", "0s", "--data", "1");
-        CliResult failed = await _timers.RunAsync("listen", "--count", "2", "--exec", "echo broken >&2; exit 3", "--timeout", "20s");
+        CliResult failed = await _timers.RunAsync("listen", "--count", "2", "--exec", "echo broken >&2; exit 3", "--timeout", "2m");
         failed.ExitCode.ShouldBe(ExitCodes.Done, failed.Error);
 
         CliResult list = await _timers.RunAsync("dead", "list");
@@ -156,8 +156,7 @@ public sealed class TimerCommandTests : IClassFixture<RedisFixture>
         (await _timers.RunAsync("namespaces")).Lines.ShouldContain($"{{\"namespace\":\"{_timers.Name}\"}}");
 
         await using CliProcess listener = _timers.Start("listen", "--node", "one");
-        await _timers.HasListenersAsync(1);
-        JsonElement node = (await _timers.RunAsync("nodes")).ReadJson();
+        JsonElement node = JsonDocument.Parse((await _timers.HasListenersAsync(1))[0]).RootElement;
         node.GetProperty("node").GetString().ShouldBe("one");
         node.GetProperty("state").GetString().ShouldBe("listening");
         node.GetProperty("inFlight").GetInt32().ShouldBe(0);

@@ -29,6 +29,22 @@ internal static class DemoCommand
     private static async Task<int> RunAsync(CommandHost host, string address, Printer printer, CancellationToken stop)
     {
         DemoView view = DemoView.Create(printer, host.Terminal);
+        var pulse = new DemoPulse(await StoreResolver.OpenAsync(address, stop).ConfigureAwait(false), TimeProvider.System);
+        await using (pulse.ConfigureAwait(false))
+        {
+            try
+            {
+                return await PlayAsync(address, view, printer, pulse, stop).ConfigureAwait(false);
+            }
+            catch (CliException e) when (e.ExitCode == ExitCodes.Failure && pulse.Excuse.Length > 0)
+            {
+                throw new CliException(ExitCodes.Failure, e.Message + pulse.Excuse, e);
+            }
+        }
+    }
+
+    private static async Task<int> PlayAsync(string address, DemoView view, Printer printer, DemoPulse pulse, CancellationToken stop)
+    {
         TimersResult timers = await PlayTimersAsync(address, view, stop).ConfigureAwait(false);
         LockerActResult locker = await PlayLockerAsync(address, view, stop).ConfigureAwait(false);
         printer.Json(json =>
@@ -39,9 +55,10 @@ internal static class DemoCommand
             json.WriteStartObject("locker");
             LockerReport.WriteJson(json, locker);
             json.WriteEndObject();
+            json.WriteNumber("longestStallMs", Math.Round(pulse.LongestStall.TotalMilliseconds, 1));
         });
         if (timers.Claims.Concat(locker.Claims).FirstOrDefault(c => !c.Holds) is not { } broken) return ExitCodes.Done;
-        printer.Fail($"the demo's claim does not hold: {broken.Text}: {broken.Problems[0]}");
+        printer.Fail($"the demo's claim does not hold: {broken.Text}: {broken.Problems[0]}{pulse.Excuse}");
         return ExitCodes.Failure;
     }
 

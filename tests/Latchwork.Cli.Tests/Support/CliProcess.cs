@@ -70,7 +70,7 @@ public sealed class CliProcess : IAsyncDisposable
     /// <summary>Waits for its end.</summary>
     public async Task<int> ExitsAsync()
     {
-        using var patience = new CancellationTokenSource(TimeSpan.FromSeconds(30));
+        using var patience = new CancellationTokenSource(TimeSpan.FromMinutes(3));
         await _process.WaitForExitAsync(patience.Token);
         return _process.ExitCode;
     }

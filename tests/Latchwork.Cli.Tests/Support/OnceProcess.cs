@@ -40,7 +40,7 @@ public sealed class OnceProcess : IAsyncDisposable
     /// <returns>Its exit code, and its outputs with a character for each byte.</returns>
     public async Task<CliResult> EndsAsync()
     {
-        using var patience = new CancellationTokenSource(TimeSpan.FromSeconds(60));
+        using var patience = new CancellationTokenSource(TimeSpan.FromMinutes(3));
         await _process.WaitForExitAsync(patience.Token);
         await _reading.WaitAsync(patience.Token);
         return new CliResult(_process.ExitCode, Encoding.Latin1.GetString(_output.ToArray()), Encoding.Latin1.GetString(_error.ToArray()));

@@ -57,7 +57,7 @@ public sealed class ConnectingTests(ITestOutputHelper output)
         using var mute = new TcpListener(IPAddress.Loopback, 0);
         mute.Start();
         await using RedisServer server = await RedisServer.StartAsync();
-        string uri = $"redis://127.0.0.1:{((IPEndPoint)mute.LocalEndpoint).Port},127.0.0.1:{server.Port}?connectTimeout=10s";
+        string uri = $"redis://127.0.0.1:{((IPEndPoint)mute.LocalEndpoint).Port},127.0.0.1:{server.Port}?connectTimeout=20s";
         await using RedisConnection connection = await ConnectAsync(uri);
     }
 
