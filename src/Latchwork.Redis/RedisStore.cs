@@ -11,13 +11,22 @@ namespace Latchwork;
 public sealed class RedisStore : LatchworkStore
 {
     private readonly IRedisConnection _connection;
+    private readonly ReplicatedWriter? _replicated;
 
-    private RedisStore(IRedisConnection connection, RedisOptions options)
+    private RedisStore(IRedisConnection connection, ReplicatedWriter? replicated, RedisOptions options)
     {
         _connection = connection;
+        _replicated = replicated;
         var keys = new RedisKeys(options.KeyPrefix);
-        Timers = new RedisTimerStore(connection, keys, options.TimeProvider);
-        Locks = new RedisLockerStore(connection, keys, options.TimeProvider);
+        ReplicatedWrites writes = options.Replication?.Writes ?? ReplicatedWrites.None;
+        Timers = new RedisTimerStore(connection, keys, options.TimeProvider)
+        {
+            Replicated = writes.HasFlag(ReplicatedWrites.Posts) ? replicated : null,
+        };
+        Locks = new RedisLockerStore(connection, keys, options.TimeProvider)
+        {
+            Replicated = writes.HasFlag(ReplicatedWrites.Publishes) ? replicated : null,
+        };
     }
 
     /// <inheritdoc/>
@@ -48,20 +57,40 @@ public sealed class RedisStore : LatchworkStore
     {
         ArgumentNullException.ThrowIfNull(options);
         options = options.CheckedCopy();
-        return new RedisStore(await RedisConnection.ConnectAsync(options, cancellationToken).ConfigureAwait(false), options);
+        RedisConnection connection = await RedisConnection.ConnectAsync(options, cancellationToken).ConfigureAwait(false);
+        if (options.Replication is not { } replication)
+            return new RedisStore(connection, null, options);
+        try
+        {
+            RedisConnection second = await RedisConnection.ConnectAsync(options, cancellationToken, replication).ConfigureAwait(false);
+            return new RedisStore(connection, new ReplicatedWriter(second, replication), options);
+        }
+        catch
+        {
+            await connection.DisposeAsync().ConfigureAwait(false);
+            throw;
+        }
     }
 
     /// <summary>Puts a store on a connection of another client. The store disposes it.</summary>
     /// <param name="connection">The connection.</param>
     /// <param name="options">The settings of the store (<see cref="RedisOptions.KeyPrefix"/>, <see cref="RedisOptions.TimeProvider"/>); those of a connection are not used.</param>
     /// <returns>The store.</returns>
+    /// <exception cref="ArgumentException">Writes are to wait for replicas, which needs connections of the store's own.</exception>
     [Experimental("LATCHWORK001")]
     public static RedisStore Over(IRedisConnection connection, RedisOptions? options = null)
     {
         ArgumentNullException.ThrowIfNull(connection);
-        return new RedisStore(connection, (options ?? new RedisOptions()).CheckedCopy());
+        if (options?.Replication is not null)
+            throw new ArgumentException("Writes can wait for replicas only on connections that the store makes itself.", nameof(options));
+        return new RedisStore(connection, null, (options ?? new RedisOptions()).CheckedCopy());
     }
 
     /// <inheritdoc/>
-    public override ValueTask DisposeAsync() => _connection.DisposeAsync();
+    public override async ValueTask DisposeAsync()
+    {
+        if (_replicated is not null)
+            await _replicated.DisposeAsync().ConfigureAwait(false);
+        await _connection.DisposeAsync().ConfigureAwait(false);
+    }
 }

@@ -107,7 +107,12 @@ internal sealed class OnceRunner
         }
         catch (LatchworkStoreException e)
         {
-            string what = e.Outcome == StoreOutcome.Unknown ? "it is not known whether its result was published" : "its result could not be published";
+            string what = e.Outcome switch
+            {
+                StoreOutcome.Unknown => "it is not known whether its result was published",
+                StoreOutcome.NotReplicated => "its result was published without enough replicas",
+                _ => "its result could not be published",
+            };
             throw Failed(string.Create(CultureInfo.InvariantCulture, $"the command ended with exit code {result.ExitCode}, but {what}: {e.Message}"));
         }
 

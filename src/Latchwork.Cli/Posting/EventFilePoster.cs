@@ -154,7 +154,12 @@ internal sealed class EventFilePoster
     private void Fail(Batch batch, Exception exception)
     {
         if (_summary.Failure is { ExitCode: not ExitCodes.BadInput }) return;
-        string known = exception is LatchworkStoreException { Outcome: StoreOutcome.NotApplied } ? "were not posted" : "may or may not have been posted";
+        string known = exception switch
+        {
+            LatchworkStoreException { Outcome: StoreOutcome.NotApplied } => "were not posted",
+            LatchworkStoreException { Outcome: StoreOutcome.NotReplicated } => "were posted without enough replicas",
+            _ => "may or may not have been posted",
+        };
         string why = exception is OperationCanceledException ? "interrupted" : exception.Message;
         _summary.Failure = new CliException(ExitCodes.Failure, $"lines {batch.Lines[0]} to {batch.Lines[^1]}: some {known}: {why}", exception);
     }

@@ -108,7 +108,7 @@ internal sealed partial class CommandPipeline
         }
 
         foreach (PendingCommand command in overdue ?? [])
-            command.Fail(RedisErrors.NoReplyInTime(command, limits));
+            command.Abandon(RedisErrors.NoReplyInTime(command, limits));
         return oldest;
     }
 

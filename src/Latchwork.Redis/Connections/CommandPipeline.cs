@@ -104,12 +104,23 @@ internal sealed partial class CommandPipeline(CommandLimits limits)
     }
 
     /// <summary>Takes the command to which a reply has come; null when nothing waits for one.</summary>
-    public PendingCommand? TakeReplied()
+    /// <param name="reply">The reply.</param>
+    /// <param name="isLast">Whether it is the command's last one. If not, the command stays in the line, and keeps it.</param>
+    public PendingCommand? TakeReplied(in RedisReply reply, out bool isLast)
     {
+        isLast = true;
         lock (_gate)
         {
-            if (!_written.TryDequeue(out PendingCommand? command))
+            if (!_written.TryPeek(out PendingCommand? command))
                 return null;
+            if (command.HasWait && command.First is null)
+            {
+                command.First = reply;
+                isLast = false;
+                return command;
+            }
+
+            _written.Dequeue();
             Uncount(command);
             if (command.Kind == CommandKind.LoadScript)
                 _loading.Remove(command.Script!.Sha1);
@@ -215,7 +226,7 @@ internal sealed partial class CommandPipeline(CommandLimits limits)
         {
             command.Release();
             if (command.Kind == CommandKind.Evaluate)
-                command.Fail(RedisErrors.ConnectionBroke(command, trouble));
+                command.Abandon(RedisErrors.ConnectionBroke(command, trouble));
             else
                 command.Succeed(RedisReply.Null);
         }

@@ -1,4 +1,5 @@
 using System.Buffers;
+using System.Text;
 
 namespace Latchwork.Redis.Connections;
 
@@ -59,6 +60,15 @@ internal sealed class PendingCommand : InlineResult
     /// <summary>How often the server said that it does not have the script.</summary>
     public int Misses { get; set; }
 
+    /// <summary>
+    /// Whether <c>WAIT</c> follows the script, so that two replies come; the result is then a list of both. In place of a second one that does
+    /// not come there is an error.
+    /// </summary>
+    public bool HasWait { get; init; }
+
+    /// <summary>The first reply, while the second one is waited for.</summary>
+    public RedisReply? First { get; set; }
+
     /// <summary>Why the server did not do it when it was sent the last time; null if it was not sent, or is sent again for another reason.</summary>
     public string? Refusal { get; set; }
 
@@ -82,6 +92,17 @@ internal sealed class PendingCommand : InlineResult
     public void Succeed(in RedisReply reply) => Settle(reply, null);
 
     public void Fail(Exception error) => Settle(default, error);
+
+    /// <summary>Ends a command that was written and whose last reply does not come.</summary>
+    public void Abandon(Exception reason)
+    {
+        if (First is not { } first)
+            Fail(reason);
+        else if (first.Kind == RedisReplyKind.Error)
+            Fail(RedisErrors.FromServer(first.Text, Name));
+        else
+            Succeed(RedisReply.OfItems([first, RedisReply.OfError(Encoding.UTF8.GetBytes(reason.Message))]));
+    }
 
     public void ReplaceBytes(in CommandBytes bytes)
     {

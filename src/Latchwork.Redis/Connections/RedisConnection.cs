@@ -1,3 +1,4 @@
+using System.Globalization;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Logging.Abstractions;
 
@@ -17,8 +18,14 @@ internal sealed class RedisConnection : IRedisConnection
     private readonly ConnectionLoop _loop;
     private readonly Action<Exception> _onCallbackFailed;
 
-    private RedisConnection(RedisOptions options)
+    private readonly byte[]? _wait;
+
+    private RedisConnection(RedisOptions options, RedisReplication? replication)
     {
+        _wait = replication is null ? null : RespWriter.Words(
+            "WAIT",
+            replication.Replicas.ToString(CultureInfo.InvariantCulture),
+            ((long)replication.Timeout.TotalMilliseconds).ToString(CultureInfo.InvariantCulture)).Span.ToArray();
         _options = options;
         Description = options.ToString();
         ILogger logger = options.LoggerFactory?.CreateLogger("Latchwork.Redis") ?? NullLogger.Instance;
@@ -34,13 +41,17 @@ internal sealed class RedisConnection : IRedisConnection
     public string Description { get; }
 
     /// <summary>Connects once; a failure is thrown, not retried.</summary>
+    /// <param name="options">The settings.</param>
+    /// <param name="cancellationToken">Gives up connecting.</param>
+    /// <param name="replication">Lets <c>WAIT</c> follow each script; the result is then a list of both replies (see <see cref="ReplicatedWriter"/>).</param>
     /// <exception cref="ArgumentException">Settings are wrong; all of them are named.</exception>
     /// <exception cref="LatchworkStoreException">The server cannot be reached, refuses, or cannot be worked with.</exception>
-    public static async Task<RedisConnection> ConnectAsync(RedisOptions options, CancellationToken cancellationToken)
+    public static async Task<RedisConnection> ConnectAsync(
+        RedisOptions options, CancellationToken cancellationToken, RedisReplication? replication = null)
     {
         options = options.CheckedCopy();
         cancellationToken.ThrowIfCancellationRequested();
-        var connection = new RedisConnection(options);
+        var connection = new RedisConnection(options, replication);
         connection._loop.Start();
         try
         {
@@ -68,9 +79,11 @@ internal sealed class RedisConnection : IRedisConnection
         ArgumentNullException.ThrowIfNull(script);
         if (cancellationToken.IsCancellationRequested)
             return ValueTask.FromCanceled<RedisReply>(cancellationToken);
-        var command = new PendingCommand(CommandKind.Evaluate, RespWriter.EvalSha(script, keys, arguments), Deadline())
+        CommandBytes bytes = RespWriter.EvalSha(script, keys, arguments);
+        var command = new PendingCommand(CommandKind.Evaluate, _wait is null ? bytes : RespWriter.Join(bytes, _wait), Deadline())
         {
             Script = script,
+            HasWait = _wait is not null,
             OnCallbackFailed = _onCallbackFailed,
         };
         command.CancelWith(cancellationToken);

@@ -42,7 +42,7 @@ internal sealed class ReplyHandler(CommandPipeline pipeline, SubscriptionTable s
 
     private PendingCommand TakeFor(in RedisReply channel, CommandKind kind, CommandKind otherKind)
     {
-        PendingCommand? command = pipeline.TakeReplied();
+        PendingCommand? command = pipeline.TakeReplied(channel, out _);
         if (command is null || (command.Kind != kind && command.Kind != otherKind) || command.Channel != Encoding.UTF8.GetString(channel.Bytes.Span))
         {
             command?.Fail(RedisErrors.ConnectionBroke(command, "the replies are out of step"));
@@ -68,15 +68,19 @@ internal sealed class ReplyHandler(CommandPipeline pipeline, SubscriptionTable s
 
     private void OnReply(in RedisReply reply)
     {
-        PendingCommand command = pipeline.TakeReplied() ?? throw new RedisProtocolException(
+        PendingCommand command = pipeline.TakeReplied(reply, out bool isLast) ?? throw new RedisProtocolException(
             reply.Kind == RedisReplyKind.Error ? $"the server said unasked: {reply.Text}" : "a reply to no command");
-        if (reply.Kind != RedisReplyKind.Error)
+        if (!isLast)
+            return;
+        RedisReply answer = command.First ?? reply;
+        if (answer.Kind != RedisReplyKind.Error)
         {
-            OnSuccess(command, reply);
+            OnSuccess(command, command.HasWait ? RedisReply.OfItems([answer, reply]) : reply);
             return;
         }
 
-        string text = reply.Text;
+        command.First = null;
+        string text = answer.Text;
         if (command.Kind == CommandKind.Evaluate && command.Misses < 2 && !command.IsSettled && text.StartsWith("NOSCRIPT", StringComparison.Ordinal))
         {
             pipeline.Retry(command); // The server does not have the script, so nothing has run.

@@ -64,6 +64,16 @@ internal ref struct RespWriter
         return new CommandBytes(writer._array, writer._position + rest.Length, 0);
     }
 
+    /// <summary>Two commands, the second right behind the first, in one piece.</summary>
+    public static CommandBytes Join(in CommandBytes first, ReadOnlySpan<byte> second)
+    {
+        byte[] array = ArrayPool<byte>.Shared.Rent(first.Length + second.Length);
+        first.Span.CopyTo(array);
+        second.CopyTo(array.AsSpan(first.Length));
+        ArrayPool<byte>.Shared.Return(first.Array);
+        return new CommandBytes(array, first.Length + second.Length, first.Tail);
+    }
+
     /// <summary>A command of plain words.</summary>
     public static CommandBytes Words(params ReadOnlySpan<string> words)
     {

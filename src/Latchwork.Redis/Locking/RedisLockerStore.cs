@@ -30,6 +30,9 @@ internal sealed partial class RedisLockerStore : ILockerStore
         _timeProvider = timeProvider;
     }
 
+    /// <summary>Where publications go that wait for replicas; null if they do not wait.</summary>
+    public ReplicatedWriter? Replicated { get; init; }
+
     /// <summary>The time for the scripts: empty text for the server's own.</summary>
     private RedisArgument Now =>
         _timeProvider is null ? "" : (_timeProvider.GetUtcNow() - DateTimeOffset.UnixEpoch).Ticks / TimeSpan.TicksPerMicrosecond;
@@ -78,7 +81,11 @@ internal sealed partial class RedisLockerStore : ILockerStore
                 Now, Format, publication.Generation, publication.Nonce ?? "", (int)publication.Kind,
                 Microseconds(publication.FreshFor), Microseconds(publication.HandOverFor), publication.Data, keys.Bell,
             ],
-            cancellationToken).ConfigureAwait(false);
+            cancellationToken,
+            Replicated).ConfigureAwait(false);
+        LatchworkStoreException? shortfall = null;
+        if (Replicated is not null) reply = Replicated.Read(reply, out shortfall);
+        if (shortfall is not null && reply.Number != 0) throw shortfall;
         return reply.Number != 0 ? PublishOutcome.Accepted : PublishOutcome.Superseded;
     }
 
@@ -122,8 +129,12 @@ internal sealed partial class RedisLockerStore : ILockerStore
     private static LockerOutcomeKind Kind(in RedisReply kind) => (LockerOutcomeKind)kind.Number;
 
     private ValueTask<RedisReply> EvaluateAsync(
-        RedisScript script, ReadOnlySpan<RedisArgument> keys, ReadOnlySpan<RedisArgument> arguments, CancellationToken cancellationToken) =>
-        TranslateAsync(_connection.EvaluateAsync(script, keys, arguments, cancellationToken), script);
+        RedisScript script,
+        ReadOnlySpan<RedisArgument> keys,
+        ReadOnlySpan<RedisArgument> arguments,
+        CancellationToken cancellationToken,
+        ReplicatedWriter? writer = null) =>
+        TranslateAsync((writer?.Connection ?? _connection).EvaluateAsync(script, keys, arguments, cancellationToken), script);
 
     /// <summary>Makes an error of the server one of the store.</summary>
     private static async ValueTask<RedisReply> TranslateAsync(ValueTask<RedisReply> pending, RedisScript script)

@@ -36,6 +36,9 @@ internal sealed partial class RedisTimerStore : ITimerStore
         _partitions = partitions;
     }
 
+    /// <summary>Where posts go that wait for replicas; null if they do not wait.</summary>
+    public ReplicatedWriter? Replicated { get; init; }
+
     /// <inheritdoc/>
     public async Task<int> OpenAsync(string ns, CancellationToken cancellationToken)
     {
@@ -76,12 +79,12 @@ internal sealed partial class RedisTimerStore : ITimerStore
     }
 
     private ValueTask<RedisReply> SendAsync(
-        TimerScript script, TimerPartition partition, ScriptArguments arguments, CancellationToken cancellationToken)
+        TimerScript script, TimerPartition partition, ScriptArguments arguments, CancellationToken cancellationToken, ReplicatedWriter? writer = null)
     {
         using (arguments)
         {
             ReadOnlySpan<RedisArgument> keys = _keys.Of(partition).Select(script.Keys);
-            return TranslateAsync(_connection.EvaluateAsync(script.Script, keys, arguments.Items, cancellationToken), script.Script);
+            return TranslateAsync((writer?.Connection ?? _connection).EvaluateAsync(script.Script, keys, arguments.Items, cancellationToken), script.Script);
         }
     }
 

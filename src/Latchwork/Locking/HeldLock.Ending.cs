@@ -8,7 +8,7 @@ internal sealed partial class HeldLock
     private readonly SemaphoreSlim _ending = new(1, 1);
 
     /// <summary>Publishes an outcome. Repeated until it is answered, as long as the lock is believed in.</summary>
-    /// <exception cref="LatchworkStoreException">No answer came, or an answer to a repetition that proves nothing.</exception>
+    /// <exception cref="LatchworkStoreException">No answer came, or an answer to a repetition that proves nothing; or it was accepted, but too few replicas have it.</exception>
     public async Task<PublishOutcome> PublishAsync(
         RunValue value,
         TimeSpan freshFor,
@@ -28,20 +28,30 @@ internal sealed partial class HeldLock
             long ticket = LastTicket();
             var publication = new LockerPublication(Generation, _nonce, value.Kind, value.Data, freshFor, _core.HandOver);
             int attempts = 0;
-            PublishOutcome outcome = await _core.RepeatAsync(
-                attempt =>
-                {
-                    attempts = attempt;
-                    return _core.Store.PublishAsync(_core.KeyOf(Key), publication, cancellationToken);
-                },
-                () => IsHeld,
-                cancellationToken).ConfigureAwait(false);
+            LatchworkStoreException? notReplicated = null;
+            PublishOutcome outcome;
+            try
+            {
+                outcome = await _core.RepeatAsync(
+                    attempt =>
+                    {
+                        attempts = attempt;
+                        return _core.Store.PublishAsync(_core.KeyOf(Key), publication, cancellationToken);
+                    },
+                    () => IsHeld,
+                    cancellationToken).ConfigureAwait(false);
+            }
+            catch (LatchworkStoreException e) when (e.Outcome == StoreOutcome.NotReplicated)
+            {
+                outcome = PublishOutcome.Accepted;
+                notReplicated = e;
+            }
 
             if (outcome == PublishOutcome.Accepted)
             {
                 var published = new LockerOutcome(Generation, value.Kind, value.Data, freshFor > TimeSpan.Zero, TimeSpan.Zero);
                 End(new LockEnding(LockEnd.Published, published, original, ticket));
-                return outcome;
+                return notReplicated is null ? outcome : throw notReplicated;
             }
 
             End(new LockEnding(LockEnd.Superseded));

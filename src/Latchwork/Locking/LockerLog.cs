@@ -31,4 +31,7 @@ internal static partial class LockerLog
 
     [LoggerMessage(3009, LogLevel.Debug, "Key {Key}: the ownership with fencing token {Generation} ended: {Reason}.")]
     public static partial void Ended(this ILogger logger, string key, long generation, LockEnd reason);
+
+    [LoggerMessage(3010, LogLevel.Warning, "A result was published, but too few replicas have it: a failover now could lose it.")]
+    public static partial void NotReplicated(this ILogger logger, Exception exception);
 }

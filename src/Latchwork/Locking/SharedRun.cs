@@ -73,6 +73,10 @@ internal sealed class SharedRun
         {
             await EndAsync(lease, value, failure).ConfigureAwait(false);
         }
+        catch (LatchworkStoreException e) when (e.Outcome == StoreOutcome.NotReplicated)
+        {
+            _core.Log.NotReplicated(e); // It was published, and the callers have it: all that a failover can do is to have it made again.
+        }
 #pragma warning disable CA1031 // the callers are told what the store threw
         catch (Exception e)
 #pragma warning restore CA1031
