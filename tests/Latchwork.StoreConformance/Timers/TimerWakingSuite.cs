@@ -223,6 +223,19 @@ public abstract class TimerWakingSuite(StoreFixture fixture) : TimerSuite(fixtur
     }
 
     [Fact]
+    public async Task A_claimer_that_came_late_is_woken_for_the_next_event()
+    {
+        await ListenAsync("n1");
+        await PostAsync("a", 0);
+        await RungAsync(1);
+        Clock.Advance(Ms(40)); // longer than anybody relies on it
+        await TakeAsync("a", "n1");
+        Clock.Advance(Ms(40));
+        await PostAsync("b", 0);
+        await RungAsync(2);
+    }
+
+    [Fact]
     public async Task The_end_of_a_lease_is_a_head_too()
     {
         await PostAsync("a", 0, maxRetries: 1);

@@ -98,7 +98,7 @@ internal sealed partial class ListenerRoster(Func<string, TimeSpan, bool> ring)
 
     private long BecomeClaimer(RosterNode listener, long target, StoreTime now)
     {
-        DropClaimerThatFailed(now);
+        if (_claimer?.Node != listener) DropClaimerThatFailed(now); // whoever asks has come, however late
         _claimer = new Role(listener, target);
         if (GuardIsNeeded(listener, target, now)) AppointGuard(target, now);
         return target;
