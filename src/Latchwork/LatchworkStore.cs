@@ -26,6 +26,9 @@ public abstract class LatchworkStore : IAsyncDisposable
     public virtual Task<IReadOnlyList<StoreWarning>> CheckAsync(CancellationToken cancellationToken = default) =>
         Task.FromResult<IReadOnlyList<StoreWarning>>([]);
 
+    /// <summary>How often a connection was made anew after it was lost, since the store was opened. Zero for stores without connections.</summary>
+    public virtual long Reconnects => 0;
+
     /// <summary>Closes the store. Operations still under way fail with <see cref="ObjectDisposedException"/> or <see cref="LatchworkStoreException"/>.</summary>
     /// <returns>A task that ends when everything the store held is released.</returns>
     public abstract ValueTask DisposeAsync();

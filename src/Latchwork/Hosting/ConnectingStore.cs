@@ -73,6 +73,8 @@ internal sealed class ConnectingStore : LatchworkStore
         return opened.IsCompletedSuccessfully ? await opened.ConfigureAwait(false) : throw NotOpen("and refuses");
     }
 
+    public override long Reconnects => _store?.Reconnects ?? 0;
+
     public override async Task<IReadOnlyList<StoreWarning>> CheckAsync(CancellationToken cancellationToken = default)
     {
         LatchworkStore store = await GetAsync(cancellationToken).ConfigureAwait(false);

@@ -40,6 +40,8 @@ internal sealed class BorrowedStore(LatchworkStore inner) : LatchworkStore
 
     public override string Description => inner.Description;
 
+    public override long Reconnects => inner.Reconnects;
+
     public override Task<IReadOnlyList<StoreWarning>> CheckAsync(CancellationToken cancellationToken = default) => inner.CheckAsync(cancellationToken);
 
     public override ValueTask DisposeAsync() => ValueTask.CompletedTask;

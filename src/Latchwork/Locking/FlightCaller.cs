@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using Latchwork.Storage;
 
 namespace Latchwork.Locking;
@@ -9,7 +10,8 @@ internal delegate Task<RunValue> Work(WorkLease lease, CancellationToken stop);
 /// <param name="Lock">The lock, if it is the caller's to hold.</param>
 /// <param name="Outcome">Else the outcome.</param>
 /// <param name="Original">The exception behind a failure, if the work ran in this process.</param>
-internal sealed record CallerAnswer(HeldLock? Lock, LockerOutcome? Outcome, Exception? Original);
+/// <param name="Run">The span of the work, if it ran in this process and anybody wants spans.</param>
+internal sealed record CallerAnswer(HeldLock? Lock, LockerOutcome? Outcome, Exception? Original, ActivityContext Run = default);
 
 /// <summary>One caller that waits for a key. What is not read-only belongs to the flight, under its gate.</summary>
 internal sealed class FlightCaller
@@ -34,6 +36,9 @@ internal sealed class FlightCaller
 
     public LinkedListNode<FlightCaller> Node { get; }
 
+    /// <summary>The span of its wait, under which its work runs.</summary>
+    public ActivityContext Context { get; set; }
+
     /// <summary>The caller's number in the order of calls.</summary>
     public long Ticket { get; set; }
 
@@ -46,6 +51,13 @@ internal sealed class FlightCaller
     public void Give(HeldLock held) => _answer.TrySetResult(new CallerAnswer(held, null, null));
 
     public void Give(LockerOutcome outcome, Exception? original) => _answer.TrySetResult(new CallerAnswer(null, outcome, original));
+
+    /// <param name="outcome">The outcome.</param>
+    /// <param name="original">The exception behind a failure.</param>
+    /// <param name="run">The work, if it was a run.</param>
+    /// <param name="owner">The caller whose work it was: its span is the parent of the run's, and needs no link.</param>
+    public void Give(LockerOutcome outcome, Exception? original, SharedRun? run, FlightCaller? owner) =>
+        _answer.TrySetResult(new CallerAnswer(null, outcome, original, run is null || owner == this ? default : run.Context));
 
     public void Fail(Exception exception) => _answer.TrySetException(exception);
 }

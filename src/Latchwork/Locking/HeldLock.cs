@@ -1,3 +1,4 @@
+using Latchwork.Diagnostics;
 using Latchwork.Storage;
 using Latchwork.Threading;
 
@@ -137,11 +138,24 @@ internal sealed partial class HeldLock
         if (ending.End is not (LockEnd.Published or LockEnd.Released))
         {
             if (!_core.IsAbandoned) _core.Log.OwnershipLost(ending.End);
+            if (Metrics.LostLocks.Enabled) CountLost(ending.End);
             Fire(_lost);
             Fire(_work);
         }
 
         _ended.TrySetResult(ending);
+    }
+
+    private void CountLost(LockEnd end)
+    {
+        System.Diagnostics.TagList tags = Names.OfLock(_core.Options.Namespace);
+        tags.Add(Names.Reason, end switch
+        {
+            LockEnd.Superseded => "superseded",
+            LockEnd.LockTimeout => "lock_timeout",
+            _ => "lease_ran_out",
+        });
+        Metrics.LostLocks.Add(1, tags);
     }
 
     /// <summary>The token's state changes at once; its callbacks, which are user code, run on the pool.</summary>

@@ -41,7 +41,7 @@ internal sealed partial class KeyFlight
 
         if (ending.End == LockEnd.Published && !_lockOnly)
         {
-            foreach (FlightCaller caller in Take(c => c.Ticket <= ending.Ticket)) caller.Give(ending.Outcome!, ending.Original);
+            foreach (FlightCaller caller in Take(c => c.Ticket <= ending.Ticket)) caller.Give(ending.Outcome!, ending.Original, run, owner);
             _waitingFor = null; // who is still here called after the publication was sent
         }
         else if (ending.End == LockEnd.LockTimeout && run is not null)

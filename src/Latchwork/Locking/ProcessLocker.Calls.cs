@@ -1,4 +1,5 @@
 using System.Collections.Concurrent;
+using Latchwork.Diagnostics;
 using Latchwork.Locking;
 using Latchwork.Storage;
 
@@ -140,7 +141,13 @@ public sealed partial class ProcessLocker
         throw new ObjectDisposedException(nameof(ProcessLocker));
     }
 
-    private async Task<CallerAnswer> JoinAsync(
+    private Task<CallerAnswer> JoinAsync(
+        ConcurrentDictionary<string, KeyFlight> flights, string key, FlightCaller caller, TimeSpan? waitTimeout, CancellationToken cancellationToken) =>
+        Metrics.LockWait.Enabled || Tracing.Source.HasListeners()
+            ? Waiting.WatchAsync(Namespace, _core.Clock, caller, () => JoinFlightAsync(flights, key, caller, waitTimeout, cancellationToken))
+            : JoinFlightAsync(flights, key, caller, waitTimeout, cancellationToken);
+
+    private async Task<CallerAnswer> JoinFlightAsync(
         ConcurrentDictionary<string, KeyFlight> flights, string key, FlightCaller caller, TimeSpan? waitTimeout, CancellationToken cancellationToken)
     {
         Limits.CheckId(key);

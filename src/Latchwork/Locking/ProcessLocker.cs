@@ -1,6 +1,7 @@
 using System.Diagnostics.CodeAnalysis;
 using System.Runtime.CompilerServices;
 using System.Text.Json.Serialization.Metadata;
+using Latchwork.Diagnostics;
 using Latchwork.Locking;
 using Latchwork.Storage;
 
@@ -18,13 +19,14 @@ public sealed partial class ProcessLocker : IProcessLocker, IAsyncDisposable
     public ProcessLocker(LatchworkStore store, LockerOptions? options = null)
     {
         ArgumentNullException.ThrowIfNull(store);
-        _core = new LockerCore(store.Locks, LockerSettings.CopyOf(options ?? new LockerOptions()));
+        LiveStores.Add(store);
+        _core = new LockerCore(new WatchedLockerStore(store.Locks, LiveStores.KindOf(store)), LockerSettings.CopyOf(options ?? new LockerOptions()));
     }
 
     /// <summary>For tests that stand between the engine and the store.</summary>
     internal ProcessLocker(ILockerStore store, LockerOptions? options = null)
     {
-        _core = new LockerCore(store, LockerSettings.CopyOf(options ?? new LockerOptions()));
+        _core = new LockerCore(new WatchedLockerStore(store, "other"), LockerSettings.CopyOf(options ?? new LockerOptions()));
     }
 
     /// <summary>The namespace.</summary>

@@ -1,3 +1,5 @@
+using System.Diagnostics;
+using Latchwork.Diagnostics;
 using Latchwork.Storage;
 using Latchwork.Threading;
 
@@ -30,6 +32,9 @@ internal sealed class SharedRun
         _work = work;
     }
 
+    /// <summary>The span of the work, once it has begun; none if nobody wants spans.</summary>
+    public ActivityContext Context { get; private set; }
+
     /// <summary>Starts it on the thread pool, as it is user code.</summary>
     public void Start() => _ = Task.Run(RunAsync);
 
@@ -54,21 +59,7 @@ internal sealed class SharedRun
         {
             ResultTimeout = _initiator.Options.ResultTimeout ?? _core.Options.ResultTimeout,
         };
-        RunValue value;
-        Exception? failure = null;
-        try
-        {
-            value = await _work(lease, _held.Work).ConfigureAwait(false);
-            Limits.CheckPayload(value.Data.Length, _core.Options.MaxResultBytes, "result");
-        }
-#pragma warning disable CA1031 // whatever the work throws is the run's failure, and is shared
-        catch (Exception e)
-#pragma warning restore CA1031
-        {
-            value = RunValue.Failure(e);
-            failure = e;
-        }
-
+        (RunValue value, Exception? failure) = await WorkAsync(lease).ConfigureAwait(false);
         try
         {
             await EndAsync(lease, value, failure).ConfigureAwait(false);
@@ -84,6 +75,37 @@ internal sealed class SharedRun
             _flight.FailAll(e);
             await _held.ReleaseAsync().ConfigureAwait(false);
         }
+    }
+
+    private async Task<(RunValue Value, Exception? Failure)> WorkAsync(WorkLease lease)
+    {
+        long start = _core.Clock.Now;
+        using Activity? activity = Tracing.StartRun(_core.Options.Namespace, _held.Generation, _initiator.Context);
+        Context = activity?.Context ?? default;
+        RunValue value;
+        Exception? failure = null;
+        try
+        {
+            value = await _work(lease, _held.Work).ConfigureAwait(false);
+            Limits.CheckPayload(value.Data.Length, _core.Options.MaxResultBytes, "result");
+        }
+#pragma warning disable CA1031 // whatever the work throws is the run's failure, and is shared
+        catch (Exception e)
+#pragma warning restore CA1031
+        {
+            value = RunValue.Failure(e);
+            failure = e;
+            activity?.Fail(e);
+        }
+
+        if (Metrics.Run.Enabled)
+        {
+            TagList tags = Names.OfLock(_core.Options.Namespace);
+            tags.Add(Names.Outcome, failure is null ? "done" : failure is OperationCanceledException ? "cancelled" : "failed");
+            Metrics.Run.Record(_core.Since(start).TotalSeconds, tags);
+        }
+
+        return (value, failure);
     }
 
     private async Task EndAsync(WorkLease lease, RunValue value, Exception? failure)

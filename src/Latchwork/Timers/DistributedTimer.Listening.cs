@@ -1,3 +1,5 @@
+using Latchwork.Diagnostics;
+
 namespace Latchwork;
 
 public sealed partial class DistributedTimer
@@ -106,6 +108,7 @@ public sealed partial class DistributedTimer
             listener = new Listener(_lanes, lanes, _settings, _errors, () => MaxEvents, handler);
             _listener = listener;
             await listener.StartAsync(stop.Token).ConfigureAwait(false);
+            LiveTimers.Joined(listener, StatsAsync);
             joined = true;
         }
         finally
@@ -145,6 +148,7 @@ public sealed partial class DistributedTimer
 
     private static async Task EndAsync(Listener listener, CancellationToken cancellationToken)
     {
+        LiveTimers.Left(listener);
         if (listener.IsAbandoned) await listener.UnsubscribeAsync().ConfigureAwait(false);
         else await listener.LeaveAsync(cancellationToken).ConfigureAwait(false);
         listener.Dispose();

@@ -1,5 +1,7 @@
+using System.Diagnostics;
 using System.Diagnostics.CodeAnalysis;
 using System.Text.Json.Serialization.Metadata;
+using Latchwork.Diagnostics;
 using Latchwork.Storage;
 
 namespace Latchwork;
@@ -17,9 +19,7 @@ public sealed partial class DistributedTimer
     public Task<PostResult> PostAsync(ReadOnlyMemory<byte> payload, Due due, PostOptions? options = null, CancellationToken cancellationToken = default)
     {
         TimerEntry entry = TimerEntries.Create(payload, due, options, _settings);
-        return _lanes.Opened is { } lanes
-            ? TimerLanes.Of(lanes, entry.Id).Posts.AddAsync(entry, cancellationToken)
-            : OpenAndPostAsync(entry, cancellationToken);
+        return Tracing.Source.HasListeners() ? PostTracedAsync(entry, cancellationToken) : PostEntryAsync(entry, cancellationToken);
     }
 
     /// <inheritdoc cref="PostAsync(ReadOnlyMemory{byte}, Due, PostOptions?, CancellationToken)"/>
@@ -88,7 +88,43 @@ public sealed partial class DistributedTimer
             }
         }
 
-        return PostAllAsync(entries, cancellationToken);
+        return Tracing.Source.HasListeners() ? PostAllTracedAsync(entries, cancellationToken) : PostAllAsync(entries, cancellationToken);
+    }
+
+    private Task<PostResult> PostEntryAsync(TimerEntry entry, CancellationToken cancellationToken) => _lanes.Opened is { } lanes
+        ? TimerLanes.Of(lanes, entry.Id).Posts.AddAsync(entry, cancellationToken)
+        : OpenAndPostAsync(entry, cancellationToken);
+
+    private async Task<PostResult> PostTracedAsync(TimerEntry entry, CancellationToken cancellationToken)
+    {
+        using Activity? activity = Tracing.StartPost(Namespace);
+        activity?.SetTag(Names.MessageId, entry.Id);
+        try
+        {
+            PostResult result = await PostEntryAsync(Tracing.Inject(entry), cancellationToken).ConfigureAwait(false);
+            activity?.SetTag(Names.Outcome, Names.Of(result.Outcome));
+            return result;
+        }
+        catch (Exception e)
+        {
+            activity?.Fail(e);
+            throw;
+        }
+    }
+
+    private async Task<IReadOnlyList<PostResult>> PostAllTracedAsync(TimerEntry[] entries, CancellationToken cancellationToken)
+    {
+        using Activity? activity = Tracing.StartPost(Namespace);
+        activity?.SetTag(Names.BatchCount, entries.Length);
+        try
+        {
+            return await PostAllAsync(Array.ConvertAll(entries, Tracing.Inject), cancellationToken).ConfigureAwait(false);
+        }
+        catch (Exception e)
+        {
+            activity?.Fail(e);
+            throw;
+        }
     }
 
     private async Task<IReadOnlyList<PostResult>> PostAllAsync(TimerEntry[] entries, CancellationToken cancellationToken)

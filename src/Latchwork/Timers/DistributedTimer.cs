@@ -1,3 +1,4 @@
+using Latchwork.Diagnostics;
 using Latchwork.Storage;
 using Latchwork.Threading;
 
@@ -25,7 +26,8 @@ public sealed partial class DistributedTimer : IAsyncDisposable
         ArgumentNullException.ThrowIfNull(store);
         options ??= new TimerOptions();
         _settings = new TimerSettings(options);
-        _store = store.Timers;
+        LiveStores.Add(store);
+        _store = new WatchedTimerStore(store.Timers, LiveStores.KindOf(store));
         _lanes = new TimerLanes(_store, _settings);
         _errors = new ErrorReporter(options.LoggerFactory) { Sender = this };
         _calls = new DeliveryCalls(_store, _settings);

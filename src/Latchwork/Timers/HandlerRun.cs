@@ -1,3 +1,6 @@
+using System.Diagnostics;
+using Latchwork.Diagnostics;
+
 namespace Latchwork;
 
 /// <summary>Runs the handler of one delivery and tells the store how it ended. Nothing that happens here touches another delivery.</summary>
@@ -32,6 +35,20 @@ internal sealed class HandlerRun(Listener listener, Func<TimerDelivery, Cancella
 
     private async Task<Exception?> CallAsync(TimerDelivery delivery)
     {
+        Exception? failure;
+        using (Activity? activity = Tracing.StartProcess(delivery))
+        {
+            failure = await CallHandlerAsync(delivery).ConfigureAwait(false);
+            if (failure is not null) activity?.Fail(failure);
+        }
+
+        if (Metrics.Processing.Enabled) Tell(delivery, failure);
+        return failure;
+    }
+
+    private async Task<Exception?> CallHandlerAsync(TimerDelivery delivery)
+    {
+        if (Metrics.Lateness.Enabled) Metrics.Lateness.Record(delivery.Lateness.TotalSeconds, Names.OfTimer(delivery.Namespace, "process"));
         try
         {
             Task? running = handler(delivery, delivery.Stopping);
@@ -45,6 +62,13 @@ internal sealed class HandlerRun(Listener listener, Func<TimerDelivery, Cancella
         {
             return e;
         }
+    }
+
+    private void Tell(TimerDelivery delivery, Exception? failure)
+    {
+        TagList tags = Names.OfTimer(delivery.Namespace, "process");
+        if (failure is not null and not OperationCanceledException) tags.Add(Names.ErrorType, Names.OfError(failure));
+        Metrics.Processing.Record((listener.Now - delivery.StartedAt).TotalSeconds, tags);
     }
 
     private async Task ConcludeAsync(TimerDelivery delivery, Exception? failure)

@@ -1,3 +1,4 @@
+using Latchwork.Diagnostics;
 using Latchwork.Storage;
 using Latchwork.Threading;
 
@@ -144,6 +145,7 @@ internal sealed class Listener : IDisposable
         if (why == DeliveryEnd.Revoked) delivery.WasRevoked = true;
         if (!delivery.Drop()) return;
 
+        if (Metrics.LostLeases.Enabled) CountLost(why);
         Errors.Log.Lost(delivery.Id, why, running ? "begun" : delivery.HasReturned ? "returned" : "not begun");
         if (quietly || !running) return;
         if (why == DeliveryEnd.LeaseRanOut)
@@ -155,6 +157,22 @@ internal sealed class Listener : IDisposable
             Errors.Report(
                 new LatchworkStoreException("The event was taken over, replaced or removed.", StoreOutcome.NotApplied), "A lease was lost.", delivery.Id);
         }
+    }
+
+    private void CountLost(DeliveryEnd why)
+    {
+        string? reason = why switch
+        {
+            DeliveryEnd.LeaseRanOut => "lease_ran_out",
+            DeliveryEnd.TakenOver => "taken_over",
+            DeliveryEnd.Revoked => "revoked",
+            DeliveryEnd.Unknown => "unknown",
+            _ => null, // left to run out, by will
+        };
+        if (reason is null) return;
+        System.Diagnostics.TagList tags = Names.OfTimer(Settings.Namespace, "process");
+        tags.Add(Names.Reason, reason);
+        Metrics.LostLeases.Add(1, tags);
     }
 
     /// <summary>The store told of a replacement or revocation.</summary>

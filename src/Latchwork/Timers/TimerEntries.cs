@@ -37,6 +37,10 @@ internal static class TimerEntries
             IdIsNew: options.Id is null);
     }
 
+    /// <summary>Whether headers that are valid one by one are within the limit together.</summary>
+    public static bool Fit(Dictionary<string, string> headers) =>
+        headers.Sum(one => (long)Encoding.UTF8.GetByteCount(one.Key) + Encoding.UTF8.GetByteCount(one.Value) + HeaderOverhead) <= Limits.MaxHeaderBytes;
+
     private static Dictionary<string, string>? CopyHeaders(IReadOnlyDictionary<string, string>? headers)
     {
         if (headers is null || headers.Count == 0) return null;

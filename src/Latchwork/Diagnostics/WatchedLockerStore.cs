@@ -1,0 +1,67 @@
+using Latchwork.Storage;
+
+namespace Latchwork.Diagnostics;
+
+/// <summary>The one place where the operations of a locker store are measured, whatever the store. While nobody listens it only passes them on.</summary>
+internal sealed class WatchedLockerStore(ILockerStore inner, string kind) : ILockerStore
+{
+    public Task OpenAsync(string ns, CancellationToken cancellationToken) =>
+        Metrics.LockerStoreIsWatched
+            ? Watched.WatchAsync(inner, (ns, cancellationToken), static (s, a) => s.OpenAsync(a.ns, a.cancellationToken), kind, "open")
+            : inner.OpenAsync(ns, cancellationToken);
+
+    public Task<LockerReply> RequestAsync(LockerKey key, LockerRequest request, CancellationToken cancellationToken) =>
+        Metrics.LockerStoreIsWatched
+            ? Watched.WatchAsync(inner, (key, request, cancellationToken), static (s, a) => s.RequestAsync(a.key, a.request, a.cancellationToken), kind, "request", OnRequested)
+            : inner.RequestAsync(key, request, cancellationToken);
+
+    public Task<bool> RenewAsync(LockerKey key, long generation, string nonce, TimeSpan lease, CancellationToken cancellationToken) =>
+        Metrics.LockerStoreIsWatched
+            ? Watched.WatchAsync(inner, (key, generation, nonce, lease, cancellationToken), static (s, a) => s.RenewAsync(a.key, a.generation, a.nonce, a.lease, a.cancellationToken), kind, "renew", null)
+            : inner.RenewAsync(key, generation, nonce, lease, cancellationToken);
+
+    public Task<PublishOutcome> PublishAsync(LockerKey key, LockerPublication publication, CancellationToken cancellationToken) =>
+        Metrics.LockerStoreIsWatched
+            ? Watched.WatchAsync(inner, (key, publication, cancellationToken), static (s, a) => s.PublishAsync(a.key, a.publication, a.cancellationToken), kind, "publish", OnPublished)
+            : inner.PublishAsync(key, publication, cancellationToken);
+
+    public Task<bool> ReleaseAsync(LockerKey key, long? generation, string nonce, CancellationToken cancellationToken) =>
+        Metrics.LockerStoreIsWatched
+            ? Watched.WatchAsync(inner, (key, generation, nonce, cancellationToken), static (s, a) => s.ReleaseAsync(a.key, a.generation, a.nonce, a.cancellationToken), kind, "release", null)
+            : inner.ReleaseAsync(key, generation, nonce, cancellationToken);
+
+    public Task<LockerOutcome?> TryGetAsync(LockerKey key, CancellationToken cancellationToken) =>
+        Metrics.LockerStoreIsWatched
+            ? Watched.WatchAsync(inner, (key, cancellationToken), static (s, a) => s.TryGetAsync(a.key, a.cancellationToken), kind, "try_get", null)
+            : inner.TryGetAsync(key, cancellationToken);
+
+    public Task<bool> ForgetAsync(LockerKey key, TimeSpan lockTimeout, CancellationToken cancellationToken) =>
+        Metrics.LockerStoreIsWatched
+            ? Watched.WatchAsync(inner, (key, lockTimeout, cancellationToken), static (s, a) => s.ForgetAsync(a.key, a.lockTimeout, a.cancellationToken), kind, "forget", null)
+            : inner.ForgetAsync(key, lockTimeout, cancellationToken);
+
+    public Task<KeySnapshot?> ShowAsync(LockerKey key, CancellationToken cancellationToken) =>
+        Metrics.LockerStoreIsWatched
+            ? Watched.WatchAsync(inner, (key, cancellationToken), static (s, a) => s.ShowAsync(a.key, a.cancellationToken), kind, "show", null)
+            : inner.ShowAsync(key, cancellationToken);
+
+    public Task<LockerPage> ListAsync(string ns, string? cursor, int limit, CancellationToken cancellationToken) =>
+        Metrics.LockerStoreIsWatched
+            ? Watched.WatchAsync(inner, (ns, cursor, limit, cancellationToken), static (s, a) => s.ListAsync(a.ns, a.cursor, a.limit, a.cancellationToken), kind, "list", null)
+            : inner.ListAsync(ns, cursor, limit, cancellationToken);
+
+    public Task<IAsyncDisposable> SubscribeAsync(LockerKey key, Action ring, CancellationToken cancellationToken) =>
+        Metrics.LockerStoreIsWatched
+            ? Watched.WatchAsync(inner, (key, ring, cancellationToken), static (s, a) => s.SubscribeAsync(a.key, a.ring, a.cancellationToken), kind, "subscribe", null)
+            : inner.SubscribeAsync(key, ring, cancellationToken);
+
+    private static void OnRequested((LockerKey Key, LockerRequest Request, CancellationToken) args, LockerReply reply)
+    {
+        if (reply is LockGranted { TakenOver: true }) Metrics.Takeovers.Add(1, Names.OfLock(args.Key.Namespace));
+    }
+
+    private static void OnPublished((LockerKey Key, LockerPublication Publication, CancellationToken) args, PublishOutcome outcome)
+    {
+        if (outcome == PublishOutcome.Superseded) Metrics.Superseded.Add(1, Names.OfLock(args.Key.Namespace));
+    }
+}
