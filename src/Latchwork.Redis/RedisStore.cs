@@ -38,6 +38,9 @@ public sealed class RedisStore : LatchworkStore
     /// <inheritdoc/>
     public override string Description => _connection.Description;
 
+    /// <inheritdoc/>
+    public override long Reconnects => _connection.Reconnects;
+
     /// <summary>Connects to a server.</summary>
     /// <param name="connection">A URI (<c>redis://user:password@host:port/database</c>, <c>unix:///path</c>) or a connection string; see <see cref="RedisOptions.Parse"/>.</param>
     /// <param name="cancellationToken">Gives up connecting.</param>

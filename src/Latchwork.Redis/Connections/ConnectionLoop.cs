@@ -22,9 +22,13 @@ internal sealed class ConnectionLoop(
     private long _closeBy = long.MaxValue;
     private long _leaveBy = long.MaxValue;
     private bool _closing;
+    private long _reconnects;
 
     /// <summary>Ends when the first connection stands, or with the reason why it does not.</summary>
     public Task Connected => _connected.Task;
+
+    /// <summary>How often the connection was made anew.</summary>
+    public long Reconnects => Interlocked.Read(ref _reconnects);
 
     /// <summary>Ends when nothing of the connection is left.</summary>
     public Task Ended => _ended.Task;
@@ -109,7 +113,7 @@ internal sealed class ConnectionLoop(
             server.Transport.SetTimeouts(limits.Tick, limits.Silence);
             pipeline.Attach(server.Transport, Thread.CurrentThread, subscriptions.Channels().Select(channel =>
                 new PendingCommand(CommandKind.Resubscribe, RespWriter.Words("SUBSCRIBE", channel), long.MaxValue) { Channel = channel }));
-            _connected.TrySetResult();
+            if (!_connected.TrySetResult()) Interlocked.Increment(ref _reconnects);
             OnConnected?.Invoke(server.Info);
             string reason = ReadUntilBroken(server.Transport, server.Input);
             server.Transport.Abort();

@@ -13,6 +13,9 @@ public interface IRedisConnection : IAsyncDisposable
     /// <summary>Where the server is: a URI without user name and password.</summary>
     string Description { get; }
 
+    /// <summary>How often a connection was made anew after it was lost. Zero where that is not known.</summary>
+    long Reconnects => 0;
+
     /// <summary>Evaluates a script by its hash, and loads it when the server does not have it.</summary>
     /// <param name="script">The script.</param>
     /// <param name="keys">The keys that it touches.</param>

@@ -40,6 +40,9 @@ internal sealed class RedisConnection : IRedisConnection
     /// <inheritdoc/>
     public string Description { get; }
 
+    /// <inheritdoc/>
+    public long Reconnects => _loop.Reconnects;
+
     /// <summary>Connects once; a failure is thrown, not retried.</summary>
     /// <param name="options">The settings.</param>
     /// <param name="cancellationToken">Gives up connecting.</param>

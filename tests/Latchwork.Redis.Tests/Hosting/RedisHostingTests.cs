@@ -77,6 +77,19 @@ public sealed class RedisHostingTests
         }
     }
 
+    [Fact]
+    public async Task Reconnects_are_counted()
+    {
+        await using RedisServer server = await RedisServer.StartAsync();
+        await using RedisStore store = await RedisStore.ConnectAsync(server.Uri);
+        store.Reconnects.ShouldBe(0);
+
+        server.Kill();
+        await server.StartAgainAsync();
+
+        await Eventually.HoldsAsync(() => store.Reconnects == 1, "the connection was made anew");
+    }
+
     private static IHost Build((string Key, string? Value)[] settings, Action<LatchworkBuilder> configure)
     {
         var builder = new HostApplicationBuilder(new HostApplicationBuilderSettings { DisableDefaults = true });

@@ -1,0 +1,96 @@
+using System.Diagnostics;
+using Latchwork.StoreConformance.Support;
+using Shouldly;
+using Xunit;
+
+namespace Latchwork.Tests.Diagnostics;
+
+[Collection(TelemetryCollection.Name)]
+public sealed class LockerTelemetryTests : IAsyncLifetime
+{
+    private readonly string _ns = $"telemetry-{Guid.NewGuid():N}";
+    private readonly InMemoryStore _store = new();
+    private readonly TelemetryRecorder _recorder = new();
+
+    public Task InitializeAsync() => Task.CompletedTask;
+
+    public async Task DisposeAsync()
+    {
+        _recorder.Dispose();
+        await _store.DisposeAsync();
+        TelemetryDocs.ShouldDescribe(_recorder.All);
+    }
+
+    [Fact]
+    public async Task Callers_on_two_nodes_and_the_one_run_are_measured_and_linked()
+    {
+        await using ProcessLocker here = NewLocker();
+        await using ProcessLocker there = NewLocker();
+        var started = new TaskCompletionSource<Activity?>(TaskCreationOptions.RunContinuationsAsynchronously);
+        var finish = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        Task<string> first = here.RunOnceAsync("key", async (_, _) =>
+        {
+            started.SetResult(Activity.Current);
+            await finish.Task;
+            return "done";
+        });
+        Activity? inWork = await started.Task;
+        Task<string> second = here.RunOnceAsync<string>("key", (_, _) => throw new InvalidOperationException("must not run"));
+        Task<string> third = there.RunOnceAsync<string>("key", (_, _) => throw new InvalidOperationException("must not run"));
+        await Eventually.ReadsAsync(() => here.ShowAsync("key"), key => key?.Waiters == 2, "both wait here");
+        await Eventually.ReadsAsync(() => there.ShowAsync("key"), key => key?.Waiters == 1, "one waits there");
+        finish.SetResult();
+        await Task.WhenAll(first, second, third);
+
+        Activity run = _recorder.Spans($"run {_ns}").Single();
+        run.ShouldBeSameAs(inWork);
+        IReadOnlyList<Activity> waits = _recorder.Spans($"wait {_ns}");
+        waits.Count.ShouldBe(3);
+        waits.ShouldAllBe(wait => Equals(wait.GetTagItem("latchwork.lock.fencing_token"), run.GetTagItem("latchwork.lock.fencing_token")));
+        Activity owner = waits.Single(wait => wait.SpanId == run.ParentSpanId);
+        owner.Links.ShouldBeEmpty();
+        waits.Where(wait => wait != owner).SelectMany(wait => wait.Links).Single().Context.ShouldBe(run.Context);
+        _recorder.Of("latchwork.lock.wait.duration", _ns).Select(one => one.Tags["latchwork.outcome"]).ShouldBe(["result", "result", "result"]);
+        _recorder.Of("latchwork.lock.run.duration", _ns).Single().Tags["latchwork.outcome"].ShouldBe("done");
+    }
+
+    [Fact]
+    public async Task Failures_timeouts_and_cancellations_are_told_apart()
+    {
+        await using ProcessLocker locker = NewLocker();
+        await Should.ThrowAsync<RunFailedException>(() => locker.RunOnceAsync<string>("bad", (_, _) => throw new InvalidOperationException("no")));
+        await using WorkLease lease = await locker.AcquireAsync("held");
+        await Should.ThrowAsync<LockTimeoutException>(() => locker.AcquireAsync("held", TimeSpan.FromMilliseconds(1)));
+        using var cancelled = new CancellationTokenSource();
+        Task waiting = locker.AcquireAsync("held", cancellationToken: cancelled.Token);
+        await cancelled.CancelAsync();
+        await Should.ThrowAsync<OperationCanceledException>(() => waiting);
+
+        _recorder.Of("latchwork.lock.wait.duration", _ns).Select(one => one.Tags["latchwork.outcome"]).ShouldBe(["failure", "owner", "timeout", "cancelled"]);
+        _recorder.Of("latchwork.lock.run.duration", _ns).Single().Tags["latchwork.outcome"].ShouldBe("failed");
+        _recorder.Spans($"run {_ns}").Single().Status.ShouldBe(ActivityStatusCode.Error);
+        _recorder.Spans($"wait {_ns}").Count(wait => wait.Status == ActivityStatusCode.Error).ShouldBe(1);
+    }
+
+    [Fact]
+    public async Task Takeovers_superseded_publications_and_lost_locks_are_counted()
+    {
+        var clock = new ManualTimeProvider();
+        await using var store = new InMemoryStore(clock);
+        // The owner's own clock stands still: it believes in a lease that the store has let run out.
+        await using var owner = new ProcessLocker(store, new() { Namespace = _ns, TimeProvider = new ManualTimeProvider() });
+        await using var next = new ProcessLocker(store, new() { Namespace = _ns, TimeProvider = clock });
+        WorkLease old = await owner.AcquireAsync("key");
+        clock.Advance(TimeSpan.FromMinutes(1));
+
+        await using WorkLease? taken = await next.TryAcquireAsync("key");
+        taken!.TakenOver.ShouldBeTrue();
+        (await old.PublishAsync("late"u8.ToArray())).ShouldBe(PublishOutcome.Superseded);
+
+        _recorder.Sum("latchwork.lock.takeovers", _ns).ShouldBe(1);
+        _recorder.Sum("latchwork.lock.superseded", _ns).ShouldBe(1);
+        _recorder.Sum("latchwork.lock.lost", _ns, "latchwork.reason", "superseded").ShouldBe(1);
+    }
+
+    private ProcessLocker NewLocker() => new(_store, new() { Namespace = _ns });
+}
