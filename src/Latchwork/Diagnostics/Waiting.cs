@@ -1,6 +1,5 @@
 using System.Diagnostics;
 using Latchwork.Locking;
-using Latchwork.Storage;
 using Latchwork.Threading;
 
 namespace Latchwork.Diagnostics;

@@ -70,7 +70,7 @@ public static class LatchworkServiceCollectionExtensions
         return new LatchworkBuilder(services, registration);
     }
 
-    private static LatchworkRegistration? Find(IServiceCollection services, string? key) => services
+    internal static LatchworkRegistration? Find(IServiceCollection services, string? key) => services
         .Where(service => service is { IsKeyedService: false } && service.ServiceType == typeof(LatchworkRegistration))
         .Select(service => (LatchworkRegistration)service.ImplementationInstance!)
         .FirstOrDefault(registration => registration.Key == key);

@@ -1,5 +1,6 @@
 using System.Collections.Concurrent;
 using Microsoft.Extensions.Configuration;
+using Microsoft.Extensions.Diagnostics.HealthChecks;
 
 namespace Latchwork.Hosting;
 
@@ -10,13 +11,14 @@ internal static class SettingsBinding
     public const string TimerDefaults = "TimerDefaults";
     public const string Locker = "Locker";
     public const string Lockers = "Lockers";
+    public const string Health = "Health";
 
     public static void Bind(IConfigurationSection section, LatchworkOptions options, List<string> failures)
     {
         var reader = new SettingsReader(section, failures);
         reader.Text(nameof(options.NodeId), value => options.NodeId = value);
         reader.Span(nameof(options.StoreWait), value => options.StoreWait = value);
-        foreach (string name in (string[])[Timers, TimerDefaults, Locker, Lockers]) reader.Section(name);
+        foreach (string name in (string[])[Timers, TimerDefaults, Locker, Lockers, Health]) reader.Section(name);
         // Sections are those of stores and of keyed registrations, which may belong to another program that shares the file.
         reader.RefuseUnknown(sectionsToo: false);
     }
@@ -45,6 +47,18 @@ internal static class SettingsBinding
         reader.Span(nameof(options.OutageTolerance), value => options.OutageTolerance = value);
         reader.Span(nameof(options.LeaveTimeout), value => options.LeaveTimeout = value);
         reader.Number(nameof(options.MaxResultBytes), value => options.MaxResultBytes = value);
+        reader.RefuseUnknown();
+    }
+
+    public static void Bind(IConfigurationSection section, LatchworkHealthOptions options, List<string> failures)
+    {
+        var reader = new SettingsReader(section.GetSection(Health), failures);
+        reader.Span(nameof(options.DegradedOverdue), value => options.DegradedOverdue = value);
+        reader.Span(nameof(options.UnhealthyOverdue), value => options.UnhealthyOverdue = value);
+        reader.Choice<HealthStatus>(nameof(options.NotJoined), value => options.NotJoined = value);
+        reader.Choice<HealthStatus>(nameof(options.Warnings), value => options.Warnings = value);
+        reader.Texts(nameof(options.AcceptedWarnings), options.AcceptedWarnings.Add);
+        reader.Span(nameof(options.Timeout), value => options.Timeout = value);
         reader.RefuseUnknown();
     }
 

@@ -27,6 +27,16 @@ internal sealed class SettingsReader
         if (Value(name) is { } value) set(value);
     }
 
+    /// <summary>A list of texts.</summary>
+    public void Texts(string name, Action<string> add)
+    {
+        _known.Add(name);
+        foreach (IConfigurationSection child in _section.GetSection(name).GetChildren())
+        {
+            if (!string.IsNullOrEmpty(child.Value)) add(child.Value);
+        }
+    }
+
     public void Number(string name, Action<int> set) =>
         Read(name, set, "a whole number", static (string text, out int value) =>
             int.TryParse(text, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out value));

@@ -1,5 +1,4 @@
 using Latchwork.Diagnostics;
-using Latchwork.Storage;
 using Latchwork.Threading;
 
 namespace Latchwork;
@@ -11,7 +10,7 @@ namespace Latchwork;
 /// <remarks>Safe for use by many threads. Posting needs no join.</remarks>
 public sealed partial class DistributedTimer : IAsyncDisposable
 {
-    private readonly ITimerStore _store;
+    private readonly WatchedTimerStore _store;
     private readonly TimerSettings _settings;
     private readonly TimerLanes _lanes;
     private readonly ErrorReporter _errors;

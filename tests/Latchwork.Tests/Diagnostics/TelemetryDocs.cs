@@ -22,13 +22,7 @@ internal static class TelemetryDocs
     {
         string[] lines = File.ReadAllLines(Document());
         return [.. lines.SkipWhile(line => line != $"## {heading}").SkipWhile(line => !line.StartsWith('|')).TakeWhile(line => line.StartsWith('|')).Skip(2)
-            .Select(line => line.Trim('|').Split('|').Select(Trim).ToArray())];
-
-        static string Trim(string cell)
-        {
-            string text = cell.Trim();
-            return text.Count(c => c == '`') == 2 && text.StartsWith('`') && text.EndsWith('`') && !text.Contains(' ', StringComparison.Ordinal) ? text.Trim('`') : text;
-        }
+            .Select(line => line.Trim('|').Split('|').Select((cell, column) => column == 0 ? cell.Trim().Trim('`') : cell.Trim()).ToArray())];
     }
 
     public static string Document([CallerFilePath] string file = "") =>

@@ -67,7 +67,7 @@ public sealed class RegistrationTests
         failure.Failures.Where(text => !text.StartsWith(Misspelt, StringComparison.Ordinal)).ShouldBe(
             [
                 "Latchwork: 'Latchwork:StoreWait' must be a time such as 00:00:10, 250ms, 10s, 5m, 2h or 7d; it is 'soon'.",
-                "Latchwork: 'Latchwork:StoreWiat' is no setting; there are Locker, Lockers, NodeId, StoreWait, TimerDefaults, Timers.",
+                "Latchwork: 'Latchwork:StoreWiat' is no setting; there are Health, Locker, Lockers, NodeId, StoreWait, TimerDefaults, Timers.",
                 "Latchwork: 'NodeId' must have 1 to 512 bytes of UTF-8; it has 0.",
                 "Latchwork: No store was chosen: call UseRedis(…), UseSqlite(…) or UseInMemory() on what AddLatchwork returns.",
                 "Latchwork: 'Latchwork:TimerDefaults:MaxEvents' must be a whole number; it is 'many'.",
