@@ -44,7 +44,12 @@ internal static class Names
         _ => "exists",
     };
 
-    public static string Of(StoreOutcome outcome) => outcome == StoreOutcome.NotApplied ? "not_applied" : "unknown";
+    public static string Of(StoreOutcome outcome) => outcome switch
+    {
+        StoreOutcome.NotApplied => "not_applied",
+        StoreOutcome.NotReplicated => "not_replicated",
+        _ => "unknown",
+    };
 
     public static string Of(CallerAnswer answer) =>
         answer.Lock is not null ? "owner" : answer.Outcome!.Kind == LockerOutcomeKind.Failure ? "failure" : "result";
