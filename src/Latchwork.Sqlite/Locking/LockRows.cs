@@ -53,17 +53,21 @@ internal static class LockRows
             WHERE namespace = ? AND name = ?
             """].Set(state.Lock?.Started).Set(state.Lock?.Lease).Set(state.Lock?.Deadline).Set(state.GarbageFrom).Set(ns).Set(key).Run();
 
-    /// <summary>Drops some of the records in which nothing matters any more.</summary>
-    public static void Sweep(SqliteFile file, long now)
+    /// <summary>
+    /// Drops some of the records in which nothing matters any more. Not that of the key at hand: whoever repeats a publication long after is
+    /// told that it was accepted, as by the other stores.
+    /// </summary>
+    public static void Sweep(SqliteFile file, long ns, string key, long now)
     {
         Span<long> old = stackalloc long[2];
         int count = 0;
-        using (Statement rows = file["SELECT key FROM locks WHERE garbage_from <= ? ORDER BY garbage_from LIMIT 2"].Set(now))
+        using (Statement rows = file["SELECT key FROM locks WHERE garbage_from <= ? AND NOT (namespace = ? AND name = ?) ORDER BY garbage_from LIMIT 2"]
+            .Set(now).Set(ns).Set(key))
         {
             while (rows.Step()) old[count++] = rows.Long(0);
         }
 
-        foreach (long key in old[..count]) file["DELETE FROM locks WHERE key = ?"].Set(key).Run();
+        foreach (long row in old[..count]) file["DELETE FROM locks WHERE key = ?"].Set(row).Run();
     }
 
     /// <summary>The next keys of a namespace that are locked, by name.</summary>

@@ -92,7 +92,7 @@ internal sealed class SqliteLockerStore(Writer writer, Reader reader, BellExchan
             scope =>
             {
                 long ns = NamespaceOf(scope.File, key.Namespace), now = scope.Microseconds;
-                LockRows.Sweep(scope.File, now);
+                LockRows.Sweep(scope.File, ns, key.Key, now);
                 LockState? before = LockRows.Find(scope.File, key);
                 LockRecord record = before is null ? new LockRecord() : new LockRecord(before);
                 (T answer, bool ring) = act(record, now);

@@ -115,6 +115,19 @@ public abstract class LockerOutcomeSuite(StoreFixture fixture) : LockerSuite(fix
     }
 
     [Fact]
+    public async Task A_publication_repeated_when_all_its_times_are_over_is_still_known()
+    {
+        long generation = await TakeAsync("a", lockTimeout: Seconds(5));
+        await PublishAsync(generation, "a", freshFor: 1);
+        Clock.Advance(TimeSpan.FromHours(1));
+        (await GetAsync()).ShouldBeNull();
+        (await PublishAsync(generation, "a", "again")).ShouldBe(PublishOutcome.Accepted);
+        (await PublishAsync(generation, "b")).ShouldBe(PublishOutcome.Superseded);
+        (await GetAsync()).ShouldBeNull();
+        (await TakeAsync("b")).ShouldBeGreaterThan(generation);
+    }
+
+    [Fact]
     public async Task Whoever_knows_the_fencing_token_can_publish_from_anywhere()
     {
         long generation = await TakeAsync("a");
