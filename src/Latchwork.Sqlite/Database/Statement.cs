@@ -68,6 +68,9 @@ internal sealed class Statement(SqliteFile file, sqlite3_stmt handle) : IDisposa
 
     public byte[] Bytes(int column) => raw.sqlite3_column_blob(handle, column).ToArray();
 
+    /// <summary>The number of bytes of a text or blob.</summary>
+    public int Length(int column) => raw.sqlite3_column_bytes(handle, column);
+
     public long? LongOrNull(int column) => IsNull(column) ? null : Long(column);
 
     public string? TextOrNull(int column) => IsNull(column) ? null : Text(column);

@@ -13,6 +13,9 @@ internal static class LockRows
         outcome_generation, outcome_kind, published_at, fresh_for, hand_over_for, outcome
         """;
 
+    /// <summary>How long a record is kept after its use, in µs: a clock that is set forward for a moment is not to cost a key its generation. One hour.</summary>
+    private const long Respite = 3_600_000_000;
+
     /// <summary>Finds what is kept of a key.</summary>
     public static LockState? Find(SqliteFile file, LockerKey key)
     {
@@ -54,7 +57,7 @@ internal static class LockRows
             """].Set(state.Lock?.Started).Set(state.Lock?.Lease).Set(state.Lock?.Deadline).Set(state.GarbageFrom).Set(ns).Set(key).Run();
 
     /// <summary>
-    /// Drops some of the records in which nothing matters any more. Not that of the key at hand: whoever repeats a publication long after is
+    /// Drops some of the records in which nothing has mattered for a while. Not that of the key at hand: whoever repeats a publication long after is
     /// told that it was accepted, as by the other stores.
     /// </summary>
     public static void Sweep(SqliteFile file, long ns, string key, long now)
@@ -62,7 +65,7 @@ internal static class LockRows
         Span<long> old = stackalloc long[2];
         int count = 0;
         using (Statement rows = file["SELECT key FROM locks WHERE garbage_from <= ? AND NOT (namespace = ? AND name = ?) ORDER BY garbage_from LIMIT 2"]
-            .Set(now).Set(ns).Set(key))
+            .Set(now - Respite).Set(ns).Set(key))
         {
             while (rows.Step()) old[count++] = rows.Long(0);
         }

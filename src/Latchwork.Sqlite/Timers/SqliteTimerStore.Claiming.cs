@@ -93,7 +93,7 @@ internal sealed partial class SqliteTimerStore
             {
                 DueRows rows = newest ? newestFirst : oldestFirst;
                 if (!rows.Step() || rows.Key == (newest ? lastOld : lastNew)) break; // the two have met
-                bytes += rows.Row.Bytes(6).Length;
+                bytes += rows.Row.Length(6);
                 if (claimed.Count > 0 && bytes > Limits.MaxBatchBytes) break;
                 (newest ? ref lastNew : ref lastOld) = rows.Key;
                 claimed.Add(ReadClaimed(rows.Row, now));

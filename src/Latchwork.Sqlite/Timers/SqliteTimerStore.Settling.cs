@@ -8,16 +8,23 @@ namespace Latchwork.Sqlite.Timers;
 internal sealed partial class SqliteTimerStore
 {
     public Task<IReadOnlyList<TimerOutcome>> ConfirmAsync(TimerPartition partition, IReadOnlyList<DeliveryKey> deliveries, CancellationToken cancellationToken) =>
-        Change<IReadOnlyList<TimerOutcome>>(partition, isDurable: true, (file, ns) => ForEachDelivery(
-            file,
-            ns,
-            deliveries,
-            static delivery => delivery,
-            static (TimerEvents events, in EventPlace place, DeliveryKey _, StoreTime _, ref long _) =>
+        Change<IReadOnlyList<TimerOutcome>>(
+            partition,
+            isDurable: true,
+            (file, ns) =>
             {
-                events.Remove(place);
-                return TimerOutcome.Done;
-            }), cancellationToken);
+                var events = new TimerEvents(file, ns);
+                var outcomes = new TimerOutcome[deliveries.Count];
+                ns.Now(); // noted, so that the clock cannot go back behind this
+                for (int i = 0; i < outcomes.Length; i++)
+                {
+                    outcomes[i] = events.TryConfirm(deliveries[i]) ? TimerOutcome.Done
+                        : events.Find(deliveries[i].Id) is null ? TimerOutcome.NotFound : TimerOutcome.Stale;
+                }
+
+                return outcomes;
+            },
+            cancellationToken);
 
     // Not durable: see the claim.
     public Task<IReadOnlyList<TimerOutcome>> ExtendAsync(TimerPartition partition, IReadOnlyList<DeliveryKey> deliveries, TimeSpan lease, CancellationToken cancellationToken) =>

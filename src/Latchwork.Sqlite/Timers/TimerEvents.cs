@@ -88,6 +88,23 @@ internal readonly struct TimerEvents(SqliteFile file, TimerNamespace ns)
         ns.Count(inFlight: 1);
     }
 
+    /// <summary>Takes an event in flight out of the tables, if the token is that of its delivery.</summary>
+    /// <returns>Whether it was; if not, nothing was changed.</returns>
+    public bool TryConfirm(DeliveryKey delivery)
+    {
+        long key;
+        using (Statement row = file["DELETE FROM leases WHERE key = (SELECT key FROM events WHERE namespace = ? AND id = ?) AND token = ? RETURNING key"]
+            .Set(ns.Id).Set(delivery.Id).Set(delivery.Token))
+        {
+            if (!row.Step()) return false;
+            key = row.Long(0);
+        }
+
+        file["DELETE FROM events WHERE key = ?"].Set(key).Run();
+        ns.Count(inFlight: -1);
+        return true;
+    }
+
     /// <summary>Moves the end of a lease; never to an earlier time.</summary>
     public void Prolong(long key, long deadline) =>
         file["UPDATE leases SET deadline = ?1 WHERE key = ?2 AND deadline < ?1"].Set(deadline).Set(key).Run();

@@ -63,7 +63,7 @@ public interface ILockerStore
     /// <param name="publication">What is published, and by whom.</param>
     /// <param name="cancellationToken">Gives up waiting; what was sent may still happen.</param>
     /// <returns>
-    /// <see cref="PublishOutcome.Accepted"/>, also when the same publication was accepted before (the last one of the key is remembered);
+    /// <see cref="PublishOutcome.Accepted"/>, also when the same publication was accepted before (the last one of the key is remembered, for its lock timeout at least);
     /// <see cref="PublishOutcome.Superseded"/> if the lock is not that owner's any more, and nothing was changed.
     /// </returns>
     Task<PublishOutcome> PublishAsync(LockerKey key, LockerPublication publication, CancellationToken cancellationToken);
