@@ -1,5 +1,6 @@
 using System.Diagnostics.CodeAnalysis;
 using Latchwork.Redis;
+using Latchwork.Redis.Checking;
 using Latchwork.Redis.Connections;
 using Latchwork.Redis.Locking;
 using Latchwork.Redis.Timers;
@@ -12,11 +13,13 @@ public sealed class RedisStore : LatchworkStore
 {
     private readonly IRedisConnection _connection;
     private readonly ReplicatedWriter? _replicated;
+    private readonly ServerCheck _check;
 
     private RedisStore(IRedisConnection connection, ReplicatedWriter? replicated, RedisOptions options)
     {
         _connection = connection;
         _replicated = replicated;
+        _check = new ServerCheck(connection, options);
         var keys = new RedisKeys(options.KeyPrefix);
         ReplicatedWrites writes = options.Replication?.Writes ?? ReplicatedWrites.None;
         Timers = new RedisTimerStore(connection, keys, options.TimeProvider)
@@ -61,15 +64,20 @@ public sealed class RedisStore : LatchworkStore
         ArgumentNullException.ThrowIfNull(options);
         options = options.CheckedCopy();
         RedisConnection connection = await RedisConnection.ConnectAsync(options, cancellationToken).ConfigureAwait(false);
-        if (options.Replication is not { } replication)
-            return new RedisStore(connection, null, options);
+        ReplicatedWriter? writer = null;
         try
         {
-            RedisConnection second = await RedisConnection.ConnectAsync(options, cancellationToken, replication).ConfigureAwait(false);
-            return new RedisStore(connection, new ReplicatedWriter(second, replication), options);
+            if (options.Replication is { } replication)
+                writer = new ReplicatedWriter(await RedisConnection.ConnectAsync(options, cancellationToken, replication).ConfigureAwait(false), replication);
+            var store = new RedisStore(connection, writer, options);
+            await store.CheckAtStartAsync(cancellationToken).ConfigureAwait(false);
+            connection.OnReconnected = () => _ = store._check.RunForLogAsync();
+            return store;
         }
         catch
         {
+            if (writer is not null)
+                await writer.DisposeAsync().ConfigureAwait(false);
             await connection.DisposeAsync().ConfigureAwait(false);
             throw;
         }
@@ -87,6 +95,22 @@ public sealed class RedisStore : LatchworkStore
         if (options?.Replication is not null)
             throw new ArgumentException("Writes can wait for replicas only on connections that the store makes itself.", nameof(options));
         return new RedisStore(connection, null, (options ?? new RedisOptions()).CheckedCopy());
+    }
+
+    /// <inheritdoc/>
+    public override Task<IReadOnlyList<StoreWarning>> CheckAsync(CancellationToken cancellationToken = default) => _check.RunAsync(cancellationToken);
+
+    // A server that is in trouble for the moment is no reason not to start; one that cannot run scripts is.
+    private async Task CheckAtStartAsync(CancellationToken cancellationToken)
+    {
+        try
+        {
+            await _check.RunAsync(cancellationToken).ConfigureAwait(false);
+        }
+        catch (LatchworkStoreException e) when (e.IsTransient || e.Outcome == StoreOutcome.Unknown)
+        {
+            _check.OnFailed(e);
+        }
     }
 
     /// <inheritdoc/>

@@ -216,7 +216,7 @@ internal sealed partial class CommandPipeline(CommandLimits limits)
             foreach (PendingCommand command in written)
                 (command.Kind == CommandKind.Subscribe && !command.IsSettled ? _waiting.Enqueue : (Action<PendingCommand>)ended.Add)(command);
             foreach (PendingCommand command in waiting)
-                (command.Kind is CommandKind.Evaluate or CommandKind.Subscribe ? _waiting.Enqueue : (Action<PendingCommand>)ended.Add)(command);
+                (command.Kind is CommandKind.Evaluate or CommandKind.Plain or CommandKind.Subscribe ? _waiting.Enqueue : (Action<PendingCommand>)ended.Add)(command);
             foreach (PendingCommand command in ended)
                 Uncount(command);
             _loading.Clear();
@@ -225,7 +225,7 @@ internal sealed partial class CommandPipeline(CommandLimits limits)
         foreach (PendingCommand command in ended)
         {
             command.Release();
-            if (command.Kind == CommandKind.Evaluate)
+            if (command.Kind is CommandKind.Evaluate or CommandKind.Plain)
                 command.Abandon(RedisErrors.ConnectionBroke(command, trouble));
             else
                 command.Succeed(RedisReply.Null);

@@ -16,6 +16,9 @@ internal enum CommandKind
     Resubscribe = 3,
 
     Unsubscribe = 4,
+
+    /// <summary>Any other command that somebody waits for.</summary>
+    Plain = 5,
 }
 
 /// <summary>
@@ -39,6 +42,9 @@ internal sealed class PendingCommand : InlineResult
 
     /// <summary>For scripts.</summary>
     public RedisScript? Script { get; init; }
+
+    /// <summary>For plain commands: what it is called.</summary>
+    public string? Words { get; init; }
 
     /// <summary>For subscriptions.</summary>
     public string? Channel { get; init; }
@@ -78,7 +84,12 @@ internal sealed class PendingCommand : InlineResult
     public bool IsSettled => Volatile.Read(ref _settled) != 0;
 
     /// <summary>What it is, for messages: never an argument.</summary>
-    public string Name => Kind == CommandKind.Evaluate ? $"script '{Script!.Name}'" : $"{Kind} command";
+    public string Name => Kind switch
+    {
+        CommandKind.Evaluate => $"script '{Script!.Name}'",
+        CommandKind.Plain => $"command '{Words}'",
+        _ => $"{Kind} command",
+    };
 
     /// <summary>Lets the caller give up. Called once, before the command is submitted.</summary>
     public void CancelWith(CancellationToken cancellationToken)

@@ -76,6 +76,23 @@ internal sealed class RedisConnection : IRedisConnection
         }
     }
 
+    /// <summary>Called on the connection's thread after each reconnect. It must return at once.</summary>
+    public Action? OnReconnected { set => _loop.OnConnected = value is null ? null : _ => value(); }
+
+    /// <summary>Sends a command that is no script and has no secrets in it. The result is as that of a script.</summary>
+    public ValueTask<RedisReply> SendAsync(string[] words, CancellationToken cancellationToken)
+    {
+        if (cancellationToken.IsCancellationRequested)
+            return ValueTask.FromCanceled<RedisReply>(cancellationToken);
+        return Submit(
+            new PendingCommand(CommandKind.Plain, RespWriter.Words(words), Deadline())
+            {
+                Words = string.Join(' ', words),
+                OnCallbackFailed = _onCallbackFailed,
+            },
+            cancellationToken);
+    }
+
     /// <inheritdoc/>
     public ValueTask<RedisReply> EvaluateAsync(RedisScript script, ReadOnlySpan<RedisArgument> keys, ReadOnlySpan<RedisArgument> arguments, CancellationToken cancellationToken)
     {
@@ -83,23 +100,14 @@ internal sealed class RedisConnection : IRedisConnection
         if (cancellationToken.IsCancellationRequested)
             return ValueTask.FromCanceled<RedisReply>(cancellationToken);
         CommandBytes bytes = RespWriter.EvalSha(script, keys, arguments);
-        var command = new PendingCommand(CommandKind.Evaluate, _wait is null ? bytes : RespWriter.Join(bytes, _wait), Deadline())
-        {
-            Script = script,
-            HasWait = _wait is not null,
-            OnCallbackFailed = _onCallbackFailed,
-        };
-        command.CancelWith(cancellationToken);
-        try
-        {
-            _pipeline.Submit(command);
-        }
-        catch (Exception e) when (e is LatchworkStoreException or ObjectDisposedException)
-        {
-            command.Fail(e);
-        }
-
-        return command.Task;
+        return Submit(
+            new PendingCommand(CommandKind.Evaluate, _wait is null ? bytes : RespWriter.Join(bytes, _wait), Deadline())
+            {
+                Script = script,
+                HasWait = _wait is not null,
+                OnCallbackFailed = _onCallbackFailed,
+            },
+            cancellationToken);
     }
 
     /// <inheritdoc/>
@@ -142,6 +150,21 @@ internal sealed class RedisConnection : IRedisConnection
     {
         _loop.BeginClose();
         await _loop.Ended.ConfigureAwait(false);
+    }
+
+    private ValueTask<RedisReply> Submit(PendingCommand command, CancellationToken cancellationToken)
+    {
+        command.CancelWith(cancellationToken);
+        try
+        {
+            _pipeline.Submit(command);
+        }
+        catch (Exception e) when (e is LatchworkStoreException or ObjectDisposedException)
+        {
+            command.Fail(e);
+        }
+
+        return command.Task;
     }
 
     private long Deadline() => Environment.TickCount64 + (long)_options.CommandTimeout.TotalMilliseconds;

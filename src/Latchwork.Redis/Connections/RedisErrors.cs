@@ -36,6 +36,8 @@ internal static class RedisErrors
         var error = new RedisServerException(text);
         string code = CodeOf(error, out bool insideScript);
         (string help, bool transient)? meaning = Explain(code);
+        if (error.Message.StartsWith("ERR unknown command", StringComparison.OrdinalIgnoreCase))
+            meaning = ("the server does not have this command: scripts are disabled, or the command was renamed.", false);
         if (meaning is null)
             return error;
 

@@ -23,6 +23,12 @@ internal static partial class RedisLog
     [LoggerMessage(2006, LogLevel.Information, "The primary of {Service} is {Primary}, its Sentinels say.")]
     public static partial void Primary(ILogger logger, string service, RedisEndpoint primary);
 
+    [LoggerMessage(2008, LogLevel.Warning, "{Server}: {Warning}")]
+    public static partial void Warning(ILogger logger, string server, string warning);
+
+    [LoggerMessage(2009, LogLevel.Information, "{Server} could not be checked for its settings: {Reason}")]
+    public static partial void CheckFailed(ILogger logger, string server, string reason);
+
     [LoggerMessage(2007, LogLevel.Warning, "{Trouble}")]
     public static partial void SentinelTrouble(ILogger logger, string trouble);
 }

@@ -91,7 +91,7 @@ internal sealed class ReplyHandler(CommandPipeline pipeline, SubscriptionTable s
         if (state is not null)
         {
             pipeline.Retire(state);
-            if (command.Kind is CommandKind.Evaluate or CommandKind.Subscribe && pipeline.SendAgain(command, state))
+            if (command.Kind is CommandKind.Evaluate or CommandKind.Plain or CommandKind.Subscribe && pipeline.SendAgain(command, state))
                 return;
         }
 
@@ -99,6 +99,7 @@ internal sealed class ReplyHandler(CommandPipeline pipeline, SubscriptionTable s
         switch (command.Kind)
         {
             case CommandKind.Evaluate:
+            case CommandKind.Plain:
             case CommandKind.Subscribe:
                 command.Fail(RedisErrors.FromServer(text, command.Name));
                 break;
@@ -113,7 +114,7 @@ internal sealed class ReplyHandler(CommandPipeline pipeline, SubscriptionTable s
     private static void OnSuccess(PendingCommand command, in RedisReply reply)
     {
         command.Release();
-        if (command.Kind is CommandKind.Evaluate or CommandKind.LoadScript)
+        if (command.Kind is CommandKind.Evaluate or CommandKind.Plain or CommandKind.LoadScript)
         {
             command.Succeed(reply);
             return;

@@ -42,7 +42,7 @@ public sealed class FailoverTests(ITestOutputHelper output)
             uri = $"redis://127.0.0.1:{group.Servers[0].Port},127.0.0.1:{group.Servers[1].Port}/0";
         }
 
-        RedisOptions options = RedisOptions.Parse($"{uri}?commandTimeout=5s{(waits ? "&waitReplicas=1&waitTimeout=100ms" : "")}");
+        RedisOptions options = RedisOptions.Parse($"{uri}?commandTimeout=30s&connectTimeout=1m{(waits ? "&waitReplicas=1&waitTimeout=100ms" : "")}");
         options.LoggerFactory = log.Factory();
         await using RedisStore store = await RedisStore.ConnectAsync(options);
         await using var posts = new PostLoad(store);

@@ -115,5 +115,5 @@ public sealed class ReplicationTests : IAsyncLifetime
     public void A_store_on_another_clients_connection_cannot_wait() => Should.Throw<ArgumentException>(
         () => RedisStore.Over(new Locking.DeafConnection(null!), new RedisOptions { Replication = new RedisReplication() })).Message.ShouldContain("replicas");
 
-    private Task<RedisStore> ConnectAsync(string query) => RedisStore.ConnectAsync($"redis://127.0.0.1:{_primary.Port}?{query}");
+    private Task<RedisStore> ConnectAsync(string query) => RedisStore.ConnectAsync($"redis://127.0.0.1:{_primary.Port}?connectTimeout=1m&{query}");
 }

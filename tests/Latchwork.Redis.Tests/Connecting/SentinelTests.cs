@@ -17,7 +17,7 @@ public sealed class SentinelTests
     public async Task The_primary_is_found_and_followed_when_Sentinels_make_another_one()
     {
         await using RedisGroup group = await RedisGroup.StartAsync();
-        await using RedisConnection connection = await ConnectAsync($"{group.Uri}?commandTimeout=1m");
+        await using RedisConnection connection = await ConnectAsync($"{group.Uri}?commandTimeout=1m&connectTimeout=1m");
         connection.Description.ShouldBe(group.Uri);
         await CountAsync(connection);
         for (int i = 0; i < 2; i++)
@@ -40,7 +40,7 @@ public sealed class SentinelTests
         int nobody = RedisServer.FreePort();
         int silent = ((IPEndPoint)mute.LocalEndpoint).Port;
         string sentinels = $"127.0.0.1:{nobody},127.0.0.1:{silent},127.0.0.1:{group.Servers[0].Port},127.0.0.1:{group.Sentinels[2].Port}";
-        await using RedisConnection connection = await ConnectAsync($"redis+sentinel://{sentinels}/{RedisGroup.Service}");
+        await using RedisConnection connection = await ConnectAsync($"redis+sentinel://{sentinels}/{RedisGroup.Service}?commandTimeout=1m&connectTimeout=1m");
         await CountAsync(connection);
     }
 
@@ -71,7 +71,7 @@ public sealed class SentinelTests
             """;
         await using RedisServer sentinel = await RedisServer.StartAsync(new() { Sentinel = configuration, Password = "admin" });
         await using RedisConnection connection = await ConnectAsync(
-            $"redis+sentinel://127.0.0.1:{sentinel.Port}/{RedisGroup.Service}?sentinelUser=name&sentinelPassword=SECRET");
+            $"redis+sentinel://127.0.0.1:{sentinel.Port}/{RedisGroup.Service}?sentinelUser=name&sentinelPassword=SECRET&commandTimeout=1m&connectTimeout=1m");
         await CountAsync(connection);
         await Eventually.ReadsAsync(
             () => ClientsAsync(sentinel), static clients => clients.Contains("sub=1", StringComparison.Ordinal), "it has subscribed");

@@ -78,6 +78,25 @@ public sealed class PipelineTests
         await Eventually.ReadsAsync(async () => await TryAsync(connection), static reply => reply == "2", "the new connection works");
     }
 
+    [Theory]
+    [InlineData("$100\r\nabc")]
+    [InlineData("*3\r\n:1\r\n")]
+    [InlineData(":12")]
+    [InlineData("*1000000\r\n$1000000\r\n")]
+    public async Task A_server_that_stalls_in_the_middle_of_a_reply_is_left_and_asked_anew(string part)
+    {
+        using var server = new FakeServer(talk =>
+        {
+            talk.Greet();
+            talk.Read();
+            talk.Say(talk.Number == 1 ? part : ":2\r\n");
+            talk.WaitForEnd();
+        });
+        await using RedisConnection connection = await RedisConnection.ConnectAsync(RedisOptions.Parse(server.Uri + "?commandTimeout=300ms"), default);
+        await Should.ThrowAsync<LatchworkStoreException>(async () => await EvaluateAsync(connection));
+        await Eventually.ReadsAsync(async () => await TryAsync(connection), static reply => reply == "2", "the new connection works");
+    }
+
     [Fact]
     public async Task Written_is_unknown_and_not_written_is_sent_after_the_reconnect()
     {
@@ -185,11 +204,16 @@ public sealed class PipelineTests
         error.Outcome.ShouldBe(StoreOutcome.NotApplied);
     }
 
+    public static TheoryData<string> Bomb => [string.Concat(Enumerable.Repeat("*1\r\n", 1000))];
+
     [Theory]
     [InlineData(":1\r\n:2\r\n")]
     [InlineData("what?\r\n")]
     [InlineData(">3\r\n+subscribe\r\n+x\r\n:1\r\n")]
     [InlineData("-ERR unasked\r\n-ERR unasked\r\n")]
+    [InlineData("$9223372036854775808\r\n")]
+    [InlineData("$9223372036854775807\r\nx")]
+    [MemberData(nameof(Bomb))]
     public async Task A_server_out_of_step_is_left_and_asked_anew(string nonsense)
     {
         using var server = new FakeServer(talk =>

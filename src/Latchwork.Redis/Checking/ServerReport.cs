@@ -1,0 +1,43 @@
+using Latchwork.Redis.Connections;
+
+namespace Latchwork.Redis.Checking;
+
+/// <summary>What a server says of itself; null for what it does not tell.</summary>
+/// <param name="TimeUs">Its time, in µs.</param>
+/// <param name="Info">The fields of INFO.</param>
+/// <param name="MissingCommands">Commands that scripts use and that it does not have.</param>
+/// <param name="SavePoints">The setting <c>save</c>: when it takes snapshots.</param>
+internal sealed record ServerReport(long TimeUs, IReadOnlyDictionary<string, string> Info, string[]? MissingCommands, string? SavePoints)
+{
+    /// <summary>Reads the reply of the script and, if there is one, that of <c>CONFIG GET save</c>.</summary>
+    public static ServerReport Read(in RedisReply reply, RedisReply? save)
+    {
+        ReadOnlySpan<RedisReply> parts = reply.Items;
+        var info = new Dictionary<string, string>(StringComparer.Ordinal);
+        foreach (RedisReply section in parts[1].Items)
+        {
+            if (section.Kind != RedisReplyKind.Bytes)
+                continue;
+            foreach (string line in section.Text.Split('\n', StringSplitOptions.TrimEntries))
+            {
+                if (line.IndexOf(':', StringComparison.Ordinal) is > 0 and var colon)
+                    info[line[..colon]] = line[(colon + 1)..];
+            }
+        }
+
+        string[]? missing = parts.Length > 2 && parts[2].Kind == RedisReplyKind.Array ? Texts(parts[2].Items) : null;
+        string? points = save is { Kind: RedisReplyKind.Array } map && map.Items is [_, { Kind: RedisReplyKind.Bytes } value, ..] ? value.Text : null;
+        return new ServerReport(parts[0].Number, info, missing, points);
+    }
+
+    /// <summary>A field of INFO.</summary>
+    public string? Field(string name) => Info.GetValueOrDefault(name);
+
+    private static string[] Texts(ReadOnlySpan<RedisReply> items)
+    {
+        var texts = new string[items.Length];
+        for (int i = 0; i < texts.Length; i++)
+            texts[i] = items[i].Text;
+        return texts;
+    }
+}
