@@ -21,10 +21,12 @@ public sealed class SqliteStore : LatchworkStore
     private readonly Writer _writer;
     private readonly Reader _reader;
     private readonly BellExchange _bells;
+    private readonly SqliteSettings _settings;
 
     [SuppressMessage("Reliability", "CA2000", Justification = "The threads own their connections and close them when they end.")]
     private SqliteStore(SqliteSettings settings, SqliteLog log)
     {
+        _settings = settings;
         var errors = new StoreErrors(settings.Path, settings.BusyTimeout, log);
         SqliteFile writing = Opening.OpenForWriting(settings, errors);
         SqliteFile reading;
@@ -81,6 +83,16 @@ public sealed class SqliteStore : LatchworkStore
 
         // On a thread of the pool: opening may have to wait for the disk or for another process.
         return Task.Run(() => new SqliteStore(settings, log), cancellationToken);
+    }
+
+    /// <inheritdoc/>
+    public override async Task<IReadOnlyList<StoreWarning>> CheckAsync(CancellationToken cancellationToken = default)
+    {
+        // Both threads answer, and the lock for writing is to be had.
+        await Task.WhenAll(
+            _reader.RunAsync(static file => file.Scalar("SELECT count(*) FROM processes"), isDurable: false, cancellationToken),
+            _writer.RunAsync(static _ => "", isDurable: false, cancellationToken)).ConfigureAwait(false);
+        return DiskWarnings.Find(_settings);
     }
 
     /// <inheritdoc/>

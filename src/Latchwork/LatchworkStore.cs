@@ -6,7 +6,7 @@ namespace Latchwork;
 /// A place where timers and locks live, and the connection that they share. Create one a process and give it to as many
 /// <see cref="DistributedTimer"/>s and <see cref="ProcessLocker"/>s as needed; dispose it after them.
 /// </summary>
-/// <remarks>The library never chooses a store by itself: tests use <see cref="InMemoryStore"/>, a cluster the Redis store.</remarks>
+/// <remarks>The library never chooses a store by itself: tests use <see cref="InMemoryStore"/>, one machine the SQLite store, a cluster the Redis store.</remarks>
 public abstract class LatchworkStore : IAsyncDisposable
 {
     /// <summary>The timer operations of this store.</summary>

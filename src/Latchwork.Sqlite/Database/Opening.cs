@@ -1,5 +1,6 @@
 using System.Globalization;
 using Microsoft.Data.Sqlite;
+using SQLitePCL;
 
 namespace Latchwork.Sqlite.Database;
 
@@ -40,22 +41,38 @@ internal static class Opening
 
     private static SqliteFile Guard(SqliteSettings settings, StoreErrors errors, Action<SqliteFile> prepare)
     {
-        SqliteFile? file = null;
+        // Two processes that turn a new file to the write-ahead log at once can lock each other out, and then SQLite does not wait by itself.
+        long began = TimeProvider.System.GetTimestamp();
+        while (true)
+        {
+            try
+            {
+                return Open(settings, prepare);
+            }
+            catch (SqliteException e) when (e.SqliteErrorCode is raw.SQLITE_BUSY or raw.SQLITE_LOCKED
+                && TimeProvider.System.GetElapsedTime(began) < settings.BusyTimeout)
+            {
+                Thread.Sleep(Random.Shared.Next(5, 30));
+            }
+            catch (SqliteException e)
+            {
+                throw errors.CannotOpen(e);
+            }
+        }
+    }
+
+    private static SqliteFile Open(SqliteSettings settings, Action<SqliteFile> prepare)
+    {
+        SqliteFile file = SqliteFile.Open(settings.Path);
         try
         {
-            file = SqliteFile.Open(settings.Path);
             file.SetBusyTimeout(settings.BusyTimeout);
             prepare(file);
             return file;
         }
-        catch (SqliteException e)
-        {
-            file?.Dispose();
-            throw errors.CannotOpen(e);
-        }
         catch
         {
-            file?.Dispose();
+            file.Dispose();
             throw;
         }
     }
