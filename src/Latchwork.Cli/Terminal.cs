@@ -31,6 +31,9 @@ internal sealed class Terminal
 
     public Func<string, string?> Environment { get; init; } = System.Environment.GetEnvironmentVariable;
 
+    /// <summary>The folder for this user's data on this machine; null if there is none. On Linux <c>$XDG_DATA_HOME</c>, else <c>~/.local/share</c>.</summary>
+    public string? UserDataFolder { get; init; }
+
     /// <summary>Fires when the user asks for the second time to stop: graceful endings are cut short.</summary>
     public CancellationToken Hurry { get; init; }
 
@@ -51,6 +54,7 @@ internal sealed class Terminal
             OutIsInteractive = outIsInteractive,
             ErrorIsInteractive = errorIsInteractive,
             Width = outIsInteractive ? Math.Max(40, Console.WindowWidth) : 100,
+            UserDataFolder = System.Environment.GetFolderPath(System.Environment.SpecialFolder.LocalApplicationData, System.Environment.SpecialFolderOption.DoNotVerify),
             Hurry = hurry,
         };
     }

@@ -6,12 +6,18 @@ namespace Latchwork.Cli.Commands;
 /// <summary>The options that every command takes, before or after its name.</summary>
 internal sealed class GlobalOptions
 {
-    public Option<string?> Store { get; } = new("--store", "-s")
+    public GlobalOptions(Terminal terminal)
     {
-        Description = $"Where timers and keys live: redis://user:password@host:port/db or memory:. Default: the variable {StoreResolver.Variable}.",
-        HelpName = "address",
-        Recursive = true,
-    };
+        string database = DefaultDatabase.FindPath(terminal) is { } path ? $", else {StoreResolver.AddressOf(path)}" : "";
+        Store = new Option<string?>("--store", "-s")
+        {
+            Description = $"Where timers and keys live: sqlite:PATH, redis://user:password@host:port/db or memory:. Default: the variable {StoreResolver.Variable}{database}.",
+            HelpName = "address",
+            Recursive = true,
+        };
+    }
+
+    public Option<string?> Store { get; }
 
     public Option<string?> Namespace { get; } = Recursive(
         Options.Id("--namespace", $"The kind of event, or the set of keys. Default: {TimerOptions.DefaultNamespace} for timers, {LockerOptions.DefaultNamespace} for keys.", "-n"));

@@ -11,7 +11,7 @@ internal static class LatchworkCommand
 
     public static Command Create(Terminal terminal)
     {
-        var globals = new GlobalOptions();
+        var globals = new GlobalOptions(terminal);
         var host = new CommandHost(terminal, globals);
         return new Command(
             Name,

@@ -8,20 +8,20 @@ internal static class StoreResolver
     public const string Variable = "LATCHWORK_STORE";
 
     private const string Memory = "memory:";
+    private const string Sqlite = "sqlite:";
+    private const string Known = "use sqlite:PATH, redis://host:port or memory:";
 
-    /// <summary>The address of the store: the option, else the environment.</summary>
+    /// <summary>The address of the store: the option, else the environment, else the default database, whose folder is made.</summary>
     public static string Find(string? option, Terminal terminal)
     {
+        // An empty option comes from a script whose variable is not set. It must not lead to another store than the one that was meant.
+        if (option is not null && string.IsNullOrWhiteSpace(option)) throw new CliException(ExitCodes.BadInput, $"'--store' is empty: {Known}");
         string? address = option ?? terminal.Environment(Variable);
-        if (string.IsNullOrWhiteSpace(address))
-        {
-            throw new CliException(
-                ExitCodes.BadInput,
-                $"no store is set: give --store redis://localhost:6379 or set {Variable} (--store memory: lives only as long as the command)");
-        }
-
-        return address.Trim();
+        return string.IsNullOrWhiteSpace(address) ? DefaultDatabase.Prepare(terminal) : address.Trim();
     }
+
+    /// <summary>The address of a database file.</summary>
+    public static string AddressOf(string path) => Sqlite + path;
 
     /// <summary>Opens a store.</summary>
     /// <param name="address">Its address.</param>
@@ -30,12 +30,28 @@ internal static class StoreResolver
     public static async Task<LatchworkStore> OpenAsync(string address, CancellationToken cancellationToken)
     {
         if (IsMemory(address)) return new InMemoryStore();
+        if (FindPath(address) is { } path) return await OpenSqliteAsync(path, cancellationToken).ConfigureAwait(false);
         if (FindError(address) is { } error) throw new CliException(ExitCodes.BadInput, error);
         return await ConnectToRedisAsync(address, cancellationToken).ConfigureAwait(false);
     }
 
     /// <summary>Whether the address means a store in this process.</summary>
     public static bool IsMemory(string address) => address.Equals(Memory, StringComparison.OrdinalIgnoreCase);
+
+    /// <summary>The file that an address means; null if it means none. <c>sqlite:PATH</c> takes the path as it is, and <c>sqlite:///PATH</c> an absolute one.</summary>
+    private static string? FindPath(string address)
+    {
+        if (!address.StartsWith(Sqlite, StringComparison.OrdinalIgnoreCase)) return null;
+        string path = address[Sqlite.Length..];
+        if (path.StartsWith("//", StringComparison.Ordinal))
+        {
+            path = path[2..];
+            if (!path.StartsWith('/')) throw new CliException(ExitCodes.BadInput, $"the store '{address}' names a host: write sqlite:PATH, or sqlite:///PATH with an absolute path");
+            if (OperatingSystem.IsWindows()) path = path.TrimStart('/'); // sqlite:///C:/folder/file
+        }
+
+        return path.Length > 0 ? path : throw new CliException(ExitCodes.BadInput, $"the store '{address}' names no file: write sqlite:PATH");
+    }
 
     // Only what the connection could not know: a word that it would take for the name of a host.
     private static string? FindError(string address)
@@ -46,12 +62,17 @@ internal static class StoreResolver
             string name = address[..scheme].ToLowerInvariant();
             return name is "redis" or "rediss" or "redis+sentinel" or "rediss+sentinel" or "redis+unix" or "unix" or "valkey" or "valkeys"
                 ? null
-                : $"the store '{name}://…' is not known: use redis://host:port or memory:";
+                : $"the store '{name}://…' is not known: {Known}";
         }
 
-        bool looksLikeAddress = address.AsSpan().IndexOfAny(":,/") >= 0 && !address.StartsWith("sqlite:", StringComparison.OrdinalIgnoreCase);
-        return looksLikeAddress ? null : $"the store '{address}' is not known: use redis://host:port or memory:";
+        bool looksLikeAddress = address.AsSpan().IndexOfAny(":,/") >= 0;
+        return looksLikeAddress ? null : $"the store '{address}' is not known: {Known}";
     }
+
+    // On its own, as the other: each store's assemblies are loaded only for a command that needs them.
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private static async Task<LatchworkStore> OpenSqliteAsync(string path, CancellationToken cancellationToken) =>
+        await SqliteStore.OpenAsync(path, cancellationToken: cancellationToken).ConfigureAwait(false);
 
     // On its own, so that a command that needs no Redis does not load its assembly.
     [MethodImpl(MethodImplOptions.NoInlining)]

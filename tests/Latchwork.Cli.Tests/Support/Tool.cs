@@ -21,7 +21,13 @@ public static class Tool
 {
     public static Task<CliResult> RunAsync(params string[] args) => RunAsync(args, stdin: "");
 
-    public static async Task<CliResult> RunAsync(string[] args, string stdin, string? store = null, CancellationToken stop = default)
+    /// <param name="args">The arguments.</param>
+    /// <param name="stdin">What is on its standard input.</param>
+    /// <param name="store">The variable <c>LATCHWORK_STORE</c>.</param>
+    /// <param name="dataFolder">The folder for the user's data; by default there is none.</param>
+    /// <param name="stop">Asks it to stop.</param>
+    public static async Task<CliResult> RunAsync(
+        string[] args, string stdin, string? store = null, string? dataFolder = null, CancellationToken stop = default)
     {
         var output = new MemoryStream();
         var error = new MemoryStream();
@@ -33,6 +39,7 @@ public static class Tool
             ErrorBytes = error,
             In = new MemoryStream(Encoding.UTF8.GetBytes(stdin)),
             Environment = name => name == "LATCHWORK_STORE" ? store : null,
+            UserDataFolder = dataFolder,
         };
         int exitCode = await CliApplication.RunAsync(args, terminal, stop);
         return new CliResult(exitCode, Encoding.UTF8.GetString(output.ToArray()), Encoding.UTF8.GetString(error.ToArray()));
