@@ -6,8 +6,9 @@ using Xunit;
 namespace Latchwork.Cli.Tests;
 
 /// <summary>
-/// The demo runs in real time with leases of a second, so it cannot succeed on a machine that stalls for as long; but then it must say so.
-/// It is played again until it is played undisturbed, or has said so often enough.
+/// The demo checks itself, and a slow machine breaks none of its claims but those of time. So that is what is asserted here, and not how many
+/// events were cancelled in time or which report ran where. If the machine stalls for so long that an act cannot be played, the demo must say
+/// so, and is played again.
 /// </summary>
 public sealed class DemoTests : IClassFixture<RedisFixture>
 {
@@ -19,75 +20,55 @@ public sealed class DemoTests : IClassFixture<RedisFixture>
     public DemoTests(RedisFixture redis) => _redis = redis;
 
     [Fact]
-    public async Task In_memory_it_shows_and_checks_everything_in_plain_text()
+    public async Task With_nothing_said_its_nodes_are_processes_on_a_temporary_database()
     {
         CliResult result = await Tool.RunAsync("demo");
-        for (int attempt = 1; result.ExitCode != ExitCodes.Done; attempt++)
-        {
-            (result.ExitCode, result.Error.Contains(Excuse, StringComparison.Ordinal)).ShouldBe((ExitCodes.Failure, true), result.ToString());
-            if (attempt == Attempts) return;
-            result = await Tool.RunAsync("demo");
-        }
-
+        for (int attempt = 1; attempt < Attempts && result.Error.Contains(Excuse, StringComparison.Ordinal); attempt++) result = await Tool.RunAsync("demo");
+        string database = DemoProcesses.DatabaseOf(result.Lines[0]);
+        Directory.Exists(Path.GetDirectoryName(database)).ShouldBeFalse("the folder is deleted");
+        result.Out.ShouldContain("listen, each a process");
+        result.Out.ShouldContain(" (SIGKILL), which held ");
         result.Out.ShouldContain("posted           3,000");
         result.Out.ShouldContain("lost                 0");
-        result.Out.ShouldMatch("cancelled +1?[0-9]+\n");
-        result.Out.ShouldContain("12 retriesExhausted, 6 rejected");
-        result.Out.ShouldContain("p50");
+        result.Out.ShouldContain("redelivered: ");
+        result.Out.ShouldContain("✓ every event that was posted is accounted for, exactly once");
         result.Out.ShouldContain("✓ none came before its time");
-
-        result.Out.ShouldContain("report:april      400     1       400");
-        result.Out.ShouldContain("report:may        400     1       400");
-        result.Out.ShouldContain("report:june       400     2       300");
-        result.Out.ShouldContain("report:july       400     1       400");
-        result.Out.ShouldContain("comes in late, under its old token: refused");
+        result.Out.ShouldContain("✓ each event that ");
         result.Out.ShouldContain("✓ each report ran once");
-        result.Out.ShouldContain("✓ another node took over within the lease of 1 s + 250 ms");
+        result.Out.ShouldContain("comes in late, under its old token: refused");
         result.Out.ShouldNotContain("\u001b");
-        result.Error.ShouldBeEmpty();
+    }
+
+    [Fact]
+    public async Task In_memory_it_does_the_same_in_one_process()
+    {
+        await HoldsAsync("memory:");
     }
 
     [Fact]
     public async Task On_redis_it_does_the_same_and_leaves_nothing_of_it_behind()
     {
-        JsonElement json;
-        for (int attempt = 1; ; attempt++)
-        {
-            await using CliProcess demo = CliProcess.Start("demo", "--json", "--store", _redis.Server.PatientUri);
-            int exitCode = await demo.ExitsAsync();
-            if (exitCode == ExitCodes.Done)
-            {
-                json = demo.Json.ShouldHaveSingleItem();
-                break;
-            }
-
-            (exitCode, demo.Error.Contains(Excuse, StringComparison.Ordinal)).ShouldBe((ExitCodes.Failure, true), demo.Error);
-            if (attempt == Attempts) return;
-        }
-
-        json.GetProperty("longestStallMs").GetDouble().ShouldBeGreaterThanOrEqualTo(0);
-        JsonElement timers = json.GetProperty("timers");
-        timers.GetProperty("posted").GetInt32().ShouldBe(3_000);
-        timers.GetProperty("lost").GetInt32().ShouldBe(0);
-        timers.GetProperty("takenOver").GetInt32().ShouldBeGreaterThan(0);
-        int ends = new[] { "deliveredOnce", "retried", "dead", "cancelled" }.Sum(name => timers.GetProperty(name).GetInt32());
-        ends.ShouldBe(3_000);
-        AllHold(timers);
-
-        JsonElement locker = json.GetProperty("locker");
-        JsonElement[] keys = [.. locker.GetProperty("keys").EnumerateArray()];
-        keys.Select(key => key.GetProperty("calls").GetInt32()).ShouldBe([400, 400, 400, 400]);
-        keys.Select(key => key.GetProperty("runs").GetInt32()).ShouldBe([1, 1, 2, 1]);
-        keys.Select(key => key.GetProperty("answered").GetInt32()).ShouldBe([400, 400, 300, 400]);
-        keys[2].GetProperty("owners")[0].GetString().ShouldBe(locker.GetProperty("killed").GetString());
-        keys[3].GetProperty("failed").GetBoolean().ShouldBeTrue();
-        locker.GetProperty("takeoverMs").GetDouble().ShouldBeGreaterThan(0);
-        locker.GetProperty("laterRuns").GetInt32().ShouldBe(0);
-        AllHold(locker);
+        await HoldsAsync(_redis.Server.PatientUri);
 
         // What is left of a forgotten key is its highest fencing token, which expires.
         string[] left = (await _redis.Server.CommandAsync("KEYS", "*")).Split('\n');
         left.ShouldNotContain(key => new[] { ":due", ":dead", ":lock", ":data" }.Any(end => key.EndsWith(end, StringComparison.Ordinal)));
+    }
+
+    [Fact]
+    public async Task In_a_database_that_is_given_it_leaves_nothing_behind()
+    {
+        using var scratch = new Scratch();
+        string store = $"sqlite:{scratch["x.db"]}";
+        await HoldsAsync(store);
+        string[] namespaces = (await Tool.RunAsync("timer", "namespaces", "--json", "--store", store)).Lines;
+        namespaces.ShouldNotBeEmpty();
+        foreach (string line in namespaces)
+        {
+            string used = JsonDocument.Parse(line).RootElement.GetProperty("namespace").GetString()!;
+            JsonElement stats = (await Tool.RunAsync("timer", "stats", "--json", "-n", used, "--store", store)).ReadJson();
+            new[] { "scheduled", "inFlight", "dead" }.Select(name => stats.GetProperty(name).GetInt32()).ShouldBe([0, 0, 0]);
+        }
     }
 
     [Fact]
@@ -101,5 +82,49 @@ public sealed class DemoTests : IClassFixture<RedisFixture>
         result.Error.ShouldBe("latchwork: interrupted\n");
     }
 
-    private static void AllHold(JsonElement act) => act.GetProperty("claims").EnumerateArray().ShouldAllBe(claim => claim.GetProperty("holds").GetBoolean());
+    [Fact]
+    public async Task A_store_that_cannot_be_opened_is_named()
+    {
+        CliResult result = await Tool.RunAsync("demo", "--store", "sqlite:/no/such/folder/x.db");
+        result.ExitCode.ShouldBe(ExitCodes.Failure);
+        result.Error.ShouldContain("The folder '/no/such/folder' of the database does not exist");
+    }
+
+    // Every claim but those of time; and the demo succeeds if, and only if, all hold.
+    private static async Task HoldsAsync(string store)
+    {
+        for (int attempt = 1; attempt <= Attempts; attempt++)
+        {
+            await using CliProcess demo = CliProcess.Start("demo", "--json", "--store", store);
+            int exitCode = await demo.ExitsAsync();
+            if (demo.Json is [var json])
+            {
+                Holds(json, exitCode, demo.Error);
+                return;
+            }
+
+            (exitCode, demo.Error.Contains(Excuse, StringComparison.Ordinal)).ShouldBe((ExitCodes.Failure, true), demo.Error);
+        }
+    }
+
+    private static void Holds(JsonElement json, int exitCode, string error)
+    {
+        json.GetProperty("longestStallMs").GetDouble().ShouldBeGreaterThanOrEqualTo(0);
+        JsonElement timers = json.GetProperty("timers");
+        JsonElement locker = json.GetProperty("locker");
+        JsonElement[] claims = [.. timers.GetProperty("claims").EnumerateArray(), .. locker.GetProperty("claims").EnumerateArray()];
+        claims.Length.ShouldBe(16);
+        claims.Where(claim => !IsOfTime(claim)).ShouldAllBe(claim => claim.GetProperty("holds").GetBoolean());
+        exitCode.ShouldBe(claims.All(claim => claim.GetProperty("holds").GetBoolean()) ? ExitCodes.Done : ExitCodes.Failure, error);
+
+        timers.GetProperty("posted").GetInt32().ShouldBe(3_000);
+        timers.GetProperty("lost").GetInt32().ShouldBe(0);
+        timers.GetProperty("takenOver").GetInt32().ShouldBeGreaterThan(0);
+        new[] { "deliveredOnce", "retried", "dead", "cancelled", "left" }.Sum(name => timers.GetProperty(name).GetInt32()).ShouldBe(3_000);
+        locker.GetProperty("keys").GetArrayLength().ShouldBe(4);
+        locker.GetProperty("laterRuns").GetInt32().ShouldBe(0);
+        locker.GetProperty("keys")[2].GetProperty("owners").EnumerateArray().Select(owner => owner.GetString()).ShouldContain(locker.GetProperty("killed").GetString());
+    }
+
+    private static bool IsOfTime(JsonElement claim) => claim.TryGetProperty("ofTime", out JsonElement ofTime) && ofTime.GetBoolean();
 }

@@ -5,7 +5,8 @@ namespace Latchwork.Cli.Demo;
 /// <summary>Something that the demo says of itself, and whether it is so.</summary>
 /// <param name="Text">The claim.</param>
 /// <param name="Problems">What speaks against it; empty if it holds.</param>
-internal sealed record DemoClaim(string Text, IReadOnlyList<string> Problems)
+/// <param name="IsOfTime">Whether a machine that is too slow can break it, with nothing wrong.</param>
+internal sealed record DemoClaim(string Text, IReadOnlyList<string> Problems, bool IsOfTime = false)
 {
     private const int ShownProblems = 5;
 
@@ -32,6 +33,7 @@ internal sealed record DemoClaim(string Text, IReadOnlyList<string> Problems)
             json.WriteStartObject();
             json.WriteString("claim", claim.Text);
             json.WriteBoolean("holds", claim.Holds);
+            if (claim.IsOfTime) json.WriteBoolean("ofTime", true);
             if (!claim.Holds) json.WriteString("problem", claim.Problems[0]);
             json.WriteEndObject();
         }

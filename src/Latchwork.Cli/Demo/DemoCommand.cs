@@ -9,25 +9,25 @@ namespace Latchwork.Cli.Demo;
 /// <summary><c>demo</c>: two acts, timers and a process locker, each with a failure, a kill, and a summary that is checked.</summary>
 internal static class DemoCommand
 {
-    private const string DefaultStore = "memory:";
-
     public static Command Create(CommandHost host)
     {
         var command = new Command(
             "demo",
-            "See it work, in about twelve seconds. Timers: three listeners, 3,000 events, failures and a kill. "
-            + "Then a process locker: 400 callers on four nodes, four keys, a failure and a kill. "
-            + "Runs in memory unless --store is given (LATCHWORK_STORE is not used); in a store it cleans up behind itself.");
+            "See it work, in about fifteen seconds. Timers: three processes that listen, 3,000 events, failures and a kill. "
+            + "Then a process locker: 400 callers in four processes, four keys, a failure and a kill. "
+            + "Runs on a temporary SQLite file unless --store is given (LATCHWORK_STORE is not used); in a store it cleans up behind itself.");
         command.Validators.Add(result =>
         {
             if (result.GetResult(host.Globals.Namespace) is not null) result.AddError("'--namespace' is not for the demo: it makes one of its own");
         });
-        command.SetAction((parsed, stop) => RunAsync(host, parsed.GetValue(host.Globals.Store) ?? DefaultStore, host.CreatePrinter(parsed), stop));
+        command.SetAction((parsed, stop) => RunAsync(host, parsed.GetValue(host.Globals.Store), host.CreatePrinter(parsed), stop));
         return command;
     }
 
-    private static async Task<int> RunAsync(CommandHost host, string address, Printer printer, CancellationToken stop)
+    private static async Task<int> RunAsync(CommandHost host, string? address, Printer printer, CancellationToken stop)
     {
+        using TemporaryDatabase? temporary = address is null ? new TemporaryDatabase() : null;
+        address = temporary?.Address ?? StoreResolver.Find(address, host.Terminal);
         DemoView view = DemoView.Create(printer, host.Terminal);
         var pulse = new DemoPulse(await StoreResolver.OpenAsync(address, stop).ConfigureAwait(false), TimeProvider.System);
         await using (pulse.ConfigureAwait(false))
@@ -64,9 +64,9 @@ internal static class DemoCommand
 
     private static async Task<TimersResult> PlayTimersAsync(string address, DemoView view, CancellationToken stop)
     {
-        IReadOnlyList<LatchworkStore> stores = await OpenStoresAsync(address, 1 + TimersPlan.Listeners.Length, stop).ConfigureAwait(false);
-        view.Line($"latchwork demo on {stores[0].Description}", Tone.Strong);
-        var act = new TimersAct(stores, stop);
+        DemoStage stage = await DemoStage.OpenAsync(address, stop).ConfigureAwait(false);
+        view.Line($"latchwork demo on {stage.Store.Description}", Tone.Strong);
+        var act = new TimersAct(stage);
         await using (act.ConfigureAwait(false))
         {
             TimersResult result = await view.WatchAsync(act).ConfigureAwait(false);
@@ -77,25 +77,12 @@ internal static class DemoCommand
 
     private static async Task<LockerActResult> PlayLockerAsync(string address, DemoView view, CancellationToken stop)
     {
-        var act = new LockerAct(await OpenStoresAsync(address, 1 + LockerPlan.Nodes.Length, stop).ConfigureAwait(false), stop);
+        var act = new LockerAct(await DemoStage.OpenAsync(address, stop).ConfigureAwait(false));
         await using (act.ConfigureAwait(false))
         {
             LockerActResult result = await view.WatchAsync(act).ConfigureAwait(false);
             LockerReport.Write(view.Line, result);
             return result;
         }
-    }
-
-    // The first is the demo's own, then one for each node. In memory they share one; elsewhere each has a connection of its own.
-    private static async Task<IReadOnlyList<LatchworkStore>> OpenStoresAsync(string address, int count, CancellationToken stop)
-    {
-        var stores = new List<LatchworkStore>();
-        for (int i = 0; i < count; i++)
-        {
-            bool share = i > 0 && StoreResolver.IsMemory(address);
-            stores.Add(share ? stores[0] : await StoreResolver.OpenAsync(address, stop).ConfigureAwait(false));
-        }
-
-        return stores;
     }
 }

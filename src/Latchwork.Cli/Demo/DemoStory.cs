@@ -27,6 +27,9 @@ internal sealed class DemoStory
 
     public TimeSpan Elapsed => Time.GetElapsedTime(_started);
 
+    /// <summary>When a timestamp was, since the act began.</summary>
+    public TimeSpan At(long timestamp) => Time.GetElapsedTime(_started, timestamp);
+
     public IReadOnlyCollection<DemoMoment> Moments => _moments;
 
     public void Say(string text)

@@ -1,6 +1,5 @@
 using System.Diagnostics;
 using System.Globalization;
-using System.Reflection;
 using System.Runtime.InteropServices;
 using System.Text;
 
@@ -35,7 +34,7 @@ internal static class CommandLauncher
         IEnumerable<string> line = words;
         if (!OperatingSystem.IsWindows())
         {
-            line = [.. ThisTool(), Verb, nonce, Environment.ProcessId.ToString(CultureInfo.InvariantCulture), .. words];
+            line = [.. ThisTool.CommandLine(), Verb, nonce, Environment.ProcessId.ToString(CultureInfo.InvariantCulture), .. words];
         }
 
         info.FileName = line.First();
@@ -65,14 +64,5 @@ internal static class CommandLauncher
         return int.TryParse(text.AsSpan(nonce.Length + 1), CultureInfo.InvariantCulture, out int error)
             ? Marshal.GetPInvokeErrorMessage(error)
             : "unknown error";
-    }
-
-    private static string[] ThisTool()
-    {
-        string library = Path.Combine(AppContext.BaseDirectory, typeof(CommandLauncher).Assembly.GetName().Name + ".dll");
-        string? host = Environment.ProcessPath;
-        if (host is not null && Path.GetFileName(host) == "dotnet") return [host, library];
-        bool isThis = host is not null && Assembly.GetEntryAssembly() == typeof(CommandLauncher).Assembly;
-        return isThis ? [host!] : ["dotnet", library];
     }
 }

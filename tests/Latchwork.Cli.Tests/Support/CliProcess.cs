@@ -17,6 +17,8 @@ public sealed class CliProcess : IAsyncDisposable
 
     private CliProcess(Process process) => _process = process;
 
+    public int Id => _process.Id;
+
     /// <summary>The lines of its standard output so far.</summary>
     public IReadOnlyList<string> Lines
     {

@@ -1,3 +1,5 @@
+using System.Text;
+using Latchwork.Cli.Demo.Cast;
 using Latchwork.Cli.Output;
 
 namespace Latchwork.Cli.Demo.Locker;
@@ -5,53 +7,44 @@ namespace Latchwork.Cli.Demo.Locker;
 /// <summary>The second act: a process locker, on a namespace of its own, which leaves nothing behind in it.</summary>
 internal sealed class LockerAct : IDemoAct<LockerActResult>, IAsyncDisposable
 {
-    private readonly IReadOnlyList<LatchworkStore> _stores;
+    private static readonly TimeSpan _poll = TimeSpan.FromMilliseconds(50);
+
+    private readonly DemoStage _stage;
     private readonly ProcessLocker _observer;
-    private readonly CancellationToken _stop;
     private readonly LockerBooks _books = new();
-    private readonly LockerNode[] _nodes;
+    private readonly Dictionary<NodeRecord, IDemoActor> _actors;
 
     /// <summary>Creates the act.</summary>
-    /// <param name="stores">The observer's store, then those of <see cref="LockerPlan.Nodes"/>; disposed with the act. It may be one and the same.</param>
-    /// <param name="stop">Ends it early.</param>
-    public LockerAct(IReadOnlyList<LatchworkStore> stores, CancellationToken stop)
+    /// <param name="stage">Where it plays; disposed with the act.</param>
+    public LockerAct(DemoStage stage)
     {
-        _stores = stores;
-        _stop = stop;
+        _stage = stage;
         string ns = $"latchwork-demo-{Guid.NewGuid():N}";
         Story = new DemoStory(TimeProvider.System);
-        _observer = new ProcessLocker(stores[0], LockerPlan.Options(ns, "observer"));
-        _nodes = [.. LockerPlan.Nodes.Zip(stores.Skip(1), (name, own) => new LockerNode(name, own, ns, _books, Story, stop))];
+        _observer = new ProcessLocker(stage.Store, LockerPlan.Options(ns, "observer"));
+        _actors = _books.Nodes.ToDictionary(
+            node => node, node => stage.Cast(new Casting(Part.Locker, node.Name, ns), report => _books.Hear(node, report)));
     }
 
-    public string Title => $"process locker: {LockerPlan.CallsOfKey} callers on four nodes, four keys, a failure, and a kill";
+    public string Title =>
+        $"process locker: {LockerPlan.CallsOfKey} callers {(_stage.HasProcesses ? "in four processes" : "on four nodes")}, four keys, a failure, and a kill";
 
     public DemoStory Story { get; }
 
-    public DemoPicture Picture() => new(
+    private IEnumerable<NodeRecord> Living => _books.Nodes.Where(n => n.KilledAt is null);
+
+    public DemoPicture Picture() => _books.Read(() => new DemoPicture(
         ["waiting", "answered", "runs"],
-        [.. _nodes.Select(n => new DemoNode(n.Name, n.IsKilled ? "killed" : "alive", n.IsKilled, [n.IsKilled ? null : n.Waiting, n.Answered, n.Runs]))],
-        _books.Answered,
-        _books.Asked,
-        "calls answered");
+        [.. _books.Nodes.Select(n => Draw(n, n.KilledAt is not null))],
+        _books.Nodes.Sum(n => n.Answered),
+        _books.Nodes.Sum(n => n.Asked),
+        "calls answered"));
 
     public async Task<LockerActResult> PlayAsync()
     {
         try
         {
-            foreach (LockerNode node in _nodes) await node.OpenAsync(_stop).ConfigureAwait(false);
-            Dictionary<KeyRecord, Task> calls = await AskAsync(_nodes, _books.Keys).ConfigureAwait(false);
-            await _books.AllAsked.WaitAsync(_stop).ConfigureAwait(false);
-            TimeSpan allAsked = Story.Elapsed;
-            Story.Say($"{string.Join(", ", LockerPlan.Nodes)}: {LockerPlan.Callers} callers on each ask for {_books.Keys.Count} reports: {Printable.Count(LockerPlan.Calls)} calls wait");
-
-            KeyRecord taken = _books.Of(KeyFate.OwnerDies);
-            await Task.WhenAll(calls.Where(c => c.Key != taken).Select(c => TellAsync(c.Key, c.Value))).ConfigureAwait(false);
-            LockerNode victim = await KillAsync(taken, calls[taken], allAsked + LockerPlan.KillAfter).ConfigureAwait(false);
-            await FollowAsync(taken, victim, calls[taken]).ConfigureAwait(false);
-            PublishOutcome late = await PublishLateAsync(taken.Runs[0]).ConfigureAwait(false);
-            LaterCalls later = await AskLaterAsync().ConfigureAwait(false);
-            return LockerAudit.Check(_books, victim, late, later);
+            return await _stage.PlayAsync(PlayThroughAsync).ConfigureAwait(false);
         }
         finally
         {
@@ -61,68 +54,96 @@ internal sealed class LockerAct : IDemoAct<LockerActResult>, IAsyncDisposable
 
     public async ValueTask DisposeAsync()
     {
-        foreach (LockerNode node in _nodes) await node.DisposeAsync().ConfigureAwait(false);
         await _observer.DisposeAsync().ConfigureAwait(false);
-        foreach (LatchworkStore store in _stores.Distinct()) await store.DisposeAsync().ConfigureAwait(false);
+        await _stage.DisposeAsync().ConfigureAwait(false);
+    }
+
+    private async Task<LockerActResult> PlayThroughAsync()
+    {
+        await Task.WhenAll(_actors.Values.Select(actor => actor.StartAsync(_stage.Stop))).ConfigureAwait(false);
+        await AskAsync(_books.Keys, round: 1).ConfigureAwait(false);
+        TimeSpan allAsked = Story.Elapsed;
+        string nodes = $"{string.Join(", ", LockerPlan.Nodes)}{(_stage.HasProcesses ? ", each a process" : "")}";
+        Story.Say($"{nodes}: {LockerPlan.Callers} callers on each ask for {_books.Keys.Count} reports: {Printable.Count(LockerPlan.Calls)} calls wait");
+
+        KeyRecord taken = _books.Of(KeyFate.OwnerDies);
+        await Task.WhenAll(_books.Keys.Where(key => key != taken).Select(FinishAsync)).ConfigureAwait(false);
+        TimeSpan left = allAsked + LockerPlan.KillAfter - Story.Elapsed;
+        if (left > TimeSpan.Zero) await Task.Delay(left, Story.Time, _stage.Stop).ConfigureAwait(false);
+        (NodeRecord victim, KeyRun dying) = await KillAsync(taken).ConfigureAwait(false);
+        await FollowAsync(taken, victim, dying).ConfigureAwait(false);
+        PublishOutcome late = await PublishLateAsync(dying).ConfigureAwait(false);
+        LaterCalls later = await AskLaterAsync().ConfigureAwait(false);
+        await _stage.ClearAsync().ConfigureAwait(false);
+        return new LockerAudit(_books, Story, victim, dying, late, later).Check();
     }
 
     // Every node begins with another key, so that each has a chance to be an owner.
-    private static async Task<Dictionary<KeyRecord, Task>> AskAsync(IEnumerable<LockerNode> nodes, IReadOnlyList<KeyRecord> keys)
+    private async Task AskAsync(IReadOnlyList<KeyRecord> keys, int round)
     {
-        Dictionary<KeyRecord, Task>[] calls = await Task.WhenAll(nodes.Select((node, index) =>
+        int node = 0;
+        foreach (NodeRecord asked in Living.ToArray())
         {
-            int first = index % keys.Count;
-            return Task.Run(() => node.Ask([.. keys.Skip(first), .. keys.Take(first)]));
-        })).ConfigureAwait(false);
-        return keys.ToDictionary(key => key, key => Task.WhenAll(calls.Select(c => c[key])));
-    }
-
-    private async Task TellAsync(KeyRecord key, Task calls)
-    {
-        await calls.ConfigureAwait(false);
-        IReadOnlyList<KeyRun> runs = key.Runs;
-        string what = key.Fate == KeyFate.Fails ? "failed" : "ran";
-        string who = string.Join(", ", runs.Select(run => run.Node));
-        Story.Say($"{key.Key} {what} {Times(runs.Count)}, on {who}: {key.Answers.Count} callers {(key.Fate == KeyFate.Fails ? "were told" : "have the result")}");
-    }
-
-    private async Task<LockerNode> KillAsync(KeyRecord key, Task calls, TimeSpan at)
-    {
-        await Task.WhenAny(key.First, calls).ConfigureAwait(false);
-        if (!key.First.IsCompleted)
-        {
-            string why = key.Answers.FirstOrDefault(a => a.Problem is not null)?.Problem ?? "nobody was told why";
-            throw new CliException(ExitCodes.Failure, $"no node could begin with {key.Key}: {why}");
+            int first = node++ % keys.Count;
+            _books.Ask(asked, LockerPlan.Callers * keys.Count);
+            _actors[asked].Tell(new Ask([.. keys.Skip(first).Concat(keys.Take(first)).Select(k => k.Key)], round));
         }
 
-        KeyRun run = await key.First.ConfigureAwait(false);
-        TimeSpan left = at - Story.Elapsed;
-        if (left > TimeSpan.Zero) await Task.Delay(left, TimeProvider.System, _stop).ConfigureAwait(false);
-        LockerNode victim = _nodes.First(n => n.Name == run.Node);
-        TimeSpan leaseLeft = run.Lease.LeaseLeft;
-        victim.Kill();
-        Story.Say($"killed {victim.Name} in the middle of {key.Key}; its lease lasts {Printable.Duration(leaseLeft)} more");
-        return victim;
+        await _books.UntilAsync(() => Living.All(n => n.Round == round), _stage.Stop).ConfigureAwait(false);
     }
 
-    private async Task FollowAsync(KeyRecord key, LockerNode victim, Task calls)
+    // Everybody is to wait for the run, so it does not end before everybody has called.
+    private async Task FinishAsync(KeyRecord key)
     {
-        await Task.WhenAny(key.Second, calls).ConfigureAwait(false);
-        if (key.Second.IsCompletedSuccessfully)
+        foreach (NodeRecord node in Living) _actors[node].Tell(new Finish(key.Key));
+        await _books.UntilAsync(() => _books.Unanswered(key, 1) == 0, _stage.Stop).ConfigureAwait(false);
+        Story.Say(_books.Read(() => Describe(key)));
+    }
+
+    private async Task<(NodeRecord Victim, KeyRun Run)> KillAsync(KeyRecord key)
+    {
+        for (long begun = Story.Time.GetTimestamp(); Story.Time.GetElapsedTime(begun) < LockerPlan.Patience;)
         {
-            KeyRun run = await key.Second.ConfigureAwait(false);
-            Story.Say($"{run.Node} has taken {key.Key} over, {Printable.Duration(run.At - victim.KilledAt)} after the kill");
+            long now = Story.Time.GetTimestamp();
+            KeySnapshot? snapshot = await _observer.ShowAsync(key.Key, _stage.Stop).ConfigureAwait(false);
+            if (snapshot is { IsLocked: true, LeaseLeft: { } leaseLeft } && _books.Read(() => key.Runs.Find(r => r.Token == snapshot.Generation)) is { } run)
+            {
+                _books.Saw(run, now);
+                NodeRecord victim = _books.Nodes.First(n => n.Name == run.Node);
+                long killedAt = Story.Time.GetTimestamp();
+                await _actors[victim].KillAsync().ConfigureAwait(false);
+                _books.Die(victim, killedAt);
+                string how = _stage.HasProcesses ? " (SIGKILL)" : "";
+                Story.Say($"killed {victim.Name}{how} in the middle of {key.Key}; its lease lasts {Printable.Duration(leaseLeft)} more");
+                return (victim, run);
+            }
+
+            await Task.Delay(_poll, Story.Time, _stage.Stop).ConfigureAwait(false);
         }
 
-        await calls.ConfigureAwait(false);
-        int answered = key.Answers.Count(a => a.Problem is null);
+        string why = _books.Read(() => key.Answers.Find(a => a.Call.Problem is not null)?.Call.Problem) ?? "nobody was told why";
+        throw new CliException(ExitCodes.Failure, $"no node could begin with {key.Key}: {why}");
+    }
+
+    private async Task FollowAsync(KeyRecord key, NodeRecord victim, KeyRun dying)
+    {
+        foreach (NodeRecord node in Living) _actors[node].Tell(new Finish(key.Key));
+        await _books.UntilAsync(() => key.Runs[^1].Token > dying.Token || _books.Unanswered(key, 1) == 0, _stage.Stop).ConfigureAwait(false);
+        if (_books.Read(() => key.Runs.Find(r => r.Token > dying.Token)) is { } heir)
+        {
+            Story.Say($"{heir.Node} has taken {key.Key} over, {Printable.Duration(Story.Time.GetElapsedTime(victim.KilledAt!.Value, heir.Begun.At))} after the kill");
+        }
+
+        await _books.UntilAsync(() => _books.Unanswered(key, 1) == 0, _stage.Stop).ConfigureAwait(false);
+        int answered = _books.Read(() => key.Round(1).Count(a => a.Call.Problem is null && a.Node != victim.Name));
         Story.Say($"{key.Key} is done: the {answered} callers on the living nodes have the result");
     }
 
     // As if the dead node came back and handed in its work under the token that it once had.
     private async Task<PublishOutcome> PublishLateAsync(KeyRun run)
     {
-        PublishOutcome outcome = await _observer.PublishAsync(run.Lease.Key, run.Lease.FencingToken, run.Bytes, cancellationToken: _stop).ConfigureAwait(false);
+        byte[] result = Encoding.UTF8.GetBytes(run.Value);
+        PublishOutcome outcome = await _observer.PublishAsync(run.Begun.Key, run.Token, result, cancellationToken: _stage.Stop).ConfigureAwait(false);
         Story.Say($"a result of {run.Node} comes in late, under its old token: {(outcome == PublishOutcome.Superseded ? "refused" : "accepted!")}");
         return outcome;
     }
@@ -130,17 +151,15 @@ internal sealed class LockerAct : IDemoAct<LockerActResult>, IAsyncDisposable
     private async Task<LaterCalls> AskLaterAsync()
     {
         KeyRecord[] keys = [.. _books.Keys.Where(k => k.Fate != KeyFate.Fails)];
-        foreach (KeyRecord key in keys) key.BeginLater();
-        int runs = keys.Sum(k => k.Runs.Count);
+        int runs = _books.Read(() => keys.Sum(k => k.Runs.Count));
         TimeSpan before = Story.Elapsed;
-        LockerNode[] living = [.. _nodes.Where(n => !n.IsKilled)];
-        Dictionary<KeyRecord, Task> calls = await AskAsync(living, keys).ConfigureAwait(false);
-        await Task.WhenAll(calls.Values).ConfigureAwait(false);
-        var later = new LaterCalls(
-            living.Length * LockerPlan.Callers * keys.Length,
-            keys.Sum(k => k.LaterAnswers.Count),
+        await AskAsync(keys, round: 2).ConfigureAwait(false);
+        await _books.UntilAsync(() => keys.All(key => _books.Unanswered(key, 2) == 0), _stage.Stop).ConfigureAwait(false);
+        LaterCalls later = _books.Read(() => new LaterCalls(
+            Living.Count() * LockerPlan.Callers * keys.Length,
+            keys.Sum(k => k.Round(2).Count()),
             keys.Sum(k => k.Runs.Count) - runs,
-            Story.Elapsed - before);
+            Story.Elapsed - before));
         Story.Say($"{later.Asked} calls more for what is done: answered in {Printable.Duration(later.Took)}, {(later.Runs == 0 ? "nothing ran" : $"{later.Runs} ran!")}");
         return later;
     }
@@ -148,9 +167,18 @@ internal sealed class LockerAct : IDemoAct<LockerActResult>, IAsyncDisposable
     // Also after a failure or Ctrl-C: whatever the demo put into the store goes.
     private async Task CleanUpAsync()
     {
-        foreach (LockerNode node in _nodes) await node.DisposeAsync().ConfigureAwait(false);
+        await _stage.ClearAsync().ConfigureAwait(false);
         foreach (KeyRecord key in _books.Keys) await _observer.ForgetAsync(key.Key, CancellationToken.None).ConfigureAwait(false);
     }
 
-    private static string Times(int count) => count == 1 ? "once" : $"{count} times";
+    private static DemoNode Draw(NodeRecord node, bool isKilled) =>
+        new(node.Name, isKilled ? "killed" : "alive", isKilled, [isKilled ? null : node.Asked - node.Answered, node.Answered, node.Runs]);
+
+    private static string Describe(KeyRecord key)
+    {
+        bool fails = key.Fate == KeyFate.Fails;
+        string times = key.Runs.Count == 1 ? "once" : $"{key.Runs.Count} times";
+        string who = string.Join(", ", key.Runs.Select(run => run.Node));
+        return $"{key.Key} {(fails ? "failed" : "ran")} {times}, on {who}: {key.Round(1).Count()} callers {(fails ? "were told" : "have the result")}";
+    }
 }

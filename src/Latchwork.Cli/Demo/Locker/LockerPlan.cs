@@ -35,6 +35,9 @@ internal static class LockerPlan
     /// <summary>How long after the end of the lease another has begun, at the latest.</summary>
     public static readonly TimeSpan Notice = TimeSpan.FromMilliseconds(250);
 
+    /// <summary>How long a failure is handed over to those who called before it: whoever hears of it later runs the work again.</summary>
+    public static readonly TimeSpan HandOver = 2 * new LockerOptions().RecheckInterval;
+
     /// <summary>When, after all have asked, an owner is killed.</summary>
     public static readonly TimeSpan KillAfter = TimeSpan.FromMilliseconds(600);
 
@@ -47,7 +50,9 @@ internal static class LockerPlan
     /// <summary>The calls for all keys, all at the same time.</summary>
     public static int Calls => CallsOfKey * Keys.Length;
 
-    /// <summary>How long the work takes once everybody has asked. The one that is taken over takes longer than the lease.</summary>
+    public static KeyFate FateOf(string key) => Keys.First(k => k.Key == key).Fate;
+
+    /// <summary>How long the work takes once it may end. The one that is taken over takes longer than the lease.</summary>
     public static TimeSpan Work(KeyFate fate) => fate switch
     {
         KeyFate.Fails => TimeSpan.FromMilliseconds(300),
@@ -65,6 +70,6 @@ internal static class LockerPlan
         LeaveTimeout = TimeSpan.FromMilliseconds(250),
         // Whatever is left in a store, such as the last fencing token of a key that was forgotten, is gone soon.
         LockTimeout = TimeSpan.FromSeconds(10),
-        ResultTimeout = TimeSpan.FromSeconds(10),
+        ResultTimeout = TimeSpan.FromSeconds(60),
     };
 }

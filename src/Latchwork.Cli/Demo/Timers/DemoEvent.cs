@@ -1,3 +1,5 @@
+using Latchwork.Cli.Demo.Cast;
+
 namespace Latchwork.Cli.Demo.Timers;
 
 /// <summary>What is to happen to an event of the demo.</summary>
@@ -5,6 +7,9 @@ internal enum DemoKind
 {
     /// <summary>It is handled when it is due.</summary>
     Plain,
+
+    /// <summary>It is due at the same moment as many others, and its handler waits until one of those who hold them was killed.</summary>
+    Burst,
 
     /// <summary>Its first attempt throws, the second succeeds.</summary>
     FailsOnce,
@@ -22,28 +27,29 @@ internal enum DemoKind
     Rescheduled,
 }
 
-/// <summary>One attempt to handle an event, as the demo saw it.</summary>
-/// <param name="At">When it began, in timestamps.</param>
-/// <param name="Listener">Where.</param>
-/// <param name="Delivery">The delivery.</param>
-internal sealed record DemoAttempt(long At, string Listener, TimerDelivery Delivery)
+/// <summary>One attempt to handle an event, as its listener told it.</summary>
+internal sealed class DemoAttempt
 {
-    private volatile bool _hasEnded;
+    public required string Listener { get; init; }
 
-    /// <summary>Whether its handler is still at it, with a lease that it may believe in.</summary>
-    public bool IsLive => !_hasEnded && Delivery.LeaseLeft > TimeSpan.Zero && !Delivery.Stopping.IsCancellationRequested;
+    public required EventBegun Begun { get; init; }
 
-    /// <summary>Notes that its handler has returned or thrown.</summary>
-    public void End() => _hasEnded = true;
+    /// <summary>Whether a confirm was sent.</summary>
+    public bool IsConfirming { get; set; }
+
+    /// <summary>How it ended; null if its listener died before it told.</summary>
+    public AttemptEnd? End { get; set; }
+
+    /// <summary>The last moment at which its listener saw that the event was its own.</summary>
+    public long HeldAt { get; set; }
+
+    /// <summary>Whether a confirm was sent whose answer nobody heard: it may have been done.</summary>
+    public bool IsUnknown => IsConfirming && (End is null or AttemptEnd.Abandoned);
 }
 
-/// <summary>The demo's own record of one event. It never asks the store; the two are compared at the end. Locked by itself.</summary>
+/// <summary>The demo's own record of one event. It never asks the store; the two are compared at the end.</summary>
 internal sealed class DemoEvent
 {
-    private readonly Lock _gate = new();
-    private readonly List<DemoAttempt> _attempts = [];
-    private readonly List<string> _problems = [];
-
     public required string Id { get; init; }
 
     public required DemoKind Kind { get; init; }
@@ -66,63 +72,12 @@ internal sealed class DemoEvent
     /// <summary>Whether its due time was changed.</summary>
     public bool WasRescheduled { get; set; }
 
+    /// <summary>In the order in which they were told.</summary>
+    public List<DemoAttempt> Attempts { get; } = [];
+
     /// <summary>Confirms that the store accepted.</summary>
-    public int Confirms { get; private set; }
+    public int Confirms => Attempts.Count(a => a.End == AttemptEnd.Confirmed);
 
-    /// <summary>Whether a confirm was sent whose answer never came, because the listener was cut off.</summary>
-    public bool ConfirmIsUnknown { get; private set; }
-
-    /// <summary>Attempts so far.</summary>
-    public IReadOnlyList<DemoAttempt> Attempts
-    {
-        get
-        {
-            lock (_gate) return [.. _attempts];
-        }
-    }
-
-    /// <summary>What should not have happened.</summary>
-    public IReadOnlyList<string> Problems
-    {
-        get
-        {
-            lock (_gate) return [.. _problems];
-        }
-    }
-
-    /// <summary>Whether it was handled and confirmed.</summary>
-    public bool IsHandled => Confirms > 0 || ConfirmIsUnknown;
-
-    /// <summary>Records the beginning of an attempt.</summary>
-    /// <returns>Which attempt it is: 1 is the first.</returns>
-    public int Begin(DemoAttempt attempt)
-    {
-        lock (_gate)
-        {
-            if (_attempts.Count > 0 && _attempts[^1].IsLive) _problems.Add($"{Id}: held by two nodes at the same time");
-            if (attempt.Delivery.Retries == 0 && _attempts.Count > 0) _problems.Add($"{Id}: a redelivery says that it is the first");
-            if (!attempt.Delivery.Payload.Span.SequenceEqual(Payload)) _problems.Add($"{Id}: the payload was changed");
-            _attempts.Add(attempt);
-            return _attempts.Count;
-        }
-    }
-
-    /// <summary>Records the answer to a confirm.</summary>
-    /// <returns>Whether this settled the event.</returns>
-    public bool Confirm(TimerOutcome outcome)
-    {
-        lock (_gate)
-        {
-            if (outcome != TimerOutcome.Done) return false;
-            Confirms++;
-            if (Confirms > 1) _problems.Add($"{Id}: confirmed twice");
-            return Confirms == 1;
-        }
-    }
-
-    /// <summary>Records a confirm without an answer.</summary>
-    public void ConfirmUnanswered()
-    {
-        lock (_gate) ConfirmIsUnknown = true;
-    }
+    /// <summary>Whether it came more than once, or was to come again.</summary>
+    public bool WasRetried => Attempts.Exists(a => a.Begun.Retries > 0);
 }

@@ -1,3 +1,4 @@
+using Latchwork.Cli.Demo.Cast;
 using Latchwork.Cli.Output;
 
 namespace Latchwork.Cli.Demo.Timers;
@@ -7,51 +8,53 @@ internal sealed class TimersAct : IDemoAct<TimersResult>, IAsyncDisposable
 {
     private static readonly TimeSpan _poll = TimeSpan.FromMilliseconds(100);
 
-    private readonly IReadOnlyList<LatchworkStore> _stores;
+    private readonly DemoStage _stage;
     private readonly DistributedTimer _poster;
-    private readonly CancellationToken _stop;
-    private readonly DemoFuse _fuse = new();
     private readonly Random _random = new(41);
-    private readonly DemoLedger _ledger;
-    private readonly DemoListener[] _listeners;
+    private readonly TimersBooks _books = new(TimersPlan.CreateEvents(), TimersPlan.Listeners);
+    private readonly Dictionary<ListenerRecord, IDemoActor> _actors;
+    private TimeSpan _postedAt;
 
     /// <summary>Creates the act.</summary>
-    /// <param name="stores">The poster's store, then those of <see cref="TimersPlan.Listeners"/>; disposed with the act. It may be one and the same.</param>
-    /// <param name="stop">Ends it early.</param>
-    public TimersAct(IReadOnlyList<LatchworkStore> stores, CancellationToken stop)
+    /// <param name="stage">Where it plays; disposed with the act.</param>
+    public TimersAct(DemoStage stage)
     {
-        _stores = stores;
-        _stop = stop;
+        _stage = stage;
         string ns = $"latchwork-demo-{Guid.NewGuid():N}";
         Story = new DemoStory(TimeProvider.System);
-        _ledger = new DemoLedger(TimersPlan.CreateEvents(), Story);
-        _poster = new DistributedTimer(stores[0], new TimerOptions { Namespace = ns, NodeId = "poster" });
-        _listeners = [.. TimersPlan.Listeners.Zip(stores.Skip(1), (name, own) => new DemoListener(name, own, ns, _ledger, Story, _fuse))];
+        _poster = new DistributedTimer(stage.Store, new TimerOptions { Namespace = ns, NodeId = "poster" });
+        _actors = _books.Listeners.ToDictionary(
+            listener => listener,
+            listener => stage.Cast(new Casting(Part.Listener, listener.Name, ns), report => _books.Hear(listener, report)));
     }
 
-    public string Title => "timers: three listeners, 3,000 events, failures, and a kill";
+    public string Title => $"timers: three {(_stage.HasProcesses ? "processes listen" : "listeners")}, 3,000 events, failures, and a kill";
 
     public DemoStory Story { get; }
 
-    public DemoPicture Picture() => new(
+    public DemoPicture Picture() => _books.Read(() => new DemoPicture(
         ["in hand", "handled", "failed"],
-        [.. _listeners.Select(l => new DemoNode(l.Name, l.IsKilled ? "killed" : "listening", l.IsKilled, [l.IsKilled ? null : l.InHand, l.Handled, l.Failed]))],
-        _ledger.Settled,
-        _ledger.Events.Count,
-        "settled");
+        [.. _books.Listeners.Select(l => Draw(l, l.KilledAt is not null))],
+        _books.Settled,
+        _books.Events.Count,
+        "settled"));
 
     public async Task<TimersResult> PlayAsync()
     {
         try
         {
-            foreach (DemoListener listener in _listeners) await listener.JoinAsync(_stop).ConfigureAwait(false);
-            Story.Say($"{string.Join(", ", TimersPlan.Listeners)} listen");
-            await PostAsync().ConfigureAwait(false);
-            await UntilAsync(TimersPlan.ChangeAt).ConfigureAwait(false);
-            await ChangeAsync().ConfigureAwait(false);
-            DemoListener victim = await KillAsync().ConfigureAwait(false);
-            bool inTime = await DrainAsync(victim).ConfigureAwait(false);
-            return await AuditAsync(victim, inTime).ConfigureAwait(false);
+            return await _stage.PlayAsync(async () =>
+            {
+                await Task.WhenAll(_actors.Values.Select(actor => actor.StartAsync(_stage.Stop))).ConfigureAwait(false);
+                Story.Say($"{string.Join(", ", TimersPlan.Listeners)} listen{(_stage.HasProcesses ? ", each a process" : "")}");
+                await PostAsync().ConfigureAwait(false);
+                await UntilAsync(TimersPlan.ChangeAt).ConfigureAwait(false);
+                await ChangeAsync().ConfigureAwait(false);
+                ListenerRecord victim = await KillAsync().ConfigureAwait(false);
+                bool inTime = await DrainAsync(victim).ConfigureAwait(false);
+                await _stage.ClearAsync().ConfigureAwait(false);
+                return await AuditAsync(victim, inTime).ConfigureAwait(false);
+            }).ConfigureAwait(false);
         }
         finally
         {
@@ -61,26 +64,25 @@ internal sealed class TimersAct : IDemoAct<TimersResult>, IAsyncDisposable
 
     public async ValueTask DisposeAsync()
     {
-        foreach (DemoListener listener in _listeners) await listener.DisposeAsync().ConfigureAwait(false);
         await _poster.DisposeAsync().ConfigureAwait(false);
-        foreach (LatchworkStore store in _stores.Distinct()) await store.DisposeAsync().ConfigureAwait(false);
+        await _stage.DisposeAsync().ConfigureAwait(false);
     }
 
     private async Task PostAsync()
     {
-        TimeSpan before = Story.Elapsed;
-        TimerPost[] posts = [.. _ledger.Events.Select(e => new TimerPost(e.Payload, e.Delay, new PostOptions { Id = e.Id, MaxRetries = e.MaxRetries }))];
-        foreach (DemoEvent e in _ledger.Events) _ledger.DelayFromNow(e, e.Delay);
-        IReadOnlyList<PostResult> results = await _poster.PostAsync(posts, _stop).ConfigureAwait(false);
-        _ledger.Posted = results.Count(r => r.Outcome == PostOutcome.Created);
-        Story.Say($"posted {Printable.Count(_ledger.Posted)} events, due in 1 to 8 s, in {Printable.Duration(Story.Elapsed - before)}");
+        _postedAt = Story.Elapsed;
+        TimerPost[] posts = [.. _books.Events.Select(e => new TimerPost(e.Payload, e.Delay, new PostOptions { Id = e.Id, MaxRetries = e.MaxRetries }))];
+        foreach (DemoEvent e in _books.Events) DelayFromNow(e, e.Delay);
+        IReadOnlyList<PostResult> results = await _poster.PostAsync(posts, _stage.Stop).ConfigureAwait(false);
+        _books.Posted = results.Count(r => r.Outcome == PostOutcome.Created);
+        Story.Say($"posted {Printable.Count(_books.Posted)} events, due in 1 to 8 s, in {Printable.Duration(Story.Elapsed - _postedAt)}");
     }
 
     private async Task ChangeAsync()
     {
         int cancelled = 0;
         int rescheduled = 0;
-        await Task.WhenAll(_ledger.Events.Select(e => e.Kind switch
+        await Task.WhenAll(_books.Events.Select(e => e.Kind switch
         {
             DemoKind.Cancelled => CancelAsync(e),
             DemoKind.Rescheduled => RescheduleAsync(e),
@@ -90,8 +92,8 @@ internal sealed class TimersAct : IDemoAct<TimersResult>, IAsyncDisposable
 
         async Task CancelAsync(DemoEvent e)
         {
-            if (await _poster.CancelAsync(e.Id, cancellationToken: _stop).ConfigureAwait(false) != TimerOutcome.Done) return;
-            _ledger.Cancel(e);
+            if (await _poster.CancelAsync(e.Id, cancellationToken: _stage.Stop).ConfigureAwait(false) != TimerOutcome.Done) return;
+            _books.Cancel(e, Story.Time.GetTimestamp());
             Interlocked.Increment(ref cancelled);
         }
 
@@ -100,40 +102,38 @@ internal sealed class TimersAct : IDemoAct<TimersResult>, IAsyncDisposable
             (long from, TimeSpan delay) = (e.DelayFrom, e.MinDelay);
             TimeSpan newDelay;
             lock (_random) newDelay = TimersPlan.NewDelay(_random);
-            _ledger.DelayFromNow(e, newDelay);
-            e.WasRescheduled = await _poster.ChangeDelayAsync(e.Id, newDelay, _stop).ConfigureAwait(false) == TimerOutcome.Done;
+            DelayFromNow(e, newDelay);
+            e.WasRescheduled = await _poster.ChangeDelayAsync(e.Id, newDelay, _stage.Stop).ConfigureAwait(false) == TimerOutcome.Done;
             if (e.WasRescheduled) Interlocked.Increment(ref rescheduled);
             else (e.DelayFrom, e.MinDelay) = (from, delay);
         }
     }
 
-    private async Task<DemoListener> KillAsync()
+    // The handlers of the burst wait for this, so whoever took the most of it certainly holds it when it is killed.
+    private async Task<ListenerRecord> KillAsync()
     {
-        await UntilAsync(TimersPlan.BurstAt - TimeSpan.FromMilliseconds(100)).ConfigureAwait(false);
-        _fuse.Arm();
-        while (!_fuse.Burnt.IsCompleted)
-        {
-            // The burst makes somebody hold enough within moments. If the machine is so slow that it does not, the busiest is taken.
-            if (Story.Elapsed > TimersPlan.KillAtTheLatest && _fuse.Burns()) _listeners.MaxBy(l => l.InHand)!.Kill();
-            await Task.WhenAny(_fuse.Burnt, Task.Delay(_poll, TimeProvider.System, _stop)).ConfigureAwait(false);
-            _stop.ThrowIfCancellationRequested();
-        }
-
-        DemoListener victim = await _fuse.Burnt.ConfigureAwait(false);
-        Story.Say($"killed {victim.Name}, which held {victim.Orphans!.Count} events; their leases last up to {Printable.Duration(TimersPlan.Lease)} more");
+        await _books.UntilAsync(() => _books.Listeners.Any(l => l.BurstInHand >= TimersPlan.Enough), _stage.Stop).ConfigureAwait(false);
+        await Task.Delay(TimersPlan.BeforeKill, Story.Time, _stage.Stop).ConfigureAwait(false);
+        ListenerRecord victim = _books.Read(() => _books.Listeners.MaxBy(l => l.BurstInHand)!);
+        long killedAt = Story.Time.GetTimestamp();
+        await _actors[victim].KillAsync().ConfigureAwait(false);
+        _books.Die(victim, killedAt);
+        foreach (IDemoActor living in _actors.Values.Where(a => !a.IsKilled)) living.Tell(new GoOn());
+        string how = _stage.HasProcesses ? " (SIGKILL)" : "";
+        Story.Say($"killed {victim.Name}{how}, which held {victim.Orphans.Count} events; their leases last up to {Printable.Duration(TimersPlan.Lease)} more");
         return victim;
     }
 
-    private async Task<bool> DrainAsync(DemoListener victim)
+    private async Task<bool> DrainAsync(ListenerRecord victim)
     {
         bool told = false;
-        while (Story.Elapsed < TimersPlan.GiveUpAt)
+        while (Story.Elapsed - _postedAt < TimersPlan.GiveUpAt)
         {
-            TimerStats stats = await _poster.StatsAsync(_stop).ConfigureAwait(false);
-            if (!told && victim.Orphans!.All(id => _ledger.Find(id).IsHandled))
+            TimerStats stats = await _poster.StatsAsync(_stage.Stop).ConfigureAwait(false);
+            if (!told && _books.Read(() => victim.Orphans.All(id => _books.Find(id).Confirms > 0)))
             {
                 told = true;
-                Story.Say($"the others have handled the {victim.Orphans!.Count} events of {victim.Name}");
+                Story.Say($"the others have handled the {victim.Orphans.Count} events of {victim.Name}");
             }
 
             if (stats is { Scheduled: 0, InFlight: 0 })
@@ -142,32 +142,48 @@ internal sealed class TimersAct : IDemoAct<TimersResult>, IAsyncDisposable
                 return true;
             }
 
-            await Task.Delay(_poll, TimeProvider.System, _stop).ConfigureAwait(false);
+            await Task.Delay(_poll, Story.Time, _stage.Stop).ConfigureAwait(false);
         }
 
         Story.Say("gave up waiting for the rest");
         return false;
     }
 
-    private async Task<TimersResult> AuditAsync(DemoListener victim, bool inTime)
+    private async Task<TimersResult> AuditAsync(ListenerRecord victim, bool inTime)
     {
         var dead = new List<TimerSnapshot>();
-        await foreach (TimerSnapshot snapshot in _poster.DeadLetters.ListAsync(cancellationToken: _stop).ConfigureAwait(false)) dead.Add(snapshot);
-        return TimersAudit.Check(_ledger, dead, victim, inTime);
+        await foreach (TimerSnapshot snapshot in _poster.DeadLetters.ListAsync(cancellationToken: _stage.Stop).ConfigureAwait(false)) dead.Add(snapshot);
+        var left = new HashSet<string>(StringComparer.Ordinal);
+        if (!inTime)
+        {
+            TimerSnapshot?[] snapshots = await Task.WhenAll(_books.Events.Select(e => _poster.PeekAsync(e.Id, _stage.Stop))).ConfigureAwait(false);
+            left.UnionWith(snapshots.Where(s => s?.State is TimerState.Scheduled or TimerState.InFlight).Select(s => s!.Id));
+        }
+
+        return new TimersAudit(_books, Story, victim, dead, left).Check();
     }
 
+    // Counted from the posts, as the delays are.
     private async Task UntilAsync(TimeSpan moment)
     {
-        TimeSpan left = moment - Story.Elapsed;
-        if (left > TimeSpan.Zero) await Task.Delay(left, TimeProvider.System, _stop).ConfigureAwait(false);
+        TimeSpan left = _postedAt + moment - Story.Elapsed;
+        if (left > TimeSpan.Zero) await Task.Delay(left, Story.Time, _stage.Stop).ConfigureAwait(false);
+    }
+
+    private void DelayFromNow(DemoEvent e, TimeSpan delay)
+    {
+        e.DelayFrom = Story.Time.GetTimestamp();
+        e.MinDelay = delay;
     }
 
     // Also after a failure or Ctrl-C: whatever the demo put into the store goes.
     private async Task CleanUpAsync()
     {
-        foreach (DemoEvent e in _ledger.Events.Where(e => !e.IsHandled && e.CancelledAt is null))
-        {
-            await _poster.CancelAsync(e.Id, revoke: true, CancellationToken.None).ConfigureAwait(false);
-        }
+        await _stage.ClearAsync().ConfigureAwait(false);
+        DemoEvent[] left = [.. _books.Events.Where(e => e.Confirms == 0 && e.CancelledAt is null)];
+        await Task.WhenAll(left.Select(e => _poster.CancelAsync(e.Id, revoke: true, CancellationToken.None))).ConfigureAwait(false);
     }
+
+    private static DemoNode Draw(ListenerRecord listener, bool isKilled) =>
+        new(listener.Name, isKilled ? "killed" : "listening", isKilled, [isKilled ? null : listener.InHand, listener.Handled, listener.Failed]);
 }

@@ -8,7 +8,7 @@ internal static class TimersPlan
 {
     public const int Events = 3_000;
 
-    /// <summary>Events that fall due at the very same moment. Whoever takes them is killed.</summary>
+    /// <summary>Events that fall due at the very same moment. Whoever takes the most of them is killed.</summary>
     public const int Burst = 200;
 
     public const int FailOnce = 120;
@@ -27,7 +27,11 @@ internal static class TimersPlan
 
     public static readonly TimeSpan BurstAt = TimeSpan.FromSeconds(4);
 
-    public static readonly TimeSpan KillAtTheLatest = TimeSpan.FromSeconds(6);
+    /// <summary>How many events of the burst a listener has begun when it is marked to die.</summary>
+    public const int Enough = 20;
+
+    /// <summary>What it has then to begin the rest of what it took.</summary>
+    public static readonly TimeSpan BeforeKill = TimeSpan.FromMilliseconds(50);
 
     /// <summary>The lease: how long after the kill the events of the dead listener stay with it.</summary>
     public static readonly TimeSpan Lease = TimeSpan.FromSeconds(2);
@@ -35,8 +39,8 @@ internal static class TimersPlan
     /// <summary>Within this time the others notice that the one who was to claim next is dead.</summary>
     public static readonly TimeSpan Notice = TimeSpan.FromMilliseconds(250);
 
-    /// <summary>When the demo gives up waiting for the last event, so that it ends within 20 seconds.</summary>
-    public static readonly TimeSpan GiveUpAt = TimeSpan.FromSeconds(15);
+    /// <summary>When, after the posts, the demo gives up waiting for the last event, so that it ends within 20 seconds.</summary>
+    public static readonly TimeSpan GiveUpAt = TimeSpan.FromSeconds(14);
 
     private static readonly TimeSpan _earliest = TimeSpan.FromSeconds(1.2);
 
@@ -53,7 +57,7 @@ internal static class TimersPlan
         Add(DemoKind.FailsOnce, FailOnce, () => Between(random, _earliest, _latest), maxRetries: 3);
         Add(DemoKind.Cancelled, Cancelled, () => Between(random, TimeSpan.FromSeconds(3), _latest), maxRetries: 3);
         Add(DemoKind.Rescheduled, Rescheduled, () => Between(random, TimeSpan.FromSeconds(3), _latest), maxRetries: 3);
-        Add(DemoKind.Plain, Burst, () => BurstAt, maxRetries: 3);
+        Add(DemoKind.Burst, Burst, () => BurstAt, maxRetries: 3);
         Add(DemoKind.Plain, Events - events.Count, () => Between(random, _earliest, _latest), maxRetries: 3);
         return events;
 

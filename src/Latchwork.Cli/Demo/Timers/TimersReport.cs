@@ -15,6 +15,7 @@ internal static class TimersReport
         line("", Tone.Plain);
         WriteCounts(line, result);
         line("", Tone.Plain);
+        if (result.Redelivery is { } redelivery) line($"  {Describe(redelivery, result)}", Tone.Strong);
         WriteLateness(line, result.Lateness, result.CalmLateness);
         line("", Tone.Plain);
         DemoClaim.Write(line, result.Claims);
@@ -31,6 +32,18 @@ internal static class TimersReport
         json.WriteNumber("rescheduled", result.Rescheduled);
         json.WriteString("killed", result.Victim);
         json.WriteNumber("takenOver", result.TakenOver);
+        if (result.Redelivery is { } redelivery)
+        {
+            json.WriteStartObject("redelivered");
+            json.WriteNumber("count", redelivery.Count);
+            json.WriteNumber("firstAfterKillMs", Math.Round(redelivery.First.TotalMilliseconds, 3));
+            json.WriteNumber("lastAfterKillMs", Math.Round(redelivery.Last.TotalMilliseconds, 3));
+            json.WriteNumber("latenessP50Ms", Math.Round(redelivery.Lateness.P50, 3));
+            json.WriteNumber("latenessMaxMs", Math.Round(redelivery.Lateness.Max, 3));
+            json.WriteEndObject();
+        }
+
+        json.WriteNumber("left", result.Left);
         json.WriteNumber("lost", result.Lost);
         json.WriteStartObject("latenessMs");
         json.WriteNumber("deliveries", result.Lateness.Count);
@@ -60,11 +73,16 @@ internal static class TimersReport
         Row("retried", result.Retried, $"failed at first, or held by {result.Victim} when it was killed");
         Row("dead", result.Dead, reasons);
         Row("cancelled", result.Cancelled);
+        if (result.Left > 0) Row("left", result.Left, "still to be delivered when the demo gave up waiting");
         Row("lost", result.Lost, tone: result.Lost == 0 ? Tone.Good : Tone.Bad);
 
         void Row(string name, int count, string note = "", Tone tone = Tone.Plain) =>
             line($"  {name,-16}{Printable.Count(count),6}{(note.Length > 0 ? "   " + note : "")}".TrimEnd(), tone);
     }
+
+    private static string Describe(Redelivery redelivery, TimersResult result) => string.Create(
+        CultureInfo.InvariantCulture,
+        $"redelivered: {redelivery.Count} of the {result.TakenOver} events of {result.Victim}, {redelivery.First.TotalSeconds:0.00} to {redelivery.Last.TotalSeconds:0.00} s after the kill; after the end of their leases {Figures(redelivery.Lateness)}");
 
     private static void WriteLateness(Action<string, Tone> line, LatenessHistogram lateness, LatenessHistogram calm)
     {
