@@ -79,4 +79,5 @@ internal sealed record RunBegun(string Key, long Token, long At) : DemoReport;
 /// <param name="HeldAt">The last moment at which the work saw that the key was its own.</param>
 /// <param name="Failure">Kind and message of what it threw as planned; null if it returned or was stopped.</param>
 /// <param name="LostLease">Whether the key was not its own any more.</param>
-internal sealed record RunEnded(string Key, long Token, long At, long HeldAt, string? Failure, bool LostLease) : DemoReport;
+/// <param name="WasStopped">Whether it was told to stop, because its lease was lost or nobody waited any longer.</param>
+internal sealed record RunEnded(string Key, long Token, long At, long HeldAt, string? Failure, bool LostLease, bool WasStopped) : DemoReport;

@@ -152,14 +152,15 @@ internal sealed class LockerAct : IDemoAct<LockerActResult>, IAsyncDisposable
     {
         KeyRecord[] keys = [.. _books.Keys.Where(k => k.Fate != KeyFate.Fails)];
         int runs = _books.Read(() => keys.Sum(k => k.Runs.Count));
-        TimeSpan before = Story.Elapsed;
+        long from = Story.Time.GetTimestamp();
         await AskAsync(keys, round: 2).ConfigureAwait(false);
         await _books.UntilAsync(() => keys.All(key => _books.Unanswered(key, 2) == 0), _stage.Stop).ConfigureAwait(false);
         LaterCalls later = _books.Read(() => new LaterCalls(
             Living.Count() * LockerPlan.Callers * keys.Length,
             keys.Sum(k => k.Round(2).Count()),
             keys.Sum(k => k.Runs.Count) - runs,
-            Story.Elapsed - before));
+            from,
+            Story.Time.GetElapsedTime(from)));
         Story.Say($"{later.Asked} calls more for what is done: answered in {Printable.Duration(later.Took)}, {(later.Runs == 0 ? "nothing ran" : $"{later.Runs} ran!")}");
         return later;
     }

@@ -4,8 +4,9 @@ namespace Latchwork.Cli.Demo.Locker;
 /// <param name="Asked">How many were made.</param>
 /// <param name="Answered">How many were answered.</param>
 /// <param name="Runs">How many made the work run again.</param>
+/// <param name="From">When they began, in timestamps.</param>
 /// <param name="Took">How long all of them took.</param>
-internal sealed record LaterCalls(int Asked, int Answered, int Runs, TimeSpan Took);
+internal sealed record LaterCalls(int Asked, int Answered, int Runs, long From, TimeSpan Took);
 
 /// <summary>What became of one key.</summary>
 /// <param name="Key">The key.</param>

@@ -47,14 +47,16 @@ internal sealed class LockerAudit(LockerBooks books, DemoStory story, NodeRecord
     {
         int repeated = books.Keys.Sum(key => Repeated(key).Count());
         const string Text = "each report ran once, however many asked; the one whose owner was killed ran once more, elsewhere";
-        return repeated == 0 ? Text : $"{Text}; {repeated} more because this machine stood still for longer than a lease lasts";
+        return repeated == 0 ? Text : $"{Text}; {repeated} more because this machine stood still for longer than a lease, or a caller, lasts";
     }
 
-    // Runs that another had to follow, with nothing wrong: their lease was lost, or nobody heard of their failure while it was handed over.
+    // Runs that another had to follow, with nothing wrong: their lease was lost, all their callers had waited for too long, or nobody heard of
+    // their failure while it was handed over.
     private IEnumerable<KeyRun> Repeated(KeyRecord key) => key.Runs.Zip(key.Runs.Skip(1)).Where(pair => pair.First.Ended switch
     {
         null => false,
         { LostLease: true } => true,
+        { WasStopped: true } => TimeOuts(key).Any(),
         var ended => key.Fate == KeyFate.Fails && story.Time.GetElapsedTime(ended.At, pair.Second.Begun.At) >= LockerPlan.HandOver,
     }).Select(pair => pair.First);
 
@@ -120,7 +122,14 @@ internal sealed class LockerAudit(LockerBooks books, DemoStory story, NodeRecord
     private List<string> Later()
     {
         var problems = new List<string>();
-        if (later.Runs > 0) problems.Add($"{later.Runs} runs");
+        foreach (KeyRecord key in books.Keys.Where(k => k.Fate != KeyFate.Fails))
+        {
+            HashSet<KeyRun> repeated = [.. Repeated(key)];
+            int first = key.Runs.FindIndex(run => run.Begun.At >= later.From);
+            // What had no result has nothing to keep.
+            if (first == 0 || (first > 0 && !repeated.Contains(key.Runs[first - 1]))) problems.Add($"{key.Key}: ran again");
+        }
+
         if (later.Answered != later.Asked) problems.Add($"{later.Asked} calls, {later.Answered} answers");
         return problems;
     }

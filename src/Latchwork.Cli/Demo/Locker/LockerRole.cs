@@ -104,7 +104,7 @@ internal sealed class LockerRole : IDemoRole
             // The moment is taken first: whatever happens in between, the key was still ours then.
             long now = _time.GetTimestamp();
             bool isHeld = lease.IsHeld && !lease.Lost.IsCancellationRequested;
-            _report(new RunEnded(key, lease.FencingToken, now, isHeld ? now : heldAt, failure, LostLease: !isHeld));
+            _report(new RunEnded(key, lease.FencingToken, now, isHeld ? now : heldAt, failure, LostLease: !isHeld, WasStopped: stop.IsCancellationRequested));
         }
     }
 }
