@@ -159,7 +159,10 @@ public sealed partial class LatchworkBuilder
         LatchworkRegistration registration = _registration;
         string key = registration.KeyOf(ns);
         RefuseTaken<DistributedTimer>(key);
-        var timer = new TimerRegistration(ns, typeof(TEvent));
+        var timer = new TimerRegistration(ns, typeof(TEvent))
+        {
+            Read = (services, payload) => format.Read(payload, registration.TimerOptionsOf(services, ns).SerializerOptions)!,
+        };
         registration.Timers.Add(timer);
         Services.AddOptions<TimerOptions>(key).Configure<IServiceProvider, SettingsFailures>((options, services, settings) =>
         {

@@ -23,6 +23,9 @@ internal sealed class TimerRegistration(string ns, Type eventType)
 
     public Type EventType => eventType;
 
+    /// <summary>Reads an event of this namespace.</summary>
+    public required Func<IServiceProvider, ReadOnlyMemory<byte>, object> Read { get; init; }
+
     /// <summary>Null if this application only posts.</summary>
     public HandlerFactory? Handler { get; set; }
 }
@@ -35,6 +38,9 @@ internal sealed class LatchworkRegistration(string? key, IConfigurationSection? 
     public string OptionsName => key ?? Options.DefaultName;
 
     public List<StoreChoice> Stores { get; } = [];
+
+    /// <summary>Whether the hosted listener listens. Not so in tests that move the time by hand.</summary>
+    public bool Listens { get; set; } = true;
 
     public List<TimerRegistration> Timers { get; } = [];
 

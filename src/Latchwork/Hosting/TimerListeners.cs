@@ -46,7 +46,7 @@ internal sealed class TimerListeners(LatchworkRegistration registration, IServic
     {
         lock (_gate)
         {
-            if (_stopped || _listeners is not null || !registration.Timers.Exists(timer => timer.Handler is not null)) return;
+            if (_stopped || !registration.Listens || _listeners is not null || !registration.Timers.Exists(timer => timer.Handler is not null)) return;
             _listeners = registration.ListenersOf(services);
             _listeners.Start(registration.StoreOf(services));
         }

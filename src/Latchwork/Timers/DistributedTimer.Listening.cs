@@ -97,6 +97,13 @@ public sealed partial class DistributedTimer
     /// </summary>
     internal void Abandon() => _listener?.Abandon();
 
+    /// <summary>Prepares to handle events one by one, when a test says so. The namespace does not count as joined.</summary>
+    internal async Task<SteppedListener> JoinSteppedAsync(Func<TimerDelivery, CancellationToken, Task> handler)
+    {
+        TimerLane[] lanes = await _lanes.OpenAsync(CancellationToken.None).ConfigureAwait(false);
+        return new SteppedListener(_store, lanes, _settings, new Listener(_lanes, lanes, _settings, _errors, () => 1, handler));
+    }
+
     private async Task JoinCoreAsync(
         Func<TimerDelivery, CancellationToken, Task> handler, TaskCompletionSource joining, CancellationTokenSource stop)
     {

@@ -30,6 +30,7 @@ internal sealed class HandlerRun(Listener listener, Func<TimerDelivery, Cancella
             delivery.MarkReturned();
             if (!returned) listener.Dispatcher.Returned(delivery);
             delivery.MarkEnded();
+            listener.Ran?.Invoke(delivery);
         }
     }
 

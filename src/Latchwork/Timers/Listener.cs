@@ -53,6 +53,9 @@ internal sealed class Listener : IDisposable
 
     public int MaxEvents => _maxEvents();
 
+    /// <summary>Called when a handler has returned and the store was told.</summary>
+    public Action<TimerDelivery>? Ran { get; set; }
+
     public TimeSpan Now => Settings.Clock.Now;
 
     /// <summary>Gives up what is under way: the leave is over, or the node is abandoned.</summary>
