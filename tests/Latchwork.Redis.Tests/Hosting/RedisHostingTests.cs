@@ -90,11 +90,32 @@ public sealed class RedisHostingTests
         await Eventually.HoldsAsync(() => store.Reconnects == 1, "the connection was made anew");
     }
 
+    /// <summary>The programs of docs/hosting.md.</summary>
+    [Fact]
+    public void The_examples_of_docs_hosting_are_right()
+    {
+        var builder = new HostApplicationBuilder(new HostApplicationBuilderSettings { DisableDefaults = true });
+        builder.Services.AddLatchwork()
+            .UseRedis("redis://localhost:6379")
+            .AddTimer<OrderUnpaid, CancelUnpaidOrder>("order-unpaid");
+        builder.Services.AddHealthChecks().AddLatchwork();
+        using IHost app = builder.Build();
+
+        app.Services.GetRequiredService<ITimer<OrderUnpaid>>().Namespace.ShouldBe("order-unpaid");
+    }
+
     private static IHost Build((string Key, string? Value)[] settings, Action<LatchworkBuilder> configure)
     {
         var builder = new HostApplicationBuilder(new HostApplicationBuilderSettings { DisableDefaults = true });
         builder.Configuration.AddInMemoryCollection(settings.Select(one => KeyValuePair.Create(one.Key, one.Value)));
         configure(builder.Services.AddLatchwork());
         return builder.Build();
+    }
+
+    private sealed record OrderUnpaid(int Number);
+
+    private sealed class CancelUnpaidOrder : ITimerHandler<OrderUnpaid>
+    {
+        public Task HandleAsync(OrderUnpaid value, TimerDelivery delivery, CancellationToken stop) => Task.CompletedTask;
     }
 }

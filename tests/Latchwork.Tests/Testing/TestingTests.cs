@@ -15,9 +15,9 @@ public sealed class TestingTests
         List<(string Name, DateTimeOffset At)> ran = [];
         await using LatchworkTestHost host = Create((services, name) => ran.Add((name, services.GetRequiredService<TimeProvider>().GetUtcNow())));
         DateTimeOffset start = host.Clock.GetUtcNow();
-        await host.Timer<Step>().PostAsync(new Step("third"), TimeSpan.FromDays(365));
-        await host.Timer<Step>().PostAsync(new Step("first"), _minute);
-        await host.Timer<Step>().PostAsync(new Step("second"), _minute * 2);
+        await host.Timer<Chore>().PostAsync(new Chore("third"), TimeSpan.FromDays(365));
+        await host.Timer<Chore>().PostAsync(new Chore("first"), _minute);
+        await host.Timer<Chore>().PostAsync(new Chore("second"), _minute * 2);
 
         (await host.AdvanceAsync(_minute - TimeSpan.FromTicks(1))).ShouldBe(0);
         (await host.AdvanceAsync(TimeSpan.FromTicks(1))).ShouldBe(1);
@@ -35,11 +35,11 @@ public sealed class TestingTests
         host = Create((services, name) =>
         {
             ran.Add((name, host!.Clock.GetUtcNow()));
-            if (name.Length < 3) services.GetRequiredService<ITimer<Step>>().PostAsync(new Step(name + "x"), _minute).GetAwaiter().GetResult();
+            if (name.Length < 3) services.GetRequiredService<ITimer<Chore>>().PostAsync(new Chore(name + "x"), _minute).GetAwaiter().GetResult();
         });
         await using LatchworkTestHost used = host;
         DateTimeOffset start = host.Clock.GetUtcNow();
-        await host.Timer<Step>().PostAsync(new Step(""), TimeSpan.Zero);
+        await host.Timer<Chore>().PostAsync(new Chore(""), TimeSpan.Zero);
 
         (await host.DrainAsync()).ShouldBe(1);
         (await host.AdvanceAsync(_minute * 10)).ShouldBe(3);
@@ -58,14 +58,14 @@ public sealed class TestingTests
                 options.Backoff = new() { Initial = _minute, Factor = 2, Jitter = 0 };
             });
         DateTimeOffset start = host.Clock.GetUtcNow();
-        await host.Timer<Step>().PostAsync(new Step("x"), TimeSpan.Zero, new() { Id = "x" });
+        await host.Timer<Chore>().PostAsync(new Chore("x"), TimeSpan.Zero, new() { Id = "x" });
 
         await host.AdvanceAsync(TimeSpan.FromHours(1));
 
         host.Tester.Deliveries.Select(call => (call.At - start, call.Retries)).ShouldBe([(TimeSpan.Zero, 0), (_minute, 1), (_minute * 3, 2)]);
         host.Tester.Deliveries.ShouldAllBe(call => call.Error is InvalidOperationException);
-        host.Tester.AssertRan<Step>("x", times: 3);
-        (await host.Tester.AssertDeadAsync<Step>("x", DeadReason.RetriesExhausted)).Failures.Count.ShouldBe(3);
+        host.Tester.AssertRan<Chore>("x", times: 3);
+        (await host.Tester.AssertDeadAsync<Chore>("x", DeadReason.RetriesExhausted)).Failures.Count.ShouldBe(3);
     }
 
     [Fact]
@@ -77,13 +77,13 @@ public sealed class TestingTests
             options.ConfirmTimeout = TimeSpan.FromSeconds(30);
             options.MaxRetries = 1;
         });
-        await host.Timer<Step>().PostAsync(new Step("x"), TimeSpan.Zero, new() { Id = "x" });
+        await host.Timer<Chore>().PostAsync(new Chore("x"), TimeSpan.Zero, new() { Id = "x" });
 
         (await host.AdvanceAsync(TimeSpan.FromSeconds(29))).ShouldBe(1);
         (await host.AdvanceAsync(TimeSpan.FromSeconds(2))).ShouldBe(1);
         await host.AdvanceAsync(_minute);
 
-        await host.Tester.AssertDeadAsync<Step>("x", DeadReason.LeaseExpired);
+        await host.Tester.AssertDeadAsync<Chore>("x", DeadReason.LeaseExpired);
     }
 
     [Fact]
@@ -94,21 +94,21 @@ public sealed class TestingTests
             if (name == "bad") throw new InvalidOperationException("broken");
         });
         LatchworkTester tester = host.Tester;
-        await host.Timer<Step>().PostAsync(new Step("good"), _minute, new() { Id = "g" });
-        await host.Timer<Step>().PostAsync([new TimerPost<Step>(new Step("bad"), _minute, new() { Id = "b", MaxRetries = 0 })]);
+        await host.Timer<Chore>().PostAsync(new Chore("good"), _minute, new() { Id = "g" });
+        await host.Timer<Chore>().PostAsync([new TimerPost<Chore>(new Chore("bad"), _minute, new() { Id = "b", MaxRetries = 0 })]);
         await host.AdvanceAsync(_minute);
 
-        tester.AssertPosted<Step>(step => step.Name == "good").Id.ShouldBe("g");
-        tester.AssertNotPosted<Step>(step => step.Name == "other");
-        tester.AssertRanOnce<Step>("g").Error.ShouldBeNull();
-        await tester.AssertDeadAsync<Step>("b");
+        tester.AssertPosted<Chore>(chore => chore.Name == "good").Id.ShouldBe("g");
+        tester.AssertNotPosted<Chore>(chore => chore.Name == "other");
+        tester.AssertRanOnce<Chore>("g").Error.ShouldBeNull();
+        await tester.AssertDeadAsync<Chore>("b");
 
-        Message(() => tester.AssertPosted<Step>(step => step.Name == "other")).ShouldContain("'g' to 'steps'");
-        Message(() => tester.AssertNotPosted<Step>()).ShouldContain("No event of type Step was to be posted.");
-        Message(() => tester.AssertRanOnce<Step>("b")).ShouldContain("InvalidOperationException: broken");
-        Message(() => tester.AssertRanOnce<Step>("unknown")).ShouldContain("It was not handled.");
-        Message(() => tester.AssertRan<Step>("g", 2)).ShouldContain("2 times");
-        (await Should.ThrowAsync<LatchworkAssertionException>(() => tester.AssertDeadAsync<Step>("g"))).Message.ShouldContain("It is unknown.");
+        Message(() => tester.AssertPosted<Chore>(chore => chore.Name == "other")).ShouldContain("'g' to 'steps'");
+        Message(() => tester.AssertNotPosted<Chore>()).ShouldContain("No event of type Chore was to be posted.");
+        Message(() => tester.AssertRanOnce<Chore>("b")).ShouldContain("InvalidOperationException: broken");
+        Message(() => tester.AssertRanOnce<Chore>("unknown")).ShouldContain("It was not handled.");
+        Message(() => tester.AssertRan<Chore>("g", 2)).ShouldContain("2 times");
+        (await Should.ThrowAsync<LatchworkAssertionException>(() => tester.AssertDeadAsync<Chore>("g"))).Message.ShouldContain("It is unknown.");
         Should.Throw<InvalidOperationException>(() => tester.AssertPosted<int>()).Message.ShouldContain("AddTimer");
     }
 
@@ -128,10 +128,10 @@ public sealed class TestingTests
     [Fact]
     public async Task A_handler_that_waits_for_the_clock_is_given_up_with_a_hint()
     {
-        await using LatchworkTestHost host = LatchworkTestHost.Create(services => services.AddLatchwork().AddTimer<Step>(
+        await using LatchworkTestHost host = LatchworkTestHost.Create(services => services.AddLatchwork().AddTimer<Chore>(
             "steps", (provider, _, _, stop) => Task.Delay(_minute, provider.GetRequiredService<TimeProvider>(), stop)));
         host.Tester.Patience = TimeSpan.FromMilliseconds(50);
-        await host.Timer<Step>().PostAsync(new Step("x"), TimeSpan.Zero);
+        await host.Timer<Chore>().PostAsync(new Chore("x"), TimeSpan.Zero);
 
         (await Should.ThrowAsync<TimeoutException>(() => host.DrainAsync())).Message.ShouldContain("the clock stands still");
     }
@@ -140,30 +140,30 @@ public sealed class TestingTests
     public async Task A_whole_application_can_be_tested_and_listens_only_when_the_test_says_so()
     {
         await using var app = new Hosting.TestApp(("Latchwork:Timers:steps:MaxRetries", "3"));
-        app.Services.AddLatchwork().UseStore(new InMemoryStore()).AddTimer<Step>("steps", (_, _, _) => Task.CompletedTask);
-        app.Services.AddKeyedLatchwork("eu").AddTimer<Step>("steps", (_, _, _) => Task.CompletedTask);
+        app.Services.AddLatchwork().UseStore(new InMemoryStore()).AddTimer<Chore>("steps", (_, _, _) => Task.CompletedTask);
+        app.Services.AddKeyedLatchwork("eu").AddTimer<Chore>("steps", (_, _, _) => Task.CompletedTask);
         app.Services.AddLatchworkTesting();
         await app.StartAsync();
 
-        PostResult post = await app.Get<ITimer<Step>>("eu").PostAsync(new Step("x"), _minute);
+        PostResult post = await app.Get<ITimer<Chore>>("eu").PostAsync(new Chore("x"), _minute);
         await app.Get<LatchworkTester>().AdvanceAsync(_minute);
 
-        app.Get<LatchworkTester>().AssertRanOnce<Step>(post.Id);
+        app.Get<LatchworkTester>().AssertRanOnce<Chore>(post.Id);
         app.Get<LatchworkTester>().Posts.Single().MaxRetries.ShouldBe(10);
         app.Get<DistributedTimer>("steps").IsJoined.ShouldBeFalse();
     }
 
     private static LatchworkTestHost Create(Action<IServiceProvider, string> handle, Action<TimerOptions>? configure = null) =>
-        LatchworkTestHost.Create(services => services.AddLatchwork().AddTimer<Step>(
+        LatchworkTestHost.Create(services => services.AddLatchwork().AddTimer<Chore>(
             "steps",
-            (provider, step, _, _) =>
+            (provider, chore, _, _) =>
             {
-                handle(provider, step.Name);
+                handle(provider, chore.Name);
                 return Task.CompletedTask;
             },
             configure));
 
     private static string Message(Action assertion) => Should.Throw<LatchworkAssertionException>(assertion).Message;
 
-    public sealed record Step(string Name);
+    public sealed record Chore(string Name);
 }
