@@ -47,7 +47,10 @@ public sealed class SampleTests : IDisposable
 
         reports.Distinct().Count().ShouldBe(1);
         (await b.Http.GetStringAsync("/reports/2026-11")).ShouldBe(reports[0]);
-        a.Output.Concat(b.Output).Count(line => line.Contains("Computing the report of 2026-11", StringComparison.Ordinal)).ShouldBe(1);
+        await Eventually.HoldsAsync(() => Computed() >= 1, "the log is read");
+        Computed().ShouldBe(1);
+
+        int Computed() => a.Output.Concat(b.Output).Count(line => line.Contains("Computing the report of 2026-11", StringComparison.Ordinal));
     }
 
     private static async Task<string> StateAsync(SampleProcess sample, int number)
