@@ -30,6 +30,8 @@ public sealed class DocsExampleTests
     [InlineData("hosting.md")]
     [InlineData("telemetry.md")]
     [InlineData("testing.md")]
+    [InlineData("sample-order.md")]
+    [InlineData("sample-report.md")]
     public void Every_program_of_a_page_is_compiled(string page)
     {
         string[] sources = [.. new[] { "samples", "tests" }.SelectMany(folder => Directory.EnumerateFiles(Path.Combine(Root(), folder), "*.cs", SearchOption.AllDirectories))
