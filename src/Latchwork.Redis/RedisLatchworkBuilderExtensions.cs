@@ -9,7 +9,7 @@ public static class RedisLatchworkBuilderExtensions
 {
     /// <summary>
     /// Keeps everything on the Redis or Valkey whose address is in the configuration: <c>Latchwork:Redis:ConnectionString</c>, and the other
-    /// settings beside it (<c>User</c>, <c>Password</c>, <c>Database</c>, <c>ClientName</c>, <c>ConnectTimeout</c>,
+    /// settings beside it (<c>User</c>, <c>Password</c>, <c>SentinelService</c>, <c>SentinelUser</c>, <c>SentinelPassword</c>, <c>Database</c>, <c>ClientName</c>, <c>ConnectTimeout</c>,
     /// <c>CommandTimeout</c>, <c>KeyPrefix</c>, <c>MaxQueuedCommands</c>, <c>MaxQueuedBytes</c>): see <see cref="RedisOptions"/>.
     /// </summary>
     /// <param name="builder">The builder.</param>

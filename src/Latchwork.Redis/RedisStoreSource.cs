@@ -52,6 +52,9 @@ internal sealed class RedisStoreSource : LatchworkStoreSource
         reader.Text(ConnectionString, static _ => { }); // read before everything else
         reader.Text(nameof(options.User), value => options.User = value);
         reader.Text(nameof(options.Password), value => options.Password = value);
+        reader.Text(nameof(options.SentinelService), value => options.SentinelService = value);
+        reader.Text(nameof(options.SentinelUser), value => options.SentinelUser = value);
+        reader.Text(nameof(options.SentinelPassword), value => options.SentinelPassword = value);
         reader.Number(nameof(options.Database), value => options.Database = value);
         reader.Text(nameof(options.ClientName), value => options.ClientName = value);
         reader.Span(nameof(options.ConnectTimeout), value => options.ConnectTimeout = value);

@@ -44,7 +44,7 @@ internal sealed class ServerCheck(IRedisConnection connection, RedisOptions opti
             throw new LatchworkStoreException($"The server cannot run scripts, and Latchwork needs them. It said: {e.Message}", StoreOutcome.NotApplied, e);
         }
 
-        ServerReport report = ServerReport.Read(reply, await SavePointsAsync(cancellationToken).ConfigureAwait(false));
+        ServerReport report = Read(reply, await SavePointsAsync(cancellationToken).ConfigureAwait(false));
         List<StoreWarning> warnings = ServerWarnings.Of(report, WentBack(report.TimeUs));
         lock (_gate)
         {
@@ -72,6 +72,18 @@ internal sealed class ServerCheck(IRedisConnection connection, RedisOptions opti
     }
 
     public void OnFailed(Exception error) => RedisLog.CheckFailed(_logger, _server, error.Message);
+
+    private static ServerReport Read(in RedisReply reply, RedisReply? save)
+    {
+        try
+        {
+            return ServerReport.Read(reply, save);
+        }
+        catch (Exception e) when (e is InvalidOperationException or IndexOutOfRangeException)
+        {
+            throw new LatchworkStoreException($"What the server says of itself is not understood: {e.Message}", StoreOutcome.NotApplied, e) { IsTransient = true };
+        }
+    }
 
     // Scripts may not ask for the configuration. Many servers forbid it; then there is a warning less.
     private async ValueTask<RedisReply?> SavePointsAsync(CancellationToken cancellationToken)

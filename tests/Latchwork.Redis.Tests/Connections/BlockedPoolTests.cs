@@ -1,4 +1,5 @@
 using Latchwork.Redis.Connections;
+using Latchwork.Redis.Tests.Support;
 using Shouldly;
 using Xunit;
 
@@ -36,7 +37,36 @@ public sealed class BlockedPoolTests
         using var restored = new ManualResetEventSlim();
         await using IAsyncDisposable subscription = await connection.SubscribeAsync("channel", _ => { }, restored.Set, default);
 
-        // On a thread of its own, because this test's own continuations need the pool.
+        await WithBlockedPoolAsync(() =>
+        {
+            CountTo(connection, 100).Wait(TimeSpan.FromSeconds(60)).ShouldBeTrue("a chain of commands completes on the connection's thread");
+            restored.Wait(TimeSpan.FromSeconds(60)).ShouldBeTrue("the subscription is restored");
+            CountTo(connection, 200).Wait(TimeSpan.FromSeconds(60)).ShouldBeTrue("commands go on");
+        });
+    }
+
+    [Fact]
+    public async Task Neither_does_TLS()
+    {
+        using var certificates = new TestCertificates();
+        await using TlsServer server = await TlsServer.StartAsync(certificates);
+        await using var proxy = new FaultyProxy(server.Port);
+        string uri = $"rediss://127.0.0.1:{proxy.Port}?ca={certificates.AuthorityFile}&commandTimeout=2m&connectTimeout=2m";
+        await using RedisConnection connection = await RedisConnection.ConnectAsync(RedisOptions.Parse(uri), default);
+        using var restored = new ManualResetEventSlim();
+        await using IAsyncDisposable subscription = await connection.SubscribeAsync("channel", _ => { }, restored.Set, default);
+        await WithBlockedPoolAsync(() =>
+        {
+            CountTo(connection, 100).Wait(TimeSpan.FromSeconds(60)).ShouldBeTrue("a chain of commands completes on the connection's thread");
+            proxy.Drop();
+            restored.Wait(TimeSpan.FromSeconds(60)).ShouldBeTrue("the subscription is restored");
+            CountTo(connection, 200).Wait(TimeSpan.FromSeconds(60)).ShouldBeTrue("commands go on");
+        });
+    }
+
+    // On a thread of its own, because the test's own continuations need the pool.
+    private static async Task WithBlockedPoolAsync(Action test)
+    {
         var result = new TaskCompletionSource<Exception?>(TaskCreationOptions.RunContinuationsAsynchronously);
         var thread = new Thread(() =>
         {
@@ -44,9 +74,7 @@ public sealed class BlockedPoolTests
             try
             {
                 BlockPool(blockade);
-                CountTo(connection, 100).Wait(TimeSpan.FromSeconds(60)).ShouldBeTrue("a chain of commands completes on the connection's thread");
-                restored.Wait(TimeSpan.FromSeconds(60)).ShouldBeTrue("the subscription is restored");
-                CountTo(connection, 200).Wait(TimeSpan.FromSeconds(60)).ShouldBeTrue("commands go on");
+                test();
                 result.SetResult(null);
             }
             catch (Exception e)
