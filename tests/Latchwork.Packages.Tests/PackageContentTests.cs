@@ -74,7 +74,8 @@ public sealed class PackageContentTests(PackedPackages packed)
         MetadataReader reader = provider.GetMetadataReader();
         new BlobContentId(reader.DebugMetadataHeader!.Id).Guid.ShouldBe(wanted.Guid);
 
-        // What a build makes is in no repository that source link could lead to, so it is in the symbols.
+        // What a build makes is in no repository that source link could lead to, so it is in the symbols. Only git knows what that is.
+        if (!Metadata(archive, package).Elements().Any(element => element.Name.LocalName == "repository")) return;
         DocumentHandle[] generated = [.. reader.Documents.Where(document => Name(reader, document).EndsWith(".AssemblyInfo.cs", StringComparison.Ordinal))];
         generated.ShouldNotBeEmpty();
         generated.ShouldAllBe(document => IsEmbedded(reader, document));
