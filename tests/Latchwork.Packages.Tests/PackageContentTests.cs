@@ -84,7 +84,8 @@ public sealed class PackageContentTests(PackedPackages packed)
     [Theory]
     [InlineData("Latchwork.Redis")]
     [InlineData("Latchwork.Sqlite")]
-    public void A_store_brings_the_core_of_its_own_version(string package)
+    [InlineData("Latchwork.Testing")]
+    public void It_brings_the_core_of_its_own_version(string package)
     {
         using ZipArchive archive = ZipFile.OpenRead(packed.PathOf(package));
         XElement[] dependencies = [.. Metadata(archive, package).Descendants().Where(element => element.Name.LocalName == "dependency")];
