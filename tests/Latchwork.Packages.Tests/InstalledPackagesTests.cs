@@ -99,7 +99,8 @@ public sealed class InstalledPackagesTests(PackedPackages packed)
     private static string Patient(string program, string store)
     {
         program = ReplaceOne(program, """await RedisStore\.ConnectAsync\("[^"]*"\)""", store);
-        program = ReplaceOne(program, """Namespace = "order-unpaid" }""", """Namespace = "order-unpaid", ConfirmTimeout = TimeSpan.FromMinutes(10) }""");
+        program = ReplaceOne(
+            program, """Namespace = "order-unpaid" }""", """Namespace = "order-unpaid", ConfirmTimeout = TimeSpan.FromMinutes(10) }""");
         program = ReplaceOne(program, @"new Order\(42\), TimeSpan\.FromSeconds\(2\)", "new Order(42), TimeSpan.FromHours(1)");
         return ReplaceOne(program, @"await Task\.Delay\(TimeSpan\.FromSeconds\(3\)\);", "Console.ReadLine();");
     }

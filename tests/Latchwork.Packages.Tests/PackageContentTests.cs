@@ -76,7 +76,8 @@ public sealed class PackageContentTests(PackedPackages packed)
 
         // What a build makes is in no repository that source link could lead to, so it is in the symbols. Only git knows what that is.
         if (!Metadata(archive, package).Elements().Any(element => element.Name.LocalName == "repository")) return;
-        DocumentHandle[] generated = [.. reader.Documents.Where(document => Name(reader, document).EndsWith(".AssemblyInfo.cs", StringComparison.Ordinal))];
+        DocumentHandle[] generated =
+            [.. reader.Documents.Where(document => Name(reader, document).EndsWith(".AssemblyInfo.cs", StringComparison.Ordinal))];
         generated.ShouldNotBeEmpty();
         generated.ShouldAllBe(document => IsEmbedded(reader, document));
     }
@@ -105,7 +106,8 @@ public sealed class PackageContentTests(PackedPackages packed)
     private static XElement Metadata(ZipArchive archive, string package) =>
         XElement.Load(new MemoryStream(Bytes(archive, package + ".nuspec"))).Elements().First(element => element.Name.LocalName == "metadata");
 
-    private static string? Text(XElement metadata, string name) => metadata.Elements().FirstOrDefault(element => element.Name.LocalName == name)?.Value;
+    private static string? Text(XElement metadata, string name) =>
+        metadata.Elements().FirstOrDefault(element => element.Name.LocalName == name)?.Value;
 
     private static byte[] Bytes(ZipArchive archive, string path)
     {

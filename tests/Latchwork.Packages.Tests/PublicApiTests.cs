@@ -9,7 +9,8 @@ namespace Latchwork.Packages.Tests;
 /// <summary>What others can use is recorded in api/, so that nobody changes it by accident.</summary>
 public sealed class PublicApiTests
 {
-    private const string HowToRecord = "If that is meant, record it with 'LATCHWORK_RECORD_API=1 ./run-tests Packages --filter PublicApi', and say it in CHANGELOG.md.";
+    private const string HowToRecord =
+        "If that is meant, record it with 'LATCHWORK_RECORD_API=1 ./run-tests Packages --filter PublicApi', and say it in CHANGELOG.md.";
 
     public static TheoryData<string> Libraries => [.. Repository.Libraries];
 
@@ -34,7 +35,8 @@ public sealed class PublicApiTests
 
     [Fact]
     public void Nothing_is_recorded_that_is_not_a_package() =>
-        Directory.EnumerateFiles(Repository.PathTo("api")).Select(file => Path.GetFileNameWithoutExtension(file)).ShouldBeSubsetOf(Repository.Libraries);
+        Directory.EnumerateFiles(Repository.PathTo("api")).Select(file => Path.GetFileNameWithoutExtension(file))
+            .ShouldBeSubsetOf(Repository.Libraries);
 
     private static Assembly Load(string library)
     {

@@ -5,7 +5,7 @@ using Xunit;
 
 namespace Latchwork.Packages.Tests;
 
-/// <summary>samples/Trimmed, on the packages, published trimmed and self-contained. Trimming it gives no warning, and what is left of it works.</summary>
+/// <summary>samples/Trimmed, on the packages, published trimmed and self-contained: without a warning, and what is left of it works.</summary>
 [Collection(PackedCollection.Name)]
 public sealed class TrimmedSampleTests(PackedPackages packed)
 {
@@ -28,7 +28,8 @@ public sealed class TrimmedSampleTests(PackedPackages packed)
         await using RedisServer redis = await RedisServer.StartAsync();
         foreach (string store in new[] { "trimmed.db", redis.PatientUri })
         {
-            string[] lines = (await RunningProgram.RunAsync(project, program, store)).Split('\n', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries);
+            string output = await RunningProgram.RunAsync(project, program, store);
+            string[] lines = output.Split('\n', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries);
             lines[..^1].Order(StringComparer.Ordinal).ShouldBe(["call Ada", "call Ben", "call Cleo", "cancelled: Done"]);
             lines[^1].ShouldBe("10 callers, 1 run, 1 total: 1,234.50");
         }

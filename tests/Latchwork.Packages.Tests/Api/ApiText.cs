@@ -31,7 +31,8 @@ internal static class ApiText
 
     // A nested type can be protected in a sealed type, or be one that the compiler made.
     private static bool IsVisible(Type type) =>
-        !type.Name.Contains('<', StringComparison.Ordinal) && (type.DeclaringType is null || (IsVisible(type.DeclaringType) && Access.Of(type) is not null));
+        !type.Name.Contains('<', StringComparison.Ordinal)
+        && (type.DeclaringType is null || (IsVisible(type.DeclaringType) && Access.Of(type) is not null));
 
     private static IEnumerable<(string Name, string Text)> Members(Type type)
     {
@@ -44,7 +45,8 @@ internal static class ApiText
             .Concat(type.GetMethods(Declared).Where(m => IsOurs(m) && !IsAccessor(m)).Select(m => (m.Name, MemberText.Of(m))));
     }
 
-    private static (string Name, string Text) EnumMember(FieldInfo field) => (field.Name, $"{field.Name} = {Literal.Of(field.GetRawConstantValue())}");
+    private static (string Name, string Text) EnumMember(FieldInfo field) =>
+        (field.Name, $"{field.Name} = {Literal.Of(field.GetRawConstantValue())}");
 
     // What a record makes by itself (Equals, the copy constructor, and so on) follows from its first line.
     private static bool IsOurs(MethodBase method) => Access.Of(method) is not null && !IsGenerated(method);

@@ -25,10 +25,11 @@ internal static class Attributes
         .Select(attribute => Text(attribute) + " ")
         .Order(StringComparer.Ordinal));
 
-    // It warns older compilers of constructors of types with required members.
+    private const string OfTheCompiler = "Constructors of types with required members are not supported in this version of your compiler.";
+
     private static bool IsOfTheCompiler(CustomAttributeData attribute) =>
         attribute.AttributeType == typeof(ObsoleteAttribute)
-        && attribute.ConstructorArguments is [{ Value: "Constructors of types with required members are not supported in this version of your compiler." }, ..];
+        && attribute.ConstructorArguments is [{ Value: OfTheCompiler }, ..];
 
     // The messages may change; that a member needs reflection or dynamic code may not.
     private static string Text(CustomAttributeData attribute)

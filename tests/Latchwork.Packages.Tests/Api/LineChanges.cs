@@ -29,5 +29,9 @@ internal static class LineChanges
     }
 
     // Without attributes, bases and constraints, so that a change of these does not look like one of all members.
-    private static string Name(string line) => line[(line.StartsWith('[') ? line.LastIndexOf("] ", StringComparison.Ordinal) + 2 : 0)..].Split(" : ")[0].Split(" where ")[0];
+    private static string Name(string line)
+    {
+        int begin = line.StartsWith('[') ? line.LastIndexOf("] ", StringComparison.Ordinal) + 2 : 0;
+        return line[begin..].Split(" : ")[0].Split(" where ")[0];
+    }
 }

@@ -23,7 +23,8 @@ public sealed class PackedPackages : IAsyncLifetime
     public string PathOf(string package, string extension = "nupkg") => Path.Combine(Feed, $"{package}.{Version}.{extension}");
 
     public async Task InitializeAsync() => await DotnetAsync(
-        Repository.Root, "pack", "Latchwork.slnx", "--no-build", "-c", Repository.Configuration, $"-p:Version={Version}", $"-p:PackageOutputPath={Feed}");
+        Repository.Root, "pack", "Latchwork.slnx", "--no-build", "-c", Repository.Configuration,
+        $"-p:Version={Version}", $"-p:PackageOutputPath={Feed}");
 
     public Task DisposeAsync()
     {
@@ -39,7 +40,9 @@ public sealed class PackedPackages : IAsyncLifetime
         return folder;
     }
 
-    /// <summary>Makes a folder for a project that needs packages which the build does not: they come from the machine's sources, and are kept.</summary>
+    /// <summary>
+    /// Makes a folder for a project that needs packages which the build does not: they come from the machine's sources, and are kept.
+    /// </summary>
     public string NewFolderWithSources(string name)
     {
         string folder = Directory.CreateDirectory(Path.Combine(_folder, name)).FullName;

@@ -16,7 +16,10 @@ internal static class Repository
 
     /// <summary>The names of all packages, the tool included.</summary>
     public static IReadOnlyList<string> Packages { get; } =
-        [.. Directory.EnumerateDirectories(Path.Combine(Root, "src")).Where(HasProject).Select(folder => Path.GetFileName(folder)).Order(StringComparer.Ordinal)];
+    [
+        .. Directory.EnumerateDirectories(Path.Combine(Root, "src")).Where(HasProject)
+            .Select(folder => Path.GetFileName(folder)).Order(StringComparer.Ordinal),
+    ];
 
     /// <summary>The names of the packages that programs refer to.</summary>
     public static IReadOnlyList<string> Libraries { get; } = [.. Packages.Where(package => package != "Latchwork.Cli")];
