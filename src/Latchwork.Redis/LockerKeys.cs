@@ -4,13 +4,17 @@ namespace Latchwork.Redis;
 
 /// <summary>The keys of one key of a locker, and the channel of its bell.</summary>
 /// <param name="tag">The prefix and the hash tag, with its braces.</param>
-internal readonly struct LockerKeys(string tag)
+/// <param name="seal">The seal of its namespace.</param>
+internal readonly struct LockerKeys(string tag, RedisArgument seal)
 {
     /// <summary>What the name of every lock ends with.</summary>
     public const string LockEnd = "}:lock";
 
-    /// <summary>The keys <c>lock</c>, <c>last</c> and <c>data</c>, in the order in which every script of the locker takes them (see record.lua).</summary>
-    public RedisArgument[] All { get; } = [tag + ":lock", tag + ":last", tag + ":data"];
+    /// <summary>What the name of that ends with which outlives a lock.</summary>
+    public const string LastEnd = "}:last";
+
+    /// <summary>The keys <c>lock</c>, <c>last</c>, <c>data</c> and <c>seal</c>, in the order in which every script of the locker takes them (see record.lua).</summary>
+    public RedisArgument[] All { get; } = [tag + ":lock", tag + ":last", tag + ":data", seal];
 
     /// <summary>The channel on which those who wait for the key are rung.</summary>
     public string Bell { get; } = tag + ":bell";

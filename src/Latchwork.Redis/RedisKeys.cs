@@ -9,7 +9,7 @@ namespace Latchwork.Redis;
 /// <summary>The keys of one partition of a timer namespace. The names are those that the scripts give them.</summary>
 internal enum TimerKey
 {
-    /// <summary>HASH: format, partitions; last, offset (the clock); big; claimer, armed, guard, by, seq (who is woken); trimmed; swept, scan.</summary>
+    /// <summary>HASH: format, partitions; last, offset (the clock); big; claimer, armed, guard, by, seq (who is woken); trimmed; swept, scan; seal, import (moves).</summary>
     Meta,
 
     /// <summary>ZSET: id → due time in ms. The scheduled events.</summary>
@@ -44,6 +44,9 @@ internal enum TimerKey
 
     /// <summary>ZSET: node → its next turn in ms. The nodes that are not silent.</summary>
     Turns,
+
+    /// <summary>SET: the ids that came from another store. There only while the namespace is the target of a move.</summary>
+    Moved,
 }
 
 /// <summary>
@@ -60,6 +63,8 @@ internal enum TimerKey
 /// lw:{l:NAMESPACE:KEY}:last      STRING tag l:NS:KEY     its highest generation, and what is known of its last outcome
 /// lw:{l:NAMESPACE:KEY}:data      STRING tag l:NS:KEY     the bytes of its last outcome
 /// lw:{l:NAMESPACE:KEY}:bell      channel                 rings for those who wait for the key
+/// lw:{l:NAMESPACE}:seal          STRING tag l:NS         the mark of a move to another store, while and after there is one
+/// lw:{l:NAMESPACE}:import        STRING tag l:NS         the mark of a move from another store
 /// </code>
 /// What stands between the first <c>{</c> and the next <c>}</c> is the hash tag: all keys of a partition, or of a key of a locker, are in
 /// one slot of a cluster. So that any text makes a legal tag, <c>%</c>, <c>{</c> and <c>}</c> in it are written <c>%25</c>, <c>%7B</c> and
@@ -69,6 +74,7 @@ internal sealed class RedisKeys
 {
     private readonly string _prefix;
     private readonly ConcurrentDictionary<TimerPartition, TimerPartitionKeys> _partitions = new();
+    private readonly ConcurrentDictionary<string, RedisArgument> _seals = new(StringComparer.Ordinal);
 
     /// <summary>Creates the keys.</summary>
     /// <param name="prefix">What all keys and channels begin with: without <c>{</c> and <c>}</c>, which would make a tag of their own.</param>
@@ -100,7 +106,27 @@ internal sealed class RedisKeys
 
     /// <summary>The keys of a key of a locker. They are made anew each time: there may be any number of them.</summary>
     /// <param name="key">The key.</param>
-    public LockerKeys Of(LockerKey key) => new($"{LockerStart(key.Namespace)}{Encode(key.Key)}}}");
+    public LockerKeys Of(LockerKey key) => new($"{LockerStart(key.Namespace)}{Encode(key.Key)}}}", SealOf(key.Namespace));
+
+    /// <summary>STRING: the seal of a namespace of a locker. All its keys share it, so in a cluster no namespace could be sealed.</summary>
+    /// <param name="ns">The namespace.</param>
+    public RedisArgument SealOf(string ns) =>
+        _seals.TryGetValue(ns, out RedisArgument seal) ? seal : _seals.GetOrAdd(ns, (RedisArgument)Encoding.UTF8.GetBytes($"{LockerStart(ns)[..^1]}}}:seal"));
+
+    /// <summary>STRING: the mark of a move into a namespace of a locker.</summary>
+    /// <param name="ns">The namespace.</param>
+    public RedisArgument ImportOf(string ns) => $"{LockerStart(ns)[..^1]}}}:import";
+
+    /// <summary>The pattern (of <c>SCAN</c>) of the names of all locks of a namespace, and of what outlives them.</summary>
+    /// <param name="ns">The namespace.</param>
+    public string RecordPattern(string ns) => LockPattern(ns)[..^LockerKeys.LockEnd.Length] + "}:l[oa][cs][kt]";
+
+    /// <summary>The key of a locker to which a lock, or what outlives it, belongs.</summary>
+    /// <param name="ns">The namespace.</param>
+    /// <param name="name">The name in Redis.</param>
+    /// <returns>The key; null if the name is not that of a lock of this namespace.</returns>
+    public string? KeyOfRecord(string ns, string name) =>
+        KeyOfLock(ns, name.EndsWith(LockerKeys.LastEnd, StringComparison.Ordinal) ? name[..^LockerKeys.LastEnd.Length] + LockerKeys.LockEnd : name);
 
     /// <summary>The pattern (of <c>SCAN</c>) of the names of all locks of a namespace.</summary>
     /// <param name="ns">The namespace.</param>

@@ -4,6 +4,7 @@ using Latchwork.Redis.Checking;
 using Latchwork.Redis.Connections;
 using Latchwork.Redis.Locking;
 using Latchwork.Redis.Timers;
+using Latchwork.Redis.Transfer;
 using Latchwork.Storage;
 
 namespace Latchwork;
@@ -15,21 +16,24 @@ public sealed class RedisStore : LatchworkStore
     private readonly ReplicatedWriter? _replicated;
     private readonly ServerCheck _check;
 
-    private RedisStore(IRedisConnection connection, ReplicatedWriter? replicated, RedisOptions options)
+    private RedisStore(IRedisConnection connection, ReplicatedWriter? replicated, RedisOptions options, string address)
     {
         _connection = connection;
         _replicated = replicated;
         _check = new ServerCheck(connection, options);
         var keys = new RedisKeys(options.KeyPrefix);
         ReplicatedWrites writes = options.Replication?.Writes ?? ReplicatedWrites.None;
-        Timers = new RedisTimerStore(connection, keys, options.TimeProvider)
+        var timers = new RedisTimerStore(connection, keys, options.TimeProvider)
         {
             Replicated = writes.HasFlag(ReplicatedWrites.Posts) ? replicated : null,
         };
-        Locks = new RedisLockerStore(connection, keys, options.TimeProvider)
+        var locks = new RedisLockerStore(connection, keys, options.TimeProvider)
         {
             Replicated = writes.HasFlag(ReplicatedWrites.Publishes) ? replicated : null,
         };
+        (Timers, Locks) = (timers, locks);
+        string prefix = options.KeyPrefix == RedisOptions.DefaultKeyPrefix ? "" : $"{(address.Contains('?', StringComparison.Ordinal) ? '&' : '?')}prefix={options.KeyPrefix}";
+        Transfer = new RedisTransfer(timers, locks, address + prefix);
     }
 
     /// <inheritdoc/>
@@ -37,6 +41,10 @@ public sealed class RedisStore : LatchworkStore
 
     /// <inheritdoc/>
     public override ILockerStore Locks { get; }
+
+    /// <inheritdoc/>
+    [Experimental("LATCHWORK001")]
+    public override IStoreTransfer Transfer { get; }
 
     /// <inheritdoc/>
     public override string Description => _connection.Description;
@@ -69,7 +77,7 @@ public sealed class RedisStore : LatchworkStore
         {
             if (options.Replication is { } replication)
                 writer = new ReplicatedWriter(await RedisConnection.ConnectAsync(options, cancellationToken, replication).ConfigureAwait(false), replication);
-            var store = new RedisStore(connection, writer, options);
+            var store = new RedisStore(connection, writer, options, options.ToString());
             await store.CheckAtStartAsync(cancellationToken).ConfigureAwait(false);
             connection.OnReconnected = () => _ = store._check.RunForLogAsync();
             return store;
@@ -94,7 +102,7 @@ public sealed class RedisStore : LatchworkStore
         ArgumentNullException.ThrowIfNull(connection);
         if (options?.Replication is not null)
             throw new ArgumentException("Writes can wait for replicas only on connections that the store makes itself.", nameof(options));
-        return new RedisStore(connection, null, (options ?? new RedisOptions()).CheckedCopy());
+        return new RedisStore(connection, null, (options ?? new RedisOptions()).CheckedCopy(), connection.Description);
     }
 
     /// <inheritdoc/>

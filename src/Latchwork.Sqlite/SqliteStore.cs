@@ -4,6 +4,7 @@ using Latchwork.Sqlite.Bells;
 using Latchwork.Sqlite.Database;
 using Latchwork.Sqlite.Locking;
 using Latchwork.Sqlite.Timers;
+using Latchwork.Sqlite.Transfer;
 using Latchwork.Storage;
 using Microsoft.Extensions.Logging.Abstractions;
 
@@ -47,6 +48,7 @@ public sealed class SqliteStore : LatchworkStore
         Timers = new SqliteTimerStore(_writer, _reader, _bells, settings.TimeProvider);
         Locks = new SqliteLockerStore(_writer, _reader, _bells, settings.TimeProvider);
         Description = $"sqlite:{settings.Path}";
+        Transfer = new SqliteTransfer(_writer, _reader, Description);
         log.Opened(settings.Path, SqliteFile.Version, settings.Synchronous);
     }
 
@@ -55,6 +57,10 @@ public sealed class SqliteStore : LatchworkStore
 
     /// <inheritdoc/>
     public override ILockerStore Locks { get; }
+
+    /// <inheritdoc/>
+    [Experimental("LATCHWORK001")]
+    public override IStoreTransfer Transfer { get; }
 
     /// <inheritdoc/>
     public override string Description { get; }

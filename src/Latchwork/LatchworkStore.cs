@@ -1,3 +1,4 @@
+using System.Diagnostics.CodeAnalysis;
 using Latchwork.Storage;
 
 namespace Latchwork;
@@ -17,6 +18,10 @@ public abstract class LatchworkStore : IAsyncDisposable
 
     /// <summary>Where the store is, for messages to people: a URI without user name and password.</summary>
     public abstract string Description { get; }
+
+    /// <summary>Moving namespaces to and from this store; null if it cannot.</summary>
+    [Experimental("LATCHWORK001")]
+    public virtual IStoreTransfer? Transfer => null;
 
     /// <summary>Asks the store whether it answers, and what about it an operator should know. Made for health checks; it may be asked at any time.</summary>
     /// <param name="cancellationToken">Gives up waiting.</param>

@@ -14,5 +14,8 @@ public sealed class SqliteFixture : StoreFixture, IDisposable
 
     public override async Task<LatchworkStore> OpenAsync(TimeProvider? clock) => await SqliteStore.OpenAsync(Path, new() { TimeProvider = clock });
 
+    public override async Task<LatchworkStore> OpenTargetAsync(TimeProvider? clock) =>
+        await SqliteStore.OpenAsync(System.IO.Path.Combine(_folder.FullName, "other.db"), new() { TimeProvider = clock });
+
     public void Dispose() => _folder.Delete(recursive: true);
 }

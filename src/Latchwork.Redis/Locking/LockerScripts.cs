@@ -3,7 +3,7 @@ using Latchwork.Redis.Scripts;
 
 namespace Latchwork.Redis.Locking;
 
-/// <summary>The scripts of the locker. All that work on a key declare the same three keys, in the order of <see cref="LockerKeys.All"/>.</summary>
+/// <summary>The scripts of the locker. All that work on a key declare the same four keys, in the order of <see cref="LockerKeys.All"/>.</summary>
 internal static class LockerScripts
 {
     public static RedisScript Request { get; } = Load(nameof(Request));
@@ -19,6 +19,17 @@ internal static class LockerScripts
     public static RedisScript Forget { get; } = Load(nameof(Forget));
 
     public static RedisScript Show { get; } = Load(nameof(Show));
+
+    public static RedisScript Export { get; } = Load(nameof(Export));
+
+    /// <summary>Declares the mark of the move, too.</summary>
+    public static RedisScript Import { get; } = Load(nameof(Import));
+
+    /// <summary>Works on the marks of a namespace, not on a key.</summary>
+    public static RedisScript Marks { get; } = Load(nameof(Marks));
+
+    /// <summary>Works on the list of namespaces, not on a key.</summary>
+    public static RedisScript Namespaces { get; } = Load(nameof(Namespaces));
 
     /// <summary>Works on the names of keys, not on one key.</summary>
     public static RedisScript Scan { get; } = Load(nameof(Scan));

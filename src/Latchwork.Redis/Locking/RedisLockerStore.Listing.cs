@@ -9,7 +9,7 @@ internal sealed partial class RedisLockerStore
     /// <inheritdoc/>
     public async Task<KeySnapshot?> ShowAsync(LockerKey key, CancellationToken cancellationToken)
     {
-        RedisReply reply = await EvaluateAsync(LockerScripts.Show, _keys.Of(key).All, [Now, Format], cancellationToken).ConfigureAwait(false);
+        RedisReply reply = await EvaluateAsync(LockerScripts.Show, key, [Now, Format], cancellationToken).ConfigureAwait(false);
         if (reply.IsNull) return null;
         ReadOnlySpan<RedisReply> items = reply.Items;
         bool isLocked = items[0].Number != 0, isFresh = items[5].Number != 0;

@@ -39,14 +39,15 @@ internal sealed partial class RedisLockerStore : ILockerStore
 
     /// <inheritdoc/>
     public async Task OpenAsync(string ns, CancellationToken cancellationToken) =>
-        await EvaluateAsync(LockerScripts.Open, [_keys.LockerNamespaces], [ns, Format], cancellationToken).ConfigureAwait(false);
+        await TranslateAsync(
+            _connection.EvaluateAsync(LockerScripts.Open, [_keys.LockerNamespaces, _keys.SealOf(ns)], [ns, Format], cancellationToken), LockerScripts.Open, ns).ConfigureAwait(false);
 
     /// <inheritdoc/>
     public async Task<LockerReply> RequestAsync(LockerKey key, LockerRequest request, CancellationToken cancellationToken)
     {
         RedisReply reply = await EvaluateAsync(
             LockerScripts.Request,
-            _keys.Of(key).All,
+            key,
             [
                 Now, Format, request.NodeId, request.Nonce, Microseconds(request.Lease), Microseconds(request.LockTimeout),
                 request.WaitingFor is long generation ? generation : "", request.LockOnly ? 1 : 0,
@@ -66,20 +67,19 @@ internal sealed partial class RedisLockerStore : ILockerStore
     public async Task<bool> RenewAsync(LockerKey key, long generation, string nonce, TimeSpan lease, CancellationToken cancellationToken)
     {
         RedisReply reply = await EvaluateAsync(
-            LockerScripts.Renew, _keys.Of(key).All, [Now, Format, generation, nonce, Microseconds(lease)], cancellationToken).ConfigureAwait(false);
+            LockerScripts.Renew, key, [Now, Format, generation, nonce, Microseconds(lease)], cancellationToken).ConfigureAwait(false);
         return reply.Number != 0;
     }
 
     /// <inheritdoc/>
     public async Task<PublishOutcome> PublishAsync(LockerKey key, LockerPublication publication, CancellationToken cancellationToken)
     {
-        LockerKeys keys = _keys.Of(key);
         RedisReply reply = await EvaluateAsync(
             LockerScripts.Publish,
-            keys.All,
+            key,
             [
                 Now, Format, publication.Generation, publication.Nonce ?? "", (int)publication.Kind,
-                Microseconds(publication.FreshFor), Microseconds(publication.HandOverFor), publication.Data, keys.Bell,
+                Microseconds(publication.FreshFor), Microseconds(publication.HandOverFor), publication.Data, _keys.Of(key).Bell,
             ],
             cancellationToken,
             Replicated).ConfigureAwait(false);
@@ -92,16 +92,15 @@ internal sealed partial class RedisLockerStore : ILockerStore
     /// <inheritdoc/>
     public async Task<bool> ReleaseAsync(LockerKey key, long? generation, string nonce, CancellationToken cancellationToken)
     {
-        LockerKeys keys = _keys.Of(key);
         RedisReply reply = await EvaluateAsync(
-            LockerScripts.Release, keys.All, [Now, Format, generation is long known ? known : "", nonce, keys.Bell], cancellationToken).ConfigureAwait(false);
+            LockerScripts.Release, key, [Now, Format, generation is long known ? known : "", nonce, _keys.Of(key).Bell], cancellationToken).ConfigureAwait(false);
         return reply.Number != 0;
     }
 
     /// <inheritdoc/>
     public async Task<LockerOutcome?> TryGetAsync(LockerKey key, CancellationToken cancellationToken)
     {
-        RedisReply reply = await EvaluateAsync(LockerScripts.TryGet, _keys.Of(key).All, [Now, Format], cancellationToken).ConfigureAwait(false);
+        RedisReply reply = await EvaluateAsync(LockerScripts.TryGet, key, [Now, Format], cancellationToken).ConfigureAwait(false);
         if (reply.IsNull) return null;
         ReadOnlySpan<RedisReply> items = reply.Items;
         return new LockerOutcome(items[0].Number, Kind(items[1]), items[3].Bytes, IsFresh: true, Span(items[2]));
@@ -110,9 +109,8 @@ internal sealed partial class RedisLockerStore : ILockerStore
     /// <inheritdoc/>
     public async Task<bool> ForgetAsync(LockerKey key, TimeSpan lockTimeout, CancellationToken cancellationToken)
     {
-        LockerKeys keys = _keys.Of(key);
         RedisReply reply = await EvaluateAsync(
-            LockerScripts.Forget, keys.All, [Now, Format, Microseconds(lockTimeout), keys.Bell], cancellationToken).ConfigureAwait(false);
+            LockerScripts.Forget, key, [Now, Format, Microseconds(lockTimeout), _keys.Of(key).Bell], cancellationToken).ConfigureAwait(false);
         return reply.Number != 0;
     }
 
@@ -128,6 +126,11 @@ internal sealed partial class RedisLockerStore : ILockerStore
 
     private static LockerOutcomeKind Kind(in RedisReply kind) => (LockerOutcomeKind)kind.Number;
 
+    /// <summary>Evaluates a script on one key.</summary>
+    private ValueTask<RedisReply> EvaluateAsync(
+        RedisScript script, LockerKey key, ReadOnlySpan<RedisArgument> arguments, CancellationToken cancellationToken) =>
+        TranslateAsync(_connection.EvaluateAsync(script, _keys.Of(key).All, arguments, cancellationToken), script, key.Namespace);
+
     private ValueTask<RedisReply> EvaluateAsync(
         RedisScript script,
         ReadOnlySpan<RedisArgument> keys,
@@ -137,7 +140,7 @@ internal sealed partial class RedisLockerStore : ILockerStore
         TranslateAsync((writer?.Connection ?? _connection).EvaluateAsync(script, keys, arguments, cancellationToken), script);
 
     /// <summary>Makes an error of the server one of the store.</summary>
-    private static async ValueTask<RedisReply> TranslateAsync(ValueTask<RedisReply> pending, RedisScript script)
+    private static async ValueTask<RedisReply> TranslateAsync(ValueTask<RedisReply> pending, RedisScript script, string? ns = null)
     {
         try
         {
@@ -145,7 +148,7 @@ internal sealed partial class RedisLockerStore : ILockerStore
         }
         catch (RedisServerException e)
         {
-            throw RedisRefusal.Of(e, script, Layout);
+            throw RedisRefusal.Of(e, script, Layout, new TransferUnit(TransferKind.Locks, ns ?? ""));
         }
     }
 }

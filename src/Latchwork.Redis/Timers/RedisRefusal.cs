@@ -1,4 +1,6 @@
 using Latchwork.Redis.Connections;
+using Latchwork.Storage;
+using Latchwork.Storage.Rules;
 
 namespace Latchwork.Redis.Timers;
 
@@ -6,6 +8,12 @@ namespace Latchwork.Redis.Timers;
 internal static class RedisRefusal
 {
     private const string LayoutCode = "LWLAYOUT";
+
+    /// <summary>The namespace is being moved; its mark follows.</summary>
+    private const string SealedCode = "LWSEALED";
+
+    /// <summary>The namespace is not sealed by the move that is under way; its mark follows, if it has one.</summary>
+    private const string OtherMoveCode = "LWMOVE";
 
     /// <summary>
     /// Errors that come before anything was written: the server did not start the script, or refused its first write. Every script checks
@@ -25,9 +33,16 @@ internal static class RedisRefusal
     /// <param name="error">The server's error.</param>
     /// <param name="script">The script.</param>
     /// <param name="layout">The layout with which this client works.</param>
-    public static LatchworkStoreException Of(RedisServerException error, RedisScript script, string layout)
+    /// <param name="unit">The namespace.</param>
+    public static LatchworkStoreException Of(RedisServerException error, RedisScript script, string layout, TransferUnit unit)
     {
         string code = CodeOf(error);
+        if (code is SealedCode or OtherMoveCode)
+        {
+            var seal = TransferMark.Parse(error.Message[code.Length..].Trim());
+            return code == SealedCode && seal is not null ? TransferRules.Refuse(unit, seal) : TransferRules.NotSealed(unit, seal);
+        }
+
         if (code == LayoutCode)
         {
             return new LatchworkStoreException(

@@ -84,12 +84,12 @@ internal sealed partial class RedisTimerStore : ITimerStore
         using (arguments)
         {
             ReadOnlySpan<RedisArgument> keys = _keys.Of(partition).Select(script.Keys);
-            return TranslateAsync((writer?.Connection ?? _connection).EvaluateAsync(script.Script, keys, arguments.Items, cancellationToken), script.Script);
+            return TranslateAsync((writer?.Connection ?? _connection).EvaluateAsync(script.Script, keys, arguments.Items, cancellationToken), script.Script, partition.Namespace);
         }
     }
 
     /// <summary>Makes an error of the server one of the store.</summary>
-    private async ValueTask<RedisReply> TranslateAsync(ValueTask<RedisReply> pending, RedisScript script)
+    private async ValueTask<RedisReply> TranslateAsync(ValueTask<RedisReply> pending, RedisScript script, string ns = "")
     {
         try
         {
@@ -97,7 +97,8 @@ internal sealed partial class RedisTimerStore : ITimerStore
         }
         catch (RedisServerException e)
         {
-            throw RedisRefusal.Of(e, script, string.Create(CultureInfo.InvariantCulture, $"format={Format} partitions={_partitions}"));
+            throw RedisRefusal.Of(
+                e, script, string.Create(CultureInfo.InvariantCulture, $"format={Format} partitions={_partitions}"), new TransferUnit(TransferKind.Timers, ns));
         }
     }
 

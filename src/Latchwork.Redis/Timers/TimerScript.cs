@@ -46,6 +46,16 @@ internal sealed class TimerScript
 
     public static TimerScript Leave { get; } = Load(nameof(Leave));
 
+    public static TimerScript Seal { get; } = Load(nameof(Seal));
+
+    public static TimerScript Marks { get; } = Load(nameof(Marks));
+
+    public static TimerScript Next { get; } = Load(nameof(Next));
+
+    public static TimerScript Import { get; } = Load(nameof(Import));
+
+    public static TimerScript DropJournal { get; } = Load(nameof(DropJournal));
+
     /// <summary>Works on the list of namespaces, not on a partition.</summary>
     public static RedisScript Register { get; } = RedisScripts.Load("Timers/Register");
 

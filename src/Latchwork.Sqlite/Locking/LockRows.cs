@@ -73,6 +73,28 @@ internal static class LockRows
         foreach (long row in old[..count]) file["DELETE FROM locks WHERE key = ?"].Set(row).Run();
     }
 
+    /// <summary>Drops what is kept of a key, unless it is locked.</summary>
+    public static void Drop(SqliteFile file, long ns, string key) =>
+        file["DELETE FROM locks WHERE namespace = ? AND name = ? AND node IS NULL"].Set(ns).Set(key).Run();
+
+    /// <summary>The next keys of a namespace, by name.</summary>
+    /// <returns>The keys, and the last of them if there are more.</returns>
+    public static (IReadOnlyList<(string Key, LockState State)> Rows, string? Next) Page(SqliteFile file, long ns, string? after, int limit, int maxBytes)
+    {
+        var page = new List<(string Key, LockState State)>();
+        int bytes = 0;
+        using Statement rows = file[$"SELECT name, {Columns} FROM locks WHERE namespace = ? AND name > ? ORDER BY name LIMIT ?"].Set(ns).Set(after ?? "").Set(limit + 1);
+        while (rows.Step())
+        {
+            LockState state = Read(rows, 1);
+            bytes += state.Outcome?.Data.Length ?? 0;
+            if (page.Count == limit || (page.Count > 0 && bytes > maxBytes)) return (page, page[^1].Key);
+            page.Add((rows.Text(0), state));
+        }
+
+        return (page, null);
+    }
+
     /// <summary>The next keys of a namespace that are locked, by name.</summary>
     public static LockerPage List(SqliteFile file, string ns, string? after, int limit, long now)
     {

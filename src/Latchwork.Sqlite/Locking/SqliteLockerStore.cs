@@ -12,14 +12,14 @@ internal sealed class SqliteLockerStore(Writer writer, Reader reader, BellExchan
     public const int Format = 1;
 
     public Task OpenAsync(string ns, CancellationToken cancellationToken) =>
-        writer.RunAsync(scope => NamespaceOf(scope.File, ns), isDurable: false, cancellationToken);
+        writer.RunAsync(scope => LockNamespace.Of(scope.File, ns).Unsealed(), isDurable: false, cancellationToken);
 
     // Not durable: no owner outlives a loss of power, and the next generation is then greater all the same, because the clock went on.
     public Task<LockerReply> RequestAsync(LockerKey key, LockerRequest request, CancellationToken cancellationToken) =>
         Change(key, isDurable: false, (record, now) => (record.Request(request, now), false), cancellationToken);
 
     public Task<bool> RenewAsync(LockerKey key, long generation, string nonce, TimeSpan lease, CancellationToken cancellationToken) =>
-        Change(key, isDurable: false, (record, now) => (record.Renew(generation, nonce, lease, now), false), cancellationToken);
+        Change(key, isDurable: false, (record, now) => (record.Renew(generation, nonce, lease, now), false), cancellationToken, static renewed => renewed);
 
     public Task<PublishOutcome> PublishAsync(LockerKey key, LockerPublication publication, CancellationToken cancellationToken)
     {
@@ -32,7 +32,8 @@ internal sealed class SqliteLockerStore(Writer writer, Reader reader, BellExchan
                 PublishOutcome outcome = record.Publish(own, now);
                 return (outcome, outcome == PublishOutcome.Accepted);
             },
-            cancellationToken);
+            cancellationToken,
+            static outcome => outcome == PublishOutcome.Accepted);
     }
 
     // Not durable: see the request.
@@ -41,7 +42,8 @@ internal sealed class SqliteLockerStore(Writer writer, Reader reader, BellExchan
             key,
             isDurable: false,
             (record, now) => record.Release(generation, nonce, now) ? (true, true) : (false, false),
-            cancellationToken);
+            cancellationToken,
+            static released => released);
 
     public Task<bool> ForgetAsync(LockerKey key, TimeSpan lockTimeout, CancellationToken cancellationToken) =>
         Change(
@@ -59,6 +61,7 @@ internal sealed class SqliteLockerStore(Writer writer, Reader reader, BellExchan
         (LockerOutcome? outcome, bool isSettled) = await reader.RunAsync(
             file =>
             {
+                LockNamespace.Find(file, key.Namespace)?.Unsealed();
                 if (LockRows.Find(file, key) is not { } state) return (null, true);
                 var record = new LockRecord(state);
                 return (record.TryGet(Now()), record.Save() == state);
@@ -73,30 +76,51 @@ internal sealed class SqliteLockerStore(Writer writer, Reader reader, BellExchan
     }
 
     public Task<KeySnapshot?> ShowAsync(LockerKey key, CancellationToken cancellationToken) =>
-        reader.RunAsync(file => Look(file, key)?.Show(key.Key, Now()), isDurable: false, cancellationToken);
+        reader.RunAsync(
+            file =>
+            {
+                LockNamespace.Find(file, key.Namespace)?.Unsealed();
+                return LockRows.Find(file, key) is { } state ? new LockRecord(state).Show(key.Key, Now()) : null;
+            },
+            isDurable: false,
+            cancellationToken);
 
     public Task<LockerPage> ListAsync(string ns, string? cursor, int limit, CancellationToken cancellationToken) =>
-        reader.RunAsync(file => LockRows.List(file, ns, cursor, limit, Now()), isDurable: false, cancellationToken);
+        reader.RunAsync(
+            file =>
+            {
+                LockNamespace.Find(file, ns)?.Unsealed();
+                return LockRows.List(file, ns, cursor, limit, Now());
+            },
+            isDurable: false,
+            cancellationToken);
 
     public Task<IAsyncDisposable> SubscribeAsync(LockerKey key, Action ring, CancellationToken cancellationToken) =>
         bells.SubscribeAsync(BellMessage.TopicOf(key), _ => ring(), cancellationToken);
-
-    private static LockRecord? Look(SqliteFile file, LockerKey key) => LockRows.Find(file, key) is { } state ? new LockRecord(state) : null;
 
     /// <summary>
     /// Lets the record of a key decide, writes down what changed, and rings those who wait for it if that is asked for. Every operation pays
     /// for dropping two old records, so that what is over goes without ever looking at all of them.
     /// </summary>
-    private Task<T> Change<T>(LockerKey key, bool isDurable, Func<LockRecord, long, (T Answer, bool Ring)> act, CancellationToken cancellationToken) =>
+    /// <param name="key">The key.</param>
+    /// <param name="isDurable">Whether its effect is to survive the loss of power once it is acknowledged.</param>
+    /// <param name="act">Decides.</param>
+    /// <param name="cancellationToken">Gives up waiting.</param>
+    /// <param name="wasOwner">For what an owner does: whether the answer says that it is the owner. It may end its run even while the namespace is sealed.</param>
+    private Task<T> Change<T>(
+        LockerKey key, bool isDurable, Func<LockRecord, long, (T Answer, bool Ring)> act, CancellationToken cancellationToken, Func<T, bool>? wasOwner = null) =>
         writer.RunAsync(
             scope =>
             {
-                long ns = NamespaceOf(scope.File, key.Namespace), now = scope.Microseconds;
-                LockRows.Sweep(scope.File, ns, key.Key, now);
+                var ns = LockNamespace.Of(scope.File, key.Namespace);
+                if (wasOwner is null) ns.Unsealed();
+                long now = scope.Microseconds;
+                LockRows.Sweep(scope.File, ns.Id, key.Key, now);
                 LockState? before = LockRows.Find(scope.File, key);
                 LockRecord record = before is null ? new LockRecord() : new LockRecord(before);
                 (T answer, bool ring) = act(record, now);
-                Save(scope.File, ns, key.Key, before ?? new LockRecord().Save(), record.Save());
+                if (wasOwner?.Invoke(answer) == false) ns.Unsealed();
+                Save(scope.File, ns.Id, key.Key, before ?? new LockRecord().Save(), record.Save());
                 if (ring) scope.Ring(BellMessage.TopicOf(key), default);
                 return answer;
             },
@@ -110,32 +134,6 @@ internal sealed class SqliteLockerStore(Writer writer, Reader reader, BellExchan
             && after.Lock is { } held && held with { Started = before.Lock.Started, Lease = before.Lock.Lease, Deadline = before.Lock.Deadline } == before.Lock;
         if (isRenewal) LockRows.SaveLease(file, ns, key, after);
         else LockRows.Save(file, ns, key, after);
-    }
-
-    /// <summary>The number of a namespace, which is made if there is none and checked if there is.</summary>
-    private static long NamespaceOf(SqliteFile file, string ns)
-    {
-        using (Statement row = file["SELECT id, format, seal FROM lock_namespaces WHERE name = ?"].Set(ns))
-        {
-            if (row.Step())
-            {
-                if (row.Int(1) != Format)
-                {
-                    throw StoreErrors.Refuse($"The lock namespace '{ns}' has format {row.Int(1)}; this program works with format {Format}. Update this program.");
-                }
-
-                if (!row.IsNull(2))
-                {
-                    throw StoreErrors.Refuse(
-                        $"The lock namespace '{ns}' is sealed: it is being moved, or was moved, to another store. Use the new store, or end the move first.");
-                }
-
-                return row.Long(0);
-            }
-        }
-
-        file["INSERT INTO lock_namespaces (name, format) VALUES (?, ?)"].Set(ns).Set(Format).Run();
-        return file.LastKey;
     }
 
     private long Now() => (time.GetUtcNow() - DateTimeOffset.UnixEpoch).Ticks / TimeSpan.TicksPerMicrosecond;

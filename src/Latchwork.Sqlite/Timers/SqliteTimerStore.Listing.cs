@@ -7,7 +7,8 @@ namespace Latchwork.Sqlite.Timers;
 /// <content>Looking without changing.</content>
 internal sealed partial class SqliteTimerStore
 {
-    private const string SnapshotColumns =
+    /// <summary>The columns of a snapshot; <c>e</c> are the events, <c>l</c> the leases, <c>d</c> the dead.</summary>
+    internal const string SnapshotColumns =
         "e.id, e.due, e.retries, e.max_retries, e.headers, e.payload, e.failures, l.deadline, l.token, l.node, d.died, d.reason";
 
     public Task<TimerSnapshot?> PeekAsync(TimerPartition partition, string id, CancellationToken cancellationToken) =>
@@ -85,7 +86,8 @@ internal sealed partial class SqliteTimerStore
         return new TimerPage(items, null);
     }
 
-    private static TimerSnapshot ReadSnapshot(Statement row, StoreTime now)
+    /// <summary>Reads what <see cref="SnapshotColumns"/> selects.</summary>
+    internal static TimerSnapshot ReadSnapshot(Statement row, StoreTime now)
     {
         long due = row.Long(1);
         long? deadline = row.LongOrNull(7), died = row.LongOrNull(10);

@@ -12,7 +12,7 @@ internal sealed partial class SqliteTimerStore(Writer writer, Reader reader, Bel
         writer.RunAsync(
             scope =>
             {
-                scope.Namespace(new TimerPartition(ns, 0));
+                scope.Namespace(new TimerPartition(ns, 0)).Unsealed();
                 return 1;
             },
             isDurable: false,
@@ -68,7 +68,7 @@ internal sealed partial class SqliteTimerStore(Writer writer, Reader reader, Bel
     /// <summary>Looks at a namespace.</summary>
     private Task<T> Look<T>(TimerPartition partition, T nothing, Func<SqliteFile, TimerNamespace, T> body, CancellationToken cancellationToken) =>
         reader.RunAsync(
-            file => TimerNamespace.Find(file, time, partition) is { } ns ? body(file, ns) : nothing,
+            file => TimerNamespace.Find(file, time, partition) is { } ns ? body(file, ns.Unsealed()) : nothing,
             isDurable: false,
             cancellationToken);
 

@@ -72,6 +72,20 @@ internal readonly struct TimerEvents(SqliteFile file, TimerNamespace ns)
         return true;
     }
 
+    /// <summary>Adds an event that comes from another store. Its id must be free.</summary>
+    /// <param name="moved">The event.</param>
+    /// <param name="due">When it is due, or was, in ms.</param>
+    /// <param name="died">When it died, in ms; null if it lives.</param>
+    public void Import(TransferEvent moved, long due, long? died)
+    {
+        file["INSERT INTO events (namespace, id, due, retries, max_retries, headers, failures, payload) VALUES (?, ?, ?, ?, ?, ?, ?, ?)"]
+            .Set(ns.Id).Set(moved.Id).Set(due).Set(moved.Retries).Set(moved.MaxRetries)
+            .Set(EventCodec.Encode(moved.Headers)).Set(EventCodec.Encode(moved.Failures)).Set(moved.Payload.Span).Run();
+        long key = file.LastKey;
+        if (died is { } at) InsertDead(key, at, moved.Id, moved.Death!.Reason);
+        else InsertScheduled(due, moved.Id, key);
+    }
+
     /// <summary>Takes an event out of the tables, wherever it stands.</summary>
     public void Remove(in EventPlace place)
     {
@@ -128,9 +142,7 @@ internal readonly struct TimerEvents(SqliteFile file, TimerNamespace ns)
     public void Bury(in EventPlace place, long died, DeadReason reason)
     {
         Displace(place);
-        file["INSERT INTO dead (key, namespace, died, id, reason) VALUES (?, ?, ?, ?, ?)"]
-            .Set(place.Key).Set(ns.Id).Set(died).Set(place.Id).Set((int)reason).Run();
-        ns.Count(dead: 1);
+        InsertDead(place.Key, died, place.Id, reason);
     }
 
     /// <summary>Adds a failed attempt to those that are kept.</summary>
@@ -152,6 +164,12 @@ internal readonly struct TimerEvents(SqliteFile file, TimerNamespace ns)
     {
         using Statement row = file["SELECT min(deadline) FROM leases WHERE namespace = ?"].Set(ns.Id);
         return row.Step() ? row.LongOrNull(0) : null;
+    }
+
+    private void InsertDead(long key, long died, string id, DeadReason reason)
+    {
+        file["INSERT INTO dead (key, namespace, died, id, reason) VALUES (?, ?, ?, ?, ?)"].Set(key).Set(ns.Id).Set(died).Set(id).Set((int)reason).Run();
+        ns.Count(dead: 1);
     }
 
     private void InsertScheduled(long due, string id, long key)

@@ -35,8 +35,11 @@ internal sealed class TimerNamespace
     /// <summary>Who listens.</summary>
     public ListenerRoster Roster { get; }
 
-    /// <summary>While it is being moved elsewhere: the move's id.</summary>
-    public string? Seal { get; private set; }
+    /// <summary>While it is being moved elsewhere, and after that: its mark.</summary>
+    public TransferMark? Seal { get; private set; }
+
+    /// <summary>While something is moved here, and after that: its mark.</summary>
+    public TransferMark? Import { get; private set; }
 
     public long Scheduled { get; private set; }
 
@@ -60,7 +63,7 @@ internal sealed class TimerNamespace
     {
         using Statement row = file[
             """
-            SELECT id, format, partitions, seal, clock_last, clock_offset, scheduled, in_flight, dead, dead_trimmed, roster
+            SELECT id, format, partitions, seal, clock_last, clock_offset, scheduled, in_flight, dead, dead_trimmed, roster, import
             FROM timer_namespaces WHERE name = ? AND partition = ?
             """].Set(partition.Namespace).Set(partition.Index);
         if (!row.Step()) return null;
@@ -73,7 +76,8 @@ internal sealed class TimerNamespace
 
         var found = new TimerNamespace(time, partition, row.Long(0), row.Bytes(10))
         {
-            Seal = row.TextOrNull(3),
+            Seal = TransferMark.Parse(row.TextOrNull(3)),
+            Import = TransferMark.Parse(row.TextOrNull(11)),
             Scheduled = row.Long(6),
             InFlight = row.Long(7),
             Dead = row.Long(8),
@@ -112,8 +116,15 @@ internal sealed class TimerNamespace
     }
 
     /// <summary>Refuses what would change a namespace that is being moved.</summary>
-    public TimerNamespace Unsealed() => Seal is null ? this : throw StoreErrors.Refuse(
-        $"The timer namespace '{_partition.Namespace}' is sealed: it is being moved, or was moved, to another store. Use the new store, or end the move first.");
+    public TimerNamespace Unsealed() =>
+        Seal is null ? this : throw TransferRules.Refuse(new TransferUnit(TransferKind.Timers, _partition.Namespace), Seal);
+
+    /// <summary>Notes that it is being moved, or was.</summary>
+    public void SetMarks(SqliteFile file, TransferMarks marks)
+    {
+        file["UPDATE timer_namespaces SET seal = ?, import = ? WHERE id = ?"].Set(marks.Seal?.ToString()).Set(marks.Import?.ToString()).Set(Id).Run();
+        (Seal, Import) = (marks.Seal, marks.Import);
+    }
 
     /// <summary>Tells a node that a delivery of its was taken from it.</summary>
     public void Revoke(string nodeId, DeliveryKey delivery) =>

@@ -16,6 +16,8 @@ public sealed class RedisTimerFixture : StoreFixture, IAsyncLifetime
 
     public override async Task<LatchworkStore> OpenAsync(TimeProvider? clock) => await ConnectAsync(Server, clock);
 
+    public override async Task<LatchworkStore> OpenTargetAsync(TimeProvider? clock) => await ConnectAsync(Server, clock, "other:");
+
     public static Task<RedisStore> ConnectAsync(RedisServer server, TimeProvider? clock = null, string prefix = RedisOptions.DefaultKeyPrefix)
     {
         RedisOptions options = RedisOptions.Parse(server.PatientUri);

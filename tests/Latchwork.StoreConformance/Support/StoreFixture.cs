@@ -11,6 +11,11 @@ public abstract class StoreFixture
     /// <returns>The store; the test disposes it.</returns>
     public abstract Task<LatchworkStore> OpenAsync(TimeProvider? clock);
 
+    /// <summary>Opens the store that namespaces are moved to: of the same kind as a rule, but another place.</summary>
+    /// <param name="clock">The clock that the store is to go by; null for its own.</param>
+    /// <returns>The store; the test disposes it.</returns>
+    public virtual Task<LatchworkStore> OpenTargetAsync(TimeProvider? clock) => throw new NotSupportedException("Nothing can be moved from and to this store.");
+
     /// <summary>How far the store's time may go back when its clock does, because it does not note every instant.</summary>
     public virtual TimeSpan ClockTolerance => TimeSpan.Zero;
 

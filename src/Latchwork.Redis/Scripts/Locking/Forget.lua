@@ -1,9 +1,10 @@
 -- Drops the outcome and takes the lock from its owner.
--- KEYS: lock, last, data.
+-- KEYS: lock, last, data, seal.
 -- ARGV: 1 time, 2 format, 3 how long to keep the generation in µs, 4 channel.
 -- Returns 1 if there was a lock or a fresh outcome, else 0.
-local lock, last, data = unpack(KEYS)
+local lock, last, data, seal = unpack(KEYS)
 -- @include record
+-- @include open
 -- @include keep
 -- @include ring
 if highest == 0 then return 0 end

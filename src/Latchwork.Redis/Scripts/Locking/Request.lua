@@ -1,15 +1,18 @@
 -- Grants the lock of a key, or says who has it, or gives the outcome in its place.
--- KEYS: lock, last, data.
+-- KEYS: lock, last, data, seal.
 -- ARGV: 1 time, 2 format, 3 node, 4 nonce, 5 lease in µs, 6 lock timeout in µs, 7 the generation that was waited for or '', 8 1 if only the
 -- lock will do.
 -- Returns {0, generation, 1 if it was taken over}: granted; {1, generation, node, lease left in µs, age in µs}: held;
 -- or {2, generation, kind, 1 if fresh, age in µs, bytes}: the outcome.
-local lock, last, data = unpack(KEYS)
+local lock, last, data, seal = unpack(KEYS)
 local node, nonce, lease, timeout, waited = ARGV[3], ARGV[4], ARGV[5], ARGV[6], tonumber(ARGV[7])
 -- @include record
 -- @include own
 -- @include keep
 -- @include renew
+if not owner or owner.nonce ~= nonce then
+  -- @include open
+end
 -- @include settle
 if owner and owner.nonce == nonce then
   renew(lease)

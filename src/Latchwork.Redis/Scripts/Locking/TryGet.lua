@@ -1,9 +1,10 @@
 -- Reads the outcome if it is fresh.
--- KEYS: lock, last, data.
+-- KEYS: lock, last, data, seal.
 -- ARGV: 1 time, 2 format.
 -- Returns {generation, kind, age in µs, bytes}, or nothing.
-local lock, last, data = unpack(KEYS)
+local lock, last, data, seal = unpack(KEYS)
 -- @include record
+-- @include open
 -- @include own
 -- @include keep
 -- @include settle

@@ -149,6 +149,37 @@ internal sealed class LockRecord
         };
     }
 
+    /// <summary>Puts the record on its way to another store. A lock whose lease ran out ends with that; one whose lease runs is only named.</summary>
+    /// <returns>What goes; null if nothing in the record matters any more.</returns>
+    public TransferKey? Export(string key, long now)
+    {
+        Settle(now);
+        if (_lock is { } live && now < live.Deadline)
+        {
+            return new TransferKey(key, _generation, TimeSpan.Zero, null, live.NodeId, FromMicroseconds(live.Deadline - now));
+        }
+
+        if (_lock is { } lapsed) Free(now, lapsed.LockTimeout);
+        if (IsGarbage(now)) return null;
+        TimeSpan keepFor = FromMicroseconds(Math.Max(0, _keepUntil - now));
+        return new TransferKey(key, _generation, keepFor, _outcome?.IsUsable(now) == true ? _outcome.Export(now) : null, null, TimeSpan.Zero);
+    }
+
+    /// <summary>Takes in what comes from another store, unless this record is as far.</summary>
+    public ImportOutcome Import(TransferKey moved, long now)
+    {
+        Settle(now);
+        if (_lock is { } live && now < live.Deadline) return ImportOutcome.Conflict;
+        if (_generation >= moved.Generation) return ImportOutcome.Known;
+        Free(now, ToMicroseconds(moved.KeepFor));
+        _generation = moved.Generation;
+        if (moved.Outcome is not { } outcome) return ImportOutcome.Imported;
+        _published = (outcome.Generation, "");
+        _outcome = new Ending(new(
+            outcome.Generation, outcome.Kind, outcome.Data.ToArray(), now - ToMicroseconds(outcome.Age), ToMicroseconds(outcome.FreshFor), ToMicroseconds(outcome.HandOverFor)));
+        return ImportOutcome.Imported;
+    }
+
     private static long ToMicroseconds(TimeSpan span) => (span.Ticks + TimeSpan.TicksPerMicrosecond - 1) / TimeSpan.TicksPerMicrosecond;
 
     private static TimeSpan FromMicroseconds(long microseconds) => new(microseconds * TimeSpan.TicksPerMicrosecond);
@@ -224,6 +255,9 @@ internal sealed class LockRecord
         public void Settle(long now) => _publishedAt = Math.Min(_publishedAt, now);
 
         public LockerOutcome Show(long now) => new(Generation, Kind, ending.Data, IsFresh(now), FromMicroseconds(now - _publishedAt));
+
+        public TransferResult Export(long now) => new(
+            Generation, Kind, ending.Data, FromMicroseconds(now - _publishedAt), FromMicroseconds(ending.FreshFor), FromMicroseconds(ending.HandOverFor));
 
         public LockState.Ending Save() => ending with { PublishedAt = _publishedAt };
     }

@@ -11,6 +11,10 @@ internal readonly record struct StoreTime(long Ticks)
     /// <param name="span">Zero or more.</param>
     public long After(TimeSpan span) => RoundUp(Ticks + span.Ticks);
 
+    /// <summary>The millisecond at which something is due, or was: rounded up.</summary>
+    /// <param name="span">Below zero: in the past.</param>
+    public long From(TimeSpan span) => Math.Max(0, RoundUp(Ticks + span.Ticks));
+
     /// <summary>The millisecond at which something is due. A time that has passed means now.</summary>
     /// <param name="due">A delay or an absolute time.</param>
     public long Resolve(Due due) => due.IsAbsolute ? Math.Max(RoundUp(due.Value.Ticks), Milliseconds) : After(due.Value);

@@ -7,11 +7,12 @@
 --   From the second generation on: the last publication that was accepted (0: none); the kind of the outcome (-: there is none), when it
 --   was published, how long it is fresh and handed over.
 -- `data` STRING: the bytes of the outcome and nothing else, so that no script ever copies or cuts them.
+-- `seal` STRING, there while and after the namespace is moved to another store: the mark of the move. One for all keys of a namespace.
 -- Times and lengths are in µs. One string takes less time and memory than a hash of nine fields. What is not changed stays text, which Lua
 -- reckons with (but does not compare): writing a number of this size as text is dear.
--- Wants: the locals `lock`, `last`, `data`; ARGV[1] = the time in µs, or empty for the server's clock; ARGV[2] = format.
+-- Wants: the locals `lock`, `last`, `data`, `seal`; ARGV[1] = the time in µs, or empty for the server's clock; ARGV[2] = format.
 -- Gives: call, int(n), nowUs, owner and published (nil if there is none), isFresh, left (how long the outcome is still of use; its bytes
--- may be gone all the same), highest, wentBack, ttl(length in µs).
+-- may be gone all the same), highest, sealed (the mark, or false), wentBack, ttl(length in µs).
 -- @include base
 -- @include time
 
@@ -23,10 +24,12 @@ end
 
 local owner, published
 local highest, isFresh, left = 0, false, 0
+local sealed
 local wentBack = false -- The clock is behind what is in the record: `settle` writes down what is cut here.
 
 do
-  local record = call('MGET', lock, last)
+  local record = call('MGET', lock, last, seal)
+  sealed = record[3]
   if record[1] then
     local format, generation, started, expires, lease, timeout, over, length, names =
       string.match(record[1], '^(%d+) (%d+) (%d+) (%d+) (%d+) (%d+) (%d) (%d+) (.*)$')

@@ -1,0 +1,81 @@
+-- Takes in events that come from another store, and notes them in the journal of the move; all of them or, if one id is taken, none.
+-- KEYS: meta, due, flight, dead, body, tries, past, ring, turns, moved.
+-- ARGV: 1 time, 2 format, 3 partitions, 4 bell, 5 move, 6 the length of the largest payload with its headers; from 7 on for each event: id,
+-- due in µs from now (below zero: overdue), time since death in µs or '', body, retries, reason of death, number of failures, failure…
+-- (see past.lua).
+-- Returns one digit an event: 0 taken in, 1 came before, 2 its id is taken, 3 the import is not open for this move.
+local meta, due, flight, dead, body, tries, past, ring, turns, moved = unpack(KEYS)
+local bell = ARGV[4]
+-- @include layout
+-- @include clock
+-- @include roles
+
+local ids, first = {}, {}
+do
+  local at = 7
+  while ARGV[at] do
+    ids[#ids + 1], first[#first + 1] = ARGV[at], at
+    at = at + 7 + tonumber(ARGV[at + 6])
+  end
+end
+
+local phase, move, count, place = string.match(call('HGET', meta, 'import') or '', '^(%a+) (%S+) (%d+) (.*)$')
+local isSame = move == ARGV[5]
+-- One that came before is known even where the import is closed: whoever aborts a move asks for that.
+local came = isSame and call('SMISMEMBER', moved, unpack(ids)) or {}
+local isOpen = isSame and phase == 'importing'
+local scheduled, held, buried = call('ZMSCORE', due, unpack(ids)), call('ZMSCORE', flight, unpack(ids)), call('ZMSCORE', dead, unpack(ids))
+local outcomes, taken = {}, false
+for i = 1, #ids do
+  if came[i] == 1 then
+    outcomes[i] = '1'
+  elseif not isOpen then
+    outcomes[i] = '3'
+  elseif scheduled[i] or held[i] or buried[i] then
+    outcomes[i], taken = '2', true
+  else
+    outcomes[i] = '0'
+  end
+end
+if taken then return table.concat(outcomes) end
+
+local places, graves, bodies, records, failures, arrived, earliest = {}, {}, {}, {}, {}, {}, nil
+local function put(list, a, b)
+  list[#list + 1] = a
+  list[#list + 1] = b
+end
+for i, id in ipairs(ids) do
+  if outcomes[i] == '0' then
+    local a = first[i]
+    local at = math.max(0, math.ceil((nowUs + ARGV[a + 1]) / 1000))
+    local ago, retries, n = tonumber(ARGV[a + 2]), ARGV[a + 4], tonumber(ARGV[a + 6])
+    arrived[#arrived + 1] = id
+    put(bodies, id, ARGV[a + 3])
+    if ago then
+      put(graves, math.ceil((nowUs - ago) / 1000), id)
+    else
+      put(places, at, id)
+      if not earliest or at < earliest then earliest = at end
+    end
+    if ago or n > 0 or retries ~= '0' then put(records, id, retries .. ' ' .. int(n) .. ' ' .. int(at) .. ' ' .. ARGV[a + 5]) end
+    for slot = 0, n - 1 do put(failures, slot .. id, ARGV[a + 7 + slot]) end
+  end
+end
+
+if #arrived > 0 then
+  -- The first write is one that a full server refuses, so the events are refused as a whole.
+  call('HSET', body, unpack(bodies))
+  if #places > 0 then call('ZADD', due, unpack(places)) end
+  if #graves > 0 then call('ZADD', dead, unpack(graves)) end
+  if #records > 0 then call('HSET', tries, unpack(records)) end
+  for start = 1, #failures, 400 do call('HSET', past, unpack(failures, start, math.min(start + 399, #failures))) end
+  call('SADD', moved, unpack(arrived))
+  if tonumber(ARGV[6]) > (tonumber(state[5]) or 0) then change('big', ARGV[6]) end
+  change('import', phase .. ' ' .. move .. ' ' .. int(count + #arrived) .. ' ' .. place)
+  if earliest then
+    wake(earliest)
+    keepRoles()
+  end
+  -- @include finish
+end
+return table.concat(outcomes)

@@ -1,0 +1,64 @@
+using Latchwork.Redis.Locking;
+using Latchwork.Redis.Timers;
+using Latchwork.Storage;
+
+namespace Latchwork.Redis.Transfer;
+
+/// <summary>Moves namespaces to and from Redis. Each step is one script; of locks, one for each key.</summary>
+internal sealed class RedisTransfer(RedisTimerStore timers, RedisLockerStore locks, string place) : IStoreTransfer
+{
+    public string Place => place;
+
+    public async Task<IReadOnlyList<TransferUnit>> ListAsync(CancellationToken cancellationToken)
+    {
+        IReadOnlyList<string> ofTimers = await timers.NamespacesAsync(cancellationToken).ConfigureAwait(false);
+        IReadOnlyList<string> ofLocks = await locks.NamespacesAsync(cancellationToken).ConfigureAwait(false);
+        return
+        [
+            .. ofTimers.Select(static ns => new TransferUnit(TransferKind.Timers, ns)),
+            .. ofLocks.Select(static ns => new TransferUnit(TransferKind.Locks, ns)),
+        ];
+    }
+
+    public async Task<TransferMarks> LookAsync(TransferUnit unit, CancellationToken cancellationToken) =>
+        (await MarksAsync(unit, null, cancellationToken).ConfigureAwait(false)).Marks;
+
+    public async Task<SealAnswer> SealAsync(TransferUnit unit, string moveId, string target, bool checkOnly, CancellationToken cancellationToken)
+    {
+        if (unit.Kind == TransferKind.Timers) return await timers.SealAsync(unit.Namespace, moveId, target, checkOnly, cancellationToken).ConfigureAwait(false);
+        while (true)
+        {
+            TransferMarks marks = await LookAsync(unit, cancellationToken).ConfigureAwait(false);
+            if (marks.Seal is not null || checkOnly) return new SealAnswer(marks.Seal, [], TimeSpan.Zero);
+            TransferMarks next = marks with { Seal = new TransferMark(TransferPhase.Moving, moveId, 0, target) };
+            if (await ChangeAsync(unit, marks, next, cancellationToken).ConfigureAwait(false)) return new SealAnswer(next.Seal, [], TimeSpan.Zero);
+        }
+    }
+
+    public async Task<bool> ChangeAsync(TransferUnit unit, TransferMarks expected, TransferMarks next, CancellationToken cancellationToken) =>
+        (await MarksAsync(unit, (expected, next), cancellationToken).ConfigureAwait(false)).Changed;
+
+    public async Task<bool> DropJournalAsync(TransferUnit unit, CancellationToken cancellationToken)
+    {
+        if (unit.Kind == TransferKind.Timers) await timers.DropJournalAsync(unit.Namespace, cancellationToken).ConfigureAwait(false);
+        return true;
+    }
+
+    public Task<IReadOnlyList<TransferEvent>> NextEventsAsync(string ns, string moveId, IReadOnlyList<string> arrived, CancellationToken cancellationToken) =>
+        timers.NextAsync(ns, moveId, arrived, cancellationToken);
+
+    public Task<IReadOnlyList<ImportOutcome>> ImportEventsAsync(string ns, string moveId, IReadOnlyList<TransferEvent> events, CancellationToken cancellationToken) =>
+        timers.ImportAsync(ns, moveId, events, cancellationToken);
+
+    public Task<TransferKeyPage> NextKeysAsync(string ns, string moveId, IReadOnlyList<string> arrived, string? cursor, CancellationToken cancellationToken) =>
+        locks.NextAsync(ns, moveId, arrived, cursor, cancellationToken);
+
+    public Task<IReadOnlyList<ImportOutcome>> ImportKeysAsync(string ns, string moveId, IReadOnlyList<TransferKey> keys, CancellationToken cancellationToken) =>
+        locks.ImportAsync(ns, moveId, keys, cancellationToken);
+
+    private Task<(TransferMarks Marks, bool Changed)> MarksAsync(
+        TransferUnit unit, (TransferMarks Expected, TransferMarks Next)? change, CancellationToken cancellationToken) =>
+        unit.Kind == TransferKind.Timers
+            ? timers.MarksAsync(unit.Namespace, change, cancellationToken)
+            : locks.MarksAsync(unit.Namespace, change, cancellationToken);
+}

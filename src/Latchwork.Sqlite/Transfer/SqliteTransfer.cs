@@ -1,0 +1,119 @@
+using Latchwork.Sqlite.Database;
+using Latchwork.Sqlite.Locking;
+using Latchwork.Sqlite.Timers;
+using Latchwork.Storage;
+using Latchwork.Storage.Rules;
+
+namespace Latchwork.Sqlite.Transfer;
+
+/// <summary>Moves namespaces to and from a file. Every step is (a part of) one durable transaction.</summary>
+internal sealed partial class SqliteTransfer(Writer writer, Reader reader, string place) : IStoreTransfer
+{
+    /// <summary>The most entries of the journal that one step drops.</summary>
+    private const int MaxDropped = 2_000;
+
+    public string Place => place;
+
+    public Task<IReadOnlyList<TransferUnit>> ListAsync(CancellationToken cancellationToken) =>
+        reader.RunAsync<IReadOnlyList<TransferUnit>>(
+            static file => [.. Names(file, TransferKind.Timers), .. Names(file, TransferKind.Locks)],
+            isDurable: false,
+            cancellationToken);
+
+    public Task<TransferMarks> LookAsync(TransferUnit unit, CancellationToken cancellationToken) =>
+        writer.RunAsync(scope => Marks(scope, unit), isDurable: false, cancellationToken);
+
+    public Task<SealAnswer> SealAsync(TransferUnit unit, string moveId, string target, bool checkOnly, CancellationToken cancellationToken) =>
+        writer.RunAsync(
+            scope =>
+            {
+                if (Marks(scope, unit).Seal is { } seal) return new SealAnswer(seal, [], TimeSpan.Zero);
+                string[] listeners = [];
+                TimeSpan leaseLeft = TimeSpan.Zero;
+                long count = 0;
+                if (unit.Kind == TransferKind.Timers)
+                {
+                    TimerNamespace ns = TimersOf(scope, unit.Namespace);
+                    StoreTime now = ns.Now();
+                    listeners = [.. ns.Roster.List(now).Where(node => node.State != TimerNodeState.Silent).Take(TransferRules.MaxNamed).Select(node => node.NodeId)];
+                    leaseLeft = LastLease(scope.File, ns) is { } deadline ? now.Until(deadline) : TimeSpan.Zero;
+                    count = ns.Scheduled + ns.InFlight + ns.Dead;
+                }
+
+                if (checkOnly || listeners.Length > 0 || leaseLeft > TimeSpan.Zero) return new SealAnswer(null, listeners, leaseLeft);
+                var made = new TransferMark(TransferPhase.Moving, moveId, count, target);
+                SetMarks(scope, unit, new TransferMarks(made, Marks(scope, unit).Import));
+                return new SealAnswer(made, [], TimeSpan.Zero);
+            },
+            isDurable: true,
+            cancellationToken);
+
+    public Task<bool> ChangeAsync(TransferUnit unit, TransferMarks expected, TransferMarks next, CancellationToken cancellationToken) =>
+        writer.RunAsync(
+            scope =>
+            {
+                if (Marks(scope, unit) != expected) return false;
+                bool ends = next.Seal is { Phase: TransferPhase.Moved } && next.Seal != expected.Seal;
+                if (ends && !IsEmpty(scope, unit)) return false;
+                SetMarks(scope, unit, next);
+                return true;
+            },
+            isDurable: true,
+            cancellationToken);
+
+    public Task<bool> DropJournalAsync(TransferUnit unit, CancellationToken cancellationToken)
+    {
+        if (unit.Kind == TransferKind.Locks) return Task.FromResult(true);
+        return writer.RunAsync(
+            scope =>
+            {
+                TimerNamespace ns = TimersOf(scope, unit.Namespace);
+                if (ns.Import is { Phase: TransferPhase.Importing or TransferPhase.Closed }) return true;
+                scope.File["DELETE FROM imported WHERE namespace = ?1 AND id IN (SELECT id FROM imported WHERE namespace = ?1 LIMIT ?2)"]
+                    .Set(ns.Id).Set(MaxDropped).Run();
+                return scope.File.Changes < MaxDropped;
+            },
+            isDurable: true,
+            cancellationToken);
+    }
+
+    private static List<TransferUnit> Names(SqliteFile file, TransferKind kind)
+    {
+        var names = new List<string>();
+        using (Statement rows = kind == TransferKind.Timers ? file["SELECT DISTINCT name FROM timer_namespaces"] : file["SELECT name FROM lock_namespaces"])
+        {
+            while (rows.Step()) names.Add(rows.Text(0));
+        }
+
+        names.Sort(StringComparer.Ordinal);
+        return names.ConvertAll(name => new TransferUnit(kind, name));
+    }
+
+    private static TimerNamespace TimersOf(WriteScope scope, string ns) => scope.Namespace(new TimerPartition(ns, 0));
+
+    private static TransferMarks Marks(WriteScope scope, TransferUnit unit)
+    {
+        if (unit.Kind == TransferKind.Locks) return LockNamespace.Of(scope.File, unit.Namespace).Marks;
+        TimerNamespace ns = TimersOf(scope, unit.Namespace);
+        return new TransferMarks(ns.Seal, ns.Import);
+    }
+
+    private static void SetMarks(WriteScope scope, TransferUnit unit, TransferMarks marks)
+    {
+        if (unit.Kind == TransferKind.Timers) TimersOf(scope, unit.Namespace).SetMarks(scope.File, marks);
+        else LockNamespace.Of(scope.File, unit.Namespace).SetMarks(scope.File, marks);
+    }
+
+    private static bool IsEmpty(WriteScope scope, TransferUnit unit)
+    {
+        if (unit.Kind == TransferKind.Timers) return TimersOf(scope, unit.Namespace) is { Scheduled: 0, InFlight: 0, Dead: 0 };
+        using Statement row = scope.File["SELECT 1 FROM locks WHERE namespace = ? LIMIT 1"].Set(LockNamespace.Of(scope.File, unit.Namespace).Id);
+        return !row.Step();
+    }
+
+    private static long? LastLease(SqliteFile file, TimerNamespace ns)
+    {
+        using Statement row = file["SELECT max(deadline) FROM leases WHERE namespace = ?"].Set(ns.Id);
+        return row.Step() ? row.LongOrNull(0) : null;
+    }
+}

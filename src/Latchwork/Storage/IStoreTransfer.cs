@@ -1,0 +1,110 @@
+using System.Diagnostics.CodeAnalysis;
+
+namespace Latchwork.Storage;
+
+/// <summary>
+/// What moving a namespace from one store to another needs of both. Every method is one atomic step, can be repeated with the same effect
+/// (a lost reply, a killed process), and takes and returns at most <see cref="Limits.MaxBatch"/> elements and, beyond a single element,
+/// <see cref="Limits.MaxBatchBytes"/> bytes of payload.
+/// </summary>
+/// <remarks>
+/// <para>
+/// Two marks of a namespace say how far a move is. The <b>seal</b>, in the source: none, then <see cref="TransferPhase.Moving"/> (its clients
+/// are refused, its contents go), then <see cref="TransferPhase.Moved"/> (it is empty, and its clients are still refused). The <b>import</b>,
+/// in the target, whose clients are served all the time: none, then <see cref="TransferPhase.Importing"/>, then
+/// <see cref="TransferPhase.Done"/>; or <see cref="TransferPhase.Closed"/> while a move is being aborted. As long as it is importing or
+/// closed the target keeps a journal of the ids that came, written in the same step as the events themselves; so an event that comes again is
+/// known, even if it was delivered and confirmed in the meantime.
+/// </para>
+/// <para>
+/// Every step names its move and is refused if the mark is another's. So two movers of the same move do no harm, and what was sent by a
+/// mover that is gone does nothing after the move is over.
+/// </para>
+/// </remarks>
+[Experimental("LATCHWORK001")]
+public interface IStoreTransfer
+{
+    /// <summary>Where the store is, complete: what the other store is told, and what the clients of a sealed namespace read. Without passwords.</summary>
+    string Place { get; }
+
+    /// <summary>Lists the namespaces of timers and of locks, sealed ones included.</summary>
+    /// <param name="cancellationToken">Gives up waiting.</param>
+    /// <returns>The namespaces, in ordinal order within their kind.</returns>
+    Task<IReadOnlyList<TransferUnit>> ListAsync(CancellationToken cancellationToken);
+
+    /// <summary>Looks at the marks of a namespace.</summary>
+    /// <param name="unit">The namespace; it need not exist.</param>
+    /// <param name="cancellationToken">Gives up waiting.</param>
+    /// <returns>The marks.</returns>
+    Task<TransferMarks> LookAsync(TransferUnit unit, CancellationToken cancellationToken);
+
+    /// <summary>
+    /// Source: seals a namespace. Timers: refused while a node listens or an event is in flight under a lease that has not run out. Locks:
+    /// from now on no lock is granted, but an owner may renew, publish and release.
+    /// </summary>
+    /// <param name="unit">The namespace.</param>
+    /// <param name="moveId">The move: 1 to 64 characters without spaces.</param>
+    /// <param name="target">The <see cref="Place"/> of the target.</param>
+    /// <param name="checkOnly">Only says whether it would be refused.</param>
+    /// <param name="cancellationToken">Gives up waiting; what was sent may still happen.</param>
+    /// <returns>The seal in force, which may be an earlier one; or what stands in the way.</returns>
+    Task<SealAnswer> SealAsync(TransferUnit unit, string moveId, string target, bool checkOnly, CancellationToken cancellationToken);
+
+    /// <summary>Replaces both marks if they are as expected, and if a seal becomes <see cref="TransferPhase.Moved"/> only of a namespace that is empty.</summary>
+    /// <param name="unit">The namespace.</param>
+    /// <param name="expected">The marks as they were seen.</param>
+    /// <param name="next">The marks as they are to be.</param>
+    /// <param name="cancellationToken">Gives up waiting; what was sent may still happen.</param>
+    /// <returns>Whether they were replaced; if not, nothing was changed.</returns>
+    Task<bool> ChangeAsync(TransferUnit unit, TransferMarks expected, TransferMarks next, CancellationToken cancellationToken);
+
+    /// <summary>Target: drops a piece of the journal, unless an import is open or closed.</summary>
+    /// <param name="unit">The namespace.</param>
+    /// <param name="cancellationToken">Gives up waiting; what was sent may still happen.</param>
+    /// <returns>Whether nothing (more) is to be dropped.</returns>
+    Task<bool> DropJournalAsync(TransferUnit unit, CancellationToken cancellationToken);
+
+    /// <summary>
+    /// Source: deletes events that have arrived, and reads the next: those that fall due first, then those whose lease ran out (as they would be
+    /// after somebody took them back), then the dead. The order is the same at every call.
+    /// </summary>
+    /// <param name="ns">The namespace.</param>
+    /// <param name="moveId">The move under which it is sealed.</param>
+    /// <param name="arrived">The events to delete; those that are gone already are passed over.</param>
+    /// <param name="cancellationToken">Gives up waiting; what was sent may still happen.</param>
+    /// <returns>Events; none if the namespace is empty.</returns>
+    /// <exception cref="LatchworkStoreException">The namespace is not sealed by this move.</exception>
+    Task<IReadOnlyList<TransferEvent>> NextEventsAsync(string ns, string moveId, IReadOnlyList<string> arrived, CancellationToken cancellationToken);
+
+    /// <summary>Target: takes events in and notes them in the journal. If one of them is a <see cref="ImportOutcome.Conflict"/>, none is taken in.</summary>
+    /// <param name="ns">The namespace.</param>
+    /// <param name="moveId">The move.</param>
+    /// <param name="events">The events, each id once.</param>
+    /// <param name="cancellationToken">Gives up waiting; what was sent may still happen.</param>
+    /// <returns>An answer for each event.</returns>
+    Task<IReadOnlyList<ImportOutcome>> ImportEventsAsync(string ns, string moveId, IReadOnlyList<TransferEvent> events, CancellationToken cancellationToken);
+
+    /// <summary>
+    /// Source: deletes keys that have arrived, and reads about as many more. A lock whose lease ran out is ended in the same step, so that its
+    /// former owner is refused from then on; one whose lease runs is returned as held, and stays. On Redis each key is a step of its own.
+    /// </summary>
+    /// <param name="ns">The namespace.</param>
+    /// <param name="moveId">The move under which it is sealed.</param>
+    /// <param name="arrived">The keys to delete; those that are gone already are passed over.</param>
+    /// <param name="cursor">Null to begin, then the cursor of the page before.</param>
+    /// <param name="cancellationToken">Gives up waiting; what was sent may still happen.</param>
+    /// <returns>Keys; there may be none and yet more to come.</returns>
+    /// <exception cref="LatchworkStoreException">The namespace is not sealed by this move.</exception>
+    Task<TransferKeyPage> NextKeysAsync(string ns, string moveId, IReadOnlyList<string> arrived, string? cursor, CancellationToken cancellationToken);
+
+    /// <summary>
+    /// Target: takes keys in. A key whose highest generation here is as high or higher is <see cref="ImportOutcome.Known"/> and stays as it is,
+    /// so no journal is needed; one that is locked here is a <see cref="ImportOutcome.Conflict"/>. Each key is a step of its own.
+    /// </summary>
+    /// <param name="ns">The namespace.</param>
+    /// <param name="moveId">The move.</param>
+    /// <param name="keys">The keys.</param>
+    /// <param name="cancellationToken">Gives up waiting; what was sent may still happen.</param>
+    /// <returns>An answer for each key.</returns>
+    Task<IReadOnlyList<ImportOutcome>> ImportKeysAsync(string ns, string moveId, IReadOnlyList<TransferKey> keys, CancellationToken cancellationToken);
+}

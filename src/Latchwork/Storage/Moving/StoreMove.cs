@@ -1,0 +1,117 @@
+namespace Latchwork.Storage.Moving;
+
+/// <summary>Moves namespaces from one store to another, or undoes a move that has not ended.</summary>
+/// <remarks>
+/// <para>
+/// A namespace goes in these steps, each of which is atomic and can be repeated: (1) the source is sealed; (2) the import is opened in the
+/// target; (3) again and again a batch is read from the source, taken in by the target, which notes the ids in its journal in the same
+/// step, and deleted from the source together with the reading of the next; (4) the counts are compared; (5) the source's seal says that it
+/// was moved; (6) the import is over and the journal dropped.
+/// </para>
+/// <para>
+/// What happens if each step is the last that this process makes, or if its reply is lost: the next run finds the source sealed and goes on
+/// under the same move. After (1) and (2) nothing has moved. Within (3) at most one batch is in both stores: the source is sealed, so it is
+/// delivered by the target only, and the next run reads the same batch, is told that it is known there, even if it was delivered and
+/// confirmed meanwhile, and deletes it in the source. After (5) the next run does (6). So nothing is there twice, and nothing is deleted
+/// before the target has acknowledged it.
+/// </para>
+/// </remarks>
+internal sealed class StoreMove
+{
+    private readonly LatchworkStore _from;
+    private readonly IStoreTransfer _source;
+    private readonly IStoreTransfer _target;
+    private readonly MoveOptions _options;
+
+    public StoreMove(LatchworkStore from, LatchworkStore to, MoveOptions options)
+    {
+        _from = from;
+        _source = from.Transfer ?? throw new ArgumentException($"Nothing can be moved from {from.Description}: this store cannot do it.");
+        _target = to.Transfer ?? throw new ArgumentException($"Nothing can be moved to {to.Description}: this store cannot do it.");
+        _options = options;
+        if (_source.Place == _target.Place) throw new ArgumentException($"The source and the target are the same store: {_source.Place}.");
+    }
+
+    /// <summary>Moves everything.</summary>
+    /// <returns>What became of each namespace.</returns>
+    /// <exception cref="MoveRefusedException">It cannot be done as things are; if nothing was sealed before, nothing was changed.</exception>
+    /// <exception cref="LatchworkStoreException">A store failed. The next run goes on where this one ended.</exception>
+    public async Task<IReadOnlyList<MoveReport>> RunAsync(CancellationToken cancellationToken)
+    {
+        IReadOnlyList<TransferUnit> units = await UnitsAsync(cancellationToken).ConfigureAwait(false);
+        var problems = new List<string>();
+        foreach (TransferUnit unit in units) await CheckAsync(unit, problems, cancellationToken).ConfigureAwait(false);
+        if (problems.Count > 0) throw new MoveRefusedException(string.Join(" ", problems));
+
+        var reports = new List<MoveReport>();
+        foreach (TransferUnit unit in units)
+        {
+            var move = new UnitMove(_source, _target, unit, _options);
+            reports.Add(await move.RunAsync(cancellationToken).ConfigureAwait(false));
+        }
+
+        return reports;
+    }
+
+    /// <summary>Ends moves that have not come to their end: what is still in the source stays there, and the source is opened again. What has arrived stays in the target.</summary>
+    /// <returns>What became of each namespace.</returns>
+    public async Task<IReadOnlyList<MoveReport>> AbortAsync(CancellationToken cancellationToken)
+    {
+        var reports = new List<MoveReport>();
+        foreach (TransferUnit unit in await UnitsAsync(cancellationToken).ConfigureAwait(false))
+        {
+            var abort = new UnitAbort(_source, _target, unit);
+            reports.Add(await abort.RunAsync(cancellationToken).ConfigureAwait(false));
+        }
+
+        return reports;
+    }
+
+    private async Task<IReadOnlyList<TransferUnit>> UnitsAsync(CancellationToken cancellationToken)
+    {
+        IReadOnlyList<TransferUnit> all = await _source.ListAsync(cancellationToken).ConfigureAwait(false);
+        if (_options.Namespace is null) return all;
+        TransferUnit[] chosen = [.. all.Where(unit => unit.Namespace == _options.Namespace)];
+        return chosen.Length > 0 ? chosen : throw new ArgumentException($"There is no namespace '{_options.Namespace}' in {_source.Place}.");
+    }
+
+    /// <summary>Looks for what stands in the way before anything is sealed. Each is decided again, and for good, by the step itself.</summary>
+    private async Task CheckAsync(TransferUnit unit, List<string> problems, CancellationToken cancellationToken)
+    {
+        TransferMarks source = await _source.LookAsync(unit, cancellationToken).ConfigureAwait(false);
+        if (source.Seal is not null) return; // a move to be gone on with, or one that is over
+        if (source.Import is { Phase: TransferPhase.Importing or TransferPhase.Closed } import)
+        {
+            problems.Add($"{unit} is itself the target of a move from {import.Place} that is not over: end that first.");
+        }
+
+        TransferMarks target = await _target.LookAsync(unit, cancellationToken).ConfigureAwait(false);
+        if (target.Import is { Phase: TransferPhase.Importing or TransferPhase.Closed } other)
+        {
+            problems.Add($"In the target, {unit} is the target of another move, from {other.Place}, that is not over: end that first.");
+        }
+
+        if (unit.Kind == TransferKind.Locks)
+        {
+            await CheckLocksAsync(unit, problems, cancellationToken).ConfigureAwait(false);
+            return;
+        }
+
+        SealAnswer answer = await _source.SealAsync(unit, "check", _target.Place, checkOnly: true, cancellationToken).ConfigureAwait(false);
+        if (answer.Listeners.Count > 0) problems.Add(UnitMove.ListenersIn(unit, answer.Listeners));
+    }
+
+    private async Task CheckLocksAsync(TransferUnit unit, List<string> problems, CancellationToken cancellationToken)
+    {
+        var held = new List<KeySnapshot>();
+        string? cursor = null;
+        do
+        {
+            LockerPage page = await _from.Locks.ListAsync(unit.Namespace, cursor, Limits.MaxBatch, cancellationToken).ConfigureAwait(false);
+            held.AddRange(page.Items.Where(key => key.LeaseLeft > TimeSpan.Zero));
+            cursor = page.Cursor;
+        }
+        while (cursor is not null && held.Count < UnitMove.MaxNamed);
+        if (held.Count > 0) problems.Add(UnitMove.LocksIn(unit, [.. held.Select(key => (key.Key, key.NodeId ?? ""))]));
+    }
+}

@@ -1,0 +1,61 @@
+namespace Latchwork.Storage.Rules;
+
+/// <summary>What all stores do alike with a namespace that is moved.</summary>
+internal static class TransferRules
+{
+    /// <summary>The most listening nodes that a refusal names.</summary>
+    public const int MaxNamed = 20;
+
+    private const string LeaseExpired = "lease expired";
+
+    /// <summary>What the clients of a sealed namespace are told. Nothing was changed for them.</summary>
+    /// <param name="unit">The namespace.</param>
+    /// <param name="seal">Its seal.</param>
+    public static LatchworkStoreException Refuse(TransferUnit unit, TransferMark seal) => new(
+        seal.Phase == TransferPhase.Moved
+            ? $"{Capital(unit)} is sealed: it was moved to {seal.Place}. Use that store; nothing was changed here."
+            : $"{Capital(unit)} is sealed: it is being moved to {seal.Place}. Use that store once the move is over (or 'latchwork move --abort' it); nothing was changed here.",
+        StoreOutcome.NotApplied);
+
+    /// <summary>What a mover is told whose move is not the one that the namespace is sealed by.</summary>
+    public static LatchworkStoreException NotSealed(TransferUnit unit, TransferMark? seal) => new(
+        $"{Capital(unit)} is not sealed by this move {(seal is null ? "(any more)" : $"but by another, to {seal.Place}")}; nothing was changed.",
+        StoreOutcome.NotApplied);
+
+    /// <summary>An event as it goes on its way. One in flight (its lease ran out before the namespace was sealed) goes as if it had been taken back.</summary>
+    /// <param name="snapshot">The event.</param>
+    /// <param name="now">The time, in ticks since 1970.</param>
+    /// <param name="deadline">In flight: the end of the lease, in ms.</param>
+    public static TransferEvent Pack(TimerSnapshot snapshot, long now, long deadline)
+    {
+        long due = snapshot.Due.ToUnixTimeMilliseconds();
+        int retries = snapshot.Retries;
+        IReadOnlyList<AttemptFailure> failures = snapshot.Failures;
+        TransferDeath? death = snapshot.DeadReason is { } reason ? new TransferDeath(reason, snapshot.DeadFor ?? TimeSpan.Zero) : null;
+        if (snapshot.State == TimerState.InFlight)
+        {
+            var at = DateTimeOffset.FromUnixTimeMilliseconds(now / TimeSpan.TicksPerMillisecond);
+            var failure = new AttemptFailure(retries + 1, snapshot.NodeId ?? "", at, LeaseExpired);
+            failures = [.. failures.TakeLast(Limits.MaxFailures - 1), failure];
+            if (retries < snapshot.MaxRetries) (retries, due) = (retries + 1, deadline);
+            else death = new TransferDeath(DeadReason.LeaseExpired, TimeSpan.Zero);
+        }
+
+        return new TransferEvent(
+            snapshot.Id, snapshot.Payload, snapshot.Headers, retries, snapshot.MaxRetries, new TimeSpan(due * TimeSpan.TicksPerMillisecond - now), failures, death);
+    }
+
+    /// <summary>What a key weighs in a batch.</summary>
+    public static int Weight(TransferEvent moved)
+    {
+        int bytes = moved.Payload.Length;
+        foreach (AttemptFailure failure in moved.Failures) bytes += failure.Error.Length;
+        return bytes;
+    }
+
+    private static string Capital(TransferUnit unit)
+    {
+        string text = unit.ToString();
+        return char.ToUpperInvariant(text[0]) + text[1..];
+    }
+}

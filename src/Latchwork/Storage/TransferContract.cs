@@ -1,0 +1,155 @@
+using System.Diagnostics.CodeAnalysis;
+using System.Globalization;
+
+namespace Latchwork.Storage;
+
+/// <summary>What a namespace is of.</summary>
+[Experimental("LATCHWORK001")]
+public enum TransferKind
+{
+    /// <summary>Timers.</summary>
+    Timers = 0,
+
+    /// <summary>Keys of lockers.</summary>
+    Locks = 1,
+}
+
+/// <summary>A namespace: what is moved as a whole.</summary>
+/// <param name="Kind">What it is of.</param>
+/// <param name="Namespace">Its name.</param>
+[Experimental("LATCHWORK001")]
+public readonly record struct TransferUnit(TransferKind Kind, string Namespace)
+{
+    /// <inheritdoc/>
+    public override string ToString() => $"the {(Kind == TransferKind.Timers ? "timer" : "lock")} namespace '{Namespace}'";
+}
+
+/// <summary>How far a move is.</summary>
+[Experimental("LATCHWORK001")]
+public enum TransferPhase
+{
+    /// <summary>Source: sealed; its contents are being moved.</summary>
+    Moving = 0,
+
+    /// <summary>Source: sealed and empty.</summary>
+    Moved = 1,
+
+    /// <summary>Target: takes in.</summary>
+    Importing = 2,
+
+    /// <summary>Target: takes nothing in any more, but still knows what came.</summary>
+    Closed = 3,
+
+    /// <summary>Target: the move is over, and the journal is dropped.</summary>
+    Done = 4,
+}
+
+/// <summary>A mark of a namespace. It is stored as text: phase, move, count and place, with spaces between them.</summary>
+/// <param name="Phase">How far the move is.</param>
+/// <param name="MoveId">The move.</param>
+/// <param name="Count">Source: the events that it had when it was sealed. Target: the events that came. (Of locks: zero.)</param>
+/// <param name="Place">Where the other store is.</param>
+[Experimental("LATCHWORK001")]
+public sealed record TransferMark(TransferPhase Phase, string MoveId, long Count, string Place)
+{
+    private static readonly string[] _phases = ["moving", "moved", "importing", "closed", "done"];
+
+    /// <summary>Reads a mark.</summary>
+    /// <param name="text">What <see cref="ToString"/> returned; null or empty for none.</param>
+    /// <returns>The mark, or null.</returns>
+    /// <exception cref="FormatException">It is not of a form that this version writes.</exception>
+    public static TransferMark? Parse(string? text)
+    {
+        if (string.IsNullOrEmpty(text)) return null;
+        string[] parts = text.Split(' ', 4); // the place comes last, as it may have spaces of its own
+        int phase = Array.IndexOf(_phases, parts[0]);
+        return phase >= 0 && parts.Length == 4 && long.TryParse(parts[2], NumberStyles.None, CultureInfo.InvariantCulture, out long count)
+            ? new TransferMark((TransferPhase)phase, parts[1], count, parts[3])
+            : throw new FormatException($"The mark of a move is not of a form that this version writes: '{text}'.");
+    }
+
+    /// <inheritdoc/>
+    public override string ToString() => string.Create(CultureInfo.InvariantCulture, $"{_phases[(int)Phase]} {MoveId} {Count} {Place}");
+}
+
+/// <summary>The marks of a namespace.</summary>
+/// <param name="Seal">It is, or was, the source of a move; null: it is not sealed.</param>
+/// <param name="Import">It is, or was, the target of a move.</param>
+[Experimental("LATCHWORK001")]
+public sealed record TransferMarks(TransferMark? Seal, TransferMark? Import);
+
+/// <summary>The answer to sealing.</summary>
+/// <param name="Seal">The seal in force; null if it was refused, or only looked at.</param>
+/// <param name="Listeners">The nodes that listen; at most 20 are named.</param>
+/// <param name="LeaseLeft">The time until the last lease of the events in flight runs out; zero if none runs.</param>
+[Experimental("LATCHWORK001")]
+public sealed record SealAnswer(TransferMark? Seal, IReadOnlyList<string> Listeners, TimeSpan LeaseLeft);
+
+/// <summary>What a store did with an element of a move.</summary>
+[Experimental("LATCHWORK001")]
+public enum ImportOutcome
+{
+    /// <summary>It was taken in.</summary>
+    Imported = 0,
+
+    /// <summary>It came before; nothing was changed.</summary>
+    Known = 1,
+
+    /// <summary>Something else has its id (or its lock); nothing was changed.</summary>
+    Conflict = 2,
+
+    /// <summary>The import is not open for this move; nothing was changed.</summary>
+    Closed = 3,
+}
+
+/// <summary>An event on its way. Its times are relative to the clock of the store that was read, at the moment of reading.</summary>
+/// <param name="Id">Its id.</param>
+/// <param name="Payload">Its bytes.</param>
+/// <param name="Headers">Its headers; empty if it has none.</param>
+/// <param name="Retries">The retries that are spent.</param>
+/// <param name="MaxRetries">The retries that it has in all.</param>
+/// <param name="DueIn">When it is due; below zero if that has passed.</param>
+/// <param name="Failures">Its last ten failures, the oldest first.</param>
+/// <param name="Death">Of what it died, and how long ago; null if it lives.</param>
+[Experimental("LATCHWORK001")]
+public sealed record TransferEvent(
+    string Id,
+    ReadOnlyMemory<byte> Payload,
+    IReadOnlyDictionary<string, string> Headers,
+    int Retries,
+    int MaxRetries,
+    TimeSpan DueIn,
+    IReadOnlyList<AttemptFailure> Failures,
+    TransferDeath? Death);
+
+/// <summary>The death of an event.</summary>
+/// <param name="Reason">Of what it died.</param>
+/// <param name="Ago">How long ago.</param>
+[Experimental("LATCHWORK001")]
+public sealed record TransferDeath(DeadReason Reason, TimeSpan Ago);
+
+/// <summary>A key on its way. Its times are relative to the clock of the store that was read, at the moment of reading.</summary>
+/// <param name="Key">The key.</param>
+/// <param name="Generation">The highest generation ever given.</param>
+/// <param name="KeepFor">How long it is to be kept.</param>
+/// <param name="Outcome">The last outcome, if it is still of use.</param>
+/// <param name="HeldBy">The node that holds the lock under a lease that runs; such a key cannot be moved yet. Else null.</param>
+/// <param name="LeaseLeft">The time left on that lease.</param>
+[Experimental("LATCHWORK001")]
+public sealed record TransferKey(string Key, long Generation, TimeSpan KeepFor, TransferResult? Outcome, string? HeldBy, TimeSpan LeaseLeft);
+
+/// <summary>An outcome on its way.</summary>
+/// <param name="Generation">The generation of its run.</param>
+/// <param name="Kind">What the bytes are.</param>
+/// <param name="Data">The bytes.</param>
+/// <param name="Age">How long ago it was published.</param>
+/// <param name="FreshFor">How long it is fresh, from its publication on.</param>
+/// <param name="HandOverFor">How long it is handed over to those who waited, from its publication on.</param>
+[Experimental("LATCHWORK001")]
+public sealed record TransferResult(long Generation, LockerOutcomeKind Kind, ReadOnlyMemory<byte> Data, TimeSpan Age, TimeSpan FreshFor, TimeSpan HandOverFor);
+
+/// <summary>A page of keys.</summary>
+/// <param name="Keys">The keys.</param>
+/// <param name="Cursor">What to ask the next page with, or null after the last one.</param>
+[Experimental("LATCHWORK001")]
+public sealed record TransferKeyPage(IReadOnlyList<TransferKey> Keys, string? Cursor);

@@ -1,0 +1,11 @@
+using Latchwork.Redis.Tests.Timers;
+using Latchwork.StoreConformance.Transfer;
+using Xunit;
+
+namespace Latchwork.Redis.Tests.Transfer;
+
+public sealed class RedisTransferContentTests(RedisTimerFixture fixture) : TransferContentSuite(fixture), IClassFixture<RedisTimerFixture>;
+
+public sealed class RedisTransferRefusalTests(RedisTimerFixture fixture) : TransferRefusalSuite(fixture), IClassFixture<RedisTimerFixture>;
+
+public sealed class RedisTransferResumeTests(RedisTimerFixture fixture) : TransferResumeSuite(fixture), IClassFixture<RedisTimerFixture>;

@@ -1,0 +1,10 @@
+using Latchwork.StoreConformance.Transfer;
+using Xunit;
+
+namespace Latchwork.Sqlite.Tests.Transfer;
+
+public sealed class SqliteTransferContentTests(SqliteFixture fixture) : TransferContentSuite(fixture), IClassFixture<SqliteFixture>;
+
+public sealed class SqliteTransferRefusalTests(SqliteFixture fixture) : TransferRefusalSuite(fixture), IClassFixture<SqliteFixture>;
+
+public sealed class SqliteTransferResumeTests(SqliteFixture fixture) : TransferResumeSuite(fixture), IClassFixture<SqliteFixture>;

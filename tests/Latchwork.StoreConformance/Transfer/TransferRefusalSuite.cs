@@ -1,0 +1,205 @@
+using Latchwork.Storage;
+using Latchwork.Storage.Moving;
+using Latchwork.StoreConformance.Support;
+using Shouldly;
+using Xunit;
+
+namespace Latchwork.StoreConformance.Transfer;
+
+/// <summary>What is refused, with what words, and that nothing is changed by it; and what clients of a sealed namespace see.</summary>
+public abstract class TransferRefusalSuite(StoreFixture fixture) : TransferSuite(fixture)
+{
+    [Fact]
+    public async Task A_listener_in_the_source_is_named_and_nothing_is_sealed()
+    {
+        string ns = NewNamespace();
+        await PostAsync(Source, ns, Entry("a", 60_000));
+        await ClaimAsync(Source, ns, node: "listener-7");
+        (await RefusedAsync(Move(ns))).ShouldContain("listener-7");
+        await PostAsync(Source, ns, Entry("b", 60_000));
+
+        await Source.Timers.LeaveAsync(Partition(ns), "listener-7", default);
+        (await Move(ns).RunAsync(default)).Single().Count.ShouldBe(2);
+    }
+
+    [Fact]
+    public async Task An_event_in_flight_is_waited_for_or_refused()
+    {
+        string ns = NewNamespace();
+        await PostAsync(Source, ns, Entry("a", 0, maxRetries: 1));
+        DeliveryKey key = (await ClaimAsync(Source, ns)).Single();
+        await Source.Timers.ExtendAsync(Partition(ns), [key], TimeSpan.FromMinutes(5), default);
+        LetNodesDie(); // the node is silent, its lease runs
+        (await RefusedAsync(Move(ns))).ShouldContain("in flight");
+
+        Task<IReadOnlyList<MoveReport>> waiting = Move(ns, patience: TimeSpan.FromMinutes(10)).RunAsync(default);
+        await Clock.AdvanceUntilAsync(() => waiting.IsCompleted, TimeSpan.FromMinutes(1), "the lease runs out");
+        (await waiting).Single().Count.ShouldBe(1);
+        (await PeekAsync(Target, ns, "a")).Retries.ShouldBe(1);
+    }
+
+    [Fact]
+    public async Task A_lock_that_is_held_is_named_and_nothing_is_sealed()
+    {
+        string ns = NewNamespace();
+        long generation = await LockAsync(Source, ns, "busy key", "w1");
+        string told = await RefusedAsync(Move(ns));
+        told.ShouldContain("'busy key'");
+        told.ShouldContain("node-w1");
+        await LockAsync(Source, ns, "other", "w2");
+        (await Source.Locks.RenewAsync(new(ns, "busy key"), generation, "w1", Lease, default)).ShouldBeTrue();
+    }
+
+    [Fact]
+    public async Task An_owner_may_end_its_run_while_its_namespace_is_moved_and_is_waited_for()
+    {
+        string ns = NewNamespace();
+        await RunAsync(Source, ns, "done", "value");
+        long generation = await LockAsync(Source, ns, "busy", "w1");
+        TransferMark seal = (await Source.Transfer!.SealAsync(Locks(ns), "m", Target.Transfer!.Place, checkOnly: false, default)).Seal.ShouldNotBeNull();
+        (await RefusedAsync(Move(ns))).ShouldContain("'busy'");
+
+        (await Source.Locks.RenewAsync(new(ns, "busy"), generation, "w1", Lease, default)).ShouldBeTrue();
+        var publication = new LockerPublication(generation, "w1", LockerOutcomeKind.Null, default, TimeSpan.FromMinutes(1), Lease);
+        (await Source.Locks.PublishAsync(new(ns, "busy"), publication, default)).ShouldBe(PublishOutcome.Accepted);
+        (await Move(ns).RunAsync(default)).Single().End.ShouldBe(MoveEnd.Moved);
+        (await Target.Locks.TryGetAsync(new(ns, "busy"), default)).ShouldNotBeNull().Kind.ShouldBe(LockerOutcomeKind.Null);
+        (await Target.Locks.TryGetAsync(new(ns, "done"), default)).ShouldNotBeNull();
+        seal.MoveId.ShouldBe("m");
+    }
+
+    [Fact]
+    public async Task An_owner_whose_lease_ran_out_cannot_publish_into_the_void()
+    {
+        string ns = NewNamespace();
+        long generation = await LockAsync(Source, ns, "key", "w1");
+        LetNodesDie();
+        await Move(ns).RunAsync(default);
+        var publication = new LockerPublication(generation, "w1", LockerOutcomeKind.Null, default, TimeSpan.FromMinutes(1), Lease);
+        LatchworkStoreException e = await Should.ThrowAsync<LatchworkStoreException>(() => Source.Locks.PublishAsync(new(ns, "key"), publication, default));
+        e.Outcome.ShouldBe(StoreOutcome.NotApplied);
+        (await Target.Locks.TryGetAsync(new(ns, "key"), default)).ShouldBeNull();
+    }
+
+    [Fact]
+    public async Task Ids_that_are_taken_in_the_target_are_named_and_the_move_goes_on_once_they_are_gone()
+    {
+        string ns = NewNamespace();
+        await PostAsync(Source, ns, [.. Enumerable.Range(0, 20).Select(i => Entry($"e{i}", 1000, payload: "source"))]);
+        await PostAsync(Target, ns, Entry("e7", 5000, payload: "target"), Entry("mine", 5000));
+        string told = await RefusedAsync(Move(ns));
+        told.ShouldContain("'e7'");
+        told.ShouldNotContain("'e8'");
+        (await IdsAsync(Target, ns)).Order().ShouldBe(["e7", "mine"]);
+        await ShouldBeRefusedAsync(ns, TransferKind.Timers, "is being moved to");
+
+        (await Target.Timers.CancelAsync(Partition(ns), "e7", revoke: false, default)).ShouldBe(TimerOutcome.Done);
+        (await Move(ns).RunAsync(default)).Single().Count.ShouldBe(20);
+        (await IdsAsync(Target, ns)).Count.ShouldBe(21);
+        (await PeekAsync(Target, ns, "e7")).Payload.ToArray().ShouldBe("source"u8.ToArray());
+    }
+
+    [Fact]
+    public async Task Source_and_target_must_differ()
+    {
+        string ns = NewNamespace();
+        await PostAsync(Source, ns, Entry("a", 1000));
+        Should.Throw<ArgumentException>(() => Move(ns, Source, Source)).Message.ShouldContain(Source.Transfer!.Place);
+
+        // The same store under another name is found out by the seal.
+        await using LatchworkStore renamed = new RenamedStore(Source);
+        (await RefusedAsync(Move(ns, Source, renamed))).ShouldContain("the same store");
+        (await IdsAsync(Source, ns)).ShouldBe(["a"], "it is open, and nothing was changed");
+    }
+
+    [Fact]
+    public async Task A_move_to_one_store_does_not_go_on_to_another()
+    {
+        string ns = NewNamespace();
+        await PostAsync(Source, ns, Entry("a", 1000));
+        await Source.Transfer!.SealAsync(Timers(ns), "m", "redis://elsewhere:6379/0", checkOnly: false, default);
+        (await RefusedAsync(Move(ns))).ShouldContain("redis://elsewhere:6379/0");
+        await ShouldBeRefusedAsync(ns, TransferKind.Timers, "is being moved to redis://elsewhere:6379/0");
+    }
+
+    [Fact]
+    public async Task Clients_of_a_namespace_that_was_moved_are_told_where_it_is()
+    {
+        string ns = NewNamespace();
+        await PostAsync(Source, ns, Entry("a", 1000));
+        await RunAsync(Source, ns, "key", "value");
+        await Move(ns).RunAsync(default);
+        await ShouldBeRefusedAsync(Source, ns, $"was moved to {Target.Transfer!.Place}");
+        (await Source.Transfer!.NextEventsAsync(ns, (await Source.Transfer.LookAsync(Timers(ns), default)).Seal!.MoveId, [], default)).ShouldBeEmpty();
+        (await Move(ns).RunAsync(default)).ShouldAllBe(report => report.End == MoveEnd.MovedBefore);
+    }
+
+    [Fact]
+    public async Task What_a_mover_that_is_gone_had_sent_does_nothing_after_the_end()
+    {
+        string ns = NewNamespace();
+        await PostAsync(Source, ns, Entry("a", 1000));
+        await Move(ns).RunAsync(default);
+        TransferMark import = (await Target.Transfer!.LookAsync(Timers(ns), default)).Import.ShouldNotBeNull();
+        (import.Phase, import.Count, import.Place).ShouldBe((TransferPhase.Done, 1, Source.Transfer!.Place));
+        await Target.Timers.CancelAsync(Partition(ns), "a", revoke: false, default);
+        var late = new TransferEvent("a", default, new Dictionary<string, string>(), 0, 0, TimeSpan.Zero, [], null);
+        (await Target.Transfer.ImportEventsAsync(ns, import.MoveId, [late], default)).ShouldBe([ImportOutcome.Closed]);
+        (await IdsAsync(Target, ns)).ShouldBeEmpty();
+        await Should.ThrowAsync<LatchworkStoreException>(() => Source.Transfer.NextEventsAsync(ns, "another", ["a"], default));
+    }
+
+    private static async Task<string> RefusedAsync(StoreMove move) => (await Should.ThrowAsync<MoveRefusedException>(() => move.RunAsync(default))).Message;
+
+    private async Task ShouldBeRefusedAsync(string ns, TransferKind kind, string told)
+    {
+        Task refused = kind == TransferKind.Timers
+            ? Source.Timers.PostAsync(Partition(ns), [Entry("new", 0)], default)
+            : Source.Locks.RequestAsync(new(ns, "new"), new("n2", "nonce", Lease, LockTimeout, null, LockOnly: true), default);
+        LatchworkStoreException e = await Should.ThrowAsync<LatchworkStoreException>(() => refused);
+        (e.Outcome, e.Message.Contains(told, StringComparison.Ordinal)).ShouldBe((StoreOutcome.NotApplied, true), e.Message);
+    }
+
+    /// <summary>The same store, with an address that one cannot tell it by.</summary>
+    private sealed class RenamedStore(LatchworkStore store) : LatchworkStore
+    {
+        public override ITimerStore Timers => store.Timers;
+
+        public override ILockerStore Locks => store.Locks;
+
+        public override IStoreTransfer Transfer { get; } = new Renamed(store.Transfer!);
+
+        public override string Description => "alias:";
+
+        public override ValueTask DisposeAsync() => ValueTask.CompletedTask;
+    }
+
+    private sealed class Renamed(IStoreTransfer transfer) : IStoreTransfer
+    {
+        public string Place => "alias:";
+
+        public Task<IReadOnlyList<TransferUnit>> ListAsync(CancellationToken cancellationToken) => transfer.ListAsync(cancellationToken);
+
+        public Task<TransferMarks> LookAsync(TransferUnit unit, CancellationToken cancellationToken) => transfer.LookAsync(unit, cancellationToken);
+
+        public Task<SealAnswer> SealAsync(TransferUnit unit, string moveId, string target, bool checkOnly, CancellationToken cancellationToken) =>
+            transfer.SealAsync(unit, moveId, target, checkOnly, cancellationToken);
+
+        public Task<bool> ChangeAsync(TransferUnit unit, TransferMarks expected, TransferMarks next, CancellationToken cancellationToken) =>
+            transfer.ChangeAsync(unit, expected, next, cancellationToken);
+
+        public Task<bool> DropJournalAsync(TransferUnit unit, CancellationToken cancellationToken) => transfer.DropJournalAsync(unit, cancellationToken);
+
+        public Task<IReadOnlyList<TransferEvent>> NextEventsAsync(string ns, string moveId, IReadOnlyList<string> arrived, CancellationToken cancellationToken) =>
+            transfer.NextEventsAsync(ns, moveId, arrived, cancellationToken);
+
+        public Task<IReadOnlyList<ImportOutcome>> ImportEventsAsync(string ns, string moveId, IReadOnlyList<TransferEvent> events, CancellationToken cancellationToken) =>
+            transfer.ImportEventsAsync(ns, moveId, events, cancellationToken);
+
+        public Task<TransferKeyPage> NextKeysAsync(string ns, string moveId, IReadOnlyList<string> arrived, string? cursor, CancellationToken cancellationToken) =>
+            transfer.NextKeysAsync(ns, moveId, arrived, cursor, cancellationToken);
+
+        public Task<IReadOnlyList<ImportOutcome>> ImportKeysAsync(string ns, string moveId, IReadOnlyList<TransferKey> keys, CancellationToken cancellationToken) =>
+            transfer.ImportKeysAsync(ns, moveId, keys, cancellationToken);
+    }
+}
