@@ -24,7 +24,8 @@ internal static class TimerCodec
     }
 
     /// <summary>A span in µs, rounded up, so that nothing is early.</summary>
-    public static long Microseconds(TimeSpan span) => (span.Ticks + TimeSpan.TicksPerMicrosecond - 1) / TimeSpan.TicksPerMicrosecond;
+    public static long Microseconds(TimeSpan span) =>
+        (span.Ticks + (span.Ticks > 0 ? TimeSpan.TicksPerMicrosecond - 1 : 0)) / TimeSpan.TicksPerMicrosecond; // division cuts towards zero
 
     public static TimeSpan Span(long us) => new(us * TimeSpan.TicksPerMicrosecond);
 

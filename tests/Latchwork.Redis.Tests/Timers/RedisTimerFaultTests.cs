@@ -114,7 +114,7 @@ public sealed class RedisTimerFaultTests(RedisTimerFixture fixture) : RedisTimer
     [InlineData("ERR user_script:3: attempt to index a nil value", StoreOutcome.Unknown, false)]
     public void An_error_of_the_server_says_what_became_of_the_operation(string message, StoreOutcome outcome, bool transient)
     {
-        LatchworkStoreException e = RedisRefusal.Of(new RedisServerException(message), TimerScript.Post.Script, "format=1 partitions=1");
+        LatchworkStoreException e = RedisRefusal.Of(new RedisServerException(message), TimerScript.Post.Script, "format=1 partitions=1", new TransferUnit(TransferKind.Timers, "n"));
         e.Outcome.ShouldBe(outcome);
         e.IsTransient.ShouldBe(transient);
         e.Message.ShouldContain("Timers/Post");
