@@ -2,6 +2,7 @@ using System.CommandLine;
 using System.CommandLine.Invocation;
 using Latchwork.Cli.Commands;
 using Latchwork.Cli.Output;
+using Latchwork.Storage.Moving;
 
 namespace Latchwork.Cli;
 
@@ -79,6 +80,7 @@ internal static class CliApplication
     private static (int ExitCode, string Message) Describe(Exception exception, CancellationToken stop) => exception switch
     {
         CliException e => (e.ExitCode, e.Message),
+        MoveRefusedException e => (ExitCodes.Conflict, e.Message),
         LatchworkStoreException { Outcome: StoreOutcome.Unknown } e => (ExitCodes.Failure, $"{e.Message} (it may or may not have happened)"),
         LatchworkStoreException e => (ExitCodes.Failure, e.Message),
         ArgumentException e => (ExitCodes.BadInput, WithoutParameterName(e)),

@@ -27,6 +27,7 @@ internal static class LatchworkCommand
             TimerCommand.Create(host),
             OnceCommand.Create(host),
             LockCommand.Create(host),
+            MoveCommand.Create(host),
         };
     }
 }

@@ -39,7 +39,7 @@ internal static class StoreResolver
     public static bool IsMemory(string address) => address.Equals(Memory, StringComparison.OrdinalIgnoreCase);
 
     /// <summary>The file that an address means; null if it means none. <c>sqlite:PATH</c> takes the path as it is, and <c>sqlite:///PATH</c> an absolute one.</summary>
-    private static string? FindPath(string address)
+    public static string? FindPath(string address)
     {
         if (!address.StartsWith(Sqlite, StringComparison.OrdinalIgnoreCase)) return null;
         string path = address[Sqlite.Length..];

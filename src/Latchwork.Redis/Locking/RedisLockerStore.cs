@@ -128,16 +128,12 @@ internal sealed partial class RedisLockerStore : ILockerStore
 
     /// <summary>Evaluates a script on one key.</summary>
     private ValueTask<RedisReply> EvaluateAsync(
-        RedisScript script, LockerKey key, ReadOnlySpan<RedisArgument> arguments, CancellationToken cancellationToken) =>
-        TranslateAsync(_connection.EvaluateAsync(script, _keys.Of(key).All, arguments, cancellationToken), script, key.Namespace);
+        RedisScript script, LockerKey key, ReadOnlySpan<RedisArgument> arguments, CancellationToken cancellationToken, ReplicatedWriter? writer = null) =>
+        TranslateAsync((writer?.Connection ?? _connection).EvaluateAsync(script, _keys.Of(key).All, arguments, cancellationToken), script, key.Namespace);
 
     private ValueTask<RedisReply> EvaluateAsync(
-        RedisScript script,
-        ReadOnlySpan<RedisArgument> keys,
-        ReadOnlySpan<RedisArgument> arguments,
-        CancellationToken cancellationToken,
-        ReplicatedWriter? writer = null) =>
-        TranslateAsync((writer?.Connection ?? _connection).EvaluateAsync(script, keys, arguments, cancellationToken), script);
+        RedisScript script, ReadOnlySpan<RedisArgument> keys, ReadOnlySpan<RedisArgument> arguments, CancellationToken cancellationToken) =>
+        TranslateAsync(_connection.EvaluateAsync(script, keys, arguments, cancellationToken), script);
 
     /// <summary>Makes an error of the server one of the store.</summary>
     private static async ValueTask<RedisReply> TranslateAsync(ValueTask<RedisReply> pending, RedisScript script, string? ns = null)

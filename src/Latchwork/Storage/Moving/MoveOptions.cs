@@ -14,6 +14,9 @@ internal sealed record MoveOptions
 
     /// <summary>Is told after every batch: the namespace, how much of it was moved in all, how much there is (0: not known), and what is waited for.</summary>
     public Action<MoveProgress>? Progress { get; init; }
+
+    /// <summary>Is told what became of each namespace, as soon as that is known.</summary>
+    public Action<MoveReport>? Report { get; init; }
 }
 
 /// <summary>How far it is.</summary>

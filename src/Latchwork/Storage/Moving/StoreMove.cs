@@ -47,7 +47,7 @@ internal sealed class StoreMove
         foreach (TransferUnit unit in units)
         {
             var move = new UnitMove(_source, _target, unit, _options);
-            reports.Add(await move.RunAsync(cancellationToken).ConfigureAwait(false));
+            Add(reports, await move.RunAsync(cancellationToken).ConfigureAwait(false));
         }
 
         return reports;
@@ -61,10 +61,16 @@ internal sealed class StoreMove
         foreach (TransferUnit unit in await UnitsAsync(cancellationToken).ConfigureAwait(false))
         {
             var abort = new UnitAbort(_source, _target, unit);
-            reports.Add(await abort.RunAsync(cancellationToken).ConfigureAwait(false));
+            Add(reports, await abort.RunAsync(cancellationToken).ConfigureAwait(false));
         }
 
         return reports;
+    }
+
+    private void Add(List<MoveReport> reports, MoveReport report)
+    {
+        reports.Add(report);
+        _options.Report?.Invoke(report);
     }
 
     private async Task<IReadOnlyList<TransferUnit>> UnitsAsync(CancellationToken cancellationToken)
