@@ -35,8 +35,8 @@ internal sealed class RedisTransfer(RedisTimerStore timers, RedisLockerStore loc
         }
     }
 
-    public async Task<bool> ChangeAsync(TransferUnit unit, TransferMarks expected, TransferMarks next, CancellationToken cancellationToken) =>
-        (await MarksAsync(unit, (expected, next), cancellationToken).ConfigureAwait(false)).Changed;
+    public async Task<bool> ChangeAsync(TransferUnit unit, TransferMarks expected, TransferMarks wanted, CancellationToken cancellationToken) =>
+        (await MarksAsync(unit, (expected, wanted), cancellationToken).ConfigureAwait(false)).Changed;
 
     public async Task<bool> DropJournalAsync(TransferUnit unit, CancellationToken cancellationToken)
     {

@@ -1,4 +1,3 @@
-using Latchwork.Sqlite.Database;
 using Latchwork.Sqlite.Locking;
 using Latchwork.Storage;
 using Latchwork.Storage.Rules;

@@ -48,14 +48,14 @@ internal sealed partial class SqliteTransfer(Writer writer, Reader reader, strin
             isDurable: true,
             cancellationToken);
 
-    public Task<bool> ChangeAsync(TransferUnit unit, TransferMarks expected, TransferMarks next, CancellationToken cancellationToken) =>
+    public Task<bool> ChangeAsync(TransferUnit unit, TransferMarks expected, TransferMarks wanted, CancellationToken cancellationToken) =>
         writer.RunAsync(
             scope =>
             {
                 if (Marks(scope, unit) != expected) return false;
-                bool ends = next.Seal is { Phase: TransferPhase.Moved } && next.Seal != expected.Seal;
+                bool ends = wanted.Seal is { Phase: TransferPhase.Moved } && wanted.Seal != expected.Seal;
                 if (ends && !IsEmpty(scope, unit)) return false;
-                SetMarks(scope, unit, next);
+                SetMarks(scope, unit, wanted);
                 return true;
             },
             isDurable: true,

@@ -53,10 +53,10 @@ public interface IStoreTransfer
     /// <summary>Replaces both marks if they are as expected, and if a seal becomes <see cref="TransferPhase.Moved"/> only of a namespace that is empty.</summary>
     /// <param name="unit">The namespace.</param>
     /// <param name="expected">The marks as they were seen.</param>
-    /// <param name="next">The marks as they are to be.</param>
+    /// <param name="wanted">The marks as they are to be.</param>
     /// <param name="cancellationToken">Gives up waiting; what was sent may still happen.</param>
     /// <returns>Whether they were replaced; if not, nothing was changed.</returns>
-    Task<bool> ChangeAsync(TransferUnit unit, TransferMarks expected, TransferMarks next, CancellationToken cancellationToken);
+    Task<bool> ChangeAsync(TransferUnit unit, TransferMarks expected, TransferMarks wanted, CancellationToken cancellationToken);
 
     /// <summary>Target: drops a piece of the journal, unless an import is open or closed.</summary>
     /// <param name="unit">The namespace.</param>

@@ -11,15 +11,15 @@ public sealed class MoveCommandTests(PairFixture pair) : IClassFixture<PairFixtu
     [Fact]
     public async Task Everything_goes_to_the_other_store_and_back_and_is_counted()
     {
-        await RunAsync(0, "--store", pair.Sqlite, "-n", "orders", "timer", "post", "--id", "41", "--delay", "1h", "--data", "{\"a\":1}");
-        await RunAsync(0, "--store", pair.Sqlite, "-n", "orders", "timer", "post", "--id", "42", "--delay", "2h", "--data", "2");
+        await RunAsync(0, "--store", pair.Sqlite, "-n", "orders", "timer", "post", "--id", "41", "--in", "1h", "--data", "{\"a\":1}");
+        await RunAsync(0, "--store", pair.Sqlite, "-n", "orders", "timer", "post", "--id", "42", "--in", "2h", "--data", "2");
 
         CliResult moved = await RunAsync(0, "move", "--from", pair.Sqlite, "--to", pair.Redis, "-n", "orders");
         moved.Out.ShouldContain("the timer namespace 'orders': moved 2 events");
         moved.Out.ShouldContain("moved 2 events and 0 keys");
         moved.Error.ShouldBeEmpty();
 
-        CliResult refused = await RunAsync(1, "--store", pair.Sqlite, "-n", "orders", "timer", "post", "--delay", "1h", "--data", "3");
+        CliResult refused = await RunAsync(1, "--store", pair.Sqlite, "-n", "orders", "timer", "post", "--in", "1h", "--data", "3");
         refused.Error.ShouldContain($"was moved to {pair.Redis}");
         JsonElement peeked = (await RunAsync(0, "--store", pair.Redis, "-n", "orders", "--json", "timer", "peek", "41")).ReadJson();
         peeked.GetProperty("state").GetString().ShouldBe("scheduled");
@@ -30,14 +30,14 @@ public sealed class MoveCommandTests(PairFixture pair) : IClassFixture<PairFixtu
 
         JsonElement back = (await RunAsync(0, "move", "--from", pair.Redis, "--to", pair.Sqlite, "-n", "orders", "--json")).ReadJson();
         (back.GetProperty("state").GetString(), back.GetProperty("count").GetInt32()).ShouldBe(("moved", 2));
-        await RunAsync(0, "--store", pair.Sqlite, "-n", "orders", "timer", "post", "--delay", "1h", "--data", "3");
+        await RunAsync(0, "--store", pair.Sqlite, "-n", "orders", "timer", "post", "--in", "1h", "--data", "3");
     }
 
     [Fact]
     public async Task What_cannot_be_moved_is_named_with_an_exit_code_of_its_own()
     {
-        await RunAsync(0, "--store", pair.Sqlite, "-n", "taken", "timer", "post", "--id", "same", "--delay", "1h", "--data", "1");
-        await RunAsync(0, "--store", pair.Redis, "-n", "taken", "timer", "post", "--id", "same", "--delay", "1h", "--data", "2");
+        await RunAsync(0, "--store", pair.Sqlite, "-n", "taken", "timer", "post", "--id", "same", "--in", "1h", "--data", "1");
+        await RunAsync(0, "--store", pair.Redis, "-n", "taken", "timer", "post", "--id", "same", "--in", "1h", "--data", "2");
         (await RunAsync(4, "move", "--from", pair.Sqlite, "--to", pair.Redis, "-n", "taken")).Error.ShouldContain("'same'");
         (await RunAsync(1, "--store", pair.Sqlite, "-n", "taken", "timer", "cancel", "same")).Error.ShouldContain("is being moved to");
 

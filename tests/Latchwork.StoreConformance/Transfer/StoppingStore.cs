@@ -48,8 +48,8 @@ internal sealed class StoppingStore(LatchworkStore store, Stop stop) : Latchwork
         public Task<SealAnswer> SealAsync(TransferUnit unit, string moveId, string target, bool checkOnly, CancellationToken cancellationToken) =>
             stop.Pass(() => transfer.SealAsync(unit, moveId, target, checkOnly, cancellationToken));
 
-        public Task<bool> ChangeAsync(TransferUnit unit, TransferMarks expected, TransferMarks next, CancellationToken cancellationToken) =>
-            stop.Pass(() => transfer.ChangeAsync(unit, expected, next, cancellationToken));
+        public Task<bool> ChangeAsync(TransferUnit unit, TransferMarks expected, TransferMarks wanted, CancellationToken cancellationToken) =>
+            stop.Pass(() => transfer.ChangeAsync(unit, expected, wanted, cancellationToken));
 
         public Task<bool> DropJournalAsync(TransferUnit unit, CancellationToken cancellationToken) =>
             stop.Pass(() => transfer.DropJournalAsync(unit, cancellationToken));

@@ -185,8 +185,8 @@ public abstract class TransferRefusalSuite(StoreFixture fixture) : TransferSuite
         public Task<SealAnswer> SealAsync(TransferUnit unit, string moveId, string target, bool checkOnly, CancellationToken cancellationToken) =>
             transfer.SealAsync(unit, moveId, target, checkOnly, cancellationToken);
 
-        public Task<bool> ChangeAsync(TransferUnit unit, TransferMarks expected, TransferMarks next, CancellationToken cancellationToken) =>
-            transfer.ChangeAsync(unit, expected, next, cancellationToken);
+        public Task<bool> ChangeAsync(TransferUnit unit, TransferMarks expected, TransferMarks wanted, CancellationToken cancellationToken) =>
+            transfer.ChangeAsync(unit, expected, wanted, cancellationToken);
 
         public Task<bool> DropJournalAsync(TransferUnit unit, CancellationToken cancellationToken) => transfer.DropJournalAsync(unit, cancellationToken);
 

@@ -98,7 +98,7 @@ public abstract class TransferSuite(StoreFixture fixture) : IAsyncLifetime
         return ids;
     }
 
-    protected async Task<long> LockAsync(LatchworkStore store, string ns, string key, string nonce)
+    protected static async Task<long> LockAsync(LatchworkStore store, string ns, string key, string nonce)
     {
         await store.Locks.OpenAsync(ns, default);
         LockerReply reply = await store.Locks.RequestAsync(new(ns, key), new($"node-{nonce}", nonce, Lease, LockTimeout, null, LockOnly: false), default);
@@ -106,7 +106,7 @@ public abstract class TransferSuite(StoreFixture fixture) : IAsyncLifetime
     }
 
     /// <summary>Runs a key's work: it is locked and published.</summary>
-    protected async Task<long> RunAsync(LatchworkStore store, string ns, string key, string value, double freshForSeconds = 600)
+    protected static async Task<long> RunAsync(LatchworkStore store, string ns, string key, string value, double freshForSeconds = 600)
     {
         long generation = await LockAsync(store, ns, key, $"run-{key}");
         var publication = new LockerPublication(

@@ -1,9 +1,19 @@
 using Latchwork.StoreConformance.Support;
+using Latchwork.StoreConformance.Transfer;
 
 namespace Latchwork.Tests.InMemory;
 
 /// <summary>Makes in-memory stores for the conformance suites.</summary>
 public sealed class InMemoryFixture : StoreFixture
 {
+    private const string CannotMove = "a store in memory cannot be moved: it has no Transfer";
+
+    public override IReadOnlyDictionary<Type, string> SkippedSuites { get; } = new Dictionary<Type, string>
+    {
+        [typeof(TransferContentSuite)] = CannotMove,
+        [typeof(TransferRefusalSuite)] = CannotMove,
+        [typeof(TransferResumeSuite)] = CannotMove,
+    };
+
     public override Task<LatchworkStore> OpenAsync(TimeProvider? clock) => Task.FromResult<LatchworkStore>(new InMemoryStore(clock));
 }
