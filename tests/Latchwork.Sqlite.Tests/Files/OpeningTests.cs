@@ -1,3 +1,4 @@
+using Latchwork.Sqlite.Database;
 using Latchwork.Sqlite.Tests.Support;
 using Shouldly;
 using Xunit;
@@ -21,7 +22,7 @@ public sealed class OpeningTests : IDisposable
         }
 
         _folder.Ask("PRAGMA journal_mode").ShouldBe("wal");
-        _folder.Ask("PRAGMA user_version").ShouldBe("1");
+        _folder.Ask("PRAGMA user_version").ShouldBe($"{Opening.Version}");
         _folder.Ask("PRAGMA application_id").ShouldBe($"{0x4C544348}");
         await using SqliteStore again = await SqliteStore.OpenAsync(_folder.Database);
         (await new DistributedTimer(again).PeekAsync("a")).ShouldNotBeNull();
@@ -60,7 +61,7 @@ public sealed class OpeningTests : IDisposable
         await (await SqliteStore.OpenAsync(_folder.Database)).DisposeAsync();
         _folder.Ask("PRAGMA user_version = 7");
         byte[] before = await File.ReadAllBytesAsync(_folder.Database);
-        await RefusedAsync("made by a newer version of Latchwork", "version 7", "knows 1", "Update");
+        await RefusedAsync("made by a newer version of Latchwork", "version 7", $"knows {Opening.Version}", "Update");
         (await File.ReadAllBytesAsync(_folder.Database)).ShouldBe(before);
     }
 
