@@ -18,7 +18,7 @@ internal sealed class ServerCheck(IRedisConnection connection, RedisOptions opti
     internal static readonly string[] Commands =
     [
         "DEL", "EXISTS", "GET", "HDEL", "HEXISTS", "HGET", "HINCRBY", "HMGET", "HSCAN", "HSET", "HSTRLEN", "MGET", "PTTL", "PUBLISH", "SADD", "SCAN",
-        "SET", "SISMEMBER", "SSCAN", "TIME", "UNLINK", "ZADD", "ZCARD", "ZCOUNT", "ZMSCORE", "ZRANGE", "ZRANGEBYSCORE", "ZRANK", "ZREM", "ZREVRANGE",
+        "SET", "SISMEMBER", "SMISMEMBER", "SSCAN", "TIME", "UNLINK", "ZADD", "ZCARD", "ZCOUNT", "ZMSCORE", "ZRANGE", "ZRANGEBYSCORE", "ZRANK", "ZREM", "ZREVRANGE",
         "ZREVRANGEBYSCORE", "ZSCORE",
     ];
 
