@@ -6,6 +6,7 @@ using Latchwork.Redis.Locking;
 using Latchwork.Redis.Timers;
 using Latchwork.Redis.Transfer;
 using Latchwork.Storage;
+using Latchwork.Threading;
 
 namespace Latchwork;
 
@@ -106,14 +107,16 @@ public sealed class RedisStore : LatchworkStore
     }
 
     /// <inheritdoc/>
-    public override Task<IReadOnlyList<StoreWarning>> CheckAsync(CancellationToken cancellationToken = default) => _check.RunAsync(cancellationToken);
+    public override Task<IReadOnlyList<StoreWarning>> CheckAsync(CancellationToken cancellationToken = default) =>
+        _check.RunAsync(cancellationToken).OffStoreThread();
 
     // A server that is in trouble for the moment is no reason not to start; one that cannot run scripts is.
     private async Task CheckAtStartAsync(CancellationToken cancellationToken)
     {
         try
         {
-            await _check.RunAsync(cancellationToken).ConfigureAwait(false);
+            // The caller goes on behind this, and must not do so on the thread that reads the connection.
+            await _check.RunAsync(cancellationToken).OffStoreThread().ConfigureAwait(false);
         }
         catch (LatchworkStoreException e) when (e.IsTransient || e.Outcome == StoreOutcome.Unknown)
         {

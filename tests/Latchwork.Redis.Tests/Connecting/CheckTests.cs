@@ -36,6 +36,19 @@ public sealed class CheckTests
     }
 
     [Fact]
+    public async Task Who_connects_or_asks_goes_on_on_the_pool_and_not_on_the_connections_thread()
+    {
+        await using RedisServer server = await RedisServer.StartAsync();
+        await Task.Run(async () =>
+        {
+            await using RedisStore store = await RedisStore.ConnectAsync(server.PatientUri).ConfigureAwait(false);
+            Thread.CurrentThread.IsThreadPoolThread.ShouldBeTrue();
+            await store.CheckAsync().ConfigureAwait(false);
+            Thread.CurrentThread.IsThreadPoolThread.ShouldBeTrue();
+        });
+    }
+
+    [Fact]
     public async Task A_primary_that_became_a_replica_is_noticed()
     {
         await using RedisServer server = await RedisServer.StartAsync(new() { AppendOnly = true });
