@@ -43,14 +43,15 @@ public sealed class QueryPlanTests : IDisposable
         var p = new TimerPartition("plans", 0);
         ITimerStore timers = store.Timers;
         var limits = new DeadLetterLimits(TimeSpan.FromDays(1), 0);
-        TimerEntry Entry(string id, TimeSpan delay) => new(id, delay, "x"u8.ToArray(), 1, IfExists.Replace, null, false);
+        Due now = DateTimeOffset.UnixEpoch.AddYears(50); // due at once, not at the end of this millisecond
+        TimerEntry Entry(string id, Due due) => new(id, due, "x"u8.ToArray(), 1, IfExists.Replace, null, false);
         ClaimRequest Claim(string token, double leaseMs = 60_000) => new("n", token, 10, 10, 0, TimeSpan.FromMilliseconds(leaseMs), limits);
 
         await timers.OpenAsync("plans", default);
         await timers.NamespacesAsync(default);
         await using (await timers.SubscribeAsync("plans", "n", _ => { }, default))
         {
-            await timers.PostAsync(p, [Entry("a", TimeSpan.Zero), Entry("a", TimeSpan.Zero), Entry("b", TimeSpan.Zero), Entry("c", TimeSpan.FromHours(1)), Entry("d", TimeSpan.Zero), Entry("e", TimeSpan.Zero)], default);
+            await timers.PostAsync(p, [Entry("a", now), Entry("a", now), Entry("b", now), Entry("c", TimeSpan.FromHours(1)), Entry("d", now), Entry("e", now)], default);
             await timers.ClaimAsync(p, Claim("t0"), default);
             await timers.ClaimAsync(p, Claim("t0"), default);
         }

@@ -112,15 +112,15 @@ public sealed class WaitingTests : IDisposable
     {
         await using SqliteStore store = await SqliteStore.OpenAsync(_folder.Database);
         var partition = new TimerPartition("sync", 0);
-        await store.Timers.PostAsync(partition, [new TimerEntry("a", TimeSpan.Zero, "x"u8.ToArray(), 0, IfExists.Fail, null, true)], default);
+        await store.Timers.PostAsync(partition, [new TimerEntry("a", DateTimeOffset.UnixEpoch.AddYears(50), "x"u8.ToArray(), 0, IfExists.Fail, null, true)], default);
         store.Writer.LastWasSynced.ShouldBeTrue();
         await store.Timers.ClaimAsync(partition, new ClaimRequest("n", "t", 1, 1, 0, TimeSpan.FromMinutes(1), new(TimeSpan.FromDays(1), 10)), default);
         store.Writer.LastWasSynced.ShouldBeFalse();
-        await store.Timers.ConfirmAsync(partition, [new DeliveryKey("a", "t")], default);
+        (await store.Timers.ConfirmAsync(partition, [new DeliveryKey("a", "t")], default)).ShouldBe([TimerOutcome.Done]);
         store.Writer.LastWasSynced.ShouldBeTrue();
 
         await using SqliteStore normal = await SqliteStore.OpenAsync(_folder.Database, new() { Synchronous = SqliteSynchronous.Normal });
-        await normal.Timers.PostAsync(partition, [new TimerEntry("a", TimeSpan.Zero, "x"u8.ToArray(), 0, IfExists.Fail, null, true)], default);
+        await normal.Timers.PostAsync(partition, [new TimerEntry("a", DateTimeOffset.UnixEpoch.AddYears(50), "x"u8.ToArray(), 0, IfExists.Fail, null, true)], default);
         normal.Writer.LastWasSynced.ShouldBeFalse();
     }
 

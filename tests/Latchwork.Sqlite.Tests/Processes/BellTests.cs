@@ -12,6 +12,9 @@ namespace Latchwork.Sqlite.Tests.Processes;
 /// </summary>
 public sealed class BellTests : IAsyncLifetime
 {
+    /// <summary>A time that has passed: due at once, where a delay of zero is due at the end of the running millisecond.</summary>
+    private static readonly DateTimeOffset _longAgo = DateTimeOffset.UnixEpoch.AddYears(50);
+
     private static readonly DeadLetterLimits _limits = new(TimeSpan.FromDays(1), 100);
 
     private readonly TestFolder _folder = new();
@@ -51,7 +54,7 @@ public sealed class BellTests : IAsyncLifetime
         var partition = new TimerPartition("bells", 0);
         var revoked = new TaskCompletionSource<TimerBell>();
         await _there.Timers.SubscribeAsync("bells", "nöde there", bell => { if (bell.Kind == TimerBellKind.Revoked) revoked.TrySetResult(bell); }, default);
-        await _here.Timers.PostAsync(partition, [new TimerEntry("ä\0b", TimeSpan.Zero, "x"u8.ToArray(), 0, IfExists.Replace, null, true)], default);
+        await _here.Timers.PostAsync(partition, [new TimerEntry("ä\0b", _longAgo, "x"u8.ToArray(), 0, IfExists.Replace, null, true)], default);
         TimerClaim claim = await _there.Timers.ClaimAsync(partition, new ClaimRequest("nöde there", "token-1", 8, 8, 0, TimeSpan.FromSeconds(60), _limits), default);
         claim.Events.Single().Id.ShouldBe("ä\0b");
         (await _here.Timers.CancelAsync(partition, "ä\0b", revoke: true, default)).ShouldBe(TimerOutcome.Done);
@@ -59,7 +62,7 @@ public sealed class BellTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task Only_those_who_wait_for_a_key_hear_of_it_and_only_as_long_as_they_wait()
+    public async Task Only_those_who_wait_for_a_key_hear_of_it_and_only_as_longAgo_as_they_wait()
     {
         int a = 0, b = 0;
         var key = new LockerKey("locks", "a");
