@@ -94,10 +94,13 @@ public sealed class SqliteStore : LatchworkStore
     /// <inheritdoc/>
     public override async Task<IReadOnlyList<StoreWarning>> CheckAsync(CancellationToken cancellationToken = default)
     {
-        // Both threads answer, and the lock for writing is to be had.
-        await Task.WhenAll(
+        // Both threads answer, and the lock for writing is to be had. Whoever asked goes on elsewhere: code of users may block.
+        Task answered = Task.WhenAll(
             _reader.RunAsync(static file => file.Scalar("SELECT count(*) FROM processes"), isDurable: false, cancellationToken),
-            _writer.RunAsync(static _ => "", isDurable: false, cancellationToken)).ConfigureAwait(false);
+            _writer.RunAsync(static _ => "", isDurable: false, cancellationToken));
+        await answered.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        await Task.Yield();
+        await answered.ConfigureAwait(false);
         return DiskWarnings.Find(_settings);
     }
 

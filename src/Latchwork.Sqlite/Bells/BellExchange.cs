@@ -38,7 +38,8 @@ internal sealed class BellExchange(SqliteLog log) : IDisposable
         _table.Add(topic, subscriber); // first: what is rung from the commit on must be heard
         try
         {
-            await _writer!.RunAsync(scope => Register(scope.File, topic), isDurable: false, cancellationToken).ConfigureAwait(false);
+            bool isNew = await _writer!.RunAsync(scope => Register(scope.File, topic), isDurable: false, cancellationToken).ConfigureAwait(false);
+            if (isNew) RingAll(except: topic);
         }
         catch
         {
@@ -110,11 +111,23 @@ internal sealed class BellExchange(SqliteLog log) : IDisposable
         }
     }
 
+    /// <returns>Whether the process was not on the list: at its first subscription, and when others have forgotten it meanwhile.</returns>
     private bool Register(SqliteFile file, string topic)
     {
         InsertProcess(file);
+        bool isNew = file.Changes > 0;
+        foreach (string known in isNew ? _table.Topics : []) InsertTopic(file, known);
         InsertTopic(file, topic);
-        return true;
+        return isNew;
+    }
+
+    /// <summary>Tells those who wait here that bells may have been missed.</summary>
+    private void RingAll(string? except)
+    {
+        foreach (string topic in _table.Topics.Where(topic => topic != except))
+        {
+            _table.Ring(topic, new BellMessage(new TimerBell(TimerBellKind.Missed, 0, TimeSpan.Zero, default)));
+        }
     }
 
     private void InsertProcess(SqliteFile file) => file["INSERT OR IGNORE INTO processes (id, port, cookie, seen) VALUES (?, ?, ?, ?)"]
@@ -135,8 +148,7 @@ internal sealed class BellExchange(SqliteLog log) : IDisposable
         try
         {
             bool wasForgotten = await _writer!.RunAsync(scope => KeepAlive(scope.File), isDurable: false, CancellationToken.None).ConfigureAwait(false);
-            if (!wasForgotten) return;
-            foreach (string topic in _table.Topics) _table.Ring(topic, new BellMessage(new TimerBell(TimerBellKind.Missed, 0, TimeSpan.Zero, default)));
+            if (wasForgotten) RingAll(except: null);
         }
         catch (Exception e) when (e is LatchworkStoreException or ObjectDisposedException)
         {

@@ -101,12 +101,14 @@ internal sealed class Writer : WorkThread<WriteScope>
         {
             Exception told = _errors.Explain(failure, committing);
             int end = neverBegan ? items.Count : next; // the database itself is not to be had
-            for (int i = from; i < end; i++) items[i].Fail(told);
+            for (int failed = from; failed < end; failed++) items[failed].Fail(told);
             return end;
         }
 
-        for (int i = from; i < next; i++) Transact(items, i, alone: true);
-        return next;
+        // If the database itself is not to be had, the first of them fails all, and nothing is tried again.
+        int i = from;
+        while (i < next) i = Transact(items, i, alone: true);
+        return i;
     }
 
     private void Begin(bool sync)

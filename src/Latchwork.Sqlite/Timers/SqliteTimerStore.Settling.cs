@@ -39,9 +39,9 @@ internal sealed partial class SqliteTimerStore
                 return TimerOutcome.Done;
             }), cancellationToken);
 
-    // Not durable: without it the lease would have been lost with the power all the same.
+    // Durable: a later sync may have kept the claim, and then the end of its lease would spend a retry that handing back does not.
     public Task<IReadOnlyList<TimerOutcome>> ReleaseAsync(TimerPartition partition, IReadOnlyList<DeliveryKey> deliveries, CancellationToken cancellationToken) =>
-        Change<IReadOnlyList<TimerOutcome>>(partition, isDurable: false, (file, ns) => ForEachDelivery(
+        Change<IReadOnlyList<TimerOutcome>>(partition, isDurable: true, (file, ns) => ForEachDelivery(
             file,
             ns,
             deliveries,

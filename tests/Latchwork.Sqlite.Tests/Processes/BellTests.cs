@@ -80,6 +80,18 @@ public sealed class BellTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task A_process_that_others_forgot_is_heard_of_again_with_all_that_it_waits_for_when_it_subscribes_to_something_else()
+    {
+        int missed = 0;
+        await _there.Timers.SubscribeAsync("bells", "there", bell => { if (bell.Kind == TimerBellKind.Missed) Interlocked.Increment(ref missed); }, default);
+        _folder.Ask("DELETE FROM subscriptions RETURNING topic");
+        _folder.Ask("DELETE FROM processes RETURNING id"); // as others do when a process was asleep for an hour
+        await _there.Locks.SubscribeAsync(new LockerKey("locks", "a"), () => { }, default);
+        _folder.Ask("SELECT count(*) FROM subscriptions").ShouldBe("2");
+        await Eventually.HoldsAsync(() => Volatile.Read(ref missed) == 1, "it is told that bells may have been missed");
+    }
+
+    [Fact]
     public async Task A_store_that_is_disposed_leaves_nothing_to_ring()
     {
         await _there.Timers.SubscribeAsync("bells", "there", _ => { }, default);
