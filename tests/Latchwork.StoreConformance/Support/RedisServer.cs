@@ -37,6 +37,7 @@ public sealed class RedisServer : IAsyncDisposable
     private readonly RedisServerOptions _options;
     private readonly StringBuilder _output = new();
     private Process? _process;
+    private bool _isFrozen;
 
     static RedisServer() => AppDomain.CurrentDomain.ProcessExit += (_, _) =>
     {
@@ -61,6 +62,9 @@ public sealed class RedisServer : IAsyncDisposable
 
     /// <summary>The process id.</summary>
     public int ProcessId => _process?.Id ?? throw new InvalidOperationException("The server is not running.");
+
+    /// <summary>Whether it runs and is not frozen.</summary>
+    public bool IsAnswering => _process is not null && !_isFrozen;
 
     /// <summary>The URI to connect to, password included.</summary>
     public string Uri
@@ -104,6 +108,7 @@ public sealed class RedisServer : IAsyncDisposable
     {
         if (_process is not { } process) return;
         _process = null;
+        _isFrozen = false;
         _running.TryRemove(this, out _);
         process.Kill();
         process.WaitForExit();
@@ -130,10 +135,18 @@ public sealed class RedisServer : IAsyncDisposable
     }
 
     /// <summary>Freezes the process (SIGSTOP): connections stay open, nothing answers.</summary>
-    public void Freeze() => Signal(_sigstop);
+    public void Freeze()
+    {
+        _isFrozen = true;
+        Signal(_sigstop);
+    }
 
     /// <summary>Lets a frozen process go on (SIGCONT).</summary>
-    public void Resume() => Signal(_sigcont);
+    public void Resume()
+    {
+        Signal(_sigcont);
+        _isFrozen = false;
+    }
 
     /// <summary>Runs a command with <c>redis-cli</c>, which shares nothing with the code under test.</summary>
     /// <returns>What it printed, without the last line end.</returns>
