@@ -1,5 +1,4 @@
 using System.Collections.Concurrent;
-using System.Globalization;
 using System.Text;
 using Latchwork.Redis.Connections;
 using Latchwork.Storage;
@@ -55,7 +54,8 @@ internal enum TimerKey
 /// <remarks>
 /// <code>
 /// lw:timers                      SET   no tag            the namespaces of timers
-/// lw:{t:NAMESPACE:PARTITION}:KEY       tag t:NS:PARTITION  the keys of a partition (see TimerKey)
+/// lw:{t:NAMESPACE:PARTITION}:KEY       tag t:NS:PARTITION  the keys of a partition (see TimerKey); from the second partition on
+///                                                        the tag has a salt behind it: t:NS:1:SALT (see PartitionTag)
 /// lw:{t:NAMESPACE:PARTITION}:bell:NODE channel           the bells of one node
 ///
 /// lw:lockers                     HASH  no tag            the namespaces of lockers: name → format
@@ -102,7 +102,7 @@ internal sealed class RedisKeys
     public TimerPartitionKeys Of(TimerPartition partition) =>
         _partitions.TryGetValue(partition, out TimerPartitionKeys? keys)
             ? keys
-            : _partitions.GetOrAdd(partition, static (p, self) => new TimerPartitionKeys(self._prefix, Tag(p)), this);
+            : _partitions.GetOrAdd(partition, static (p, self) => new TimerPartitionKeys(self._prefix, PartitionTag.Of(Encode(p.Namespace), p.Index)), this);
 
     /// <summary>The keys of a key of a locker. They are made anew each time: there may be any number of them.</summary>
     /// <param name="key">The key.</param>
@@ -161,9 +161,6 @@ internal sealed class RedisKeys
         text.Replace("%7D", "}", StringComparison.Ordinal)
             .Replace("%7B", "{", StringComparison.Ordinal)
             .Replace("%25", "%", StringComparison.Ordinal);
-
-    private static string Tag(TimerPartition partition) =>
-        string.Create(CultureInfo.InvariantCulture, $"{{t:{Encode(partition.Namespace)}:{partition.Index}}}");
 
     private static string Encode(string text) =>
         text.AsSpan().IndexOfAny('%', '{', '}') < 0
