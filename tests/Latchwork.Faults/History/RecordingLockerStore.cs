@@ -1,0 +1,100 @@
+using System.Text;
+using Latchwork.Storage;
+
+namespace Latchwork.Faults.History;
+
+/// <summary>Records every call on a lock; looks and subscriptions pass through.</summary>
+internal sealed class RecordingLockerStore(ILockerStore inner, HistoryWriter history) : ILockerStore
+{
+    public Task<LockerReply> RequestAsync(LockerKey key, LockerRequest request, CancellationToken cancellationToken) =>
+        history.RecordAsync(
+            Verb.LockRequest,
+            key.Namespace,
+            key.Key,
+            start => start with
+            {
+                Token = request.Nonce,
+                Lease = MonotonicTime.Of(request.Lease),
+                LockOnly = request.LockOnly ? true : null,
+                WaitingFor = request.WaitingFor,
+            },
+            () => inner.RequestAsync(key, request, cancellationToken),
+            (end, reply) => reply switch
+            {
+                LockGranted granted => end with { Outcome = "Granted", Generation = granted.Generation, TakenOver = granted.TakenOver },
+                LockHeld held => end with { Outcome = "Held", Generation = held.Generation },
+                LockerOutcome outcome => end with { Outcome = "Outcome", Generation = outcome.Generation, Value = ValueOf(outcome.Kind, outcome.Data.Span) },
+                _ => throw new InvalidOperationException($"A locker store answered {reply.GetType().Name}."),
+            });
+
+    public Task<bool> RenewAsync(LockerKey key, long generation, string nonce, TimeSpan lease, CancellationToken cancellationToken) =>
+        history.RecordAsync(
+            Verb.LockRenew,
+            key.Namespace,
+            key.Key,
+            start => start with { Token = nonce, Generation = generation, Lease = MonotonicTime.Of(lease) },
+            () => inner.RenewAsync(key, generation, nonce, lease, cancellationToken),
+            (end, isOurs) => end with { Outcome = isOurs.ToString() });
+
+    public Task<PublishOutcome> PublishAsync(LockerKey key, LockerPublication publication, CancellationToken cancellationToken) =>
+        history.RecordAsync(
+            Verb.LockPublish,
+            key.Namespace,
+            key.Key,
+            start => start with
+            {
+                Token = publication.Nonce,
+                Generation = publication.Generation,
+                Value = ValueOf(publication.Kind, publication.Data.Span),
+                FreshFor = MonotonicTime.Of(publication.FreshFor),
+            },
+            () => inner.PublishAsync(key, publication, cancellationToken),
+            (end, outcome) => end with { Outcome = outcome.ToString() });
+
+    public Task<bool> ReleaseAsync(LockerKey key, long? generation, string nonce, CancellationToken cancellationToken) =>
+        history.RecordAsync(
+            Verb.LockRelease,
+            key.Namespace,
+            key.Key,
+            start => start with { Token = nonce, Generation = generation },
+            () => inner.ReleaseAsync(key, generation, nonce, cancellationToken),
+            (end, wasOurs) => end with { Outcome = wasOurs.ToString() });
+
+    public Task<LockerOutcome?> TryGetAsync(LockerKey key, CancellationToken cancellationToken) =>
+        history.RecordAsync(
+            Verb.LockRead,
+            key.Namespace,
+            key.Key,
+            describe: null,
+            () => inner.TryGetAsync(key, cancellationToken),
+            (end, outcome) => outcome is null
+                ? end with { Outcome = "Absent" }
+                : end with { Outcome = "Outcome", Generation = outcome.Generation, Value = ValueOf(outcome.Kind, outcome.Data.Span) });
+
+    public Task<bool> ForgetAsync(LockerKey key, TimeSpan lockTimeout, CancellationToken cancellationToken) =>
+        history.RecordAsync(
+            Verb.LockForget,
+            key.Namespace,
+            key.Key,
+            describe: null,
+            () => inner.ForgetAsync(key, lockTimeout, cancellationToken),
+            (end, was) => end with { Outcome = was.ToString() });
+
+    public Task OpenAsync(string ns, CancellationToken cancellationToken) => inner.OpenAsync(ns, cancellationToken);
+
+    public Task<KeySnapshot?> ShowAsync(LockerKey key, CancellationToken cancellationToken) => inner.ShowAsync(key, cancellationToken);
+
+    public Task<LockerPage> ListAsync(string ns, string? cursor, int limit, CancellationToken cancellationToken) =>
+        inner.ListAsync(ns, cursor, limit, cancellationToken);
+
+    public Task<IAsyncDisposable> SubscribeAsync(LockerKey key, Action ring, CancellationToken cancellationToken) =>
+        inner.SubscribeAsync(key, ring, cancellationToken);
+
+    private static string ValueOf(LockerOutcomeKind kind, ReadOnlySpan<byte> data) => kind switch
+    {
+        LockerOutcomeKind.Value => LockValue.OfBytes(data),
+        LockerOutcomeKind.Null => LockValue.Null,
+        // The bytes of a failure are its kind, a line feed, and its message.
+        _ => LockValue.OfFailure(Encoding.UTF8.GetString(data[(data.IndexOf((byte)'\n') + 1)..])),
+    };
+}
