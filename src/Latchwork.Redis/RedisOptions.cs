@@ -22,6 +22,9 @@ public sealed class RedisOptions
     /// <summary>The default of <see cref="MaxQueuedBytes"/>: 64 MiB.</summary>
     public const long DefaultMaxQueuedBytes = 64L << 20;
 
+    /// <summary>The largest value of <see cref="Partitions"/>.</summary>
+    public const int MaxPartitions = 1_024;
+
     /// <summary>The default of <see cref="ConnectTimeout"/> and <see cref="CommandTimeout"/>.</summary>
     public static readonly TimeSpan DefaultTimeout = TimeSpan.FromSeconds(5);
 
@@ -78,6 +81,13 @@ public sealed class RedisOptions
     /// <summary>What all keys and channels begin with: up to 128 bytes of UTF-8 without braces; default <c>lw:</c>.</summary>
     public string KeyPrefix { get; set; } = DefaultKeyPrefix;
 
+    /// <summary>
+    /// The number of partitions of every timer namespace: 1 to 1,024; default 1. Each is in a slot of its own, so that a namespace can use
+    /// several primaries of a cluster. All clients of a namespace must agree: a namespace records its number when it is first used, and who says
+    /// another one is refused. <c>latchwork timer repartition</c> changes it.
+    /// </summary>
+    public int Partitions { get; set; } = 1;
+
     /// <summary>The most commands that wait for a connection or for their replies: 1 to 10,000,000; default 100,000. More are refused at once.</summary>
     public int MaxQueuedCommands { get; set; } = DefaultMaxQueuedCommands;
 
@@ -97,7 +107,7 @@ public sealed class RedisOptions
     /// <param name="connection">
     /// A URI, with percent-encoding: <c>redis://user:password@host:port,host:port/database</c>, <c>rediss://…</c> with TLS,
     /// <c>redis+sentinel://host,host,host/service/database</c> (<c>rediss+sentinel://</c> with TLS) or <c>unix:///path</c>. After a question
-    /// mark: <c>name</c>, <c>user</c>, <c>password</c>, <c>db</c>, <c>prefix</c>, <c>connectTimeout</c>, <c>commandTimeout</c>
+    /// mark: <c>name</c>, <c>user</c>, <c>password</c>, <c>db</c>, <c>prefix</c>, <c>partitions</c>, <c>connectTimeout</c>, <c>commandTimeout</c>
     /// (<c>250ms</c>, <c>5s</c>, <c>1m</c>); for TLS <c>ca</c>, <c>cert</c>, <c>key</c> (PEM files) and <c>tlsHost</c>; for Sentinels
     /// <c>sentinelUser</c> and <c>sentinelPassword</c>; for replicas <c>waitReplicas</c>, <c>waitTimeout</c> and <c>waitWrites</c>
     /// (<c>posts</c>, <c>publishes</c>, <c>all</c>). Or a connection string with the same options:

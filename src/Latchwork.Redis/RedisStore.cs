@@ -1,4 +1,5 @@
 using System.Diagnostics.CodeAnalysis;
+using System.Globalization;
 using Latchwork.Redis;
 using Latchwork.Redis.Checking;
 using Latchwork.Redis.Connections;
@@ -24,7 +25,7 @@ public sealed class RedisStore : LatchworkStore
         _check = new ServerCheck(connection, options);
         var keys = new RedisKeys(options.KeyPrefix);
         ReplicatedWrites writes = options.Replication?.Writes ?? ReplicatedWrites.None;
-        var timers = new RedisTimerStore(connection, keys, options.TimeProvider)
+        var timers = new RedisTimerStore(connection, keys, options.TimeProvider, options.Partitions)
         {
             Replicated = writes.HasFlag(ReplicatedWrites.Posts) ? replicated : null,
         };
@@ -33,8 +34,7 @@ public sealed class RedisStore : LatchworkStore
             Replicated = writes.HasFlag(ReplicatedWrites.Publishes) ? replicated : null,
         };
         (Timers, Locks) = (timers, locks);
-        string prefix = options.KeyPrefix == RedisOptions.DefaultKeyPrefix ? "" : $"{(address.Contains('?', StringComparison.Ordinal) ? '&' : '?')}prefix={options.KeyPrefix}";
-        Transfer = new RedisTransfer(timers, locks, address + prefix);
+        Transfer = new RedisTransfer(timers, locks, PlaceOf(address, options));
     }
 
     /// <inheritdoc/>
@@ -94,7 +94,7 @@ public sealed class RedisStore : LatchworkStore
 
     /// <summary>Puts a store on a connection of another client. The store disposes it.</summary>
     /// <param name="connection">The connection.</param>
-    /// <param name="options">The settings of the store (<see cref="RedisOptions.KeyPrefix"/>, <see cref="RedisOptions.TimeProvider"/>); those of a connection are not used.</param>
+    /// <param name="options">The settings of the store (<see cref="RedisOptions.KeyPrefix"/>, <see cref="RedisOptions.Partitions"/>, <see cref="RedisOptions.TimeProvider"/>); those of a connection are not used.</param>
     /// <returns>The store.</returns>
     /// <exception cref="ArgumentException">Writes are to wait for replicas, which needs connections of the store's own.</exception>
     [Experimental("LATCHWORK001")]
@@ -109,6 +109,16 @@ public sealed class RedisStore : LatchworkStore
     /// <inheritdoc/>
     public override Task<IReadOnlyList<StoreWarning>> CheckAsync(CancellationToken cancellationToken = default) =>
         _check.RunAsync(cancellationToken).OffStoreThread();
+
+    /// <summary>The address together with what else makes it this store and no other.</summary>
+    private static string PlaceOf(string address, RedisOptions options)
+    {
+        var more = new List<string>();
+        if (options.KeyPrefix != RedisOptions.DefaultKeyPrefix) more.Add($"prefix={options.KeyPrefix}");
+        if (options.Partitions != 1) more.Add(string.Create(CultureInfo.InvariantCulture, $"partitions={options.Partitions}"));
+        if (more.Count == 0) return address;
+        return $"{address}{(address.Contains('?', StringComparison.Ordinal) ? '&' : '?')}{string.Join('&', more)}";
+    }
 
     // A server that is in trouble for the moment is no reason not to start; one that cannot run scripts is.
     private async Task CheckAtStartAsync(CancellationToken cancellationToken)

@@ -31,7 +31,7 @@ internal sealed class RedisStoreSource : LatchworkStoreSource
         options.LoggerFactory = loggers;
         if (settings is not null) Bind(settings, options, failures);
         configure?.Invoke(options);
-        failures.Gather(() => options.CheckedCopy());
+        Gather(() => options.CheckedCopy(), failures);
         return new RedisStoreSource(options, failures);
     }
 
@@ -42,7 +42,7 @@ internal sealed class RedisStoreSource : LatchworkStoreSource
     {
         if (string.IsNullOrEmpty(connection)) return;
         RedisOptions? parsed = null;
-        failures.Gather(() => parsed = RedisOptions.Parse(connection));
+        Gather(() => parsed = RedisOptions.Parse(connection), failures);
         options = parsed ?? options;
     }
 
@@ -60,8 +60,21 @@ internal sealed class RedisStoreSource : LatchworkStoreSource
         reader.Span(nameof(options.ConnectTimeout), value => options.ConnectTimeout = value);
         reader.Span(nameof(options.CommandTimeout), value => options.CommandTimeout = value);
         reader.Text(nameof(options.KeyPrefix), value => options.KeyPrefix = value);
+        reader.Number(nameof(options.Partitions), value => options.Partitions = value);
         reader.Number(nameof(options.MaxQueuedCommands), value => options.MaxQueuedCommands = value);
         reader.LongNumber(nameof(options.MaxQueuedBytes), value => options.MaxQueuedBytes = value);
         reader.RefuseUnknown();
+    }
+
+    private static void Gather(Action check, List<string> failures)
+    {
+        try
+        {
+            check();
+        }
+        catch (ArgumentException e)
+        {
+            failures.Add(e.Message.Split(" (Parameter", 2)[0]);
+        }
     }
 }

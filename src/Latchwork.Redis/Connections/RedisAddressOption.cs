@@ -6,7 +6,7 @@ namespace Latchwork.Redis.Connections;
 internal static class RedisAddressOption
 {
     private const string Known =
-        "name, user, password, db, prefix, connectTimeout, commandTimeout, tls, ca, cert, key, tlsHost, service, sentinelUser, sentinelPassword, " +
+        "name, user, password, db, prefix, partitions, connectTimeout, commandTimeout, tls, ca, cert, key, tlsHost, service, sentinelUser, sentinelPassword, " +
         "waitReplicas, waitTimeout, waitWrites";
 
     public static void Read(string pair, bool isEncoded, RedisOptions options, List<string> problems)
@@ -33,6 +33,12 @@ internal static class RedisAddressOption
                 break;
             case "PREFIX" or "KEYPREFIX":
                 options.KeyPrefix = value;
+                break;
+            case "PARTITIONS" when int.TryParse(value, NumberStyles.None, CultureInfo.InvariantCulture, out int partitions):
+                options.Partitions = partitions;
+                break;
+            case "PARTITIONS":
+                problems.Add($"the number of partitions '{value}' is no number");
                 break;
             case "CONNECTTIMEOUT":
                 options.ConnectTimeout = ReadTime(name, value, problems) ?? options.ConnectTimeout;

@@ -27,6 +27,8 @@ internal static class RedisOptionsCheck
         string? prefix = options.KeyPrefix;
         check.That(prefix is not null && Encoding.UTF8.GetByteCount(prefix) <= 128, "prefix", prefix, "must have at most 128 bytes of UTF-8");
         check.That(prefix?.AsSpan().ContainsAny('{', '}') != true, "prefix", prefix, "must not have braces, which mark the hash tag of a key");
+        check.That(
+            options.Partitions is >= 1 and <= RedisOptions.MaxPartitions, "number of partitions", options.Partitions, $"must be between 1 and {RedisOptions.MaxPartitions}");
         check.That(options.MaxQueuedCommands is >= 1 and <= 10_000_000, "most queued commands", options.MaxQueuedCommands, "must be between 1 and 10000000");
         check.That(options.MaxQueuedBytes is >= 1 and <= 1L << 30, "most queued bytes", options.MaxQueuedBytes, "must be between 1 and 1073741824");
     }

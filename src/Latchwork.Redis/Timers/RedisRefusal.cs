@@ -45,10 +45,7 @@ internal static class RedisRefusal
 
         if (code == LayoutCode)
         {
-            return new LatchworkStoreException(
-                $"The namespace is laid out in Redis with {error.Message[(LayoutCode.Length + 1)..]}; this client works with {layout}. Nothing was changed.",
-                StoreOutcome.NotApplied,
-                error);
+            return OtherLayout(error, layout, unit.Namespace);
         }
 
         return new LatchworkStoreException(
@@ -58,6 +55,25 @@ internal static class RedisRefusal
         {
             IsTransient = _transient.Contains(code),
         };
+    }
+
+    /// <summary>Says which layouts they are, and what to do.</summary>
+    private static LatchworkStoreException OtherLayout(RedisServerException error, string layout, string ns)
+    {
+        string found = error.Message[(LayoutCode.Length + 1)..];
+        string partitions = PartsOf(found, "partitions="), mine = PartsOf(layout, "partitions=");
+        string message = $"The timer namespace '{ns}' is laid out in Redis with {found}; this client works with {layout}. Nothing was changed.";
+        if (PartsOf(found, "format=") != PartsOf(layout, "format=")) return Refused("The namespace was made by another version of Latchwork.");
+        if (partitions.Split('>') is not [_, var to])
+            return Refused($"Set RedisOptions.Partitions, or '?partitions={partitions}' in the address, of every client; or stop all clients and run 'latchwork timer repartition {ns} --to {mine}'.");
+        string then = to == mine ? "" : $" Afterwards only clients with '?partitions={to}' can work with it.";
+        return Refused($"Its number of partitions is being changed by 'latchwork timer repartition'; if that was interrupted, run it again with '--to {to}'.{then}", to == mine);
+
+        LatchworkStoreException Refused(string help, bool isTransient = false) =>
+            new($"{message} {help}", StoreOutcome.NotApplied, error) { IsTransient = isTransient };
+
+        static string PartsOf(string text, string name) =>
+            text.Split(' ').FirstOrDefault(part => part.StartsWith(name, StringComparison.Ordinal))?[name.Length..] ?? "?";
     }
 
     /// <summary>Redis 6.2 wraps the error of a command in a script: <c>ERR Error running script (…): @user_script:7: -OOM command not …</c>.</summary>

@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using System.Text;
 using Latchwork.Storage;
 
@@ -12,16 +13,7 @@ internal sealed partial class RedisTimerStore
         var subscriptions = new Subscriptions();
         try
         {
-            for (int i = 0; i < _partitions; i++)
-            {
-                int partition = i;
-                IAsyncDisposable subscription = await _connection.SubscribeAsync(
-                    _keys.Of(new TimerPartition(ns, partition)).BellPrefix + nodeId,
-                    message => ring(ReadBell(partition, message.Span)),
-                    () => ring(Missed(partition)),
-                    cancellationToken).ConfigureAwait(false);
-                subscriptions.Add(subscription);
-            }
+            await EachAsync(Enumerable.Range(0, _partitions), SubscribeAsync).ConfigureAwait(false);
         }
         catch
         {
@@ -30,6 +22,17 @@ internal sealed partial class RedisTimerStore
         }
 
         return subscriptions;
+
+        async Task<bool> SubscribeAsync(int partition)
+        {
+            IAsyncDisposable subscription = await _connection.SubscribeAsync(
+                _keys.Of(new TimerPartition(ns, partition)).BellPrefix + nodeId,
+                message => ring(ReadBell(partition, message.Span)),
+                () => ring(Missed(partition)),
+                cancellationToken).ConfigureAwait(false);
+            subscriptions.Add(subscription);
+            return true;
+        }
     }
 
     private static TimerBell Missed(int partition) => new(TimerBellKind.Missed, partition, TimeSpan.Zero, default);
@@ -61,7 +64,7 @@ internal sealed partial class RedisTimerStore
 
     private sealed class Subscriptions : IAsyncDisposable
     {
-        private readonly List<IAsyncDisposable> _all = [];
+        private readonly ConcurrentBag<IAsyncDisposable> _all = []; // they come on threads of the store
 
         public void Add(IAsyncDisposable subscription) => _all.Add(subscription);
 

@@ -14,6 +14,9 @@ internal sealed partial class RedisTimerStore : ITimerStore
     /// <summary>The version of the layout of keys and records.</summary>
     internal const int Format = 1;
 
+    /// <summary>To how many partitions something is sent without waiting for the replies in between.</summary>
+    private const int MaxAtOnce = 64;
+
     /// <summary>The arguments that every script has: time, format, number of partitions.</summary>
     private const int CommonArguments = 3;
 
@@ -43,13 +46,14 @@ internal sealed partial class RedisTimerStore : ITimerStore
     public async Task<int> OpenAsync(string ns, CancellationToken cancellationToken)
     {
         await RegisterAsync(ns, cancellationToken).ConfigureAwait(false);
-        for (int i = 0; i < _partitions; i++)
-        {
-            var partition = new TimerPartition(ns, i);
-            await SendAsync(TimerScript.Open, partition, Arguments(0), cancellationToken).ConfigureAwait(false);
-        }
 
+        // The first decides: whoever has another number is refused there, before it has touched any other partition.
+        await OpenAsync(new TimerPartition(ns, 0), cancellationToken).ConfigureAwait(false);
+        await EachAsync(Enumerable.Range(1, _partitions - 1), i => OpenAsync(new TimerPartition(ns, i), cancellationToken)).ConfigureAwait(false);
         return _partitions;
+
+        async Task<bool> OpenAsync(TimerPartition partition, CancellationToken cancellationToken) =>
+            (await SendAsync(TimerScript.Open, partition, Arguments(0), cancellationToken).ConfigureAwait(false)).Number == 1;
     }
 
     /// <inheritdoc/>
@@ -66,6 +70,14 @@ internal sealed partial class RedisTimerStore : ITimerStore
         }
         while (cursor != "0");
         return [.. namespaces];
+    }
+
+    /// <summary>Does something with several partitions: up to <see cref="MaxAtOnce"/> at a time, so that they share round trips.</summary>
+    private static async Task<T[]> EachAsync<T>(IEnumerable<int> partitions, Func<int, Task<T>> body)
+    {
+        var results = new List<T>();
+        foreach (int[] some in partitions.Chunk(MaxAtOnce)) results.AddRange(await Task.WhenAll(Array.ConvertAll(some, i => body(i))).ConfigureAwait(false));
+        return [.. results];
     }
 
     /// <summary>Begins the arguments of a script; the caller adds as many as it said.</summary>

@@ -17,6 +17,10 @@ namespace Latchwork.Storage;
 /// known, even if it was delivered and confirmed in the meantime.
 /// </para>
 /// <para>
+/// A namespace that a store keeps in several partitions has marks in each. A step is then atomic in each partition, and if it is cut off in between
+/// it counts as not made: it can be made again.
+/// </para>
+/// <para>
 /// Every step names its move and is refused if the mark is another's. So two movers of the same move do no harm, and what was sent by a
 /// mover that is gone does nothing after the move is over.
 /// </para>
@@ -65,8 +69,8 @@ public interface IStoreTransfer
     Task<bool> DropJournalAsync(TransferUnit unit, CancellationToken cancellationToken);
 
     /// <summary>
-    /// Source: deletes events that have arrived, and reads the next: those that fall due first, then those whose lease ran out (as they would be
-    /// after somebody took them back), then the dead. The order is the same at every call.
+    /// Source: deletes events that have arrived, and reads the next: partition by partition those that fall due first, then those whose lease ran
+    /// out (as they would be after somebody took them back), then the dead. The order is the same at every call.
     /// </summary>
     /// <param name="ns">The namespace.</param>
     /// <param name="moveId">The move under which it is sealed.</param>
@@ -76,7 +80,7 @@ public interface IStoreTransfer
     /// <exception cref="LatchworkStoreException">The namespace is not sealed by this move.</exception>
     Task<IReadOnlyList<TransferEvent>> NextEventsAsync(string ns, string moveId, IReadOnlyList<string> arrived, CancellationToken cancellationToken);
 
-    /// <summary>Target: takes events in and notes them in the journal. If one of them is a <see cref="ImportOutcome.Conflict"/>, none is taken in.</summary>
+    /// <summary>Target: takes events in and notes them in the journal. If one of them is a <see cref="ImportOutcome.Conflict"/>, none of its partition is taken in.</summary>
     /// <param name="ns">The namespace.</param>
     /// <param name="moveId">The move.</param>
     /// <param name="events">The events, each id once.</param>

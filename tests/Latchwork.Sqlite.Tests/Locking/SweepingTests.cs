@@ -1,6 +1,6 @@
 using Latchwork.Sqlite.Tests.Support;
 using Latchwork.Storage;
-using Latchwork.Testing;
+using Latchwork.StoreConformance.Support;
 using Shouldly;
 using Xunit;
 

@@ -1,6 +1,5 @@
 using Latchwork.Storage;
 using Latchwork.StoreConformance.Support;
-using Latchwork.Testing;
 using Shouldly;
 using Xunit;
 

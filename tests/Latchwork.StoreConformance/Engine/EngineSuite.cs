@@ -1,6 +1,5 @@
 using System.Collections.Concurrent;
 using Latchwork.StoreConformance.Support;
-using Latchwork.Testing;
 using Xunit;
 
 namespace Latchwork.StoreConformance.Engine;

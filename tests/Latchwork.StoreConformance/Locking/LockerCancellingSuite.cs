@@ -1,5 +1,4 @@
 using Latchwork.StoreConformance.Support;
-using Latchwork.Testing;
 using Shouldly;
 using Xunit;
 

@@ -1,7 +1,6 @@
 using System.Text;
 using Latchwork.Storage;
 using Latchwork.StoreConformance.Support;
-using Latchwork.Testing;
 using Shouldly;
 using Xunit;
 

@@ -1,5 +1,4 @@
 using Latchwork.Storage;
-using Latchwork.Testing;
 
 namespace Latchwork.StoreConformance.Support;
 

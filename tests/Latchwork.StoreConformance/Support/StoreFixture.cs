@@ -25,6 +25,12 @@ public abstract class StoreFixture
     /// </summary>
     public virtual bool LocksNoteTimeWhenSeen => true;
 
+    /// <summary>The partition that suites about one partition use, where the store has several.</summary>
+    public virtual int PartitionOfSuites => 0;
+
+    /// <summary>Whether a batch of a move of which one id is taken is refused as a whole; of several partitions each decides for itself.</summary>
+    public virtual bool TakesInAllOrNothing => true;
+
     /// <summary>How many random sequences the model suite runs: as many as take some ten seconds.</summary>
     public virtual int ModelSequences => 400;
 

@@ -1,6 +1,6 @@
 using System.Globalization;
 using Latchwork.Storage;
-using Latchwork.Testing;
+using Latchwork.StoreConformance.Support;
 
 namespace Latchwork.StoreConformance.Timers;
 

@@ -101,7 +101,7 @@ public abstract class TimerPostingSuite(StoreFixture fixture) : TimerSuite(fixtu
         await Eventually.HoldsAsync(() => bells.All.Any(bell => bell.Kind == TimerBellKind.Revoked), "the node is told");
         TimerBell revoked = bells.All.Single(bell => bell.Kind == TimerBellKind.Revoked);
         revoked.Delivery.ShouldBe(delivery);
-        revoked.Partition.ShouldBe(0);
+        revoked.Partition.ShouldBe(Partition.Index);
     }
 
     [Fact]

@@ -1,7 +1,6 @@
 using System.Text;
 using Latchwork.Storage;
 using Latchwork.StoreConformance.Support;
-using Latchwork.Testing;
 using Shouldly;
 using Xunit;
 
@@ -24,8 +23,8 @@ public abstract class TimerSuite(StoreFixture fixture) : IAsyncLifetime
 
     protected ITimerStore Timers => Store.Timers;
 
-    /// <summary>Partition 0 of a namespace that no other test uses.</summary>
-    protected TimerPartition Partition { get; } = new($"test-{Guid.NewGuid():N}", 0);
+    /// <summary>A partition of a namespace that no other test uses.</summary>
+    protected TimerPartition Partition { get; } = new($"test-{Guid.NewGuid():N}", fixture.PartitionOfSuites);
 
     public virtual async Task InitializeAsync()
     {

@@ -51,7 +51,7 @@ public abstract class TimerWakingSuite(StoreFixture fixture) : TimerSuite(fixtur
         await RungAsync(2);
 
         TimerBell[] bells = [.. _bells.Values.SelectMany(b => b.All).OrderBy(bell => bell.AskIn)];
-        bells.ShouldAllBe(bell => bell.Kind == TimerBellKind.Due && bell.Partition == 0);
+        bells.ShouldAllBe(bell => bell.Kind == TimerBellKind.Due && bell.Partition == Partition.Index);
         bells[0].AskIn.ShouldBe(Ms(500), Ms(1));
         bells[1].AskIn.ShouldBeInRange(Ms(549), Ms(701));
         _bells.Values.Max(b => b.DueCount).ShouldBe(1, "two different nodes");

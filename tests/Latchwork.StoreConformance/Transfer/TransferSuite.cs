@@ -2,7 +2,6 @@ using System.Text;
 using Latchwork.Storage;
 using Latchwork.Storage.Moving;
 using Latchwork.StoreConformance.Support;
-using Latchwork.Testing;
 using Shouldly;
 using Xunit;
 
@@ -17,6 +16,8 @@ public abstract class TransferSuite(StoreFixture fixture) : IAsyncLifetime
 
     private int _claims;
 
+    protected StoreFixture Fixture { get; } = fixture;
+
     protected ManualTimeProvider Clock { get; } = new();
 
     protected LatchworkStore Source { get; private set; } = null!;
@@ -25,8 +26,8 @@ public abstract class TransferSuite(StoreFixture fixture) : IAsyncLifetime
 
     public virtual async Task InitializeAsync()
     {
-        Source = await fixture.OpenAsync(Clock);
-        Target = await fixture.OpenTargetAsync(Clock);
+        Source = await Fixture.OpenAsync(Clock);
+        Target = await Fixture.OpenTargetAsync(Clock);
     }
 
     public virtual async Task DisposeAsync()

@@ -1,5 +1,4 @@
 using Latchwork.StoreConformance.Support;
-using Latchwork.Testing;
 using Xunit;
 
 namespace Latchwork.Tests.Locking;

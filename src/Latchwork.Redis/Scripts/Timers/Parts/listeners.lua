@@ -30,13 +30,16 @@ local function forget()
   change('scan', piece[1])
 end
 
+-- How far turns are apart, in ms: a second; with more than 16 partitions further, so that all of them together cost 16 looks a second.
+local pause = math.floor(1000 * math.max(1, tonumber(ARGV[3]) / 16))
+
 -- A turn to come is kept; else the one after all others, but none further away than as if all had just asked.
 local function takeTurn(turn)
   if turn > now then return turn end
   forget()
   call('ZREM', turns, node)
   local latest = tonumber(call('ZREVRANGE', turns, 0, 0, 'WITHSCORES')[2]) or 0
-  turn = math.min(math.max(now, latest) + 1000, now + (call('ZCARD', turns) + 1) * 1000)
+  turn = math.min(math.max(now, latest) + pause, now + (call('ZCARD', turns) + 1) * pause)
   call('ZADD', turns, turn, node)
   return turn
 end
