@@ -1,4 +1,5 @@
 using Latchwork.Sqlite.Tests.Support;
+using Latchwork.StoreConformance.Support;
 using Microsoft.Data.Sqlite;
 using Shouldly;
 using Xunit;

@@ -1,7 +1,6 @@
 using System.Globalization;
-using Latchwork.StoreConformance.Support;
 
-namespace Latchwork.Redis.Tests.Support;
+namespace Latchwork.StoreConformance.Support;
 
 /// <summary>A primary, its replicas, and three Sentinels that watch it under the name <c>main</c>. All are real.</summary>
 public sealed class RedisGroup : IAsyncDisposable
@@ -24,12 +23,13 @@ public sealed class RedisGroup : IAsyncDisposable
     /// <summary>Starts all of it, and waits until replicas and Sentinels know each other.</summary>
     /// <param name="replicas">How many replicas.</param>
     /// <param name="primaryPort">Under which port everybody knows the first primary; null for its own. For a proxy in between.</param>
-    public static async Task<RedisGroup> StartAsync(int replicas = 1, Func<int, int>? primaryPort = null)
+    /// <param name="arguments">More arguments for the primary and its replicas.</param>
+    public static async Task<RedisGroup> StartAsync(int replicas = 1, Func<int, int>? primaryPort = null, params string[] arguments)
     {
         var group = new RedisGroup();
         try
         {
-            await group.LaunchAsync(replicas, primaryPort);
+            await group.LaunchAsync(replicas, primaryPort, arguments);
             return group;
         }
         catch
@@ -68,9 +68,9 @@ public sealed class RedisGroup : IAsyncDisposable
         }
     }
 
-    private async Task LaunchAsync(int replicas, Func<int, int>? primaryPort)
+    private async Task LaunchAsync(int replicas, Func<int, int>? primaryPort, string[] arguments)
     {
-        string[] quick = ["--repl-diskless-sync-delay", "0", "--repl-ping-replica-period", "1", "--repl-timeout", "5"];
+        string[] quick = ["--repl-diskless-sync-delay", "0", "--repl-ping-replica-period", "1", "--repl-timeout", "5", .. arguments];
         RedisServer primary = await RedisServer.StartAsync(new() { Arguments = quick });
         _servers.Add(primary);
         int port = primaryPort?.Invoke(primary.Port) ?? primary.Port;

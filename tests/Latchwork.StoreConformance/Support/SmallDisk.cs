@@ -1,13 +1,17 @@
 using System.Diagnostics;
 
-namespace Latchwork.Sqlite.Tests.Support;
+namespace Latchwork.StoreConformance.Support;
 
 /// <summary>A file system in memory with a size of its own, for as long as the test runs.</summary>
 public sealed class SmallDisk : IDisposable
 {
+    private static readonly Lazy<bool> _isPossible = new(CanMount);
     private readonly DirectoryInfo _folder = Directory.CreateTempSubdirectory("latchwork-");
 
     public SmallDisk(int kilobytes) => Run("mount", "-t", "tmpfs", "-o", $"size={kilobytes}k", "tmpfs", _folder.FullName);
+
+    /// <summary>Whether one can be mounted here: only by root on Linux, and not in every container.</summary>
+    public static bool IsPossible => _isPossible.Value;
 
     public string Database => Path.Combine(_folder.FullName, "latchwork.db");
 
@@ -39,6 +43,20 @@ public sealed class SmallDisk : IDisposable
     {
         Run("umount", "-l", _folder.FullName);
         _folder.Delete();
+    }
+
+    private static bool CanMount()
+    {
+        if (!OperatingSystem.IsLinux() || !Environment.IsPrivilegedProcess) return false;
+        try
+        {
+            new SmallDisk(kilobytes: 64).Dispose();
+            return true;
+        }
+        catch (Exception e) when (e is InvalidOperationException or System.ComponentModel.Win32Exception)
+        {
+            return false; // no such program, or no right to
+        }
     }
 
     private static void Run(string program, params string[] arguments)

@@ -1,0 +1,62 @@
+namespace Latchwork.Faults.Injection;
+
+/// <summary>What can be done to a run.</summary>
+public enum FaultKind
+{
+    /// <summary>A worker is killed (SIGKILL), and another one takes its place.</summary>
+    Kill,
+
+    /// <summary>A worker is frozen (SIGSTOP) and goes on (SIGCONT).</summary>
+    Stop,
+
+    /// <summary>A worker's wall clock is wrong by hours.</summary>
+    Clock,
+
+    /// <summary>A worker's connection holds back what is said in one direction, or both.</summary>
+    Stall,
+
+    /// <summary>What is said on a worker's connection vanishes in one direction, or both.</summary>
+    Cut,
+
+    /// <summary>A worker's connection is slow in one direction, or both.</summary>
+    Throttle,
+
+    /// <summary>A worker hears no notification.</summary>
+    Deaf,
+
+    /// <summary>The server ends all connections of clients (<c>CLIENT KILL</c>).</summary>
+    Connections,
+
+    /// <summary>The server forgets all scripts (<c>SCRIPT FLUSH</c>).</summary>
+    Flush,
+
+    /// <summary>The server is killed (SIGKILL) and started again with its append-only file.</summary>
+    Restart,
+
+    /// <summary>The server is frozen (SIGSTOP) and goes on (SIGCONT).</summary>
+    Freeze,
+
+    /// <summary>The primary is killed, frozen or told to go, and a replica takes its place.</summary>
+    Failover,
+
+    /// <summary>The server has no memory left (<c>maxmemory</c>).</summary>
+    Memory,
+
+    /// <summary>The disk is full.</summary>
+    Disk,
+
+    /// <summary>Another program holds the database's lock for writing.</summary>
+    Busy,
+}
+
+/// <summary>One fault of a plan.</summary>
+/// <param name="At">When it begins, from the start of the run.</param>
+/// <param name="Duration">How long it lasts.</param>
+/// <param name="Kind">What it is.</param>
+/// <param name="Target">Which worker or server: any number, taken modulo how many there are.</param>
+/// <param name="Variant">Which of its variants (the direction, the way of a failover): any number.</param>
+public sealed record PlannedFault(TimeSpan At, TimeSpan Duration, FaultKind Kind, int Target, int Variant)
+{
+    /// <inheritdoc/>
+    public override string ToString() => FormattableString.Invariant($"{At.TotalSeconds,7:F2} s  {Kind} for {Duration.TotalSeconds:F2} s (target {Target}, variant {Variant})");
+}

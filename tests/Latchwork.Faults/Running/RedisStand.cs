@@ -1,0 +1,69 @@
+using Latchwork.Faults.Injection;
+using Latchwork.StoreConformance.Support;
+
+namespace Latchwork.Faults.Running;
+
+/// <summary>One server, with a proxy before each worker.</summary>
+internal sealed class RedisStand : Stand
+{
+    private readonly RedisServer _server;
+    private readonly WorkerProxy[] _proxies;
+
+    private RedisStand(RedisServer server, string version, int workers)
+    {
+        _server = server;
+        Version = version;
+        _proxies = [.. Enumerable.Range(0, workers).Select(_ => new WorkerProxy(server.Port))];
+    }
+
+    public override IReadOnlyCollection<FaultKind> Faults { get; } =
+        [.. RedisFaults.Common, FaultKind.Stall, FaultKind.Cut, FaultKind.Throttle, FaultKind.Deaf, FaultKind.Restart, FaultKind.Freeze];
+
+    public override string Version { get; }
+
+    public override string Uri => _server.Uri + RedisFaults.Query;
+
+    public static async Task<RedisStand> LaunchAsync(RunOptions options, int workers)
+    {
+        RedisServer server = await RedisServer.StartAsync(RedisFaults.Durable(options.AppendFsync));
+        return new RedisStand(server, $"{await RedisFaults.VersionAsync(server)}, appendfsync {options.AppendFsync}", workers);
+    }
+
+    public override WorkerProxy ProxyOf(int worker) => _proxies[worker];
+
+    public override string UriOf(int worker) => $"redis://127.0.0.1:{_proxies[worker].Port}{RedisFaults.Query}";
+
+    public override async Task HurtAsync(PlannedFault fault)
+    {
+        switch (fault.Kind)
+        {
+            case FaultKind.Connections:
+                await RedisFaults.EndConnectionsAsync([_server]);
+                break;
+            case FaultKind.Flush:
+                await RedisFaults.FlushScriptsAsync([_server]);
+                break;
+            case FaultKind.Memory:
+                await RedisFaults.FillMemoryAsync([_server], fault.Duration);
+                break;
+            case FaultKind.Restart:
+                _server.Kill();
+                await Task.Delay(fault.Duration);
+                await _server.StartAgainAsync();
+                break;
+            case FaultKind.Freeze:
+                _server.Freeze();
+                await Task.Delay(fault.Duration);
+                _server.Resume();
+                break;
+            default:
+                throw new ArgumentOutOfRangeException(nameof(fault), fault.Kind, "This is not done to a single server.");
+        }
+    }
+
+    public override async ValueTask DisposeAsync()
+    {
+        foreach (WorkerProxy proxy in _proxies) await proxy.DisposeAsync();
+        await _server.DisposeAsync();
+    }
+}

@@ -1,0 +1,76 @@
+using Latchwork.Faults.Injection;
+using Latchwork.StoreConformance.Support;
+
+namespace Latchwork.Faults.Running;
+
+/// <summary>A primary, a replica, and three Sentinels that make the one the other.</summary>
+internal sealed class SentinelStand : Stand
+{
+    private static readonly TimeSpan _patience = TimeSpan.FromMinutes(2);
+    private readonly RedisGroup _group;
+
+    private SentinelStand(RedisGroup group, string version)
+    {
+        _group = group;
+        Version = version;
+    }
+
+    public override IReadOnlyCollection<FaultKind> Faults { get; } = [.. RedisFaults.Common, FaultKind.Failover];
+
+    public override string Version { get; }
+
+    public override string Uri => _group.Uri + RedisFaults.Query;
+
+    public static async Task<SentinelStand> LaunchAsync(RunOptions options)
+    {
+        RedisGroup group = await RedisGroup.StartAsync(arguments: ["--appendonly", "yes", "--appendfsync", options.AppendFsync]);
+        return new SentinelStand(group, $"{await RedisFaults.VersionAsync(group.Servers[0])}, 1 replica, 3 Sentinels, appendfsync {options.AppendFsync}");
+    }
+
+    public override Task HurtAsync(PlannedFault fault) => fault.Kind switch
+    {
+        FaultKind.Connections => RedisFaults.EndConnectionsAsync(_group.Servers),
+        FaultKind.Flush => RedisFaults.FlushScriptsAsync(_group.Servers),
+        FaultKind.Memory => RedisFaults.FillMemoryAsync(_group.Servers, fault.Duration),
+        FaultKind.Failover => FailOverAsync(fault),
+        _ => throw new ArgumentOutOfRangeException(nameof(fault), fault.Kind, "This is not done to a group with Sentinels."),
+    };
+
+    public override ValueTask DisposeAsync() => _group.DisposeAsync();
+
+    private async Task FailOverAsync(PlannedFault fault)
+    {
+        RedisServer old = await Eventually.ReadsAsync(_group.PrimaryAsync, primary => primary is not null, "the Sentinels agree on the primary", _patience)
+            ?? throw new InvalidOperationException("There is no primary.");
+        switch (fault.Variant % 3)
+        {
+            case 0:
+                old.Kill();
+                await _group.NewPrimaryAsync(old);
+                await Task.Delay(fault.Duration);
+                await old.StartAgainAsync();
+                break;
+            case 1:
+                old.Freeze();
+                await _group.NewPrimaryAsync(old);
+                await Task.Delay(fault.Duration);
+                old.Resume();
+                break;
+            default:
+                await Eventually.ReadsAsync(
+                    () => _group.Sentinels[0].CommandAsync("SENTINEL", "FAILOVER", RedisGroup.Service),
+                    answer => answer == "OK",
+                    "a Sentinel begins a failover",
+                    _patience);
+                await _group.NewPrimaryAsync(old);
+                break;
+        }
+
+        // Until the old one follows, there is nobody to fail over to.
+        await Eventually.ReadsAsync(
+            () => old.CommandAsync("INFO", "replication"),
+            info => info.Contains("role:slave", StringComparison.Ordinal) && info.Contains("master_link_status:up", StringComparison.Ordinal),
+            "the old primary follows the new one",
+            _patience);
+    }
+}

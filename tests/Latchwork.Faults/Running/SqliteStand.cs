@@ -1,0 +1,85 @@
+using Latchwork.Faults.Injection;
+using Latchwork.StoreConformance.Support;
+using Microsoft.Data.Sqlite;
+
+namespace Latchwork.Faults.Running;
+
+/// <summary>A file that all workers share: on a small disk of its own where that can be mounted, otherwise in a folder.</summary>
+internal sealed class SqliteStand : Stand
+{
+    private const int DiskKilobytes = 128 << 10;
+    private readonly SmallDisk? _disk;
+    private readonly string? _folder;
+    private readonly string _path;
+
+    public SqliteStand()
+    {
+        if (SmallDisk.IsPossible)
+        {
+            _disk = new SmallDisk(DiskKilobytes);
+            _path = _disk.Database;
+        }
+        else
+        {
+            _folder = Directory.CreateTempSubdirectory("lw-faults-").FullName;
+            _path = Path.Combine(_folder, "latchwork.db");
+        }
+    }
+
+    public override IReadOnlyCollection<FaultKind> Faults =>
+        _disk is null ? [FaultKind.Kill, FaultKind.Stop, FaultKind.Busy] : [FaultKind.Kill, FaultKind.Stop, FaultKind.Busy, FaultKind.Disk];
+
+    public override string? Missing => _disk is null ? "disk (a file system of its own needs root on Linux)" : null;
+
+    public override string Version
+    {
+        get
+        {
+            using var connection = new SqliteConnection("Data Source=:memory:");
+            connection.Open();
+            return $"SQLite {connection.ServerVersion}";
+        }
+    }
+
+    public override string Uri => $"sqlite:{_path}";
+
+    public override async Task HurtAsync(PlannedFault fault)
+    {
+        switch (fault.Kind)
+        {
+            case FaultKind.Disk:
+                _disk!.Fill();
+                await Task.Delay(fault.Duration);
+                _disk.Empty();
+                break;
+            case FaultKind.Busy:
+                await HoldAsync(fault.Duration);
+                break;
+            default:
+                throw new ArgumentOutOfRangeException(nameof(fault), fault.Kind, "This is not done to a file.");
+        }
+    }
+
+    public override ValueTask DisposeAsync()
+    {
+        _disk?.Dispose();
+        if (_folder is not null) Directory.Delete(_folder, recursive: true);
+        return ValueTask.CompletedTask;
+    }
+
+    private async Task HoldAsync(TimeSpan duration)
+    {
+        using var connection = new SqliteConnection($"Data Source={_path};Pooling=false;Default Timeout=60");
+        connection.Open();
+        Execute("BEGIN IMMEDIATE");
+        await Task.Delay(duration);
+        Execute("ROLLBACK");
+
+        void Execute(string sql)
+        {
+            using SqliteCommand command = connection.CreateCommand();
+            command.CommandText = sql;
+            command.ExecuteNonQuery();
+        }
+    }
+}

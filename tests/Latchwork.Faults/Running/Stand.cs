@@ -1,0 +1,87 @@
+using Latchwork.Faults.Injection;
+using Latchwork.StoreConformance.Support;
+
+namespace Latchwork.Faults.Running;
+
+/// <summary>A store under test: real servers, or a real file, and what can be done to them.</summary>
+public abstract class Stand : IAsyncDisposable
+{
+    /// <summary>What can be done here, to workers and to the store.</summary>
+    public abstract IReadOnlyCollection<FaultKind> Faults { get; }
+
+    /// <summary>Kinds that this store knows but this machine does not allow, and why.</summary>
+    public virtual string? Missing => null;
+
+    /// <summary>What runs, with its version.</summary>
+    public abstract string Version { get; }
+
+    /// <summary>The address at which nothing stands in between.</summary>
+    public abstract string Uri { get; }
+
+    /// <summary>What stands between a worker and its server; null where nothing does.</summary>
+    /// <param name="worker">The worker's number.</param>
+    public virtual WorkerProxy? ProxyOf(int worker) => null;
+
+    /// <summary>The address of a worker.</summary>
+    /// <param name="worker">Its number.</param>
+    public virtual string UriOf(int worker) => Uri;
+
+    /// <summary>Does something to the store, and mends it again.</summary>
+    /// <param name="fault">What.</param>
+    /// <returns>A task that ends when all is well again.</returns>
+    public abstract Task HurtAsync(PlannedFault fault);
+
+    /// <inheritdoc/>
+    public abstract ValueTask DisposeAsync();
+
+    /// <summary>The stand of a kind of store.</summary>
+    /// <param name="options">The run's options.</param>
+    /// <param name="workers">How many workers there are.</param>
+    public static async Task<Stand> StartAsync(RunOptions options, int workers) => options.Store switch
+    {
+        StoreKind.Redis => await RedisStand.LaunchAsync(options, workers),
+        StoreKind.Sentinel => await SentinelStand.LaunchAsync(options),
+        StoreKind.Sqlite => new SqliteStand(),
+        _ => throw new ArgumentOutOfRangeException(nameof(options), options.Store, "There is no stand for this store."),
+    };
+}
+
+/// <summary>What can be done to any redis-server.</summary>
+internal static class RedisFaults
+{
+    /// <summary>The query that keeps the time of a command short, so that many an outcome is unknown.</summary>
+    public const string Query = "?commandTimeout=2s&connectTimeout=2s";
+
+    /// <summary>What is done to workers of all kinds of server.</summary>
+    public static readonly FaultKind[] Common = [FaultKind.Kill, FaultKind.Stop, FaultKind.Clock, FaultKind.Connections, FaultKind.Flush, FaultKind.Memory];
+
+    /// <summary>How a server keeps its writes.</summary>
+    public static RedisServerOptions Durable(string appendfsync) => new() { AppendOnly = true, Arguments = ["--appendfsync", appendfsync] };
+
+    public static async Task<string> VersionAsync(RedisServer server)
+    {
+        string info = await server.CommandAsync("INFO", "server");
+        return $"redis {info.Split('\n').First(line => line.StartsWith("redis_version:", StringComparison.Ordinal))["redis_version:".Length..].Trim()}";
+    }
+
+    public static async Task EndConnectionsAsync(IEnumerable<RedisServer> servers)
+    {
+        foreach (RedisServer server in servers)
+        {
+            await server.CommandAsync("CLIENT", "KILL", "TYPE", "normal");
+            await server.CommandAsync("CLIENT", "KILL", "TYPE", "pubsub");
+        }
+    }
+
+    public static async Task FlushScriptsAsync(IEnumerable<RedisServer> servers)
+    {
+        foreach (RedisServer server in servers) await server.CommandAsync("SCRIPT", "FLUSH");
+    }
+
+    public static async Task FillMemoryAsync(IReadOnlyCollection<RedisServer> servers, TimeSpan duration)
+    {
+        foreach (RedisServer server in servers) await server.CommandAsync("CONFIG", "SET", "maxmemory", "1mb");
+        await Task.Delay(duration);
+        foreach (RedisServer server in servers) await server.CommandAsync("CONFIG", "SET", "maxmemory", "0");
+    }
+}

@@ -1,0 +1,134 @@
+using System.Collections.Concurrent;
+using Latchwork.Faults.History;
+
+namespace Latchwork.Faults.Work;
+
+/// <summary>A handler that does all that handlers do: returns, throws, takes longer than the lease, overruns, settles by call, and forgets to.</summary>
+internal sealed class Handler(Recorder recorder, DistributedTimer timer, bool isManual, Random chance)
+{
+    private static readonly TimeSpan _look = TimeSpan.FromMilliseconds(150);
+    private readonly ConcurrentDictionary<Task, bool> _afterwards = new();
+    private readonly Lock _gate = new();
+
+    /// <summary>Handles a delivery.</summary>
+    public async Task HandleAsync(TimerDelivery delivery, CancellationToken stop)
+    {
+        long at = MonotonicTime.Now;
+        long left = MonotonicTime.Of(delivery.LeaseLeft);
+        recorder.History.Write(new HandlerStarted(
+            at, delivery.Namespace, delivery.Id, delivery.Token, EventVersion.Of(delivery.Payload.Span), delivery.Retries, delivery.MaxRetries, left, MonotonicTime.Of(delivery.Lateness)));
+        await using CancellationTokenRegistration stopped = stop.UnsafeRegister(
+            _ => recorder.History.Write(new DeliveryStopped(MonotonicTime.Now, delivery.Namespace, delivery.Id, delivery.Token)), null);
+        CodeResult result = CodeResult.Threw;
+        try
+        {
+            await ActAsync(delivery, stop);
+            result = CodeResult.Returned;
+        }
+        catch (OperationCanceledException) when (stop.IsCancellationRequested)
+        {
+            result = CodeResult.Stopped;
+            throw;
+        }
+        finally
+        {
+            Look(delivery);
+            recorder.History.Write(new HandlerEnded(MonotonicTime.Now, delivery.Namespace, delivery.Id, delivery.Token, result));
+        }
+    }
+
+    /// <summary>Ends when everything that handlers left behind has ended.</summary>
+    public Task EndedAsync() => Task.WhenAll(_afterwards.Keys);
+
+    private async Task ActAsync(TimerDelivery delivery, CancellationToken stop)
+    {
+        switch (Next(100))
+        {
+            case < 8:
+                await WorkAsync(delivery, Next(30), stop);
+                throw new InvalidOperationException("This handler fails.");
+            case < 12:
+                await WorkAsync(delivery, 1_500 + Next(2_500), stop); // beyond the lease, which is renewed meanwhile
+                break;
+            case < 13:
+                await WorkAsync(delivery, 6_000 + Next(2_500), stop); // beyond the time for handling
+                break;
+            case < 14:
+                await WorkAsync(delivery, 500 + Next(2_000), CancellationToken.None); // deaf to its token
+                break;
+            case < 20:
+                TimeSpan delay = TimeSpan.FromMilliseconds(Next(1_000));
+                await SettleAsync(delivery, () => delivery.RetryAsync(delay, "Postponed."), delay);
+                break;
+            case < 24:
+                await SettleAsync(delivery, () => delivery.DeadAsync("Rejected."));
+                break;
+            case < 30:
+                await WorkAsync(delivery, Next(100), stop);
+                await SettleAsync(delivery, () => delivery.ConfirmAsync(CancellationToken.None));
+                if (Next(3) == 0) throw new InvalidOperationException("This handler fails after its confirmation.");
+                break;
+            case < 33:
+                await SettleAsync(delivery, () => timer.ConfirmAsync(delivery.Id, delivery.Token));
+                break;
+            default:
+                await WorkAsync(delivery, Next(60), stop);
+                break;
+        }
+
+        // Somebody else confirms, later; some forget to.
+        if (isManual && Next(20) != 0) Leave(ConfirmLaterAsync(delivery, Next(10) == 0 ? 500 + Next(2_000) : Next(200)));
+    }
+
+    private async Task ConfirmLaterAsync(TimerDelivery delivery, int milliseconds)
+    {
+        await Task.Yield();
+        if (milliseconds > 500 && Next(2) == 0)
+        {
+            try
+            {
+                await delivery.ExtendAsync(TimeSpan.FromSeconds(2));
+            }
+            catch (LatchworkStoreException)
+            {
+                // The store's answer is recorded where the store is; here the lease runs out, or has been lost.
+                Look(delivery);
+            }
+        }
+
+        await WorkAsync(delivery, milliseconds, CancellationToken.None);
+        await SettleAsync(delivery, () => timer.ConfirmAsync(delivery.Id, delivery.Token));
+    }
+
+    private Task SettleAsync(TimerDelivery delivery, Func<Task<TimerOutcome>> call, TimeSpan? delay = null) => recorder.CallAsync(
+        recorder.Begin(Verb.Settle, delivery.Id) with { Token = delivery.Token, Delay = delay is { } given ? MonotonicTime.Of(given) : null },
+        call,
+        (end, outcome) => end with { Outcome = $"{outcome}" });
+
+    // Works for some time, and looks again and again at what it may believe.
+    private async Task WorkAsync(TimerDelivery delivery, int milliseconds, CancellationToken stop)
+    {
+        for (TimeSpan left = TimeSpan.FromMilliseconds(milliseconds); left > TimeSpan.Zero; left -= _look)
+        {
+            await Task.Delay(left < _look ? left : _look, stop);
+            Look(delivery);
+        }
+    }
+
+    private void Look(TimerDelivery delivery)
+    {
+        long at = MonotonicTime.Now;
+        recorder.History.Write(new DeliveryBelief(at, delivery.Namespace, delivery.Id, delivery.Token, MonotonicTime.Of(delivery.LeaseLeft)));
+    }
+
+    private void Leave(Task task)
+    {
+        _afterwards[task] = true;
+        task.ContinueWith(done => _afterwards.TryRemove(done, out _), TaskScheduler.Default);
+    }
+
+    private int Next(int below)
+    {
+        lock (_gate) return chance.Next(below);
+    }
+}

@@ -1,0 +1,29 @@
+namespace Latchwork.Faults.Work;
+
+/// <summary>What a worker does until it is told to stop.</summary>
+internal interface IWork
+{
+    /// <summary>Works.</summary>
+    /// <param name="stop">Fires when it is to begin nothing more.</param>
+    /// <returns>A task that ends when all that it began has ended.</returns>
+    Task RunAsync(CancellationToken stop);
+}
+
+/// <summary>Small helpers of all work.</summary>
+internal static class Pace
+{
+    /// <summary>Waits for a random time around a mean, or until it is time to stop.</summary>
+    public static async Task PauseAsync(Random chance, int meanMilliseconds, CancellationToken stop)
+    {
+        int pause = chance.Next(meanMilliseconds * 2);
+        await Task.Delay(pause, stop).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+    }
+
+    /// <summary>A token that fires after a short random time in some of the calls, and never in the others.</summary>
+    public static CancellationTokenSource Impatience(Random chance, int percent, int milliseconds)
+    {
+        var source = new CancellationTokenSource();
+        if (chance.Next(100) < percent) source.CancelAfter(chance.Next(milliseconds));
+        return source;
+    }
+}

@@ -1,0 +1,91 @@
+using System.Globalization;
+using Latchwork.Faults.History;
+
+namespace Latchwork.Faults.Work;
+
+/// <summary>
+/// A worker: <c>worker ROLE INDEX LIFE URI FOLDER SEED</c>. It takes <c>clock SECONDS</c> and <c>stop</c> from standard input, and ends at
+/// once when that ends, because then the harness is gone.
+/// </summary>
+internal static class WorkerProgram
+{
+    /// <summary>Works until it is told to stop.</summary>
+    /// <param name="arguments">See <see cref="WorkerSettings.Parse"/>.</param>
+    /// <returns>The exit code: 0 when everything that it began has ended.</returns>
+    public static async Task<int> RunAsync(string[] arguments)
+    {
+        WorkerSettings settings = WorkerSettings.Parse(arguments);
+        var clock = new ShiftedTime();
+        using var stop = new CancellationTokenSource();
+        new Thread(() => Obey(clock, stop)) { IsBackground = true }.Start();
+
+        using var history = new HistoryWriter(settings.Folder, settings.ProcessName, settings.Role.ToString().ToLowerInvariant());
+        if (await OpenAsync(settings.Uri, stop.Token) is not { } store) return 0;
+        await using var recording = new RecordingStore(store, history);
+        await WorkAsync(settings, new Recorder(history), recording, clock, stop.Token);
+        return 0;
+    }
+
+    /// <summary>Opens a store by its address.</summary>
+    /// <param name="uri">The address.</param>
+    public static async Task<LatchworkStore> OpenAsync(string uri) => uri.StartsWith("sqlite:", StringComparison.Ordinal)
+        ? await SqliteStore.OpenAsync(uri["sqlite:".Length..])
+        : await RedisStore.ConnectAsync(uri);
+
+    private static async Task WorkAsync(WorkerSettings settings, Recorder recorder, LatchworkStore store, ShiftedTime clock, CancellationToken stop)
+    {
+        switch (settings.Role)
+        {
+            case Role.Poster:
+                await using (var timer = new DistributedTimer(store, new() { Namespace = WorkerSettings.Namespace, NodeId = settings.ProcessName, TimeProvider = clock }))
+                    await new PosterWork(settings, recorder, timer).RunAsync(stop);
+                break;
+            case Role.Listener:
+                await new ListenerWork(settings, recorder, store, clock).RunAsync(stop);
+                break;
+            default:
+                var options = new LockerOptions
+                {
+                    Namespace = WorkerSettings.Namespace,
+                    NodeId = settings.ProcessName,
+                    Lease = WorkerSettings.LockLease,
+                    RecheckInterval = TimeSpan.FromMilliseconds(500),
+                    LockTimeout = TimeSpan.FromMinutes(1),
+                    TimeProvider = clock,
+                };
+                await using (var locker = new ProcessLocker(store, options))
+                    await new RunnerWork(settings, recorder, locker).RunAsync(stop);
+                break;
+        }
+    }
+
+    // Whoever is started in the middle of an outage tries until it is over.
+    private static async Task<LatchworkStore?> OpenAsync(string uri, CancellationToken stop)
+    {
+        while (!stop.IsCancellationRequested)
+        {
+            try
+            {
+                return await OpenAsync(uri);
+            }
+            catch (LatchworkStoreException)
+            {
+                await Task.Delay(100, stop).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            }
+        }
+
+        return null;
+    }
+
+    private static void Obey(ShiftedTime clock, CancellationTokenSource stop)
+    {
+        while (Console.In.ReadLine() is { } line)
+        {
+            if (line == "stop") stop.Cancel();
+            else if (line.StartsWith("clock ", StringComparison.Ordinal)) clock.Shift = TimeSpan.FromSeconds(double.Parse(line["clock ".Length..], CultureInfo.InvariantCulture));
+            else throw new InvalidOperationException($"'{line}' is no command of a worker.");
+        }
+
+        Environment.Exit(3);
+    }
+}
