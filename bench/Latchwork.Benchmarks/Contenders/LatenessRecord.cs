@@ -1,0 +1,53 @@
+using System.Buffers.Binary;
+using System.Text.Json.Nodes;
+
+namespace Latchwork.Benchmarks.Contenders;
+
+/// <summary>How late events came, by the wall clock: from the moment at which the poster wanted them to their handler.</summary>
+internal sealed class LatenessRecord
+{
+    public const int PayloadBytes = 200;
+    private readonly Lock _gate = new();
+    private readonly List<double> _all = new(1 << 16);
+
+    /// <summary>A payload that knows when it is due.</summary>
+    public static byte[] Payload(double due)
+    {
+        byte[] payload = new byte[PayloadBytes];
+        BinaryPrimitives.WriteDoubleLittleEndian(payload, due);
+        return payload;
+    }
+
+    public void Add(ReadOnlySpan<byte> payload) => Add(Loops.Now - BinaryPrimitives.ReadDoubleLittleEndian(payload));
+
+    public void Add(double lateness)
+    {
+        lock (_gate) _all.Add(lateness);
+    }
+
+    public void Clear()
+    {
+        lock (_gate) _all.Clear();
+    }
+
+    /// <summary>Waits for a number of events, but not for ever; then says how late they were.</summary>
+    public async Task<JsonObject> TellAsync(JsonObject request)
+    {
+        int expected = request.Count("expect");
+        bool all = await Loops.UntilAsync(() => Count >= expected, request.Number("limit", 10));
+        lock (_gate)
+        {
+            JsonObject answer = Loops.Percentiles(_all);
+            answer["missing"] = all ? 0 : expected - _all.Count;
+            return answer;
+        }
+    }
+
+    private int Count
+    {
+        get
+        {
+            lock (_gate) return _all.Count;
+        }
+    }
+}

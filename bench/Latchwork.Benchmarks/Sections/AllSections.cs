@@ -1,0 +1,42 @@
+using Latchwork.Benchmarks.Harness;
+
+namespace Latchwork.Benchmarks.Sections;
+
+internal static class AllSections
+{
+    /// <summary>All, in the order in which they run: the longest last.</summary>
+    public static IReadOnlyList<Section> InOrder { get; } =
+    [
+        new PostsSection(),
+        new BatchSection(),
+        new DrainSection(),
+        new LatenessSection(),
+        new IdleSection(),
+        new LockerSection(),
+        new MemorySection(),
+        new AloneSection(),
+        new CostsSection(),
+        new StartSection(),
+        new SqliteSection(),
+        new GrowthSection(),
+        new PendingSection(),
+    ];
+}
+
+/// <summary>How contenders are called in figures.</summary>
+internal static class Names
+{
+    public const string Latchwork = "Latchwork";
+    public const string Tuned = "Latchwork, tuned";
+    public const string Raw = "raw ZADD + HSET";
+    public const string RawVariadic = "raw, one ZADD and HSET a batch";
+    public const string BullMq = "BullMQ";
+    public const string DTimer = "dtimer";
+    public const string Ancestor = "process-locker, re-implemented";
+    public const string Quartz = "Quartz.NET in memory";
+
+    /// <summary>The settings of a listener that is tuned for throughput.</summary>
+    public const int TunedMaxEvents = 200;
+
+    public const int TunedMaxInFlight = 2000;
+}
