@@ -1,5 +1,6 @@
 using Latchwork.Redis.Connections;
 using Latchwork.Redis.Timers;
+using Latchwork.Storage.Rules;
 using Latchwork.Storage;
 
 namespace Latchwork.Redis.Locking;
@@ -35,7 +36,7 @@ internal sealed partial class RedisLockerStore : ILockerStore
 
     /// <summary>The time for the scripts: empty text for the server's own.</summary>
     private RedisArgument Now =>
-        _timeProvider is null ? "" : (_timeProvider.GetUtcNow() - DateTimeOffset.UnixEpoch).Ticks / TimeSpan.TicksPerMicrosecond;
+        _timeProvider is null ? "" : _timeProvider.GetMicroseconds();
 
     /// <inheritdoc/>
     public async Task OpenAsync(string ns, CancellationToken cancellationToken) =>

@@ -1,6 +1,7 @@
 using System.Collections.Concurrent;
 using System.Globalization;
 using Latchwork.Redis.Connections;
+using Latchwork.Storage.Rules;
 using Latchwork.Storage;
 
 namespace Latchwork.Redis.Timers;
@@ -84,7 +85,7 @@ internal sealed partial class RedisTimerStore : ITimerStore
     private ScriptArguments Arguments(int count)
     {
         var arguments = new ScriptArguments(CommonArguments + count);
-        arguments.Add(_timeProvider is null ? "" : (_timeProvider.GetUtcNow() - DateTimeOffset.UnixEpoch).Ticks / TimeSpan.TicksPerMicrosecond);
+        arguments.Add(_timeProvider is null ? "" : _timeProvider.GetMicroseconds());
         arguments.Add(Format);
         arguments.Add(_partitions);
         return arguments;

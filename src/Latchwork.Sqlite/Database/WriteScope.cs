@@ -1,5 +1,6 @@
 using Latchwork.Sqlite.Bells;
 using Latchwork.Sqlite.Timers;
+using Latchwork.Storage.Rules;
 using Latchwork.Storage;
 
 namespace Latchwork.Sqlite.Database;
@@ -19,7 +20,7 @@ internal sealed class WriteScope(SqliteFile file, TimeProvider time, BellExchang
     public TimeProvider Time => time;
 
     /// <summary>Now, in µs since 1970-01-01 UTC, by the machine's clock.</summary>
-    public long Microseconds => (time.GetUtcNow() - DateTimeOffset.UnixEpoch).Ticks / TimeSpan.TicksPerMicrosecond;
+    public long Microseconds => time.GetMicroseconds();
 
     /// <summary>A namespace of timers; made if there is none.</summary>
     public TimerNamespace Namespace(TimerPartition partition)

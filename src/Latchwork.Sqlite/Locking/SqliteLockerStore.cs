@@ -136,5 +136,5 @@ internal sealed class SqliteLockerStore(Writer writer, Reader reader, BellExchan
         else LockRows.Save(file, ns, key, after);
     }
 
-    private long Now() => (time.GetUtcNow() - DateTimeOffset.UnixEpoch).Ticks / TimeSpan.TicksPerMicrosecond;
+    private long Now() => time.GetMicroseconds();
 }

@@ -7,8 +7,6 @@ namespace Latchwork.Sqlite.Timers;
 /// <content>Claiming.</content>
 internal sealed partial class SqliteTimerStore
 {
-    private const string LeaseExpired = "lease expired";
-
     private const string Columns = "e.key, e.id, e.due, e.retries, e.max_retries, e.headers, e.payload";
 
     // Not durable: no process that holds a lease outlives a loss of power. The event is then where it was before the claim.
@@ -53,7 +51,7 @@ internal sealed partial class SqliteTimerStore
         bool died = false;
         foreach (EventPlace place in expired)
         {
-            events.Record(place, place.Node!, LeaseExpired, now);
+            events.Record(place, place.Node!, FailureRecord.LeaseExpired, now);
             if (place.Retries < place.MaxRetries)
             {
                 events.Schedule(place, place.Deadline, place.Retries + 1);

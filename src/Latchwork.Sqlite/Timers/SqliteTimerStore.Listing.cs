@@ -33,11 +33,7 @@ internal sealed partial class SqliteTimerStore
             (file, ns) =>
             {
                 StoreTime now = ns.Now();
-                PageCursor from = cursor is not null
-                    ? PageCursor.Parse(cursor)
-                    : new PageCursor(
-                        new TimedId(offset is null ? 0 : now.After(offset.Value), ""),
-                        duration is null ? long.MaxValue : now.After((offset ?? TimeSpan.Zero) + duration.Value));
+                PageCursor from = cursor is not null ? PageCursor.Parse(cursor) : PageCursor.Window(now, offset, duration);
                 Statement rows = file[
                     $"""
                     SELECT {SnapshotColumns}, s.due FROM scheduled s JOIN events e ON e.key = s.key
@@ -54,7 +50,7 @@ internal sealed partial class SqliteTimerStore
             new TimerPage([], null),
             (file, ns) =>
             {
-                PageCursor from = cursor is not null ? PageCursor.Parse(cursor) : new PageCursor(new TimedId(0, ""), long.MaxValue);
+                PageCursor from = cursor is not null ? PageCursor.Parse(cursor) : PageCursor.Everything;
                 Statement rows = file[
                     $"""
                     SELECT {SnapshotColumns}, d.died FROM dead d JOIN events e ON e.key = d.key LEFT JOIN leases l ON l.key = e.key

@@ -148,9 +148,7 @@ internal readonly struct TimerEvents(SqliteFile file, TimerNamespace ns)
     /// <summary>Adds a failed attempt to those that are kept.</summary>
     public void Record(in EventPlace place, string node, string error, StoreTime now)
     {
-        var failure = new AttemptFailure(place.Retries + 1, node, DateTimeOffset.FromUnixTimeMilliseconds(now.Milliseconds), ErrorText.Clip(error));
-        IReadOnlyList<AttemptFailure> before = Failures(place.Key);
-        byte[]? failures = EventCodec.Encode([.. before.TakeLast(Limits.MaxFailures - 1), failure]);
+        byte[]? failures = EventCodec.Encode(Failures(place.Key).With(place.Retries, node, error, now.Milliseconds));
         file["UPDATE events SET failures = ? WHERE key = ?"].Set(failures).Set(place.Key).Run();
     }
 

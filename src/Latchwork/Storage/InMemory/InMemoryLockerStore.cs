@@ -103,7 +103,7 @@ internal sealed class InMemoryLockerStore(TimeProvider timeProvider) : ILockerSt
         lock (_gate)
         {
             if (_closed) return Task.FromException<T>(new ObjectDisposedException(nameof(InMemoryStore)));
-            long now = (timeProvider.GetUtcNow() - DateTimeOffset.UnixEpoch).Ticks / TimeSpan.TicksPerMicrosecond;
+            long now = timeProvider.GetMicroseconds();
             return Task.FromResult(operation(this, now));
         }
     }

@@ -5,8 +5,6 @@ namespace Latchwork.Storage.InMemory;
 /// <content>Claiming, and what ends or prolongs a delivery.</content>
 internal sealed partial class InMemoryPartition
 {
-    private const string LeaseExpired = "lease expired";
-
     public TimerClaim Claim(ClaimRequest request)
     {
         lock (_lock)
@@ -82,7 +80,7 @@ internal sealed partial class InMemoryPartition
         {
             StoredEvent stored = _events[_events.InFlight.Min.Id];
             Lease lease = stored.Lease!;
-            stored.Record(lease.NodeId, LeaseExpired, now);
+            stored.Record(lease.NodeId, FailureRecord.LeaseExpired, now);
             if (stored.Retries < stored.MaxRetries)
             {
                 stored.Retries++;

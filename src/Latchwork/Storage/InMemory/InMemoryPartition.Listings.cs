@@ -15,11 +15,7 @@ internal sealed partial class InMemoryPartition
         lock (_lock)
         {
             StoreTime now = _clock.Now();
-            PageCursor from = cursor is not null
-                ? PageCursor.Parse(cursor)
-                : new PageCursor(
-                    new TimedId(offset is null ? 0 : now.After(offset.Value), ""),
-                    duration is null ? long.MaxValue : now.After((offset ?? TimeSpan.Zero) + duration.Value));
+            PageCursor from = cursor is not null ? PageCursor.Parse(cursor) : PageCursor.Window(now, offset, duration);
             return Page(_events.Scheduled, from, limit, now);
         }
     }
@@ -28,7 +24,7 @@ internal sealed partial class InMemoryPartition
     {
         lock (_lock)
         {
-            PageCursor from = cursor is not null ? PageCursor.Parse(cursor) : new PageCursor(new TimedId(0, ""), long.MaxValue);
+            PageCursor from = cursor is not null ? PageCursor.Parse(cursor) : PageCursor.Everything;
             return Page(_events.Dead, from, limit, _clock.Now());
         }
     }

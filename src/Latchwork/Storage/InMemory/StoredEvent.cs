@@ -54,11 +54,7 @@ internal sealed class StoredEvent
     /// <summary>By what it is ordered among those of its state.</summary>
     public TimedId Place => new(Lease?.Deadline ?? Death?.At ?? Due, Id);
 
-    public void Record(string nodeId, string error, StoreTime now)
-    {
-        var failure = new AttemptFailure(Retries + 1, nodeId, DateTimeOffset.FromUnixTimeMilliseconds(now.Milliseconds), ErrorText.Clip(error));
-        Failures = [.. Failures.TakeLast(Limits.MaxFailures - 1), failure];
-    }
+    public void Record(string nodeId, string error, StoreTime now) => Failures = Failures.With(Retries, nodeId, error, now.Milliseconds);
 
     public ClaimedEvent ToClaimed(StoreTime now) =>
         new(Id, Payload, Headers, Retries, MaxRetries, DateTimeOffset.FromUnixTimeMilliseconds(Due), now.Since(Due));

@@ -30,6 +30,13 @@ internal readonly record struct StoreTime(long Ticks)
     private static long RoundUp(long ticks) => (ticks + TimeSpan.TicksPerMillisecond - 1) / TimeSpan.TicksPerMillisecond;
 }
 
+/// <summary>The clock of a machine as stores count it.</summary>
+internal static class MachineTime
+{
+    /// <summary>Now, in whole µs since 1970-01-01 UTC, rounded down.</summary>
+    public static long GetMicroseconds(this TimeProvider time) => (time.GetUtcNow() - DateTimeOffset.UnixEpoch).Ticks / TimeSpan.TicksPerMicrosecond;
+}
+
 /// <summary>
 /// The clock of one partition. It never goes back: when the machine's clock does, the difference is added from then on, so that delays and
 /// leases that are under way keep their length.

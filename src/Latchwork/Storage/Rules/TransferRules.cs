@@ -6,8 +6,6 @@ internal static class TransferRules
     /// <summary>The most listening nodes that a refusal names.</summary>
     public const int MaxNamed = 20;
 
-    private const string LeaseExpired = "lease expired";
-
     /// <summary>What the clients of a sealed namespace are told. Nothing was changed for them.</summary>
     /// <param name="unit">The namespace.</param>
     /// <param name="seal">Its seal.</param>
@@ -34,9 +32,7 @@ internal static class TransferRules
         TransferDeath? death = snapshot.DeadReason is { } reason ? new TransferDeath(reason, snapshot.DeadFor ?? TimeSpan.Zero) : null;
         if (snapshot.State == TimerState.InFlight)
         {
-            var at = DateTimeOffset.FromUnixTimeMilliseconds(now / TimeSpan.TicksPerMillisecond);
-            var failure = new AttemptFailure(retries + 1, snapshot.NodeId ?? "", at, LeaseExpired);
-            failures = [.. failures.TakeLast(Limits.MaxFailures - 1), failure];
+            failures = failures.With(retries, snapshot.NodeId ?? "", FailureRecord.LeaseExpired, now / TimeSpan.TicksPerMillisecond);
             if (retries < snapshot.MaxRetries) (retries, due) = (retries + 1, deadline);
             else death = new TransferDeath(DeadReason.LeaseExpired, TimeSpan.Zero);
         }
