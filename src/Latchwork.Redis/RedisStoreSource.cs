@@ -31,7 +31,7 @@ internal sealed class RedisStoreSource : LatchworkStoreSource
         options.LoggerFactory = loggers;
         if (settings is not null) Bind(settings, options, failures);
         configure?.Invoke(options);
-        Gather(() => options.CheckedCopy(), failures);
+        failures.Gather(() => options.CheckedCopy());
         return new RedisStoreSource(options, failures);
     }
 
@@ -42,7 +42,7 @@ internal sealed class RedisStoreSource : LatchworkStoreSource
     {
         if (string.IsNullOrEmpty(connection)) return;
         RedisOptions? parsed = null;
-        Gather(() => parsed = RedisOptions.Parse(connection), failures);
+        failures.Gather(() => parsed = RedisOptions.Parse(connection));
         options = parsed ?? options;
     }
 
@@ -64,17 +64,5 @@ internal sealed class RedisStoreSource : LatchworkStoreSource
         reader.Number(nameof(options.MaxQueuedCommands), value => options.MaxQueuedCommands = value);
         reader.LongNumber(nameof(options.MaxQueuedBytes), value => options.MaxQueuedBytes = value);
         reader.RefuseUnknown();
-    }
-
-    private static void Gather(Action check, List<string> failures)
-    {
-        try
-        {
-            check();
-        }
-        catch (ArgumentException e)
-        {
-            failures.Add(e.Message.Split(" (Parameter", 2)[0]);
-        }
     }
 }

@@ -6,6 +6,7 @@ using Latchwork.Sqlite.Locking;
 using Latchwork.Sqlite.Timers;
 using Latchwork.Sqlite.Transfer;
 using Latchwork.Storage;
+using Latchwork.Threading;
 using Microsoft.Extensions.Logging.Abstractions;
 
 namespace Latchwork;
@@ -95,12 +96,9 @@ public sealed class SqliteStore : LatchworkStore
     public override async Task<IReadOnlyList<StoreWarning>> CheckAsync(CancellationToken cancellationToken = default)
     {
         // Both threads answer, and the lock for writing is to be had. Whoever asked goes on elsewhere: code of users may block.
-        Task answered = Task.WhenAll(
+        await Task.WhenAll(
             _reader.RunAsync(static file => file.Scalar("SELECT count(*) FROM processes"), isDurable: false, cancellationToken),
-            _writer.RunAsync(static _ => "", isDurable: false, cancellationToken));
-        await answered.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
-        await Task.Yield();
-        await answered.ConfigureAwait(false);
+            _writer.RunAsync(static _ => "", isDurable: false, cancellationToken)).OffStoreThread().ConfigureAwait(false);
         return DiskWarnings.Find(_settings);
     }
 

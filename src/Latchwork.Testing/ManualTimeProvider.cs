@@ -24,6 +24,20 @@ public sealed class ManualTimeProvider : TimeProvider
     /// <inheritdoc/>
     public override TimeZoneInfo LocalTimeZone => TimeZoneInfo.Utc;
 
+    /// <summary>How long it takes until the next timer fires, zero if that is overdue; null if none is set.</summary>
+    public TimeSpan? NextDueIn
+    {
+        get
+        {
+            lock (_lock)
+            {
+                if (_timers.Count == 0) return null;
+                TimeSpan left = _timers.Min(timer => timer.Due) - _elapsed;
+                return left > TimeSpan.Zero ? left : TimeSpan.Zero;
+            }
+        }
+    }
+
     /// <inheritdoc/>
     public override DateTimeOffset GetUtcNow()
     {

@@ -38,8 +38,8 @@ internal sealed class ConnectingStore : LatchworkStore
 
     public override string Description => _store?.Description ?? _source.Description;
 
-    /// <summary>The store behind it, once it is open: the fast path.</summary>
-    public LatchworkStore? Store => _store;
+    /// <remarks>Until the store is open there is nothing to move from or to.</remarks>
+    public override IStoreTransfer? Transfer => _store?.Transfer;
 
     /// <summary>Why the store could not be opened the last time; null if it is open or was not tried yet.</summary>
     public Exception? Trouble => _trouble;
@@ -50,6 +50,23 @@ internal sealed class ConnectingStore : LatchworkStore
     {
         lock (_gate) _opening ??= Task.Run(OpenAsync);
         return _opened.Task;
+    }
+
+    /// <summary>Passes an operation on: at once when the store is open, else when it is.</summary>
+    /// <exception cref="LatchworkStoreException">It is not open within the bound, or refuses.</exception>
+    public Task<T> PassAsync<T>(Func<LatchworkStore, Task<T>> call, CancellationToken cancellationToken)
+    {
+        return _store is { } store ? call(store) : WaitAsync();
+
+        async Task<T> WaitAsync() => await call(await GetAsync(cancellationToken).ConfigureAwait(false)).ConfigureAwait(false);
+    }
+
+    /// <inheritdoc cref="PassAsync{T}(Func{LatchworkStore, Task{T}}, CancellationToken)"/>
+    public Task PassAsync(Func<LatchworkStore, Task> call, CancellationToken cancellationToken)
+    {
+        return _store is { } store ? call(store) : WaitAsync();
+
+        async Task WaitAsync() => await call(await GetAsync(cancellationToken).ConfigureAwait(false)).ConfigureAwait(false);
     }
 
     /// <summary>The store, once it is open.</summary>

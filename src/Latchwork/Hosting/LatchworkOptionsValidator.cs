@@ -64,16 +64,6 @@ internal sealed class LatchworkOptionsValidator(
             if (ns is not null && locker.Namespace != ns) failures.Add($"{what}: Namespace must stay as it was registered; it is '{locker.Namespace}'.");
         }
 
-        void Check(Action check)
-        {
-            try
-            {
-                check();
-            }
-            catch (ArgumentException e)
-            {
-                failures.Add(e.Message.Split(" (Parameter", 2)[0]);
-            }
-        }
+        void Check(Action check) => failures.Gather(check);
     }
 }

@@ -10,18 +10,7 @@ internal static class LockerSettings
     public static List<string> FailuresOf(LockerOptions options)
     {
         List<string> failures = [];
-        void Check(Action check)
-        {
-            try
-            {
-                check();
-            }
-            catch (ArgumentException e)
-            {
-                // Without the "(Parameter …)" and "Actual value …" that the runtime appends.
-                failures.Add(e.Message.Split(" (Parameter", 2)[0]);
-            }
-        }
+        void Check(Action check) => failures.Gather(check);
 
         Check(() => Limits.CheckId(options.Namespace, nameof(options.Namespace)));
         if (options.NodeId is not null) Check(() => Limits.CheckId(options.NodeId, nameof(options.NodeId)));

@@ -5,6 +5,8 @@ namespace Latchwork.Threading;
 /// together. Each caller gets its own result, and never on the thread that brought it.
 /// </summary>
 /// <remarks>
+/// After a batch that was shared, the next item is likely to have company too: others that were answered with it are on their way through
+/// the pool. So its batch takes its turn on the pool behind them, and goes with what they bring. An item that comes alone pays nothing for this.
 /// Batches are sent one after the other, in the order in which their items were added, by whichever caller or reply makes room for
 /// them; a caller that has sent many in a row hands the rest to the pool. Batches that are under way together may overtake each
 /// other in the store.
@@ -25,6 +27,7 @@ internal sealed class Batcher<TItem, TResult>
     private readonly Entry[] _batch = new Entry[Limits.MaxBatch];
     private int _underWay;
     private bool _sending;
+    private bool _lastWasShared;
     private Exception? _closed;
 
     /// <summary>Creates a batcher.</summary>
@@ -55,6 +58,7 @@ internal sealed class Batcher<TItem, TResult>
         var entry = new Entry(item);
         if (cancellationToken.CanBeCanceled) entry.CancelWith(cancellationToken);
 
+        bool gather;
         lock (_gate)
         {
             if (_closed is not null)
@@ -72,9 +76,11 @@ internal sealed class Batcher<TItem, TResult>
             _waiting.Enqueue(entry);
             if (_sending || _underWay >= _maxUnderWay) return entry.Task;
             _sending = true;
+            gather = _lastWasShared;
         }
 
-        SendWaiting();
+        if (gather) ThreadPool.UnsafeQueueUserWorkItem(static self => self.SendWaiting(), this, preferLocal: false);
+        else SendWaiting();
         return entry.Task;
     }
 
@@ -216,6 +222,7 @@ internal sealed class Batcher<TItem, TResult>
             _waiting.Dequeue();
         }
 
+        if (count > 0) _lastWasShared = count > 1;
         Entry[] batch = _batch[..count];
         Array.Clear(_batch, 0, count);
         return batch;

@@ -1,6 +1,6 @@
 using Latchwork.Sqlite.Tests.Support;
 using Latchwork.Storage;
-using Latchwork.StoreConformance.Support;
+using Latchwork.Testing;
 using Shouldly;
 using Xunit;
 

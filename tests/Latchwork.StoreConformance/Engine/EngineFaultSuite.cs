@@ -1,5 +1,6 @@
 using Latchwork.Storage;
 using Latchwork.StoreConformance.Support;
+using Latchwork.Testing;
 using Shouldly;
 using Xunit;
 

@@ -1,5 +1,6 @@
 using System.Collections.Concurrent;
 using Latchwork.StoreConformance.Support;
+using Latchwork.Testing;
 using Shouldly;
 using Xunit;
 

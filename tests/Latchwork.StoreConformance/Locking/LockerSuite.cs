@@ -1,6 +1,7 @@
 using System.Text;
 using Latchwork.Storage;
 using Latchwork.StoreConformance.Support;
+using Latchwork.Testing;
 using Shouldly;
 using Xunit;
 

@@ -1,4 +1,5 @@
 using Latchwork.Storage;
+using Latchwork.Testing;
 
 namespace Latchwork.StoreConformance.Support;
 

@@ -1,6 +1,6 @@
 using System.Globalization;
 using Latchwork.Storage;
-using Latchwork.StoreConformance.Support;
+using Latchwork.Testing;
 
 namespace Latchwork.StoreConformance.Timers;
 

@@ -2,6 +2,7 @@ using System.Text;
 using Latchwork.Storage;
 using Latchwork.Storage.Moving;
 using Latchwork.StoreConformance.Support;
+using Latchwork.Testing;
 using Shouldly;
 using Xunit;
 

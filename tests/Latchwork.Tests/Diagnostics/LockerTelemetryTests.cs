@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using Latchwork.StoreConformance.Support;
+using Latchwork.Testing;
 using Shouldly;
 using Xunit;
 

@@ -1,5 +1,6 @@
 using Latchwork.Storage;
 using Latchwork.StoreConformance.Support;
+using Latchwork.Testing;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Diagnostics.HealthChecks;
 using Microsoft.Extensions.Options;

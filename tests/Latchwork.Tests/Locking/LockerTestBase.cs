@@ -1,4 +1,5 @@
 using Latchwork.StoreConformance.Support;
+using Latchwork.Testing;
 using Xunit;
 
 namespace Latchwork.Tests.Locking;

@@ -23,6 +23,40 @@ public sealed class BatcherTests
     }
 
     [Fact]
+    public async Task After_a_shared_batch_the_next_waits_on_the_pool_for_company_and_after_a_lone_one_it_is_sent_by_its_caller()
+    {
+        int sender = 0;
+        var sent = new ConcurrentQueue<int>();
+        var first = new TaskCompletionSource<IReadOnlyList<int>>();
+        var batcher = new Batcher<int, int>(
+            items =>
+            {
+                sent.Enqueue(items.Count);
+                sender = Environment.CurrentManagedThreadId;
+                return sent.Count == 1 ? first.Task : Task.FromResult(items);
+            },
+            maxUnderWay: 1);
+        Task<int>[] tasks = [.. Enumerable.Range(0, 3).Select(i => batcher.AddAsync(i))];
+        first.SetResult([0]);
+        await Task.WhenAll(tasks);
+        sent.ShouldBe([1, 2]);
+
+        // This thread is outside the pool, so whoever sends on the pool is another.
+        (bool SharedByCaller, bool LoneByCaller) sentBy = await Task.Factory.StartNew(
+            () =>
+            {
+                batcher.AddAsync(7).Wait();
+                bool shared = sender == Environment.CurrentManagedThreadId;
+                batcher.AddAsync(8).Wait();
+                return (shared, sender == Environment.CurrentManagedThreadId);
+            },
+            CancellationToken.None,
+            TaskCreationOptions.LongRunning,
+            TaskScheduler.Default);
+        sentBy.ShouldBe((false, true));
+    }
+
+    [Fact]
     public async Task Batches_are_bounded_by_number_and_by_bytes_and_one_item_always_fits()
     {
         Batcher<int, int> batcher = New(maxUnderWay: 1, size: item => item);

@@ -2,6 +2,7 @@ using System.Collections.Concurrent;
 using Latchwork.Storage;
 using Latchwork.StoreConformance.Engine;
 using Latchwork.StoreConformance.Support;
+using Latchwork.Testing;
 using Shouldly;
 using Xunit;
 
