@@ -31,15 +31,24 @@ public sealed class HistoryReader(string directory)
     /// <exception cref="InvalidDataException">A line is no entry.</exception>
     public IReadOnlyList<HistoryLine> ReadMerged() => [.. Read().OrderBy(line => line.Entry.At)];
 
+    /// <summary>The size of all files.</summary>
+    public long Bytes => Processes.Sum(process => new FileInfo(PathOf(process)).Length);
+
     /// <summary>The entries of one process.</summary>
     /// <exception cref="InvalidDataException">A line is no entry.</exception>
     public IEnumerable<HistoryEntry> Read(string process)
     {
-        string path = Path.Combine(directory, process + ".jsonl");
+        long number = 0;
+        foreach (ReadOnlyMemory<byte> line in ReadLines(process)) yield return Parse(line.Span, PathOf(process), ++number);
+    }
+
+    /// <summary>The lines of one process as they are, each good until the next is asked for.</summary>
+    public IEnumerable<ReadOnlyMemory<byte>> ReadLines(string process)
+    {
+        string path = PathOf(process);
         using var file = new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete, bufferSize: 0);
         byte[] buffer = new byte[BufferSize];
         int filled = 0;
-        long number = 0;
         while (true)
         {
             int read = file.Read(buffer, filled, buffer.Length - filled);
@@ -51,8 +60,7 @@ public sealed class HistoryReader(string directory)
             {
                 int length = buffer.AsSpan(start, filled - start).IndexOf((byte)'\n');
                 if (length < 0) break;
-                number++;
-                yield return Parse(buffer.AsSpan(start, length), path, number);
+                yield return buffer.AsMemory(start, length);
                 start += length + 1;
             }
 
@@ -61,6 +69,8 @@ public sealed class HistoryReader(string directory)
             if (filled == buffer.Length) Array.Resize(ref buffer, buffer.Length * 2);
         }
     }
+
+    private string PathOf(string process) => Path.Combine(directory, process + ".jsonl");
 
     private static HistoryEntry Parse(ReadOnlySpan<byte> line, string path, long number)
     {

@@ -130,6 +130,9 @@ public sealed record OperationStarted(long At, long Op, Verb Verb, string Ns, st
     /// <summary>Claim, extend, lock request, renewal: the length of the lease.</summary>
     public long? Lease { get; init; }
 
+    /// <summary>Lock request: the longest that the ownership can last, renewed or not.</summary>
+    public long? Ceiling { get; init; }
+
     /// <summary>Locks: the generation that is renewed, published, released.</summary>
     public long? Generation { get; init; }
 

@@ -15,6 +15,7 @@ internal sealed class RecordingLockerStore(ILockerStore inner, HistoryWriter his
             {
                 Token = request.Nonce,
                 Lease = MonotonicTime.Of(request.Lease),
+                Ceiling = MonotonicTime.Of(request.LockTimeout),
                 LockOnly = request.LockOnly ? true : null,
                 WaitingFor = request.WaitingFor,
             },

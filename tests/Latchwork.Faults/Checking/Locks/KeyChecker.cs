@@ -1,0 +1,165 @@
+using System.Globalization;
+using Latchwork.Faults.History;
+
+namespace Latchwork.Faults.Checking.Locks;
+
+/// <summary>Checks one key of the process locker.</summary>
+internal sealed class KeyChecker(RunFacts run, CheckOptions options, CheckReport report, long begin)
+{
+    public void Check(IdHistory history)
+    {
+        report.Ids++;
+        var facts = new KeyFacts(history, run);
+        report.Grants += facts.Grants.Count;
+        CheckOwners(facts);
+        CheckFencing(facts);
+        CheckSuperseded(facts);
+        CheckWork(facts);
+        new OutcomeRules(facts, run, Offend).Check();
+        new WaitRules(facts, run, options, Offend).Check();
+    }
+
+    // Never two who may believe at one time.
+    private void CheckOwners(KeyFacts facts)
+    {
+        Grant[] grants = [.. facts.Grants.Values.Where(grant => grant.Begin < grant.End).OrderBy(grant => grant.Begin)];
+        Grant? longest = null;
+        foreach (Grant grant in grants)
+        {
+            if (longest is not null && grant.Begin + run.Slack < Math.Min(longest.End, grant.End))
+            {
+                if (run.MayLose(longest.From, grant.Begin))
+                {
+                    report.OverlapsInLossWindows++;
+                }
+                else
+                {
+                    Offend(
+                        facts.History,
+                        Rules.Overlap,
+                        $"'{facts.History.Id}': '{grant.Process}' was told at {Time(grant.Begin)} that it owns the key (generation {grant.Generation}), while '{longest.Process}' (generation {longest.Generation}) believed so until {Time(longest.End)}.",
+                        grant.Begin);
+                }
+            }
+
+            if (longest is null || grant.End > longest.End) longest = grant;
+        }
+    }
+
+    private void CheckFencing(KeyFacts facts)
+    {
+        Grant[] byEnd = [.. facts.Grants.Values.OrderBy(grant => grant.Begin)];
+        Grant[] byStart = [.. facts.Grants.Values.OrderBy(grant => grant.From)];
+        var generations = new Dictionary<long, Grant>();
+        Grant? highest = null;
+        int next = 0;
+        foreach (Grant grant in byStart)
+        {
+            for (; next < byEnd.Length && byEnd[next].Begin < grant.From; next++)
+            {
+                if (highest is null || byEnd[next].Generation > highest.Generation) highest = byEnd[next];
+            }
+
+            if (highest is not null && grant.Generation <= highest.Generation)
+            {
+                Offend(
+                    facts.History,
+                    Rules.Fencing,
+                    $"'{facts.History.Id}': the grant asked for at {Time(grant.From)} has generation {grant.Generation}; {highest.Generation} had been granted at {Time(highest.Begin)}.",
+                    grant.Begin);
+            }
+            else if (!generations.TryAdd(grant.Generation, grant))
+            {
+                Offend(facts.History, Rules.Fencing, $"'{facts.History.Id}': generation {grant.Generation} was granted twice.", grant.Begin);
+            }
+        }
+    }
+
+    // What an overtaken owner asks for is refused.
+    private void CheckSuperseded(KeyFacts facts)
+    {
+        foreach (Publication publication in facts.Publications)
+        {
+            if (publication.AcceptedAt is { } accepted && Overtaken(facts, publication.Generation, publication.From, accepted) is { } by)
+            {
+                Offend(facts.History, Rules.Superseded, $"'{facts.History.Id}': a publication of generation {publication.Generation}, sent at {Time(publication.From)}, was accepted, though {by}.", accepted);
+            }
+        }
+
+        foreach (Operation renewal in facts.History.Operations)
+        {
+            if (renewal.Verb != Verb.LockRenew || renewal.Outcome != "True" || renewal.Start.Generation is not { } generation) continue;
+            if (Overtaken(facts, generation, renewal.From, renewal.To) is { } by)
+            {
+                Offend(facts.History, Rules.Superseded, $"'{facts.History.Id}': a renewal of generation {generation}, sent at {Time(renewal.From)}, was accepted, though {by}.", renewal.To);
+            }
+        }
+    }
+
+    private string? Overtaken(KeyFacts facts, long generation, long from, long to)
+    {
+        foreach (Grant other in facts.Grants.Values)
+        {
+            if (other.Generation > generation && other.Begin < from && !run.MayLose(other.From, to))
+            {
+                return $"generation {other.Generation} had been granted at {Time(other.Begin)}";
+            }
+        }
+
+        Grant? own = facts.Grants.Values.FirstOrDefault(grant => grant.Generation == generation);
+        foreach (Operation forgetting in facts.Forgettings)
+        {
+            if (own is not null && forgetting.IsAnswered && forgetting.From > own.Begin && forgetting.To < from && !run.MayLose(forgetting.From, to))
+            {
+                return $"the key had been forgotten at {Time(forgetting.To)}";
+            }
+        }
+
+        return null;
+    }
+
+    private void CheckWork(KeyFacts facts)
+    {
+        var begun = new HashSet<long>();
+        foreach ((string process, HistoryEntry entry) in facts.History.Lines)
+        {
+            switch (entry)
+            {
+                case WorkStarted work:
+                    if (!begun.Add(work.Generation)) Offend(facts.History, Rules.Handler, $"'{facts.History.Id}': work for generation {work.Generation} was begun twice.", work.At);
+                    CheckBelief(facts, process, work.Generation, work.At, work.LeaseLeft);
+                    break;
+                case WorkBelief belief:
+                    CheckBelief(facts, process, belief.Generation, belief.At, belief.LeaseLeft);
+                    break;
+            }
+        }
+    }
+
+    private void CheckBelief(KeyFacts facts, string process, long generation, long at, long left)
+    {
+        long? end = null;
+        foreach (Operation o in facts.History.Operations)
+        {
+            if (o.From > at) break;
+            if (o.Process != process) continue;
+            bool grants = o.Verb == Verb.LockRequest && o.Outcome == "Granted" && o.End!.Generation == generation;
+            bool renews = o.Verb == Verb.LockRenew && o.Outcome == "True" && o.Start.Generation == generation;
+            if (grants || renews) end = Math.Max(end ?? 0, o.From + (o.Start.Lease ?? 0));
+        }
+
+        if (end is null)
+        {
+            Offend(facts.History, Rules.Handler, $"'{facts.History.Id}': '{process}' works with generation {generation}, which it was not granted.", at);
+        }
+        else if (left > 0 && at + left > end + run.Slack)
+        {
+            Offend(facts.History, Rules.Belief, $"'{facts.History.Id}': '{process}' (generation {generation}) believed for {left / 1e3:F1} ms more, {(at + left - end.Value) / 1e3:F1} ms longer than was granted.", at);
+        }
+    }
+
+    private void Offend(IdHistory history, string rule, string sentence, long at) =>
+        report.Add(new Violation(rule, history.Ns, history.Id, sentence, history.Excerpt(at, begin)), options.MaxViolations);
+
+    private string Time(long at) => ((at - begin) / 1e6).ToString("F6", CultureInfo.InvariantCulture) + " s";
+}

@@ -1,0 +1,104 @@
+namespace Latchwork.Faults.Checking;
+
+/// <summary>A span of time, both ends included.</summary>
+internal readonly record struct Span(long From, long To)
+{
+    public bool Overlaps(long from, long to) => From <= to && To >= from;
+}
+
+/// <summary>A claim whose answer nobody saw: it may have taken any due event of its namespace.</summary>
+/// <param name="From">When it was sent.</param>
+/// <param name="To">Until when it may have been done.</param>
+/// <param name="Lease">The length of the lease that it asked for.</param>
+internal readonly record struct LostClaim(long From, long To, long Lease);
+
+/// <summary>A fault and where it was aimed.</summary>
+internal readonly record struct FaultSpan(string Kind, string Target, bool Outage, Span Span);
+
+/// <summary>What concerns all ids: faults, processes, clocks, claims without an answer, final listings.</summary>
+internal sealed class RunFacts
+{
+    private readonly Dictionary<string, LostClaim[]> _lostClaims;
+    private readonly HashSet<string> _lostTokens;
+    private readonly Dictionary<string, long> _ends;
+    private readonly HashSet<string> _killed;
+    private readonly Func<long, long, long> _reach;
+
+    public RunFacts(RunFactsBuilder builder)
+    {
+        _lostClaims = builder.LostClaims;
+        _lostTokens = builder.LostTokens;
+        _ends = builder.ProcessEnds;
+        _killed = builder.Killed;
+        _reach = builder.Reach;
+        Faults = builder.Faults;
+        LossWindows = builder.LossWindows;
+        Scans = builder.Scans;
+        End = builder.End;
+        Slack = builder.Slack;
+        MaxUnixOffset = builder.MaxUnixOffset;
+    }
+
+    public IReadOnlyList<FaultSpan> Faults { get; }
+
+    /// <summary>Within these, acknowledged writes may be lost and there may be two primaries.</summary>
+    public IReadOnlyList<Span> LossWindows { get; }
+
+    /// <summary>The final listings that were completed, by namespace.</summary>
+    public IReadOnlyDictionary<string, FinalScan> Scans { get; }
+
+    /// <summary>The time of the last entry.</summary>
+    public long End { get; }
+
+    /// <summary>How much two readings of time may differ.</summary>
+    public long Slack { get; }
+
+    /// <summary>Real time minus monotonic time, at most; null if no sample was taken.</summary>
+    public long? MaxUnixOffset { get; }
+
+    /// <summary>Claims without an answer in a namespace, in the order in which they were sent.</summary>
+    public ReadOnlySpan<LostClaim> LostClaims(string ns) => _lostClaims.GetValueOrDefault(ns);
+
+    /// <summary>Whether a token is that of a claim without an answer.</summary>
+    public bool IsLostToken(string token) => _lostTokens.Contains(token);
+
+    /// <summary>When a process ended; the end of the history if it was not noted.</summary>
+    public long EndOf(string process) => _ends.GetValueOrDefault(process, End);
+
+    /// <summary>Whether a process was killed.</summary>
+    public bool WasKilled(string process) => _killed.Contains(process);
+
+    /// <summary>Until when a forgetting without an answer may take effect.</summary>
+    public long ReachOf(Operation operation) =>
+        operation.IsAnswered ? operation.To : _reach(operation.From, operation.End is null ? EndOf(operation.Process) : operation.To);
+
+    /// <summary>Whether acknowledged writes of this span may be lost.</summary>
+    public bool MayLose(long from, long to)
+    {
+        foreach (Span window in LossWindows)
+        {
+            if (window.Overlaps(from, to)) return true;
+        }
+
+        return false;
+    }
+
+    /// <summary>How long within a span the store may have been out of reach of a process, or the process itself was hurt.</summary>
+    public long OutageWithin(string process, long from, long to)
+    {
+        long outage = 0, covered = from;
+        foreach (FaultSpan fault in Faults)
+        {
+            if (!fault.Outage && fault.Target != process) continue;
+            long start = Math.Max(fault.Span.From, covered), end = Math.Min(fault.Span.To, to);
+            if (end <= start) continue;
+            outage += end - start;
+            covered = end;
+        }
+
+        return outage;
+    }
+}
+
+/// <summary>A complete listing of a namespace at the end.</summary>
+internal sealed record FinalScan(long From, long To, long? Drained);
