@@ -73,7 +73,7 @@ public static class FaultPlan
         FaultKind.Clock => (3, 10),
         FaultKind.Stall or FaultKind.Cut => (0.3, 5),
         FaultKind.Throttle or FaultKind.Deaf => (2, 8),
-        FaultKind.Connections or FaultKind.Flush => (0, 0),
+        FaultKind.Connections or FaultKind.Flush or FaultKind.Reshard => (0, 0),
         FaultKind.Restart => (0.1, 3),
         FaultKind.Freeze => (0.2, 4),
         FaultKind.Failover => (1, 3),

@@ -47,6 +47,9 @@ public enum FaultKind
 
     /// <summary>Another program holds the database's lock for writing.</summary>
     Busy,
+
+    /// <summary>A slot of a cluster moves from one member to another.</summary>
+    Reshard,
 }
 
 /// <summary>One fault of a plan.</summary>

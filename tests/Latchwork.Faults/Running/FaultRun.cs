@@ -41,6 +41,7 @@ internal sealed class FaultRun : IAsyncDisposable
             Uri = stand.UriOf(index),
             Folder = folder,
             Seed = options.Seed,
+            Longest = TimeSpan.FromSeconds(Math.Clamp(options.Length.TotalSeconds / 4, 1, 5)),
         }))];
     }
 
@@ -72,8 +73,9 @@ internal sealed class FaultRun : IAsyncDisposable
         var injector = new Injector(_stand, _workers, _history, _options.AppendFsync, _say);
         using var over = new CancellationTokenSource();
         Task clock = SampleClockAsync(over.Token);
-        long start = Stopwatch.GetTimestamp();
         foreach (WorkerHost worker in _workers) worker.Start();
+        await Eventually.HoldsAsync(() => _workers.All(IsAtWork), "all workers are at work", _patience);
+        long start = Stopwatch.GetTimestamp();
         Task progress = ProgressAsync(start, over.Token);
 
         await injector.RunAsync(FaultPlan.Make(_options.Seed, _options.Length, kinds, _workers.Length), start, _options.Length);
@@ -91,12 +93,16 @@ internal sealed class FaultRun : IAsyncDisposable
             await new FinalScan(_history, _folder, timer).RunAsync(drained);
         }
 
+        if (await _stand.FindSurpriseAsync() is { } surprise) _troubles.Add(surprise);
         await over.CancelAsync();
         await Task.WhenAll(clock, progress);
         foreach (WorkerHost worker in _workers) _troubles.AddRange(worker.Errors);
         long dropped = Enumerable.Range(0, _workers.Length).Sum(worker => _stand.ProxyOf(worker)?.DroppedNotifications ?? 0);
         return new RunResult(_folder, version, injector.Counts, dropped, _stand.Missing, _troubles);
     }
+
+    // It has written more than its name.
+    private bool IsAtWork(WorkerHost worker) => new FileInfo(Path.Combine(_folder, $"{worker.ProcessName}.jsonl")) is { Exists: true, Length: > 400 };
 
     private async Task StopAsync(Func<WorkerHost, bool> which)
     {

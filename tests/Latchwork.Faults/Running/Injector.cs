@@ -60,6 +60,7 @@ internal sealed class Injector(Stand stand, IReadOnlyList<WorkerHost> workers, H
         FaultKind.Memory => "memoryLimit",
         FaultKind.Disk => "diskFull",
         FaultKind.Busy => "databaseBusy",
+        FaultKind.Reshard => "moveSlot",
         _ => throw new ArgumentOutOfRangeException(nameof(kind), kind, null),
     };
 

@@ -9,8 +9,11 @@ internal sealed class RedisStand : Stand
     private readonly RedisServer _server;
     private readonly WorkerProxy[] _proxies;
 
-    private RedisStand(RedisServer server, string version, int workers)
+    private readonly string _query;
+
+    private RedisStand(RedisServer server, string version, string query, int workers)
     {
+        _query = query;
         _server = server;
         Version = version;
         _proxies = [.. Enumerable.Range(0, workers).Select(_ => new WorkerProxy(server.Port))];
@@ -21,17 +24,17 @@ internal sealed class RedisStand : Stand
 
     public override string Version { get; }
 
-    public override string Uri => _server.Uri + RedisFaults.Query;
+    public override string Uri => _server.Uri + _query;
 
     public static async Task<RedisStand> LaunchAsync(RunOptions options, int workers)
     {
         RedisServer server = await RedisServer.StartAsync(RedisFaults.Durable(options.AppendFsync));
-        return new RedisStand(server, $"{await RedisFaults.VersionAsync(server)}, appendfsync {options.AppendFsync}", workers);
+        return new RedisStand(server, $"{await RedisFaults.VersionAsync(server)}, appendfsync {options.AppendFsync}", RedisFaults.Query(options), workers);
     }
 
     public override WorkerProxy ProxyOf(int worker) => _proxies[worker];
 
-    public override string UriOf(int worker) => $"redis://127.0.0.1:{_proxies[worker].Port}{RedisFaults.Query}";
+    public override string UriOf(int worker) => $"redis://127.0.0.1:{_proxies[worker].Port}{_query}";
 
     public override async Task HurtAsync(PlannedFault fault)
     {

@@ -25,8 +25,11 @@ public sealed record RunOptions
     /// <summary>What it says when it is asked, or when an option is wrong.</summary>
     public const string Usage = """
         usage: ./fault-run [--store redis|cluster|sentinel|sqlite] [--minutes 10 | --seconds N] [--seed N]
-                           [--faults kill,stop,… | --faults none] [--appendfsync always|everysec] [--workers 9] [--keep] [--out FOLDER]
-        faults: kill, stop, clock, stall, cut, throttle, deaf, connections, flush, restart, freeze, failover, memory, disk, busy
+                           [--faults kill,stop,… | --faults none] [--appendfsync always|everysec] [--workers 9]
+                           [--partitions N] [--keep] [--out FOLDER]
+               ./fault-run --check FOLDER      checks the history of an earlier run again
+        faults: kill, stop, clock, stall, cut, throttle, deaf, connections, flush, restart, freeze, failover, memory, disk, busy,
+                reshard
                 (default: all that the store knows)
         """;
 
@@ -45,6 +48,9 @@ public sealed record RunOptions
     /// <summary>Redis' setting: <c>always</c> or <c>everysec</c>.</summary>
     public string AppendFsync { get; init; } = "always";
 
+    /// <summary>The number of partitions of the timer namespace, on Redis; null for one, and four on a cluster.</summary>
+    public int? Partitions { get; init; }
+
     /// <summary>How many processes work.</summary>
     public int Workers { get; init; } = 9;
 
@@ -54,15 +60,19 @@ public sealed record RunOptions
     /// <summary>Where the history goes; null for a new folder among the temporary ones.</summary>
     public string? Out { get; init; }
 
+    /// <summary>The folder of an earlier run to check again; null to run.</summary>
+    public string? Check { get; init; }
+
     /// <summary>The command that starts the same run again.</summary>
     public string Command
     {
         get
         {
             string faults = Faults is null ? "" : Faults.Count == 0 ? " --faults none" : $" --faults {string.Join(',', Faults).ToLowerInvariant()}";
+            string partitions = Partitions is { } count ? string.Create(CultureInfo.InvariantCulture, $" --partitions {count}") : "";
             return string.Create(
                 CultureInfo.InvariantCulture,
-                $"./fault-run --store {Store.ToString().ToLowerInvariant()} --seconds {Length.TotalSeconds:0.###} --seed {Seed}{faults} --appendfsync {AppendFsync} --workers {Workers}");
+                $"./fault-run --store {Store.ToString().ToLowerInvariant()} --seconds {Length.TotalSeconds:0.###} --seed {Seed}{faults} --appendfsync {AppendFsync} --workers {Workers}{partitions}");
         }
     }
 
@@ -90,8 +100,10 @@ public sealed record RunOptions
                 "--seed" => options with { Seed = (int)Number(name, value) },
                 "--faults" => options with { Faults = value == "none" ? [] : [.. value.Split(',').Select(one => Name<FaultKind>(name, one))] },
                 "--appendfsync" => options with { AppendFsync = value is "always" or "everysec" ? value : throw Wrong(name, value) },
+                "--partitions" => options with { Partitions = (int)Number(name, value) },
                 "--workers" => options with { Workers = (int)Number(name, value) },
                 "--out" => options with { Out = value },
+                "--check" => options with { Check = value },
                 _ => throw new ArgumentException($"There is no option '{name}'."),
             };
         }

@@ -23,6 +23,11 @@ internal static class RunProgram
             return Refuse(e.Message);
         }
 
+        if (options.Check is { } folder)
+        {
+            return Directory.Exists(folder) ? RunReport.Check(folder, Console.Out) : Refuse($"There is no folder '{folder}'.");
+        }
+
         RunResult result = await FaultRun.RunAsync(options, Console.WriteLine);
         return RunReport.Show(options, result, Console.Out);
     }

@@ -7,10 +7,17 @@ namespace Latchwork.Faults.Running;
 internal sealed class SentinelStand : Stand
 {
     private static readonly TimeSpan _patience = TimeSpan.FromMinutes(2);
+
+    // Long enough that a busy machine causes no failover by itself.
+    private static readonly TimeSpan _downAfter = TimeSpan.FromSeconds(3);
     private readonly RedisGroup _group;
 
-    private SentinelStand(RedisGroup group, string version)
+    private readonly string _query;
+    private int _failovers;
+
+    private SentinelStand(RedisGroup group, string version, string query)
     {
+        _query = query;
         _group = group;
         Version = version;
     }
@@ -19,12 +26,12 @@ internal sealed class SentinelStand : Stand
 
     public override string Version { get; }
 
-    public override string Uri => _group.Uri + RedisFaults.Query;
+    public override string Uri => _group.Uri + _query;
 
     public static async Task<SentinelStand> LaunchAsync(RunOptions options)
     {
-        RedisGroup group = await RedisGroup.StartAsync(arguments: ["--appendonly", "yes", "--appendfsync", options.AppendFsync]);
-        return new SentinelStand(group, $"{await RedisFaults.VersionAsync(group.Servers[0])}, 1 replica, 3 Sentinels, appendfsync {options.AppendFsync}");
+        RedisGroup group = await RedisGroup.StartAsync(downAfter: _downAfter, arguments: ["--appendonly", "yes", "--appendfsync", options.AppendFsync]);
+        return new SentinelStand(group, $"{await RedisFaults.VersionAsync(group.Servers[0])}, 1 replica, 3 Sentinels, appendfsync {options.AppendFsync}", RedisFaults.Query(options));
     }
 
     public override Task HurtAsync(PlannedFault fault) => fault.Kind switch
@@ -35,6 +42,12 @@ internal sealed class SentinelStand : Stand
         FaultKind.Failover => FailOverAsync(fault),
         _ => throw new ArgumentOutOfRangeException(nameof(fault), fault.Kind, "This is not done to a group with Sentinels."),
     };
+
+    public override async Task<string?> FindSurpriseAsync()
+    {
+        int epochs = await _group.FailoversAsync();
+        return epochs == _failovers ? null : $"{epochs} failovers were made, and {_failovers} were asked for: the machine was too busy, so what the checker says may be wrong.";
+    }
 
     public override ValueTask DisposeAsync() => _group.DisposeAsync();
 
@@ -65,6 +78,8 @@ internal sealed class SentinelStand : Stand
                 await _group.NewPrimaryAsync(old);
                 break;
         }
+
+        _failovers++;
 
         // Until the old one follows, there is nobody to fail over to.
         await Eventually.ReadsAsync(

@@ -48,12 +48,23 @@ internal sealed class SqliteStand : Stand
         switch (fault.Kind)
         {
             case FaultKind.Disk:
+                // A log that was moved into the file is written over from its start, without asking for room: so it is cut off first.
+                await WithDatabaseAsync(execute =>
+                {
+                    execute("PRAGMA wal_checkpoint(TRUNCATE)");
+                    return Task.CompletedTask;
+                });
                 _disk!.Fill();
                 await Task.Delay(fault.Duration);
                 _disk.Empty();
                 break;
             case FaultKind.Busy:
-                await HoldAsync(fault.Duration);
+                await WithDatabaseAsync(async execute =>
+                {
+                    execute("BEGIN IMMEDIATE");
+                    await Task.Delay(fault.Duration);
+                    execute("ROLLBACK");
+                });
                 break;
             default:
                 throw new ArgumentOutOfRangeException(nameof(fault), fault.Kind, "This is not done to a file.");
@@ -67,19 +78,15 @@ internal sealed class SqliteStand : Stand
         return ValueTask.CompletedTask;
     }
 
-    private async Task HoldAsync(TimeSpan duration)
+    private async Task WithDatabaseAsync(Func<Action<string>, Task> act)
     {
         using var connection = new SqliteConnection($"Data Source={_path};Pooling=false;Default Timeout=60");
         connection.Open();
-        Execute("BEGIN IMMEDIATE");
-        await Task.Delay(duration);
-        Execute("ROLLBACK");
-
-        void Execute(string sql)
+        await act(sql =>
         {
             using SqliteCommand command = connection.CreateCommand();
             command.CommandText = sql;
             command.ExecuteNonQuery();
-        }
+        });
     }
 }

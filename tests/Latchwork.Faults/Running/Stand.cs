@@ -1,3 +1,4 @@
+using System.Globalization;
 using Latchwork.Faults.Injection;
 using Latchwork.StoreConformance.Support;
 
@@ -26,6 +27,10 @@ public abstract class Stand : IAsyncDisposable
     /// <param name="worker">Its number.</param>
     public virtual string UriOf(int worker) => Uri;
 
+    /// <summary>Looks for what happened to the store by itself, such as a failover that nobody asked for: then the history says too little.</summary>
+    /// <returns>What; null if nothing did.</returns>
+    public virtual Task<string?> FindSurpriseAsync() => Task.FromResult<string?>(null);
+
     /// <summary>Does something to the store, and mends it again.</summary>
     /// <param name="fault">What.</param>
     /// <returns>A task that ends when all is well again.</returns>
@@ -41,6 +46,7 @@ public abstract class Stand : IAsyncDisposable
     {
         StoreKind.Redis => await RedisStand.LaunchAsync(options, workers),
         StoreKind.Sentinel => await SentinelStand.LaunchAsync(options),
+        StoreKind.Cluster => await ClusterStand.LaunchAsync(options),
         StoreKind.Sqlite => new SqliteStand(),
         _ => throw new ArgumentOutOfRangeException(nameof(options), options.Store, "There is no stand for this store."),
     };
@@ -50,7 +56,8 @@ public abstract class Stand : IAsyncDisposable
 internal static class RedisFaults
 {
     /// <summary>The query that keeps the time of a command short, so that many an outcome is unknown.</summary>
-    public const string Query = "?commandTimeout=2s&connectTimeout=2s";
+    public static string Query(RunOptions options) =>
+        string.Create(CultureInfo.InvariantCulture, $"?commandTimeout=2s&connectTimeout=2s&partitions={options.Partitions ?? (options.Store == StoreKind.Cluster ? 4 : 1)}");
 
     /// <summary>What is done to workers of all kinds of server.</summary>
     public static readonly FaultKind[] Common = [FaultKind.Kill, FaultKind.Stop, FaultKind.Clock, FaultKind.Connections, FaultKind.Flush, FaultKind.Memory];

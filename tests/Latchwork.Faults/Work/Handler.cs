@@ -4,7 +4,7 @@ using Latchwork.Faults.History;
 namespace Latchwork.Faults.Work;
 
 /// <summary>A handler that does all that handlers do: returns, throws, takes longer than the lease, overruns, settles by call, and forgets to.</summary>
-internal sealed class Handler(Recorder recorder, DistributedTimer timer, bool isManual, Random chance)
+internal sealed class Handler(Recorder recorder, DistributedTimer timer, bool isManual, TimeSpan longest, Random chance)
 {
     private static readonly TimeSpan _look = TimeSpan.FromMilliseconds(150);
     private readonly ConcurrentDictionary<Task, bool> _afterwards = new();
@@ -51,7 +51,7 @@ internal sealed class Handler(Recorder recorder, DistributedTimer timer, bool is
                 await WorkAsync(delivery, 1_500 + Next(2_500), stop); // beyond the lease, which is renewed meanwhile
                 break;
             case < 13:
-                await WorkAsync(delivery, 6_000 + Next(2_500), stop); // beyond the time for handling
+                await WorkAsync(delivery, (int)longest.TotalMilliseconds + Next(2_500), stop); // beyond the time for handling
                 break;
             case < 14:
                 await WorkAsync(delivery, 500 + Next(2_000), CancellationToken.None); // deaf to its token

@@ -1,3 +1,5 @@
+using Latchwork.Faults.History;
+
 namespace Latchwork.Faults.Work;
 
 /// <summary>What a worker does until it is told to stop.</summary>
@@ -12,6 +14,9 @@ internal interface IWork
 /// <summary>Small helpers of all work.</summary>
 internal static class Pace
 {
+    /// <summary>A number that all processes share and that changes every half minute: the pools of ids and keys do, so that none has too long a history to check.</summary>
+    public static long Epoch => MonotonicTime.Now / 30_000_000;
+
     /// <summary>Waits for a random time around a mean, or until it is time to stop.</summary>
     public static async Task PauseAsync(Random chance, int meanMilliseconds, CancellationToken stop)
     {

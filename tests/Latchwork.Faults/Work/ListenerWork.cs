@@ -17,12 +17,12 @@ internal sealed class ListenerWork(WorkerSettings settings, Recorder recorder, L
                 Confirmation = isManual ? Confirmation.Manual : Confirmation.AfterHandler,
                 MaxEvents = chance.Next(1, 17),
                 MaxInFlight = 32,
-                MaxHandlingTime = TimeSpan.FromSeconds(6),
+                MaxHandlingTime = settings.Longest,
                 LeaveTimeout = TimeSpan.FromSeconds(chance.Next(3)),
                 Backoff = new RetryBackoff { Initial = TimeSpan.FromMilliseconds(100), Max = TimeSpan.FromSeconds(1) },
                 TimeProvider = clock,
             });
-            var handler = new Handler(recorder, timer, isManual, settings.Chance(1 + chance.Next(1_000_000)));
+            var handler = new Handler(recorder, timer, isManual, settings.Longest, settings.Chance(1 + chance.Next(1_000_000)));
             if (!await TryJoinAsync(timer, handler, stop))
             {
                 await Pace.PauseAsync(chance, 200, stop);

@@ -35,15 +35,15 @@ internal sealed class PosterWork(WorkerSettings settings, Recorder recorder, Dis
         }
     }
 
-    private string KnownId(Random chance) => chance.Next(3) == 0 ? $"shared-{chance.Next(SharedIds)}" : $"{settings.Name}-{chance.Next(OwnIds)}";
+    private string KnownId(Random chance) => chance.Next(3) == 0 ? $"shared-{Pace.Epoch}-{chance.Next(SharedIds)}" : $"{settings.Name}-{Pace.Epoch}-{chance.Next(OwnIds)}";
 
     private string NewId(Random chance) => chance.Next(2) == 0 ? KnownId(chance) : $"{settings.ProcessName}-{Interlocked.Increment(ref _posts)}";
 
-    private static TimeSpan DelayOf(Random chance) => TimeSpan.FromMilliseconds(chance.Next(10) switch
+    private TimeSpan DelayOf(Random chance) => TimeSpan.FromMilliseconds(chance.Next(10) switch
     {
         < 3 => 0,
         < 8 => chance.Next(1_000),
-        _ => chance.Next(5_000),
+        _ => chance.Next((int)settings.Longest.TotalMilliseconds),
     });
 
     private (OperationStarted Operation, TimerPost Post) NewPost(Random chance)

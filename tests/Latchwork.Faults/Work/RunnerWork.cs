@@ -18,7 +18,7 @@ internal sealed class RunnerWork(WorkerSettings settings, Recorder recorder, Pro
     {
         while (!stop.IsCancellationRequested)
         {
-            string key = $"key-{chance.Next(Keys)}";
+            string key = $"key-{Pace.Epoch}-{chance.Next(Keys)}";
             using CancellationTokenSource impatience = Pace.Impatience(chance, percent: 8, milliseconds: 500);
             await (chance.Next(100) switch
             {
@@ -54,7 +54,7 @@ internal sealed class RunnerWork(WorkerSettings settings, Recorder recorder, Pro
         return recorder.CallAsync(
             recorder.Begin(Verb.RunOnce, key) with { Bound = MonotonicTime.Of(_bound), FreshFor = MonotonicTime.Of(options.ResultTimeout.Value) },
             () => locker.RunOnceAsync(key, (lease, stop) => WorkAsync(lease, new Random(seed), stop), options, impatience),
-            (end, bytes) => end with { Value = bytes is null ? LockValue.Null : LockValue.OfBytes(bytes) });
+            (end, bytes) => end with { Outcome = "Done", Value = bytes is null ? LockValue.Null : LockValue.OfBytes(bytes) });
     }
 
     private async Task RequestAsync(string key, Random chance, CancellationToken impatience)
@@ -63,8 +63,8 @@ internal sealed class RunnerWork(WorkerSettings settings, Recorder recorder, Pro
             recorder.Begin(Verb.Request, key) with { Bound = MonotonicTime.Of(_bound) },
             () => locker.RequestAsync(key, _bound, impatience),
             (end, answer) => answer.IsLocked
-                ? end with { Outcome = "Granted", Generation = answer.Lease.FencingToken, TakenOver = answer.Lease.TakenOver }
-                : WithResult(end, answer.Result) with { Outcome = "Outcome" });
+                ? end with { Outcome = "Locked", Generation = answer.Lease.FencingToken, TakenOver = answer.Lease.TakenOver }
+                : WithResult(end, answer.Result) with { Outcome = "Done" });
         if (result is not { Lease: { } lease }) return;
 
         await using (lease)
@@ -110,7 +110,7 @@ internal sealed class RunnerWork(WorkerSettings settings, Recorder recorder, Pro
         WorkLease? lease = await recorder.CallAsync(
             recorder.Begin(Verb.Acquire, key) with { Bound = MonotonicTime.Of(_bound) },
             () => locker.AcquireAsync(key, _bound, impatience),
-            (end, answer) => end with { Outcome = "Granted", Generation = answer.FencingToken, TakenOver = answer.TakenOver });
+            (end, answer) => end with { Outcome = "Locked", Generation = answer.FencingToken, TakenOver = answer.TakenOver });
         if (lease is not null) await HoldAsync(lease, chance);
     }
 
@@ -147,7 +147,7 @@ internal sealed class RunnerWork(WorkerSettings settings, Recorder recorder, Pro
     private Task TryGetAsync(string key) => recorder.CallAsync(
         recorder.Begin(Verb.TryGet, key),
         () => locker.TryGetAsync(key),
-        (end, result) => result is null ? end with { Outcome = "Absent" } : WithResult(end, result) with { Outcome = "Outcome" });
+        (end, result) => result is null ? end with { Outcome = "Absent" } : WithResult(end, result) with { Outcome = "Done" });
 
     private async Task ForgetAsync(string key)
     {
@@ -177,7 +177,13 @@ internal sealed class RunnerWork(WorkerSettings settings, Recorder recorder, Pro
                 Look(lease);
             }
 
-            if (chance.Next(8) == 0) throw new InvalidOperationException(NewText());
+            if (chance.Next(8) == 0)
+            {
+                var failure = new InvalidOperationException(NewText());
+                value = LockValue.OfFailure(failure.Message);
+                throw failure;
+            }
+
             result = CodeResult.Returned;
             if (chance.Next(20) == 0)
             {

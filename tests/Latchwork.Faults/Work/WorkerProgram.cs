@@ -4,7 +4,7 @@ using Latchwork.Faults.History;
 namespace Latchwork.Faults.Work;
 
 /// <summary>
-/// A worker: <c>worker ROLE INDEX LIFE URI FOLDER SEED</c>. It takes <c>clock SECONDS</c> and <c>stop</c> from standard input, and ends at
+/// A worker: <c>worker ROLE INDEX LIFE URI FOLDER SEED LONGEST-MS</c>. It takes <c>clock SECONDS</c> and <c>stop</c> from standard input, and ends at
 /// once when that ends, because then the harness is gone.
 /// </summary>
 internal static class WorkerProgram

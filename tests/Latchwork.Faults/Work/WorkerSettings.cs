@@ -45,6 +45,9 @@ internal sealed record WorkerSettings
     /// <summary>The seed of the run.</summary>
     public required int Seed { get; init; }
 
+    /// <summary>The longest delay of a post, and the longest that a handler may take: short where the run is, so that it is drained soon.</summary>
+    public required TimeSpan Longest { get; init; }
+
     /// <summary>The name of its place: <c>poster-0</c>.</summary>
     public string Name => string.Create(CultureInfo.InvariantCulture, $"{Role.ToString().ToLowerInvariant()}-{Index}");
 
@@ -64,10 +67,11 @@ internal sealed record WorkerSettings
         Uri = arguments[3],
         Folder = arguments[4],
         Seed = int.Parse(arguments[5], CultureInfo.InvariantCulture),
+        Longest = TimeSpan.FromMilliseconds(int.Parse(arguments[6], CultureInfo.InvariantCulture)),
     };
 
     /// <summary>The arguments that <see cref="Parse"/> reads.</summary>
-    public string[] ToArguments() => [$"{Role}", Text(Index), Text(Life), Uri, Folder, Text(Seed)];
+    public string[] ToArguments() => [$"{Role}", Text(Index), Text(Life), Uri, Folder, Text(Seed), Text((int)Longest.TotalMilliseconds)];
 
     private static string Text(int number) => number.ToString(CultureInfo.InvariantCulture);
 }

@@ -23,13 +23,15 @@ public sealed class RedisGroup : IAsyncDisposable
     /// <summary>Starts all of it, and waits until replicas and Sentinels know each other.</summary>
     /// <param name="replicas">How many replicas.</param>
     /// <param name="primaryPort">Under which port everybody knows the first primary; null for its own. For a proxy in between.</param>
+    /// <param name="downAfter">How long the primary must be silent before the Sentinels replace it; default 1 s.</param>
     /// <param name="arguments">More arguments for the primary and its replicas.</param>
-    public static async Task<RedisGroup> StartAsync(int replicas = 1, Func<int, int>? primaryPort = null, params string[] arguments)
+    public static async Task<RedisGroup> StartAsync(
+        int replicas = 1, Func<int, int>? primaryPort = null, TimeSpan? downAfter = null, params string[] arguments)
     {
         var group = new RedisGroup();
         try
         {
-            await group.LaunchAsync(replicas, primaryPort, arguments);
+            await group.LaunchAsync(replicas, primaryPort, downAfter ?? TimeSpan.FromSeconds(1), arguments);
             return group;
         }
         catch
@@ -51,6 +53,13 @@ public sealed class RedisGroup : IAsyncDisposable
     public async Task<RedisServer> NewPrimaryAsync(RedisServer old) => (await Eventually.ReadsAsync(
         PrimaryAsync, primary => primary is not null && primary != old, "there is another primary", TimeSpan.FromMinutes(1)))!;
 
+    /// <summary>How many failovers the Sentinels have made so far.</summary>
+    public async Task<int> FailoversAsync()
+    {
+        string[] answers = await Task.WhenAll(_sentinels.Where(IsRunning).Select(s => s.CommandAsync("SENTINEL", "MASTER", Service)));
+        return answers.Max(answer => int.Parse(Field(answer, "config-epoch")!, CultureInfo.InvariantCulture));
+    }
+
     public async ValueTask DisposeAsync()
     {
         foreach (RedisServer server in _sentinels.Concat(_servers)) await server.DisposeAsync();
@@ -68,7 +77,7 @@ public sealed class RedisGroup : IAsyncDisposable
         }
     }
 
-    private async Task LaunchAsync(int replicas, Func<int, int>? primaryPort, string[] arguments)
+    private async Task LaunchAsync(int replicas, Func<int, int>? primaryPort, TimeSpan downAfter, string[] arguments)
     {
         string[] quick = ["--repl-diskless-sync-delay", "0", "--repl-ping-replica-period", "1", "--repl-timeout", "5", .. arguments];
         RedisServer primary = await RedisServer.StartAsync(new() { Arguments = quick });
@@ -84,7 +93,7 @@ public sealed class RedisGroup : IAsyncDisposable
             TimeSpan.FromMinutes(1));
         string configuration = $"""
             sentinel monitor {Service} 127.0.0.1 {port} 2
-            sentinel down-after-milliseconds {Service} 1000
+            sentinel down-after-milliseconds {Service} {(int)downAfter.TotalMilliseconds}
             sentinel failover-timeout {Service} 3000
             """;
         _sentinels.AddRange(await Task.WhenAll(Enumerable.Range(0, 3).Select(_ => RedisServer.StartAsync(new() { Sentinel = configuration }))));
