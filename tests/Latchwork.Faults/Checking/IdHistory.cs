@@ -29,7 +29,7 @@ internal sealed record Operation(string Process, OperationStarted Start, Operati
 /// <summary>All that the history says about one event id or key.</summary>
 internal sealed class IdHistory(string ns, string id)
 {
-    private readonly List<HistoryLine> _lines = [];
+    private List<HistoryLine> _lines = [];
 
     public string Ns { get; } = ns;
 
@@ -47,12 +47,8 @@ internal sealed class IdHistory(string ns, string id)
     /// <exception cref="InvalidDataException">Two operations of a process have one number.</exception>
     public void Complete()
     {
-        // Starts before ends of the same moment: then they may have overlapped, and nothing is claimed that was not so.
-        _lines.Sort((a, b) =>
-        {
-            int byTime = a.Entry.At.CompareTo(b.Entry.At);
-            return byTime != 0 ? byTime : (a.Entry is OperationEnded).CompareTo(b.Entry is OperationEnded);
-        });
+        // Of the same moment: starts before ends (they may have overlapped, and nothing is claimed that was not so), else as they were written.
+        _lines = [.. _lines.OrderBy(line => line.Entry.At).ThenBy(line => line.Entry is OperationEnded)];
 
         var open = new Dictionary<(string, long), int>();
         foreach ((string process, HistoryEntry entry) in _lines)

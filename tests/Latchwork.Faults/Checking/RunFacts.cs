@@ -89,7 +89,7 @@ internal sealed class RunFacts
         long outage = 0, covered = from;
         foreach (FaultSpan fault in Faults)
         {
-            if (!fault.Outage && fault.Target != process) continue;
+            if (fault.Target != process && !(fault.Outage && fault.Target == "store")) continue;
             long start = Math.Max(fault.Span.From, covered), end = Math.Min(fault.Span.To, to);
             if (end <= start) continue;
             outage += end - start;

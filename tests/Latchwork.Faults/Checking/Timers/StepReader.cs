@@ -33,8 +33,7 @@ internal sealed class StepReader
         }
 
         if (run.Scans.TryGetValue(history.Ns, out FinalScan? scan)) reader._steps.Add(reader.Of(scan, history));
-        reader._steps.Sort((a, b) => a.From.CompareTo(b.From));
-        return reader._steps;
+        return [.. reader._steps.OrderBy(step => step.From)];
     }
 
     private Step Of(Operation operation, RunFacts run)
