@@ -4,8 +4,8 @@ namespace Latchwork.Redis;
 
 /// <summary>The keys of one key of a locker, and the channel of its bell.</summary>
 /// <param name="tag">The prefix and the hash tag, with its braces.</param>
-/// <param name="seal">The seal of its namespace.</param>
-internal readonly struct LockerKeys(string tag, RedisArgument seal)
+/// <param name="seal">The seal of its namespace; null in a cluster, where it would be in another slot, and no namespace of lockers is moved.</param>
+internal readonly struct LockerKeys(string tag, RedisArgument? seal)
 {
     /// <summary>What the name of every lock ends with.</summary>
     public const string LockEnd = "}:lock";
@@ -13,8 +13,10 @@ internal readonly struct LockerKeys(string tag, RedisArgument seal)
     /// <summary>What the name of that ends with which outlives a lock.</summary>
     public const string LastEnd = "}:last";
 
-    /// <summary>The keys <c>lock</c>, <c>last</c>, <c>data</c> and <c>seal</c>, in the order in which every script of the locker takes them (see record.lua).</summary>
-    public RedisArgument[] All { get; } = [tag + ":lock", tag + ":last", tag + ":data", seal];
+    /// <summary>The keys <c>lock</c>, <c>last</c>, <c>data</c> and, unless in a cluster, <c>seal</c>, in the order in which every script of the locker takes them (see record.lua).</summary>
+    public RedisArgument[] All { get; } = seal is { } mark
+        ? [tag + ":lock", tag + ":last", tag + ":data", mark]
+        : [tag + ":lock", tag + ":last", tag + ":data"];
 
     /// <summary>The channel on which those who wait for the key are rung.</summary>
     public string Bell { get; } = tag + ":bell";

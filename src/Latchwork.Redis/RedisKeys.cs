@@ -78,8 +78,10 @@ internal sealed class RedisKeys
 
     /// <summary>Creates the keys.</summary>
     /// <param name="prefix">What all keys and channels begin with: without <c>{</c> and <c>}</c>, which would make a tag of their own.</param>
-    public RedisKeys(string prefix)
+    /// <param name="inCluster">Whether they are for a cluster: then all keys of a script must be in one slot.</param>
+    public RedisKeys(string prefix, bool inCluster = false)
     {
+        IsInCluster = inCluster;
         ArgumentNullException.ThrowIfNull(prefix);
         if (prefix.AsSpan().IndexOfAny('{', '}') >= 0)
         {
@@ -90,6 +92,9 @@ internal sealed class RedisKeys
         TimerNamespaces = $"{prefix}timers";
         LockerNamespaces = $"{prefix}lockers";
     }
+
+    /// <summary>Whether they are for a cluster, where all keys of a script are in one slot and namespaces of lockers have no marks of moves.</summary>
+    public bool IsInCluster { get; }
 
     /// <summary>SET: the namespaces of timers that were ever used.</summary>
     public RedisArgument TimerNamespaces { get; }
@@ -106,7 +111,7 @@ internal sealed class RedisKeys
 
     /// <summary>The keys of a key of a locker. They are made anew each time: there may be any number of them.</summary>
     /// <param name="key">The key.</param>
-    public LockerKeys Of(LockerKey key) => new($"{LockerStart(key.Namespace)}{Encode(key.Key)}}}", SealOf(key.Namespace));
+    public LockerKeys Of(LockerKey key) => new($"{LockerStart(key.Namespace)}{Encode(key.Key)}}}", IsInCluster ? default(RedisArgument?) : SealOf(key.Namespace));
 
     /// <summary>STRING: the seal of a namespace of a locker. All its keys share it, so in a cluster no namespace could be sealed.</summary>
     /// <param name="ns">The namespace.</param>

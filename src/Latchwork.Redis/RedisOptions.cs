@@ -37,6 +37,11 @@ public sealed class RedisOptions
     /// </summary>
     public IList<RedisEndpoint> Endpoints { get; private set; } = [];
 
+    /// <summary>
+    /// Whether the servers are members of a Redis Cluster. A few are enough, primaries or replicas: the others are found. Default: false.
+    /// </summary>
+    public bool Cluster { get; set; }
+
     /// <summary>The name under which Sentinels watch the primary (<c>sentinel monitor NAME …</c>). Default: null, there are no Sentinels.</summary>
     public string? SentinelService { get; set; }
 
@@ -62,7 +67,7 @@ public sealed class RedisOptions
     /// </summary>
     public Func<CancellationToken, ValueTask<RedisCredentials>>? Credentials { get; set; }
 
-    /// <summary>The number of the database: 0 to 1,000,000; default 0. Servers have 16 unless configured otherwise.</summary>
+    /// <summary>The number of the database: 0 to 1,000,000; default 0. Servers have 16 unless configured otherwise; a cluster has only 0.</summary>
     public int Database { get; set; }
 
     /// <summary>The name of the connection in the server's <c>CLIENT LIST</c>: up to 100 printable ASCII characters without spaces; default <c>latchwork</c>; empty or null for none.</summary>
@@ -88,7 +93,7 @@ public sealed class RedisOptions
     /// </summary>
     public int Partitions { get; set; } = 1;
 
-    /// <summary>The most commands that wait for a connection or for their replies: 1 to 10,000,000; default 100,000. More are refused at once.</summary>
+    /// <summary>The most commands that wait for a connection or for their replies, for each primary of a cluster: 1 to 10,000,000; default 100,000. More are refused at once.</summary>
     public int MaxQueuedCommands { get; set; } = DefaultMaxQueuedCommands;
 
     /// <summary>The most bytes of such commands, in bytes: 1 to 1 GiB; default 64 MiB. A single command may have more.</summary>
@@ -106,12 +111,14 @@ public sealed class RedisOptions
     /// <summary>Reads an address.</summary>
     /// <param name="connection">
     /// A URI, with percent-encoding: <c>redis://user:password@host:port,host:port/database</c>, <c>rediss://…</c> with TLS,
-    /// <c>redis+sentinel://host,host,host/service/database</c> (<c>rediss+sentinel://</c> with TLS) or <c>unix:///path</c>. After a question
+    /// <c>redis+sentinel://host,host,host/service/database</c> (<c>rediss+sentinel://</c> with TLS), <c>redis+cluster://host,host,host</c>
+    /// (<c>rediss+cluster://</c> with TLS) or <c>unix:///path</c>. After a question
     /// mark: <c>name</c>, <c>user</c>, <c>password</c>, <c>db</c>, <c>prefix</c>, <c>partitions</c>, <c>connectTimeout</c>, <c>commandTimeout</c>
     /// (<c>250ms</c>, <c>5s</c>, <c>1m</c>); for TLS <c>ca</c>, <c>cert</c>, <c>key</c> (PEM files) and <c>tlsHost</c>; for Sentinels
     /// <c>sentinelUser</c> and <c>sentinelPassword</c>; for replicas <c>waitReplicas</c>, <c>waitTimeout</c> and <c>waitWrites</c>
     /// (<c>posts</c>, <c>publishes</c>, <c>all</c>). Or a connection string with the same options:
-    /// <c>host:port,user=…,password=…,defaultDatabase=…,name=…,connectTimeout=5000,ssl=true,serviceName=…</c>.
+    /// <c>host:port,user=…,password=…,defaultDatabase=…,name=…,connectTimeout=5000,ssl=true,serviceName=…</c>,
+    /// or <c>…,cluster=true</c>.
     /// </param>
     /// <returns>The settings.</returns>
     /// <exception cref="ArgumentException">The text is not valid; all that is wrong is named with its value, except passwords.</exception>
@@ -131,9 +138,11 @@ public sealed class RedisOptions
     public override string ToString()
     {
         RedisEndpoint[] servers = Servers();
+        string scheme = Tls is null ? "redis" : "rediss";
+        if (Cluster && !IsClusterNode)
+            return $"{scheme}+cluster://{string.Join<RedisEndpoint>(',', servers)}";
         if (SentinelService is null && servers is [var only])
             return Describe(only);
-        string scheme = Tls is null ? "redis" : "rediss";
         (string kind, string service) = SentinelService is null ? ("", "") : ("+sentinel", $"/{SentinelService}");
         return string.Create(CultureInfo.InvariantCulture, $"{scheme}{kind}://{string.Join<RedisEndpoint>(',', servers)}{service}/{Database}");
     }
@@ -161,6 +170,21 @@ public sealed class RedisOptions
         copy.Endpoints = [.. Endpoints];
         copy.Tls = Tls?.Copy();
         copy.Replication = Replication?.Copy();
+        return copy;
+    }
+
+    /// <summary>Whether a cluster's channels are plain ones even where sharded ones exist, as before Redis 7; for tests.</summary>
+    internal bool UsesPlainChannels { get; set; }
+
+    /// <summary>Whether these are the settings of a connection to one member of a cluster.</summary>
+    internal bool IsClusterNode { get; private set; }
+
+    /// <summary>The settings of a connection to one member of the cluster. The others must not change any more.</summary>
+    internal RedisOptions ForNode(RedisEndpoint endpoint)
+    {
+        var copy = (RedisOptions)MemberwiseClone();
+        copy.Endpoints = [endpoint];
+        copy.IsClusterNode = true;
         return copy;
     }
 

@@ -3,6 +3,7 @@ using System.Globalization;
 using Latchwork.Redis;
 using Latchwork.Redis.Checking;
 using Latchwork.Redis.Connections;
+using Latchwork.Redis.Connections.Cluster;
 using Latchwork.Redis.Locking;
 using Latchwork.Redis.Timers;
 using Latchwork.Redis.Transfer;
@@ -16,14 +17,14 @@ public sealed class RedisStore : LatchworkStore
 {
     private readonly IRedisConnection _connection;
     private readonly ReplicatedWriter? _replicated;
-    private readonly ServerCheck _check;
+    private readonly StoreCheck _check;
 
     private RedisStore(IRedisConnection connection, ReplicatedWriter? replicated, RedisOptions options, string address)
     {
         _connection = connection;
         _replicated = replicated;
-        _check = new ServerCheck(connection, options);
-        var keys = new RedisKeys(options.KeyPrefix);
+        _check = new StoreCheck(connection, options);
+        var keys = new RedisKeys(options.KeyPrefix, connection is ClusterConnection);
         ReplicatedWrites writes = options.Replication?.Writes ?? ReplicatedWrites.None;
         var timers = new RedisTimerStore(connection, keys, options.TimeProvider, options.Partitions)
         {
@@ -72,15 +73,18 @@ public sealed class RedisStore : LatchworkStore
     {
         ArgumentNullException.ThrowIfNull(options);
         options = options.CheckedCopy();
-        RedisConnection connection = await RedisConnection.ConnectAsync(options, cancellationToken).ConfigureAwait(false);
+        IRedisConnection connection = await OpenAsync(options, null, cancellationToken).ConfigureAwait(false);
         ReplicatedWriter? writer = null;
         try
         {
             if (options.Replication is { } replication)
-                writer = new ReplicatedWriter(await RedisConnection.ConnectAsync(options, cancellationToken, replication).ConfigureAwait(false), replication);
+                writer = new ReplicatedWriter(await OpenAsync(options, replication, cancellationToken).ConfigureAwait(false), replication);
             var store = new RedisStore(connection, writer, options, options.ToString());
             await store.CheckAtStartAsync(cancellationToken).ConfigureAwait(false);
-            connection.OnReconnected = () => _ = store._check.RunForLogAsync();
+            if (connection is RedisConnection single)
+                single.OnReconnected = () => _ = store._check.RunForLogAsync(single);
+            if (connection is ClusterConnection cluster)
+                cluster.OnPrimary = primary => _ = store._check.RunForLogAsync(primary);
             return store;
         }
         catch
@@ -96,13 +100,15 @@ public sealed class RedisStore : LatchworkStore
     /// <param name="connection">The connection.</param>
     /// <param name="options">The settings of the store (<see cref="RedisOptions.KeyPrefix"/>, <see cref="RedisOptions.Partitions"/>, <see cref="RedisOptions.TimeProvider"/>); those of a connection are not used.</param>
     /// <returns>The store.</returns>
-    /// <exception cref="ArgumentException">Writes are to wait for replicas, which needs connections of the store's own.</exception>
+    /// <exception cref="ArgumentException">Writes are to wait for replicas, or it is a cluster, which needs connections of the store's own.</exception>
     [Experimental("LATCHWORK001")]
     public static RedisStore Over(IRedisConnection connection, RedisOptions? options = null)
     {
         ArgumentNullException.ThrowIfNull(connection);
         if (options?.Replication is not null)
             throw new ArgumentException("Writes can wait for replicas only on connections that the store makes itself.", nameof(options));
+        if (options?.Cluster == true)
+            throw new ArgumentException("A cluster can be used only over connections that the store makes itself.", nameof(options));
         return new RedisStore(connection, null, (options ?? new RedisOptions()).CheckedCopy(), connection.Description);
     }
 
@@ -119,6 +125,10 @@ public sealed class RedisStore : LatchworkStore
         if (more.Count == 0) return address;
         return $"{address}{(address.Contains('?', StringComparison.Ordinal) ? '&' : '?')}{string.Join('&', more)}";
     }
+
+    private static async Task<IRedisConnection> OpenAsync(RedisOptions options, RedisReplication? replication, CancellationToken cancellationToken) => options.Cluster
+        ? await ClusterConnection.ConnectAsync(options, cancellationToken, replication).ConfigureAwait(false)
+        : await RedisConnection.ConnectAsync(options, cancellationToken, replication).ConfigureAwait(false);
 
     // A server that is in trouble for the moment is no reason not to start; one that cannot run scripts is.
     private async Task CheckAtStartAsync(CancellationToken cancellationToken)

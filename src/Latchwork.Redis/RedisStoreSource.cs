@@ -52,6 +52,7 @@ internal sealed class RedisStoreSource : LatchworkStoreSource
         reader.Text(ConnectionString, static _ => { }); // read before everything else
         reader.Text(nameof(options.User), value => options.User = value);
         reader.Text(nameof(options.Password), value => options.Password = value);
+        reader.Flag(nameof(options.Cluster), value => options.Cluster = value);
         reader.Text(nameof(options.SentinelService), value => options.SentinelService = value);
         reader.Text(nameof(options.SentinelUser), value => options.SentinelUser = value);
         reader.Text(nameof(options.SentinelPassword), value => options.SentinelPassword = value);

@@ -159,11 +159,21 @@ internal sealed partial class CommandPipeline
                 continue;
             }
 
-            bool alone = used == 0 && (_waiting.Count == 1 || bytes.Length > _batch.Length);
+            bool alone = used == 0 && !command.HasNoReply && (_waiting.Count == 1 || bytes.Length > _batch.Length);
             if (!alone && used + bytes.Length > _batch.Length)
                 break;
             _waiting.Dequeue();
+            if (command.HasNoReply)
+            {
+                bytes.Span.CopyTo(_batch.AsSpan(used));
+                used += bytes.Length;
+                Uncount(command);
+                command.Release();
+                continue;
+            }
+
             command.WrittenAt = now;
+            command.OwesAsking = command.IsAsking;
             _written.Enqueue(command);
             if (alone)
             {

@@ -58,16 +58,27 @@ internal sealed partial class CommandPipeline(CommandLimits limits)
     /// <exception cref="LatchworkStoreException">Too many commands wait; this one was not applied.</exception>
     public bool SubmitUnlessClosing(PendingCommand command)
     {
+        bool taken = Offer(command);
+        if (!taken)
+            command.Release();
+        return taken;
+    }
+
+    /// <summary>The same, but a command that is not taken stays the caller's, who may take it elsewhere.</summary>
+    /// <returns>Whether the connection still takes commands.</returns>
+    /// <exception cref="LatchworkStoreException">Too many commands wait; this one was not applied.</exception>
+    public bool Offer(PendingCommand command)
+    {
         bool direct = false;
         lock (_gate)
         {
+            if (_closing)
+                return false;
             int length = command.Bytes.Length;
             bool isFull = _count > 0 && (_count >= limits.MaxCommands || _bytes + length > limits.MaxBytes);
-            if (_closing || (isFull && command.Kind != CommandKind.Unsubscribe))
+            if (isFull && command.Kind != CommandKind.Unsubscribe)
             {
                 command.Release();
-                if (_closing)
-                    return false;
                 throw RedisErrors.LineIsFull(command, limits, _transport is null ? Trouble : null);
             }
 
@@ -93,7 +104,7 @@ internal sealed partial class CommandPipeline(CommandLimits limits)
         RedisScript script = command.Script!;
         command.Misses++;
         if (command.Misses > 1)
-            command.ReplaceBytes(RespWriter.Eval(script, command.Bytes)); // Somebody keeps flushing: this cannot miss.
+            command.SendWhole(); // Somebody keeps flushing: this cannot miss.
         lock (_gate)
         {
             // Replies come in the order of execution: a miss that is seen before the reply to the load happened before the load.
@@ -113,6 +124,13 @@ internal sealed partial class CommandPipeline(CommandLimits limits)
         {
             if (!_written.TryPeek(out PendingCommand? command))
                 return null;
+            if (command.OwesAsking)
+            {
+                command.OwesAsking = false;
+                isLast = false;
+                return command;
+            }
+
             if (command.HasWait && command.First is null)
             {
                 command.First = reply;
@@ -139,7 +157,8 @@ internal sealed partial class CommandPipeline(CommandLimits limits)
     /// <param name="transport">The connection.</param>
     /// <param name="reader">The thread that reads from it.</param>
     /// <param name="first">What is to be sent before everything that waits.</param>
-    public void Attach(RedisTransport transport, Thread reader, IEnumerable<PendingCommand> first)
+    /// <param name="rewrite">Told of each command that waits; it may have to be worded otherwise for this server.</param>
+    public void Attach(RedisTransport transport, Thread reader, IEnumerable<PendingCommand> first, Action<PendingCommand>? rewrite = null)
     {
         lock (_gate)
         {
@@ -148,7 +167,12 @@ internal sealed partial class CommandPipeline(CommandLimits limits)
             foreach (PendingCommand command in first)
                 Append(_waiting, command);
             foreach (PendingCommand command in waiting)
-                _waiting.Enqueue(command);
+            {
+                Uncount(command);
+                rewrite?.Invoke(command);
+                Append(_waiting, command);
+            }
+
             _transport = transport;
             _reader = reader;
             _retiring = false;
@@ -229,6 +253,39 @@ internal sealed partial class CommandPipeline(CommandLimits limits)
                 command.Abandon(RedisErrors.ConnectionBroke(command, trouble));
             else
                 command.Succeed(RedisReply.Null);
+        }
+    }
+
+    /// <summary>Takes out what waits to be written and may as well be sent to another member of the cluster.</summary>
+    public List<PendingCommand> TakeRoutable()
+    {
+        var routable = new List<PendingCommand>();
+        lock (_gate)
+        {
+            for (int left = _waiting.Count; left > 0; left--)
+            {
+                PendingCommand command = _waiting.Dequeue();
+                if (command.Slot < 0)
+                {
+                    _waiting.Enqueue(command);
+                    continue;
+                }
+
+                Uncount(command);
+                routable.Add(command);
+            }
+        }
+
+        return routable;
+    }
+
+    /// <summary>Waits until nobody reads the bytes of a command that has had its reply, so that it can be sent elsewhere.</summary>
+    public void AwaitSent(PendingCommand command)
+    {
+        lock (_gate)
+        {
+            while (ReferenceEquals(_beingSent, command))
+                Monitor.Wait(_gate);
         }
     }
 

@@ -6,9 +6,10 @@ namespace Latchwork.Redis.Connections;
 /// <summary>The life of the connection, on a thread of its own: connect, read until it breaks, connect again.</summary>
 internal sealed class ConnectionLoop(
     RedisOptions options, CommandLimits limits, CommandPipeline pipeline, SubscriptionTable subscriptions, ReplyHandler replies, IServerFinder finder,
-    ILogger logger)
+    ILogger logger, IClusterLink? link = null)
 {
     private static readonly TimeSpan _closeGrace = TimeSpan.FromSeconds(1);
+    private static readonly TimeSpan _suspicion = TimeSpan.FromMilliseconds(300);
     private static readonly TimeSpan _leaveGrace = TimeSpan.FromMilliseconds(250);
     private readonly string _server = options.ToString();
     private readonly TaskCompletionSource _connected = new(TaskCreationOptions.RunContinuationsAsynchronously);
@@ -19,13 +20,19 @@ internal sealed class ConnectionLoop(
     private RedisTransport? _transport;
     private volatile RedisEndpoint? _movedTo;
     private Thread? _writer;
+    private string _closeReason = "";
     private long _closeBy = long.MaxValue;
     private long _leaveBy = long.MaxValue;
     private bool _closing;
+    private bool _wasConnected;
+    private volatile bool _isConnected;
     private long _reconnects;
 
     /// <summary>Ends when the first connection stands, or with the reason why it does not.</summary>
     public Task Connected => _connected.Task;
+
+    /// <summary>Whether there is a connection now.</summary>
+    public bool IsConnected => _isConnected;
 
     /// <summary>How often the connection was made anew.</summary>
     public long Reconnects => Interlocked.Read(ref _reconnects);
@@ -47,19 +54,20 @@ internal sealed class ConnectionLoop(
     }
 
     /// <summary>Takes no more commands and ends the connection when those under way are done, or after a second.</summary>
-    public void BeginClose()
+    public void BeginClose(string reason = "the store was closed")
     {
         pipeline.BeginClose();
         lock (_gate)
         {
             if (_closing)
                 return;
+            _closeReason = reason;
             _closeBy = Environment.TickCount64 + (long)_closeGrace.TotalMilliseconds;
             Volatile.Write(ref _closing, true);
             Monitor.PulseAll(_gate);
 
             // The reader waits for bytes, and there will be none. Otherwise it sees for itself.
-            if (pipeline.IsEmpty || !_connected.Task.IsCompletedSuccessfully)
+            if (pipeline.IsEmpty || !_wasConnected)
                 _transport?.Abort();
         }
     }
@@ -72,7 +80,7 @@ internal sealed class ConnectionLoop(
             while (!IsClosing)
             {
                 attempt = RunOnce(attempt) ? 0 : attempt + 1;
-                if (_connected.Task.IsFaulted)
+                if (_connected.Task.IsFaulted && link is null)
                     break;
                 if (attempt > 0)
                     Pause(ReconnectDelay.Before(attempt));
@@ -111,19 +119,20 @@ internal sealed class ConnectionLoop(
             finder.OnFound(server.Endpoint);
             RedisLog.Connected(logger, options.Describe(server.Endpoint), server.Info.Product, server.Info.Version);
             server.Transport.SetTimeouts(limits.Tick, limits.Silence);
-            pipeline.Attach(server.Transport, Thread.CurrentThread, subscriptions.Channels().Select(channel =>
-                new PendingCommand(CommandKind.Resubscribe, RespWriter.Words("SUBSCRIBE", channel), long.MaxValue) { Channel = channel }));
-            if (!_connected.TrySetResult()) Interlocked.Increment(ref _reconnects);
+            Attach(server);
             OnConnected?.Invoke(server.Info);
             string reason = ReadUntilBroken(server.Transport, server.Input);
+            _isConnected = false;
             server.Transport.Abort();
             if (!IsClosing)
                 RedisLog.Lost(logger, options.Describe(server.Endpoint), reason);
             pipeline.Detach(reason);
+            HandOver(reason);
             return _movedTo is not null || Environment.TickCount64 - since >= ReconnectDelay.UsefulLife;
         }
         finally
         {
+            _isConnected = false;
             lock (_gate)
             {
                 _transport = null;
@@ -137,13 +146,49 @@ internal sealed class ConnectionLoop(
         }
     }
 
+    private void Attach(LiveServer server)
+    {
+        lock (subscriptions.Gate)
+        {
+            subscriptions.IsSharded = link is not null && server.Info.HasShardedChannels && !options.UsesPlainChannels;
+            pipeline.Attach(
+                server.Transport,
+                Thread.CurrentThread,
+                subscriptions.Channels().Select(channel =>
+                    new PendingCommand(CommandKind.Resubscribe, subscriptions.Subscribe(channel), long.MaxValue) { Channel = channel }),
+                command =>
+                {
+                    if (command.Kind == CommandKind.Subscribe)
+                        command.ReplaceBytes(subscriptions.Subscribe(command.Channel!));
+                });
+        }
+
+        _isConnected = true;
+        if (_wasConnected)
+            Interlocked.Increment(ref _reconnects);
+        lock (_gate)
+            _wasConnected = true;
+        _connected.TrySetResult();
+        link?.OnConnected();
+    }
+
+    // What another member of the cluster may do is not kept waiting for this one.
+    private void HandOver(string trouble)
+    {
+        if (link is null)
+            return;
+        link.TakeUnsent(pipeline.TakeRoutable(), trouble);
+        link.OnTrouble();
+    }
+
     private void OnConnectFailed(Exception error, int attempt)
     {
         LatchworkStoreException failure = error as LatchworkStoreException ?? new LatchworkStoreException(
             $"Cannot connect to {_server}: {error.Message}", StoreOutcome.NotApplied, error)
         { IsTransient = true };
-        if (_connected.TrySetException(failure))
+        if (_connected.TrySetException(failure) && link is null)
             return;
+        HandOver(failure.Message);
         if (pipeline.Trouble != failure.Message && !IsClosing)
             RedisLog.ReconnectFailed(logger, _server, attempt + 1, failure.Message);
         pipeline.Trouble = failure.Message;
@@ -216,7 +261,7 @@ internal sealed class ConnectionLoop(
 
                 pipeline.FlushFromReader();
                 if (IsClosing && (pipeline.IsEmpty || now >= _closeBy))
-                    return "the store was closed";
+                    return _closeReason;
                 if (pipeline.IsRetired || now >= Volatile.Read(ref _leaveBy))
                     return pipeline.RetireReason;
             }
@@ -237,6 +282,8 @@ internal sealed class ConnectionLoop(
         if (transport.HasData)
             return; // This process was paused, perhaps: what has arrived is not late.
         TimeSpan oldest = pipeline.ExpireWritten();
+        if (oldest > _suspicion && silentFor > _suspicion.TotalMilliseconds)
+            link?.OnTrouble();
         if (oldest > limits.Silence && silentFor > limits.Silence.TotalMilliseconds)
             throw new IOException($"the server owes replies and has sent nothing for {RedisErrors.Text(limits.Silence)}");
     }

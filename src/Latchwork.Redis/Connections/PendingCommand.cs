@@ -75,6 +75,24 @@ internal sealed class PendingCommand : InlineResult
     /// <summary>The first reply, while the second one is waited for.</summary>
     public RedisReply? First { get; set; }
 
+    /// <summary>The hash slot of its keys, by which a cluster finds the server for it; -1 if it is for one certain server.</summary>
+    public int Slot { get; init; } = -1;
+
+    /// <summary>How often a member of the cluster has sent it on to another one since it was last sent where it belongs.</summary>
+    public int Hops { get; set; }
+
+    /// <summary>How often the cluster could not serve it, so that it waited.</summary>
+    public int Waits { get; set; }
+
+    /// <summary>Whether ASKING stands in front of it, which has a reply of its own.</summary>
+    public bool IsAsking => _bytes.Start > 0;
+
+    /// <summary>Whether the reply of ASKING is still to come.</summary>
+    public bool OwesAsking { get; set; }
+
+    /// <summary>Whether no reply comes to it: it is done when it is written.</summary>
+    public bool HasNoReply { get; init; }
+
     /// <summary>Why the server did not do it when it was sent the last time; null if it was not sent, or is sent again for another reason.</summary>
     public string? Refusal { get; set; }
 
@@ -113,6 +131,21 @@ internal sealed class PendingCommand : InlineResult
             Fail(RedisErrors.FromServer(first.Text, Name));
         else
             Succeed(RedisReply.OfItems([first, RedisReply.OfError(Encoding.UTF8.GetBytes(reason.Message))]));
+    }
+
+    /// <summary>Puts ASKING in front of it, or takes it away. Only while it is in no line.</summary>
+    public void Ask(bool asks)
+    {
+        if (asks != IsAsking)
+            ReplaceBytes(RespWriter.Asking(_bytes, asks));
+    }
+
+    /// <summary>From now on the whole script is sent, not its hash. Only while it is in no line.</summary>
+    public void SendWhole()
+    {
+        bool asks = IsAsking;
+        ReplaceBytes(RespWriter.Eval(Script!, _bytes));
+        Ask(asks);
     }
 
     public void ReplaceBytes(in CommandBytes bytes)

@@ -25,10 +25,11 @@ internal static class RedisAddress
         scheme = scheme.ToLowerInvariant();
         bool isUnix = scheme is "unix" or "redis+unix";
         bool isSentinel = scheme is "redis+sentinel" or "rediss+sentinel";
-        if (scheme is "rediss" or "rediss+sentinel" or "valkeys")
+        options.Cluster |= scheme is "redis+cluster" or "rediss+cluster";
+        if (scheme is "rediss" or "rediss+sentinel" or "rediss+cluster" or "valkeys")
             options.Tls = new RedisTlsOptions();
-        else if (!isUnix && scheme is not ("redis" or "redis+sentinel" or "valkey"))
-            problems.Add($"the scheme '{scheme}' is none of redis, rediss, redis+sentinel, rediss+sentinel and unix");
+        else if (!isUnix && scheme is not ("redis" or "redis+sentinel" or "redis+cluster" or "valkey"))
+            problems.Add($"the scheme '{scheme}' is none of redis, rediss, redis+sentinel, rediss+sentinel, redis+cluster, rediss+cluster and unix");
 
         int query = rest.IndexOf('?', StringComparison.Ordinal);
         if (query >= 0)

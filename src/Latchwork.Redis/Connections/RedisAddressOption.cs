@@ -6,7 +6,7 @@ namespace Latchwork.Redis.Connections;
 internal static class RedisAddressOption
 {
     private const string Known =
-        "name, user, password, db, prefix, partitions, connectTimeout, commandTimeout, tls, ca, cert, key, tlsHost, service, sentinelUser, sentinelPassword, " +
+        "name, user, password, db, prefix, partitions, connectTimeout, commandTimeout, tls, ca, cert, key, tlsHost, cluster, service, sentinelUser, sentinelPassword, " +
         "waitReplicas, waitTimeout, waitWrites";
 
     public static void Read(string pair, bool isEncoded, RedisOptions options, List<string> problems)
@@ -45,6 +45,12 @@ internal static class RedisAddressOption
                 break;
             case "COMMANDTIMEOUT" or "SYNCTIMEOUT" or "ASYNCTIMEOUT":
                 options.CommandTimeout = ReadTime(name, value, problems) ?? options.CommandTimeout;
+                break;
+            case "CLUSTER" when bool.TryParse(value, out bool isCluster):
+                options.Cluster |= isCluster;
+                break;
+            case "CLUSTER":
+                problems.Add($"{name} '{value}' is neither true nor false");
                 break;
             case "SERVICE" or "SERVICENAME":
                 options.SentinelService = value;

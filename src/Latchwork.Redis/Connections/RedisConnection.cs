@@ -20,21 +20,52 @@ internal sealed class RedisConnection : IRedisConnection
 
     private readonly byte[]? _wait;
 
-    private RedisConnection(RedisOptions options, RedisReplication? replication)
+    private RedisConnection(RedisOptions options, RedisReplication? replication, IClusterLink? link = null)
     {
-        _wait = replication is null ? null : RespWriter.Words(
-            "WAIT",
-            replication.Replicas.ToString(CultureInfo.InvariantCulture),
-            ((long)replication.Timeout.TotalMilliseconds).ToString(CultureInfo.InvariantCulture)).Span.ToArray();
+        _wait = WaitOf(replication);
         _options = options;
         Description = options.ToString();
         ILogger logger = options.LoggerFactory?.CreateLogger("Latchwork.Redis") ?? NullLogger.Instance;
         _limits = new CommandLimits(options.MaxQueuedCommands, options.MaxQueuedBytes, options.CommandTimeout);
         _pipeline = new CommandPipeline(_limits);
         _onCallbackFailed = e => RedisLog.CallbackFailed(logger, Description, e);
-        var replies = new ReplyHandler(_pipeline, _subscriptions, Description, logger);
+        var replies = new ReplyHandler(_pipeline, _subscriptions, Description, logger, link);
         IServerFinder finder = options.SentinelService is null ? new FixedServers(options) : new SentinelFinder(options, logger);
-        _loop = new ConnectionLoop(options, _limits, _pipeline, _subscriptions, replies, finder, logger);
+        _loop = new ConnectionLoop(options, _limits, _pipeline, _subscriptions, replies, finder, logger, link);
+    }
+
+    /// <summary><c>WAIT</c>, as it is sent behind a script; null if none is.</summary>
+    public static byte[]? WaitOf(RedisReplication? replication) => replication is null ? null : RespWriter.Words(
+        "WAIT",
+        replication.Replicas.ToString(CultureInfo.InvariantCulture),
+        ((long)replication.Timeout.TotalMilliseconds).ToString(CultureInfo.InvariantCulture)).Span.ToArray();
+
+    /// <summary>Makes the connection to one member of a cluster. Once started it tries until it is closed.</summary>
+    /// <param name="options">The settings for this member.</param>
+    /// <param name="link">The cluster.</param>
+    public static RedisConnection ToMember(RedisOptions options, IClusterLink link) => new(options, null, link);
+
+    /// <summary>Begins to connect to a member of a cluster.</summary>
+    public void Start() => _loop.Start();
+
+    /// <summary>Ends when the first connection stands, or with the reason why it does not.</summary>
+    public Task Connected => _loop.Connected;
+
+    /// <summary>Whether there is a connection now.</summary>
+    public bool IsConnected => _loop.IsConnected;
+
+    /// <summary>Puts a command at the end of the line; one that is not taken stays the caller's.</summary>
+    /// <returns>Whether the connection still takes commands.</returns>
+    /// <exception cref="LatchworkStoreException">Too many commands wait; this one was not applied.</exception>
+    public bool Offer(PendingCommand command) => _pipeline.Offer(command);
+
+    /// <summary>Takes no more commands, and closes when those that were written are answered, or after a second.</summary>
+    /// <param name="reason">Why, for messages.</param>
+    /// <returns>The commands that another member of the cluster may do.</returns>
+    public IReadOnlyList<PendingCommand> BeginClose(string reason)
+    {
+        _loop.BeginClose(reason);
+        return _pipeline.TakeRoutable();
     }
 
     /// <inheritdoc/>
@@ -118,17 +149,18 @@ internal sealed class RedisConnection : IRedisConnection
         ArgumentNullException.ThrowIfNull(onRestored);
         cancellationToken.ThrowIfCancellationRequested();
         var subscription = new Subscription(channel, onMessage, onRestored, End);
-        var command = new PendingCommand(CommandKind.Subscribe, RespWriter.Words("SUBSCRIBE", channel), Deadline())
-        {
-            Channel = channel,
-            OnSubscribed = () => subscription.IsEstablished = true,
-            OnCallbackFailed = _onCallbackFailed,
-        };
-        command.CancelWith(cancellationToken);
+        PendingCommand command;
         try
         {
             lock (_subscriptions.Gate)
             {
+                command = new PendingCommand(CommandKind.Subscribe, _subscriptions.Subscribe(channel), Deadline())
+                {
+                    Channel = channel,
+                    OnSubscribed = () => subscription.IsEstablished = true,
+                    OnCallbackFailed = _onCallbackFailed,
+                };
+                command.CancelWith(cancellationToken);
                 _subscriptions.Add(subscription);
                 _pipeline.Submit(command);
             }
@@ -175,11 +207,7 @@ internal sealed class RedisConnection : IRedisConnection
         {
             if (!_subscriptions.Remove(subscription))
                 return;
-            var command = new PendingCommand(CommandKind.Unsubscribe, RespWriter.Words("UNSUBSCRIBE", subscription.Channel), Deadline())
-            {
-                Channel = subscription.Channel,
-            };
-            _pipeline.SubmitUnlessClosing(command);
+            _pipeline.SubmitUnlessClosing(_subscriptions.Unsubscribe(subscription.Channel, Deadline()));
         }
     }
 }

@@ -27,6 +27,11 @@ internal static class RedisErrors
         $"The connection broke after the {command.Name} was sent ({trouble}); it may have run.", StoreOutcome.Unknown)
     { IsTransient = true };
 
+    public static LatchworkStoreException ClusterRefused(PendingCommand command, TimeSpan commandTimeout) => new(
+        $"The {command.Name} could not be done within {Text(commandTimeout)} (the command timeout), because {command.Refusal ?? "no member of the cluster could serve it"}. Nothing was changed.",
+        StoreOutcome.NotApplied)
+    { IsTransient = true };
+
     public static LatchworkStoreException ClosedBeforeSending(PendingCommand command) => new(
         $"The store was closed before the {command.Name} was sent.", StoreOutcome.NotApplied);
 
@@ -90,7 +95,8 @@ internal static class RedisErrors
         "NOPERM" => ("the user lacks a permission (ACL) for this command, key or channel.", false),
         "DENIED" => ("the server is in protected mode and accepts only local clients until a password is set.", false),
         "CLUSTERDOWN" or "TRYAGAIN" => ("the cluster is not able to serve this key now.", true),
-        "MOVED" or "ASK" or "CROSSSLOT" => ("the server is part of a cluster, which this version does not support.", false),
+        "MOVED" or "ASK" => ("the server is a member of a cluster, and the key belongs to another one; write redis+cluster://… instead of redis://….", false),
+        "CROSSSLOT" => ("the server is a member of a cluster, and the keys do not belong to one slot.", false),
         _ => null,
     };
 

@@ -3,13 +3,19 @@ using System.Globalization;
 namespace Latchwork.Redis.Connections;
 
 /// <summary>What a server said of itself.</summary>
-internal readonly record struct ServerInfo(string Product, string Version);
+internal readonly record struct ServerInfo(string Product, string Version)
+{
+    private static readonly Version _sharding = new(7, 0);
+
+    /// <summary>Whether it has sharded channels (<c>SSUBSCRIBE</c>, <c>SPUBLISH</c>).</summary>
+    public bool HasShardedChannels => Product == "valkey" || (System.Version.TryParse(Version.Split('-')[0], out Version? parsed) && parsed >= _sharding);
+}
 
 /// <summary>
 /// The first words on a new connection: protocol, user, name, database, in one round trip. It finds out whether this is a server that can
 /// be worked with at all.
 /// </summary>
-internal sealed class RedisHandshake(RedisOptions options, RedisCredentials? credentials, GreetingTalk talk)
+internal sealed class RedisHandshake(RedisOptions options, RedisCredentials? credentials, GreetingTalk talk, bool anyRole = false)
 {
     private static readonly Version _oldest = new(6, 2);
 
@@ -36,7 +42,9 @@ internal sealed class RedisHandshake(RedisOptions options, RedisCredentials? cre
             hello.AddRange(["SETNAME", options.ClientName]);
 
         // PING is refused while the server loads its data; HELLO is not.
-        talk.Send([.. hello], ["SELECT", options.Database.ToString(CultureInfo.InvariantCulture)], ["PING"]);
+        // What ending a sharded subscription needs is asked for in advance.
+        string[][] more = options.Cluster ? [["CLIENT", "REPLY", "ON"]] : [];
+        talk.Send([[.. hello], ["SELECT", options.Database.ToString(CultureInfo.InvariantCulture)], ["PING"], .. more]);
         RedisReply greeting = talk.Next();
         if (greeting.Kind == RedisReplyKind.Error)
             throw HelloRefused(greeting.Text);
@@ -50,6 +58,8 @@ internal sealed class RedisHandshake(RedisOptions options, RedisCredentials? cre
         RedisReply alive = talk.Next();
         if (alive.Kind == RedisReplyKind.Error && !alive.Text.StartsWith("NOPERM", StringComparison.Ordinal))
             throw Refused("PING", alive.Text); // A user who may not PING is welcome all the same.
+        if (options.Cluster && talk.Next() is { Kind: RedisReplyKind.Error } refused && server.HasShardedChannels)
+            throw Refused("CLIENT REPLY", refused.Text);
         return server;
     }
 
@@ -60,8 +70,13 @@ internal sealed class RedisHandshake(RedisOptions options, RedisCredentials? cre
         if (Field(greeting, "mode") == "sentinel")
             throw talk.Failure("it is a Sentinel, which holds no data; connect to the Redis server that it watches.");
         CheckVersion(product, version);
+        bool isMember = Field(greeting, "mode") == "cluster";
+        if (isMember && !options.Cluster)
+            throw talk.Failure($"it is a member of a Redis Cluster; write {(options.Tls is null ? "redis" : "rediss")}+cluster://{string.Join<RedisEndpoint>(',', options.Servers())}.");
+        if (!isMember && options.Cluster)
+            throw talk.Failure($"it is no member of a Redis Cluster; write {(options.Tls is null ? "redis" : "rediss")}://{string.Join<RedisEndpoint>(',', options.Servers())}.");
         string role = Field(greeting, "role") ?? "master";
-        if (role != "master")
+        if (role != "master" && !anyRole)
             throw talk.Failure($"it is a read-only replica (role: {role}); connect to its primary.", isTransient: true);
         return new ServerInfo(product, version);
     }
@@ -85,7 +100,7 @@ internal sealed class RedisHandshake(RedisOptions options, RedisCredentials? cre
         else
             talk.Send(["INFO", "server"]);
         RedisReply info = default;
-        for (int left = credentials is null ? 3 : 4; left > 0; left--)
+        for (int left = (credentials is null ? 3 : 4) + (options.Cluster ? 1 : 0); left > 0; left--)
             info = talk.Next();
         string version = "";
         if (info.Kind == RedisReplyKind.Bytes)

@@ -29,6 +29,15 @@ internal static partial class RedisLog
     [LoggerMessage(2009, LogLevel.Information, "{Server} could not be checked for its settings: {Reason}")]
     public static partial void CheckFailed(ILogger logger, string server, string reason);
 
+    [LoggerMessage(2010, LogLevel.Warning, "{Cluster}: {Trouble}")]
+    public static partial void ClusterTrouble(ILogger logger, string cluster, string trouble);
+
+    [LoggerMessage(2011, LogLevel.Information, "The primaries of {Cluster} are {Primaries}.")]
+    public static partial void Primaries(ILogger logger, string cluster, string primaries);
+
+    [LoggerMessage(2012, LogLevel.Warning, "A subscription at {Cluster} could not be made anew, and is tried again: {Reason}")]
+    public static partial void ClusterResubscribeFailed(ILogger logger, string cluster, string reason);
+
     [LoggerMessage(2007, LogLevel.Warning, "{Trouble}")]
     public static partial void SentinelTrouble(ILogger logger, string trouble);
 }

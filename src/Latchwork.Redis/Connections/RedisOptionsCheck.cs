@@ -19,6 +19,7 @@ internal static class RedisOptionsCheck
         CheckUsers(options, check);
         CheckReplication(options, check);
         check.That(options.Database is >= 0 and <= 1_000_000, "database", options.Database, "must be between 0 and 1000000");
+        check.That(!options.Cluster || options.Database == 0, "database", options.Database, "must be 0 in a cluster, which has no other");
         check.That(
             options.ClientName is null || (options.ClientName.Length <= 100 && !options.ClientName.AsSpan().ContainsAnyExceptInRange('!', '~')),
             "client name", options.ClientName, "must have up to 100 printable ASCII characters without spaces");
@@ -44,6 +45,7 @@ internal static class RedisOptionsCheck
                 check.That(isPath, "unix socket path", path, "must be a path");
                 check.That(Encoding.UTF8.GetByteCount(path) <= 107, "unix socket path", path, "must have at most 107 bytes");
                 check.That(options.Tls is null, "unix socket path", path, "cannot be used with TLS");
+                check.That(!options.Cluster, "unix socket path", path, "cannot be used for a cluster, whose members name each other by host and port");
                 continue;
             }
 
@@ -52,6 +54,7 @@ internal static class RedisOptionsCheck
         }
 
         string? service = options.SentinelService;
+        check.That(service is null || !options.Cluster, "service of the Sentinels", service, "cannot be used for a cluster, which needs no Sentinels");
         check.That(
             service is null || (service.Length is >= 1 and <= 256 && !service.AsSpan().ContainsAny(_notInServices)),
             "service of the Sentinels", service, "must be the name that they give to the primary, as in redis+sentinel://host1,host2,host3/NAME/0");

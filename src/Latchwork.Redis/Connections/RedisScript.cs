@@ -8,6 +8,9 @@ namespace Latchwork.Redis.Connections;
 [Experimental("LATCHWORK001")]
 public sealed class RedisScript
 {
+    private const string Publish = "'PUBLISH'";
+    private RedisScript? _inCluster;
+
     /// <summary>Creates a script.</summary>
     /// <param name="name">Its name, for messages.</param>
     /// <param name="source">Its text.</param>
@@ -21,6 +24,14 @@ public sealed class RedisScript
         Sha1 = Convert.ToHexStringLower(SHA1.HashData(Encoding.UTF8.GetBytes(source)));
 #pragma warning restore CA5350
     }
+
+    /// <summary>
+    /// The same for a member of a cluster, where messages go through sharded channels if the server has them (from Redis 7 on). The script asks
+    /// for that itself when it runs, so that while servers are upgraded each does what those who listen to it expect.
+    /// </summary>
+    internal RedisScript InCluster => _inCluster ??= Source.Contains(Publish, StringComparison.Ordinal)
+        ? new RedisScript(Name, Source.Replace(Publish, "redis.REDIS_VERSION_NUM and 'SPUBLISH' or 'PUBLISH'", StringComparison.Ordinal))
+        : this;
 
     /// <summary>Its name, for messages.</summary>
     public string Name { get; }

@@ -7,7 +7,7 @@ namespace Latchwork.Redis.Connections;
 /// Finds out to which command a message of the server belongs. Replies come in the order of the commands. A subscription that succeeded is
 /// answered by a push alone, at the same place in that order, and a refused one by an error; so the push, too, must fit the next command.
 /// </summary>
-internal sealed class ReplyHandler(CommandPipeline pipeline, SubscriptionTable subscriptions, string server, ILogger logger)
+internal sealed class ReplyHandler(CommandPipeline pipeline, SubscriptionTable subscriptions, string server, ILogger logger, IClusterLink? link = null)
 {
     /// <exception cref="RedisProtocolException">The message fits no command.</exception>
     public void Handle(in RespMessage message)
@@ -23,12 +23,12 @@ internal sealed class ReplyHandler(CommandPipeline pipeline, SubscriptionTable s
         if (items.Length < 3 || items[0].Kind != RedisReplyKind.Bytes || items[1].Kind != RedisReplyKind.Bytes)
             return; // Some other kind of push: nothing that was asked for.
         ReadOnlySpan<byte> kind = items[0].Bytes.Span;
-        if (kind.SequenceEqual("message"u8))
+        if (kind.SequenceEqual("message"u8) || kind.SequenceEqual("smessage"u8))
         {
             foreach (Subscription subscription in subscriptions.Of(items[1].Bytes.Span))
                 Call(subscription.OnMessage, items[2].Bytes);
         }
-        else if (kind.SequenceEqual("subscribe"u8))
+        else if (kind.SequenceEqual("subscribe"u8) || kind.SequenceEqual("ssubscribe"u8))
         {
             OnSubscribed(TakeFor(items[1], CommandKind.Subscribe, CommandKind.Resubscribe));
         }
@@ -38,6 +38,17 @@ internal sealed class ReplyHandler(CommandPipeline pipeline, SubscriptionTable s
             command.Release();
             command.Succeed(RedisReply.Null);
         }
+        else if (kind.SequenceEqual("sunsubscribe"u8))
+        {
+            OnShardedEnd(items[1].Text);
+        }
+    }
+
+    // The slot has moved, or this is the echo of an end that was asked for; then nobody has a subscription that stands.
+    private void OnShardedEnd(string channel)
+    {
+        if (Array.Exists(subscriptions.Of(channel), subscription => subscription.IsEstablished))
+            link?.OnChannelLost(channel);
     }
 
     private PendingCommand TakeFor(in RedisReply channel, CommandKind kind, CommandKind otherKind)
@@ -87,6 +98,13 @@ internal sealed class ReplyHandler(CommandPipeline pipeline, SubscriptionTable s
             return;
         }
 
+        if (command.Slot >= 0 && link is not null)
+        {
+            pipeline.AwaitSent(command);
+            if (link.TakeRefused(command, text))
+                return;
+        }
+
         string? state = RedisErrors.PassingState(text);
         if (state is not null)
         {
@@ -102,6 +120,9 @@ internal sealed class ReplyHandler(CommandPipeline pipeline, SubscriptionTable s
             case CommandKind.Plain:
             case CommandKind.Subscribe:
                 command.Fail(RedisErrors.FromServer(text, command.Name));
+                break;
+            case CommandKind.Resubscribe when link is not null:
+                link.OnChannelLost(command.Channel!);
                 break;
             case CommandKind.Resubscribe:
                 RedisLog.ResubscribeRefused(logger, server, text);

@@ -8,7 +8,8 @@ namespace Latchwork.Redis.Connections;
 /// <param name="Array">The array; longer than the command.</param>
 /// <param name="Length">The bytes of the command.</param>
 /// <param name="Tail">For EVALSHA: where the number of keys begins, so that the rest can be reused for EVAL.</param>
-internal readonly record struct CommandBytes(byte[] Array, int Length, int Tail)
+/// <param name="Start">Where the command begins: behind ASKING, if that is in front of it.</param>
+internal readonly record struct CommandBytes(byte[] Array, int Length, int Tail, int Start = 0)
 {
     public ReadOnlySpan<byte> Span => Array.AsSpan(0, Length);
 }
@@ -56,7 +57,8 @@ internal ref struct RespWriter
     public static CommandBytes Eval(RedisScript script, in CommandBytes evalSha)
     {
         ReadOnlySpan<byte> rest = evalSha.Span[evalSha.Tail..];
-        int parts = evalSha.Span[1..evalSha.Span.IndexOf((byte)'\r')] is var digits && Utf8Parser.TryParse(digits, out int count, out _) ? count : 0;
+        ReadOnlySpan<byte> command = evalSha.Span[evalSha.Start..];
+        int parts = command[1..command.IndexOf((byte)'\r')] is var digits && Utf8Parser.TryParse(digits, out int count, out _) ? count : 0;
         var writer = new RespWriter(parts, 4 + Encoding.UTF8.GetByteCount(script.Source) + rest.Length);
         writer.Bulk("EVAL"u8);
         writer.Bulk(script.Source);
@@ -72,6 +74,17 @@ internal ref struct RespWriter
         second.CopyTo(array.AsSpan(first.Length));
         ArrayPool<byte>.Shared.Return(first.Array);
         return new CommandBytes(array, first.Length + second.Length, first.Tail);
+    }
+
+    /// <summary>A copy of a command with ASKING right in front of it, or without it.</summary>
+    public static CommandBytes Asking(in CommandBytes command, bool asks)
+    {
+        ReadOnlySpan<byte> bare = command.Span[command.Start..];
+        ReadOnlySpan<byte> prefix = asks ? "*1\r\n$6\r\nASKING\r\n"u8 : default;
+        byte[] array = ArrayPool<byte>.Shared.Rent(prefix.Length + bare.Length);
+        prefix.CopyTo(array);
+        bare.CopyTo(array.AsSpan(prefix.Length));
+        return new CommandBytes(array, prefix.Length + bare.Length, command.Tail - command.Start + prefix.Length, prefix.Length);
     }
 
     /// <summary>A command of plain words.</summary>

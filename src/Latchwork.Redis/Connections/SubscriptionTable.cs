@@ -1,3 +1,4 @@
+using System.Buffers;
 using System.Text;
 
 namespace Latchwork.Redis.Connections;
@@ -31,6 +32,32 @@ internal sealed class SubscriptionTable
 
     /// <summary>Held while a change and the command that belongs to it are put in order.</summary>
     public object Gate { get; } = new();
+
+    /// <summary>Whether channels are sharded: in a cluster, messages go only to the servers of the channel's slot. Changed under <see cref="Gate"/>.</summary>
+    public bool IsSharded { get; set; }
+
+    /// <summary>Subscribes to a channel, worded for the server of the moment.</summary>
+    public CommandBytes Subscribe(string channel) => RespWriter.Words(IsSharded ? "SSUBSCRIBE" : "SUBSCRIBE", channel);
+
+    /// <summary>Ends a subscription, worded for the server of the moment.</summary>
+    /// <param name="channel">The channel.</param>
+    /// <param name="deadline">Of the command.</param>
+    public PendingCommand Unsubscribe(string channel, long deadline)
+    {
+        CommandBytes plain = RespWriter.Words(IsSharded ? "SUNSUBSCRIBE" : "UNSUBSCRIBE", channel);
+        if (!IsSharded)
+            return new PendingCommand(CommandKind.Unsubscribe, plain, deadline) { Channel = channel };
+
+        // When the slot moves, the server ends the subscription by itself, with the same push; then the answer is an error and no push comes.
+        // So no answer is wanted: pushes come all the same, and mean that the subscription is no more, whoever ended it.
+        byte[] bytes = plain.Span.ToArray();
+        ArrayPool<byte>.Shared.Return(plain.Array);
+        return new PendingCommand(CommandKind.Unsubscribe, RespWriter.Join(RespWriter.Words("CLIENT", "REPLY", "SKIP"), bytes), deadline)
+        {
+            Channel = channel,
+            HasNoReply = true,
+        };
+    }
 
     public void Add(Subscription subscription)
     {

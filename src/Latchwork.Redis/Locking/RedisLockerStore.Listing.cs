@@ -1,4 +1,5 @@
 using Latchwork.Redis.Connections;
+using Latchwork.Redis.Connections.Cluster;
 using Latchwork.Storage;
 
 namespace Latchwork.Redis.Locking;
@@ -29,9 +30,8 @@ internal sealed partial class RedisLockerStore
     /// <inheritdoc/>
     public async Task<LockerPage> ListAsync(string ns, string? cursor, int limit, CancellationToken cancellationToken)
     {
-        RedisReply reply = await EvaluateAsync(
-            LockerScripts.Scan, [], [cursor ?? "0", _keys.LockPattern(ns), limit], cancellationToken).ConfigureAwait(false);
-        string next = reply.Items[0].Text;
+        (RedisReply reply, string? next) = await ScanAsync(ns, cursor, limit, cancellationToken).ConfigureAwait(false);
+        if (reply.IsNull) return new LockerPage([], next);
         IEnumerable<Task<KeySnapshot?>> looks = Names(reply.Items[1].Items)
             .Select(name => _keys.KeyOfLock(ns, name))
             .OfType<string>()
@@ -39,7 +39,33 @@ internal sealed partial class RedisLockerStore
 
         // The looks are sent one after the other, without waiting for the replies in between.
         KeySnapshot?[] keys = await Task.WhenAll(looks).ConfigureAwait(false);
-        return new LockerPage([.. keys.OfType<KeySnapshot>().Where(key => key.IsLocked)], next == "0" ? null : next);
+        return new LockerPage([.. keys.OfType<KeySnapshot>().Where(key => key.IsLocked)], next);
+    }
+
+    /// <summary>One page of names, and the cursor of the next page; the reply is nothing if a server of a cluster is gone in the middle of its pages.</summary>
+    private async Task<(RedisReply Reply, string? Next)> ScanAsync(string ns, string? cursor, int limit, CancellationToken cancellationToken)
+    {
+        RedisReply reply;
+        if (_connection is not ClusterConnection cluster)
+        {
+            reply = await EvaluateAsync(LockerScripts.Scan, [], [cursor ?? "0", _keys.LockPattern(ns), limit], cancellationToken).ConfigureAwait(false);
+            return (reply, reply.Items[0].Text is var at && at == "0" ? null : at);
+        }
+
+        ClusterScan.Place? place = cursor is null ? await ClusterScan.NextAsync(cluster, ClusterScan.Start, cancellationToken).ConfigureAwait(false) : ClusterScan.Place.Parse(cursor);
+        RedisConnection? server = cluster.Primaries.FirstOrDefault(primary => primary.Description == place?.Server);
+        reply = default;
+        if (place is not null && server is not null)
+        {
+            ValueTask<RedisReply> pending = server.EvaluateAsync(LockerScripts.Scan, [], [place.At, _keys.LockPattern(ns), limit], cancellationToken);
+            reply = await TranslateAsync(pending, LockerScripts.Scan, ns).ConfigureAwait(false);
+            place = place with { At = reply.Items[0].Text };
+        }
+
+        // The slots of a server that is gone are elsewhere: at one that was not scanned yet, or at one whose slots have changed.
+        if (place is not null && (server is null || place.At == "0"))
+            place = await ClusterScan.NextAsync(cluster, place, cancellationToken).ConfigureAwait(false);
+        return (reply, place?.ToString());
     }
 
     private static string[] Names(ReadOnlySpan<RedisReply> replies)

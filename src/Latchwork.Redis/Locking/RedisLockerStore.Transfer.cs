@@ -27,6 +27,13 @@ internal sealed partial class RedisLockerStore
     public async Task<(TransferMarks Marks, bool Changed)> MarksAsync(
         string ns, (TransferMarks Expected, TransferMarks Next)? change, CancellationToken cancellationToken)
     {
+        if (_keys.IsInCluster)
+        {
+            throw new LatchworkStoreException(
+                $"The namespace '{ns}' of locks cannot be moved to or from a Redis Cluster: its keys are in many slots, and nothing can close all of them at once. Let its locks end there, and begin anew here; timers can be moved.",
+                StoreOutcome.NotApplied);
+        }
+
         RedisArgument[] arguments = change is var (expected, next)
             ? [expected.Seal?.ToString() ?? "", expected.Import?.ToString() ?? "", next.Seal?.ToString() ?? "", next.Import?.ToString() ?? ""]
             : [];

@@ -41,7 +41,13 @@ internal sealed partial class RedisLockerStore : ILockerStore
     /// <inheritdoc/>
     public async Task OpenAsync(string ns, CancellationToken cancellationToken) =>
         await TranslateAsync(
-            _connection.EvaluateAsync(LockerScripts.Open, [_keys.LockerNamespaces, _keys.SealOf(ns)], [ns, Format], cancellationToken), LockerScripts.Open, ns).ConfigureAwait(false);
+            _connection.EvaluateAsync(
+                LockerScripts.Open,
+                _keys.IsInCluster ? [_keys.LockerNamespaces] : [_keys.LockerNamespaces, _keys.SealOf(ns)],
+                [ns, Format],
+                cancellationToken),
+            LockerScripts.Open,
+            ns).ConfigureAwait(false);
 
     /// <inheritdoc/>
     public async Task<LockerReply> RequestAsync(LockerKey key, LockerRequest request, CancellationToken cancellationToken)

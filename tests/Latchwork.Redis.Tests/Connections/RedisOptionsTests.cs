@@ -62,7 +62,6 @@ public sealed class RedisOptionsTests
     [InlineData("rediss://host?key=/nowhere/key.pem", "needs a certificate file")]
     [InlineData("unix:///run/redis.sock?tls=true", "cannot be used with TLS")]
     [InlineData("redis+sentinel://host", "the name that they give to the primary")]
-    [InlineData("redis+cluster://host", "'redis+cluster'")]
     [InlineData("redis+sentinel://host/main/x", "'x'")]
     [InlineData("redis://host?sentinelPassword=secret", "service")]
     [InlineData("redis://host?waitReplicas=0", "'0'")]

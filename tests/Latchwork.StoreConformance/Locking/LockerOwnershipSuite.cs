@@ -172,6 +172,16 @@ public abstract class LockerOwnershipSuite(StoreFixture fixture) : LockerSuite(f
         await TakeAsync("a", key);
         (await AskAsync("b", key)).ShouldBeOfType<LockHeld>();
         (await Locks.ShowAsync(Key(key), CancellationToken.None))!.Key.ShouldBe(key);
-        (await Locks.ListAsync(Namespace, null, 200, CancellationToken.None)).Items.Single().Key.ShouldBe(key);
+
+        var listed = new HashSet<string>();
+        string? cursor = null;
+        do
+        {
+            LockerPage page = await Locks.ListAsync(Namespace, cursor, 200, CancellationToken.None);
+            listed.UnionWith(page.Items.Select(item => item.Key));
+            cursor = page.Cursor;
+        }
+        while (cursor is not null);
+        listed.ShouldBe([key]);
     }
 }

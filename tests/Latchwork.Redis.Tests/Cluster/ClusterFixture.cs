@@ -1,0 +1,41 @@
+using Latchwork.StoreConformance.Support;
+using Xunit;
+
+namespace Latchwork.Redis.Tests.Cluster;
+
+/// <summary>One cluster for the classes of the collection; each test has a namespace of its own. Its members are patient, so that none is replaced.</summary>
+public sealed class ClusterFixture : StoreFixture, IAsyncLifetime
+{
+    public RedisCluster Cluster { get; private set; } = null!;
+
+    public override TimeSpan ClockTolerance => TimeSpan.FromMilliseconds(50);
+
+    public override bool LocksNoteTimeWhenSeen => false;
+
+    /// <summary>Fewer than for a single server: the store is the same, and only the way to it is another.</summary>
+    public override int ModelSequences => 60;
+
+    public override async Task<LatchworkStore> OpenAsync(TimeProvider? clock) => await ConnectAsync(clock);
+
+    public override async Task<LatchworkStore> OpenTargetAsync(TimeProvider? clock) => await ConnectAsync(clock, "other:");
+
+    public Task<RedisStore> ConnectAsync(TimeProvider? clock = null, string prefix = RedisOptions.DefaultKeyPrefix, int partitions = 1)
+    {
+        RedisOptions options = RedisOptions.Parse(Cluster.PatientUri);
+        options.TimeProvider = clock;
+        options.KeyPrefix = prefix;
+        options.Partitions = partitions;
+        return RedisStore.ConnectAsync(options);
+    }
+
+    public async Task InitializeAsync() => Cluster = await RedisCluster.StartAsync(new() { Replicas = 0, NodeTimeout = TimeSpan.FromMinutes(1) });
+
+    public async Task DisposeAsync() => await Cluster.DisposeAsync();
+}
+
+/// <summary>The classes that share a cluster.</summary>
+[CollectionDefinition(Name)]
+public sealed class ClusterCollection : ICollectionFixture<ClusterFixture>
+{
+    public const string Name = "a cluster";
+}
