@@ -41,6 +41,7 @@ internal sealed class FaultRun : IAsyncDisposable
             Uri = stand.UriOf(index),
             Folder = folder,
             Seed = options.Seed,
+            Lies = options.Lies,
             Longest = TimeSpan.FromSeconds(Math.Clamp(options.Length.TotalSeconds / 4, 1, 5)),
         }))];
     }

@@ -26,11 +26,11 @@ public sealed record RunOptions
     public const string Usage = """
         usage: ./fault-run [--store redis|cluster|sentinel|sqlite] [--minutes 10 | --seconds N] [--seed N]
                            [--faults kill,stop,… | --faults none] [--appendfsync always|everysec] [--workers 9]
-                           [--partitions N] [--keep] [--out FOLDER]
+                           [--partitions N] [--keep] [--out FOLDER] [--lies]
                ./fault-run --check FOLDER      checks the history of an earlier run again
         faults: kill, stop, clock, stall, cut, throttle, deaf, connections, flush, restart, freeze, failover, memory, disk, busy,
-                reshard
-                (default: all that the store knows)
+                reshard (default: all that the store knows)
+        --lies: the store breaks promises on purpose, and the run must find it out
         """;
 
     /// <summary>What it runs on.</summary>
@@ -54,6 +54,9 @@ public sealed record RunOptions
     /// <summary>How many processes work.</summary>
     public int Workers { get; init; } = 9;
 
+    /// <summary>Whether the store breaks promises on purpose, to see that the run finds it out.</summary>
+    public bool Lies { get; init; }
+
     /// <summary>Whether the history is kept even if all is well.</summary>
     public bool Keep { get; init; }
 
@@ -72,7 +75,7 @@ public sealed record RunOptions
             string partitions = Partitions is { } count ? string.Create(CultureInfo.InvariantCulture, $" --partitions {count}") : "";
             return string.Create(
                 CultureInfo.InvariantCulture,
-                $"./fault-run --store {Store.ToString().ToLowerInvariant()} --seconds {Length.TotalSeconds:0.###} --seed {Seed}{faults} --appendfsync {AppendFsync} --workers {Workers}{partitions}");
+                $"./fault-run --store {Store.ToString().ToLowerInvariant()} --seconds {Length.TotalSeconds:0.###} --seed {Seed}{faults} --appendfsync {AppendFsync} --workers {Workers}{partitions}{(Lies ? " --lies" : "")}");
         }
     }
 
@@ -88,6 +91,12 @@ public sealed record RunOptions
             if (name == "--keep")
             {
                 options = options with { Keep = true };
+                continue;
+            }
+
+            if (name == "--lies")
+            {
+                options = options with { Lies = true };
                 continue;
             }
 

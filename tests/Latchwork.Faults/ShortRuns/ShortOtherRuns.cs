@@ -1,3 +1,4 @@
+using Latchwork.Faults.Checking;
 using Latchwork.Faults.Injection;
 using Latchwork.Faults.Running;
 using Latchwork.StoreConformance.Support;
@@ -18,4 +19,8 @@ public sealed class ShortOtherRuns
     [Fact]
     public Task Sentinels_make_another_primary() =>
         ShortRun.HoldsAsync(StoreKind.Sentinel, 104, 5, FaultKind.Failover, FaultKind.Kill, FaultKind.Stop);
+
+    [Fact]
+    public Task A_store_that_breaks_promises_is_found_out() =>
+        ShortRun.IsFoundOutAsync(StoreKind.Sqlite, 105, 5, Rules.Lost, Rules.Early, Rules.Again);
 }

@@ -9,17 +9,33 @@ namespace Latchwork.Faults.ShortRuns;
 internal static class ShortRun
 {
     /// <summary>Runs and checks.</summary>
-    public static async Task HoldsAsync(StoreKind store, int seed, int seconds, params FaultKind[] faults)
-    {
-        var options = new RunOptions
+    public static Task HoldsAsync(StoreKind store, int seed, int seconds, params FaultKind[] faults) =>
+        CheckAsync(Options(store, seed, seconds, faults), (result, report, seen) =>
         {
-            Store = store,
-            Seed = seed,
-            Length = TimeSpan.FromSeconds(seconds),
-            Faults = faults,
-            Workers = 6,
-            Out = Directory.CreateTempSubdirectory("latchwork-faults-").FullName,
-        };
+            result.Troubles.ShouldBeEmpty(seen);
+            report.ViolationCount.ShouldBe(0, seen);
+            report.Deliveries.ShouldBeGreaterThan(0, seen);
+        });
+
+    /// <summary>Runs with a store that breaks promises, and sees that it is found out.</summary>
+    public static Task IsFoundOutAsync(StoreKind store, int seed, int seconds, params string[] rules) =>
+        CheckAsync(Options(store, seed, seconds) with { Lies = true }, (_, report, seen) =>
+        {
+            foreach (string rule in rules) report.ViolationsByRule.GetValueOrDefault(rule).ShouldBeGreaterThan(0, $"{rule}\n{seen}");
+        });
+
+    private static RunOptions Options(StoreKind store, int seed, int seconds, params FaultKind[] faults) => new()
+    {
+        Store = store,
+        Seed = seed,
+        Length = TimeSpan.FromSeconds(seconds),
+        Faults = faults,
+        Workers = 6,
+        Out = Directory.CreateTempSubdirectory("latchwork-faults-").FullName,
+    };
+
+    private static async Task CheckAsync(RunOptions options, Action<RunResult, CheckReport, string> verify)
+    {
         var lines = new List<string>();
         RunResult result = await FaultRun.RunAsync(options, line =>
         {
@@ -27,9 +43,7 @@ internal static class ShortRun
         });
         CheckReport report = HistoryChecker.Check(result.Folder);
         string seen = $"{options.Command}\n{string.Join('\n', lines)}\n{report}\nThe history is in {result.Folder}.";
-        result.Troubles.ShouldBeEmpty(seen);
-        report.ViolationCount.ShouldBe(0, seen);
-        report.Deliveries.ShouldBeGreaterThan(0, seen);
+        verify(result, report, seen);
         Directory.Delete(result.Folder, recursive: true);
     }
 }

@@ -4,7 +4,7 @@ using Latchwork.Faults.History;
 namespace Latchwork.Faults.Work;
 
 /// <summary>
-/// A worker: <c>worker ROLE INDEX LIFE URI FOLDER SEED LONGEST-MS</c>. It takes <c>clock SECONDS</c> and <c>stop</c> from standard input, and ends at
+/// A worker: <c>worker ROLE INDEX LIFE URI FOLDER SEED LONGEST-MS [lies]</c>. It takes <c>clock SECONDS</c> and <c>stop</c> from standard input, and ends at
 /// once when that ends, because then the harness is gone.
 /// </summary>
 internal static class WorkerProgram
@@ -21,7 +21,7 @@ internal static class WorkerProgram
 
         using var history = new HistoryWriter(settings.Folder, settings.ProcessName, settings.Role.ToString().ToLowerInvariant());
         if (await OpenAsync(settings.Uri, stop.Token) is not { } store) return 0;
-        await using var recording = new RecordingStore(store, history);
+        await using var recording = new RecordingStore(settings.Lies ? new LyingStore(store) : store, history);
         await WorkAsync(settings, new Recorder(history), recording, clock, stop.Token);
         return 0;
     }

@@ -48,6 +48,9 @@ internal sealed record WorkerSettings
     /// <summary>The longest delay of a post, and the longest that a handler may take: short where the run is, so that it is drained soon.</summary>
     public required TimeSpan Longest { get; init; }
 
+    /// <summary>Whether its store breaks promises on purpose: see <see cref="LyingStore"/>.</summary>
+    public bool Lies { get; init; }
+
     /// <summary>The name of its place: <c>poster-0</c>.</summary>
     public string Name => string.Create(CultureInfo.InvariantCulture, $"{Role.ToString().ToLowerInvariant()}-{Index}");
 
@@ -68,10 +71,11 @@ internal sealed record WorkerSettings
         Folder = arguments[4],
         Seed = int.Parse(arguments[5], CultureInfo.InvariantCulture),
         Longest = TimeSpan.FromMilliseconds(int.Parse(arguments[6], CultureInfo.InvariantCulture)),
+        Lies = arguments is [.., "lies"],
     };
 
     /// <summary>The arguments that <see cref="Parse"/> reads.</summary>
-    public string[] ToArguments() => [$"{Role}", Text(Index), Text(Life), Uri, Folder, Text(Seed), Text((int)Longest.TotalMilliseconds)];
+    public string[] ToArguments() => [$"{Role}", Text(Index), Text(Life), Uri, Folder, Text(Seed), Text((int)Longest.TotalMilliseconds), .. Lies ? ["lies"] : Array.Empty<string>()];
 
     private static string Text(int number) => number.ToString(CultureInfo.InvariantCulture);
 }
