@@ -5,6 +5,7 @@ using Latchwork.Redis.Checking;
 using Latchwork.Redis.Connections;
 using Latchwork.Redis.Connections.Cluster;
 using Latchwork.Redis.Locking;
+using Latchwork.Redis.Partitioning;
 using Latchwork.Redis.Timers;
 using Latchwork.Redis.Transfer;
 using Latchwork.Storage;
@@ -35,6 +36,7 @@ public sealed class RedisStore : LatchworkStore
             Replicated = writes.HasFlag(ReplicatedWrites.Publishes) ? replicated : null,
         };
         (Timers, Locks) = (timers, locks);
+        Partitions = new Repartition(timers);
         Transfer = new RedisTransfer(timers, locks, PlaceOf(address, options));
     }
 
@@ -47,6 +49,10 @@ public sealed class RedisStore : LatchworkStore
     /// <inheritdoc/>
     [Experimental("LATCHWORK001")]
     public override IStoreTransfer Transfer { get; }
+
+    /// <inheritdoc/>
+    [Experimental("LATCHWORK001")]
+    public override IStorePartitions Partitions { get; }
 
     /// <inheritdoc/>
     public override string Description => _connection.Description;

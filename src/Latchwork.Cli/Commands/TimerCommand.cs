@@ -18,5 +18,6 @@ internal static class TimerCommand
         NamespacesCommand.Create(host),
         NodesCommand.Create(host),
         StatsCommand.Create(host),
+        RepartitionCommand.Create(host),
     };
 }

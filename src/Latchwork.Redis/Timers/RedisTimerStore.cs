@@ -82,12 +82,15 @@ internal sealed partial class RedisTimerStore : ITimerStore
     }
 
     /// <summary>Begins the arguments of a script; the caller adds as many as it said.</summary>
-    private ScriptArguments Arguments(int count)
+    private ScriptArguments Arguments(int count) => Arguments(count, _partitions);
+
+    /// <summary>The same for a namespace whose number of partitions is another one, or is being changed.</summary>
+    private ScriptArguments Arguments(int count, RedisArgument partitions)
     {
         var arguments = new ScriptArguments(CommonArguments + count);
         arguments.Add(_timeProvider is null ? "" : _timeProvider.GetMicroseconds());
         arguments.Add(Format);
-        arguments.Add(_partitions);
+        arguments.Add(partitions);
         return arguments;
     }
 

@@ -56,6 +56,20 @@ internal sealed class TimerScript
 
     public static TimerScript DropJournal { get; } = Load(nameof(DropJournal));
 
+    public static TimerScript Inspect { get; } = Load(nameof(Inspect));
+
+    public static TimerScript Freeze { get; } = Load(nameof(Freeze));
+
+    public static TimerScript Roll { get; } = Load(nameof(Roll));
+
+    public static TimerScript Lift { get; } = Load(nameof(Lift));
+
+    public static TimerScript Place { get; } = Load(nameof(Place));
+
+    public static TimerScript Drop { get; } = Load(nameof(Drop));
+
+    public static TimerScript Thaw { get; } = Load(nameof(Thaw));
+
     /// <summary>Works on the list of namespaces, not on a partition.</summary>
     public static RedisScript Register { get; } = RedisScripts.Load("Timers/Register");
 

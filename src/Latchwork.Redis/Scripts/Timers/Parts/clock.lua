@@ -1,13 +1,15 @@
 -- The partition's clock: it never goes back. If the server's clock does (a failover), the difference becomes an offset from then on.
 -- Wants: layout; ARGV[1] = the time in µs, or empty for the server's clock.
--- Gives: nowUs, now (whole milliseconds, rounded down), dueAt(text).
+-- Gives: nowUs, now (whole milliseconds, rounded down), offsetUs (by how much the server's clock has gone back in all), dueAt(text).
 -- @include time
 
+local offsetUs = tonumber(state[4]) or 0
 do
-  local last, offset = tonumber(state[3]) or 0, tonumber(state[4]) or 0
-  nowUs = nowUs + offset
+  local last = tonumber(state[3]) or 0
+  nowUs = nowUs + offsetUs
   if nowUs < last then
-    change('offset', int(offset + last - nowUs))
+    offsetUs = offsetUs + last - nowUs
+    change('offset', int(offsetUs))
     nowUs = last
   elseif nowUs - last >= 50000 then
     -- Not at every step: one write of `meta` in 50 ms is enough to notice a clock that goes back.

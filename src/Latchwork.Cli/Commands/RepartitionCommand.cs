@@ -1,0 +1,68 @@
+using System.CommandLine;
+using Latchwork.Cli.Output;
+using Latchwork.Storage;
+
+namespace Latchwork.Cli.Commands;
+
+/// <summary><c>timer repartition NAMESPACE --to N</c></summary>
+internal static class RepartitionCommand
+{
+    public static Command Create(CommandHost host)
+    {
+        var ns = new Argument<string>("namespace") { Description = "The namespace." };
+        var to = new Option<int>("--to") { Description = "The number of partitions: 1 to 1024.", HelpName = "number", Required = true };
+        var command = new Command(
+            "repartition",
+            "Change the number of partitions of a namespace on Redis, without loss. No listener may be joined; clients are refused meanwhile, and afterwards until "
+            + "they say the new number (?partitions=N). Interrupted, run it again: it goes on; with the former number it turns back.")
+        {
+            ns,
+            to,
+        };
+        command.SetAction((parsed, stop) => RunAsync(host, parsed, parsed.GetRequiredValue(ns), parsed.GetRequiredValue(to), stop));
+        return command;
+    }
+
+    private static async Task<int> RunAsync(CommandHost host, ParseResult parsed, string ns, int to, CancellationToken stop)
+    {
+        Printer printer = host.CreatePrinter(parsed);
+        LatchworkStore store = await StoreResolver.OpenAsync(StoreResolver.Find(parsed.GetValue(host.Globals.Store), host.Terminal), stop).ConfigureAwait(false);
+        await using (store.ConfigureAwait(false))
+        {
+            if (store.Partitions is not { } partitions) throw new CliException(ExitCodes.BadInput, $"{store.Description} keeps each namespace in one partition; only Redis has more");
+            PartitionChange change = await ChangeAsync(partitions, ns, to, stop).ConfigureAwait(false)
+                ?? throw new CliException(ExitCodes.NotFound, $"there is no timer namespace '{ns}' in {store.Description}");
+            if (change.Obstacle is { } obstacle) throw new CliException(ExitCodes.Conflict, obstacle);
+
+            printer.Result(
+                json =>
+                {
+                    json.WriteString("namespace", ns);
+                    json.WriteNumber("from", change.From);
+                    json.WriteNumber("to", change.To);
+                    json.WriteNumber("moved", change.Moved);
+                },
+                () => Printable.OneLine(change.From == change.To
+                    ? $"{ns}: has {change.To} partitions already"
+                    : $"{ns}: {change.To} partitions (were {change.From}), {Printable.Count(change.Moved)} events moved; clients need '?partitions={change.To}' from now on"));
+            foreach (string id in change.Doubled) printer.Warn($"'{id}' was in two partitions; the one in the right partition was kept");
+            return ExitCodes.Done;
+        }
+    }
+
+    private static async Task<PartitionChange?> ChangeAsync(IStorePartitions partitions, string ns, int to, CancellationToken stop)
+    {
+        try
+        {
+            return await partitions.RepartitionAsync(ns, to, null, stop).ConfigureAwait(false);
+        }
+        catch (OperationCanceledException e) when (stop.IsCancellationRequested)
+        {
+            throw new CliException(ExitCodes.Failure, "interrupted: run the same command again to go on", e);
+        }
+        catch (LatchworkStoreException e)
+        {
+            throw new CliException(ExitCodes.Failure, $"{e.Message} Run the same command again to go on.", e);
+        }
+    }
+}

@@ -1,0 +1,135 @@
+using Latchwork.Redis.Timers;
+using Latchwork.Storage;
+
+namespace Latchwork.Redis.Partitioning;
+
+/// <summary>Changes the number of partitions of a namespace, say from 5 to 12.</summary>
+/// <remarks>
+/// <para>
+/// No step touches two partitions, which may be on two servers. (1) One partition after the other is frozen: instead of <c>5</c> it records
+/// <c>5&gt;12</c>, so every script of any client, of any version, is refused. Only if no node listens. (2) When all are frozen, partition by
+/// partition and page by page, each event that belongs elsewhere under the new number is read, stored there as it is, and then deleted. (3) From
+/// the last to the first the partitions are opened: they record <c>12</c>. Those that are none of the namespace any more keep nothing but that
+/// number, so that a client that still knows of them is refused.
+/// </para>
+/// <para>
+/// What happens if a step is the last that this process makes: in (1) nothing has moved, and clients find the namespace closed. In (2) a batch may
+/// be in two partitions, both of which are closed, and the next run stores it again, in the place of itself, and deletes it. If a partition of
+/// the former ones records <c>12</c>, then (2) is over for ever, and the next run only opens the others. The first partition, which every client
+/// asks first, is frozen first and opened last. Every script names <c>5&gt;12</c> and is refused where something else is recorded, so what was sent by
+/// a process that is gone does nothing once it is over. Turning back is the same with <c>12&gt;5</c>, which replaces <c>5&gt;12</c>.
+/// </para>
+/// </remarks>
+internal sealed class Repartition(RedisTimerStore store) : IStorePartitions
+{
+    /// <summary>The most ids that are named.</summary>
+    private const int MaxNamed = 20;
+
+    /// <inheritdoc/>
+    public async Task<PartitionChange?> RepartitionAsync(string ns, int partitions, Action<long>? progress, CancellationToken cancellationToken)
+    {
+        Limits.CheckId(ns, nameof(ns));
+        Limits.CheckRange(partitions, 1, RedisOptions.MaxPartitions, nameof(partitions));
+        PartitionState first = await store.InspectAsync(new TimerPartition(ns, 0), cancellationToken).ConfigureAwait(false);
+        if (first.Format.Length == 0) return null;
+
+        var now = PartitionNumber.Parse(first.Partitions);
+        if (now.To is null && now.From == partitions) return new PartitionChange(partitions, partitions, 0, null, []);
+        if (now.To is { } other && other != partitions && now.From != partitions)
+        {
+            string help = $"The timer namespace '{ns}' is being changed from {now.From} to {other} partitions already. Go on with '--to {other}', or turn back with '--to {now.From}'.";
+            return new PartitionChange(now.From, partitions, 0, help, []);
+        }
+
+        int from = now.To is { } to && now.From == partitions ? to : now.From;
+        var run = new Run(store, ns, new PartitionNumber(from, partitions), progress);
+        string? obstacle = await run.MakeAsync(cancellationToken).ConfigureAwait(false);
+        return new PartitionChange(from, partitions, run.Moved, obstacle, run.Doubled);
+    }
+
+    private sealed class Run(RedisTimerStore store, string ns, PartitionNumber mark, Action<long>? progress)
+    {
+        private readonly int _count = Math.Max(mark.From, mark.To!.Value);
+
+        public long Moved { get; private set; }
+
+        public List<string> Doubled { get; } = [];
+
+        /// <returns>What stands in the way; null if it was done.</returns>
+        public async Task<string?> MakeAsync(CancellationToken cancellationToken)
+        {
+            bool[] done = new bool[_count];
+            foreach (bool checkOnly in (bool[])[true, false])
+            {
+                for (int i = 0; i < _count; i++)
+                {
+                    (string answer, IReadOnlyList<string> names) = await store.FreezeAsync(Partition(i), mark, checkOnly, cancellationToken).ConfigureAwait(false);
+                    if (ObstacleOf(answer, names) is { } obstacle) return obstacle;
+                    done[i] = answer == "done";
+                }
+            }
+
+            if (!Array.Exists(done, static one => one))
+            {
+                for (int i = 0; i < _count; i++) await EmptyAsync(i, cancellationToken).ConfigureAwait(false);
+            }
+
+            for (int i = _count - 1; i >= 0; i--)
+            {
+                if (done[i]) continue;
+                long left = await store.ThawAsync(Partition(i), mark, cancellationToken).ConfigureAwait(false);
+                if (left > 0) throw new LatchworkStoreException($"Partition {i} of '{ns}' still has {left} events that belong elsewhere. Run it again; if that does not help, please report it.", StoreOutcome.NotApplied);
+            }
+
+            return null;
+        }
+
+        private TimerPartition Partition(int index) => new(ns, index);
+
+        private string? ObstacleOf(string answer, IReadOnlyList<string> names) => answer switch
+        {
+            "listened" => $"Nodes listen to the timer namespace '{ns}': {string.Join(", ", names)}. Stop them first (one that died counts as listening for some seconds), and run it again.",
+            "sealed" => $"The timer namespace '{ns}' is sealed, as it is or was moved to {TransferMark.Parse(names[0])!.Place}.",
+            "importing" => $"The timer namespace '{ns}' is the target of a move from {TransferMark.Parse(names[0])!.Place} that is not over. End that first.",
+            _ => null,
+        };
+
+        /// <summary>Moves to their partitions the events that one partition has, and that belong to others.</summary>
+        private async Task EmptyAsync(int index, CancellationToken cancellationToken)
+        {
+            foreach (TimerState state in (TimerState[])[TimerState.Scheduled, TimerState.InFlight, TimerState.Dead])
+            {
+                (string Id, string Score)? last = null;
+                while (true)
+                {
+                    IReadOnlyList<(string Id, string Score)> page = await store.RollAsync(Partition(index), mark, state, last, cancellationToken).ConfigureAwait(false);
+                    string[] leaving = [.. page.Select(static e => e.Id).Where(id => HomeOf(id, mark.To!.Value) != index)];
+                    while (leaving.Length > 0) leaving = leaving[(await MoveAsync(index, leaving, cancellationToken).ConfigureAwait(false))..];
+                    if (page.Count == 0) break;
+                    last = page[^1];
+                }
+            }
+        }
+
+        /// <returns>How many of the ids it moved: as many as fit into a batch.</returns>
+        private async Task<int> MoveAsync(int index, string[] ids, CancellationToken cancellationToken)
+        {
+            LiftedEvents lifted = await store.LiftAsync(Partition(index), mark, ids, cancellationToken).ConfigureAwait(false);
+            // One that is gone was moved by another process meanwhile.
+            foreach (IGrouping<int, LiftedEvent> group in lifted.Events.Where(static e => e.IsThere).GroupBy(e => HomeOf(e.Id, mark.To!.Value)))
+            {
+                // What was in its partition is right; what was in another one (a damage) replaces nothing.
+                LiftedEvent[] events = [.. group.Select(e => e with { Replace = HomeOf(e.Id, mark.From) == index })];
+                bool[] placed = await store.PlaceAsync(Partition(group.Key), mark, lifted with { Events = events }, cancellationToken).ConfigureAwait(false);
+                Doubled.AddRange(events.Where((_, i) => !placed[i]).Select(static e => e.Id).Take(MaxNamed - Doubled.Count));
+            }
+
+            await store.DropAsync(Partition(index), mark, [.. lifted.Events.Select(static e => e.Id)], cancellationToken).ConfigureAwait(false);
+            Moved += lifted.Events.Count;
+            progress?.Invoke(Moved);
+            return lifted.Events.Count;
+        }
+
+        private int HomeOf(string id, int partitions) => TimerPartition.Of(ns, id, partitions).Index;
+    }
+}

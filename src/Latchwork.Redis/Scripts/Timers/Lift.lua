@@ -1,0 +1,37 @@
+-- Reads all that is stored of events, as it is, to place them in another partition.
+-- KEYS: meta, due, flight, dead, body, tries, past, lease.
+-- ARGV: 1 time, 2 format, 3 partitions; from 4 on the ids.
+-- Returns {offset of the clock in µs; for each event until they exceed 1 MiB (one always fits): {due, end of the lease, time of death, body,
+-- record of tries, lease ('' for none), then slot and failure in turn}}.
+local meta, due, flight, dead, body, tries, past, lease = unpack(KEYS)
+-- @include partition
+-- @include clock
+local items, bytes = {}, 0
+for i = 4, #ARGV do
+  local id = ARGV[i]
+  local record = call('HGET', tries, id)
+  local failures = {}
+  if record then
+    local slots = {}
+    for slot = 0, 9 do slots[slot + 1] = slot .. id end
+    for slot, failure in ipairs(call('HMGET', past, unpack(slots))) do
+      if failure then
+        failures[#failures + 1] = slot - 1
+        failures[#failures + 1] = failure
+        bytes = bytes + #failure
+      end
+    end
+  end
+  bytes = bytes + call('HSTRLEN', body, id)
+  if i > 4 and bytes > 1048576 then break end
+  items[i - 3] = {
+    call('ZSCORE', due, id) or '', call('ZSCORE', flight, id) or '', call('ZSCORE', dead, id) or '', call('HGET', body, id) or '',
+    record or '', call('HGET', lease, id) or '', unpack(failures),
+  }
+end
+local offset = int(offsetUs)
+if #changes > 0 then
+  -- @include free
+  -- @include finish
+end
+return { offset, unpack(items) }

@@ -1,0 +1,65 @@
+-- Stores events as they were in another partition.
+-- KEYS: meta, due, flight, dead, body, tries, past, lease.
+-- ARGV: 1 time, 2 format, 3 partitions, 4 offset of the clock of the other partition in µs, 5 the length of the largest body; from 6 on for each
+-- event: id, 1 to replace it if it is there (0 to leave it), due, end of the lease, time of death, body, record of tries, lease ('' for none),
+-- how many failures; slot and failure in turn.
+-- Returns one digit an event: 0 placed, 1 left as it was.
+local meta, due, flight, dead, body, tries, past, lease = unpack(KEYS)
+-- @include partition
+-- @include clock
+-- @include lease
+-- @include forget
+
+-- Times that mean the same by this partition's clock; rounded up, so that nothing is early.
+local shift = math.ceil((offsetUs - ARGV[4]) / 1000)
+local function shifted(ms)
+  return tonumber(ms) + shift
+end
+
+local outcomes, ids, at = {}, {}, 6
+local places, flights, graves, bodies, records, failures, leases = {}, {}, {}, {}, {}, {}, {}
+local function put(list, a, b)
+  list[#list + 1] = a
+  list[#list + 1] = b
+end
+while ARGV[at] do
+  local id, n = ARGV[at], tonumber(ARGV[at + 8])
+  local there = call('HSTRLEN', body, id) > 0 or call('ZSCORE', due, id) or call('ZSCORE', flight, id) or call('ZSCORE', dead, id)
+  outcomes[#outcomes + 1] = there and ARGV[at + 1] == '0' and '1' or '0'
+  if outcomes[#outcomes] == '0' then
+    ids[#ids + 1] = id
+    if ARGV[at + 2] ~= '' then put(places, shifted(ARGV[at + 2]), id) end
+    if ARGV[at + 3] ~= '' then put(flights, shifted(ARGV[at + 3]), id) end
+    if ARGV[at + 4] ~= '' then put(graves, shifted(ARGV[at + 4]), id) end
+    if ARGV[at + 5] ~= '' then put(bodies, id, ARGV[at + 5]) end
+    if ARGV[at + 6] ~= '' then
+      local counts, was, reason = string.match(ARGV[at + 6], '^(%d+ %d+) (%d+) (.*)$')
+      put(records, id, was and counts .. ' ' .. int(shifted(was)) .. ' ' .. reason or ARGV[at + 6])
+    end
+    if ARGV[at + 7] ~= '' then
+      local token, retries, was, most, node = readLease(ARGV[at + 7])
+      put(leases, id, leasePrefix(token) .. retries .. ' ' .. int(shifted(was)) .. ' ' .. int(most) .. ' ' .. node)
+    end
+    for i = at + 9, at + 7 + n * 2, 2 do put(failures, ARGV[i] .. id, ARGV[i + 1]) end
+  end
+  at = at + 9 + n * 2
+end
+
+if #ids > 0 then
+  -- The first write is one that a full server refuses, so the events are refused as a whole.
+  if #bodies > 0 then call('HSET', body, unpack(bodies)) end
+  forgetPast(ids)
+  call('ZREM', due, unpack(ids))
+  call('ZREM', flight, unpack(ids))
+  call('ZREM', dead, unpack(ids))
+  call('HDEL', lease, unpack(ids))
+  if #places > 0 then call('ZADD', due, unpack(places)) end
+  if #flights > 0 then call('ZADD', flight, unpack(flights)) end
+  if #graves > 0 then call('ZADD', dead, unpack(graves)) end
+  if #leases > 0 then call('HSET', lease, unpack(leases)) end
+  if #records > 0 then call('HSET', tries, unpack(records)) end
+  for start = 1, #failures, 400 do call('HSET', past, unpack(failures, start, math.min(start + 399, #failures))) end
+  if tonumber(ARGV[5]) > (tonumber(state[5]) or 0) then change('big', ARGV[5]) end
+  -- @include finish
+end
+return table.concat(outcomes)
