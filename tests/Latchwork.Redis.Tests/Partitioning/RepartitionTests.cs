@@ -2,7 +2,7 @@ using System.Text;
 using Latchwork.Redis.Connections;
 using Latchwork.Redis.Tests.Timers;
 using Latchwork.Storage;
-using Latchwork.StoreConformance.Support;
+using Latchwork.Testing;
 using Shouldly;
 using Xunit;
 
