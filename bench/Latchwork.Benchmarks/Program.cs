@@ -48,6 +48,7 @@ static async Task<int> RunAsync(string[] args)
     }
 
     Console.CancelKeyPress += (_, _) => Environment.Exit(130);
+    AppDomain.CurrentDomain.UnhandledException += (_, _) => RedisProcess.EndAll();
     using var server = new RedisProcess();
     IReadOnlyDictionary<string, string> machine = Machine.Describe(root, server);
     foreach ((string key, string value) in machine) Console.WriteLine($"{key}: {value}");

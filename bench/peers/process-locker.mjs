@@ -1,13 +1,13 @@
 // What process-locker 0.3.2 does, written anew from its description because its package cannot be had: a script that asks for a key, a script
 // that stores a result and publishes it to every instance, and waiters that are told by that message. It has its gaps, too: no lease, no token.
-// Commands of one turn of the event loop go out together, which favours it.
+// The client has its default settings; with `pipelining` as the second argument, commands of one turn of the event loop go out together.
 import Redis from 'ioredis';
 import { closedLoop, monotonic, serve } from './host.mjs';
 
 const port = Number(process.argv[2]);
 const channel = 'process-locker';
 const waiters = new Map();
-const redis = new Redis(port, '127.0.0.1', { enableAutoPipelining: true });
+const redis = new Redis(port, '127.0.0.1', { enableAutoPipelining: process.argv[3] === 'pipelining' });
 const sub = new Redis(port, '127.0.0.1');
 
 redis.defineCommand('plRequest', {

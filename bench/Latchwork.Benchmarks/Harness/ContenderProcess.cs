@@ -13,6 +13,7 @@ internal sealed class ContenderProcess : IAsyncDisposable
 {
     private readonly Process _process;
     private readonly StringBuilder _errors = new();
+    private bool _disposed;
 
     private ContenderProcess(string name, Process process)
     {
@@ -34,13 +35,13 @@ internal sealed class ContenderProcess : IAsyncDisposable
 
     /// <summary>Starts one.</summary>
     /// <param name="name">A kind of ours (see <c>Contenders</c>), or the name of a file under <c>bench/peers</c>.</param>
-    /// <param name="store">The store's address for ours, the port for peers.</param>
+    /// <param name="store">The store's address for ours; for peers the port, and perhaps a word more after a space.</param>
     /// <param name="root">The repository's root.</param>
     public static async Task<ContenderProcess> StartAsync(string name, string store, string root)
     {
         string script = Path.Combine(root, "bench", "peers", $"{name}.mjs");
         bool isPeer = File.Exists(script);
-        string[] words = isPeer ? [script, store] : [Environment.ProcessPath!, "contender", name, store];
+        string[] words = isPeer ? [script, .. store.Split(' ')] : [Environment.ProcessPath!, "contender", name, store];
         if (!isPeer && Path.GetFileNameWithoutExtension(words[0]) == "dotnet") words = [words[0], typeof(ContenderProcess).Assembly.Location, .. words[1..]];
         var start = new ProcessStartInfo(isPeer ? "node" : words[0], isPeer ? words : words[1..])
         {
@@ -82,6 +83,8 @@ internal sealed class ContenderProcess : IAsyncDisposable
 
     public ValueTask DisposeAsync()
     {
+        if (_disposed) return ValueTask.CompletedTask;
+        _disposed = true;
         if (!_process.HasExited)
         {
             _process.Kill();

@@ -8,6 +8,7 @@ namespace Latchwork.Benchmarks.Harness;
 /// <summary>The one <c>redis-server</c> of a run: on a free port, without persistence, ended by its process id.</summary>
 internal sealed class RedisProcess : IDisposable
 {
+    private static RedisProcess? _running;
     private readonly Process _process;
     private readonly string _folder = Directory.CreateTempSubdirectory("latchwork-bench-").FullName;
 
@@ -22,7 +23,8 @@ internal sealed class RedisProcess : IDisposable
         }) ?? throw new InvalidOperationException("redis-server did not start.");
         _process.OutputDataReceived += (_, _) => { };
         _process.BeginOutputReadLine();
-        AppDomain.CurrentDomain.ProcessExit += (_, _) => Dispose();
+        _running = this;
+        AppDomain.CurrentDomain.ProcessExit += (_, _) => EndAll();
         for (int attempt = 0; ; attempt++)
         {
             try
@@ -45,6 +47,9 @@ internal sealed class RedisProcess : IDisposable
     public RedisTalk Talk { get; }
 
     public string Version => Info("server")["redis_version"];
+
+    /// <summary>Ends the server, however this process ends.</summary>
+    public static void EndAll() => Interlocked.Exchange(ref _running, null)?.Dispose();
 
     /// <summary>Deletes everything, and waits until the memory is free again.</summary>
     public void Clear() => Talk.Ask("FLUSHALL", "SYNC");

@@ -48,7 +48,7 @@ internal sealed class BarChart(string file, string title, IReadOnlyList<(string 
 
     public override string ToSvg()
     {
-        const int Left = 230, Right = 90, Row = 24;
+        const int Left = 330, Right = 80, Row = 24;
         double most = groups.SelectMany(group => group.Bars).Max(bar => bar.Values.Max()), scale = (Width - Left - Right) / most;
         var body = new StringBuilder();
         double y = 44;

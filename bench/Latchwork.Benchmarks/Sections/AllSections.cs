@@ -33,6 +33,7 @@ internal static class Names
     public const string BullMq = "BullMQ";
     public const string DTimer = "dtimer";
     public const string Ancestor = "process-locker, re-implemented";
+    public const string AncestorPipelining = "process-locker, re-implemented, automatic pipelining";
     public const string Quartz = "Quartz.NET in memory";
 
     /// <summary>The settings of a listener that is tuned for throughput.</summary>

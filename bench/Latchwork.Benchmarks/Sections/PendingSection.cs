@@ -44,7 +44,6 @@ internal sealed class PendingSection : Section
         await process.AskAsync("sample", new { count = 5_000 });
         await process.AskAsync("grow", new { count = 50_000 });
         double rss = listener is null ? 0 : Rss(listener.Id);
-        double before = Memory(bench) - (50_000 * PerEvent(bench, 50_000));
         long pending = 50_000, step = Math.Max(50_000, bench.Options.Pending / 20);
         double[] marks = [0, 0.1, 0.25, 0.5, 1];
         int mark = 0;
@@ -53,7 +52,8 @@ internal sealed class PendingSection : Section
             if (mark < marks.Length && pending >= marks[mark] * bench.Options.Pending)
             {
                 mark++;
-                await SampleAsync(bench, who, process, listener is not null, pending);
+                await SampleAsync(bench, who, process, pending);
+                if (listener is not null) await ClaimsAsync(bench, who, process, listener, ns, pending);
             }
 
             if (pending >= bench.Options.Pending) break;
@@ -73,15 +73,21 @@ internal sealed class PendingSection : Section
 
     private static double Memory(Bench bench) => double.Parse(bench.Server.Info("memory")["used_memory"], CultureInfo.InvariantCulture);
 
-    private static async Task SampleAsync(Bench bench, string who, ContenderProcess process, bool drains, long pending)
+    private static async Task SampleAsync(Bench bench, string who, ContenderProcess process, long pending)
     {
         JsonObject sample = await process.AskAsync("sample", new { count = bench.Options.Quick ? 2_000 : 5_000 });
         foreach ((string verb, string work) in _samples) bench.Add(work, who, "/s", sample.Number(verb), pending);
-        if (!drains) return;
+    }
+
+    // The idle listener steps aside: it would take its share.
+    private static async Task ClaimsAsync(Bench bench, string who, ContenderProcess process, ContenderProcess listener, string ns, long pending)
+    {
         const int Count = 10_000;
+        await listener.AskAsync("unlisten");
         await process.AskAsync("fill", new { count = Count });
         JsonObject drain = await process.AskAsync("drain", new { count = Count, limit = 60, maxEvents = Names.TunedMaxEvents, maxInFlight = Names.TunedMaxInFlight });
         bench.Add(Claims, who, "/s", drain.Number("rate"), pending);
+        await listener.AskAsync("listen", new { ns, listeners = 1 });
     }
 
     private static double Rss(int processId)
