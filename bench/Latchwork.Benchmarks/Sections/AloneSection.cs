@@ -15,7 +15,7 @@ internal sealed class AloneSection : Section
         "No concurrency to hide behind: one caller awaits each call. A post needs one round trip, an uncontended run two (request, publication). A round trip is "
         + "a script that does nothing, on the library's own connection and awaited as the library awaits; beside it the same on a blocking socket.";
 
-    public override int FullSeconds => 60;
+    public override int FullSeconds => 55;
 
     public override async Task RunAsync(Bench bench)
     {

@@ -17,7 +17,7 @@ internal sealed class BatchSection : Section
         + "The raw limit is the same two writes for each event as plain pipelined commands, 1,000 events under way; as one ZADD and one HSET of 200 events it "
         + "shows what is left for a server that checks nothing.";
 
-    public override int FullSeconds => 50;
+    public override int FullSeconds => 45;
 
     public override async Task RunAsync(Bench bench)
     {

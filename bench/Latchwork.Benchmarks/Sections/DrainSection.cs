@@ -17,7 +17,7 @@ internal sealed class DrainSection : Section
         + "drains 200,000 events, with its defaults (`MaxEvents` 8, `MaxInFlight` 64) and tuned (200 and 2,000); the peers 20,000, because they would need "
         + "minutes for more, with two settings each; rates are compared, with the better one.";
 
-    public override int FullSeconds => 125;
+    public override int FullSeconds => 150;
 
     public override async Task RunAsync(Bench bench)
     {

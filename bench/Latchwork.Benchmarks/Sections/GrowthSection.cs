@@ -20,7 +20,7 @@ internal sealed class GrowthSection : Section
         "Latchwork alone, with more and more of one thing: listeners (each with a connection), partitions (on one server, where they can only cost), waiters "
         + "for one key in 8 processes.";
 
-    public override int FullSeconds => 110;
+    public override int FullSeconds => 115;
 
     public override async Task RunAsync(Bench bench)
     {

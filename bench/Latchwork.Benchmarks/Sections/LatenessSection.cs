@@ -18,7 +18,7 @@ internal sealed class LatenessSection : Section
         "One process posts at a steady rate with delays of 0.5 to 2 s, another holds the listeners, each with connections of its own; all settings are the "
         + "defaults (BullMQ: concurrency 64 each). Lateness is measured by the wall clock, from the time that the poster wanted, when it called, to the handler.";
 
-    public override int FullSeconds => 330;
+    public override int FullSeconds => 290;
 
     public override async Task RunAsync(Bench bench)
     {
@@ -35,7 +35,7 @@ internal sealed class LatenessSection : Section
         {
             foreach (int rate in bench.Options.Quick ? _rates[1..3] : _rates)
             {
-                double seconds = bench.Options.Quick ? 1 : rate <= 20 ? 8 : 4;
+                double seconds = bench.Options.Quick ? 1 : rate <= 20 ? 8 : 3;
                 foreach ((string who, ContenderProcess poster, ContenderProcess listener) in contenders)
                     await bench.TurnAsync(who, () => MeasureAsync(bench, who, poster, listener, rate, listeners, seconds, keep: true));
             }

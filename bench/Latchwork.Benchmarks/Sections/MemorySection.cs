@@ -15,7 +15,7 @@ internal sealed class MemorySection : Section
         "The store in memory against Quartz.NET's, with 64 threads each: posts of 64 callers, then 1,000 events a second with delays of 0.5 to 2 s, posted and "
         + "handled in the same process. CPU is that of the whole process, for posting and firing together.";
 
-    public override int FullSeconds => 60;
+    public override int FullSeconds => 50;
 
     public override async Task RunAsync(Bench bench)
     {

@@ -23,7 +23,7 @@ internal sealed class PendingSection : Section
         + "drain of 10,000 due events. The raw limit grows in the same way by plain ZADD and HSET, first and alone; what it loses on the way, the server's data structures lose. "
         + "Memory is that of the server (`used_memory`), without the 200 bytes of payload and the 36 of the id.";
 
-    public override int FullSeconds => 400;
+    public override int FullSeconds => 300;
 
     public override async Task RunAsync(Bench bench)
     {

@@ -15,7 +15,7 @@ internal sealed class PostsSection : Section
 
     public override string Explanation => "One process, 64 or 256 callers, each awaiting one post of 200 bytes (due in an hour) before the next.";
 
-    public override int FullSeconds => 75;
+    public override int FullSeconds => 65;
 
     public override async Task RunAsync(Bench bench)
     {

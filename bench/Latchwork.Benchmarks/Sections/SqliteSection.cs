@@ -17,7 +17,7 @@ internal sealed class SqliteSection : Section
     public override string Explanation =>
         "On a file with the defaults (every acknowledged write is synced to the disk), in the system's folder for temporary files. Waking is measured between two processes.";
 
-    public override int FullSeconds => 130;
+    public override int FullSeconds => 100;
 
     public override async Task RunAsync(Bench bench)
     {
