@@ -11,16 +11,19 @@ public class RespBenchmarks
 {
     private readonly RedisScript _script = new("script", "return 1");
     private readonly RedisArgument[] _keys = [.. Enumerable.Range(0, 9).Select(i => (RedisArgument)$"lw:{{t:orders:0}}:key{i}")];
-    private readonly byte[] _claim = Encoding.ASCII.GetBytes(Claim(200));
+    private byte[] _claim = [];
     private RedisArgument[] _arguments = [];
 
-    /// <summary>Events in a command.</summary>
+    /// <summary>Events in a command or a reply.</summary>
     [Params(1, 200)]
     public int Events { get; set; }
 
     [GlobalSetup]
-    public void Prepare() =>
+    public void Prepare()
+    {
+        _claim = Encoding.ASCII.GetBytes(Claim(Events));
         _arguments = [.. Enumerable.Range(0, Events).SelectMany(_ => (RedisArgument[])[Guid.NewGuid().ToString(), 1_700_000_000_000, new byte[212]])];
+    }
 
     /// <summary>Writes the post of some events of 200 bytes.</summary>
     [Benchmark]
@@ -31,7 +34,7 @@ public class RespBenchmarks
         return bytes.Length;
     }
 
-    /// <summary>Reads the answer to a claim of 200 events of 200 bytes.</summary>
+    /// <summary>Reads the answer to a claim of some events of 200 bytes.</summary>
     [Benchmark]
     public int ReadClaim()
     {
