@@ -46,13 +46,14 @@ internal sealed class WorkItem<TContext, TResult> : TaskCompletionSource<TResult
 
     public void Succeed()
     {
-        _registration.Dispose();
+        // Not Dispose, which waits for a callback that runs: on its thread goes on whoever waited, and may wait for this one.
+        _registration.Unregister();
         TrySetResult(_result!);
     }
 
     public void Fail(Exception failure)
     {
-        _registration.Dispose();
+        _registration.Unregister();
         TrySetException(failure);
     }
 }

@@ -63,6 +63,30 @@ public sealed class WaitingTests : IDisposable
         (await timer.StatsAsync()).Scheduled.ShouldBe(2_000 + 20);
     }
 
+    /// <summary>Who cancels goes on, inside the cancellation, with what waited; and that may wait for the store.</summary>
+    [Fact]
+    public async Task A_cancellation_whose_callback_waits_for_the_store_does_not_stop_the_store()
+    {
+        await using SqliteStore store = await SqliteStore.OpenAsync(_folder.Database);
+        using var hold = new ManualResetEventSlim();
+        using var impatient = new CancellationTokenSource();
+        Task<bool> holding = store.Writer.RunAsync(_ => hold.Wait(TimeSpan.FromMinutes(1)), isDurable: false, impatient.Token);
+        Task<bool> afterwards = holding.ContinueWith(
+            _ =>
+            {
+                hold.Set(); // the operation ends, while the callback that cancelled it still runs
+                return store.Writer.RunAsync(_ => true, isDurable: false, CancellationToken.None).Wait(TimeSpan.FromSeconds(30));
+            },
+            CancellationToken.None,
+            TaskContinuationOptions.ExecuteSynchronously,
+            TaskScheduler.Default);
+
+        await impatient.CancelAsync();
+
+        (await afterwards).ShouldBeTrue();
+        await Should.ThrowAsync<OperationCanceledException>(() => holding);
+    }
+
     [Fact]
     public async Task What_waits_shares_a_transaction_and_each_gets_its_own_answer()
     {
