@@ -72,6 +72,9 @@ public sealed class SqliteStore : LatchworkStore
     /// <summary>The thread that reads, for tests that look at its statements.</summary>
     internal Reader Reader => _reader;
 
+    /// <summary>What wakes those who wait, for tests that look at its table.</summary>
+    internal BellExchange Bells => _bells;
+
     /// <summary>Opens a file; if there is none, it is made. The folder must exist.</summary>
     /// <param name="path">The file's path, absolute or relative to the current folder. On a local disk.</param>
     /// <param name="options">The settings; null for the defaults.</param>

@@ -11,22 +11,28 @@ namespace Latchwork.Sqlite.Bells;
 /// </summary>
 /// <remarks>
 /// A process that is killed leaves its rows behind. Ringing it reaches nobody, which the guards and re-checks of the engines cover; an hour
-/// later another process drops the rows. A process that was frozen for longer than that puts its rows back when it wakes up.
+/// later another process drops the rows. A process that was frozen for longer than that puts its rows back when it wakes up. A row that could
+/// not be deleted when nobody waited any more goes with the next keep-alive.
 /// </remarks>
 internal sealed class BellExchange(SqliteLog log) : IDisposable
 {
     private static readonly TimeSpan _keepAlive = TimeSpan.FromMinutes(5);
     private static readonly TimeSpan _forgetAfter = TimeSpan.FromHours(1);
+    /// <summary>The most rows that were left over that one keep-alive deletes.</summary>
+    private const int MaxDropped = 1_000;
+
     private static readonly TimeSpan _farewell = TimeSpan.FromSeconds(1);
 
     private readonly BellTable _table = new(log);
     private readonly Lock _gate = new();
     private readonly long _process = Random.Shared.NextInt64(1, long.MaxValue);
-    private readonly Socket _sender = new(AddressFamily.InterNetwork, SocketType.Dgram, ProtocolType.Udp) { Blocking = false };
+    private readonly HashSet<string> _leftOver = [];
     private Writer? _writer;
     private BellSocket? _socket;
+    private Socket? _sender;
     private ITimer? _timer;
     private bool _opened;
+    private volatile bool _closed;
 
     public void Attach(Writer writer) => _writer = writer;
 
@@ -38,7 +44,9 @@ internal sealed class BellExchange(SqliteLog log) : IDisposable
         _table.Add(topic, subscriber); // first: what is rung from the commit on must be heard
         try
         {
+            // In the transaction before that which takes this process off the list, or not at all.
             bool isNew = await _writer!.RunAsync(scope => Register(scope.File, topic), isDurable: false, cancellationToken).ConfigureAwait(false);
+            ObjectDisposedException.ThrowIf(_closed, typeof(SqliteStore));
             if (isNew) RingAll(except: topic);
         }
         catch
@@ -49,6 +57,9 @@ internal sealed class BellExchange(SqliteLog log) : IDisposable
 
         return new Subscription(this, topic, subscriber);
     }
+
+    /// <summary>The port at which this process hears bells; 0 if it has none.</summary>
+    public int Port => _socket?.Port ?? 0;
 
     /// <summary>Rings somebody, here or in another process. Never waits.</summary>
     public void Send(in RungBell bell)
@@ -62,6 +73,8 @@ internal sealed class BellExchange(SqliteLog log) : IDisposable
         if (bell.Address.Port == 0) return; // it could have no socket and looks by itself
         try
         {
+            // Made by the first bell that leaves this process: on the writer's thread, like all of them. Where none can be had it is tried again.
+            _sender ??= new Socket(AddressFamily.InterNetwork, SocketType.Dgram, ProtocolType.Udp) { Blocking = false };
             _sender.SendTo(BellMessage.Encode(bell), new IPEndPoint(IPAddress.Loopback, bell.Address.Port));
         }
         catch (SocketException e)
@@ -73,7 +86,12 @@ internal sealed class BellExchange(SqliteLog log) : IDisposable
     /// <summary>Takes this process off the list.</summary>
     public async Task LeaveAsync()
     {
-        if (!_opened) return;
+        lock (_gate)
+        {
+            _closed = true; // nothing is opened from now on
+            if (!_opened) return;
+        }
+
         _table.Clear();
         try
         {
@@ -85,17 +103,19 @@ internal sealed class BellExchange(SqliteLog log) : IDisposable
         }
     }
 
+    /// <summary>Frees the sockets, after <see cref="LeaveAsync"/> and when the writer's thread has ended.</summary>
     public void Dispose()
     {
         _timer?.Dispose();
         _socket?.Dispose();
-        _sender.Dispose();
+        _sender?.Dispose();
     }
 
     private void Open()
     {
         lock (_gate)
         {
+            ObjectDisposedException.ThrowIf(_closed, typeof(SqliteStore));
             if (_opened) return;
             _opened = true;
             try
@@ -114,6 +134,7 @@ internal sealed class BellExchange(SqliteLog log) : IDisposable
     /// <returns>Whether the process was not on the list: at its first subscription, and when others have forgotten it meanwhile.</returns>
     private bool Register(SqliteFile file, string topic)
     {
+        if (_closed) return false;
         InsertProcess(file);
         bool isNew = file.Changes > 0;
         foreach (string known in isNew ? _table.Topics : []) InsertTopic(file, known);
@@ -131,7 +152,7 @@ internal sealed class BellExchange(SqliteLog log) : IDisposable
     }
 
     private void InsertProcess(SqliteFile file) => file["INSERT OR IGNORE INTO processes (id, port, cookie, seen) VALUES (?, ?, ?, ?)"]
-        .Set(_process).Set(_socket?.Port ?? 0).Set(_socket?.Cookie ?? new byte[BellMessage.CookieBytes]).Set(Now()).Run();
+        .Set(_process).Set(Port).Set(_socket?.Cookie ?? new byte[BellMessage.CookieBytes]).Set(Now()).Run();
 
     private void InsertTopic(SqliteFile file, string topic) =>
         file["INSERT OR IGNORE INTO subscriptions (topic, process) VALUES (?, ?)"].Set(topic).Set(_process).Run();
@@ -143,25 +164,40 @@ internal sealed class BellExchange(SqliteLog log) : IDisposable
         return true;
     }
 
-    private async Task KeepAliveAsync()
+    /// <summary>Says that this process is alive, and drops those that have not said so for long. Called every few minutes; never throws.</summary>
+    internal async Task KeepAliveAsync()
     {
+        string[] leftOver;
+        lock (_gate)
+        {
+            leftOver = [.. _leftOver.Take(MaxDropped)];
+            _leftOver.ExceptWith(leftOver);
+        }
+
         try
         {
-            bool wasForgotten = await _writer!.RunAsync(scope => KeepAlive(scope.File), isDurable: false, CancellationToken.None).ConfigureAwait(false);
+            bool wasForgotten = await _writer!.RunAsync(scope => KeepAlive(scope.File, leftOver), isDurable: false, CancellationToken.None).ConfigureAwait(false);
             if (wasForgotten) RingAll(except: null);
         }
         catch (Exception e) when (e is LatchworkStoreException or ObjectDisposedException)
         {
+            lock (_gate) _leftOver.UnionWith(leftOver);
             log.KeepAliveFailed(e.Message);
         }
     }
 
     /// <returns>Whether others had forgotten this process.</returns>
-    private bool KeepAlive(SqliteFile file)
+    private bool KeepAlive(SqliteFile file, string[] leftOver)
     {
+        if (_closed) return false; // it is off the list, and stays so
         long tooOld = Now() - _forgetAfter.Ticks;
         file["UPDATE processes SET seen = ? WHERE id = ?"].Set(Now()).Set(_process).Run();
         bool wasForgotten = file.Changes == 0;
+        foreach (string topic in leftOver)
+        {
+            if (!_table.Has(topic)) DeleteTopic(file, topic);
+        }
+
         file["DELETE FROM subscriptions WHERE process IN (SELECT id FROM processes WHERE seen < ?)"].Set(tooOld).Run();
         file["DELETE FROM processes WHERE seen < ?"].Set(tooOld).Run();
         if (!wasForgotten) return false;
@@ -181,7 +217,7 @@ internal sealed class BellExchange(SqliteLog log) : IDisposable
                 scope =>
                 {
                     if (_table.Has(topic)) return false; // somebody else here waits for it by now
-                    scope.File["DELETE FROM subscriptions WHERE topic = ? AND process = ?"].Set(topic).Set(_process).Run();
+                    DeleteTopic(scope.File, topic);
                     return true;
                 },
                 isDurable: false,
@@ -191,7 +227,15 @@ internal sealed class BellExchange(SqliteLog log) : IDisposable
         {
             return; // the store took everything off the list when it was closed
         }
+        catch (LatchworkStoreException)
+        {
+            lock (_gate) _leftOver.Add(topic); // the next keep-alive deletes the row
+            throw;
+        }
     }
+
+    private void DeleteTopic(SqliteFile file, string topic) =>
+        file["DELETE FROM subscriptions WHERE topic = ? AND process = ?"].Set(topic).Set(_process).Run();
 
     // How long processes are remembered is a matter of the machine, not of the store's clock, which tests may set.
     private static long Now() => TimeProvider.System.GetUtcNow().UtcTicks;

@@ -1,6 +1,7 @@
 using Latchwork.Sqlite.Tests.Support;
 using Latchwork.Storage;
 using Latchwork.StoreConformance.Support;
+using Microsoft.Data.Sqlite;
 using Shouldly;
 using Xunit;
 
@@ -99,6 +100,56 @@ public sealed class BellTests : IAsyncLifetime
         _folder.Ask("SELECT count(*) FROM subscriptions").ShouldBe("2");
         await _there.DisposeAsync();
         _folder.Ask("SELECT (SELECT count(*) FROM subscriptions) + (SELECT count(*) FROM processes)").ShouldBe("0");
+    }
+
+    [Fact]
+    public async Task A_store_that_is_disposed_opens_no_socket_for_who_comes_too_late()
+    {
+        await _there.DisposeAsync();
+        await Should.ThrowAsync<ObjectDisposedException>(() => _there.Timers.SubscribeAsync("bells", "there", _ => { }, default));
+        _there.Bells.Port.ShouldBe(0);
+    }
+
+    [Fact]
+    public async Task Who_subscribes_while_the_store_is_disposed_of_leaves_no_row()
+    {
+        await _there.Timers.SubscribeAsync("bells", "there", _ => { }, default);
+        using var hold = new ManualResetEventSlim();
+        Task<bool> holding = _there.Writer.RunAsync(_ => hold.Wait(TimeSpan.FromMinutes(1)), isDurable: false, default);
+
+        // In the writer's queue: the farewell first, the newcomers after it.
+        Task leaving = _there.Bells.LeaveAsync();
+        Task alive = _there.Bells.KeepAliveAsync();
+        Task late = _there.Timers.SubscribeAsync("bells", "late", _ => { }, default);
+        hold.Set();
+        (await holding).ShouldBeTrue();
+        await leaving;
+        await alive;
+        await Should.ThrowAsync<ObjectDisposedException>(() => late);
+        await _there.DisposeAsync();
+
+        _folder.Ask("SELECT (SELECT count(*) FROM subscriptions) + (SELECT count(*) FROM processes)").ShouldBe("0");
+    }
+
+    [Fact]
+    public async Task A_row_that_could_not_be_deleted_goes_with_the_next_keep_alive()
+    {
+        await using SqliteStore impatient = await SqliteStore.OpenAsync(_folder.Database, new() { BusyTimeout = TimeSpan.FromMilliseconds(100) });
+        IAsyncDisposable waiting = await impatient.Locks.SubscribeAsync(new LockerKey("locks", "a"), () => { }, default);
+        await using IAsyncDisposable other = await impatient.Locks.SubscribeAsync(new LockerKey("locks", "b"), () => { }, default);
+        using (var locked = new SqliteConnection($"Data Source={_folder.Database};Pooling=false"))
+        {
+            locked.Open();
+            using SqliteCommand begin = locked.CreateCommand();
+            begin.CommandText = "BEGIN IMMEDIATE";
+            begin.ExecuteNonQuery();
+            await Should.ThrowAsync<LatchworkStoreException>(async () => await waiting.DisposeAsync());
+            await impatient.Bells.KeepAliveAsync(); // fails, too
+        }
+
+        _folder.Ask("SELECT count(*) FROM subscriptions").ShouldBe("2");
+        await impatient.Bells.KeepAliveAsync();
+        _folder.Ask("SELECT count(*) FROM subscriptions").ShouldBe("1");
     }
 
     [Fact]
