@@ -19,6 +19,8 @@ app.MapGet("/orders/{number:int}", (int number, Orders orders) => orders.Find(nu
 
 app.MapPost("/orders/{number:int}", async (int number, Orders orders, ITimer<OrderUnpaid> unpaid, CancellationToken stop) =>
 {
+    if (orders.Find(number) is not null) return Results.Conflict();   // its deadline stays as it is
+
     // The deadline first: an order without one would never end, a deadline without an order does nothing.
     await unpaid.PostAsync(new OrderUnpaid(number), payWithin, new() { Id = $"{number}" }, stop);
     return orders.TryAdd(number) ? Results.Created($"/orders/{number}", orders.Find(number)) : Results.Conflict();
