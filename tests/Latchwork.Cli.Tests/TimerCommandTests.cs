@@ -163,5 +163,28 @@ public sealed class TimerCommandTests : IClassFixture<RedisFixture>
         node.GetProperty("lastSeenMs").GetInt64().ShouldBeGreaterThanOrEqualTo(0);
     }
 
+    [Fact]
+    public async Task Nodes_of_all_namespaces_are_listed_with_their_namespaces_and_what_is_sealed_disturbs_nobody()
+    {
+        await using CliProcess here = _timers.Start("listen", "--node", "one");
+        RedisNamespace other = _timers with { Name = $"{_timers.Name}-other" };
+        await using CliProcess there = other.Start("listen", "--node", "two");
+        await _timers.HasListenersAsync(1);
+        await other.HasListenersAsync(1);
+        RedisNamespace moved = _timers with { Name = $"{_timers.Name}-moved" };
+        await moved.RunAsync("post", "--in", "1h");
+        (await Tool.RunAsync("move", "--from", moved.Store, "--to", $"{moved.Store}&prefix=elsewhere:", "--namespace", moved.Name)).ExitCode.ShouldBe(ExitCodes.Done);
+
+        CliResult all = await Tool.RunAsync("--store", _timers.Store, "--json", "timer", "nodes", "--all");
+
+        (string?, string?)[] found = [.. all.Lines.Select(line => JsonDocument.Parse(line).RootElement).Select(json => (json.GetProperty("namespace").GetString(), json.GetProperty("node").GetString()))];
+        found.ShouldContain((_timers.Name, "one"));
+        found.ShouldContain((other.Name, "two"));
+        all.ExitCode.ShouldBe(ExitCodes.Done);
+        all.Error.ShouldContain($"'{moved.Name}' is sealed");
+        (await Tool.RunAsync("--store", _timers.Store, "timer", "nodes", "--all")).Out.ShouldStartWith("NAMESPACE ");
+        (await _timers.RunAsync("nodes", "--all")).ExitCode.ShouldBe(ExitCodes.BadInput);
+    }
+
     private static string Ids(CliResult result) => string.Join(' ', result.Lines.Select(line => JsonDocument.Parse(line).RootElement.GetProperty("id").GetString()));
 }
