@@ -163,6 +163,7 @@ internal sealed class ClaimLoop : IDisposable
             TimeSpan receivedAt = _listener.Now;
             _unanswered = null;
             _failures = 0;
+            _listener.Claiming.Succeeded(_lane.Partition.Index);
             Task taken = Take(request, claim, sentAt, receivedAt);
             Plan(request, claim, receivedAt);
             _answered.TrySetResult();
@@ -246,8 +247,8 @@ internal sealed class ClaimLoop : IDisposable
         }
 
         AskIn(Backoff.OfStore(_failures++));
-        _answered.TrySetException(e);
-        _listener.Errors.Report(e, "Due events could not be claimed; trying again.");
+        bool isTheJoins = _answered.TrySetException(e);
+        _listener.Claiming.Failed(_lane.Partition.Index, e, isTold: isTheJoins);
     }
 
     /// <summary>96 random bits: nobody else's, ever.</summary>

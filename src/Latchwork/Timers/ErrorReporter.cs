@@ -14,9 +14,14 @@ internal sealed class ErrorReporter(ILoggerFactory? loggers)
     /// <summary>The sender of the event.</summary>
     public object? Sender { get; set; }
 
-    public void Report(Exception exception, string message, string? eventId = null)
+    /// <param name="exception">What happened.</param>
+    /// <param name="message">What could not be done.</param>
+    /// <param name="eventId">The event, if it is about one.</param>
+    /// <param name="quietly">Whether the log was told of the like before: then it is at Debug.</param>
+    public void Report(Exception exception, string message, string? eventId = null, bool quietly = false)
     {
-        Log.Failed(exception, message);
+        if (quietly) Log.FailedAgain(exception, message);
+        else Log.Failed(exception, message);
         if (eventId is not null) Log.FailedOn(eventId, message);
         if (Error is null) return;
         ThreadPool.UnsafeQueueUserWorkItem(

@@ -19,6 +19,7 @@ internal sealed class LeaseKeeper : IDisposable
     private readonly TimeSpan _lease;
     private readonly TimeSpan _third;
     private readonly TimeSpan _pause;
+    private readonly OutageReporter _extending;
     private readonly Alarm _alarm;
     private readonly Lock _gate = new();
     private TimeSpan _armedFor = _never;
@@ -32,6 +33,7 @@ internal sealed class LeaseKeeper : IDisposable
         _third = _lease / 3;
         // Renewals gather for so long, however many claims there were; also the pause after a failed extension.
         _pause = TimeSpan.FromMilliseconds(Math.Clamp(_lease.TotalMilliseconds / 12, 5, 100));
+        _extending = new OutageReporter(listener.Errors, listener.Settings.Clock, "Leases could not be extended; trying again.", "Leases can be extended again");
         _alarm = AlarmClock.For(listener.Settings.Time).CreateAlarm(Sweep);
     }
 
@@ -104,6 +106,7 @@ internal sealed class LeaseKeeper : IDisposable
 
         if (nextRenewal != _never) ArmFor(Max(nextRenewal, now + _pause));
         if (nextDeadline != _never) ArmFor(Max(nextDeadline, now + _shortPause));
+        else _extending.Forget(); // nothing is held any more
         foreach (TimerDelivery delivery in lost ?? []) _listener.Lose(delivery, DeliveryEnd.LeaseRanOut);
         if (due is null) return;
 
@@ -129,6 +132,7 @@ internal sealed class LeaseKeeper : IDisposable
             DeliveryKey[] keys = Array.ConvertAll(deliveries, delivery => delivery.Key);
             IReadOnlyList<TimerOutcome> outcomes =
                 await _store.ExtendAsync(lane.Partition, keys, _lease, _listener.Aborted).ConfigureAwait(false);
+            _extending.Succeeded(lane.Partition.Index);
             for (int i = 0; i < deliveries.Length; i++)
             {
                 TimerDelivery delivery = deliveries[i];
@@ -144,6 +148,7 @@ internal sealed class LeaseKeeper : IDisposable
         catch (Exception e)
 #pragma warning restore CA1031
         {
+            _extending.Failed(lane.Partition.Index, e);
             TimeSpan again = _listener.Now + _pause;
             foreach (TimerDelivery delivery in deliveries)
             {
@@ -151,7 +156,6 @@ internal sealed class LeaseKeeper : IDisposable
             }
 
             ArmFor(again);
-            _listener.Errors.Report(e, "Leases could not be extended; trying again.");
         }
     }
 

@@ -32,6 +32,7 @@ internal sealed class Listener : IDisposable
         _maxEvents = maxEvents;
         Settings = settings;
         Errors = errors;
+        Claiming = new OutageReporter(errors, settings.Clock, "Due events could not be claimed; trying again.", "Due events can be claimed again");
         Calls = new DeliveryCalls(lanes.Store, settings);
         Room = new InFlightRoom(settings.MaxInFlight, OnRoom);
         Dispatcher = new Dispatcher(settings.MaxConcurrency, new HandlerRun(this, handler).RunAsync);
@@ -42,6 +43,9 @@ internal sealed class Listener : IDisposable
     public TimerSettings Settings { get; }
 
     public ErrorReporter Errors { get; }
+
+    /// <summary>Told how claims go.</summary>
+    public OutageReporter Claiming { get; }
 
     public DeliveryCalls Calls { get; }
 

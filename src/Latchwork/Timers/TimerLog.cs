@@ -31,4 +31,10 @@ internal static partial class TimerLog
 
     [LoggerMessage(108, LogLevel.Debug, "A claim of partition {Partition} brought {Count} events to a node that leaves; they are handed back.")]
     public static partial void HandedBack(this ILogger logger, int partition, int count);
+
+    [LoggerMessage(109, LogLevel.Debug, "{What}")]
+    public static partial void FailedAgain(this ILogger logger, Exception exception, string what);
+
+    [LoggerMessage(110, LogLevel.Information, "{What} after {Failures} failures in {Lasted}.")]
+    public static partial void OutageOver(this ILogger logger, string what, long failures, TimeSpan lasted);
 }

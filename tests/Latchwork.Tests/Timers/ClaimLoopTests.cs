@@ -3,6 +3,7 @@ using Latchwork.Storage;
 using Latchwork.StoreConformance.Engine;
 using Latchwork.StoreConformance.Support;
 using Latchwork.Testing;
+using Microsoft.Extensions.Logging;
 using Shouldly;
 using Xunit;
 
@@ -90,6 +91,69 @@ public sealed class ClaimLoopTests : IAsyncDisposable
     }
 
     [Fact]
+    public async Task An_outage_is_logged_when_it_begins_for_each_different_failure_and_when_it_is_over()
+    {
+        const int Failed = 102, Again = 109, Over = 110;
+        var log = new Hosting.LogRecorder();
+        using ILoggerFactory loggers = LoggerFactory.Create(builder => builder.SetMinimumLevel(LogLevel.Trace).AddProvider(log));
+        int errors = 0;
+        await JoinAsync(o =>
+        {
+            o.ConfirmTimeout = TimeSpan.FromHours(1);
+            o.LoggerFactory = loggers;
+        });
+        _timer!.Error += (_, _) => Interlocked.Increment(ref errors);
+
+        Faults.FailAlways(nameof(Faults.ClaimAsync), Fault.FailedTask);
+        await AskedOnAsync(5);
+        log.Count(Failed).ShouldBe(1);
+        Faults.FailAlways(nameof(Faults.ClaimAsync), Fault.RequestLost);
+        await AskedOnAsync(5);
+        log.Count(Failed).ShouldBe(2);
+        Faults.FailAlways(nameof(Faults.ClaimAsync), Fault.FailedTask);
+        await AskedOnAsync(5);
+        (log.Count(Failed), log.Count(Over)).ShouldBe((2, 0));
+        log.Count(Again).ShouldBeGreaterThan(8);
+
+        Faults.FailAlways(nameof(Faults.ClaimAsync), null);
+        await AskedOnAsync(2);
+        await Eventually.HoldsAsync(() => log.Count(Over) == 1, "its end");
+        int failures = log.Count(Failed) + log.Count(Again);
+        log.Entries.Single(entry => entry.Id == Over).Text.ShouldStartWith($"Due events can be claimed again after {failures} failures in ");
+        await Eventually.HoldsAsync(() => Volatile.Read(ref errors) == failures, "subscribers were told of each");
+
+        Faults.FailAlways(nameof(Faults.ClaimAsync), Fault.FailedTask);
+        await AskedOnAsync(2);
+        log.Count(Failed).ShouldBe(3);
+    }
+
+    [Fact]
+    public async Task Extensions_that_fail_are_logged_once_an_outage()
+    {
+        var log = new Hosting.LogRecorder();
+        using ILoggerFactory loggers = LoggerFactory.Create(builder => builder.SetMinimumLevel(LogLevel.Trace).AddProvider(log));
+        DistributedTimer timer = await JoinAsync(o =>
+        {
+            o.ConfirmTimeout = TimeSpan.FromSeconds(30);
+            o.LoggerFactory = loggers;
+        });
+        await timer.PostAsync(1, TimeSpan.Zero, new() { Id = "a" });
+        await Eventually.HoldsAsync(() => _got.Count == 1, "delivered");
+
+        for (int outage = 1; outage <= 2; outage++)
+        {
+            Faults.FailAlways(nameof(Faults.ExtendAsync), Fault.ThrowsAtOnce);
+            for (int i = 0; i < 150; i++) _clock.Advance(TimeSpan.FromMilliseconds(100)); // a third of the lease, and five seconds more
+            Faults.FailAlways(nameof(Faults.ExtendAsync), null);
+            for (int i = 0; i < 5; i++) _clock.Advance(TimeSpan.FromMilliseconds(100));
+
+            log.Entries.Count(entry => entry.Id == 102 && entry.Text.StartsWith("Leases could not", StringComparison.Ordinal)).ShouldBe(outage);
+            log.Entries.Count(entry => entry.Id == 109 && entry.Text.StartsWith("Leases could not", StringComparison.Ordinal)).ShouldBeGreaterThan(10 * outage);
+            log.Entries.Count(entry => entry.Id == 110 && entry.Text.StartsWith("Leases can be", StringComparison.Ordinal)).ShouldBe(outage);
+        }
+    }
+
+    [Fact]
     public async Task A_lost_lease_is_noticed_at_once_when_a_frozen_process_goes_on()
     {
         DistributedTimer timer = await JoinAsync(o => o.ConfirmTimeout = TimeSpan.FromSeconds(10));
@@ -138,6 +202,19 @@ public sealed class ClaimLoopTests : IAsyncDisposable
             return _finish.Task;
         });
         return _timer;
+    }
+
+    private Task AskedOnAsync(int more)
+    {
+        int times = Faults.Claims.Count + more;
+        return Eventually.ReadsAsync(
+            () =>
+            {
+                _clock.Advance(TimeSpan.FromMilliseconds(1300));
+                return Task.FromResult(Faults.Claims.Count);
+            },
+            count => count >= times,
+            $"claim {times}");
     }
 
     private Task AskedAsync(int times) => Eventually.HoldsAsync(() => Faults.Claims.Count >= times, $"claim {times}");
