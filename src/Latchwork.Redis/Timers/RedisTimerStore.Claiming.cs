@@ -47,7 +47,7 @@ internal sealed partial class RedisTimerStore
 
     private static TimerClaim ReadClaim(ReadOnlySpan<RedisReply> items, out bool fresh)
     {
-        const int First = 3, Width = 4;
+        const int First = 4, Width = 4;
         var askAgainIn = TimerCodec.Span(items[0].Number);
         long nowUs = items[1].Number;
         fresh = items[2].Number == 1;
@@ -67,6 +67,6 @@ internal sealed partial class RedisTimerStore
                 TimerCodec.Span(Math.Max(0, nowUs - due * 1000)));
         }
 
-        return new TimerClaim(events, askAgainIn);
+        return new TimerClaim(events, askAgainIn) { Buried = (int)items[3].Number };
     }
 }

@@ -17,22 +17,22 @@ internal sealed partial class SqliteTimerStore
             (file, ns) =>
             {
                 StoreTime now = ns.Now();
-                int takenBack = TakeBackExpired(file, ns, now, request.DeadLetters);
+                (int takenBack, int buried) = TakeBackExpired(file, ns, now, request.DeadLetters);
                 RosterNode node = ns.Roster.Meet(request.NodeId, request.Held, now);
                 List<ClaimedEvent> claimed = node.ClaimToken == request.ClaimToken
                     ? RenewClaimed(file, ns, request, now)
                     : TakeDue(file, ns, request, Math.Min(Math.Min(request.Max, request.Room), Limits.MaxBatch - takenBack), now);
                 node.ClaimToken = request.ClaimToken;
                 TimeSpan askAgainIn = ns.Roster.Arm(node, request.Room - claimed.Count, new TimerEvents(file, ns).Head, now);
-                return new TimerClaim(claimed, askAgainIn);
+                return new TimerClaim(claimed, askAgainIn) { Buried = buried };
             },
             cancellationToken);
 
     /// <summary>A node whose lease ran out spent an attempt. The event is due since then, or dead.</summary>
-    /// <returns>How many events were taken back: at most <see cref="Limits.MaxBatch"/>.</returns>
-    private static int TakeBackExpired(SqliteFile file, TimerNamespace ns, StoreTime now, DeadLetterLimits deadLetters)
+    /// <returns>How many events were taken back, at most <see cref="Limits.MaxBatch"/>; and how many of them are dead.</returns>
+    private static (int Count, int Buried) TakeBackExpired(SqliteFile file, TimerNamespace ns, StoreTime now, DeadLetterLimits deadLetters)
     {
-        if (ns.InFlight == 0) return 0;
+        if (ns.InFlight == 0) return (0, 0);
         var expired = new List<EventPlace>();
         using (Statement rows = file[
             """
@@ -48,7 +48,7 @@ internal sealed partial class SqliteTimerStore
         }
 
         var events = new TimerEvents(file, ns);
-        bool died = false;
+        int buried = 0;
         foreach (EventPlace place in expired)
         {
             events.Record(place, place.Node!, FailureRecord.LeaseExpired, now);
@@ -59,12 +59,12 @@ internal sealed partial class SqliteTimerStore
             else
             {
                 events.Bury(place, now.Milliseconds, DeadReason.LeaseExpired);
-                died = true;
+                buried++;
             }
         }
 
-        if (died) TrimDead(file, ns, deadLetters, now);
-        return expired.Count;
+        if (buried > 0) TrimDead(file, ns, deadLetters, now);
+        return (expired.Count, buried);
     }
 
     /// <summary>

@@ -32,7 +32,7 @@ internal static class Metrics
         "latchwork.timer.retries", "{event}", "Deliveries that failed and will be tried again.");
 
     public static readonly Counter<long> Deaths = _meter.CreateCounter<long>(
-        "latchwork.timer.deaths", "{event}", "Events that died of a failure on this node, by reason.");
+        "latchwork.timer.deaths", "{event}", "Events that died of a failure on this node, or were found dead by it of an expired lease, by reason.");
 
     public static readonly Counter<long> LostLeases = _meter.CreateCounter<long>(
         "latchwork.timer.lost_leases", "{lease}", "Deliveries that this node lost before it had ended them, by reason.");

@@ -115,6 +115,10 @@ internal sealed class WatchedTimerStore(ITimerStore inner, string kind) : ITimer
     private static void OnClaimed((TimerPartition Partition, ClaimRequest Request, CancellationToken) args, TimerClaim claim)
     {
         if (claim.Events.Count > 0) Metrics.Consumed.Add(claim.Events.Count, Names.OfTimer(args.Partition.Namespace, "claim"));
+        if (claim.Buried == 0) return;
+        TagList tags = Names.OfTimer(args.Partition.Namespace, "claim");
+        tags.Add(Names.Reason, Names.Of(DeadReason.LeaseExpired));
+        Metrics.Deaths.Add(claim.Buried, tags);
     }
 
     private static void OnFailed(

@@ -107,7 +107,11 @@ public sealed record ClaimedEvent(
 /// the next event or lease falls due if this node is the one to claim it (plus a grace if it is the guard); else its turn to look.
 /// </param>
 [Experimental("LATCHWORK001")]
-public sealed record TimerClaim(IReadOnlyList<ClaimedEvent> Events, TimeSpan AskAgainIn);
+public sealed record TimerClaim(IReadOnlyList<ClaimedEvent> Events, TimeSpan AskAgainIn)
+{
+    /// <summary>How many events this claim found dead of an expired lease, for who counts deaths. A repeated claim does not tell those of the first again.</summary>
+    public int Buried { get; init; }
+}
 
 /// <summary>A delivery: an event and the token of the lease under which it is held.</summary>
 /// <param name="Id">The event's id.</param>

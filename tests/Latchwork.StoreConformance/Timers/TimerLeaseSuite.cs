@@ -44,7 +44,10 @@ public abstract class TimerLeaseSuite(StoreFixture fixture) : TimerSuite(fixture
         await PostAsync("a", 0, payload: "kept");
         await TakeAsync("a", "dies");
         Clock.Advance(Lease);
-        (await AskAsync("n2")).Events.ShouldBeEmpty();
+        TimerClaim found = await AskAsync("n2");
+        found.Events.ShouldBeEmpty();
+        found.Buried.ShouldBe(1);
+        (await AskAsync("n2")).Buried.ShouldBe(0);
 
         TimerSnapshot a = (await PeekAsync("a"))!;
         (a.State, a.DeadReason, a.DiedAt, a.Retries).ShouldBe((TimerState.Dead, DeadReason.LeaseExpired, Clock.GetUtcNow(), 0));

@@ -53,6 +53,28 @@ public sealed class TimerTelemetryTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task Deaths_by_an_expired_lease_are_counted_by_who_finds_them()
+    {
+        await using DistributedTimer gone = NewTimer(lease: TimeSpan.FromMilliseconds(100));
+        var held = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        await gone.PostAsync("x"u8.ToArray(), TimeSpan.Zero, new() { Id = "x" });
+        var end = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        await gone.JoinAsync((_, _) =>
+        {
+            held.TrySetResult();
+            return end.Task;
+        });
+        await held.Task;
+        gone.Abandon(); // as a killed process
+
+        await using DistributedTimer other = NewTimer();
+        await other.JoinAsync((_, _) => Task.CompletedTask);
+
+        await Eventually.HoldsAsync(() => _recorder.Sum("latchwork.timer.deaths", _ns, "latchwork.reason", "lease_expired") == 1, "the death is counted");
+        end.SetResult();
+    }
+
+    [Fact]
     public async Task What_is_held_waits_or_is_dead_is_told_when_it_is_asked_for()
     {
         var release = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
@@ -186,7 +208,8 @@ public sealed class TimerTelemetryTests : IAsyncLifetime
             .ShouldBe(["unknown", "not_applied"]);
     }
 
-    private DistributedTimer NewTimer() => new(_store, new() { Namespace = _ns, Backoff = new() { Initial = TimeSpan.Zero } });
+    private DistributedTimer NewTimer(TimeSpan? lease = null) => new(
+        _store, new() { Namespace = _ns, Backoff = new() { Initial = TimeSpan.Zero }, ConfirmTimeout = lease ?? TimeSpan.FromSeconds(10) });
 
     /// <summary>A store that answers with the same task every time.</summary>
     public class SameAnswer : DispatchProxy

@@ -2,7 +2,7 @@
 -- KEYS: meta, due, flight, dead, body, tries, past, lease, claims, nodes, ring, turns.
 -- ARGV: 1 time, 2 format, 3 partitions, 4 bell, 5 node, 6 token, 7 the most events, 8 room, 9 held, 10 lease in µs, 11 how long the dead
 -- are kept in ms, 12 how many of them, 13 grace of a guard in ms, 14 1 to begin with the oldest in a backlog.
--- Returns {ask again in µs, now in µs, 1 if the partition is new; for each event: id, due, retries, body}.
+-- Returns {ask again in µs, now in µs, 1 if the partition is new, how many died of an expired lease; for each event: id, due, retries, body}.
 local meta, due, flight, dead, body, tries, past, lease, claims, nodes, ring, turns = unpack(KEYS)
 local bell, node, token = ARGV[4], ARGV[5], ARGV[6]
 local most, room, held = tonumber(ARGV[7]), tonumber(ARGV[8]), tonumber(ARGV[9])
@@ -20,9 +20,9 @@ local most, room, held = tonumber(ARGV[7]), tonumber(ARGV[8]), tonumber(ARGV[9])
 local deadline = math.ceil((nowUs + tonumber(ARGV[10])) / 1000)
 local prefix = leasePrefix(token)
 local leaseEnd = tonumber(call('ZRANGE', flight, 0, 0, 'WITHSCORES')[2])
-local takenBack = 0
+local takenBack, died = 0, 0
 if leaseEnd and leaseEnd <= now then
-  takenBack = takeBack(tonumber(ARGV[11]), tonumber(ARGV[12]))
+  takenBack, died = takeBack(tonumber(ARGV[11]), tonumber(ARGV[12]))
   leaseEnd = tonumber(call('ZRANGE', flight, 0, 0, 'WITHSCORES')[2])
 end
 
@@ -40,9 +40,9 @@ else
 end
 local head = nextDue and leaseEnd and math.min(nextDue, leaseEnd) or nextDue or leaseEnd
 
-local reply = { arm(turn, room - #ids, head), int(nowUs), fresh and 1 or 0 }
+local reply = { arm(turn, room - #ids, head), int(nowUs), fresh and 1 or 0, died }
 for i, id in ipairs(ids) do
-  local at = i * 4
+  local at = i * 4 + 1
   reply[at], reply[at + 1], reply[at + 2], reply[at + 3] = id, dues[i], retries[i] == '-' and '0' or retries[i], bodies[i]
 end
 keepRoles()

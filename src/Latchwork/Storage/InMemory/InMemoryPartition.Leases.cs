@@ -10,7 +10,7 @@ internal sealed partial class InMemoryPartition
         lock (_lock)
         {
             StoreTime now = _clock.Now();
-            int takenBack = TakeBackExpired(now, request.DeadLetters);
+            (int takenBack, int buried) = TakeBackExpired(now, request.DeadLetters);
             RosterNode listener = _listeners.Meet(request.NodeId, request.Held, now);
             bool repeated = listener.ClaimToken == request.ClaimToken;
             List<ClaimedEvent> claimed = repeated
@@ -23,7 +23,7 @@ internal sealed partial class InMemoryPartition
             }
 
             TimeSpan askAgainIn = _listeners.Arm(listener, request.Room - claimed.Count, _events.Head, now);
-            return new TimerClaim(claimed, askAgainIn);
+            return new TimerClaim(claimed, askAgainIn) { Buried = buried };
         }
     }
 
@@ -71,11 +71,11 @@ internal sealed partial class InMemoryPartition
     }
 
     /// <summary>A node whose lease ran out spent an attempt. The event is due since then, or dead.</summary>
-    /// <returns>How many events were taken back: at most <see cref="Limits.MaxBatch"/>.</returns>
-    private int TakeBackExpired(StoreTime now, DeadLetterLimits deadLetters)
+    /// <returns>How many events were taken back, at most <see cref="Limits.MaxBatch"/>; and how many of them are dead.</returns>
+    private (int Count, int Buried) TakeBackExpired(StoreTime now, DeadLetterLimits deadLetters)
     {
         int count = 0;
-        bool died = false;
+        int buried = 0;
         for (; count < Limits.MaxBatch && _events.InFlight.Count > 0 && _events.InFlight.Min.At <= now.Milliseconds; count++)
         {
             StoredEvent stored = _events[_events.InFlight.Min.Id];
@@ -89,12 +89,12 @@ internal sealed partial class InMemoryPartition
             else
             {
                 _events.Bury(stored, new Death(now.Milliseconds, DeadReason.LeaseExpired));
-                died = true;
+                buried++;
             }
         }
 
-        if (died) TrimDead(deadLetters, now);
-        return count;
+        if (buried > 0) TrimDead(deadLetters, now);
+        return (count, buried);
     }
 
     /// <summary>

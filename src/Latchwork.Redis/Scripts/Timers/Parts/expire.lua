@@ -1,11 +1,11 @@
 -- Events whose lease ran out: their node spent an attempt. They are due since then, or dead.
 -- Wants: layout, clock, lease, past, dead; the locals `due`, `flight`, `lease`, `tries`, `past`.
--- Gives: takeBack(retention in ms, the most dead to keep) → how many: at most 200.
+-- Gives: takeBack(retention in ms, the most dead to keep) → how many, at most 200, and how many of them are dead.
 local function takeBack(retention, keep)
   local found = call('ZRANGEBYSCORE', flight, '-inf', int(now), 'WITHSCORES', 'LIMIT', 0, 200)
   local ids = {}
   for i = 1, #found, 2 do ids[#ids + 1] = found[i] end
-  if #ids == 0 then return 0 end
+  if #ids == 0 then return 0, 0 end
 
   local leases = call('HMGET', lease, unpack(ids))
   local former = call('HMGET', tries, unpack(ids))
@@ -42,5 +42,5 @@ local function takeBack(retention, keep)
     call('ZADD', dead, unpack(buried))
     trimDead(retention, keep)
   end
-  return #ids
+  return #ids, #buried / 2
 end
