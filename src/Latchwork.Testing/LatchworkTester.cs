@@ -153,6 +153,7 @@ public sealed partial class LatchworkTester : IAsyncDisposable, IDisposable
         try
         {
             await handler(delivery, stop).ConfigureAwait(false);
+            error = delivery.Unreadable;
         }
         catch (Exception e)
         {

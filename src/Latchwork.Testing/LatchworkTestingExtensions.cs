@@ -16,6 +16,7 @@ public static class LatchworkTestingExtensions
     /// <param name="services">The services, after <c>AddLatchwork</c> was called.</param>
     /// <param name="clock">The clock. Default: null, a new one. It becomes the <see cref="TimeProvider"/> of the services.</param>
     /// <returns>The services.</returns>
+    /// <exception cref="InvalidOperationException"><c>AddLatchwork</c> was not called before.</exception>
     public static IServiceCollection AddLatchworkTesting(this IServiceCollection services, ManualTimeProvider? clock = null)
     {
         ArgumentNullException.ThrowIfNull(services);
@@ -28,6 +29,7 @@ public static class LatchworkTestingExtensions
             .. services.Where(service => !service.IsKeyedService && service.ServiceType == typeof(LatchworkRegistration))
                 .Select(service => (LatchworkRegistration)service.ImplementationInstance!),
         ];
+        if (registrations.Length == 0) throw new InvalidOperationException("There is no Latchwork to test: call AddLatchwork() first, and AddLatchworkTesting() last.");
         foreach (LatchworkRegistration registration in registrations)
         {
             registration.Listens = false;

@@ -21,9 +21,11 @@ internal sealed class HandlerBridge<TEvent>(
         catch (JsonException e)
         {
             // No retry will read it. It is kept as it is, to be looked at and requeued when there is a build that can.
-            log.Unreadable(delivery.Namespace, typeof(TEvent));
+            delivery.Unreadable = e;
             log.UnreadableEvent(e, delivery.Id);
-            await delivery.DeadAsync($"{nameof(JsonException)}: {e.Message}", DeadReason.Unreadable, CancellationToken.None).ConfigureAwait(false);
+            TimerOutcome outcome = await delivery.DeadAsync($"{nameof(JsonException)}: {e.Message}", DeadReason.Unreadable, CancellationToken.None).ConfigureAwait(false);
+            if (outcome == TimerOutcome.Dead) log.Unreadable(delivery.Namespace, typeof(TEvent));
+            else log.UnreadableNotKept(delivery.Namespace, typeof(TEvent), outcome);
             return;
         }
 

@@ -32,6 +32,9 @@ internal static partial class HostingLog
     [LoggerMessage(4008, LogLevel.Debug, "Event {Id} cannot be read.")]
     public static partial void UnreadableEvent(this ILogger logger, Exception exception, string id);
 
+    [LoggerMessage(4010, LogLevel.Warning, "An event of namespace {Namespace} cannot be read as {Type}; it is not among the dead, as this node does not hold it any more ({Outcome}).")]
+    public static partial void UnreadableNotKept(this ILogger logger, string @namespace, Type type, TimerOutcome outcome);
+
     [LoggerMessage(4009, LogLevel.Information, "Namespace {Namespace} was joined after it could not be.")]
     public static partial void JoinedAtLast(this ILogger logger, string @namespace);
 }

@@ -48,6 +48,9 @@ public sealed partial class TimerDelivery
     /// <summary>Whether it was lost because somebody replaced or revoked the event: nothing went wrong.</summary>
     internal bool WasRevoked { get; set; }
 
+    /// <summary>Why a typed handler was not called: the payload cannot be read.</summary>
+    internal Exception? Unreadable { get; set; }
+
     /// <summary>When the handler was called.</summary>
     internal TimeSpan StartedAt => _startedAt;
 

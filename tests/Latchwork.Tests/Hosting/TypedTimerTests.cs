@@ -119,7 +119,22 @@ public sealed partial class TypedTimerTests : IAsyncLifetime
         dead.Failures.Single().Error.ShouldStartWith("JsonException: ");
         handled.ShouldBe(0);
         Should.Throw<JsonException>(() => timer.Read(dead));
+        await Eventually.HoldsAsync(() => _app.Log.Count(4007) == 1, "it is logged");
         _app.Log.Entries.Single(entry => entry.Id == 4007).Text.ShouldContain("orders");
+    }
+
+    [Fact]
+    public async Task What_cannot_be_read_and_was_confirmed_on_delivery_is_not_said_to_be_kept()
+    {
+        _app.Services.AddLatchwork().UseStore(_store.Store).AddTimer<Strict>(
+            "orders", (_, _, _) => Task.CompletedTask, options => options.Confirmation = Confirmation.OnDelivery);
+        await _app.StartAsync();
+
+        await _app.Get<DistributedTimer>("orders").PostAsync("no JSON"u8.ToArray(), _now, new() { Id = "bad" });
+
+        await Eventually.HoldsAsync(() => _app.Log.Count(4010) == 1, "it is logged that it is gone");
+        _app.Log.Count(4007).ShouldBe(0);
+        (await _app.Get<ITimer<Strict>>().PeekAsync("bad")).ShouldBeNull();
     }
 
     [Fact]

@@ -153,6 +153,23 @@ public sealed class TestingTests
         app.Get<DistributedTimer>("steps").IsJoined.ShouldBeFalse();
     }
 
+    [Fact]
+    public async Task An_event_that_cannot_be_read_did_not_run()
+    {
+        await using LatchworkTestHost host = Create((_, _) => { });
+        await host.Services.GetRequiredKeyedService<DistributedTimer>("steps").PostAsync("no JSON"u8.ToArray(), TimeSpan.Zero, new() { Id = "x" });
+
+        await host.DrainAsync();
+
+        Message(() => host.Tester.AssertRanOnce<Chore>("x")).ShouldContain("JsonException");
+        host.Tester.Deliveries.Single().Error.ShouldBeOfType<System.Text.Json.JsonException>();
+        await host.Tester.AssertDeadAsync<Chore>("x", DeadReason.Unreadable);
+    }
+
+    [Fact]
+    public void Without_a_Latchwork_there_is_nothing_to_test_and_that_is_said() =>
+        Should.Throw<InvalidOperationException>(() => LatchworkTestHost.Create(_ => { })).Message.ShouldContain("AddLatchwork() first");
+
     private static LatchworkTestHost Create(Action<IServiceProvider, string> handle, Action<TimerOptions>? configure = null) =>
         LatchworkTestHost.Create(services => services.AddLatchwork().AddTimer<Chore>(
             "steps",
