@@ -15,7 +15,7 @@ internal sealed class ConnectingStore : LatchworkStore
     private readonly CancellationTokenSource _closing = new();
     private readonly TaskCompletionSource<LatchworkStore> _opened = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly Lock _gate = new();
-    private TaskCompletionSource _refused = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private TaskCompletionSource _news = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private volatile LatchworkStore? _store;
     private volatile Exception? _trouble;
     private Task? _opening;
@@ -74,12 +74,13 @@ internal sealed class ConnectingStore : LatchworkStore
     public async Task<LatchworkStore> GetAsync(CancellationToken cancellationToken)
     {
         if (_store is { } store) return store;
-        Task refused;
-        lock (_gate) refused = _refused.Task;
+        // One task, and not any of two: those who give up must leave nothing behind on it, however long the outage lasts.
+        Task news;
+        lock (_gate) news = _news.Task;
         Task<LatchworkStore> opened = StartAsync();
         try
         {
-            await Task.WhenAny(opened, refused).WaitAsync(_wait, TimeProvider.System, cancellationToken).ConfigureAwait(false);
+            if (!opened.IsCompleted) await news.WaitAsync(_wait, TimeProvider.System, cancellationToken).ConfigureAwait(false);
         }
         catch (TimeoutException)
         {
@@ -104,7 +105,7 @@ internal sealed class ConnectingStore : LatchworkStore
         Task? opening;
         lock (_gate) opening = _opening;
         if (opening is not null) await opening.ConfigureAwait(false);
-        _opened.TrySetCanceled(CancellationToken.None);
+        GiveUp();
         if (Interlocked.Exchange(ref _store, null) is { } store) await store.DisposeAsync().ConfigureAwait(false);
     }
 
@@ -130,6 +131,7 @@ internal sealed class ConnectingStore : LatchworkStore
                 _trouble = null;
                 if (wasInTrouble) _log.StoreReached(Description);
                 _opened.TrySetResult(_store);
+                Tell();
                 return;
             }
             catch (OperationCanceledException) when (_closing.IsCancellationRequested)
@@ -146,7 +148,21 @@ internal sealed class ConnectingStore : LatchworkStore
             await Task.Delay(Backoff.OfStore(n), TimeProvider.System, _closing.Token).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         }
 
+        GiveUp();
+    }
+
+    private void GiveUp()
+    {
         _opened.TrySetCanceled(CancellationToken.None);
+        Tell();
+    }
+
+    /// <summary>Wakes those who wait: the store is open, refuses, or is given up.</summary>
+    private void Tell()
+    {
+        TaskCompletionSource told;
+        lock (_gate) (told, _news) = (_news, new(TaskCreationOptions.RunContinuationsAsynchronously));
+        told.TrySetResult();
     }
 
     private void OnFailure(Exception e)
@@ -157,11 +173,7 @@ internal sealed class ConnectingStore : LatchworkStore
         // Once for each change: unreachable, and reachable but refusing.
         if (before is null || IsRefusal(before) != refuses) _log.StoreNotReached(e, Description);
         else _log.StoreStillNotReached(e, Description);
-        if (!refuses) return;
-
-        TaskCompletionSource told;
-        lock (_gate) (told, _refused) = (_refused, new(TaskCreationOptions.RunContinuationsAsynchronously));
-        told.TrySetResult();
+        if (refuses) Tell();
     }
 
     private static bool IsRefusal(Exception e) => e is LatchworkStoreException { IsTransient: false };
