@@ -10,7 +10,9 @@ public static class RedisLatchworkBuilderExtensions
     /// <summary>
     /// Keeps everything on the Redis or Valkey whose address is in the configuration: <c>Latchwork:Redis:ConnectionString</c>, and the other
     /// settings beside it (<c>User</c>, <c>Password</c>, <c>SentinelService</c>, <c>SentinelUser</c>, <c>SentinelPassword</c>, <c>Database</c>, <c>ClientName</c>, <c>ConnectTimeout</c>,
-    /// <c>CommandTimeout</c>, <c>KeyPrefix</c>, <c>MaxQueuedCommands</c>, <c>MaxQueuedBytes</c>): see <see cref="RedisOptions"/>.
+    /// <c>CommandTimeout</c>, <c>KeyPrefix</c>, <c>Partitions</c>, <c>MaxQueuedCommands</c>, <c>MaxQueuedBytes</c>): see <see cref="RedisOptions"/>. The section
+    /// <c>Tls</c> within has <c>Enabled</c>, <c>AuthorityFile</c>, <c>CertificateFile</c>, <c>KeyFile</c> and <c>HostName</c> (<see cref="RedisTlsOptions"/>),
+    /// the section <c>Replication</c> has <c>Replicas</c>, <c>Timeout</c> and <c>Writes</c> (<see cref="RedisReplication"/>).
     /// </summary>
     /// <param name="builder">The builder.</param>
     /// <param name="configure">Changes the settings.</param>

@@ -64,6 +64,36 @@ internal sealed class RedisStoreSource : LatchworkStoreSource
         reader.Number(nameof(options.Partitions), value => options.Partitions = value);
         reader.Number(nameof(options.MaxQueuedCommands), value => options.MaxQueuedCommands = value);
         reader.LongNumber(nameof(options.MaxQueuedBytes), value => options.MaxQueuedBytes = value);
+        BindTls(reader.Section(nameof(options.Tls)), options);
+        BindReplication(reader.Section(nameof(options.Replication)), options);
         reader.RefuseUnknown();
+    }
+
+    /// <summary>Any setting turns TLS on; <c>Enabled</c> does so without any. It adds to what the address says.</summary>
+    private static void BindTls(SettingsReader reader, RedisOptions options)
+    {
+        bool? enabled = null;
+        reader.Flag("Enabled", value => enabled = value);
+        var tls = options.Tls ?? new RedisTlsOptions();
+        reader.Text(nameof(tls.AuthorityFile), value => tls.AuthorityFile = value);
+        reader.Text(nameof(tls.CertificateFile), value => tls.CertificateFile = value);
+        reader.Text(nameof(tls.KeyFile), value => tls.KeyFile = value);
+        reader.Text(nameof(tls.HostName), value => tls.HostName = value);
+        reader.RefuseUnknown();
+        bool isAsked = enabled ?? tls is not { AuthorityFile: null, CertificateFile: null, KeyFile: null, HostName: null };
+
+        // An address that asks for TLS is not overruled by a setting that somebody may have forgotten.
+        if (enabled == false && options.Tls is not null) reader.Refuse("Enabled", "is false, but the address asks for TLS");
+        if (isAsked) options.Tls = tls;
+    }
+
+    private static void BindReplication(SettingsReader reader, RedisOptions options)
+    {
+        reader.Number(nameof(RedisReplication.Replicas), value => Replication().Replicas = value);
+        reader.Span(nameof(RedisReplication.Timeout), value => Replication().Timeout = value);
+        reader.Choice<ReplicatedWrites>(nameof(RedisReplication.Writes), value => Replication().Writes = value);
+        reader.RefuseUnknown();
+
+        RedisReplication Replication() => options.Replication ??= new RedisReplication();
     }
 }

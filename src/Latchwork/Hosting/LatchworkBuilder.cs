@@ -90,6 +90,12 @@ public sealed partial class LatchworkBuilder
 
     private void RefuseTaken<TService>(string key)
     {
+        // The services of that registration have the key, some of them of the same types.
+        if (LatchworkServiceCollectionExtensions.Find(Services, key) is not null)
+        {
+            throw new InvalidOperationException($"There is a Latchwork with the service key '{key}' already: give the namespace or the registration another name.");
+        }
+
         if (Services.Any(service => service.IsKeyedService && service.ServiceType == typeof(TService) && key.Equals(service.ServiceKey)))
         {
             throw new InvalidOperationException($"There is a {typeof(TService).Name} with the service key '{key}' already: give the namespace or the registration another name.");

@@ -33,6 +33,8 @@ internal sealed class TimerRegistration(string ns, Type eventType)
 /// <summary>What one <c>AddLatchwork</c> and the calls on its builder ask for. It becomes objects when the services are resolved.</summary>
 internal sealed class LatchworkRegistration(string? key, IConfigurationSection? configuration)
 {
+    private IConfigurationSection? _configuration = configuration;
+
     public string? Key => key;
 
     public string OptionsName => key ?? Options.DefaultName;
@@ -49,10 +51,26 @@ internal sealed class LatchworkRegistration(string? key, IConfigurationSection? 
     /// <summary>The service key, and the name of the options, of a namespace.</summary>
     public string KeyOf(string ns) => key is null ? ns : $"{key}:{ns}";
 
+    /// <summary>The service keys of the namespaces.</summary>
+    public IEnumerable<string> NamespaceKeys => Timers.Select(timer => timer.Namespace).Concat(Lockers).Select(KeyOf);
+
+    /// <summary>Says which section is to be read.</summary>
+    /// <exception cref="InvalidOperationException">Another one was named before.</exception>
+    public void ReadFrom(IConfigurationSection section)
+    {
+        if (_configuration is not null && _configuration.Path != section.Path)
+        {
+            throw new InvalidOperationException(
+                $"This registration of Latchwork reads its settings from the section '{_configuration.Path}' already; it cannot read them from '{section.Path}', too.");
+        }
+
+        _configuration = section;
+    }
+
     /// <summary>The section of the configuration; null where there is no configuration.</summary>
     public IConfigurationSection? SectionOf(IServiceProvider services)
     {
-        if (configuration is not null) return configuration;
+        if (_configuration is not null) return _configuration;
         IConfigurationSection? root = services.GetService<IConfiguration>()?.GetSection(LatchworkOptions.SectionName);
         return key is null ? root : root?.GetSection(key);
     }

@@ -14,7 +14,7 @@ public static class LatchworkServiceCollectionExtensions
     /// <summary>
     /// Registers Latchwork: a <see cref="LatchworkStore"/>, an <see cref="IProcessLocker"/>, and whatever is added to the builder. Settings are
     /// read from the configuration section <c>Latchwork</c>, and then from code; they are checked when the application starts. Calling it
-    /// again gives the same builder.
+    /// again goes on with the same registration.
     /// </summary>
     /// <param name="services">The services.</param>
     /// <param name="configure">Changes the settings.</param>
@@ -26,6 +26,7 @@ public static class LatchworkServiceCollectionExtensions
     /// <param name="services">The services.</param>
     /// <param name="configuration">Read in place of the section <c>Latchwork</c>.</param>
     /// <param name="configure">Changes the settings.</param>
+    /// <exception cref="InvalidOperationException">An earlier call named another section.</exception>
     public static LatchworkBuilder AddLatchwork(
         this IServiceCollection services, IConfigurationSection configuration, Action<LatchworkOptions>? configure = null)
     {
@@ -39,9 +40,10 @@ public static class LatchworkServiceCollectionExtensions
     /// from the configuration section <c>Latchwork:KEY</c>.
     /// </summary>
     /// <param name="services">The services.</param>
-    /// <param name="key">The service key.</param>
+    /// <param name="key">The service key. No namespace of another registration may have it.</param>
     /// <param name="configure">Changes the settings.</param>
     /// <returns>The builder: choose a store, add timers.</returns>
+    /// <exception cref="InvalidOperationException">A namespace has the key already.</exception>
     public static LatchworkBuilder AddKeyedLatchwork(this IServiceCollection services, string key, Action<LatchworkOptions>? configure = null)
     {
         ArgumentException.ThrowIfNullOrEmpty(key);
@@ -65,25 +67,35 @@ public static class LatchworkServiceCollectionExtensions
         IServiceCollection services, string? key, IConfigurationSection? configuration, Action<LatchworkOptions>? configure)
     {
         ArgumentNullException.ThrowIfNull(services);
-        LatchworkRegistration registration = Find(services, key) ?? Register(services, new LatchworkRegistration(key, configuration));
+        LatchworkRegistration? registration = Find(services, key);
+        if (registration is null) registration = Register(services, new LatchworkRegistration(key, configuration));
+        else if (configuration is not null) registration.ReadFrom(configuration);
         if (configure is not null) services.Configure(registration.OptionsName, configure);
         return new LatchworkBuilder(services, registration);
     }
 
-    internal static LatchworkRegistration? Find(IServiceCollection services, string? key) => services
+    internal static LatchworkRegistration? Find(IServiceCollection services, string? key) =>
+        Registrations(services).FirstOrDefault(registration => registration.Key == key);
+
+    private static IEnumerable<LatchworkRegistration> Registrations(IServiceCollection services) => services
         .Where(service => service is { IsKeyedService: false } && service.ServiceType == typeof(LatchworkRegistration))
-        .Select(service => (LatchworkRegistration)service.ImplementationInstance!)
-        .FirstOrDefault(registration => registration.Key == key);
+        .Select(service => (LatchworkRegistration)service.ImplementationInstance!);
 
     private static LatchworkRegistration Register(IServiceCollection services, LatchworkRegistration registration)
     {
+        // Its services would be those of the namespace, on another store.
+        if (registration.Key is { } key && Registrations(services).Any(other => other.NamespaceKeys.Contains(key)))
+        {
+            throw new InvalidOperationException($"There is a namespace with the service key '{key}' already: give the namespace or the registration another name.");
+        }
+
         services.AddSingleton(registration);
         services.TryAddSingleton<SettingsFailures>();
         services.AddOptions<LatchworkOptions>(registration.OptionsName)
             .Configure<IServiceProvider, SettingsFailures>((options, provider, settings) =>
             {
                 List<string> failures = settings.Begin<LatchworkOptions>(registration.OptionsName);
-                if (registration.SectionOf(provider) is { } section) SettingsBinding.Bind(section, options, failures);
+                if (registration.SectionOf(provider) is { } section) SettingsBinding.Bind(section, registration, options, failures);
             })
             .ValidateOnStart();
         services.AddSingleton<IValidateOptions<LatchworkOptions>>(provider => new LatchworkOptionsValidator(

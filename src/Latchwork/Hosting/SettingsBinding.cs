@@ -13,12 +13,14 @@ internal static class SettingsBinding
     public const string Lockers = "Lockers";
     public const string Health = "Health";
 
-    public static void Bind(IConfigurationSection section, LatchworkOptions options, List<string> failures)
+    public static void Bind(IConfigurationSection section, LatchworkRegistration registration, LatchworkOptions options, List<string> failures)
     {
         var reader = new SettingsReader(section, failures);
         reader.Text(nameof(options.NodeId), value => options.NodeId = value);
         reader.Span(nameof(options.StoreWait), value => options.StoreWait = value);
-        foreach (string name in (string[])[Timers, TimerDefaults, Locker, Lockers, Health]) reader.Section(name);
+        foreach (string name in (string[])[TimerDefaults, Locker, Health]) reader.Section(name);
+        reader.Section(Timers).RefuseUnknownNames([.. registration.Timers.Select(timer => timer.Namespace)], "timer");
+        reader.Section(Lockers).RefuseUnknownNames(registration.Lockers, "locker");
         // Sections are those of stores and of keyed registrations, which may belong to another program that shares the file.
         reader.RefuseUnknown(sectionsToo: false);
     }

@@ -31,7 +31,9 @@ internal sealed class SettingsReader
     public void Texts(string name, Action<string> add)
     {
         _known.Add(name);
-        foreach (IConfigurationSection child in _section.GetSection(name).GetChildren())
+        IConfigurationSection list = _section.GetSection(name);
+        if (!string.IsNullOrEmpty(list.Value)) _failures.Add($"'{list.Path}' must be a list; it is a single value.");
+        foreach (IConfigurationSection child in list.GetChildren())
         {
             if (!string.IsNullOrEmpty(child.Value)) add(child.Value);
         }
@@ -64,11 +66,41 @@ internal sealed class SettingsReader
     public SettingsReader Section(string name)
     {
         _known.Add(name);
-        return new SettingsReader(_section.GetSection(name), _failures);
+        IConfigurationSection section = _section.GetSection(name);
+        if (!string.IsNullOrEmpty(section.Value)) _failures.Add($"'{section.Path}' must be a section; it is a single value.");
+        return new SettingsReader(section, _failures);
     }
 
-    /// <summary>Whether there is anything in the section.</summary>
-    public bool Exists => _section.Exists();
+    /// <summary>Gathers a failure for every section that is named like none of those that there are, and for every single value in place of one.</summary>
+    /// <param name="names">The names; they may have colons, and are then sections within sections.</param>
+    /// <param name="what">What has such a name, for the failure.</param>
+    public void RefuseUnknownNames(IReadOnlyCollection<string> names, string what) => RefuseUnknownNames(_section, names, what);
+
+    private void RefuseUnknownNames(IConfigurationSection within, IReadOnlyCollection<string> names, string what)
+    {
+        foreach (IConfigurationSection child in within.GetChildren())
+        {
+            string name = child.Path[(_section.Path.Length + 1)..];
+            if (names.Contains(name, StringComparer.OrdinalIgnoreCase))
+            {
+                if (!string.IsNullOrEmpty(child.Value)) _failures.Add($"'{child.Path}' must be a section; it is a single value.");
+            }
+            else if (names.Any(one => one.StartsWith(name + ConfigurationPath.KeyDelimiter, StringComparison.OrdinalIgnoreCase)))
+            {
+                RefuseUnknownNames(child, names, what);
+            }
+            else
+            {
+                string known = names.Count == 0 ? "there is none" : $"there are {string.Join(", ", names.Order(StringComparer.Ordinal))}";
+                _failures.Add($"'{child.Path}' is no {what} of this registration; {known}.");
+            }
+        }
+    }
+
+    /// <summary>Gathers a failure.</summary>
+    /// <param name="name">The setting.</param>
+    /// <param name="problem">What is wrong with it.</param>
+    public void Refuse(string name, string problem) => _failures.Add($"'{_section.Path}:{name}' {problem}.");
 
     /// <summary>Gathers a failure for every name that was not asked for.</summary>
     /// <param name="sectionsToo">Whether sections count, too, and not only values.</param>

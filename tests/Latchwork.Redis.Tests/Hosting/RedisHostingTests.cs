@@ -78,6 +78,48 @@ public sealed class RedisHostingTests
     }
 
     [Fact]
+    public void Tls_and_replication_can_be_configured_and_add_to_the_address()
+    {
+        RedisOptions bare = Read("redis://a", ("Tls:Enabled", "true"), ("Replication:Writes", "posts"));
+        (bare.Tls!.AuthorityFile, bare.Tls.HostName, bare.Replication!.Replicas, bare.Replication.Writes).ShouldBe((null, null, 1, ReplicatedWrites.Posts));
+
+        string file = typeof(RedisHostingTests).Assembly.Location; // any that exists
+        RedisOptions added = Read("rediss://a?tlsHost=b&waitReplicas=2", ("Tls:AuthorityFile", file), ("Replication:Timeout", "2s"));
+        (added.Tls!.AuthorityFile, added.Tls.HostName).ShouldBe((file, "b"));
+        (added.Replication!.Replicas, added.Replication.Timeout).ShouldBe((2, TimeSpan.FromSeconds(2)));
+
+        RedisOptions none = Read("redis://a", ("Tls:Enabled", "false"));
+        (none.Tls, none.Replication).ShouldBe((null, null));
+    }
+
+    [Fact]
+    public async Task Wrong_settings_of_tls_and_replication_are_named()
+    {
+        using IHost app = Build(
+            [
+                ("Latchwork:Redis:ConnectionString", "rediss://localhost"),
+                ("Latchwork:Redis:Tls:Enabled", "false"),
+                ("Latchwork:Redis:Tls:CaFile", "/ca.pem"),
+                ("Latchwork:Redis:Replication:Writes", "1"),
+                ("Latchwork:Redis:Replication:Replicas", "0"),
+            ],
+            builder => builder.UseRedis());
+
+        string message = (await Should.ThrowAsync<OptionsValidationException>(() => app.StartAsync())).Message;
+
+        foreach (string named in (string[])
+            [
+                "'Latchwork:Redis:Tls:Enabled' is false, but the address asks for TLS",
+                "'Latchwork:Redis:Tls:CaFile' is no setting; there are AuthorityFile, CertificateFile, Enabled, HostName, KeyFile",
+                "'Latchwork:Redis:Replication:Writes' must be one of None, Posts, Publishes, All",
+                "replicas",
+            ])
+        {
+            message.ShouldContain(named);
+        }
+    }
+
+    [Fact]
     public async Task Reconnects_are_counted()
     {
         await using RedisServer server = await RedisServer.StartAsync();
@@ -102,6 +144,17 @@ public sealed class RedisHostingTests
         using IHost app = builder.Build();
 
         app.Services.GetRequiredService<ITimer<OrderUnpaid>>().Namespace.ShouldBe("order-unpaid");
+    }
+
+    /// <summary>What an address and settings make of the options, as the code that has the last word sees them.</summary>
+    private static RedisOptions Read(string address, params (string Key, string? Value)[] settings)
+    {
+        RedisOptions? read = null;
+        using IHost app = Build(
+            [("Latchwork:Redis:ConnectionString", address), .. settings.Select(one => ($"Latchwork:Redis:{one.Key}", one.Value))],
+            builder => builder.UseRedis(options => read = options));
+        app.Services.GetRequiredService<LatchworkStore>();
+        return read!;
     }
 
     private static IHost Build((string Key, string? Value)[] settings, Action<LatchworkBuilder> configure)

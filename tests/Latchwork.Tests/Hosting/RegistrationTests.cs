@@ -83,6 +83,37 @@ public sealed class RegistrationTests
     }
 
     [Fact]
+    public async Task Timers_and_lockers_that_there_are_not_and_values_in_place_of_sections_are_refused()
+    {
+        await using var app = new TestApp(
+            ("Latchwork:Timers:ordres:MaxRetries", "3"),
+            ("Latchwork:Timers:Orders:MaxRetries", "3"),
+            ("Latchwork:Timers:a:b:MaxRetries", "3"),
+            ("Latchwork:Timers:a:c:MaxRetries", "3"),
+            ("Latchwork:Timers:mails", "3"),
+            ("Latchwork:Lockers:report:Lease", "3s"),
+            ("Latchwork:TimerDefaults:Backoff", "5s"),
+            ("Latchwork:Locker", "5s"),
+            ("Latchwork:Health:AcceptedWarnings", "eviction"));
+        app.Services.AddLatchwork().UseInMemory().AddTimer<Order>("orders").AddTimer<Order>("a:b").AddTimer<Order>("mails");
+        app.Services.AddHealthChecks().AddLatchwork();
+
+        string[] failures = [.. (await Should.ThrowAsync<AggregateException>(() => app.Host.StartAsync())).InnerExceptions.Cast<OptionsValidationException>().SelectMany(one => one.Failures).Distinct()];
+
+        failures.ShouldBe(
+            [
+                "Latchwork: 'Latchwork:Timers:ordres' is no timer of this registration; there are a:b, mails, orders.",
+                "Latchwork: 'Latchwork:Timers:a:c' is no timer of this registration; there are a:b, mails, orders.",
+                "Latchwork: 'Latchwork:Timers:mails' must be a section; it is a single value.",
+                "Latchwork: 'Latchwork:Lockers:report' is no locker of this registration; there is none.",
+                "Latchwork: 'Latchwork:TimerDefaults:Backoff' must be a section; it is a single value.",
+                "Latchwork: 'Latchwork:Locker' must be a section; it is a single value.",
+                "Health check 'latchwork': 'Latchwork:Health:AcceptedWarnings' must be a list; it is a single value.",
+            ],
+            ignoreOrder: true);
+    }
+
+    [Fact]
     public async Task Settings_come_from_the_defaults_of_hosting_then_from_configuration_then_from_code()
     {
         await using var app = new TestApp(
@@ -94,7 +125,7 @@ public sealed class RegistrationTests
             ("Latchwork:Timers:orders:Backoff:Initial", "00:00:05"),
             ("Latchwork:Timers:orders:MaxInFlight", "30"),
             ("Latchwork:Locker:Lease", "7s"),
-            ("Latchwork:Timers:somebody-else", "is no concern of this application"));
+            ("Latchwork:SomebodyElse:Timers:x", "is no concern of this application"));
         app.Services.AddLatchwork().UseInMemory().AddTimer<Order>("orders", options => options.MaxInFlight = 40).ConfigureLocker(options => options.LockTimeout = TimeSpan.FromMinutes(5));
         await app.StartAsync();
 
@@ -115,6 +146,18 @@ public sealed class RegistrationTests
         app.Services.AddLatchwork(section).UseInMemory();
 
         app.Get<IProcessLocker>().NodeId.ShouldBe("yes");
+    }
+
+    [Fact]
+    public async Task A_section_is_read_though_a_module_has_called_before_but_not_two_sections()
+    {
+        await using var app = new TestApp(("Elsewhere:NodeId", "yes"));
+        IConfiguration configuration = new ConfigurationBuilder().AddInMemoryCollection([KeyValuePair.Create("Elsewhere:NodeId", (string?)"yes")]).Build();
+        app.Services.AddLatchwork().AddTimer<Order>("orders");
+        app.Services.AddLatchwork(configuration.GetSection("Elsewhere")).UseInMemory();
+
+        app.Get<IProcessLocker>().NodeId.ShouldBe("yes");
+        Should.Throw<InvalidOperationException>(() => app.Services.AddLatchwork(configuration.GetSection("Other"))).Message.ShouldContain("'Elsewhere' already");
     }
 
     [Fact]
@@ -169,6 +212,22 @@ public sealed class RegistrationTests
         Should.Throw<ArgumentException>(() => builder.AddTimer<Order>("")).Message.ShouldContain("1 to 512 bytes");
         Should.Throw<InvalidOperationException>(() => builder.Services.AddKeyedLatchwork("a").AddTimer<Order>("b:c").Services.AddKeyedLatchwork("a:b").AddTimer<Order>("c"))
             .Message.ShouldContain("'a:b:c'");
+    }
+
+    /// <summary>Whoever asks for the key would get the timer or the locker of the one or the other, on whichever store.</summary>
+    [Fact]
+    public void A_namespace_that_is_named_like_a_registration_is_refused_in_either_order()
+    {
+        var first = new ServiceCollection();
+        first.AddLatchwork().AddLocker("eu").AddTimer<Order>("us");
+        Should.Throw<InvalidOperationException>(() => first.AddKeyedLatchwork("eu")).Message.ShouldContain("'eu'");
+        Should.Throw<InvalidOperationException>(() => first.AddKeyedLatchwork("us")).Message.ShouldContain("'us'");
+        first.Count(service => "eu".Equals(service.ServiceKey) && service.ServiceType == typeof(IProcessLocker)).ShouldBe(1);
+
+        var second = new ServiceCollection();
+        second.AddKeyedLatchwork("eu");
+        Should.Throw<InvalidOperationException>(() => second.AddLatchwork().AddLocker("eu")).Message.ShouldContain("'eu'");
+        Should.Throw<InvalidOperationException>(() => second.AddLatchwork().AddTimer<Order>("eu")).Message.ShouldContain("'eu'");
     }
 
     public sealed record Order(int Number);
