@@ -1,4 +1,3 @@
-using Latchwork.Faults.Checking;
 using Latchwork.Faults.Injection;
 using Latchwork.Faults.Running;
 using Latchwork.StoreConformance.Support;
@@ -21,6 +20,6 @@ public sealed class ShortOtherRuns
         ShortRun.HoldsAsync(StoreKind.Sentinel, 104, 5, FaultKind.Failover, FaultKind.Kill, FaultKind.Stop);
 
     [Fact]
-    public Task A_store_that_breaks_promises_is_found_out() =>
-        ShortRun.IsFoundOutAsync(StoreKind.Sqlite, 105, 5, Rules.Lost, Rules.Early, Rules.Again);
+    public Task A_member_of_a_cluster_is_replaced_and_a_slot_moves() =>
+        ShortRun.HoldsAsync(StoreKind.Cluster, 106, 5, FaultKind.Failover, FaultKind.Reshard, FaultKind.Kill, FaultKind.Stop);
 }
