@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Text;
+using Latchwork.Faults.History;
 
 namespace Latchwork.Faults.Checking;
 
@@ -11,6 +12,13 @@ namespace Latchwork.Faults.Checking;
 /// <param name="Excerpt">The lines about this id around it.</param>
 public sealed record Violation(string Rule, string Ns, string Id, string Sentence, IReadOnlyList<string> Excerpt);
 
+/// <summary>An acknowledged write that was lost where that is allowed.</summary>
+/// <param name="At">When it was acknowledged: µs since the history's first line.</param>
+/// <param name="Verb">What it was.</param>
+/// <param name="Id">The event's id.</param>
+/// <param name="Process">Who was told that it was done.</param>
+public sealed record LostAnswer(long At, Verb Verb, string Id, string Process);
+
 /// <summary>What a check found.</summary>
 public sealed class CheckReport
 {
@@ -21,6 +29,7 @@ public sealed class CheckReport
     private readonly SortedDictionary<string, long> _lost = new(StringComparer.Ordinal);
     private readonly SortedDictionary<string, long> _rules = new(StringComparer.Ordinal);
     private readonly List<Violation> _violations = [];
+    private readonly List<LostAnswer> _lostAnswers = [];
 
     /// <summary>Operations, as "verb outcome".</summary>
     public IReadOnlyDictionary<string, long> Operations => _operations;
@@ -36,6 +45,9 @@ public sealed class CheckReport
 
     /// <summary>Acknowledged writes that were lost within the window of a fault that may lose them, by verb.</summary>
     public IReadOnlyDictionary<string, long> Lost => _lost;
+
+    /// <summary>The first of them.</summary>
+    public IReadOnlyList<LostAnswer> LostAnswers => _lostAnswers;
 
     /// <summary>Violations by rule; all of them, also those that are not described.</summary>
     public IReadOnlyDictionary<string, long> ViolationsByRule => _rules;
@@ -87,7 +99,11 @@ public sealed class CheckReport
 
     internal void CountFault(string kind) => Add(_faults, kind, 1);
 
-    internal void CountLost(string verb) => Add(_lost, verb, 1);
+    internal void AddLost(LostAnswer lost, int max)
+    {
+        Add(_lost, lost.Verb.ToString(), 1);
+        if (_lostAnswers.Count < max) _lostAnswers.Add(lost);
+    }
 
     internal void Add(Violation violation, int max)
     {
@@ -105,6 +121,7 @@ public sealed class CheckReport
         foreach ((string key, long count) in other._lost) Add(_lost, key, count);
         foreach ((string key, long count) in other._rules) Add(_rules, key, count);
         _violations.AddRange(other._violations.Take(max - _violations.Count));
+        _lostAnswers.AddRange(other._lostAnswers.Take(max - _lostAnswers.Count));
         Ids += other.Ids;
         Undecided += other.Undecided;
         Deliveries += other.Deliveries;

@@ -42,7 +42,7 @@ internal sealed class EventChecker(RunFacts run, CheckOptions options, CheckRepo
             }
         }
 
-        Conclude(search);
+        Conclude(history, search);
     }
 
     private static List<(Step Step, bool IsEnd)> InOrder(IReadOnlyList<Step> steps)
@@ -86,7 +86,7 @@ internal sealed class EventChecker(RunFacts run, CheckOptions options, CheckRepo
         });
     }
 
-    private void Conclude(EventSearch search)
+    private void Conclude(IdHistory history, EventSearch search)
     {
         Course? best = search.Courses.MinBy(course => course.LostCount);
         if (best is null) return;
@@ -96,7 +96,11 @@ internal sealed class EventChecker(RunFacts run, CheckOptions options, CheckRepo
         report.CountFate("purged", best.Fates.Purged);
         report.CountFate("replaced", best.Fates.Replaced);
         if (best.State.Phase != Phase.Gone) report.CountFate("left " + best.State.Phase, 1);
-        for (LostWrite? lost = best.Lost; lost is not null; lost = lost.Before) report.CountLost(lost.Step.Verb.ToString());
+        for (LostWrite? lost = best.Lost; lost is not null; lost = lost.Before)
+        {
+            Step step = lost.Step;
+            report.AddLost(new LostAnswer(step.To - begin, step.Verb, history.Id, step.Process), options.MaxViolations);
+        }
     }
 
     // At the end, after a time without faults, nothing is left undone for long.
