@@ -25,5 +25,5 @@ public sealed record CheckOptions
     public int MaxViolations { get; init; } = 100;
 
     /// <summary>How many bytes of history are checked at a time. More are split by id into files beside the history.</summary>
-    public long BucketBytes { get; init; } = 96 << 20;
+    public long BucketBytes { get; init; } = 48 << 20;
 }
