@@ -60,7 +60,7 @@ internal static class StoreResolver
         if (scheme >= 0)
         {
             string name = address[..scheme].ToLowerInvariant();
-            return name is "redis" or "rediss" or "redis+sentinel" or "rediss+sentinel" or "redis+unix" or "unix" or "valkey" or "valkeys"
+            return name is "redis" or "rediss" or "redis+sentinel" or "rediss+sentinel" or "redis+cluster" or "rediss+cluster" or "redis+unix" or "unix" or "valkey" or "valkeys"
                 ? null
                 : $"the store '{name}://…' is not known: {Known}";
         }

@@ -54,7 +54,9 @@ internal sealed class ConnectionLoop(
     }
 
     /// <summary>Takes no more commands and ends the connection when those under way are done, or after a second.</summary>
-    public void BeginClose(string reason = "the store was closed")
+    /// <param name="reason">Why, for messages.</param>
+    /// <param name="isReplaced">Whether another server is in its place, so that it is waited for only briefly.</param>
+    public void BeginClose(string reason = "the store was closed", bool isReplaced = false)
     {
         pipeline.BeginClose();
         lock (_gate)
@@ -62,7 +64,7 @@ internal sealed class ConnectionLoop(
             if (_closing)
                 return;
             _closeReason = reason;
-            _closeBy = Environment.TickCount64 + (long)_closeGrace.TotalMilliseconds;
+            _closeBy = Environment.TickCount64 + (long)(isReplaced ? _leaveGrace : _closeGrace).TotalMilliseconds;
             Volatile.Write(ref _closing, true);
             Monitor.PulseAll(_gate);
 

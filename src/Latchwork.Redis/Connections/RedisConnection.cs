@@ -59,12 +59,13 @@ internal sealed class RedisConnection : IRedisConnection
     /// <exception cref="LatchworkStoreException">Too many commands wait; this one was not applied.</exception>
     public bool Offer(PendingCommand command) => _pipeline.Offer(command);
 
-    /// <summary>Takes no more commands, and closes when those that were written are answered, or after a second.</summary>
+    /// <summary>Takes no more commands, and closes when those that were written are answered, or after a second, or a quarter of it if it was replaced.</summary>
     /// <param name="reason">Why, for messages.</param>
+    /// <param name="isReplaced">Whether another member is in its place.</param>
     /// <returns>The commands that another member of the cluster may do.</returns>
-    public IReadOnlyList<PendingCommand> BeginClose(string reason)
+    public IReadOnlyList<PendingCommand> BeginClose(string reason, bool isReplaced)
     {
-        _loop.BeginClose(reason);
+        _loop.BeginClose(reason, isReplaced);
         return _pipeline.TakeRoutable();
     }
 

@@ -1,3 +1,4 @@
+using Latchwork.Redis.Tests.Connections;
 using Latchwork.StoreConformance.Engine;
 using Latchwork.StoreConformance.Locking;
 using Latchwork.StoreConformance.Timers;
@@ -73,3 +74,6 @@ public sealed class ClusterEngineLeaseTests(ClusterFixture fixture) : EngineLeas
 
 [Collection(ClusterCollection.Name)]
 public sealed class ClusterEngineFaultTests(ClusterFixture fixture) : EngineFaultSuite(fixture);
+
+[Collection(BlockedPoolAlone.Name)]
+public sealed class ClusterEngineBlockedPoolTests(ClusterFixture fixture) : EngineBlockedPoolSuite(fixture), IClassFixture<ClusterFixture>;

@@ -1,7 +1,8 @@
 using Latchwork.Redis.Connections;
 using Latchwork.Redis.Connections.Cluster;
-using Latchwork.StoreConformance.Support;
+using Latchwork.Redis.Tests.Support;
 using Latchwork.Storage;
+using Latchwork.StoreConformance.Support;
 using Shouldly;
 using Xunit;
 
@@ -64,6 +65,29 @@ public sealed class ClusterConnectingTests(ClusterFixture fixture)
         error.Message.ShouldContain("127.0.0.1:1");
         error.Message.ShouldContain("127.0.0.1:2");
         error.IsTransient.ShouldBeTrue();
+    }
+
+    [Fact]
+    public async Task Members_are_reached_over_TLS()
+    {
+        using var certificates = new TestCertificates();
+        (string certificate, string key) = certificates.Make("server", ["127.0.0.1"]);
+        var ports = new int[3];
+        await using RedisCluster cluster = await RedisCluster.StartAsync(new()
+        {
+            Replicas = 0,
+            NodeTimeout = TimeSpan.FromMinutes(1),
+            Arguments = i =>
+            [
+                "--tls-port", $"{ports[i] = RedisServer.FreePort()}", "--tls-cluster", "yes", "--tls-cert-file", certificate, "--tls-key-file", key,
+                "--tls-ca-cert-file", certificates.AuthorityFile, "--tls-auth-clients", "no",
+            ],
+        });
+        await using ClusterConnection connection = await ClusterConnection.ConnectAsync(
+            RedisOptions.Parse($"rediss+cluster://127.0.0.1:{ports[0]}?ca={certificates.AuthorityFile}&connectTimeout=2m&commandTimeout=2m"), CancellationToken.None);
+        var script = new RedisScript("echo", "return ARGV[1]");
+        for (int i = 0; i < 30; i++) (await connection.EvaluateAsync(script, [$"key-{i}"], [i], CancellationToken.None)).Number.ShouldBe(i);
+        connection.Primaries.Select(primary => primary.Description).ShouldBe(ports.Select(port => $"rediss://127.0.0.1:{port}/0"));
     }
 
     [Fact]

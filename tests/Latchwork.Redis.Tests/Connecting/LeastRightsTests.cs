@@ -76,9 +76,9 @@ public sealed partial class LeastRightsTests : IAsyncLifetime
         (await _server.CommandAsync("ACL", "DRYRUN", "latchwork", "SUBSCRIBE", "other")).ShouldContain("no permissions");
     }
 
-    private static string[] Line()
+    internal static string[] Line(string file = "redis.md")
     {
-        string text = File.ReadAllText(Path.Combine(Root(), "docs", "redis.md"));
+        string text = File.ReadAllText(Path.Combine(Root(), "docs", file));
         int start = text.IndexOf("ACL SETUSER", StringComparison.Ordinal);
         start.ShouldBeGreaterThan(0);
         return text[start..text.IndexOf("```", start, StringComparison.Ordinal)].Replace('\n', ' ').Split(' ', StringSplitOptions.RemoveEmptyEntries);

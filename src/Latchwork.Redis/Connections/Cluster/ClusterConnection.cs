@@ -12,6 +12,7 @@ namespace Latchwork.Redis.Connections.Cluster;
 internal sealed partial class ClusterConnection : IRedisConnection
 {
     private const int MostHops = 5;
+    private const long LeastTimeLeft = 30;
     private static readonly TimeSpan _keepNamed = TimeSpan.FromSeconds(10);
     private readonly RedisOptions _options;
     private readonly ILogger _logger;
@@ -243,7 +244,8 @@ internal sealed partial class ClusterConnection : IRedisConnection
         long pause = Math.Min(100, 2L << Math.Min(command.Waits++, 6));
         _clock.At(Math.Min(now + pause, command.Deadline), goesOn =>
         {
-            if (!goesOn || command.IsSettled || command.Deadline <= Environment.TickCount64)
+            // Sent in the last moment it would have no answer in time, and an unknown outcome for nothing.
+            if (!goesOn || command.IsSettled || command.Deadline - Environment.TickCount64 < LeastTimeLeft)
             {
                 End(command);
                 return;
@@ -340,7 +342,7 @@ internal sealed partial class ClusterConnection : IRedisConnection
     private void Drop(ClusterNode node)
     {
         string reason = $"{node.Endpoint} owns no slots any more";
-        TakeUnsent(node.Connection.BeginClose(reason), reason);
+        TakeUnsent(node.Connection.BeginClose(reason, isReplaced: true), reason);
         lock (_gate)
         {
             _reconnectsOfEnded += node.Connection.Reconnects;
@@ -379,7 +381,7 @@ internal sealed partial class ClusterConnection : IRedisConnection
         _watch.BeginClose();
         _clock.Close();
         foreach (ClusterNode node in nodes)
-            TakeUnsent(node.Connection.BeginClose("the store was closed"), "the store was closed");
+            TakeUnsent(node.Connection.BeginClose("the store was closed", isReplaced: false), "the store was closed");
         return [.. nodes.Select(node => node.Connection.DisposeAsync().AsTask()), .. ending, Task.Run(_watch.Dispose)];
     }
 }

@@ -4,7 +4,7 @@ namespace Latchwork.Redis.Connections.Cluster;
 internal sealed class ClusterNode : IClusterLink
 {
     private readonly ClusterConnection _cluster;
-    private long _namedAt = long.MinValue;
+    private long _namedAt = long.MinValue / 2; // Long ago; the time since then is a number, too.
 
     public ClusterNode(ClusterConnection cluster, RedisEndpoint endpoint, RedisOptions options)
     {

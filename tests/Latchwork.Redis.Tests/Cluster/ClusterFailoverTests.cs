@@ -1,0 +1,112 @@
+using System.Diagnostics;
+using Latchwork.Redis.Connections;
+using Latchwork.Redis.Connections.Cluster;
+using Latchwork.Redis.Tests.Connecting;
+using Latchwork.Redis.Tests.Support;
+using Latchwork.StoreConformance.Support;
+using Latchwork.Storage;
+using Shouldly;
+using Xunit;
+using Xunit.Abstractions;
+
+namespace Latchwork.Redis.Tests.Cluster;
+
+/// <summary>A primary of a cluster is lost, with timers and locks at work, and its replica takes its place.</summary>
+public sealed class ClusterFailoverTests(ITestOutputHelper output)
+{
+    private static readonly RedisScript _count = new("count", "return redis.call('INCR', KEYS[1])");
+
+    public enum Fault
+    {
+        Killed,
+        Frozen,
+        Exchanged,
+    }
+
+    [Theory]
+    [InlineData(Fault.Killed, true)]
+    [InlineData(Fault.Killed, false)]
+    [InlineData(Fault.Frozen, false)]
+    [InlineData(Fault.Exchanged, true)]
+    public async Task All_goes_on_with_the_new_primary(Fault fault, bool waits)
+    {
+        await using RedisCluster cluster = await RedisCluster.StartAsync();
+        using var log = new LogTimes();
+        RedisOptions options = RedisOptions.Parse($"{cluster.Uri}?commandTimeout=30s&connectTimeout=1m{(waits ? "&waitReplicas=1&waitTimeout=100ms" : "")}");
+        options.LoggerFactory = log.Factory();
+        await using RedisStore store = await RedisStore.ConnectAsync(options);
+        await using var posts = new FailoverTests.PostLoad(store);
+        await posts.StartAsync();
+        await using var locker = new ProcessLocker(store);
+        await using var other = new ProcessLocker(store);
+        await using WorkLease held = await locker.AcquireAsync("key");
+        Task<RequestResult> waiter = other.RequestAsync("key");
+        await posts.MoreAsync(200);
+
+        int slot = HashSlot.Of(new RedisKeys("lw:").Of(new TimerPartition("failover", 0)).BellPrefix);
+        RedisServer old = await cluster.OwnerOfAsync(slot);
+        RedisServer replica = await cluster.ReplicaOfAsync(old);
+        long struck = Stopwatch.GetTimestamp();
+        switch (fault)
+        {
+            case Fault.Killed:
+                old.Kill();
+                break;
+            case Fault.Frozen:
+                old.Freeze();
+                break;
+            default:
+                await replica.CommandAsync("CLUSTER", "FAILOVER");
+                break;
+        }
+
+        RedisServer owner = await Eventually.ReadsAsync(
+            () => cluster.OwnerOfAsync(slot), current => current != old, "another primary is known", TimeSpan.FromMinutes(1));
+        long known = Stopwatch.GetTimestamp();
+        owner.ShouldBe(replica);
+        await posts.MoreAsync(40);
+        await posts.StopAsync();
+        await held.DisposeAsync();
+        RequestResult result = await waiter.WaitAsync(TimeSpan.FromMinutes(1));
+        if (result is { Lease: { } lease }) await lease.DisposeAsync();
+
+        double resumed = posts.FirstSuccessAfter(known) is { } at ? Stopwatch.GetElapsedTime(known, at).TotalMilliseconds : -1;
+        output.WriteLine($"{fault}: the new primary was known after {Stopwatch.GetElapsedTime(struck, known).TotalMilliseconds:F0} ms; the next post succeeded {resumed:F0} ms later.");
+        output.WriteLine($"{fault}: {posts.Acknowledged} acknowledged, {posts.Lost} of them lost, {posts.Dead} dead; {posts.NotReplicated} applied but not replicated; {posts.Failures.Count} failed; the longest call took {posts.Longest.TotalSeconds:F2} s.");
+        if (waits) posts.Lost.ShouldBe(0, "what was acknowledged is on the replica, which is the primary now");
+        if (fault == Fault.Exchanged) posts.Failures.ShouldBeEmpty("the old primary answers all that was sent to it");
+        posts.Longest.ShouldBeLessThan(TimeSpan.FromSeconds(25), "nobody waits for the old primary until the command timeout of 30 s");
+        if (fault == Fault.Frozen) old.Resume();
+    }
+
+    [Fact]
+    public async Task A_cluster_that_is_down_is_waited_for()
+    {
+        await using RedisCluster cluster = await RedisCluster.StartAsync(new() { Replicas = 0, AppendOnly = true });
+        await using ClusterConnection connection = await ClusterConnection.ConnectAsync(RedisOptions.Parse(cluster.PatientUri), CancellationToken.None);
+        string[] keys = [.. Enumerable.Range(0, 30).Select(i => $"key-{i}")];
+        foreach (string key in keys) await connection.EvaluateAsync(_count, [key], [], CancellationToken.None);
+
+        cluster.Servers[2].Kill();
+        await Eventually.ReadsAsync(
+            () => cluster.Servers[0].CommandAsync("CLUSTER", "INFO"), info => info.Contains("cluster_state:fail", StringComparison.Ordinal), "the cluster is down");
+        Task<RedisReply>[] waiting = [.. keys.Select(key => connection.EvaluateAsync(_count, [key], [], CancellationToken.None).AsTask())];
+        await Eventually.ReadsAsync(
+            () => cluster.Servers[0].CommandAsync("INFO", "errorstats"), errors => errors.Contains("CLUSTERDOWN", StringComparison.Ordinal), "they are refused");
+        waiting.ShouldAllBe(task => !task.IsCompleted);
+
+        await cluster.Servers[2].StartAgainAsync();
+        RedisReply[] replies = await Task.WhenAll(waiting);
+        replies.ShouldAllBe(reply => reply.Number == 2, "each ran once more, and only once");
+    }
+
+    [Fact]
+    public async Task Replicas_are_good_for_finding_the_cluster()
+    {
+        await using RedisCluster cluster = await RedisCluster.StartAsync(new() { NodeTimeout = TimeSpan.FromMinutes(1) });
+        string uri = $"redis+cluster://{string.Join(',', cluster.Servers.Skip(3).Select(server => $"127.0.0.1:{server.Port}"))}?connectTimeout=2m&commandTimeout=2m";
+        await using ClusterConnection connection = await ClusterConnection.ConnectAsync(RedisOptions.Parse(uri), CancellationToken.None);
+        for (int i = 0; i < 30; i++) (await connection.EvaluateAsync(_count, [$"key-{i}"], [], CancellationToken.None)).Number.ShouldBe(1);
+        connection.Primaries.Select(primary => primary.Description).ShouldBe(cluster.Servers.Take(3).Select(server => $"redis://127.0.0.1:{server.Port}/0"));
+    }
+}
