@@ -35,7 +35,7 @@ export async function openLoop({ rate, seconds, minDelay = 500, maxDelay = 2000 
   while (performance.now() - start < seconds * 1000) {
     const wanted = Math.min(Math.floor((performance.now() - start) / 1000 * rate) + 1, rate * seconds);
     for (; sent < wanted; sent++) pending.push(post(Math.round(minDelay + Math.random() * (maxDelay - minDelay))));
-    await sleep(rate >= 1000 ? 1 : 5);
+    await sleep(rate > 1000 ? 1 : 5);
   }
   await Promise.all(pending);
   return { count: sent, seconds: (performance.now() - start) / 1000 };
