@@ -82,6 +82,9 @@ public sealed class CheckReport
     /// <summary>The longest time from the first to the last line.</summary>
     public TimeSpan Duration { get; set; }
 
+    /// <summary>How much readings of time were allowed to differ: an event that was early by less was not noticed.</summary>
+    public TimeSpan Tolerance { get; set; }
+
     /// <summary>The seed of the run; null if the history does not tell.</summary>
     public long? Seed { get; set; }
 
@@ -135,7 +138,7 @@ public sealed class CheckReport
     public override string ToString()
     {
         var text = new StringBuilder();
-        Line(text, "history", $"{Entries:N0} entries, {Ids:N0} ids, {Duration.TotalSeconds:F0} s{(Store is null ? "" : ", " + Store)}{(Seed is null ? "" : $", seed {Seed}")}");
+        Line(text, "history", $"{Entries:N0} entries, {Ids:N0} ids, {Duration.TotalSeconds:F0} s, times to {Tolerance.TotalMilliseconds:F1} ms{(Store is null ? "" : ", " + Store)}{(Seed is null ? "" : $", seed {Seed}")}");
         Line(text, "operations", Join(_operations));
         Line(text, "faults", Join(_faults));
         Line(text, "fates", Join(_fates));

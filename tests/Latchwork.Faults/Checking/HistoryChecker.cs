@@ -53,6 +53,7 @@ public static class HistoryChecker
         {
             Entries = lines,
             Duration = TimeSpan.FromMicroseconds(Math.Max(0, builder.End - Math.Min(builder.Begin, builder.End))),
+            Tolerance = TimeSpan.FromMicroseconds(run.Slack),
             Seed = builder.Run?.Seed,
             Store = builder.Run?.Store,
         };
