@@ -41,7 +41,8 @@ internal sealed class Diagnosis(IdHistory history, IReadOnlyList<Step> steps, Ru
                 : null;
 
         (string, string)? Overlap(Course[] courses) =>
-            courses.FirstOrDefault(c => c.State.Phase == Phase.InFlight && claim.To + run.Slack < c.State.LeaseLow) is { } course
+            courses.Where(c => c.State.Phase == Phase.InFlight && claim.To + run.Slack < c.State.LeaseLow)
+                .MinBy(c => (c.State.Token == EventState.LostAnswer, c.State.LeaseLow)) is { } course
                 ? (Rules.Overlap, $"{what}, but the delivery with token {course.State.Token} is held until {Time(course.State.LeaseLow)} at least, {Span(course.State.LeaseLow - claim.To)} later.")
                 : null;
 
@@ -58,7 +59,7 @@ internal sealed class Diagnosis(IdHistory history, IReadOnlyList<Step> steps, Ru
                 ? (Rules.Replaced, $"{what}, but the id belongs to another post: it can only have been {Possible(before)}.")
                 : null;
 
-        (string, string) Gone() => (Rules.Again, $"{what}, but it was gone: {Ended(post)}.");
+        (string, string) Gone() => (Rules.Again, $"{what}, but it was gone: {Ended(post, claim.To)}.");
     }
 
     private (string Rule, string Sentence) OfPeek(Step peek, IReadOnlyList<Course> before)
@@ -75,12 +76,12 @@ internal sealed class Diagnosis(IdHistory history, IReadOnlyList<Step> steps, Ru
         if (same.Length > 0) return (Rules.Answer, $"{what}, but it can only be {Possible(same)}.");
         return before.Any(course => course.State.Phase != Phase.Gone)
             ? (Rules.Replaced, $"{what}, but it can only be {Possible(before)}.")
-            : (Rules.Again, $"{what}, but it was gone: {Ended(post)}.");
+            : (Rules.Again, $"{what}, but it was gone: {Ended(post, peek.To)}.");
     }
 
-    private string Ended(Step post)
+    private string Ended(Step post, long before)
     {
-        Step? end = steps.LastOrDefault(step => step.From >= post.From && step.Outcome == "Done" && step.Verb is Verb.Confirm or Verb.Cancel or Verb.Revoke or Verb.Purge);
+        Step? end = steps.LastOrDefault(step => step.From >= post.From && step.From < before && step.Outcome == "Done" && step.Verb is Verb.Confirm or Verb.Cancel or Verb.Revoke or Verb.Purge);
         return end is null ? "its post was answered with something else" : $"{end} at {Time(end.To)}";
     }
 
