@@ -4,6 +4,7 @@ using Latchwork.Redis;
 using Latchwork.Redis.Checking;
 using Latchwork.Redis.Connections;
 using Latchwork.Redis.Connections.Cluster;
+using Latchwork.Redis.Doctoring;
 using Latchwork.Redis.Locking;
 using Latchwork.Redis.Partitioning;
 using Latchwork.Redis.Timers;
@@ -37,6 +38,7 @@ public sealed class RedisStore : LatchworkStore
         };
         (Timers, Locks) = (timers, locks);
         Partitions = new Repartition(timers);
+        Doctor = new RedisDoctor(timers, locks);
         Transfer = new RedisTransfer(timers, locks, PlaceOf(address, options));
     }
 
@@ -53,6 +55,10 @@ public sealed class RedisStore : LatchworkStore
     /// <inheritdoc/>
     [Experimental("LATCHWORK001")]
     public override IStorePartitions Partitions { get; }
+
+    /// <inheritdoc/>
+    [Experimental("LATCHWORK001")]
+    public override IStoreDoctor Doctor { get; }
 
     /// <inheritdoc/>
     public override string Description => _connection.Description;

@@ -2,6 +2,7 @@ using System.Diagnostics.CodeAnalysis;
 using Latchwork.Sqlite;
 using Latchwork.Sqlite.Bells;
 using Latchwork.Sqlite.Database;
+using Latchwork.Sqlite.Doctoring;
 using Latchwork.Sqlite.Locking;
 using Latchwork.Sqlite.Timers;
 using Latchwork.Sqlite.Transfer;
@@ -49,6 +50,7 @@ public sealed class SqliteStore : LatchworkStore
         Timers = new SqliteTimerStore(_writer, _reader, _bells, settings.TimeProvider);
         Locks = new SqliteLockerStore(_writer, _reader, _bells, settings.TimeProvider);
         Description = $"sqlite:{settings.Path}";
+        Doctor = new SqliteDoctor(_writer, _reader);
         Transfer = new SqliteTransfer(_writer, _reader, Description);
         log.Opened(settings.Path, SqliteFile.Version, settings.Synchronous);
     }
@@ -62,6 +64,10 @@ public sealed class SqliteStore : LatchworkStore
     /// <inheritdoc/>
     [Experimental("LATCHWORK001")]
     public override IStoreTransfer Transfer { get; }
+
+    /// <inheritdoc/>
+    [Experimental("LATCHWORK001")]
+    public override IStoreDoctor Doctor { get; }
 
     /// <inheritdoc/>
     public override string Description { get; }

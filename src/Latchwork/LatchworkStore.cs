@@ -27,6 +27,10 @@ public abstract class LatchworkStore : IAsyncDisposable
     [Experimental("LATCHWORK001")]
     public virtual IStorePartitions? Partitions => null;
 
+    /// <summary>Examining and mending what this store holds; null if there is nothing to examine.</summary>
+    [Experimental("LATCHWORK001")]
+    public virtual IStoreDoctor? Doctor => null;
+
     /// <summary>Asks the store whether it answers, and what about it an operator should know. Made for health checks; it may be asked at any time.</summary>
     /// <param name="cancellationToken">Gives up waiting.</param>
     /// <returns>The warnings; empty when all is well. What a store is not allowed to look at, it does not warn of.</returns>

@@ -28,6 +28,7 @@ internal static class LatchworkCommand
             OnceCommand.Create(host),
             LockCommand.Create(host),
             MoveCommand.Create(host),
+            DoctorCommand.Create(host),
         };
     }
 }

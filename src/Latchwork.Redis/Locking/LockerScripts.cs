@@ -20,6 +20,8 @@ internal static class LockerScripts
 
     public static RedisScript Show { get; } = Load(nameof(Show));
 
+    public static RedisScript CheckLife { get; } = Load(nameof(CheckLife));
+
     public static RedisScript Export { get; } = Load(nameof(Export));
 
     /// <summary>Declares the mark of the move, too.</summary>

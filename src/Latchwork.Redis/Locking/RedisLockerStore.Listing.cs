@@ -30,7 +30,7 @@ internal sealed partial class RedisLockerStore
     /// <inheritdoc/>
     public async Task<LockerPage> ListAsync(string ns, string? cursor, int limit, CancellationToken cancellationToken)
     {
-        (RedisReply reply, string? next) = await ScanAsync(ns, cursor, limit, cancellationToken).ConfigureAwait(false);
+        (RedisReply reply, string? next) = await ScanAsync(ns, _keys.LockPattern(ns), cursor, limit, cancellationToken).ConfigureAwait(false);
         if (reply.IsNull) return new LockerPage([], next);
         IEnumerable<Task<KeySnapshot?>> looks = Names(reply.Items[1].Items)
             .Select(name => _keys.KeyOfLock(ns, name))
@@ -43,12 +43,12 @@ internal sealed partial class RedisLockerStore
     }
 
     /// <summary>One page of names, and the cursor of the next page; the reply is nothing if a server of a cluster is gone in the middle of its pages.</summary>
-    private async Task<(RedisReply Reply, string? Next)> ScanAsync(string ns, string? cursor, int limit, CancellationToken cancellationToken)
+    private async Task<(RedisReply Reply, string? Next)> ScanAsync(string ns, string pattern, string? cursor, int limit, CancellationToken cancellationToken)
     {
         RedisReply reply;
         if (_connection is not ClusterConnection cluster)
         {
-            reply = await EvaluateAsync(LockerScripts.Scan, [], [cursor ?? "0", _keys.LockPattern(ns), limit], cancellationToken).ConfigureAwait(false);
+            reply = await EvaluateAsync(LockerScripts.Scan, [], [cursor ?? "0", pattern, limit], cancellationToken).ConfigureAwait(false);
             return (reply, reply.Items[0].Text is var at && at == "0" ? null : at);
         }
 
@@ -57,7 +57,7 @@ internal sealed partial class RedisLockerStore
         reply = default;
         if (place is not null && server is not null)
         {
-            ValueTask<RedisReply> pending = server.EvaluateAsync(LockerScripts.Scan, [], [place.At, _keys.LockPattern(ns), limit], cancellationToken);
+            ValueTask<RedisReply> pending = server.EvaluateAsync(LockerScripts.Scan, [], [place.At, pattern, limit], cancellationToken);
             reply = await TranslateAsync(pending, LockerScripts.Scan, ns).ConfigureAwait(false);
             place = place with { At = reply.Items[0].Text };
         }

@@ -70,6 +70,16 @@ internal sealed class TimerScript
 
     public static TimerScript Thaw { get; } = Load(nameof(Thaw));
 
+    public static TimerScript CheckStates { get; } = Load(nameof(CheckStates));
+
+    public static TimerScript CheckBodies { get; } = Load(nameof(CheckBodies));
+
+    public static TimerScript CheckRecords { get; } = Load(nameof(CheckRecords));
+
+    public static TimerScript CheckNodes { get; } = Load(nameof(CheckNodes));
+
+    public static TimerScript Grab { get; } = Load(nameof(Grab));
+
     /// <summary>Works on the list of namespaces, not on a partition.</summary>
     public static RedisScript Register { get; } = RedisScripts.Load("Timers/Register");
 

@@ -1,0 +1,24 @@
+using Latchwork.Redis.Connections;
+using Latchwork.Storage;
+
+namespace Latchwork.Redis.Locking;
+
+/// <content>Examining keys; see <see cref="IStoreDoctor"/>.</content>
+internal sealed partial class RedisLockerStore
+{
+    /// <summary>The marks of moves; in a cluster there are none, as its locks cannot be moved.</summary>
+    internal async Task<TransferMarks> FindMarksAsync(string ns, CancellationToken cancellationToken) =>
+        _keys.IsInCluster ? new TransferMarks(null, null) : (await MarksAsync(ns, null, cancellationToken).ConfigureAwait(false)).Marks;
+
+    /// <summary>Examines some keys of a namespace.</summary>
+    /// <returns>Those of which something would stay for ever, and the next cursor; null at the end.</returns>
+    internal async Task<(IReadOnlyList<string> Keys, string? Cursor)> CheckLifeAsync(string ns, string? cursor, bool fix, CancellationToken cancellationToken)
+    {
+        (RedisReply reply, string? next) = await ScanAsync(ns, _keys.RecordPattern(ns), cursor, PageSize, cancellationToken).ConfigureAwait(false);
+        if (reply.IsNull) return ([], next);
+        string[] keys = [.. Names(reply.Items[1].Items).Select(name => _keys.KeyOfRecord(ns, name)).OfType<string>().Distinct(StringComparer.Ordinal)];
+        bool[] endless = await Task.WhenAll(Array.ConvertAll(keys, async key =>
+            (await EvaluateAsync(LockerScripts.CheckLife, new LockerKey(ns, key), [fix ? 1 : 0], cancellationToken).ConfigureAwait(false)).Number > 0)).ConfigureAwait(false);
+        return ([.. keys.Where((_, i) => endless[i])], next);
+    }
+}

@@ -1,0 +1,67 @@
+-- Examines the events in one state, a page at a time, and mends what is wrong with them in the same step.
+-- KEYS: meta, due, flight, dead, body, tries, past, lease.
+-- ARGV: 1 time, 2 format, 3 partitions, 4 the state: 0 scheduled, 1 in flight, 2 dead; 5 score and 6 id of the last before ('' for the first
+-- page), 7 1 to mend.
+-- Returns {{id, score… of the page}, {what is wrong, id…}}: 'missing' (no payload: removed), 'several' (in several states: one is kept),
+-- 'unleased' (in flight without a lease: due now), 'leased' (a lease though not in flight: dropped), 'over' (its lease ran out ten minutes ago;
+-- never mended here: whoever listens takes it back).
+local meta, due, flight, dead, body, tries, past, lease = unpack(KEYS)
+-- @include partition
+-- @include clock
+-- @include after
+-- @include forget
+local set = ARGV[4] == '0' and due or ARGV[4] == '1' and flight or dead
+local rank = ARGV[5] == '' and 0 or rankAfter(set, ARGV[5], ARGV[6])
+local page = call('ZRANGE', set, rank, rank + 99, 'WITHSCORES')
+local found, mends = {}, ARGV[7] == '1'
+if mends then
+  -- @include free
+end
+local function note(what, id)
+  found[#found + 1] = what
+  found[#found + 1] = id
+end
+for i = 1, #page, 2 do
+  local id = page[i]
+  local scheduled, flies, died, held = call('ZSCORE', due, id), call('ZSCORE', flight, id), call('ZSCORE', dead, id), call('HEXISTS', lease, id) == 1
+  local isFirst = ARGV[4] == '0' or ARGV[4] == '1' and not scheduled or ARGV[4] == '2' and not scheduled and not flies
+  if not isFirst then
+    -- It was looked at as one in another state.
+  elseif call('HSTRLEN', body, id) == 0 then
+    note('missing', id)
+    if mends then
+      call('ZREM', due, id)
+      call('ZREM', flight, id)
+      call('ZREM', dead, id)
+      call('HDEL', lease, id)
+      forgetPast({ id })
+    end
+  elseif (scheduled and 1 or 0) + (flies and 1 or 0) + (died and 1 or 0) > 1 then
+    note('several', id)
+    if mends then
+      -- Alive rather than dead, and where somebody may be at work on it rather than elsewhere.
+      if flies and (held or not scheduled) then
+        call('ZREM', due, id)
+      else
+        call('ZREM', flight, id)
+        call('HDEL', lease, id)
+      end
+      call('ZREM', dead, id)
+    end
+  elseif flies and not held then
+    note('unleased', id)
+    if mends then
+      call('ZREM', flight, id)
+      call('ZADD', due, int(now), id)
+    end
+  elseif held and not flies then
+    note('leased', id)
+    if mends then call('HDEL', lease, id) end
+  elseif flies and tonumber(flies) < now - 600000 then
+    note('over', id)
+  end
+end
+if #changes > 0 then
+  -- @include finish
+end
+return { page, found }

@@ -1,0 +1,26 @@
+-- Holds scheduled events that are in the wrong partition, so that nobody else delivers them while they are put right.
+-- KEYS: meta, due, flight, body, tries, lease.
+-- ARGV: 1 time, 2 format, 3 partitions, 4 token, 5 node, 6 lease in µs; from 7 on the ids.
+-- Returns one digit an event: 0 held, 1 it is not scheduled (any more).
+local meta, due, flight, body, tries, lease = unpack(KEYS)
+-- @include partition
+-- @include clock
+-- @include lease
+-- @include free
+local outcomes = {}
+for i = 7, #ARGV do
+  local id = ARGV[i]
+  local at = call('ZSCORE', due, id)
+  if at and call('HSTRLEN', body, id) > 0 and not call('ZSCORE', flight, id) then
+    local record = call('HGET', tries, id)
+    local most = tonumber(string.sub(call('HGET', body, id), 1, 7)) or 0
+    call('ZREM', due, id)
+    call('ZADD', flight, math.ceil((nowUs + ARGV[6]) / 1000), id)
+    call('HSET', lease, id, leasePrefix(ARGV[4]) .. (record and string.match(record, '^%d+') or '-') .. ' ' .. int(tonumber(at)) .. ' ' .. int(most) .. ' ' .. ARGV[5])
+    outcomes[#outcomes + 1] = '0'
+  else
+    outcomes[#outcomes + 1] = '1'
+  end
+end
+-- @include finish
+return table.concat(outcomes)
