@@ -21,9 +21,11 @@ internal sealed partial class SqliteTransfer
                 foreach ((string key, LockState state) in rows)
                 {
                     var record = new LockRecord(state);
-                    if (record.Export(key, now) is { } moved) keys.Add(moved);
-                    else LockRows.Drop(scope.File, source.Id, key); // nothing in it matters any more
+                    TransferKey? moved = record.Export(key, now);
+                    // First freed, then dropped: a row that says it is locked is not dropped.
                     if (state.Lock is not null && record.Save() is { Lock: null } freed) LockRows.Save(scope.File, source.Id, key, freed);
+                    if (moved is not null) keys.Add(moved);
+                    else LockRows.Drop(scope.File, source.Id, key); // nothing in it matters any more
                 }
 
                 return new TransferKeyPage(keys, next);

@@ -102,6 +102,46 @@ public abstract class TransferContentSuite(StoreFixture fixture) : TransferSuite
     }
 
     [Fact]
+    public async Task A_key_whose_owner_died_long_ago_does_not_hold_up_a_move()
+    {
+        string ns = NewNamespace();
+        long lost = await LockAsync(Source, ns, "lost", "dead owner");
+        Clock.Advance(LockTimeout * 3); // its record matters no more
+
+        (await Move(ns).RunAsync(default)).ShouldAllBe(report => report.End == MoveEnd.Moved);
+
+        (await LockAsync(Target, ns, "lost", "new")).ShouldBeGreaterThan(lost);
+    }
+
+    [Fact]
+    public async Task A_mover_that_stands_still_makes_no_result_younger_than_it_is()
+    {
+        string ns = NewNamespace();
+        await RunAsync(Source, ns, "long", "value");
+        long old = await RunAsync(Source, ns, "short", "value", freshForSeconds: 5);
+        bool stood = false;
+        var move = new StoreMove(Source, Target, new MoveOptions
+        {
+            Namespace = ns,
+            TimeProvider = Clock,
+            Patience = TimeSpan.Zero,
+            Progress = progress =>
+            {
+                if (stood || progress.Unit.Kind != TransferKind.Locks) return;
+                stood = true;
+                Clock.Advance(TimeSpan.FromMinutes(1)); // between reading and writing
+            },
+        });
+
+        await move.RunAsync(default);
+
+        stood.ShouldBeTrue();
+        (await Target.Locks.ShowAsync(new(ns, "long"), default))!.FreshFor.ShouldBe(TimeSpan.FromMinutes(9));
+        (await Target.Locks.TryGetAsync(new(ns, "short"), default)).ShouldBeNull();
+        (await LockAsync(Target, ns, "short", "new")).ShouldBeGreaterThan(old);
+    }
+
+    [Fact]
     public async Task Moved_back_and_forth_everything_is_where_it_was()
     {
         string ns = NewNamespace();

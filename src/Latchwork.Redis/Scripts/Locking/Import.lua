@@ -13,7 +13,7 @@ if owner and nowUs < owner.expires then return 2 end
 if highest >= tonumber(ARGV[4]) then return 1 end
 
 -- @include free
-local kept = tonumber(ARGV[5])
+local kept = math.max(1, tonumber(ARGV[5])) -- not zero: Redis refuses such a life time
 if ARGV[6] == '' then
   keep(ARGV[4], published, math.max(kept, left))
   return 0

@@ -46,6 +46,7 @@ internal sealed class UnitMove(IStoreTransfer source, IStoreTransfer target, Tra
         if (!await source.ChangeAsync(unit, open, open with { Seal = seal with { Phase = TransferPhase.Moved } }, cancellationToken).ConfigureAwait(false))
         {
             TransferMark? now = (await source.LookAsync(unit, cancellationToken).ConfigureAwait(false)).Seal;
+            if (now == seal) throw new MoveRefusedException($"There is still something of {unit} in the source, although nothing was left to be moved. The source stays sealed; run the move again.");
             if (now is not { Phase: TransferPhase.Moved } || now.MoveId != _moveId) throw new MoveRefusedException($"The seal of {unit} was changed by somebody else. Run the move again.");
         }
 
@@ -154,13 +155,17 @@ internal sealed class UnitMove(IStoreTransfer source, IStoreTransfer target, Tra
             do
             {
                 TransferKeyPage page = await source.NextKeysAsync(unit.Namespace, _moveId, arrived, cursor, cancellationToken).ConfigureAwait(false);
+                long read = options.TimeProvider.GetTimestamp();
                 moved += arrived.Count;
                 options.Progress?.Invoke(new MoveProgress(unit, moved, 0, null));
                 held = page.Keys.Where(key => key.HeldBy is not null).Append(held).OfType<TransferKey>().MaxBy(key => key.LeaseLeft);
                 TransferKey[] free = [.. page.Keys.Where(key => key.HeldBy is null)];
                 foreach (TransferKey[] batch in Batches(free))
                 {
-                    IReadOnlyList<ImportOutcome> outcomes = await target.ImportKeysAsync(unit.Namespace, _moveId, batch, cancellationToken).ConfigureAwait(false);
+                    // What passes here counts: a mover that stands still makes no result younger than it is.
+                    TimeSpan passed = options.TimeProvider.GetElapsedTime(read);
+                    TransferKey[] aged = Array.ConvertAll(batch, key => key with { Outcome = key.Outcome is { } o ? o with { Age = o.Age + passed } : null });
+                    IReadOnlyList<ImportOutcome> outcomes = await target.ImportKeysAsync(unit.Namespace, _moveId, aged, cancellationToken).ConfigureAwait(false);
                     CheckOutcomes(outcomes, i => batch[i].Key, "locks of the same keys. Let their work end");
                 }
 
