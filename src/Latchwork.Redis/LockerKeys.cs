@@ -13,10 +13,11 @@ internal readonly struct LockerKeys(string tag, RedisArgument? seal)
     /// <summary>What the name of that ends with which outlives a lock.</summary>
     public const string LastEnd = "}:last";
 
-    /// <summary>The keys <c>lock</c>, <c>last</c>, <c>data</c> and, unless in a cluster, <c>seal</c>, in the order in which every script of the locker takes them (see record.lua).</summary>
-    public RedisArgument[] All { get; } = seal is { } mark
-        ? [tag + ":lock", tag + ":last", tag + ":data", mark]
-        : [tag + ":lock", tag + ":last", tag + ":data"];
+    /// <summary>
+    /// The keys <c>lock</c>, <c>last</c>, <c>data</c> and <c>seal</c>, in the order in which every script of the locker takes them (see record.lua).
+    /// In a cluster, in place of the seal, one that never exists (see <see cref="RedisKeys.Never"/>).
+    /// </summary>
+    public RedisArgument[] All { get; } = [tag + ":lock", tag + ":last", tag + ":data", seal ?? $"{tag}:{RedisKeys.Never}"];
 
     /// <summary>The channel on which those who wait for the key are rung.</summary>
     public string Bell { get; } = tag + ":bell";

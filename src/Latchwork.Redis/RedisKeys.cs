@@ -93,6 +93,14 @@ internal sealed class RedisKeys
         LockerNamespaces = $"{prefix}lockers";
     }
 
+    /// <summary>
+    /// The name of a key that never exists, and that every script on a partition or a lock declares in a cluster. While a slot is moved, its
+    /// former owner runs a script if all declared keys are still there, and then refuses the script's own commands on one that the script itself
+    /// has just emptied, in the middle of it and after its first writes. As this one is missing always, it refuses the whole script
+    /// (<c>TRYAGAIN</c>) before it begins, and nothing is done by halves.
+    /// </summary>
+    internal const string Never = "never";
+
     /// <summary>Whether they are for a cluster, where all keys of a script are in one slot and namespaces of lockers have no marks of moves.</summary>
     public bool IsInCluster { get; }
 
@@ -107,7 +115,7 @@ internal sealed class RedisKeys
     public TimerPartitionKeys Of(TimerPartition partition) =>
         _partitions.TryGetValue(partition, out TimerPartitionKeys? keys)
             ? keys
-            : _partitions.GetOrAdd(partition, static (p, self) => new TimerPartitionKeys(self._prefix, PartitionTag.Of(Encode(p.Namespace), p.Index)), this);
+            : _partitions.GetOrAdd(partition, static (p, self) => new TimerPartitionKeys(self._prefix, PartitionTag.Of(Encode(p.Namespace), p.Index), self.IsInCluster), this);
 
     /// <summary>The keys of a key of a locker. They are made anew each time: there may be any number of them.</summary>
     /// <param name="key">The key.</param>
@@ -181,13 +189,16 @@ internal sealed class TimerPartitionKeys
     private static readonly TimerKey[] _all = Enum.GetValues<TimerKey>();
 
     private readonly RedisArgument[] _keys;
+    private readonly RedisArgument[] _never;
     private readonly ConcurrentDictionary<TimerKey[], RedisArgument[]> _lists = new(ReferenceEqualityComparer.Instance);
 
     /// <summary>Creates the keys.</summary>
     /// <param name="prefix">What all keys and channels begin with.</param>
     /// <param name="tag">The partition's hash tag, with its braces.</param>
-    public TimerPartitionKeys(string prefix, string tag)
+    /// <param name="inCluster">Whether they are for a cluster: then every list ends with the key that never exists.</param>
+    public TimerPartitionKeys(string prefix, string tag, bool inCluster = false)
     {
+        _never = inCluster ? [Encoding.UTF8.GetBytes($"{prefix}{tag}:{RedisKeys.Never}")] : [];
         _keys = Array.ConvertAll(_all, key => (RedisArgument)Encoding.UTF8.GetBytes($"{prefix}{tag}:{NameOf(key)}"));
         BellPrefix = $"{prefix}{tag}:bell:";
         Bell = Encoding.UTF8.GetBytes(BellPrefix);
@@ -203,8 +214,8 @@ internal sealed class TimerPartitionKeys
     /// <param name="key">The key.</param>
     public static string NameOf(TimerKey key) => key.ToString().ToLowerInvariant();
 
-    /// <summary>Some of the keys, in the order given.</summary>
+    /// <summary>Some of the keys, in the order given, and in a cluster the one that never exists (see <see cref="RedisKeys.Never"/>).</summary>
     /// <param name="names">Which; always the same array for the same script.</param>
     public ReadOnlySpan<RedisArgument> Select(TimerKey[] names) =>
-        _lists.GetOrAdd(names, static (list, keys) => Array.ConvertAll(list, name => keys[(int)name]), _keys);
+        _lists.GetOrAdd(names, static (list, self) => [.. list.Select(name => self._keys[(int)name]), .. self._never], this);
 }

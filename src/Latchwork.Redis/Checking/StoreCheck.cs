@@ -17,8 +17,7 @@ internal sealed class StoreCheck(IRedisConnection connection, RedisOptions optio
             return await Of(connection).RunAsync(cancellationToken).ConfigureAwait(false);
 
         IReadOnlyList<RedisConnection> primaries = cluster.Primaries;
-        foreach (IRedisConnection former in _checks.Keys.Except(primaries))
-            _checks.TryRemove(former, out _);
+        ForgetAllBut(primaries);
         var warnings = new List<StoreWarning>();
         foreach (RedisConnection primary in primaries)
         {
@@ -30,9 +29,21 @@ internal sealed class StoreCheck(IRedisConnection connection, RedisOptions optio
     }
 
     /// <summary>The same of one server, for the log only: what cannot be found out now is found out later.</summary>
-    public Task RunForLogAsync(IRedisConnection server) => Of(server).RunForLogAsync();
+    public Task RunForLogAsync(IRedisConnection server)
+    {
+        // Each change of a primary brings a new connection here.
+        if (connection is ClusterConnection cluster)
+            ForgetAllBut(cluster.Primaries);
+        return Of(server).RunForLogAsync();
+    }
 
     public void OnFailed(Exception error) => Of(connection).OnFailed(error);
+
+    private void ForgetAllBut(IReadOnlyList<RedisConnection> primaries)
+    {
+        foreach (IRedisConnection former in _checks.Keys.Except(primaries))
+            _checks.TryRemove(former, out _);
+    }
 
     private ServerCheck Of(IRedisConnection server) => _checks.GetOrAdd(server, static (one, settings) => new ServerCheck(one, settings), options);
 }

@@ -55,8 +55,10 @@ internal static class ClusterScan
 
         foreach (RedisConnection server in cluster.Primaries)
         {
-            (int scans, string before) = place.Begun[server.Description];
             string slots = await SlotsAsync(server, cancellationToken).ConfigureAwait(false);
+            if (!place.Begun.TryGetValue(server.Description, out (int Scans, string Slots) begun))
+                return Begin(place, server, 1, slots); // It has become a primary in this moment.
+            (int scans, string before) = begun;
             bool receives = slots.EndsWith('+');
             if (scans < MostScans && (slots != before || (receives && scans == 1)))
                 return Begin(place, server, scans + 1, slots);

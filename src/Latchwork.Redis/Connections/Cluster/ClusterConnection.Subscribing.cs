@@ -37,6 +37,8 @@ internal sealed partial class ClusterConnection
         ClusterSubscription[] lost;
         lock (_subscriptions)
             lost = [.. _subscriptions.Where(subscription => subscription.Channel == channel)];
+        if (lost.Length > 0)
+            _watch.AskSoon(); // It may have become a replica, which takes subscriptions, too, but is not where the scripts count who listens.
         foreach (ClusterSubscription subscription in lost)
             subscription.OnLost(node);
     }

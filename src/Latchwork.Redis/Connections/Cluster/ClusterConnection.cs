@@ -28,6 +28,7 @@ internal sealed partial class ClusterConnection : IRedisConnection
     private volatile bool _closing;
     private TaskCompletionSource? _nextMap;
     private long _reconnectsOfEnded;
+    private long _waitingBytes; // Of the commands that wait for the clock.
 
     private ClusterConnection(RedisOptions options, RedisReplication? replication)
     {
@@ -234,7 +235,9 @@ internal sealed partial class ClusterConnection : IRedisConnection
             return;
         }
 
-        if (_clock.Count >= _options.MaxQueuedCommands)
+        int length = command.Bytes.Length;
+        int waiting = _clock.Count;
+        if (waiting > 0 && (waiting >= _options.MaxQueuedCommands || Interlocked.Read(ref _waitingBytes) + length > _options.MaxQueuedBytes))
         {
             command.Release();
             command.Fail(RedisErrors.LineIsFull(command, new CommandLimits(_options.MaxQueuedCommands, _options.MaxQueuedBytes, _options.CommandTimeout), command.Refusal));
@@ -242,8 +245,10 @@ internal sealed partial class ClusterConnection : IRedisConnection
         }
 
         long pause = Math.Min(100, 2L << Math.Min(command.Waits++, 6));
+        Interlocked.Add(ref _waitingBytes, length);
         _clock.At(Math.Min(now + pause, command.Deadline), goesOn =>
         {
+            Interlocked.Add(ref _waitingBytes, -length);
             // Sent in the last moment it would have no answer in time, and an unknown outcome for nothing.
             if (!goesOn || command.IsSettled || command.Deadline - Environment.TickCount64 < LeastTimeLeft)
             {
