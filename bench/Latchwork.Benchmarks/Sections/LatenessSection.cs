@@ -54,6 +54,8 @@ internal sealed class LatenessSection : Section
         await listener.AskAsync("unlisten");
         if (!keep) return;
         string where = string.Create(CultureInfo.InvariantCulture, $"{rate:N0} events/s, {listeners} listener{(listeners == 1 ? "" : "s")}");
+        double posted = poured.Number("count") / poured.Number("seconds");
+        if (posted < rate * 0.9) bench.Note($"{who}, {where}: its poster managed {posted:N0} posts a second.");
         if (told.Number("missing") > 0) bench.Note($"{who}, {where}: {told.Number("missing"):N0} of {poured.Number("count"):N0} events had not come 6 s after the end; the figures leave them out.");
         if (told.Number("count") == 0) return;
         foreach (string part in (string[])["p50", "p99", "max", "min"]) bench.Add($"lateness {part}, {Work(rate)}", who, "ms", told.Number(part), listeners);
