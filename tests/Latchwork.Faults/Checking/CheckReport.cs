@@ -64,6 +64,9 @@ public sealed class CheckReport
     /// <summary>Ids whose operations allow so many orders that not all could be tried: nothing is said about them.</summary>
     public long Undecided { get; set; }
 
+    /// <summary>Events of namespaces whose content was not listed at the end: nobody can say that none of them is lost.</summary>
+    public long Unlisted { get; set; }
+
     /// <summary>Deliveries: events that were claimed.</summary>
     public long Deliveries { get; set; }
 
@@ -127,6 +130,7 @@ public sealed class CheckReport
         _lostAnswers.AddRange(other._lostAnswers.Take(max - _lostAnswers.Count));
         Ids += other.Ids;
         Undecided += other.Undecided;
+        Unlisted += other.Unlisted;
         Deliveries += other.Deliveries;
         Handlers += other.Handlers;
         Grants += other.Grants;
@@ -147,6 +151,7 @@ public sealed class CheckReport
         Line(text, "grants", $"{Grants:N0}, overlapping in loss windows {OverlapsInLossWindows:N0}");
         Line(text, "lost", Join(_lost));
         Line(text, "undecided", Undecided.ToString("N0", CultureInfo.InvariantCulture));
+        if (Unlisted > 0) Line(text, "unlisted", $"{Unlisted:N0}: what is left of them was not read at the end");
         Line(text, "violations", _rules.Count == 0 ? "0" : Join(_rules));
         foreach (Violation violation in _violations)
         {

@@ -120,6 +120,15 @@ public sealed class LegalTimerTests
     }
 
     [Fact]
+    public void Without_a_listing_at_the_end_nothing_is_said_about_losses()
+    {
+        CheckReport report = _script.Post("a", "v1", 0, 1, 1000).Add("h", new FinalScanStarted(Script.Us(5000), "n")).Report;
+        (report.ViolationCount, report.Unlisted).ShouldBe((0, 1));
+        report.ToString().ShouldContain("unlisted      1");
+        _script.Add("h", new FinalScanEnded(Script.Us(5001), "n")).ShouldBreak(Rules.Lost);
+    }
+
+    [Fact]
     public void What_is_counted()
     {
         CheckReport report = _script.Post("a", "v1", 0, 1, 0, retries: 1).Claim("a", "v1", 1, 2, "t1", 0, 1).End(Verb.Fail, "a", 3, 4, "t1", delay: 1)

@@ -53,7 +53,7 @@ internal static class RunReport
     private static int Conclude(CheckReport report, string folder, TextWriter output)
     {
         output.Write(report);
-        if (report.ViolationCount == 0) return 0;
+        if (report.ViolationCount == 0 && report.Unlisted == 0) return 0;
         File.WriteAllText(Path.Combine(folder, ReportFile), report.ToString());
         output.WriteLine($"check again   ./fault-run --check {folder}");
         return 1;

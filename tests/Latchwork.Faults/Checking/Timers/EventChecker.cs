@@ -8,6 +8,7 @@ internal sealed class EventChecker(RunFacts run, CheckOptions options, CheckRepo
     public void Check(IdHistory history)
     {
         report.Ids++;
+        if (!run.Scans.ContainsKey(history.Ns)) report.Unlisted++;
         IReadOnlyList<Step> steps = StepReader.Read(history, run);
         Follow(history, steps);
         new DeliveryRules(history, run, report, Offend).Check();
