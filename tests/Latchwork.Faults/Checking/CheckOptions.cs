@@ -9,6 +9,9 @@ public sealed record CheckOptions
     /// <summary>How much longer than its bound and all outages in it a wait may take: the machine may be busy.</summary>
     public long WaitGrace { get; init; } = 10_000_000;
 
+    /// <summary>How much earlier than its bound a wait may give up: timers of the runtime count on a coarse clock.</summary>
+    public long TimerSlack { get; init; } = 20_000;
+
     /// <summary>How long an event may be overdue at the end of a run whose listeners were undisturbed for at least as long. Promised are 3 s.</summary>
     public long OverdueGrace { get; init; } = 15_000_000;
 

@@ -39,6 +39,7 @@ public static class FaultPlan
     {
         if (kinds.Length == 0) return;
         var bag = new Queue<FaultKind>();
+        Dictionary<FaultKind, int> variants = kinds.ToDictionary(kind => kind, _ => random.Next(1000));
         TimeSpan at = Start + Seconds(random, 0, gap);
         while (true)
         {
@@ -52,7 +53,7 @@ public static class FaultPlan
             FaultKind next = bag.Dequeue();
             (double from, double to) = LengthOf(next);
             TimeSpan duration = Seconds(random, from, to);
-            var fault = new PlannedFault(at, duration, next, targets[random.Next(targets.Length)], random.Next(1000));
+            var fault = new PlannedFault(at, duration, next, targets[random.Next(targets.Length)], variants[next]++); // in turn, so that all are met
             if (at + duration > length)
             {
                 // The last one is shortened rather than left out, if anything of it remains.

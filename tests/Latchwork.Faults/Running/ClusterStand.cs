@@ -38,6 +38,11 @@ internal sealed class ClusterStand : Stand
         return new ClusterStand(cluster, $"{version}, cluster of 3 primaries and 3 replicas, appendfsync {options.AppendFsync}", RedisFaults.Query(options));
     }
 
+    public override string VariantOf(PlannedFault fault) => fault.Kind == FaultKind.Failover ? (fault.Variant % 3) switch { 0 => "Killed", 1 => "Frozen", _ => "Planned" } : "";
+
+    // A planned failover of a cluster pauses the writes by itself.
+    public override long? LossWindowOf(PlannedFault fault) => fault.Kind == FaultKind.Failover && fault.Variant % 3 != 2 ? RedisFaults.ReplicaLag : null;
+
     public override Task HurtAsync(PlannedFault fault) => fault.Kind switch
     {
         FaultKind.Connections => RedisFaults.EndConnectionsAsync(_cluster.Servers),

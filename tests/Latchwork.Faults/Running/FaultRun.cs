@@ -71,7 +71,7 @@ internal sealed class FaultRun : IAsyncDisposable
         _history.Write(new RunStarted(MonotonicTime.Now, _options.Store.ToString().ToLowerInvariant(), _options.Seed, $"{_options.Command}; {version}"));
         _say($"{version}. Seed {_options.Seed}. History: {_folder}");
 
-        var injector = new Injector(_stand, _workers, _history, _options.AppendFsync, _say);
+        var injector = new Injector(_stand, _workers, _history, _say);
         using var over = new CancellationTokenSource();
         Task clock = SampleClockAsync(over.Token);
         foreach (WorkerHost worker in _workers) worker.Start();

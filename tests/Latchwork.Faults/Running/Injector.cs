@@ -6,8 +6,9 @@ using Latchwork.Faults.Injection;
 namespace Latchwork.Faults.Running;
 
 /// <summary>Does what the plan says, to workers and to the store, puts it right again, and records both.</summary>
-internal sealed class Injector(Stand stand, IReadOnlyList<WorkerHost> workers, HistoryWriter history, string appendFsync, Action<string> say)
+internal sealed class Injector(Stand stand, IReadOnlyList<WorkerHost> workers, HistoryWriter history, Action<string> say)
 {
+    private static readonly TimeSpan _breath = TimeSpan.FromSeconds(3);
     private static readonly Direction[] _directions = [Direction.ToServer, Direction.FromServer, Direction.Both];
     private static readonly int[] _hours = [-26, -3, 2, 24];
     private static readonly int[] _bytesPerSecond = [2_000, 8_000, 30_000];
@@ -66,28 +67,23 @@ internal sealed class Injector(Stand stand, IReadOnlyList<WorkerHost> workers, H
 
     private static bool IsOutage(FaultKind kind) => kind is not (FaultKind.Kill or FaultKind.Clock or FaultKind.Deaf or FaultKind.Flush);
 
-    private long? LossWindow(FaultKind kind) => kind switch
-    {
-        // A replica may lack what was written last; with "everysec" the server lets a write wait up to 2 s for the disk.
-        FaultKind.Failover => 1_000_000,
-        FaultKind.Restart when appendFsync == "everysec" => 2_000_000,
-        _ => null,
-    };
-
-    // What took longer than planned (a failover) may reach into the next fault of its lane: that one waits.
+    // What took longer than planned (a failover) may reach into the next fault of its lane: that one waits, and leaves some time for work.
     private async Task RunAsync(PlannedFault fault, long end)
     {
         bool isOnWorker = fault.Kind is FaultKind.Kill or FaultKind.Stop or FaultKind.Clock or FaultKind.Stall or FaultKind.Cut or FaultKind.Throttle or FaultKind.Deaf;
         int worker = fault.Target % workers.Count;
         SemaphoreSlim lane = isOnWorker ? _lanes[worker % 2] : _store;
-        await lane.WaitAsync();
+        bool waits = !await lane.WaitAsync(TimeSpan.Zero);
+        if (waits) await lane.WaitAsync();
         try
         {
+            if (waits) await Task.Delay(_breath);
             if (Stopwatch.GetTimestamp() >= end) return;
             string target = isOnWorker ? workers[worker].ProcessName : "store";
+            string name = NameOf(fault.Kind) + stand.VariantOf(fault);
             int number = Interlocked.Increment(ref _faults);
-            history.Write(new FaultStarted(MonotonicTime.Now, number, NameOf(fault.Kind), target) { Outage = IsOutage(fault.Kind), LossWindow = LossWindow(fault.Kind) });
-            say(string.Create(CultureInfo.InvariantCulture, $"{NameOf(fault.Kind)} {target} for {fault.Duration.TotalSeconds:F1} s"));
+            history.Write(new FaultStarted(MonotonicTime.Now, number, name, target) { Outage = IsOutage(fault.Kind), LossWindow = stand.LossWindowOf(fault) });
+            say(string.Create(CultureInfo.InvariantCulture, $"{name} {target} for {fault.Duration.TotalSeconds:F1} s"));
             await (isOnWorker ? HurtAsync(workers[worker], worker, fault) : stand.HurtAsync(fault));
             history.Write(new FaultEnded(MonotonicTime.Now, number));
             lock (_gate) _counts[fault.Kind] = _counts.GetValueOrDefault(fault.Kind) + 1;

@@ -10,9 +10,11 @@ internal sealed class RedisStand : Stand
     private readonly WorkerProxy[] _proxies;
 
     private readonly string _query;
+    private readonly bool _mayLose;
 
-    private RedisStand(RedisServer server, string version, string query, int workers)
+    private RedisStand(RedisServer server, string version, string query, bool mayLose, int workers)
     {
+        _mayLose = mayLose;
         _query = query;
         _server = server;
         Version = version;
@@ -29,12 +31,15 @@ internal sealed class RedisStand : Stand
     public static async Task<RedisStand> LaunchAsync(RunOptions options, int workers)
     {
         RedisServer server = await RedisServer.StartAsync(RedisFaults.Durable(options.AppendFsync));
-        return new RedisStand(server, $"{await RedisFaults.VersionAsync(server)}, appendfsync {options.AppendFsync}", RedisFaults.Query(options), workers);
+        return new RedisStand(server, $"{await RedisFaults.VersionAsync(server)}, appendfsync {options.AppendFsync}", RedisFaults.Query(options), options.AppendFsync == "everysec", workers);
     }
 
     public override WorkerProxy ProxyOf(int worker) => _proxies[worker];
 
     public override string UriOf(int worker) => $"redis://127.0.0.1:{_proxies[worker].Port}{_query}";
+
+    // With "everysec" the server lets a write wait up to 2 s for the disk.
+    public override long? LossWindowOf(PlannedFault fault) => fault.Kind == FaultKind.Restart && _mayLose ? 2_000_000 : null;
 
     public override async Task HurtAsync(PlannedFault fault)
     {

@@ -30,9 +30,15 @@ internal sealed class SentinelStand : Stand
 
     public static async Task<SentinelStand> LaunchAsync(RunOptions options)
     {
+        // Without "min-replicas-to-write", which keeps losses small: with one replica, nothing could be written for most of a failover.
         RedisGroup group = await RedisGroup.StartAsync(downAfter: _downAfter, arguments: ["--appendonly", "yes", "--appendfsync", options.AppendFsync]);
         return new SentinelStand(group, $"{await RedisFaults.VersionAsync(group.Servers[0])}, 1 replica, 3 Sentinels, appendfsync {options.AppendFsync}", RedisFaults.Query(options));
     }
+
+    public override string VariantOf(PlannedFault fault) => fault.Kind == FaultKind.Failover ? $"{WayOf(fault)}" : "";
+
+    // When the writes are paused first, the replica has all of them.
+    public override long? LossWindowOf(PlannedFault fault) => fault.Kind == FaultKind.Failover && WayOf(fault) != Way.Paused ? RedisFaults.ReplicaLag : null;
 
     public override Task HurtAsync(PlannedFault fault) => fault.Kind switch
     {
@@ -51,25 +57,34 @@ internal sealed class SentinelStand : Stand
 
     public override ValueTask DisposeAsync() => _group.DisposeAsync();
 
+    private static Way WayOf(PlannedFault fault) => (Way)(fault.Variant % 4);
+
     private async Task FailOverAsync(PlannedFault fault)
     {
         RedisServer old = await Eventually.ReadsAsync(_group.PrimaryAsync, primary => primary is not null, "the Sentinels agree on the primary", _patience)
             ?? throw new InvalidOperationException("There is no primary.");
-        switch (fault.Variant % 3)
+        switch (WayOf(fault))
         {
-            case 0:
+            case Way.Killed:
                 old.Kill();
                 await _group.NewPrimaryAsync(old);
                 await Task.Delay(fault.Duration);
                 await old.StartAgainAsync();
                 break;
-            case 1:
+            case Way.Frozen:
                 old.Freeze();
                 await _group.NewPrimaryAsync(old);
                 await Task.Delay(fault.Duration);
                 old.Resume();
                 break;
             default:
+                // Until it is told to follow, the old primary goes on to acknowledge writes that the new one does not get.
+                if (WayOf(fault) == Way.Paused)
+                {
+                    await old.CommandAsync("CLIENT", "PAUSE", "15000", "WRITE");
+                    await Task.Delay(200); // what was written before reaches the replica
+                }
+
                 await Eventually.ReadsAsync(
                     () => _group.Sentinels[0].CommandAsync("SENTINEL", "FAILOVER", RedisGroup.Service),
                     answer => answer == "OK",
@@ -87,5 +102,20 @@ internal sealed class SentinelStand : Stand
             info => info.Contains("role:slave", StringComparison.Ordinal) && info.Contains("master_link_status:up", StringComparison.Ordinal),
             "the old primary follows the new one",
             _patience);
+    }
+
+    private enum Way
+    {
+        /// <summary>The primary is killed.</summary>
+        Killed,
+
+        /// <summary>The primary is frozen, and goes on when there is another.</summary>
+        Frozen,
+
+        /// <summary>The Sentinels are told to make another primary (<c>SENTINEL FAILOVER</c>).</summary>
+        Planned,
+
+        /// <summary>The same, with the writes paused first (<c>CLIENT PAUSE … WRITE</c>).</summary>
+        Paused,
     }
 }

@@ -27,6 +27,14 @@ public abstract class Stand : IAsyncDisposable
     /// <param name="worker">Its number.</param>
     public virtual string UriOf(int worker) => Uri;
 
+    /// <summary>The name of the variant of a fault, for the record: <c>Killed</c>; empty where there is one only.</summary>
+    /// <param name="fault">The fault.</param>
+    public virtual string VariantOf(PlannedFault fault) => "";
+
+    /// <summary>Up to how long before a fault (µs), and during it, writes that were acknowledged may be lost; null if it loses nothing.</summary>
+    /// <param name="fault">The fault.</param>
+    public virtual long? LossWindowOf(PlannedFault fault) => null;
+
     /// <summary>Looks for what happened to the store by itself, such as a failover that nobody asked for: then the history says too little.</summary>
     /// <returns>What; null if nothing did.</returns>
     public virtual Task<string?> FindSurpriseAsync() => Task.FromResult<string?>(null);
@@ -58,6 +66,9 @@ internal static class RedisFaults
     /// <summary>The query that keeps the time of a command short, so that many an outcome is unknown.</summary>
     public static string Query(RunOptions options) =>
         string.Create(CultureInfo.InvariantCulture, $"?commandTimeout=2s&connectTimeout=2s&partitions={options.Partitions ?? (options.Store == StoreKind.Cluster ? 4 : 1)}");
+
+    /// <summary>What a replica may lack when it takes its primary's place, in µs.</summary>
+    public const long ReplicaLag = 1_000_000;
 
     /// <summary>What is done to workers of all kinds of server.</summary>
     public static readonly FaultKind[] Common = [FaultKind.Kill, FaultKind.Stop, FaultKind.Clock, FaultKind.Connections, FaultKind.Flush, FaultKind.Memory];

@@ -35,7 +35,7 @@ internal sealed class WaitRules(KeyFacts facts, RunFacts run, CheckOptions optio
         }
 
         // An owner that overruns the lock timeout is told so in the same way.
-        if (wait.End!.Ending == Ending.TimedOut && length + run.Slack < Math.Min(bound, ceiling))
+        if (wait.End!.Ending == Ending.TimedOut && length + run.Slack + options.TimerSlack < Math.Min(bound, ceiling))
         {
             Offend(wait, $"was told after {length / 1e6:F3} s that it took longer than {bound / 1e6:F3} s", wait.To);
         }
