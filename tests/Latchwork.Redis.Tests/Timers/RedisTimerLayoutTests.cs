@@ -131,10 +131,12 @@ public sealed class RedisTimerLayoutTests(RedisTimerFixture fixture) : RedisTime
     [Fact]
     public async Task A_cluster_runs_every_script_within_one_slot()
     {
-        await using RedisServer server = await RedisServer.StartAsync(new RedisServerOptions { UnixSocket = true, Arguments = ["--cluster-enabled", "yes"] });
+        await using RedisServer server = await RedisServer.StartAsync(new() { Arguments = ["--cluster-enabled", "yes", "--cluster-port", $"{RedisServer.FreePort()}"] });
         await server.CommandAsync(["CLUSTER", "ADDSLOTS", .. Enumerable.Range(0, 16384).Select(i => $"{i}")]);
         await Eventually.ReadsAsync(() => server.CommandAsync("CLUSTER", "INFO"), info => info.Contains("cluster_state:ok"), "the cluster is up");
-        await using RedisStore store = await RedisTimerFixture.ConnectAsync(server, Clock);
+        RedisOptions options = RedisOptions.Parse(server.PatientUri.Replace("redis://", "redis+cluster://", StringComparison.Ordinal));
+        options.TimeProvider = Clock;
+        await using RedisStore store = await RedisStore.ConnectAsync(options);
         ITimerStore timers = store.Timers;
         var partition = new TimerPartition("a}b{c", 0);
         await timers.OpenAsync(partition.Namespace, CancellationToken.None);
