@@ -7,8 +7,8 @@ namespace Latchwork.Sqlite.Timers;
 /// <content>Dead events.</content>
 internal sealed partial class SqliteTimerStore
 {
-    /// <summary>The most dead events that one operation trims.</summary>
-    private const int MaxTrim = 100;
+    /// <summary>The most dead events that one operation trims: as many as one can bury, so that there are never more than allowed for long.</summary>
+    private const int MaxTrim = Limits.MaxBatch;
 
     public Task<IReadOnlyList<TimerOutcome>> RequeueAsync(TimerPartition partition, IReadOnlyList<DeadKey> keys, Due due, CancellationToken cancellationToken) =>
         Change<IReadOnlyList<TimerOutcome>>(

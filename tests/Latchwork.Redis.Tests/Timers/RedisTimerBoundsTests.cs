@@ -84,18 +84,6 @@ public sealed class RedisTimerBoundsTests(RedisTimerFixture fixture) : RedisTime
     }
 
     [Fact]
-    public async Task Dead_events_are_trimmed_a_hundred_at_a_time()
-    {
-        await PostAsync(Entries(150));
-        DeliveryKey[] taken = await TakeAsync("t");
-        TimerFailure[] failures = [.. taken.Select(key => new TimerFailure(key, "n1", "no", null, DeadReason.Rejected))];
-        await Timers.FailAsync(Partition, failures, new DeadLetterLimits(TimeSpan.FromDays(1), 0), CancellationToken.None);
-
-        TimerStats stats = await Timers.StatsAsync(Partition, CancellationToken.None);
-        (stats.Dead, stats.DeadTrimmed).ShouldBe((50, 100));
-    }
-
-    [Fact]
     public async Task A_page_is_found_quickly_among_any_number_of_events_due_at_once_though_the_last_one_is_gone()
     {
         await PostManyAsync(Entries(5000, 1000));

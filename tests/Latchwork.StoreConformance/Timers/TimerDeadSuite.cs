@@ -167,13 +167,29 @@ public abstract class TimerDeadSuite(StoreFixture fixture) : TimerSuite(fixture)
     }
 
     [Fact]
+    public async Task However_many_die_at_once_no_more_are_kept_than_may_be()
+    {
+        await PostAsync([.. Enumerable.Range(0, Limits.MaxBatch).Select(i => Entry($"e{i:D3}", 0))]);
+        TimerClaim claim = await AskAsync(max: Limits.MaxBatch);
+        claim.Events.Count.ShouldBe(Limits.MaxBatch);
+        Clock.Advance(Lease);
+        await AskAsync(max: 0, keepDead: new DeadLetterLimits(TimeSpan.FromDays(30), 5));
+        TimerStats stats = await StatsAsync();
+        (stats.Dead, stats.DeadTrimmed).ShouldBe((5, Limits.MaxBatch - 5));
+    }
+
+    [Fact]
     public async Task Trimming_is_bounded_and_catches_up()
     {
-        await PostAsync([.. Enumerable.Range(0, 190).Select(i => Entry($"e{i:D3}", 0))]);
-        await AskAsync(max: 190);
-        Clock.Advance(Lease);
-        await AskAsync(max: 0);
-        (await StatsAsync()).Dead.ShouldBe(190);
+        for (int round = 0; round < 3; round++)
+        {
+            await PostAsync([.. Enumerable.Range(0, 190).Select(i => Entry($"e{round}-{i:D3}", 0))]);
+            await AskAsync(max: 190);
+            Clock.Advance(Lease);
+            await AskAsync(max: 0);
+        }
+
+        (await StatsAsync()).Dead.ShouldBe(570);
 
         var keepFive = new DeadLetterLimits(TimeSpan.FromDays(30), 5);
         for (int deaths = 0; (await StatsAsync()).Dead > 5; deaths++)
@@ -186,6 +202,6 @@ public abstract class TimerDeadSuite(StoreFixture fixture) : TimerSuite(fixture)
 
         TimerStats stats = await StatsAsync();
         stats.Dead.ShouldBe(5);
-        stats.DeadTrimmed.ShouldBeGreaterThanOrEqualTo(187);
+        stats.DeadTrimmed.ShouldBeGreaterThanOrEqualTo(567);
     }
 }

@@ -5,8 +5,8 @@ namespace Latchwork.Storage.InMemory;
 /// <content>Dead events.</content>
 internal sealed partial class InMemoryPartition
 {
-    /// <summary>The most dead events that one operation trims.</summary>
-    private const int MaxTrim = 100;
+    /// <summary>The most dead events that one operation trims: as many as one can bury, so that there are never more than allowed for long.</summary>
+    private const int MaxTrim = Limits.MaxBatch;
 
     public IReadOnlyList<TimerOutcome> Requeue(IReadOnlyList<DeadKey> keys, Due due)
     {
