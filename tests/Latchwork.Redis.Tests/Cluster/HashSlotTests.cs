@@ -16,7 +16,8 @@ public sealed class HashSlotTests
     [Fact]
     public async Task The_slot_of_any_key_is_the_one_that_the_server_gives()
     {
-        await using RedisServer server = await RedisServer.StartAsync(new() { Arguments = ["--cluster-enabled", "yes", "--cluster-port", $"{RedisServer.FreePort()}"] });
+        await using RedisCluster cluster = await RedisCluster.StartAsync(new() { Primaries = 1, Replicas = 0 });
+        RedisServer server = cluster.Servers[0];
         var random = new Random(7);
         string[] pieces = ["{", "}", "x", "ü", ":", "%7D", "lw:", "123"];
         List<string> keys = ["}x", "{}", "{", "}", "{}x{y}", "a{}b", "{{x}}", "a{b}{c}", "x{y"];

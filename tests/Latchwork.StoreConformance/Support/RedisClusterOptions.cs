@@ -3,7 +3,7 @@ namespace Latchwork.StoreConformance.Support;
 /// <summary>How a <see cref="RedisCluster"/> is started.</summary>
 public sealed record RedisClusterOptions
 {
-    /// <summary>How many primaries; the slots are divided evenly. At least 3, or the others cannot elect a new one.</summary>
+    /// <summary>How many primaries; the slots are divided evenly. With less than 3 the others cannot elect a new one.</summary>
     public int Primaries { get; init; } = 3;
 
     /// <summary>How many replicas each primary has.</summary>
