@@ -111,7 +111,8 @@ internal sealed class GrowthSection : Section
         yield return new LineChart("growth-listeners-commands.svg", "Commands sent for an event at 200 events/s, by listeners", "listeners", "commands", LineChart.SeriesOf(result, ListenerCommands)) { LogX = true };
         yield return new LineChart(
             "growth-partitions.svg", "Events a second, by partitions (one server)", "partitions", "events/s",
-            [.. LineChart.SeriesOf(result, PartitionPosts, "posts"), .. LineChart.SeriesOf(result, PartitionDrain, "claimed and confirmed, tuned")]) { LogX = true };
+            [.. LineChart.SeriesOf(result, PartitionPosts, "posts"), .. LineChart.SeriesOf(result, PartitionDrain, "claimed and confirmed, tuned")])
+        { LogX = true };
         yield return new LineChart("growth-waiters.svg", "From the publication to the last waiter, by waiters", "waiters", "ms", LineChart.SeriesOf(result, WaiterLast)) { LogX = true };
     }
 }

@@ -93,7 +93,8 @@ internal sealed class LatenessSection : Section
                 string.Create(CultureInfo.InvariantCulture, $"Lateness p99 at {rate:N0} events/s, by listeners"),
                 "listeners",
                 "ms",
-                LineChart.SeriesOf(result, $"lateness p99, {Work(rate)}")) { LogX = true, LogY = true };
+                LineChart.SeriesOf(result, $"lateness p99, {Work(rate)}"))
+            { LogX = true, LogY = true };
         }
     }
 

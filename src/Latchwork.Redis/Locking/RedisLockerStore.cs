@@ -1,7 +1,7 @@
 using Latchwork.Redis.Connections;
 using Latchwork.Redis.Timers;
-using Latchwork.Storage.Rules;
 using Latchwork.Storage;
+using Latchwork.Storage.Rules;
 
 namespace Latchwork.Redis.Locking;
 

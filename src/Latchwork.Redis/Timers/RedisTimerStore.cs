@@ -1,8 +1,8 @@
 using System.Collections.Concurrent;
 using System.Globalization;
 using Latchwork.Redis.Connections;
-using Latchwork.Storage.Rules;
 using Latchwork.Storage;
+using Latchwork.Storage.Rules;
 
 namespace Latchwork.Redis.Timers;
 

@@ -1,7 +1,7 @@
 using Latchwork.Sqlite.Bells;
 using Latchwork.Sqlite.Timers;
-using Latchwork.Storage.Rules;
 using Latchwork.Storage;
+using Latchwork.Storage.Rules;
 
 namespace Latchwork.Sqlite.Database;
 
