@@ -20,7 +20,7 @@ internal static class TimerCodec
     public static long Encode(Due due)
     {
         long us = Microseconds(due.Value);
-        return due.IsAbsolute ? -us : us;
+        return due.IsAbsolute ? -Math.Max(us, 1) : us; // zero has no sign: the first instant of 1970 would be a delay
     }
 
     /// <summary>A span in µs, rounded up, so that nothing is early.</summary>

@@ -183,7 +183,7 @@ internal sealed class ClaimLoop : IDisposable
 
     private ClaimRequest NextRequest()
     {
-        int max = _listener.Room.Reserve(_listener.MaxEvents);
+        int max = _listener.Room.Reserve(Math.Min(_listener.MaxEvents, _listener.RoomOfLane));
         return new ClaimRequest(
             _listener.Settings.NodeId,
             NewToken(),

@@ -57,6 +57,12 @@ internal sealed class Listener : IDisposable
 
     public int MaxEvents => _maxEvents();
 
+    /// <summary>
+    /// The most places that the claim of one partition takes: an equal share, so that claims that wait for one server (of a cluster, say) do
+    /// not keep those of the others from being sent, and no partition hears of a full node that is not.
+    /// </summary>
+    public int RoomOfLane => Math.Max(1, Settings.MaxInFlight / _lanes.Length);
+
     /// <summary>Called when a handler has returned and the store was told.</summary>
     public Action<TimerDelivery>? Ran { get; set; }
 

@@ -37,7 +37,10 @@ public sealed class TimerOptions
     /// <summary>The most events that one claim takes: 1 to 200; default 8. Can be changed while listening through <see cref="DistributedTimer.MaxEvents"/>.</summary>
     public int MaxEvents { get; set; } = DefaultMaxEvents;
 
-    /// <summary>The most events that this node holds at a time, queued or running: 1 to 100,000; default 64.</summary>
+    /// <summary>
+    /// The most events that this node holds at a time, queued or running: 1 to 100,000; default 64. In a namespace with several partitions one claim takes at most an
+    /// equal share of it.
+    /// </summary>
     public int MaxInFlight { get; set; } = DefaultMaxInFlight;
 
     /// <summary>The most handlers that run at a time: 1 to 100,000. Default: null, as many as <see cref="MaxInFlight"/>.</summary>

@@ -204,7 +204,7 @@ public abstract class EngineDeliverySuite(StoreFixture fixture) : EngineSuite(fi
     [Fact]
     public async Task MaxEvents_can_be_changed_while_listening_and_restored()
     {
-        Node node = await JoinAsync(configure: o => o.MaxEvents = 5);
+        Node node = await JoinAsync(configure: o => (o.MaxEvents, o.MaxInFlight) = (5, 1_000));
         node.Timer.MaxEvents = 50;
         await node.Timer.PostAsync([.. Enumerable.Range(0, 60).Select(_ => new TimerPost("{}"u8.ToArray(), Ms(50)))]);
         await EmptyAsync(node.Timer);

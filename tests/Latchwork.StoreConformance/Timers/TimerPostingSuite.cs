@@ -25,6 +25,14 @@ public abstract class TimerPostingSuite(StoreFixture fixture) : TimerSuite(fixtu
         a.Failures.ShouldBeEmpty();
     }
 
+    [Fact]
+    public async Task What_has_passed_is_due_at_once_even_the_first_instant_of_1970()
+    {
+        Clock.Advance(Ms(0.4)); // A delay of zero would be over at the end of this millisecond.
+        await PostAsync(Entry("a", Due.At(DateTimeOffset.UnixEpoch)), Entry("b", Due.At(Clock.GetUtcNow() - Ms(1))));
+        (await ClaimIdsAsync()).ShouldBe(["a", "b"], ignoreOrder: true);
+    }
+
     [Theory]
     [InlineData(IfExists.Replace, PostOutcome.Replaced, "new")]
     [InlineData(IfExists.Fail, PostOutcome.Exists, "old")]

@@ -14,6 +14,7 @@ internal sealed partial class ClusterConnection : IRedisConnection
     private const int MostHops = 5;
     private const long LeastTimeLeft = 30;
     private static readonly TimeSpan _keepNamed = TimeSpan.FromSeconds(10);
+    private static readonly TimeSpan _keepNewPrimary = TimeSpan.FromSeconds(2);
     private readonly RedisOptions _options;
     private readonly ILogger _logger;
     private readonly byte[]? _wait;
@@ -57,11 +58,16 @@ internal sealed partial class ClusterConnection : IRedisConnection
 
     /// <summary>Waits until a member has said anew who owns which slots.</summary>
     /// <exception cref="LatchworkStoreException">None did in time.</exception>
+    /// <exception cref="ObjectDisposedException">The connection is closed.</exception>
     public async Task RefreshAsync(CancellationToken cancellationToken)
     {
         Task next;
         lock (_gate)
+        {
+            ObjectDisposedException.ThrowIf(_closing, typeof(RedisStore));
             next = (_nextMap ??= new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously)).Task;
+        }
+
         _watch.AskSoon();
         try
         {
@@ -310,8 +316,10 @@ internal sealed partial class ClusterConnection : IRedisConnection
             long now = Environment.TickCount64;
             foreach (ClusterNode node in _nodes.Values.Except(primaries).ToArray())
             {
-                // One that is to get its first slot is named in answers, and in no map yet.
-                if (now - node.NamedAt < _keepNamed.TotalMilliseconds && !map.Members.Contains(node.Endpoint))
+                // One that is to get its first slot is named in answers, and in no map yet. One that was named just now may be a primary of which
+                // the member that was asked has not heard yet.
+                double named = now - node.NamedAt;
+                if (named < _keepNewPrimary.TotalMilliseconds || (named < _keepNamed.TotalMilliseconds && !map.Members.Contains(node.Endpoint)))
                     continue;
                 _nodes.Remove(node.Endpoint);
                 dropped.Add(node);
@@ -378,6 +386,7 @@ internal sealed partial class ClusterConnection : IRedisConnection
         lock (_gate)
         {
             _closing = true;
+            _nextMap?.TrySetException(new ObjectDisposedException(nameof(RedisStore)));
             nodes = [.. _nodes.Values];
             ending = [.. _ending];
             _nodes.Clear();
