@@ -153,7 +153,7 @@ public abstract class EngineDeliverySuite(StoreFixture fixture) : EngineSuite(fi
     [Fact]
     public async Task On_delivery_an_event_that_could_not_be_confirmed_is_not_handled()
     {
-        Faults.AfterClaim = async claim =>
+        Faults.AfterClaim = async (_, claim) =>
         {
             if (claim.Events.Count > 0) await NewTimer().CancelAsync(claim.Events[0].Id, revoke: true);
         };

@@ -133,7 +133,7 @@ public abstract class EngineLeaseSuite(StoreFixture fixture) : EngineSuite(fixtu
     {
         await StopTimeAsync();
         DistributedTimer other = NewTimer();
-        Faults.AfterClaim = async claim =>
+        Faults.AfterClaim = async (_, claim) =>
         {
             if (claim.Events.Count == 0) return;
             (await other.CancelAsync(claim.Events[0].Id, revoke: true)).ShouldBe(TimerOutcome.Done);

@@ -60,7 +60,7 @@ public sealed class FaultyTimerStore(ITimerStore inner) : ITimerStore
     public Action<ClaimRequest>? OnClaim { get; set; }
 
     /// <summary>Called after the store has answered a claim, before the engine hears of it.</summary>
-    public Func<TimerClaim, Task>? AfterClaim { get; set; }
+    public Func<TimerPartition, TimerClaim, Task>? AfterClaim { get; set; }
 
     /// <summary>Called with the name of each operation, after the store has answered it.</summary>
     public Action<string>? Answered { get; set; }
@@ -115,7 +115,7 @@ public sealed class FaultyTimerStore(ITimerStore inner) : ITimerStore
         {
             TimerClaim claim = await inner.ClaimAsync(partition, request, cancellationToken);
             Answers.Enqueue(claim);
-            if (AfterClaim is { } after) await after(claim);
+            if (AfterClaim is { } after) await after(partition, claim);
             return claim;
         });
     }
