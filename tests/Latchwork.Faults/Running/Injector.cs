@@ -77,7 +77,7 @@ internal sealed class Injector(Stand stand, IReadOnlyList<WorkerHost> workers, H
         if (waits) await lane.WaitAsync();
         try
         {
-            if (waits) await Task.Delay(_breath);
+            if (waits && Stopwatch.GetTimestamp() < end) await Task.Delay(_breath);
             if (Stopwatch.GetTimestamp() >= end) return;
             string target = isOnWorker ? workers[worker].ProcessName : "store";
             string name = NameOf(fault.Kind) + stand.VariantOf(fault);
