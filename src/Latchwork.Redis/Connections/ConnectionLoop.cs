@@ -91,6 +91,8 @@ internal sealed class ConnectionLoop(
         finally
         {
             finder.Dispose();
+            // A script that its server did not know may have come back into the line after the others were taken out of it.
+            HandOver(_closeReason);
             pipeline.Close();
             _writer!.Join();
             _connected.TrySetException(new ObjectDisposedException(nameof(RedisStore)));
