@@ -3,6 +3,7 @@ using Latchwork.Redis.Locking;
 using Latchwork.Redis.Partitioning;
 using Latchwork.Redis.Timers;
 using Latchwork.Storage;
+using Latchwork.Storage.Rules;
 
 namespace Latchwork.Redis.Doctoring;
 
@@ -63,8 +64,13 @@ internal sealed class RedisDoctor(RedisTimerStore timers, RedisLockerStore locks
     private async IAsyncEnumerable<DoctorFinding> ExamineAsync(
         TransferUnit unit, TimerPartition partition, PartitionState state, PartitionNumber number, bool fix, [EnumeratorCancellation] CancellationToken cancellationToken)
     {
-        bool isImporting = state.Import is { Phase: TransferPhase.Importing or TransferPhase.Closed };
-        foreach (DoctorFinding finding in Moves(unit, new TransferMarks(state.Seal, state.Import), partition.Index)) yield return finding;
+        bool isImporting = state.Import.IsUnderWay();
+        if (partition.Index == 0)
+        {
+            // Of several partitions the first one speaks for all.
+            foreach (DoctorFinding finding in DoctorRules.UnfinishedMoves(unit, state.Seal, state.Import)) yield return finding;
+        }
+
         if (state.HasJournal && !isImporting)
         {
             if (fix) await timers.DropJournalAsync(partition, number, cancellationToken).ConfigureAwait(false);
@@ -79,7 +85,8 @@ internal sealed class RedisDoctor(RedisTimerStore timers, RedisLockerStore locks
     private async IAsyncEnumerable<DoctorFinding> ExamineLocksAsync(string ns, bool fix, [EnumeratorCancellation] CancellationToken cancellationToken)
     {
         var unit = new TransferUnit(TransferKind.Locks, ns);
-        foreach (DoctorFinding finding in Moves(unit, await locks.FindMarksAsync(ns, cancellationToken).ConfigureAwait(false), 0)) yield return finding;
+        TransferMarks marks = await locks.FindMarksAsync(ns, cancellationToken).ConfigureAwait(false);
+        foreach (DoctorFinding finding in DoctorRules.UnfinishedMoves(unit, marks.Seal, marks.Import)) yield return finding;
         string? cursor = null;
         do
         {
@@ -87,15 +94,5 @@ internal sealed class RedisDoctor(RedisTimerStore timers, RedisLockerStore locks
             if (keys.Count > 0) yield return new DoctorFinding(DoctorProblem.EndlessLock, unit, keys, fix);
         }
         while (cursor is not null);
-    }
-
-    /// <summary>Moves that have not come to their end; of several partitions the first one speaks for all.</summary>
-    private static IEnumerable<DoctorFinding> Moves(TransferUnit unit, TransferMarks marks, int partition)
-    {
-        if (partition > 0) yield break;
-        if (marks.Seal is { Phase: TransferPhase.Moving } seal)
-            yield return new DoctorFinding(DoctorProblem.UnfinishedMove, unit, [], IsMended: false, $"to {seal.Place}: run 'latchwork move' again, or with '--abort'");
-        if (marks.Import is { Phase: TransferPhase.Importing or TransferPhase.Closed } import)
-            yield return new DoctorFinding(DoctorProblem.UnfinishedMove, unit, [], IsMended: false, $"from {import.Place}: run 'latchwork move' again, or with '--abort'");
     }
 }

@@ -116,7 +116,7 @@ internal sealed class SqliteDoctor(Writer writer, Reader reader) : IStoreDoctor
         scope =>
         {
             TimerNamespace ns = scope.Namespace(new TimerPartition(name, 0));
-            bool mend = fix && ns.Seal is null && ns.Import is not { Phase: TransferPhase.Importing or TransferPhase.Closed };
+            bool mend = fix && ns.Seal is null && !ns.Import.IsUnderWay();
             var problems = new Dictionary<DoctorProblem, List<string>>();
             foreach (Suspect suspect in suspects)
             {
@@ -195,12 +195,8 @@ internal sealed class SqliteDoctor(Writer writer, Reader reader) : IStoreDoctor
         var findings = new List<DoctorFinding>();
         TimerNamespace ns = scope.Namespace(new TimerPartition(name, 0));
         SqliteFile file = scope.File;
-        bool isImporting = ns.Import is { Phase: TransferPhase.Importing or TransferPhase.Closed };
-        if (ns.Seal is { Phase: TransferPhase.Moving } seal)
-            findings.Add(new DoctorFinding(DoctorProblem.UnfinishedMove, unit, [], IsMended: false, $"to {seal.Place}: run 'latchwork move' again, or with '--abort'"));
-        if (isImporting)
-            findings.Add(new DoctorFinding(DoctorProblem.UnfinishedMove, unit, [], IsMended: false, $"from {ns.Import!.Place}: run 'latchwork move' again, or with '--abort'"));
-        else if (Number(file, "SELECT count(*) FROM (SELECT 1 FROM imported WHERE namespace = ? LIMIT 1)", ns.Id) > 0)
+        findings.AddRange(DoctorRules.UnfinishedMoves(unit, ns.Seal, ns.Import));
+        if (!ns.Import.IsUnderWay() && Number(file, "SELECT count(*) FROM (SELECT 1 FROM imported WHERE namespace = ? LIMIT 1)", ns.Id) > 0)
         {
             if (fix) file["DELETE FROM imported WHERE namespace = ?"].Set(ns.Id).Run();
             findings.Add(new DoctorFinding(DoctorProblem.LeftoverJournal, unit, [], fix));

@@ -1,6 +1,5 @@
 using Latchwork.Faults.History;
 using Latchwork.Storage;
-using Latchwork.Testing;
 
 namespace Latchwork.Faults.CheckingTests;
 
@@ -8,54 +7,32 @@ namespace Latchwork.Faults.CheckingTests;
 internal sealed class LegalKeyHistory(int seed)
 {
     private readonly Random _random = new(seed);
-    private readonly ManualTimeProvider _clock = new(DateTimeOffset.UnixEpoch.AddYears(50));
+    private readonly MadeUpTime _time = new();
     private readonly LockerKey _key = new("n", "k");
     private readonly List<Holder> _holders = [];
-    private readonly List<(long At, Func<Task> Do)> _later = [];
     private readonly List<HistoryLine> _lines = [];
     private ILockerStore _store = null!;
-    private long _now;
     private long _op;
 
     public IReadOnlyList<HistoryLine> Lines => _lines;
 
     public async Task<LegalKeyHistory> MakeAsync(int steps)
     {
-        await using var store = new InMemoryStore(_clock);
+        await using var store = new InMemoryStore(_time.Clock);
         _store = store.Locks;
         await _store.OpenAsync("n", CancellationToken.None);
         for (int i = 0; i < steps; i++)
         {
-            await PassAsync(_random.Next(0, 300_000));
+            await _time.PassAsync(_random.Next(0, 300_000));
             await StepAsync();
         }
 
         return this;
     }
 
-    private async Task PassAsync(long span)
-    {
-        long end = _now + span;
-        foreach ((long at, Func<Task> act) in _later.Where(later => later.At <= end).OrderBy(later => later.At).ToArray())
-        {
-            Move(at);
-            await act();
-        }
-
-        _later.RemoveAll(later => later.At <= end);
-        Move(end);
-    }
-
-    private void Move(long at)
-    {
-        if (at <= _now) return;
-        _clock.Advance(TimeSpan.FromMicroseconds(at - _now));
-        _now = at;
-    }
-
     private Task StepAsync()
     {
-        Holder? holder = _holders.Where(h => h.Since <= _now).OrderBy(_ => _random.Next()).FirstOrDefault();
+        Holder? holder = _holders.Where(h => h.Since <= _time.Now).OrderBy(_ => _random.Next()).FirstOrDefault();
         switch (_random.Next(12))
         {
             case 0:
@@ -119,7 +96,7 @@ internal sealed class LegalKeyHistory(int seed)
                 async () => new Answer($"{await _store.PublishAsync(_key, publication, default)}"), since);
             if (_lines[^1].Entry is not OperationEnded { Ending: Ending.Unknown } end) return;
             since = end.At;
-            await PassAsync(Math.Max(0, end.At - _now));
+            await _time.PassAsync(Math.Max(0, end.At - _time.Now));
         }
     }
 
@@ -129,12 +106,12 @@ internal sealed class LegalKeyHistory(int seed)
     private async Task CallAsync(Verb verb, string process, Func<OperationStarted, OperationStarted> describe, Func<Task<Answer>> call, long notBefore = 0)
     {
         long op = ++_op;
-        Write(process, describe(new OperationStarted(Math.Max(notBefore, Math.Max(0, _now - _random.Next(0, 200_000))), op, verb, "n", "k")));
+        Write(process, describe(new OperationStarted(Math.Max(notBefore, Math.Max(0, _time.Now - _random.Next(0, 200_000))), op, verb, "n", "k")));
         int fate = _random.Next(12);
         if (fate == 1)
         {
             Write(process, new OperationEnded(After(), op, Ending.Unknown));
-            _later.Add((_now + _random.Next(0, 500_000), call));
+            _time.Later(_random.Next(0, 500_000), call);
             return;
         }
 
@@ -143,7 +120,7 @@ internal sealed class LegalKeyHistory(int seed)
         Write(process, fate == 2 ? new OperationEnded(end.At, op, Ending.Unknown) : end);
     }
 
-    private long After() => _now + _random.Next(0, 200_000);
+    private long After() => _time.Now + _random.Next(0, 200_000);
 
     private void Write(string process, HistoryEntry entry) => _lines.Add(new HistoryLine(process, entry));
 

@@ -1,6 +1,5 @@
 using Latchwork.Faults.History;
 using Latchwork.Storage;
-using Latchwork.Testing;
 
 namespace Latchwork.Faults.CheckingTests;
 
@@ -14,14 +13,12 @@ internal sealed class LegalTimerHistory(int seed, bool withLosses)
     private static readonly DeadLetterLimits _dead = new(TimeSpan.FromDays(30), 100_000);
     private static readonly string[] _ids = ["a", "b", "c"];
     private readonly Random _random = new(seed);
-    private readonly ManualTimeProvider _clock = new(DateTimeOffset.UnixEpoch.AddYears(50));
+    private readonly MadeUpTime _time = new();
     private readonly TimerPartition _partition = new("n", 0);
-    private readonly List<(long At, Func<Task> Do)> _later = [];
     private readonly List<(string Id, string Token, string Process, long Since)> _held = [];
     private readonly List<(string Token, string Process)> _lostClaims = [];
     private readonly Dictionary<string, List<HistoryEntry>> _entries = [];
     private ITimerStore _store = null!;
-    private long _now;
     private long _op;
     private int _versions;
 
@@ -32,38 +29,18 @@ internal sealed class LegalTimerHistory(int seed, bool withLosses)
     /// <param name="steps">How many operations, about.</param>
     public async Task<LegalTimerHistory> MakeAsync(int steps)
     {
-        await using var store = new InMemoryStore(_clock);
+        await using var store = new InMemoryStore(_time.Clock);
         _store = store.Timers;
         await _store.OpenAsync("n", CancellationToken.None);
         for (int i = 0; i < steps; i++)
         {
-            await PassAsync(_random.Next(0, 400_000));
+            await _time.PassAsync(_random.Next(0, 400_000));
             await StepAsync(_ids[_random.Next(_ids.Length)]);
         }
 
-        await PassAsync(4_000_000);
+        await _time.PassAsync(4_000_000);
         await ScanAsync();
         return this;
-    }
-
-    private async Task PassAsync(long span)
-    {
-        long end = _now + span;
-        foreach ((long at, Func<Task> act) in _later.Where(later => later.At <= end).OrderBy(later => later.At).ToArray())
-        {
-            Move(at);
-            await act();
-        }
-
-        _later.RemoveAll(later => later.At <= end);
-        Move(end);
-    }
-
-    private void Move(long at)
-    {
-        if (at <= _now) return;
-        _clock.Advance(TimeSpan.FromMicroseconds(at - _now));
-        _now = at;
     }
 
     private Task StepAsync(string id)
@@ -151,7 +128,7 @@ internal sealed class LegalTimerHistory(int seed, bool withLosses)
 
     private Task SettleAsync()
     {
-        int index = _held.FindIndex(held => held.Since <= _now);
+        int index = _held.FindIndex(held => held.Since <= _time.Now);
         if (index < 0) return Task.CompletedTask;
         (string id, string token, string process, long since) = _held[index];
         var key = new DeliveryKey(id, token);
@@ -190,7 +167,7 @@ internal sealed class LegalTimerHistory(int seed, bool withLosses)
         if (fate == 2)
         {
             Write(process, new OperationEnded(After(), op, Ending.Unknown));
-            _later.Add((_now + _random.Next(0, 3_000_000), call));
+            _time.Later(_random.Next(0, 3_000_000), call);
             return;
         }
 
@@ -201,8 +178,8 @@ internal sealed class LegalTimerHistory(int seed, bool withLosses)
 
     private async Task ScanAsync()
     {
-        long from = _now + 1_000_000; // after all ends
-        Move(from);
+        long from = _time.Now + 1_000_000; // after all ends
+        _time.Move(from);
         Write("h", new FinalScanStarted(from, "n"));
         foreach (string id in _ids)
         {
@@ -213,9 +190,9 @@ internal sealed class LegalTimerHistory(int seed, bool withLosses)
         Write("h", new FinalScanEnded(from + 1000, "n"));
     }
 
-    private long Before() => Math.Max(0, _now - _random.Next(0, 300_000));
+    private long Before() => Math.Max(0, _time.Now - _random.Next(0, 300_000));
 
-    private long After() => _now + _random.Next(0, 300_000);
+    private long After() => _time.Now + _random.Next(0, 300_000);
 
     private void Write(string process, HistoryEntry entry)
     {

@@ -3,9 +3,9 @@ using Latchwork.Storage;
 namespace Latchwork.Faults.History;
 
 /// <summary>Records claims and what becomes of deliveries; the rest passes through. An entry is written on the thread of the store: short, and without a free thread of the pool.</summary>
-internal sealed class RecordingTimerStore(ITimerStore inner, HistoryWriter history) : ITimerStore
+internal sealed class RecordingTimerStore(ITimerStore inner, HistoryWriter history) : PassingTimerStore(inner)
 {
-    public async Task<TimerClaim> ClaimAsync(TimerPartition partition, ClaimRequest request, CancellationToken cancellationToken)
+    public override async Task<TimerClaim> ClaimAsync(TimerPartition partition, ClaimRequest request, CancellationToken cancellationToken)
     {
         long op = history.NextOp();
         long lease = MonotonicTime.Of(request.Lease);
@@ -14,7 +14,7 @@ internal sealed class RecordingTimerStore(ITimerStore inner, HistoryWriter histo
         TimerClaim claim;
         try
         {
-            claim = await inner.ClaimAsync(partition, request, cancellationToken).ConfigureAwait(false);
+            claim = await base.ClaimAsync(partition, request, cancellationToken).ConfigureAwait(false);
         }
         catch (Exception e)
         {
@@ -36,65 +36,25 @@ internal sealed class RecordingTimerStore(ITimerStore inner, HistoryWriter histo
         return claim;
     }
 
-    public Task<IReadOnlyList<TimerOutcome>> ConfirmAsync(TimerPartition partition, IReadOnlyList<DeliveryKey> deliveries, CancellationToken cancellationToken) =>
+    public override Task<IReadOnlyList<TimerOutcome>> ConfirmAsync(TimerPartition partition, IReadOnlyList<DeliveryKey> deliveries, CancellationToken cancellationToken) =>
         RecordAsync(
             [.. deliveries.Select(d => Start(Verb.Confirm, partition, d))],
-            () => inner.ConfirmAsync(partition, deliveries, cancellationToken));
+            () => base.ConfirmAsync(partition, deliveries, cancellationToken));
 
-    public Task<IReadOnlyList<TimerOutcome>> ExtendAsync(TimerPartition partition, IReadOnlyList<DeliveryKey> deliveries, TimeSpan lease, CancellationToken cancellationToken) =>
+    public override Task<IReadOnlyList<TimerOutcome>> ExtendAsync(TimerPartition partition, IReadOnlyList<DeliveryKey> deliveries, TimeSpan lease, CancellationToken cancellationToken) =>
         RecordAsync(
             [.. deliveries.Select(d => Start(Verb.Extend, partition, d) with { Lease = MonotonicTime.Of(lease) })],
-            () => inner.ExtendAsync(partition, deliveries, lease, cancellationToken));
+            () => base.ExtendAsync(partition, deliveries, lease, cancellationToken));
 
-    public Task<IReadOnlyList<TimerOutcome>> ReleaseAsync(TimerPartition partition, IReadOnlyList<DeliveryKey> deliveries, CancellationToken cancellationToken) =>
+    public override Task<IReadOnlyList<TimerOutcome>> ReleaseAsync(TimerPartition partition, IReadOnlyList<DeliveryKey> deliveries, CancellationToken cancellationToken) =>
         RecordAsync(
             [.. deliveries.Select(d => Start(Verb.Release, partition, d))],
-            () => inner.ReleaseAsync(partition, deliveries, cancellationToken));
+            () => base.ReleaseAsync(partition, deliveries, cancellationToken));
 
-    public Task<IReadOnlyList<TimerOutcome>> FailAsync(TimerPartition partition, IReadOnlyList<TimerFailure> failures, DeadLetterLimits deadLetters, CancellationToken cancellationToken) =>
+    public override Task<IReadOnlyList<TimerOutcome>> FailAsync(TimerPartition partition, IReadOnlyList<TimerFailure> failures, DeadLetterLimits deadLetters, CancellationToken cancellationToken) =>
         RecordAsync(
             [.. failures.Select(f => Start(Verb.Fail, partition, f.Delivery) with { Delay = f.RetryIn is { } delay ? MonotonicTime.Of(delay) : null })],
-            () => inner.FailAsync(partition, failures, deadLetters, cancellationToken));
-
-    public Task<int> OpenAsync(string ns, CancellationToken cancellationToken) => inner.OpenAsync(ns, cancellationToken);
-
-    public Task<IReadOnlyList<string>> NamespacesAsync(CancellationToken cancellationToken) => inner.NamespacesAsync(cancellationToken);
-
-    public Task<IReadOnlyList<PostOutcome>> PostAsync(TimerPartition partition, IReadOnlyList<TimerEntry> entries, CancellationToken cancellationToken) =>
-        inner.PostAsync(partition, entries, cancellationToken);
-
-    public Task<TimerSnapshot?> PeekAsync(TimerPartition partition, string id, CancellationToken cancellationToken) =>
-        inner.PeekAsync(partition, id, cancellationToken);
-
-    public Task<TimerOutcome> CancelAsync(TimerPartition partition, string id, bool revoke, CancellationToken cancellationToken) =>
-        inner.CancelAsync(partition, id, revoke, cancellationToken);
-
-    public Task<TimerOutcome> ChangeDelayAsync(TimerPartition partition, string id, Due due, CancellationToken cancellationToken) =>
-        inner.ChangeDelayAsync(partition, id, due, cancellationToken);
-
-    public Task<TimerPage> UpcomingAsync(TimerPartition partition, TimeSpan? offset, TimeSpan? duration, string? cursor, int limit, CancellationToken cancellationToken) =>
-        inner.UpcomingAsync(partition, offset, duration, cursor, limit, cancellationToken);
-
-    public Task<TimerPage> DeadAsync(TimerPartition partition, string? cursor, int limit, CancellationToken cancellationToken) =>
-        inner.DeadAsync(partition, cursor, limit, cancellationToken);
-
-    public Task<IReadOnlyList<TimerOutcome>> RequeueAsync(TimerPartition partition, IReadOnlyList<DeadKey> keys, Due due, CancellationToken cancellationToken) =>
-        inner.RequeueAsync(partition, keys, due, cancellationToken);
-
-    public Task<IReadOnlyList<TimerOutcome>> PurgeAsync(TimerPartition partition, IReadOnlyList<DeadKey> keys, CancellationToken cancellationToken) =>
-        inner.PurgeAsync(partition, keys, cancellationToken);
-
-    public Task<IReadOnlyList<TimerNode>> NodesAsync(TimerPartition partition, CancellationToken cancellationToken) =>
-        inner.NodesAsync(partition, cancellationToken);
-
-    public Task<TimerStats> StatsAsync(TimerPartition partition, CancellationToken cancellationToken) =>
-        inner.StatsAsync(partition, cancellationToken);
-
-    public Task<IAsyncDisposable> SubscribeAsync(string ns, string nodeId, Action<TimerBell> ring, CancellationToken cancellationToken) =>
-        inner.SubscribeAsync(ns, nodeId, ring, cancellationToken);
-
-    public Task LeaveAsync(TimerPartition partition, string nodeId, CancellationToken cancellationToken) =>
-        inner.LeaveAsync(partition, nodeId, cancellationToken);
+            () => base.FailAsync(partition, failures, deadLetters, cancellationToken));
 
     private OperationStarted Start(Verb verb, TimerPartition partition, DeliveryKey delivery) =>
         new(0, history.NextOp(), verb, partition.Namespace, delivery.Id) { Token = delivery.Token };

@@ -24,13 +24,6 @@ public sealed partial class RedisCostTests : IAsyncLifetime
     private static readonly byte[] _payload = new byte[200];
     private static readonly TimeSpan _hour = TimeSpan.FromHours(1);
 
-#if DEBUG
-    // State machines of async methods are objects there.
-    private const double Build = 1.7;
-#else
-    private const double Build = 1;
-#endif
-
     private RedisServer _server = null!;
     private RedisStore _store = null!;
     private int _namespaces;
@@ -125,7 +118,7 @@ public sealed partial class RedisCostTests : IAsyncLifetime
     public async Task A_post_allocates_little()
     {
         await using DistributedTimer timer = await NewAsync();
-        double bound = 1_000 * Build;
+        double bound = 1_000 * Costs.Build;
         double allocated = await Costs.LeastAsync(() => Costs.AllocatedAsync(Many, () => PostManyAsync(timer)), bound);
         allocated.ShouldBeLessThanOrEqualTo(bound);
     }
@@ -133,7 +126,7 @@ public sealed partial class RedisCostTests : IAsyncLifetime
     [Fact]
     public async Task A_claim_with_its_confirmation_allocates_little()
     {
-        double bound = 3_050 * Build;
+        double bound = 3_050 * Costs.Build;
         double allocated = await Costs.LeastAsync(async () =>
         {
             await using DistributedTimer timer = await FilledAsync(Many);
@@ -157,7 +150,7 @@ public sealed partial class RedisCostTests : IAsyncLifetime
     public async Task An_uncontended_run_allocates_little()
     {
         await using var locker = new ProcessLocker(_store);
-        double bound = 13_300 * Build;
+        double bound = 13_300 * Costs.Build;
         int keys = 0;
         double allocated = await Costs.LeastAsync(
             () => Costs.AllocatedAsync(500, async () =>

@@ -15,20 +15,13 @@ public sealed class EngineCostTests
     private static readonly byte[] _payload = new byte[200];
     private static readonly TimeSpan _hour = TimeSpan.FromHours(1);
 
-#if DEBUG
-    // State machines of async methods are objects there.
-    private const double Build = 1.7;
-#else
-    private const double Build = 1;
-#endif
-
     [Fact]
     public async Task A_post_allocates_little()
     {
         await using var store = new InMemoryStore();
         await using var timer = new DistributedTimer(store);
         await timer.PostAsync(_payload, _hour);
-        double bound = 2_150 * Build;
+        double bound = 2_150 * Costs.Build;
         double allocated = await Costs.LeastAsync(
             () => Costs.AllocatedAsync(Many, async () =>
             {
@@ -40,7 +33,7 @@ public sealed class EngineCostTests
     [Fact]
     public async Task A_claim_with_its_confirmation_allocates_little()
     {
-        double bound = 2_150 * Build;
+        double bound = 2_150 * Costs.Build;
         double allocated = await Costs.LeastAsync(async () =>
         {
             await using var store = new InMemoryStore();

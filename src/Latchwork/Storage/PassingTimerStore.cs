@@ -1,0 +1,63 @@
+namespace Latchwork.Storage;
+
+/// <summary>Passes every operation on to another store: for stores that do something besides at some of them.</summary>
+/// <param name="inner">The other store.</param>
+internal abstract class PassingTimerStore(ITimerStore inner) : ITimerStore
+{
+    public virtual Task<int> OpenAsync(string ns, CancellationToken cancellationToken) =>
+        inner.OpenAsync(ns, cancellationToken);
+
+    public virtual Task<IReadOnlyList<string>> NamespacesAsync(CancellationToken cancellationToken) =>
+        inner.NamespacesAsync(cancellationToken);
+
+    public virtual Task<IReadOnlyList<PostOutcome>> PostAsync(TimerPartition partition, IReadOnlyList<TimerEntry> entries, CancellationToken cancellationToken) =>
+        inner.PostAsync(partition, entries, cancellationToken);
+
+    public virtual Task<TimerClaim> ClaimAsync(TimerPartition partition, ClaimRequest request, CancellationToken cancellationToken) =>
+        inner.ClaimAsync(partition, request, cancellationToken);
+
+    public virtual Task<IReadOnlyList<TimerOutcome>> ConfirmAsync(TimerPartition partition, IReadOnlyList<DeliveryKey> deliveries, CancellationToken cancellationToken) =>
+        inner.ConfirmAsync(partition, deliveries, cancellationToken);
+
+    public virtual Task<IReadOnlyList<TimerOutcome>> ExtendAsync(TimerPartition partition, IReadOnlyList<DeliveryKey> deliveries, TimeSpan lease, CancellationToken cancellationToken) =>
+        inner.ExtendAsync(partition, deliveries, lease, cancellationToken);
+
+    public virtual Task<IReadOnlyList<TimerOutcome>> ReleaseAsync(TimerPartition partition, IReadOnlyList<DeliveryKey> deliveries, CancellationToken cancellationToken) =>
+        inner.ReleaseAsync(partition, deliveries, cancellationToken);
+
+    public virtual Task<IReadOnlyList<TimerOutcome>> FailAsync(TimerPartition partition, IReadOnlyList<TimerFailure> failures, DeadLetterLimits deadLetters, CancellationToken cancellationToken) =>
+        inner.FailAsync(partition, failures, deadLetters, cancellationToken);
+
+    public virtual Task<TimerSnapshot?> PeekAsync(TimerPartition partition, string id, CancellationToken cancellationToken) =>
+        inner.PeekAsync(partition, id, cancellationToken);
+
+    public virtual Task<TimerOutcome> CancelAsync(TimerPartition partition, string id, bool revoke, CancellationToken cancellationToken) =>
+        inner.CancelAsync(partition, id, revoke, cancellationToken);
+
+    public virtual Task<TimerOutcome> ChangeDelayAsync(TimerPartition partition, string id, Due due, CancellationToken cancellationToken) =>
+        inner.ChangeDelayAsync(partition, id, due, cancellationToken);
+
+    public virtual Task<TimerPage> UpcomingAsync(TimerPartition partition, TimeSpan? offset, TimeSpan? duration, string? cursor, int limit, CancellationToken cancellationToken) =>
+        inner.UpcomingAsync(partition, offset, duration, cursor, limit, cancellationToken);
+
+    public virtual Task<TimerPage> DeadAsync(TimerPartition partition, string? cursor, int limit, CancellationToken cancellationToken) =>
+        inner.DeadAsync(partition, cursor, limit, cancellationToken);
+
+    public virtual Task<IReadOnlyList<TimerOutcome>> RequeueAsync(TimerPartition partition, IReadOnlyList<DeadKey> keys, Due due, CancellationToken cancellationToken) =>
+        inner.RequeueAsync(partition, keys, due, cancellationToken);
+
+    public virtual Task<IReadOnlyList<TimerOutcome>> PurgeAsync(TimerPartition partition, IReadOnlyList<DeadKey> keys, CancellationToken cancellationToken) =>
+        inner.PurgeAsync(partition, keys, cancellationToken);
+
+    public virtual Task<IReadOnlyList<TimerNode>> NodesAsync(TimerPartition partition, CancellationToken cancellationToken) =>
+        inner.NodesAsync(partition, cancellationToken);
+
+    public virtual Task<TimerStats> StatsAsync(TimerPartition partition, CancellationToken cancellationToken) =>
+        inner.StatsAsync(partition, cancellationToken);
+
+    public virtual Task<IAsyncDisposable> SubscribeAsync(string ns, string nodeId, Action<TimerBell> ring, CancellationToken cancellationToken) =>
+        inner.SubscribeAsync(ns, nodeId, ring, cancellationToken);
+
+    public virtual Task LeaveAsync(TimerPartition partition, string nodeId, CancellationToken cancellationToken) =>
+        inner.LeaveAsync(partition, nodeId, cancellationToken);
+}
