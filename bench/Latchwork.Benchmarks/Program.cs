@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using System.Globalization;
+using Latchwork.Benchmarks.Against;
 using Latchwork.Benchmarks.Contenders;
 using Latchwork.Benchmarks.Harness;
 using Latchwork.Benchmarks.Rendering;
@@ -46,6 +47,8 @@ static async Task<int> RunAsync(string[] args)
         Console.WriteLine($"Wrote {folder}.");
         return 0;
     }
+
+    if (options.Against is not null) return await Comparison.RunAsync(options, root);
 
     Console.CancelKeyPress += (_, _) => Environment.Exit(130);
     AppDomain.CurrentDomain.UnhandledException += (_, _) => RedisProcess.EndAll();

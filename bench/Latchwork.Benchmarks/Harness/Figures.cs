@@ -69,7 +69,8 @@ internal sealed class SectionResult
 /// <summary>The files with the results: one a section, written anew after each figure, so that an interrupted run loses nothing.</summary>
 internal static class ResultFiles
 {
-    private static readonly JsonSerializerOptions _json = new(JsonSerializerDefaults.Web)
+    /// <summary>How results are written.</summary>
+    public static JsonSerializerOptions Json { get; } = new(JsonSerializerDefaults.Web)
     {
         WriteIndented = true,
         NumberHandling = JsonNumberHandling.AllowNamedFloatingPointLiterals,
@@ -79,13 +80,13 @@ internal static class ResultFiles
     {
         Directory.CreateDirectory(folder);
         string path = Path.Combine(folder, $"{result.Section}.json"), temporary = path + ".tmp";
-        File.WriteAllText(temporary, JsonSerializer.Serialize(result, _json) + "\n");
+        File.WriteAllText(temporary, JsonSerializer.Serialize(result, Json) + "\n");
         File.Move(temporary, path, overwrite: true);
     }
 
     public static SectionResult? Read(string folder, string section)
     {
         string path = Path.Combine(folder, $"{section}.json");
-        return File.Exists(path) ? JsonSerializer.Deserialize<SectionResult>(File.ReadAllText(path), _json) : null;
+        return File.Exists(path) ? JsonSerializer.Deserialize<SectionResult>(File.ReadAllText(path), Json) : null;
     }
 }

@@ -19,6 +19,9 @@ internal abstract class Section
     /// <summary>What was promised, and what came of it.</summary>
     public virtual IEnumerable<Target> Judge(SectionResult result) => [];
 
+    /// <summary>Whether more of a figure is better: of a rate it is; of times, sizes and counts less is.</summary>
+    public virtual bool HigherIsBetter(Figure figure) => figure.Unit == "/s";
+
     /// <summary>The charts, by file name.</summary>
     public virtual IEnumerable<Rendering.Chart> Charts(SectionResult result) => [];
 }

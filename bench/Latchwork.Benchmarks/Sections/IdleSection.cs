@@ -54,6 +54,8 @@ internal sealed class IdleSection : Section
             yield return Target.Less(string.Create(CultureInfo.InvariantCulture, $"idle, {listeners} listeners: commands a second"), result.Of(Work, Names.Latchwork, listeners), 2, "/s");
     }
 
+    public override bool HigherIsBetter(Figure figure) => false;
+
     public override IEnumerable<Chart> Charts(SectionResult result)
     {
         yield return new LineChart("idle.svg", "Commands a second of idle listeners", "listeners", "commands/s", LineChart.SeriesOf(result, Work)) { LogX = true };
