@@ -23,7 +23,7 @@ internal sealed class Spread
 [JsonConverter(typeof(JsonStringEnumConverter<Verdict>))]
 internal enum Verdict
 {
-    /// <summary>The ranges of the two builds meet: nothing is shown.</summary>
+    /// <summary>The ranges of the two builds meet, or the ratio is 1.00: nothing is shown.</summary>
     [JsonStringEnumMemberName("within the spread")]
     WithinSpread,
 
@@ -43,6 +43,9 @@ internal enum Verdict
 /// <summary>One figure of both builds.</summary>
 internal sealed class ComparedFigure
 {
+    /// <summary>What is less than this from 1 is printed as 1.00, and is no difference.</summary>
+    private const double Least = 0.005;
+
     public required string Section { get; init; }
 
     public required string Work { get; init; }
@@ -81,6 +84,8 @@ internal sealed class ComparedFigure
         get
         {
             if (Current is not { Count: > 1 } current || Against is not { Count: > 1 } against) return Verdict.Open;
+            // Far apart may be next to nothing: counts hardly vary.
+            if (Ratio is { } ratio && Math.Abs(ratio - 1) < Least) return Verdict.WithinSpread;
             if (current.Min > against.Max) return HigherIsBetter ? Verdict.Better : Verdict.Worse;
             if (current.Max < against.Min) return HigherIsBetter ? Verdict.Worse : Verdict.Better;
             return Verdict.WithinSpread;
