@@ -74,11 +74,12 @@ internal static class ComparisonTable
         if (ours.Length == 0) return "No figure of Latchwork was measured of both builds.\n";
         if (result.Rounds == 1) return "\nOne round has no spread, so nothing is said of what differs: give --rounds 3 or more.\n";
         int better = ours.Count(figure => figure.Verdict == Verdict.Better), worse = ours.Count(figure => figure.Verdict == Verdict.Worse);
+        if (better + worse == 0) return $"\nNone of the figures of Latchwork ({ours.Length}) differs by more than its rounds do.\n";
         string chance = string.Create(CultureInfo.InvariantCulture, $"With {result.Rounds} rounds that happens to one figure in {Chance(result.Rounds):N0} by chance");
         string more = result.Rounds < 5 ? string.Create(CultureInfo.InvariantCulture, $"; with 5 rounds to one in {Chance(5):N0}") : "";
         return string.Create(CultureInfo.InvariantCulture, $"""
 
-            Of {ours.Length} figures of Latchwork, {better} are better and {worse} worse: every round of the one build lies beyond every round of the other.
+            Figures of Latchwork: {ours.Length}, of which better {better}, worse {worse}, where every round of the one build lies beyond every round of the other.
             {chance}{more}.
 
             """).ReplaceLineEndings("\n");
