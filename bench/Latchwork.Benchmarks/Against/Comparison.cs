@@ -93,13 +93,14 @@ internal sealed class Comparison(Options options, string root, Workplace workpla
     /// <summary>Says what bears on the meaning of the ratios.</summary>
     private static async Task NoteDifferencesAsync(History history, Section[] sections, ComparisonResult result)
     {
-        if ((await history.DifferencesAsync(result.Against, "src")).Count == 0) Note(result, $"src is the same as in {result.Against.Name}: what the ratios show is noise.");
+        bool isSame = (await history.DifferencesAsync(result.Against, "src")).Count == 0;
         string[] differ =
         [
             .. (await history.DifferencesAsync(result.Against, "bench/Latchwork.Benchmarks/Contenders")).Select(path => Path.GetFileName(path)),
             .. (await history.DifferencesAsync(result.Against, "bench/Latchwork.Benchmarks/Sections")).Select(path => Path.GetFileName(path))
                 .Where(name => name == "AllSections.cs" || sections.Any(section => name == $"{section.GetType().Name}.cs")),
         ];
+        if (isSame) Note(result, $"src is the same as in {result.Against.Name}{(differ.Length == 0 ? ": what the ratios show is noise" : "")}.");
         if (differ.Length == 0) return;
         const int Most = 6;
         string more = differ.Length > Most ? string.Create(CultureInfo.InvariantCulture, $" and {differ.Length - Most} more") : "";
