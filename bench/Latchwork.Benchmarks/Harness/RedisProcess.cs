@@ -2,10 +2,13 @@ using System.Diagnostics;
 using System.Globalization;
 using System.Net;
 using System.Net.Sockets;
+using Latchwork.StoreConformance.Support;
 
 namespace Latchwork.Benchmarks.Harness;
 
-/// <summary>The one <c>redis-server</c> of a run: on a free port, without persistence, ended by its process id.</summary>
+/// <summary>
+/// The one server of a run, <c>redis-server</c> or the one that <c>REDIS_SERVER</c> names: on a free port, without persistence, ended by its process id.
+/// </summary>
 internal sealed class RedisProcess : IDisposable
 {
     private static RedisProcess? _running;
@@ -15,12 +18,13 @@ internal sealed class RedisProcess : IDisposable
     public RedisProcess()
     {
         Port = FreePort();
+        string program = RedisProgram.Server;
         _process = Process.Start(new ProcessStartInfo(
-            "redis-server",
+            program,
             ["--port", Port.ToString(CultureInfo.InvariantCulture), "--bind", "127.0.0.1", "--dir", _folder, "--save", "", "--appendonly", "no"])
         {
             RedirectStandardOutput = true,
-        }) ?? throw new InvalidOperationException("redis-server did not start.");
+        }) ?? throw new InvalidOperationException($"{program} did not start.");
         _process.OutputDataReceived += (_, _) => { };
         _process.BeginOutputReadLine();
         _running = this;
@@ -46,7 +50,15 @@ internal sealed class RedisProcess : IDisposable
     /// <summary>The harness's own connection.</summary>
     public RedisTalk Talk { get; }
 
-    public string Version => Info("server")["redis_version"];
+    /// <summary>Its version, and that it is Valkey if it is: <c>7.2.4</c>, <c>Valkey 8.0.1</c>.</summary>
+    public string Version
+    {
+        get
+        {
+            IReadOnlyDictionary<string, string> info = Info("server");
+            return info.TryGetValue("valkey_version", out string? valkey) ? $"Valkey {valkey}" : info["redis_version"];
+        }
+    }
 
     /// <summary>Ends the server, however this process ends.</summary>
     public static void EndAll() => Interlocked.Exchange(ref _running, null)?.Dispose();

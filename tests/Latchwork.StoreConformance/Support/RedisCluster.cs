@@ -3,7 +3,7 @@ using System.Globalization;
 namespace Latchwork.StoreConformance.Support;
 
 /// <summary>
-/// A real Redis Cluster on 127.0.0.1: three primaries, each with a replica, all <c>redis-server</c> processes of its own. Members are killed,
+/// A real Redis Cluster on 127.0.0.1: three primaries, each with a replica, all real processes (<see cref="RedisServer"/>). Members are killed,
 /// frozen and started again through <see cref="Servers"/>; slots are moved here, in one go or step by step. Disposing it ends all of them.
 /// </summary>
 public sealed class RedisCluster : IAsyncDisposable
@@ -15,7 +15,6 @@ public sealed class RedisCluster : IAsyncDisposable
     private readonly RedisClusterOptions _options;
     private readonly List<RedisServer> _servers = [];
     private readonly Dictionary<RedisServer, string> _ids = [];
-    private readonly Dictionary<RedisServer, int> _busPorts = [];
 
     private RedisCluster(RedisClusterOptions options) => _options = options;
 
@@ -116,6 +115,24 @@ public sealed class RedisCluster : IAsyncDisposable
         }
     }
 
+    /// <summary>
+    /// How often the members that answer have refused a command with an error, as they count it themselves. What needs keys of which only some have
+    /// moved is refused with <c>TRYAGAIN</c>: by the former owner from Redis 7 on, and before that by the new one, to which the former one sends it.
+    /// </summary>
+    /// <param name="code">The first word of the error: <c>TRYAGAIN</c>.</param>
+    public async Task<int> RefusalsAsync(string code)
+    {
+        int count = 0;
+        foreach (RedisServer server in Answering())
+        {
+            string prefix = $"errorstat_{code}:count=";
+            string? line = (await server.CommandAsync("INFO", "errorstats")).Split('\n').FirstOrDefault(text => text.StartsWith(prefix, StringComparison.Ordinal));
+            if (line is not null) count += Number(line[prefix.Length..].Trim());
+        }
+
+        return count;
+    }
+
     /// <summary>Moves a slot with its keys, as <c>redis-cli --cluster reshard</c> does.</summary>
     /// <param name="slot">The slot.</param>
     /// <param name="target">Who is to own it.</param>
@@ -210,11 +227,11 @@ public sealed class RedisCluster : IAsyncDisposable
             if (i >= primaries) continue;
             int first = SlotCount * i / primaries;
             int last = (SlotCount * (i + 1) / primaries) - 1;
-            await _servers[i].CommandAsync("CLUSTER", "ADDSLOTSRANGE", Text(first), Text(last));
+            await _servers[i].CommandAsync(["CLUSTER", "ADDSLOTS", .. Enumerable.Range(first, last - first + 1).Select(Text)]); // By ranges: from Redis 7 on.
         }
 
         foreach (RedisServer server in _servers.Skip(1))
-            await _servers[0].CommandAsync("CLUSTER", "MEET", "127.0.0.1", Text(server.Port), Text(_busPorts[server]));
+            await _servers[0].CommandAsync("CLUSTER", "MEET", "127.0.0.1", Text(await PortAsync(server)));
         foreach (RedisServer server in _servers)
         {
             await Eventually.ReadsAsync(
@@ -238,24 +255,29 @@ public sealed class RedisCluster : IAsyncDisposable
     {
         for (int attempt = 1; ; attempt++)
         {
-            int busPort = RedisServer.FreePort();
             string[] arguments =
             [
-                "--cluster-enabled", "yes", "--cluster-port", Text(busPort), "--cluster-node-timeout", Text((int)_options.NodeTimeout.TotalMilliseconds),
+                "--cluster-enabled", "yes", "--cluster-node-timeout", Text((int)_options.NodeTimeout.TotalMilliseconds),
                 "--cluster-replica-validity-factor", "0", "--cluster-allow-replica-migration", "no", "--repl-diskless-sync-delay", "0",
                 "--repl-ping-replica-period", "1", .. _options.Arguments(index),
             ];
             try
             {
-                RedisServer server = await RedisServer.StartAsync(new() { AppendOnly = _options.AppendOnly, Arguments = arguments });
-                lock (_busPorts) _busPorts[server] = busPort;
-                return server;
+                return await RedisServer.StartAsync(new() { AppendOnly = _options.AppendOnly, HasBus = true, Arguments = arguments });
             }
             catch (InvalidOperationException) when (attempt < 5)
             {
-                // Somebody else took the port in the meantime.
+                // Somebody else took a port that the arguments name in the meantime.
             }
         }
+    }
+
+    // The port that the others are to know, with TLS another than its plain one: CONFIG GET tls-cluster, yes or no.
+    private static async Task<int> PortAsync(RedisServer server)
+    {
+        string isTls = await server.CommandAsync("CONFIG", "GET", "tls-cluster");
+        if (!isTls.EndsWith("yes", StringComparison.Ordinal)) return server.Port;
+        return Number((await server.CommandAsync("CONFIG", "GET", "tls-port")).Split('\n')[^1]);
     }
 
     // Lines of CLUSTER NODES: id, address, flags, primary, ping, pong, epoch, link, slots: "5461", "0-5460", "[93-<-id]" while one moves.

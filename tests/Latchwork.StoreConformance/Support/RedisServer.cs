@@ -24,13 +24,22 @@ public sealed record RedisServerOptions
     /// <summary>Makes it a Sentinel: the lines of its configuration.</summary>
     public string? Sentinel { get; init; }
 
+    /// <summary>Takes a port that leaves room for a cluster's bus: see <see cref="RedisServer.FreePortWithBus"/>.</summary>
+    public bool HasBus { get; init; }
+
     /// <summary>More arguments: <c>["--maxmemory", "10mb"]</c>.</summary>
     public IReadOnlyList<string> Arguments { get; init; } = [];
 }
 
-/// <summary>A real <c>redis-server</c> process with a directory of its own. Disposing it ends the process and removes the directory.</summary>
+/// <summary>
+/// A real server process, <c>redis-server</c> or the one that <c>REDIS_SERVER</c> names, with a directory of its own. Disposing it ends the process
+/// and removes the directory.
+/// </summary>
 public sealed class RedisServer : IAsyncDisposable
 {
+    private const int LowestPort = 10_000;
+    private const int HighestPort = 32_000;
+    private const int BusDistance = 10_000; // Before Redis 7 nothing else can be set.
     private static readonly int _sigstop = OperatingSystem.IsMacOS() ? 17 : 19;
     private static readonly int _sigcont = OperatingSystem.IsMacOS() ? 19 : 18;
     private static readonly ConcurrentDictionary<RedisServer, bool> _running = new();
@@ -85,7 +94,7 @@ public sealed class RedisServer : IAsyncDisposable
         var server = new RedisServer(options ?? new RedisServerOptions());
         for (int attempt = 1; ; attempt++)
         {
-            if (server.UnixSocketPath is null) server.Port = FreePort();
+            if (server.UnixSocketPath is null) server.Port = server._options.HasBus ? FreePortWithBus() : FreePort();
             try
             {
                 await server.LaunchAsync();
@@ -158,13 +167,18 @@ public sealed class RedisServer : IAsyncDisposable
             : output;
     }
 
+    /// <summary>The same as a user of the access list.</summary>
+    /// <param name="user">Who.</param>
+    /// <param name="password">The password.</param>
+    /// <param name="command">The command.</param>
+    public Task<string> CommandAsUserAsync(string user, string password, params string[] command) =>
+        CommandAsync(["--no-auth-warning", "--user", user, "--pass", password, .. command]);
+
     /// <summary>A number out of INFO.</summary>
-    public async Task<long> InfoAsync(string section, string field)
-    {
-        string info = await CommandAsync("INFO", section);
-        string line = info.Split('\n').First(line => line.StartsWith(field + ":", StringComparison.Ordinal));
-        return long.Parse(line[(field.Length + 1)..].Trim(), CultureInfo.InvariantCulture);
-    }
+    public async Task<long> InfoAsync(string section, string field) => long.Parse(await InfoTextAsync(section, field), CultureInfo.InvariantCulture);
+
+    /// <summary>The version of Redis that it is, or that it says to be like: Valkey 8 is like Redis 7.2.</summary>
+    public async Task<Version> VersionAsync() => Version.Parse(await InfoTextAsync("server", "redis_version"));
 
     /// <inheritdoc/>
     public ValueTask DisposeAsync()
@@ -182,17 +196,32 @@ public sealed class RedisServer : IAsyncDisposable
     {
         while (true)
         {
-            int port = Random.Shared.Next(10_000, 32_000);
-            using var probe = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
-            try
-            {
-                probe.Bind(new IPEndPoint(IPAddress.Loopback, port));
-                return port;
-            }
-            catch (SocketException e) when (e.SocketErrorCode == SocketError.AddressAlreadyInUse)
-            {
-                // The next one, then.
-            }
+            int port = Random.Shared.Next(LowestPort, HighestPort);
+            if (IsFree(port)) return port;
+        }
+    }
+
+    /// <summary>The same for a member of a cluster: the port on which it talks to the others, 10,000 above, is free too, and lies below those as well.</summary>
+    public static int FreePortWithBus()
+    {
+        while (true)
+        {
+            int port = Random.Shared.Next(LowestPort, HighestPort - BusDistance);
+            if (IsFree(port) && IsFree(port + BusDistance)) return port;
+        }
+    }
+
+    private static bool IsFree(int port)
+    {
+        using var probe = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
+        try
+        {
+            probe.Bind(new IPEndPoint(IPAddress.Loopback, port));
+            return true;
+        }
+        catch (SocketException e) when (e.SocketErrorCode == SocketError.AddressAlreadyInUse)
+        {
+            return false;
         }
     }
 
@@ -202,6 +231,10 @@ public sealed class RedisServer : IAsyncDisposable
         try
         {
             return Process.Start(start)!;
+        }
+        catch (Win32Exception e) when (Path.IsPathFullyQualified(program))
+        {
+            throw new InvalidOperationException($"{RedisProgram.Variable} is '{program}', which does not start: {e.Message}", e);
         }
         catch (Win32Exception e)
         {
@@ -220,7 +253,8 @@ public sealed class RedisServer : IAsyncDisposable
             : ["--port", "0", "--unixsocket", UnixSocketPath]);
         if (_options.Password is { } password) arguments.AddRange(["--requirepass", password]);
         arguments.AddRange(_options.Arguments);
-        Process process = Run("redis-server", arguments);
+        string program = RedisProgram.Server;
+        Process process = Run(program, arguments);
         process.OutputDataReceived += (_, line) => Keep(line.Data);
         process.ErrorDataReceived += (_, line) => Keep(line.Data);
         process.BeginOutputReadLine();
@@ -234,10 +268,16 @@ public sealed class RedisServer : IAsyncDisposable
                 if (!process.HasExited) return await RunCliAsync("PING");
                 await process.WaitForExitAsync();
                 Kill();
-                lock (_output) throw new InvalidOperationException($"redis-server did not start:\n{_output}");
+                lock (_output) throw new InvalidOperationException($"{program} did not start:\n{_output}");
             },
             answer => answer == "PONG" || answer.Contains("NOAUTH", StringComparison.Ordinal),
-            "redis-server answers PING");
+            $"{program} answers PING");
+    }
+
+    private async Task<string> InfoTextAsync(string section, string field)
+    {
+        string info = await CommandAsync("INFO", section);
+        return info.Split('\n').First(line => line.StartsWith(field + ":", StringComparison.Ordinal))[(field.Length + 1)..].Trim();
     }
 
     // A Sentinel keeps what it learns in its configuration, so after a restart it is left as it is.
