@@ -1,6 +1,6 @@
 using System.Globalization;
 using System.Text;
-using Latchwork.Redis.Connections.Cluster;
+using Latchwork.Redis.Multiplexing;
 
 namespace Latchwork.Redis;
 

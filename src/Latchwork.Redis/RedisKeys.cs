@@ -1,7 +1,7 @@
 using System.Collections.Concurrent;
 using System.Text;
-using Latchwork.Redis.Connections;
 using Latchwork.Storage;
+using StackExchange.Redis;
 
 namespace Latchwork.Redis;
 
@@ -73,15 +73,24 @@ internal enum TimerKey
 internal sealed class RedisKeys
 {
     private readonly string _prefix;
+    private readonly Func<bool> _isInCluster;
     private readonly ConcurrentDictionary<TimerPartition, TimerPartitionKeys> _partitions = new();
-    private readonly ConcurrentDictionary<string, RedisArgument> _seals = new(StringComparer.Ordinal);
+    private readonly ConcurrentDictionary<string, RedisKey> _seals = new(StringComparer.Ordinal);
+
+    /// <summary>Creates the keys of a store of which it is known what it is.</summary>
+    /// <param name="prefix">What all keys and channels begin with.</param>
+    /// <param name="inCluster">Whether they are for a cluster.</param>
+    public RedisKeys(string prefix, bool inCluster = false)
+        : this(prefix, () => inCluster)
+    {
+    }
 
     /// <summary>Creates the keys.</summary>
     /// <param name="prefix">What all keys and channels begin with: without <c>{</c> and <c>}</c>, which would make a tag of their own.</param>
-    /// <param name="inCluster">Whether they are for a cluster: then all keys of a script must be in one slot.</param>
-    public RedisKeys(string prefix, bool inCluster = false)
+    /// <param name="isInCluster">Whether they are for a cluster: then all keys of a script must be in one slot. It throws while that is not known.</param>
+    public RedisKeys(string prefix, Func<bool> isInCluster)
     {
-        IsInCluster = inCluster;
+        _isInCluster = isInCluster;
         ArgumentNullException.ThrowIfNull(prefix);
         if (prefix.AsSpan().IndexOfAny('{', '}') >= 0)
         {
@@ -102,13 +111,13 @@ internal sealed class RedisKeys
     internal const string Never = "never";
 
     /// <summary>Whether they are for a cluster, where all keys of a script are in one slot and namespaces of lockers have no marks of moves.</summary>
-    public bool IsInCluster { get; }
+    public bool IsInCluster => _isInCluster();
 
     /// <summary>SET: the namespaces of timers that were ever used.</summary>
-    public RedisArgument TimerNamespaces { get; }
+    public RedisKey TimerNamespaces { get; }
 
     /// <summary>HASH: the namespaces of lockers that were ever used, each with its format.</summary>
-    public RedisArgument LockerNamespaces { get; }
+    public RedisKey LockerNamespaces { get; }
 
     /// <summary>The keys of a partition.</summary>
     /// <param name="partition">The partition.</param>
@@ -119,16 +128,16 @@ internal sealed class RedisKeys
 
     /// <summary>The keys of a key of a locker. They are made anew each time: there may be any number of them.</summary>
     /// <param name="key">The key.</param>
-    public LockerKeys Of(LockerKey key) => new($"{LockerStart(key.Namespace)}{Encode(key.Key)}}}", IsInCluster ? default(RedisArgument?) : SealOf(key.Namespace));
+    public LockerKeys Of(LockerKey key) => new($"{LockerStart(key.Namespace)}{Encode(key.Key)}}}", IsInCluster ? default(RedisKey?) : SealOf(key.Namespace));
 
     /// <summary>STRING: the seal of a namespace of a locker. All its keys share it, so in a cluster no namespace could be sealed.</summary>
     /// <param name="ns">The namespace.</param>
-    public RedisArgument SealOf(string ns) =>
-        _seals.TryGetValue(ns, out RedisArgument seal) ? seal : _seals.GetOrAdd(ns, (RedisArgument)Encoding.UTF8.GetBytes($"{LockerStart(ns)[..^1]}}}:seal"));
+    public RedisKey SealOf(string ns) =>
+        _seals.TryGetValue(ns, out RedisKey seal) ? seal : _seals.GetOrAdd(ns, (RedisKey)Encoding.UTF8.GetBytes($"{LockerStart(ns)[..^1]}}}:seal"));
 
     /// <summary>STRING: the mark of a move into a namespace of a locker.</summary>
     /// <param name="ns">The namespace.</param>
-    public RedisArgument ImportOf(string ns) => $"{LockerStart(ns)[..^1]}}}:import";
+    public RedisKey ImportOf(string ns) => $"{LockerStart(ns)[..^1]}}}:import";
 
     /// <summary>The pattern (of <c>SCAN</c>) of the names of all locks of a namespace, and of what outlives them.</summary>
     /// <param name="ns">The namespace.</param>
@@ -188,9 +197,9 @@ internal sealed class TimerPartitionKeys
 {
     private static readonly TimerKey[] _all = Enum.GetValues<TimerKey>();
 
-    private readonly RedisArgument[] _keys;
-    private readonly RedisArgument[] _never;
-    private readonly ConcurrentDictionary<TimerKey[], RedisArgument[]> _lists = new(ReferenceEqualityComparer.Instance);
+    private readonly RedisKey[] _keys;
+    private readonly RedisKey[] _never;
+    private readonly ConcurrentDictionary<TimerKey[], RedisKey[]> _lists = new(ReferenceEqualityComparer.Instance);
 
     /// <summary>Creates the keys.</summary>
     /// <param name="prefix">What all keys and channels begin with.</param>
@@ -199,7 +208,7 @@ internal sealed class TimerPartitionKeys
     public TimerPartitionKeys(string prefix, string tag, bool inCluster = false)
     {
         _never = inCluster ? [Encoding.UTF8.GetBytes($"{prefix}{tag}:{RedisKeys.Never}")] : [];
-        _keys = Array.ConvertAll(_all, key => (RedisArgument)Encoding.UTF8.GetBytes($"{prefix}{tag}:{NameOf(key)}"));
+        _keys = Array.ConvertAll(_all, key => (RedisKey)Encoding.UTF8.GetBytes($"{prefix}{tag}:{NameOf(key)}"));
         BellPrefix = $"{prefix}{tag}:bell:";
         Bell = Encoding.UTF8.GetBytes(BellPrefix);
     }
@@ -208,7 +217,7 @@ internal sealed class TimerPartitionKeys
     public string BellPrefix { get; }
 
     /// <summary>The same as an argument of scripts.</summary>
-    public RedisArgument Bell { get; }
+    public RedisValue Bell { get; }
 
     /// <summary>The name of a key, as scripts and the server know it.</summary>
     /// <param name="key">The key.</param>
@@ -216,6 +225,6 @@ internal sealed class TimerPartitionKeys
 
     /// <summary>Some of the keys, in the order given, and in a cluster the one that never exists (see <see cref="RedisKeys.Never"/>).</summary>
     /// <param name="names">Which; always the same array for the same script.</param>
-    public ReadOnlySpan<RedisArgument> Select(TimerKey[] names) =>
+    public RedisKey[] Select(TimerKey[] names) =>
         _lists.GetOrAdd(names, static (list, self) => [.. list.Select(name => self._keys[(int)name]), .. self._never], this);
 }

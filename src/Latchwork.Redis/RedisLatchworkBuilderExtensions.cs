@@ -1,6 +1,5 @@
 using Latchwork.Redis;
-using Microsoft.Extensions.DependencyInjection;
-using Microsoft.Extensions.Logging;
+using StackExchange.Redis;
 
 namespace Latchwork;
 
@@ -8,33 +7,58 @@ namespace Latchwork;
 public static class RedisLatchworkBuilderExtensions
 {
     /// <summary>
-    /// Keeps everything on the Redis or Valkey whose address is in the configuration: <c>Latchwork:Redis:ConnectionString</c>, and the other
-    /// settings beside it (<c>User</c>, <c>Password</c>, <c>SentinelService</c>, <c>SentinelUser</c>, <c>SentinelPassword</c>, <c>Database</c>, <c>ClientName</c>, <c>ConnectTimeout</c>,
-    /// <c>CommandTimeout</c>, <c>KeyPrefix</c>, <c>Partitions</c>, <c>MaxQueuedCommands</c>, <c>MaxQueuedBytes</c>): see <see cref="RedisOptions"/>. The section
-    /// <c>Tls</c> within has <c>Enabled</c>, <c>AuthorityFile</c>, <c>CertificateFile</c>, <c>KeyFile</c> and <c>HostName</c> (<see cref="RedisTlsOptions"/>),
-    /// the section <c>Replication</c> has <c>Replicas</c>, <c>Timeout</c> and <c>Writes</c> (<see cref="RedisReplication"/>).
+    /// Keeps everything on the Redis or Valkey that the application names elsewhere: in the setting <c>Latchwork:Redis:ConnectionString</c>, for
+    /// which the store makes a connection of its own, or else by a registered <see cref="IConnectionMultiplexer"/>, which the store shares (see
+    /// <see cref="RedisStore.Create"/>). With neither of them the host does not start. The section <c>Latchwork:Redis</c> also has
+    /// <c>CommandTimeout</c>, <c>KeyPrefix</c>, <c>Partitions</c>, <c>MaxQueuedCommands</c> and <c>MaxQueuedBytes</c> (<see cref="RedisOptions"/>), and the
+    /// section <c>Replication</c> with <c>Replicas</c>, <c>Timeout</c> and <c>Writes</c> (<see cref="RedisReplication"/>).
     /// </summary>
     /// <param name="builder">The builder.</param>
     /// <param name="configure">Changes the settings.</param>
+    /// <param name="serviceKey">The key with which the <see cref="IConnectionMultiplexer"/> is registered. Default: null, it has none.</param>
     /// <returns>The builder.</returns>
-    public static LatchworkBuilder UseRedis(this LatchworkBuilder builder, Action<RedisOptions>? configure = null) =>
-        Use(builder, connection: null, configure);
+    public static LatchworkBuilder UseRedis(this LatchworkBuilder builder, Action<RedisOptions>? configure = null, object? serviceKey = null) =>
+        Use(builder, new RedisConnectionChoice(null, null, null, serviceKey, configure));
 
-    /// <summary>Keeps everything on a Redis or Valkey. The server need not be there yet when the application starts.</summary>
+    /// <summary>Keeps everything on a Redis or Valkey, over a connection of the store's own. The server need not be there yet when the application starts.</summary>
     /// <param name="builder">The builder.</param>
-    /// <param name="connection">A URI or a connection string; see <see cref="RedisOptions.Parse"/>. Settings from the section <c>Latchwork:Redis</c> add to it.</param>
+    /// <param name="connection">A connection string; see <see cref="RedisStore.ConnectAsync(string, RedisOptions?, CancellationToken)"/>. Settings from the section <c>Latchwork:Redis</c> overrule its options.</param>
     /// <param name="configure">Changes the settings.</param>
     /// <returns>The builder.</returns>
     public static LatchworkBuilder UseRedis(this LatchworkBuilder builder, string connection, Action<RedisOptions>? configure = null)
     {
-        ArgumentNullException.ThrowIfNull(connection);
-        return Use(builder, connection, configure);
+        ArgumentException.ThrowIfNullOrWhiteSpace(connection);
+        return Use(builder, new RedisConnectionChoice(connection, null, null, null, configure));
     }
 
-    private static LatchworkBuilder Use(LatchworkBuilder builder, string? connection, Action<RedisOptions>? configure)
+    /// <summary>
+    /// Keeps everything on a Redis or Valkey, over a connection of the store's own that is configured in the client's terms, with the application's
+    /// credentials: the recommended way with Microsoft Entra, AWS IAM, client certificates, and so on.
+    /// </summary>
+    /// <param name="builder">The builder.</param>
+    /// <param name="configuration">Gives the configuration; called once, when the host starts.</param>
+    /// <param name="configure">Changes the settings.</param>
+    /// <returns>The builder.</returns>
+    public static LatchworkBuilder UseRedis(this LatchworkBuilder builder, Func<IServiceProvider, ConfigurationOptions> configuration, Action<RedisOptions>? configure = null)
+    {
+        ArgumentNullException.ThrowIfNull(configuration);
+        return Use(builder, new RedisConnectionChoice(null, configuration, null, null, configure));
+    }
+
+    /// <summary>Keeps everything on the application's own connection; see <see cref="RedisStore.Create"/> for what is weaker then.</summary>
+    /// <param name="builder">The builder.</param>
+    /// <param name="multiplexer">Gives the connection; called once, when the host starts.</param>
+    /// <param name="configure">Changes the settings.</param>
+    /// <returns>The builder.</returns>
+    public static LatchworkBuilder UseRedis(this LatchworkBuilder builder, Func<IServiceProvider, IConnectionMultiplexer> multiplexer, Action<RedisOptions>? configure = null)
+    {
+        ArgumentNullException.ThrowIfNull(multiplexer);
+        return Use(builder, new RedisConnectionChoice(null, null, multiplexer, null, configure));
+    }
+
+    private static LatchworkBuilder Use(LatchworkBuilder builder, RedisConnectionChoice choice)
     {
         ArgumentNullException.ThrowIfNull(builder);
-        return builder.UseStore("Redis", (services, settings) =>
-            RedisStoreSource.Create(connection, settings, services.GetService<ILoggerFactory>(), configure));
+        return builder.UseStore("Redis", (services, settings) => RedisStoreSource.Create(services, settings, choice));
     }
 }

@@ -2,44 +2,43 @@ using System.Diagnostics.CodeAnalysis;
 using System.Globalization;
 using Latchwork.Redis;
 using Latchwork.Redis.Checking;
-using Latchwork.Redis.Connections;
-using Latchwork.Redis.Connections.Cluster;
 using Latchwork.Redis.Doctoring;
 using Latchwork.Redis.Locking;
+using Latchwork.Redis.Multiplexing;
 using Latchwork.Redis.Partitioning;
 using Latchwork.Redis.Timers;
 using Latchwork.Redis.Transfer;
 using Latchwork.Storage;
 using Latchwork.Threading;
+using StackExchange.Redis;
 
 namespace Latchwork;
 
-/// <summary>The store on Redis 6.2 or later, or Valkey.</summary>
+/// <summary>The store on Redis 6.2 or later, or Valkey, reached through StackExchange.Redis.</summary>
 public sealed class RedisStore : LatchworkStore
 {
     private readonly IRedisConnection _connection;
-    private readonly ReplicatedWriter? _replicated;
     private readonly StoreCheck _check;
 
-    private RedisStore(IRedisConnection connection, ReplicatedWriter? replicated, RedisOptions options, string address)
+    internal RedisStore(IRedisConnection connection, RedisOptions options)
     {
         _connection = connection;
-        _replicated = replicated;
         _check = new StoreCheck(connection, options);
-        var keys = new RedisKeys(options.KeyPrefix, connection is ClusterConnection);
+        var keys = new RedisKeys(options.KeyPrefix, () => connection.IsCluster);
         ReplicatedWrites writes = options.Replication?.Writes ?? ReplicatedWrites.None;
+        ReplicatedWriter? writer = options.Replication is { } replication && connection is RedisConnection own ? new ReplicatedWriter(own, replication) : null;
         var timers = new RedisTimerStore(connection, keys, options.TimeProvider, options.Partitions)
         {
-            Replicated = writes.HasFlag(ReplicatedWrites.Posts) ? replicated : null,
+            Replicated = writes.HasFlag(ReplicatedWrites.Posts) ? writer : null,
         };
         var locks = new RedisLockerStore(connection, keys, options.TimeProvider)
         {
-            Replicated = writes.HasFlag(ReplicatedWrites.Publishes) ? replicated : null,
+            Replicated = writes.HasFlag(ReplicatedWrites.Publishes) ? writer : null,
         };
         (Timers, Locks) = (timers, locks);
         Partitions = new Repartition(timers);
         Doctor = new RedisDoctor(timers, locks);
-        Transfer = new RedisTransfer(timers, locks, PlaceOf(address, options));
+        Transfer = new RedisTransfer(timers, locks, PlaceOf(connection.Description, options));
     }
 
     /// <inheritdoc/>
@@ -66,62 +65,99 @@ public sealed class RedisStore : LatchworkStore
     /// <inheritdoc/>
     public override long Reconnects => _connection.Reconnects;
 
-    /// <summary>Connects to a server.</summary>
-    /// <param name="connection">A URI (<c>redis://user:password@host:port/database</c>, <c>unix:///path</c>) or a connection string; see <see cref="RedisOptions.Parse"/>.</param>
-    /// <param name="cancellationToken">Gives up connecting.</param>
-    /// <returns>The store. From now on a lost connection is made anew, until the store is disposed.</returns>
-    /// <exception cref="ArgumentException">The text is not a valid address; what is wrong is named, without the password.</exception>
+    /// <summary>Connects, over connections of the store's own. This is the recommended way: every guarantee holds.</summary>
+    /// <param name="configuration">
+    /// A connection string of StackExchange.Redis (<c>host:6379,password=…,ssl=true</c>, <c>sentinel:26379,serviceName=main</c>), or a URI, with
+    /// percent-encoding: <c>redis://user:password@host:port/database</c>, <c>rediss://…</c> with TLS, <c>redis+sentinel://host,host,host/service/database</c>,
+    /// <c>redis+cluster://host,host,host</c> or <c>unix:///path</c>. Both may have options of the store: <c>prefix</c>, <c>partitions</c>,
+    /// <c>commandTimeout</c> (<c>250ms</c>, <c>5s</c>, <c>1m</c>), <c>waitReplicas</c>, <c>waitTimeout</c>, <c>waitWrites</c> (<c>posts</c>,
+    /// <c>publishes</c>, <c>all</c>); they overrule <paramref name="options"/>.
+    /// </param>
+    /// <param name="options">The settings of the store. Default: null, the defaults.</param>
+    /// <param name="cancellationToken">A token that cancels connecting.</param>
+    /// <returns>The store. From now on a lost connection is made again, until the store is disposed.</returns>
+    /// <exception cref="ArgumentException">The text or the settings are not valid; all that is wrong is named, without the password.</exception>
     /// <exception cref="LatchworkStoreException">The server cannot be reached, refuses, or cannot be worked with.</exception>
-    public static Task<RedisStore> ConnectAsync(string connection, CancellationToken cancellationToken = default) =>
-        ConnectAsync(RedisOptions.Parse(connection), cancellationToken);
-
-    /// <summary>Connects to a server.</summary>
-    /// <param name="options">The settings.</param>
-    /// <param name="cancellationToken">Gives up connecting.</param>
-    /// <returns>The store. From now on a lost connection is made anew, until the store is disposed.</returns>
-    /// <exception cref="ArgumentException">Settings are wrong; all of them are named, without the password.</exception>
-    /// <exception cref="LatchworkStoreException">The server cannot be reached, refuses, or cannot be worked with.</exception>
-    public static async Task<RedisStore> ConnectAsync(RedisOptions options, CancellationToken cancellationToken = default)
+    public static Task<RedisStore> ConnectAsync(string configuration, RedisOptions? options = null, CancellationToken cancellationToken = default)
     {
-        ArgumentNullException.ThrowIfNull(options);
-        options = options.CheckedCopy();
-        IRedisConnection connection = await OpenAsync(options, null, cancellationToken).ConfigureAwait(false);
-        ReplicatedWriter? writer = null;
+        ArgumentNullException.ThrowIfNull(configuration);
+        var problems = new List<string>();
+        RedisOptions merged = (options ?? new RedisOptions()).Copy();
+        ConfigurationOptions settings = RedisConnectionString.Read(configuration, merged, problems);
+        RedisOptionsCheck.AddProblems(merged, problems);
+        RedisOptionsCheck.ThrowIfAny(problems, nameof(configuration));
+        return ConnectAsync(settings, merged, cancellationToken);
+    }
+
+    /// <summary>Connects, over connections of the store's own, with the application's configuration of the client: its credentials, TLS, Sentinels, and so on.</summary>
+    /// <param name="configuration">
+    /// The configuration. It is copied, and changed where a guarantee depends on it: the backlog is off (<c>FailFast</c>), subscriptions share the
+    /// connection, a lost connection is tried again every 250 ms, the heartbeat is a second at most, and the timeouts of commands are those of
+    /// <see cref="RedisOptions.CommandTimeout"/>.
+    /// </param>
+    /// <param name="options">The settings of the store. Default: null, the defaults.</param>
+    /// <param name="cancellationToken">A token that cancels connecting.</param>
+    /// <returns>The store. From now on a lost connection is made again, until the store is disposed.</returns>
+    /// <exception cref="ArgumentException">The configuration or the settings are not valid; all that is wrong is named, without the password.</exception>
+    /// <exception cref="LatchworkStoreException">The server cannot be reached, refuses, or cannot be worked with.</exception>
+    public static async Task<RedisStore> ConnectAsync(ConfigurationOptions configuration, RedisOptions? options = null, CancellationToken cancellationToken = default)
+    {
+        ArgumentNullException.ThrowIfNull(configuration);
+        options = (options ?? new RedisOptions()).Copy();
+        var problems = new List<string>();
+        RedisOptionsCheck.AddProblems(configuration, problems);
+        RedisOptionsCheck.AddProblems(options, problems);
+        RedisOptionsCheck.ThrowIfAny(problems, nameof(configuration));
+        RedisConnection connection = await RedisConnection.ConnectAsync(configuration, options, cancellationToken).ConfigureAwait(false);
+        var store = new RedisStore(connection, options);
         try
         {
-            if (options.Replication is { } replication)
-                writer = new ReplicatedWriter(await OpenAsync(options, replication, cancellationToken).ConfigureAwait(false), replication);
-            var store = new RedisStore(connection, writer, options, options.ToString());
             await store.CheckAtStartAsync(cancellationToken).ConfigureAwait(false);
-            if (connection is RedisConnection single)
-                single.OnReconnected = () => _ = store._check.RunForLogAsync(single);
-            if (connection is ClusterConnection cluster)
-                cluster.OnPrimary = primary => _ = store._check.RunForLogAsync(primary);
+            connection.OnReconnected = () => _ = store._check.RunForLogAsync();
             return store;
         }
         catch
         {
-            if (writer is not null)
-                await writer.DisposeAsync().ConfigureAwait(false);
-            await connection.DisposeAsync().ConfigureAwait(false);
+            await store.DisposeAsync().ConfigureAwait(false);
             throw;
         }
     }
 
-    /// <summary>Puts a store on a connection of another client. The store disposes it.</summary>
-    /// <param name="connection">The connection.</param>
-    /// <param name="options">The settings of the store (<see cref="RedisOptions.KeyPrefix"/>, <see cref="RedisOptions.Partitions"/>, <see cref="RedisOptions.TimeProvider"/>); those of a connection are not used.</param>
-    /// <returns>The store.</returns>
-    /// <exception cref="ArgumentException">Writes are to wait for replicas, or it is a cluster, which needs connections of the store's own.</exception>
-    [Experimental("LATCHWORK001")]
-    public static RedisStore Over(IRedisConnection connection, RedisOptions? options = null)
+    /// <summary>
+    /// Puts a store on the application's own connection. It is used as it is: never changed, never closed. Three guarantees are weaker than with a
+    /// connection of the store's own, see <c>docs/redis.md</c>: failover behind Sentinels, a starved thread pool, and the order of subscriptions.
+    /// </summary>
+    /// <param name="multiplexer">The connection. It need not be connected yet.</param>
+    /// <param name="options">The settings of the store. Default: null, the defaults.</param>
+    /// <returns>The store. Disposing it leaves the connection as it is.</returns>
+    /// <exception cref="ArgumentException">Settings are wrong, writes are to wait for replicas (which needs connections of the store's own), or the connection has a channel prefix.</exception>
+    public static RedisStore Create(IConnectionMultiplexer multiplexer, RedisOptions? options = null)
     {
-        ArgumentNullException.ThrowIfNull(connection);
-        if (options?.Replication is not null)
-            throw new ArgumentException("Writes can wait for replicas only on connections that the store makes itself.", nameof(options));
-        if (options?.Cluster == true)
-            throw new ArgumentException("A cluster can be used only over connections that the store makes itself.", nameof(options));
-        return new RedisStore(connection, null, (options ?? new RedisOptions()).CheckedCopy(), connection.Description);
+        ArgumentNullException.ThrowIfNull(multiplexer);
+        options = CheckShared(multiplexer, options ?? new RedisOptions());
+        return new RedisStore(RedisConnection.Share(multiplexer, options), options);
+    }
+
+    internal static RedisOptions CheckShared(IConnectionMultiplexer multiplexer, RedisOptions options)
+    {
+        if (options.Replication is not null)
+            throw new ArgumentException("Writes can wait for replicas only over connections that the store makes itself: use RedisStore.ConnectAsync.", nameof(options));
+        if (HasChannelPrefix(multiplexer))
+            throw new ArgumentException("The connection has a channel prefix, so that notifications would not arrive: use a connection without one, or RedisStore.ConnectAsync.", nameof(multiplexer));
+        return options.CheckedCopy();
+    }
+
+    private static bool HasChannelPrefix(IConnectionMultiplexer multiplexer)
+    {
+        string configuration = multiplexer.Configuration;
+        try
+        {
+            return !ConfigurationOptions.Parse(configuration, ignoreUnknown: true).ChannelPrefix.IsNullOrEmpty;
+        }
+        catch (ArgumentException)
+        {
+            return configuration.Contains("channelPrefix=", StringComparison.OrdinalIgnoreCase);
+        }
     }
 
     /// <inheritdoc/>
@@ -138,17 +174,12 @@ public sealed class RedisStore : LatchworkStore
         return $"{address}{(address.Contains('?', StringComparison.Ordinal) ? '&' : '?')}{string.Join('&', more)}";
     }
 
-    private static async Task<IRedisConnection> OpenAsync(RedisOptions options, RedisReplication? replication, CancellationToken cancellationToken) => options.Cluster
-        ? await ClusterConnection.ConnectAsync(options, cancellationToken, replication).ConfigureAwait(false)
-        : await RedisConnection.ConnectAsync(options, cancellationToken, replication).ConfigureAwait(false);
-
     // A server that is in trouble for the moment is no reason not to start; one that cannot run scripts is.
     private async Task CheckAtStartAsync(CancellationToken cancellationToken)
     {
         try
         {
-            // The caller goes on behind this, and must not do so on the thread that reads the connection.
-            await _check.RunAsync(cancellationToken).OffStoreThread().ConfigureAwait(false);
+            await _check.RunAsync(cancellationToken).ConfigureAwait(false);
         }
         catch (LatchworkStoreException e) when (e.IsTransient || e.Outcome == StoreOutcome.Unknown)
         {
@@ -157,10 +188,5 @@ public sealed class RedisStore : LatchworkStore
     }
 
     /// <inheritdoc/>
-    public override async ValueTask DisposeAsync()
-    {
-        if (_replicated is not null)
-            await _replicated.DisposeAsync().ConfigureAwait(false);
-        await _connection.DisposeAsync().ConfigureAwait(false);
-    }
+    public override ValueTask DisposeAsync() => _connection.DisposeAsync();
 }

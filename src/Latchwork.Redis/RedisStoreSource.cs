@@ -1,90 +1,91 @@
 using Latchwork.Hosting;
+using Latchwork.Redis.Multiplexing;
 using Latchwork.Storage;
 using Microsoft.Extensions.Configuration;
+using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
+using StackExchange.Redis;
 
 namespace Latchwork.Redis;
 
-/// <summary>Reads the settings of a Redis store from an address, the configuration and code, in this order, and opens it.</summary>
+/// <summary>
+/// Finds out which connection an application means, and opens the store: what the code gives, else <c>Latchwork:Redis:ConnectionString</c>, else the
+/// <see cref="IConnectionMultiplexer"/> that is registered. There is no other, and never a server that nobody named.
+/// </summary>
 internal sealed class RedisStoreSource : LatchworkStoreSource
 {
     private const string ConnectionString = "ConnectionString";
+    private const string Nothing =
+        "No Redis connection was given. Give one to UseRedis(…), or set Latchwork:Redis:ConnectionString, or register an IConnectionMultiplexer (for example with Aspire's AddRedisClient)";
 
-    private readonly RedisOptions _options;
+    private readonly RedisOptions _options = new();
+    private readonly ConfigurationOptions? _settings;
+    private readonly IConnectionMultiplexer? _multiplexer;
+    private readonly List<string> _failures = [];
 
-    private RedisStoreSource(RedisOptions options, IReadOnlyList<string> failures)
+    private RedisStoreSource(IServiceProvider services, IConfigurationSection? section, RedisConnectionChoice choice)
     {
-        _options = options;
-        Failures = failures;
+        _options.LoggerFactory = services.GetService<ILoggerFactory>();
+        ConfigurationOptions? settings = null;
+        IConnectionMultiplexer? multiplexer = null;
+        _failures.Gather(() => settings = choice.Configuration?.Invoke(services));
+        _failures.Gather(() => multiplexer = choice.Multiplexer?.Invoke(services));
+        bool isGiven = choice.Configuration is not null || choice.Multiplexer is not null;
+        if (isGiven && settings is null && multiplexer is null && _failures.Count == 0) _failures.Add("The function that was given to UseRedis has returned null, and no connection");
+        string? text = choice.ConnectionString ?? (!isGiven ? section?[ConnectionString] : null);
+        if (!string.IsNullOrEmpty(text))
+        {
+            var problems = new List<string>();
+            settings = RedisConnectionString.Read(text, _options, problems);
+            _failures.Gather(() => RedisOptionsCheck.ThrowIfAny(problems, "connection"));
+        }
+        else if (settings is not null)
+        {
+            _failures.Gather(() => Check(settings));
+        }
+        else if (multiplexer is null && choice.ConnectionString is null && _failures.Count == 0)
+        {
+            _failures.Gather(() => multiplexer = choice.Key is null ? services.GetService<IConnectionMultiplexer>() : services.GetKeyedService<IConnectionMultiplexer>(choice.Key));
+        }
+
+        if (section is not null) Bind(section, _options, _failures);
+        choice.Configure?.Invoke(_options);
+        _failures.Gather(() => _options.CheckedCopy());
+        if (multiplexer is not null && _failures.Count == 0) _failures.Gather(() => _ = RedisStore.CheckShared(multiplexer, _options));
+        if (settings is null && multiplexer is null && _failures.Count == 0)
+            _failures.Add(choice.Key is null ? Nothing : $"{Nothing}. No IConnectionMultiplexer is registered with the key '{choice.Key}'");
+        (_settings, _multiplexer) = (settings, multiplexer);
     }
 
-    public override string Description => _options.ToString();
+    public override string Description => _settings is not null ? RedisConfiguration.Describe(_settings)
+        : _multiplexer is not null ? RedisConfiguration.Describe(_multiplexer) : "Redis";
 
-    public override IReadOnlyList<string> Failures { get; }
+    public override IReadOnlyList<string> Failures => _failures;
 
-    public static RedisStoreSource Create(
-        string? connection, IConfigurationSection? settings, ILoggerFactory? loggers, Action<RedisOptions>? configure)
+    public static RedisStoreSource Create(IServiceProvider services, IConfigurationSection? section, RedisConnectionChoice choice) => new(services, section, choice);
+
+    public override async Task<LatchworkStore> OpenAsync(CancellationToken cancellationToken) => _multiplexer is not null
+        ? RedisStore.Create(_multiplexer, _options)
+        : await RedisStore.ConnectAsync(_settings!, _options, cancellationToken).ConfigureAwait(false);
+
+    private static void Check(ConfigurationOptions settings)
     {
-        var failures = new List<string>();
-        var options = new RedisOptions();
-        Read(connection ?? settings?[ConnectionString], ref options, failures);
-        options.LoggerFactory = loggers;
-        if (settings is not null) Bind(settings, options, failures);
-        configure?.Invoke(options);
-        failures.Gather(() => options.CheckedCopy());
-        return new RedisStoreSource(options, failures);
-    }
-
-    public override async Task<LatchworkStore> OpenAsync(CancellationToken cancellationToken) =>
-        await RedisStore.ConnectAsync(_options, cancellationToken).ConfigureAwait(false);
-
-    private static void Read(string? connection, ref RedisOptions options, List<string> failures)
-    {
-        if (string.IsNullOrEmpty(connection)) return;
-        RedisOptions? parsed = null;
-        failures.Gather(() => parsed = RedisOptions.Parse(connection));
-        options = parsed ?? options;
+        var problems = new List<string>();
+        RedisOptionsCheck.AddProblems(settings, problems);
+        RedisOptionsCheck.ThrowIfAny(problems, "configuration");
     }
 
     private static void Bind(IConfigurationSection section, RedisOptions options, List<string> failures)
     {
         var reader = new SettingsReader(section, failures);
         reader.Text(ConnectionString, static _ => { }); // read before everything else
-        reader.Text(nameof(options.User), value => options.User = value);
-        reader.Text(nameof(options.Password), value => options.Password = value);
-        reader.Flag(nameof(options.Cluster), value => options.Cluster = value);
-        reader.Text(nameof(options.SentinelService), value => options.SentinelService = value);
-        reader.Text(nameof(options.SentinelUser), value => options.SentinelUser = value);
-        reader.Text(nameof(options.SentinelPassword), value => options.SentinelPassword = value);
-        reader.Number(nameof(options.Database), value => options.Database = value);
-        reader.Text(nameof(options.ClientName), value => options.ClientName = value);
-        reader.Span(nameof(options.ConnectTimeout), value => options.ConnectTimeout = value);
         reader.Span(nameof(options.CommandTimeout), value => options.CommandTimeout = value);
         reader.Text(nameof(options.KeyPrefix), value => options.KeyPrefix = value);
         reader.Number(nameof(options.Partitions), value => options.Partitions = value);
         reader.Number(nameof(options.MaxQueuedCommands), value => options.MaxQueuedCommands = value);
         reader.LongNumber(nameof(options.MaxQueuedBytes), value => options.MaxQueuedBytes = value);
-        BindTls(reader.Section(nameof(options.Tls)), options);
         BindReplication(reader.Section(nameof(options.Replication)), options);
         reader.RefuseUnknown();
-    }
-
-    /// <summary>Any setting turns TLS on; <c>Enabled</c> does so without any. It adds to what the address says.</summary>
-    private static void BindTls(SettingsReader reader, RedisOptions options)
-    {
-        bool? enabled = null;
-        reader.Flag("Enabled", value => enabled = value);
-        var tls = options.Tls ?? new RedisTlsOptions();
-        reader.Text(nameof(tls.AuthorityFile), value => tls.AuthorityFile = value);
-        reader.Text(nameof(tls.CertificateFile), value => tls.CertificateFile = value);
-        reader.Text(nameof(tls.KeyFile), value => tls.KeyFile = value);
-        reader.Text(nameof(tls.HostName), value => tls.HostName = value);
-        reader.RefuseUnknown();
-        bool isAsked = enabled ?? tls is not { AuthorityFile: null, CertificateFile: null, KeyFile: null, HostName: null };
-
-        // An address that asks for TLS is not overruled by a setting that somebody may have forgotten.
-        if (enabled == false && options.Tls is not null) reader.Refuse("Enabled", "is false, but the address asks for TLS");
-        if (isAsked) options.Tls = tls;
     }
 
     private static void BindReplication(SettingsReader reader, RedisOptions options)
@@ -97,3 +98,12 @@ internal sealed class RedisStoreSource : LatchworkStoreSource
         RedisReplication Replication() => options.Replication ??= new RedisReplication();
     }
 }
+
+/// <summary>What the code says of the connection; at most one of the first three.</summary>
+/// <param name="ConnectionString">A connection string.</param>
+/// <param name="Configuration">Gives the configuration for a connection of the store's own.</param>
+/// <param name="Multiplexer">Gives the application's connection.</param>
+/// <param name="Key">The key of the registered connection; null for the one without a key.</param>
+/// <param name="Configure">Changes the settings.</param>
+internal sealed record RedisConnectionChoice(
+    string? ConnectionString, Func<IServiceProvider, ConfigurationOptions>? Configuration, Func<IServiceProvider, IConnectionMultiplexer>? Multiplexer, object? Key, Action<RedisOptions>? Configure);

@@ -1,35 +1,120 @@
 using System.Globalization;
-using Latchwork.Redis.Connections;
+using Latchwork.Redis.Multiplexing;
+using StackExchange.Redis;
 
 namespace Latchwork.Redis;
 
 /// <summary>
-/// Writes that wait for replicas. <c>WAIT</c> holds up everything that comes behind it on a connection, so they have one of their own, and
-/// each script and its <c>WAIT</c> go out in one piece: on another connection <c>WAIT</c> would speak of other writes.
+/// Writes that wait for replicas. <c>WAIT</c> speaks of the writes of its own connection, and holds up everything behind it; so these writes have a
+/// multiplexer of their own. After a reconnect, <c>WAIT</c> would speak of nothing: the number of the connection (<c>CLIENT ID</c>) must be the same
+/// before the write and after <c>WAIT</c>, or the outcome is unknown.
 /// </summary>
-internal sealed class ReplicatedWriter(IRedisConnection connection, RedisReplication replication) : IAsyncDisposable
+internal sealed class ReplicatedWriter(RedisConnection connection, RedisReplication replication)
 {
-    public IRedisConnection Connection { get; } = connection;
+    private static readonly TimeSpan _pause = TimeSpan.FromMilliseconds(20);
 
-    /// <summary>The reply of the script.</summary>
-    /// <param name="both">The replies of the script and of <c>WAIT</c>.</param>
-    /// <param name="shortfall">Null if enough replicas have it; else what to throw, unless the script turned out to write nothing.</param>
-    public RedisReply Read(in RedisReply both, out LatchworkStoreException? shortfall)
+    /// <summary>Evaluates a script, and waits for the replicas.</summary>
+    /// <param name="script">The script.</param>
+    /// <param name="keys">Its keys.</param>
+    /// <param name="arguments">Its arguments.</param>
+    /// <param name="cancellationToken">A token that cancels the wait.</param>
+    /// <returns>The script's reply, and what to throw if it has written something and too few replicas have it; null if enough have.</returns>
+    public async ValueTask<(RedisReply Reply, LatchworkStoreException? Shortfall)> EvaluateAsync(
+        RedisScript script, RedisKey[] keys, RedisValue[] arguments, CancellationToken cancellationToken)
     {
-        RedisReply waited = both.Items[1];
-        shortfall = waited.Kind switch
+        using var timeout = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+        timeout.CancelAfter(connection.CommandTimeout);
+        string name = $"script '{script.Name}'";
+        string? refusal = null;
+        bool sent = false, asText = false;
+        try
         {
-            RedisReplyKind.Number when waited.Number >= replication.Replicas => null,
-            RedisReplyKind.Number => NotReplicated(string.Create(
-                CultureInfo.InvariantCulture,
-                $"{waited.Number} of {replication.Replicas} replicas have confirmed it within {RedisErrors.Text(replication.Timeout)}.")),
-            RedisReplyKind.Error => NotReplicated($"the replicas could not be waited for: {waited.Text}"),
-            _ => NotReplicated("the server's answer about the replicas is not understood."),
-        };
-        return both.Items[0];
+            while (true)
+            {
+                timeout.Token.ThrowIfCancellationRequested();
+                try
+                {
+                    ObjectDisposedException.ThrowIf(connection.IsClosing, typeof(RedisStore));
+                    RedisScript used = connection.IsCluster ? script.InCluster : script;
+                    IServer server = Primary(keys[0], name);
+                    long before = await ConnectionOfAsync(server).WaitAsync(timeout.Token).ConfigureAwait(false);
+                    sent = true;
+                    object[] words = [asText ? used.Source : used.Sha1, keys.Length, .. keys, .. arguments];
+                    RedisResult reply = await server.ExecuteAsync(connection.Link!.Database.Database, asText ? "EVAL" : "EVALSHA", words).WaitAsync(timeout.Token).ConfigureAwait(false);
+                    return (new RedisReply(reply), await WaitAsync(server, before, name, timeout.Token).ConfigureAwait(false));
+                }
+                catch (Exception e) when (e is RedisException or RedisTimeoutException or RedisCommandException)
+                {
+                    CallFailure failure = RedisFailures.Judge(e, name);
+                    if (failure.IsConnection) connection.OnFailed();
+                    if (failure.Kind == FailureKind.Final && !(e is not RedisServerException && !sent)) throw failure.Exception!;
+                    sent = false;
+                    asText = failure.Kind == FailureKind.NoScript;
+                    if (asText) continue;
+                    refusal = failure.Reason;
+                }
+                catch (LatchworkStoreException e) when (!sent && e is { IsTransient: true, Outcome: StoreOutcome.NotApplied })
+                {
+                    refusal = e.Message;
+                    connection.OnFailed();
+                }
+
+                await Task.Delay(_pause, TimeProvider.System, timeout.Token).ConfigureAwait(false);
+            }
+        }
+        catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)
+        {
+            throw sent ? RedisFailures.NoReply(name, connection.CommandTimeout) : RedisFailures.NotSent(name, connection.CommandTimeout, connection.Trouble ?? refusal);
+        }
     }
 
-    public ValueTask DisposeAsync() => Connection.DisposeAsync();
+    private async Task<LatchworkStoreException?> WaitAsync(IServer server, long before, string name, CancellationToken cancellationToken)
+    {
+        long replicas;
+        string? refused = null;
+        try
+        {
+            // Each reply is awaited: what is sent is in the order of the connection then, whatever the client does in between.
+            RedisResult waited = await server.ExecuteAsync("WAIT", replication.Replicas, (long)replication.Timeout.TotalMilliseconds).WaitAsync(cancellationToken).ConfigureAwait(false);
+            replicas = new RedisReply(waited).Number;
+            long after = await ConnectionOfAsync(server).WaitAsync(cancellationToken).ConfigureAwait(false);
+            if (before != after) throw Unknown(name, null);
+        }
+        catch (RedisServerException e)
+        {
+            replicas = 0;
+            refused = e.Message;
+        }
+        catch (Exception e) when (e is RedisException or RedisTimeoutException or RedisCommandException)
+        {
+            throw Unknown(name, e);
+        }
+
+        if (refused is not null) return NotReplicated($"the replicas could not be waited for: {refused}");
+        return replicas >= replication.Replicas ? null : NotReplicated(string.Create(
+            CultureInfo.InvariantCulture,
+            $"{replicas} of {replication.Replicas} replicas have confirmed it within {RedisFailures.Text(replication.Timeout)}."));
+    }
+
+    private static async Task<long> ConnectionOfAsync(IServer server) =>
+        new RedisReply(await server.ExecuteAsync("CLIENT", "ID").ConfigureAwait(false)).Number;
+
+    private IServer Primary(RedisKey key, string name)
+    {
+        if (connection.Link?.Replicated is not { } multiplexer)
+            throw RedisFailures.NotSent(name, connection.CommandTimeout, connection.Trouble ?? "there is no connection");
+        foreach (IServer server in multiplexer.GetServers())
+        {
+            if (connection.IsCluster && server.ClusterConfiguration?.GetBySlot(key)?.EndPoint is { } owner) return multiplexer.GetServer(owner);
+            if (!connection.IsCluster && server is { IsConnected: true, IsReplica: false }) return server;
+        }
+
+        throw RedisFailures.NotSent(name, connection.CommandTimeout, "no primary is connected");
+    }
+
+    private static LatchworkStoreException Unknown(string name, Exception? inner) => new(
+        $"The connection was lost while the replicas were waited for; the {name} was applied, but may be lost again.", StoreOutcome.Unknown, inner)
+    { IsTransient = true };
 
     private static LatchworkStoreException NotReplicated(string why) => new(
         $"It was written, but a failover now could lose it: {why}", StoreOutcome.NotReplicated);

@@ -53,6 +53,19 @@ public sealed class SampleTests : IDisposable
         int Computed() => a.Output.Concat(b.Output).Count(line => line.Contains("Computing the report of 2026-11", StringComparison.Ordinal));
     }
 
+    [Fact]
+    public async Task The_store_shares_the_connection_that_the_application_registered()
+    {
+        await using RedisServer redis = await RedisServer.StartAsync();
+        await using SampleProcess a = await SampleProcess.StartAsync("SharedConnection", "--ConnectionStrings:redis", $"127.0.0.1:{redis.Port}");
+        await using SampleProcess b = await SampleProcess.StartAsync("SharedConnection", "--ConnectionStrings:redis", $"127.0.0.1:{redis.Port}");
+
+        string[] rates = await Task.WhenAll(((SampleProcess[])[a, b, a, b]).Select(one => one.Http.GetStringAsync("/rates/EUR")));
+
+        rates.Select(static rate => rate[..rate.IndexOf(';', StringComparison.Ordinal)]).Distinct().ShouldHaveSingleItem();
+        rates.Select(static rate => rate[rate.IndexOf(';', StringComparison.Ordinal)..]).Order().ShouldBe([.. Enumerable.Range(1, 4).Select(static i => $"; asked {i} times")]);
+    }
+
     private static async Task<string> StateAsync(SampleProcess sample, int number)
     {
         JsonNode? order = await sample.Http.GetFromJsonAsync<JsonNode>($"/orders/{number}");

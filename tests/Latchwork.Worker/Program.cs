@@ -24,9 +24,8 @@ while (await Console.In.ReadLineAsync() is { } line)
 static async Task<LatchworkStore> OpenAsync(string uri)
 {
     if (uri.StartsWith("sqlite:", StringComparison.Ordinal)) return await SqliteStore.OpenAsync(uri["sqlite:".Length..]);
-    RedisOptions options = RedisOptions.Parse(uri);
-    options.ConnectTimeout = options.CommandTimeout = TimeSpan.FromMinutes(1); // many workers may share few cores
-    return await RedisStore.ConnectAsync(options);
+    string patient = $"{uri}{(uri.Contains('?') ? '&' : '?')}connectTimeout=1m&commandTimeout=1m"; // many workers may share few cores
+    return await RedisStore.ConnectAsync(patient);
 }
 
 static TimeSpan Milliseconds(string text) => TimeSpan.FromMilliseconds(int.Parse(text, CultureInfo.InvariantCulture));

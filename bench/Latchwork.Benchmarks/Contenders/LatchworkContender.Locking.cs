@@ -1,6 +1,6 @@
 using System.Text.Json.Nodes;
-using Latchwork.Redis.Connections;
-using Latchwork.Threading;
+using Latchwork.Redis;
+using Latchwork.Redis.Multiplexing;
 
 namespace Latchwork.Benchmarks.Contenders;
 
@@ -57,8 +57,9 @@ internal sealed partial class LatchworkContender
     /// <summary>The least that any call costs: a script that does nothing, on the library's own connection, awaited as the library does.</summary>
     private async Task<JsonObject?> RoundTripAsync(JsonObject request)
     {
-        await using RedisConnection connection = await RedisConnection.ConnectAsync(RedisOptions.Parse(_uri), CancellationToken.None);
+        var options = new RedisOptions();
+        await using RedisConnection connection = await RedisConnection.ConnectAsync(RedisConnectionString.Read(_uri, options, []), options, CancellationToken.None);
         var nothing = new RedisScript("nothing", "return 1");
-        return await Loops.ClosedAsync(request, async () => await connection.EvaluateAsync(nothing, [], [], CancellationToken.None).AsTask().OffStoreThread());
+        return await Loops.ClosedAsync(request, async () => await connection.EvaluateAsync(nothing, [], [], CancellationToken.None));
     }
 }

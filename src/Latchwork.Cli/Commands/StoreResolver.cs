@@ -77,5 +77,5 @@ internal static class StoreResolver
     // On its own, so that a command that needs no Redis does not load its assembly.
     [MethodImpl(MethodImplOptions.NoInlining)]
     private static async Task<LatchworkStore> ConnectToRedisAsync(string address, CancellationToken cancellationToken) =>
-        await RedisStore.ConnectAsync(address, cancellationToken).ConfigureAwait(false);
+        await RedisStore.ConnectAsync(address, cancellationToken: cancellationToken).ConfigureAwait(false);
 }

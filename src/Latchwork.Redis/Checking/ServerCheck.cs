@@ -1,7 +1,8 @@
-using Latchwork.Redis.Connections;
+using System.Net;
+using Latchwork.Redis.Multiplexing;
 using Latchwork.Redis.Scripts;
 using Microsoft.Extensions.Logging;
-using Microsoft.Extensions.Logging.Abstractions;
+using StackExchange.Redis;
 
 namespace Latchwork.Redis.Checking;
 
@@ -9,7 +10,7 @@ namespace Latchwork.Redis.Checking;
 /// Looks at the server: when the store is opened, after each reconnect (which may lead to another server), and when asked. What was found
 /// is logged once.
 /// </summary>
-internal sealed class ServerCheck(IRedisConnection connection, RedisOptions options)
+internal sealed class ServerCheck(IRedisConnection connection, EndPoint server, ILogger logger)
 {
     private static readonly RedisScript _script = RedisScripts.Load("Check");
     private static readonly TimeSpan _clockTolerance = TimeSpan.FromSeconds(1);
@@ -22,8 +23,7 @@ internal sealed class ServerCheck(IRedisConnection connection, RedisOptions opti
         "ZREVRANGEBYSCORE", "ZSCORE",
     ];
 
-    private readonly ILogger _logger = options.LoggerFactory?.CreateLogger("Latchwork.Redis") ?? NullLogger.Instance;
-    private readonly string _server = connection.Description;
+    private readonly string _server = RedisConfiguration.Text(server);
     private readonly HashSet<string> _logged = new(StringComparer.Ordinal);
     private readonly Lock _gate = new();
     private long _latestUs;
@@ -36,8 +36,8 @@ internal sealed class ServerCheck(IRedisConnection connection, RedisOptions opti
         RedisReply reply;
         try
         {
-            RedisArgument[] names = Array.ConvertAll(Commands, static name => (RedisArgument)name);
-            reply = await connection.EvaluateAsync(_script, [], names, cancellationToken).ConfigureAwait(false);
+            RedisValue[] names = Array.ConvertAll(Commands, static name => (RedisValue)name);
+            reply = await connection.EvaluateAtAsync(server, _script, names, cancellationToken).ConfigureAwait(false);
         }
         catch (RedisServerException e)
         {
@@ -51,27 +51,12 @@ internal sealed class ServerCheck(IRedisConnection connection, RedisOptions opti
             foreach (StoreWarning warning in warnings)
             {
                 if (_logged.Add(warning.Code))
-                    RedisLog.Warning(_logger, _server, warning.Message);
+                    RedisLog.Warning(logger, _server, warning.Message);
             }
         }
 
         return warnings;
     }
-
-    /// <summary>The same for the log only: what cannot be found out now is found out later.</summary>
-    public async Task RunForLogAsync()
-    {
-        try
-        {
-            await RunAsync(CancellationToken.None).ConfigureAwait(false);
-        }
-        catch (Exception e) when (e is LatchworkStoreException or ObjectDisposedException)
-        {
-            OnFailed(e);
-        }
-    }
-
-    public void OnFailed(Exception error) => RedisLog.CheckFailed(_logger, _server, error.Message);
 
     private static ServerReport Read(in RedisReply reply, RedisReply? save)
     {
@@ -79,22 +64,20 @@ internal sealed class ServerCheck(IRedisConnection connection, RedisOptions opti
         {
             return ServerReport.Read(reply, save);
         }
-        catch (Exception e) when (e is InvalidOperationException or IndexOutOfRangeException)
+        catch (RedisReplyException e)
         {
-            throw new LatchworkStoreException($"What the server says of itself is not understood: {e.Message}", StoreOutcome.NotApplied, e) { IsTransient = true };
+            throw new LatchworkStoreException($"What the server says of itself could not be read: {e.Message}", StoreOutcome.NotApplied, e) { IsTransient = true };
         }
     }
 
     // Scripts may not ask for the configuration. Many servers forbid it; then there is a warning less.
     private async ValueTask<RedisReply?> SavePointsAsync(CancellationToken cancellationToken)
     {
-        if (connection is not RedisConnection own)
-            return null;
         try
         {
-            return await own.SendAsync(["CONFIG", "GET", "save"], cancellationToken).ConfigureAwait(false);
+            return await connection.ExecuteAtAsync(server, "CONFIG", ["GET", "save"], cancellationToken).ConfigureAwait(false);
         }
-        catch (Exception e) when (e is RedisServerException || (e is LatchworkStoreException && e.InnerException is RedisServerException))
+        catch (Exception e) when (e is RedisServerException || (e is LatchworkStoreException && e.InnerException is RedisServerException or RedisCommandException))
         {
             return null;
         }

@@ -1,4 +1,4 @@
-using Latchwork.Redis.Connections;
+using Latchwork.Redis.Multiplexing;
 
 namespace Latchwork.Redis.Checking;
 
@@ -12,11 +12,11 @@ internal sealed record ServerReport(long TimeUs, IReadOnlyDictionary<string, str
     /// <summary>Reads the reply of the script and, if there is one, that of <c>CONFIG GET save</c>.</summary>
     public static ServerReport Read(in RedisReply reply, RedisReply? save)
     {
-        ReadOnlySpan<RedisReply> parts = reply.Items;
+        RedisReplies parts = reply.Items;
         var info = new Dictionary<string, string>(StringComparer.Ordinal);
         foreach (RedisReply section in parts[1].Items)
         {
-            if (section.Kind != RedisReplyKind.Bytes)
+            if (section.IsError || section.IsArray || section.IsNull)
                 continue;
             foreach (string line in section.Text.Split('\n', StringSplitOptions.TrimEntries))
             {
@@ -25,15 +25,15 @@ internal sealed record ServerReport(long TimeUs, IReadOnlyDictionary<string, str
             }
         }
 
-        string[]? missing = parts.Length > 2 && parts[2].Kind == RedisReplyKind.Array ? Texts(parts[2].Items) : null;
-        string? points = save is { Kind: RedisReplyKind.Array } map && map.Items is [_, { Kind: RedisReplyKind.Bytes } value, ..] ? value.Text : null;
+        string[]? missing = parts.Length > 2 && parts[2].IsArray ? Texts(parts[2].Items) : null;
+        string? points = save is { IsArray: true } map && map.Items.Length > 1 ? map.Items[1].Text : null;
         return new ServerReport(parts[0].Number, info, missing, points);
     }
 
     /// <summary>A field of INFO.</summary>
     public string? Field(string name) => Info.GetValueOrDefault(name);
 
-    private static string[] Texts(ReadOnlySpan<RedisReply> items)
+    private static string[] Texts(RedisReplies items)
     {
         var texts = new string[items.Length];
         for (int i = 0; i < texts.Length; i++)

@@ -1,5 +1,5 @@
 using System.Globalization;
-using Latchwork.Redis.Connections;
+using Latchwork.Redis.Multiplexing;
 
 namespace Latchwork.Redis.Checking;
 
@@ -27,7 +27,7 @@ internal static class ServerWarnings
         if (report.Field("server_name") != "valkey" && Version.TryParse(report.Field("redis_version"), out Version? version) && version < _young)
             Add("old-version", $"The server is Redis {version}, which is old. It works, but is no longer maintained.");
         if (wentBack > TimeSpan.Zero)
-            Add("clock-back", $"The server's clock went back by {RedisErrors.Text(wentBack)}, after a failover perhaps. Timers go on by the time before; compare the clocks of the servers.");
+            Add("clock-back", $"The server's clock went back by {RedisFailures.Text(wentBack)}, after a failover perhaps. Timers go on by the time before; compare the clocks of the servers.");
         return warnings;
 
         void Add(string code, string message) => warnings.Add(new StoreWarning(code, string.Create(CultureInfo.InvariantCulture, $"{message}")));

@@ -1,49 +1,48 @@
 using System.Collections.Concurrent;
-using Latchwork.Redis.Connections;
-using Latchwork.Redis.Connections.Cluster;
+using System.Net;
+using Latchwork.Redis.Multiplexing;
+using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Logging.Abstractions;
 
 namespace Latchwork.Redis.Checking;
 
-/// <summary>Looks at the server of a store or, of a cluster, at each primary.</summary>
+/// <summary>Checks the server of a store or, of a cluster, each primary: when the store is opened, after each reconnect, and when asked.</summary>
 internal sealed class StoreCheck(IRedisConnection connection, RedisOptions options)
 {
-    private readonly ConcurrentDictionary<IRedisConnection, ServerCheck> _checks = [];
+    private readonly ConcurrentDictionary<EndPoint, ServerCheck> _checks = [];
+    private readonly ILogger _logger = options.LoggerFactory?.CreateLogger("Latchwork.Redis") ?? NullLogger.Instance;
 
     /// <summary>Asks the servers.</summary>
     /// <exception cref="LatchworkStoreException">One does not answer, or scripts cannot be used.</exception>
     public async Task<IReadOnlyList<StoreWarning>> RunAsync(CancellationToken cancellationToken)
     {
-        if (connection is not ClusterConnection cluster)
-            return await Of(connection).RunAsync(cancellationToken).ConfigureAwait(false);
-
-        IReadOnlyList<RedisConnection> primaries = cluster.Primaries;
-        ForgetAllBut(primaries);
+        IReadOnlyList<EndPoint> primaries = connection.Primaries;
+        if (primaries.Count == 0) throw RedisFailures.NotSent("check", options.CommandTimeout, "no server has been reached yet");
+        foreach (EndPoint former in _checks.Keys.Except(primaries)) _checks.TryRemove(former, out _);
         var warnings = new List<StoreWarning>();
-        foreach (RedisConnection primary in primaries)
+        foreach (EndPoint primary in primaries)
         {
-            IReadOnlyList<StoreWarning> found = await Of(primary).RunAsync(cancellationToken).ConfigureAwait(false);
-            warnings.AddRange(found.Select(warning => warning with { Message = $"{primary.Description}: {warning.Message}" }));
+            ServerCheck check = _checks.GetOrAdd(primary, static (one, self) => new ServerCheck(self.Connection, one, self.Logger), (Connection: connection, Logger: _logger));
+            IReadOnlyList<StoreWarning> found = await check.RunAsync(cancellationToken).ConfigureAwait(false);
+            warnings.AddRange(primaries.Count == 1 ? found : found.Select(warning => warning with { Message = $"{RedisConfiguration.Text(primary)}: {warning.Message}" }));
         }
 
+        if (connection is RedisConnection { PoolWarning: { } starved }) warnings.Add(new StoreWarning("pool-starved", starved));
         return warnings;
     }
 
-    /// <summary>The same of one server, for the log only: what cannot be found out now is found out later.</summary>
-    public Task RunForLogAsync(IRedisConnection server)
+    /// <summary>The same for the log only: what cannot be found out now is found out later.</summary>
+    public async Task RunForLogAsync()
     {
-        // Each change of a primary brings a new connection here.
-        if (connection is ClusterConnection cluster)
-            ForgetAllBut(cluster.Primaries);
-        return Of(server).RunForLogAsync();
+        try
+        {
+            await RunAsync(CancellationToken.None).ConfigureAwait(false);
+        }
+        catch (Exception e) when (e is LatchworkStoreException or ObjectDisposedException)
+        {
+            OnFailed(e);
+        }
     }
 
-    public void OnFailed(Exception error) => Of(connection).OnFailed(error);
-
-    private void ForgetAllBut(IReadOnlyList<RedisConnection> primaries)
-    {
-        foreach (IRedisConnection former in _checks.Keys.Except(primaries))
-            _checks.TryRemove(former, out _);
-    }
-
-    private ServerCheck Of(IRedisConnection server) => _checks.GetOrAdd(server, static (one, settings) => new ServerCheck(one, settings), options);
+    public void OnFailed(Exception error) => RedisLog.CheckFailed(_logger, connection.Description, error.Message);
 }

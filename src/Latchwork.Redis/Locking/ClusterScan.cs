@@ -1,6 +1,6 @@
 using System.Globalization;
-using Latchwork.Redis.Connections;
-using Latchwork.Redis.Connections.Cluster;
+using System.Net;
+using Latchwork.Redis.Multiplexing;
 
 namespace Latchwork.Redis.Locking;
 
@@ -40,40 +40,37 @@ internal static class ClusterScan
 
     /// <summary>Chooses the primary to be scanned next.</summary>
     /// <returns>Null if all were scanned.</returns>
-    public static async Task<Place?> NextAsync(ClusterConnection cluster, Place place, CancellationToken cancellationToken)
+    public static async Task<Place?> NextAsync(IRedisConnection connection, Place place, CancellationToken cancellationToken)
     {
-        foreach (bool isRefreshed in (bool[])[false, true])
+        foreach (EndPoint server in connection.Primaries)
         {
-            if (isRefreshed)
-                await cluster.RefreshAsync(cancellationToken).ConfigureAwait(false);
-            foreach (RedisConnection server in cluster.Primaries)
-            {
-                if (!place.Begun.ContainsKey(server.Description))
-                    return Begin(place, server, 1, await SlotsAsync(server, cancellationToken).ConfigureAwait(false));
-            }
+            string name = RedisConfiguration.Text(server);
+            if (!place.Begun.ContainsKey(name))
+                return Begin(place, name, 1, await SlotsAsync(connection, server, cancellationToken).ConfigureAwait(false));
         }
 
-        foreach (RedisConnection server in cluster.Primaries)
+        foreach (EndPoint server in connection.Primaries)
         {
-            string slots = await SlotsAsync(server, cancellationToken).ConfigureAwait(false);
-            if (!place.Begun.TryGetValue(server.Description, out (int Scans, string Slots) begun))
-                return Begin(place, server, 1, slots); // It has become a primary in this moment.
+            string name = RedisConfiguration.Text(server);
+            string slots = await SlotsAsync(connection, server, cancellationToken).ConfigureAwait(false);
+            if (!place.Begun.TryGetValue(name, out (int Scans, string Slots) begun))
+                return Begin(place, name, 1, slots); // It has become a primary in this moment.
             (int scans, string before) = begun;
             bool receives = slots.EndsWith('+');
             if (scans < MostScans && (slots != before || (receives && scans == 1)))
-                return Begin(place, server, scans + 1, slots);
+                return Begin(place, name, scans + 1, slots);
         }
 
         return null;
     }
 
-    private static Place Begin(Place place, RedisConnection server, int scans, string slots) => new(
-        "0", server.Description, new Dictionary<string, (int, string)>(place.Begun, StringComparer.Ordinal) { [server.Description] = (scans, slots) });
+    private static Place Begin(Place place, string server, int scans, string slots) => new(
+        "0", server, new Dictionary<string, (int, string)>(place.Begun, StringComparer.Ordinal) { [server] = (scans, slots) });
 
     // What slots a server has, as it says itself: a checksum, and a plus if it is receiving one.
-    private static async Task<string> SlotsAsync(RedisConnection server, CancellationToken cancellationToken)
+    private static async Task<string> SlotsAsync(IRedisConnection connection, EndPoint server, CancellationToken cancellationToken)
     {
-        RedisReply nodes = await server.SendAsync(["CLUSTER", "NODES"], cancellationToken).ConfigureAwait(false);
+        RedisReply nodes = await connection.ExecuteAtAsync(server, "CLUSTER", ["NODES"], cancellationToken).ConfigureAwait(false);
         string line = nodes.Text.Split('\n').FirstOrDefault(text => text.Contains("myself", StringComparison.Ordinal)) ?? "";
         string slots = string.Join(' ', line.Split(' ').Skip(8));
         return string.Create(

@@ -1,4 +1,4 @@
-using Latchwork.Redis.Connections;
+using Latchwork.Redis.Multiplexing;
 using Latchwork.Redis.Scripts;
 
 namespace Latchwork.Redis.Locking;

@@ -1,5 +1,5 @@
-using Latchwork.Redis.Connections;
-using Latchwork.Redis.Connections.Cluster;
+using System.Net;
+using Latchwork.Redis.Multiplexing;
 using Latchwork.Storage;
 
 namespace Latchwork.Redis.Locking;
@@ -12,7 +12,7 @@ internal sealed partial class RedisLockerStore
     {
         RedisReply reply = await EvaluateAsync(LockerScripts.Show, key, [Now, Format], cancellationToken).ConfigureAwait(false);
         if (reply.IsNull) return null;
-        ReadOnlySpan<RedisReply> items = reply.Items;
+        RedisReplies items = reply.Items;
         bool isLocked = items[0].Number != 0, isFresh = items[5].Number != 0;
         return new KeySnapshot
         {
@@ -46,29 +46,29 @@ internal sealed partial class RedisLockerStore
     private async Task<(RedisReply Reply, string? Next)> ScanAsync(string ns, string pattern, string? cursor, int limit, CancellationToken cancellationToken)
     {
         RedisReply reply;
-        if (_connection is not ClusterConnection cluster)
+        if (!_connection.IsCluster)
         {
             reply = await EvaluateAsync(LockerScripts.Scan, [], [cursor ?? "0", pattern, limit], cancellationToken).ConfigureAwait(false);
             return (reply, reply.Items[0].Text is var at && at == "0" ? null : at);
         }
 
-        ClusterScan.Place? place = cursor is null ? await ClusterScan.NextAsync(cluster, ClusterScan.Start, cancellationToken).ConfigureAwait(false) : ClusterScan.Place.Parse(cursor);
-        RedisConnection? server = cluster.Primaries.FirstOrDefault(primary => primary.Description == place?.Server);
+        ClusterScan.Place? place = cursor is null ? await ClusterScan.NextAsync(_connection, ClusterScan.Start, cancellationToken).ConfigureAwait(false) : ClusterScan.Place.Parse(cursor);
+        EndPoint? server = _connection.Primaries.FirstOrDefault(primary => RedisConfiguration.Text(primary) == place?.Server);
         reply = default;
         if (place is not null && server is not null)
         {
-            ValueTask<RedisReply> pending = server.EvaluateAsync(LockerScripts.Scan, [], [place.At, pattern, limit], cancellationToken);
+            ValueTask<RedisReply> pending = _connection.EvaluateAtAsync(server, LockerScripts.Scan, [place.At, pattern, limit], cancellationToken);
             reply = await TranslateAsync(pending, LockerScripts.Scan, ns).ConfigureAwait(false);
             place = place with { At = reply.Items[0].Text };
         }
 
         // The slots of a server that is gone are elsewhere: at one that was not scanned yet, or at one whose slots have changed.
         if (place is not null && (server is null || place.At == "0"))
-            place = await ClusterScan.NextAsync(cluster, place, cancellationToken).ConfigureAwait(false);
+            place = await ClusterScan.NextAsync(_connection, place, cancellationToken).ConfigureAwait(false);
         return (reply, place?.ToString());
     }
 
-    private static string[] Names(ReadOnlySpan<RedisReply> replies)
+    private static string[] Names(RedisReplies replies)
     {
         var names = new string[replies.Length];
         for (int i = 0; i < names.Length; i++) names[i] = replies[i].Text;

@@ -1,6 +1,7 @@
-using Latchwork.Redis.Connections;
+using Latchwork.Redis.Multiplexing;
 using Latchwork.Redis.Timers;
 using Latchwork.Storage;
+using StackExchange.Redis;
 
 namespace Latchwork.Redis.Locking;
 
@@ -34,7 +35,7 @@ internal sealed partial class RedisLockerStore
                 StoreOutcome.NotApplied);
         }
 
-        RedisArgument[] arguments = change is var (expected, next)
+        RedisValue[] arguments = change is var (expected, next)
             ? [expected.Seal?.ToString() ?? "", expected.Import?.ToString() ?? "", next.Seal?.ToString() ?? "", next.Import?.ToString() ?? ""]
             : [];
         RedisReply reply = await EvaluateAsync(LockerScripts.Marks, [_keys.SealOf(ns), _keys.ImportOf(ns)], arguments, cancellationToken).ConfigureAwait(false);
@@ -59,7 +60,7 @@ internal sealed partial class RedisLockerStore
     private async Task<ImportOutcome> ImportAsync(string ns, string moveId, TransferKey moved, CancellationToken cancellationToken)
     {
         var key = new LockerKey(ns, moved.Key);
-        RedisArgument[] outcome = moved.Outcome is { } o
+        RedisValue[] outcome = moved.Outcome is { } o
             ? [o.Generation, (int)o.Kind, Microseconds(o.Age), Microseconds(o.FreshFor), Microseconds(o.HandOverFor), o.Data]
             : [""];
         ValueTask<RedisReply> pending = _connection.EvaluateAsync(
@@ -76,7 +77,7 @@ internal sealed partial class RedisLockerStore
         return reply.IsNull ? null : ReadMoved(key.Key, reply.Items);
     }
 
-    private static TransferKey ReadMoved(string key, ReadOnlySpan<RedisReply> items)
+    private static TransferKey ReadMoved(string key, RedisReplies items)
     {
         long generation = items[0].Number;
         if (items[1].Text is { Length: > 0 } node) return new TransferKey(key, generation, TimeSpan.Zero, null, node, Span(items[2]));

@@ -1,13 +1,15 @@
-using Latchwork.Redis.Connections;
+using System.Collections.Concurrent;
+using Latchwork.Redis.Multiplexing;
 using Latchwork.Redis.Timers;
 using Latchwork.Storage;
 using Latchwork.Storage.Rules;
+using StackExchange.Redis;
 
 namespace Latchwork.Redis.Locking;
 
 /// <summary>
-/// Locks in Redis. Each operation is one Lua script on one key (see <c>Scripts/Locking</c>): it decides, this class translates. Replies are
-/// translated on the connection's own thread, so that a renewal waits for no free thread of the pool.
+/// Locks in Redis. Each operation is one Lua script on one key (see <c>Scripts/Locking</c>): it decides, this class translates. Renewals are
+/// sent over the connection for renewals, so that they do not wait for a free thread of the pool.
 /// </summary>
 internal sealed partial class RedisLockerStore : ILockerStore
 {
@@ -19,6 +21,7 @@ internal sealed partial class RedisLockerStore : ILockerStore
     private readonly IRedisConnection _connection;
     private readonly RedisKeys _keys;
     private readonly TimeProvider? _timeProvider;
+    private readonly ConcurrentDictionary<LockerKey, Task> _subscribing = new();
 
     /// <summary>Creates the store.</summary>
     /// <param name="connection">The connection, which stays its owner's.</param>
@@ -35,7 +38,7 @@ internal sealed partial class RedisLockerStore : ILockerStore
     public ReplicatedWriter? Replicated { get; init; }
 
     /// <summary>The time for the scripts: empty text for the server's own.</summary>
-    private RedisArgument Now =>
+    private RedisValue Now =>
         _timeProvider is null ? "" : _timeProvider.GetMicroseconds();
 
     /// <inheritdoc/>
@@ -52,6 +55,8 @@ internal sealed partial class RedisLockerStore : ILockerStore
     /// <inheritdoc/>
     public async Task<LockerReply> RequestAsync(LockerKey key, LockerRequest request, CancellationToken cancellationToken)
     {
+        if (_subscribing.TryGetValue(key, out Task? subscribing)) await subscribing.WaitAsync(cancellationToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        cancellationToken.ThrowIfCancellationRequested();
         RedisReply reply = await EvaluateAsync(
             LockerScripts.Request,
             key,
@@ -60,7 +65,7 @@ internal sealed partial class RedisLockerStore : ILockerStore
                 request.WaitingFor is long generation ? generation : "", request.LockOnly ? 1 : 0,
             ],
             cancellationToken).ConfigureAwait(false);
-        ReadOnlySpan<RedisReply> items = reply.Items;
+        RedisReplies items = reply.Items;
         return items[0].Number switch
         {
             0 => new LockGranted(items[1].Number, TakenOver: items[2].Number != 0),
@@ -73,25 +78,31 @@ internal sealed partial class RedisLockerStore : ILockerStore
     /// <inheritdoc/>
     public async Task<bool> RenewAsync(LockerKey key, long generation, string nonce, TimeSpan lease, CancellationToken cancellationToken)
     {
-        RedisReply reply = await EvaluateAsync(
-            LockerScripts.Renew, key, [Now, Format, generation, nonce, Microseconds(lease)], cancellationToken).ConfigureAwait(false);
-        return reply.Number != 0;
+        cancellationToken.ThrowIfCancellationRequested();
+        ValueTask<RedisReply> pending = _connection.RenewAsync(LockerScripts.Renew, _keys.Of(key).All, [Now, Format, generation, nonce, Microseconds(lease)], lease);
+        return (await TranslateAsync(pending, LockerScripts.Renew, key.Namespace).ConfigureAwait(false)).Number != 0;
     }
 
     /// <inheritdoc/>
     public async Task<PublishOutcome> PublishAsync(LockerKey key, LockerPublication publication, CancellationToken cancellationToken)
     {
-        RedisReply reply = await EvaluateAsync(
-            LockerScripts.Publish,
-            key,
-            [
-                Now, Format, publication.Generation, publication.Nonce ?? "", (int)publication.Kind,
-                Microseconds(publication.FreshFor), Microseconds(publication.HandOverFor), publication.Data, _keys.Of(key).Bell,
-            ],
-            cancellationToken,
-            Replicated).ConfigureAwait(false);
+        RedisValue[] arguments =
+        [
+            Now, Format, publication.Generation, publication.Nonce ?? "", (int)publication.Kind,
+            Microseconds(publication.FreshFor), Microseconds(publication.HandOverFor), publication.Data, _keys.Of(key).Bell,
+        ];
+        RedisReply reply;
         LatchworkStoreException? shortfall = null;
-        if (Replicated is not null) reply = Replicated.Read(reply, out shortfall);
+        if (Replicated is null)
+        {
+            reply = await EvaluateAsync(LockerScripts.Publish, key, arguments, cancellationToken).ConfigureAwait(false);
+        }
+        else
+        {
+            ValueTask<(RedisReply Reply, LatchworkStoreException? Shortfall)> pending = Replicated.EvaluateAsync(LockerScripts.Publish, _keys.Of(key).All, arguments, cancellationToken);
+            (reply, shortfall) = await TranslateAsync(pending, LockerScripts.Publish, key.Namespace).ConfigureAwait(false);
+        }
+
         if (shortfall is not null && reply.Number != 0) throw shortfall;
         return reply.Number != 0 ? PublishOutcome.Accepted : PublishOutcome.Superseded;
     }
@@ -109,7 +120,7 @@ internal sealed partial class RedisLockerStore : ILockerStore
     {
         RedisReply reply = await EvaluateAsync(LockerScripts.TryGet, key, [Now, Format], cancellationToken).ConfigureAwait(false);
         if (reply.IsNull) return null;
-        ReadOnlySpan<RedisReply> items = reply.Items;
+        RedisReplies items = reply.Items;
         return new LockerOutcome(items[0].Number, Kind(items[1]), items[3].Bytes, IsFresh: true, Span(items[2]));
     }
 
@@ -122,10 +133,26 @@ internal sealed partial class RedisLockerStore : ILockerStore
     }
 
     /// <inheritdoc/>
-    public async Task<IAsyncDisposable> SubscribeAsync(LockerKey key, Action ring, CancellationToken cancellationToken) =>
-        // Nothing may be awaited before this call: a request that is made next must be sent after it. The connection counts the subscribers
-        // of a channel and unsubscribes with the last one.
-        await _connection.SubscribeAsync(_keys.Of(key).Bell, _ => ring(), ring, cancellationToken).ConfigureAwait(false);
+    public Task<IAsyncDisposable> SubscribeAsync(LockerKey key, Action ring, CancellationToken cancellationToken)
+    {
+        // Nothing may be awaited before this call: a request that is made next must be decided after the subscription took effect. Where the
+        // connection does not send both in order, the request waits for the subscription instead.
+        Task<IAsyncDisposable> subscribing = _connection.SubscribeAsync(_keys.Of(key).Bell, _ => ring(), ring, cancellationToken).AsTask();
+        return _connection.OrdersSubscriptions || subscribing.IsCompleted ? subscribing : NoteAsync(key, subscribing);
+    }
+
+    private async Task<IAsyncDisposable> NoteAsync(LockerKey key, Task<IAsyncDisposable> subscribing)
+    {
+        _subscribing[key] = subscribing;
+        try
+        {
+            return await subscribing.ConfigureAwait(false);
+        }
+        finally
+        {
+            _subscribing.TryRemove(KeyValuePair.Create(key, (Task)subscribing));
+        }
+    }
 
     private static long Microseconds(TimeSpan span) => TimerCodec.Microseconds(span);
 
@@ -135,15 +162,15 @@ internal sealed partial class RedisLockerStore : ILockerStore
 
     /// <summary>Evaluates a script on one key.</summary>
     private ValueTask<RedisReply> EvaluateAsync(
-        RedisScript script, LockerKey key, ReadOnlySpan<RedisArgument> arguments, CancellationToken cancellationToken, ReplicatedWriter? writer = null) =>
-        TranslateAsync((writer?.Connection ?? _connection).EvaluateAsync(script, _keys.Of(key).All, arguments, cancellationToken), script, key.Namespace);
+        RedisScript script, LockerKey key, RedisValue[] arguments, CancellationToken cancellationToken) =>
+        TranslateAsync(_connection.EvaluateAsync(script, _keys.Of(key).All, arguments, cancellationToken), script, key.Namespace);
 
     private ValueTask<RedisReply> EvaluateAsync(
-        RedisScript script, ReadOnlySpan<RedisArgument> keys, ReadOnlySpan<RedisArgument> arguments, CancellationToken cancellationToken) =>
+        RedisScript script, RedisKey[] keys, RedisValue[] arguments, CancellationToken cancellationToken) =>
         TranslateAsync(_connection.EvaluateAsync(script, keys, arguments, cancellationToken), script);
 
     /// <summary>Makes an error of the server one of the store.</summary>
-    private static async ValueTask<RedisReply> TranslateAsync(ValueTask<RedisReply> pending, RedisScript script, string? ns = null)
+    private static async ValueTask<T> TranslateAsync<T>(ValueTask<T> pending, RedisScript script, string? ns = null)
     {
         try
         {

@@ -1,11 +1,13 @@
--- What the server says of itself. Every part may be forbidden; then there is an error in its place.
+-- What the server says of itself. Every part may be forbidden; then there is nothing in its place. (No error either: in the middle of a reply the
+-- client takes one for a breach of the protocol, and ends the connection.)
 -- KEYS: none.
 -- ARGV: names of commands.
 -- Returns {time in µs, {INFO server, memory, persistence, replication}, {which of the commands it does not have} or nothing if it does not tell}.
 local time = redis.call('TIME')
 local info = {}
 for i, section in ipairs({ 'server', 'memory', 'persistence', 'replication' }) do
-  info[i] = redis.pcall('INFO', section)
+  local said = redis.pcall('INFO', section)
+  info[i] = type(said) == 'string' and said
 end
 
 local known = redis.pcall('COMMAND', 'INFO', unpack(ARGV))

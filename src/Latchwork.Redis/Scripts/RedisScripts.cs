@@ -1,6 +1,6 @@
 using System.Reflection;
 using System.Text;
-using Latchwork.Redis.Connections;
+using Latchwork.Redis.Multiplexing;
 
 namespace Latchwork.Redis.Scripts;
 

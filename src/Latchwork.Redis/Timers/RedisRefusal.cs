@@ -1,10 +1,11 @@
-using Latchwork.Redis.Connections;
+using Latchwork.Redis.Multiplexing;
 using Latchwork.Storage;
 using Latchwork.Storage.Rules;
+using StackExchange.Redis;
 
 namespace Latchwork.Redis.Timers;
 
-/// <summary>What an error of the server means for the script that it answers.</summary>
+/// <summary>What an error means that a script itself has raised; those of the server are judged before (see <see cref="RedisFailures"/>).</summary>
 internal static class RedisRefusal
 {
     private const string LayoutCode = "LWLAYOUT";
@@ -15,20 +16,6 @@ internal static class RedisRefusal
     /// <summary>The namespace is not sealed by the move that is under way; its mark follows, if it has one.</summary>
     private const string OtherMoveCode = "LWMOVE";
 
-    /// <summary>
-    /// Errors that come before anything was written: the server did not start the script, or refused its first write. Every script checks
-    /// its arguments before that, and does nothing after it that Redis could refuse.
-    /// </summary>
-    private static readonly HashSet<string> _beforeWrites =
-    [
-        "OOM", "READONLY", "MISCONF", "NOREPLICAS", "LOADING", "BUSY", "MASTERDOWN", "NOPERM", "NOAUTH", "WRONGPASS", "NOSCRIPT",
-        "MOVED", "ASK", "TRYAGAIN", "CROSSSLOT", "CLUSTERDOWN", LayoutCode,
-    ];
-
-    /// <summary>Errors that pass by themselves.</summary>
-    private static readonly HashSet<string> _transient =
-        ["READONLY", "NOREPLICAS", "LOADING", "BUSY", "MASTERDOWN", "TRYAGAIN", "CLUSTERDOWN", "MOVED", "ASK"];
-
     /// <summary>Makes the exception.</summary>
     /// <param name="error">The server's error.</param>
     /// <param name="script">The script.</param>
@@ -36,7 +23,7 @@ internal static class RedisRefusal
     /// <param name="unit">The namespace.</param>
     public static LatchworkStoreException Of(RedisServerException error, RedisScript script, string layout, TransferUnit unit)
     {
-        string code = CodeOf(error);
+        string code = RedisFailures.CodeOf(error, out _);
         if (code is SealedCode or OtherMoveCode)
         {
             var seal = TransferMark.Parse(error.Message[code.Length..].Trim());
@@ -48,13 +35,8 @@ internal static class RedisRefusal
             return OtherLayout(error, layout, unit.Namespace);
         }
 
-        return new LatchworkStoreException(
-            $"Redis refused the script '{script.Name}': {error.Message}",
-            _beforeWrites.Contains(code) ? StoreOutcome.NotApplied : StoreOutcome.Unknown,
-            error)
-        {
-            IsTransient = _transient.Contains(code),
-        };
+        // An error of the script itself: every script checks its arguments before its first write, but nobody knows how far this one came.
+        return new LatchworkStoreException($"Redis refused the script '{script.Name}': {error.Message}", StoreOutcome.Unknown, error);
     }
 
     /// <summary>Says which layouts they are, and what to do.</summary>
@@ -74,17 +56,5 @@ internal static class RedisRefusal
 
         static string PartsOf(string text, string name) =>
             text.Split(' ').FirstOrDefault(part => part.StartsWith(name, StringComparison.Ordinal))?[name.Length..] ?? "?";
-    }
-
-    /// <summary>Redis 6.2 wraps the error of a command in a script: <c>ERR Error running script (…): @user_script:7: -OOM command not …</c>.</summary>
-    private static string CodeOf(RedisServerException error)
-    {
-        if (error.Code != "ERR") return error.Code;
-        const string Wrapped = ": -";
-        int start = error.Message.IndexOf(Wrapped, StringComparison.Ordinal);
-        if (start < 0 || !error.Message.Contains("@user_script", StringComparison.Ordinal)) return error.Code;
-        string inner = error.Message[(start + Wrapped.Length)..];
-        int end = inner.IndexOf(' ', StringComparison.Ordinal);
-        return end < 0 ? inner : inner[..end];
     }
 }

@@ -1,6 +1,7 @@
-using Latchwork.Redis.Connections;
+using Latchwork.Redis.Multiplexing;
 using Latchwork.Redis.Partitioning;
 using Latchwork.Storage;
+using StackExchange.Redis;
 
 namespace Latchwork.Redis.Timers;
 
@@ -37,7 +38,7 @@ internal sealed partial class RedisTimerStore
     {
         var lease = TimeSpan.FromMinutes(1);
         RedisReply reply = await SendAsync(
-            TimerScript.Grab, partition, CheckArguments(number, [token, node, TimerCodec.Microseconds(lease), .. ids.Select(static id => (RedisArgument)id)]), cancellationToken).ConfigureAwait(false);
+            TimerScript.Grab, partition, CheckArguments(number, [token, node, TimerCodec.Microseconds(lease), .. ids.Select(static id => (RedisValue)id)]), cancellationToken).ConfigureAwait(false);
         return TimerCodec.Outcomes(reply, static digit => digit == 0);
     }
 
@@ -46,7 +47,7 @@ internal sealed partial class RedisTimerStore
         TimerPartition partition, PartitionNumber number, string token, IReadOnlyList<string> ids, bool confirm, CancellationToken cancellationToken)
     {
         if (ids.Count == 0) return [];
-        RedisArgument[] keys = [.. ids.SelectMany(id => (RedisArgument[])[id, token])];
+        RedisValue[] keys = [.. ids.SelectMany(id => (RedisValue[])[id, token])];
         ScriptArguments arguments = CheckArguments(number, confirm ? keys : [_keys.Of(partition).Bell, .. keys]);
         RedisReply reply = await SendAsync(confirm ? TimerScript.Confirm : TimerScript.Release, partition, arguments, cancellationToken).ConfigureAwait(false);
         return TimerCodec.Outcomes(reply, static digit => digit == 0);
@@ -56,16 +57,16 @@ internal sealed partial class RedisTimerStore
     internal async Task PurgeAsync(TimerPartition partition, PartitionNumber number, IReadOnlyList<(string Id, string Score)> deaths, CancellationToken cancellationToken)
     {
         if (deaths.Count == 0) return;
-        await SendAsync(TimerScript.Purge, partition, CheckArguments(number, [.. deaths.SelectMany(static death => (RedisArgument[])[death.Id, death.Score])]), cancellationToken).ConfigureAwait(false);
+        await SendAsync(TimerScript.Purge, partition, CheckArguments(number, [.. deaths.SelectMany(static death => (RedisValue[])[death.Id, death.Score])]), cancellationToken).ConfigureAwait(false);
     }
 
     internal async Task DropJournalAsync(TimerPartition partition, PartitionNumber number, CancellationToken cancellationToken) =>
         await SendAsync(TimerScript.DropJournal, partition, Arguments(0, number.ToString()), cancellationToken).ConfigureAwait(false);
 
-    private ScriptArguments CheckArguments(PartitionNumber number, params ReadOnlySpan<RedisArgument> more)
+    private ScriptArguments CheckArguments(PartitionNumber number, params ReadOnlySpan<RedisValue> more)
     {
         ScriptArguments arguments = Arguments(more.Length, number.ToString());
-        foreach (RedisArgument one in more) arguments.Add(one);
+        foreach (RedisValue one in more) arguments.Add(one);
         return arguments;
     }
 

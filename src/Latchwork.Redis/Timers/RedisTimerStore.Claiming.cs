@@ -1,4 +1,4 @@
-using Latchwork.Redis.Connections;
+using Latchwork.Redis.Multiplexing;
 using Latchwork.Storage;
 
 namespace Latchwork.Redis.Timers;
@@ -45,7 +45,7 @@ internal sealed partial class RedisTimerStore
         return arguments;
     }
 
-    private static TimerClaim ReadClaim(ReadOnlySpan<RedisReply> items, out bool fresh)
+    private static TimerClaim ReadClaim(RedisReplies items, out bool fresh)
     {
         const int First = 4, Width = 4;
         var askAgainIn = TimerCodec.Span(items[0].Number);
@@ -54,7 +54,7 @@ internal sealed partial class RedisTimerStore
         var events = new ClaimedEvent[(items.Length - First) / Width];
         for (int i = 0; i < events.Length; i++)
         {
-            ReadOnlySpan<RedisReply> item = items.Slice(First + i * Width, Width);
+            RedisReplies item = items.Slice(First + i * Width, Width);
             long due = item[1].Number;
             EventBody body = TimerCodec.DecodeBody(item[3].Bytes);
             events[i] = new ClaimedEvent(

@@ -1,4 +1,4 @@
-using Latchwork.Redis.Connections;
+using Latchwork.Redis.Multiplexing;
 using Latchwork.Storage;
 
 namespace Latchwork.Redis.Timers;
@@ -126,7 +126,7 @@ internal sealed partial class RedisTimerStore
     }
 
     /// <summary>Reads records of nodes (see listeners.lua). Those silent for an hour are about to be forgotten, and not listed any more.</summary>
-    private static void ReadNodes(ReadOnlySpan<RedisReply> items, long nowUs, Dictionary<string, TimerNode> nodes)
+    private static void ReadNodes(RedisReplies items, long nowUs, Dictionary<string, TimerNode> nodes)
     {
         const long SilentAfterMs = 3000;
         for (int i = 0; i < items.Length; i += 2)
@@ -144,7 +144,7 @@ internal sealed partial class RedisTimerStore
         }
     }
 
-    private static TimerStats ReadStats(ReadOnlySpan<RedisReply> items)
+    private static TimerStats ReadStats(RedisReplies items)
     {
         long nowUs = items[0].Number;
         TimeSpan? overdue = null;

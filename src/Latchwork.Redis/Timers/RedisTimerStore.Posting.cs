@@ -1,4 +1,4 @@
-using Latchwork.Redis.Connections;
+using Latchwork.Redis.Multiplexing;
 using Latchwork.Storage;
 
 namespace Latchwork.Redis.Timers;
@@ -15,10 +15,7 @@ internal sealed partial class RedisTimerStore
     {
         if (entries.Count == 0) return [];
         await RegisterAsync(partition.Namespace, cancellationToken).ConfigureAwait(false);
-        RedisReply reply = await SendAsync(
-            TimerScript.Post, partition, PostArguments(partition, entries), cancellationToken, Replicated).ConfigureAwait(false);
-        LatchworkStoreException? shortfall = null;
-        if (Replicated is not null) reply = Replicated.Read(reply, out shortfall);
+        (RedisReply reply, LatchworkStoreException? shortfall) = await WriteAsync(TimerScript.Post, partition, PostArguments(partition, entries), cancellationToken).ConfigureAwait(false);
         PostOutcome[] outcomes = TimerCodec.Outcomes(reply.Items[1], static digit => (PostOutcome)digit);
         if (reply.Items[0].Number == 1) await RegisterAgainAsync(partition.Namespace, cancellationToken).ConfigureAwait(false);
         bool wrote = Array.Exists(outcomes, outcome => outcome is PostOutcome.Created or PostOutcome.Replaced);

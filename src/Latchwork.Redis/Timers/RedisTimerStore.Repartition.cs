@@ -1,5 +1,4 @@
-using System.Globalization;
-using Latchwork.Redis.Connections;
+using Latchwork.Redis.Multiplexing;
 using Latchwork.Redis.Partitioning;
 using Latchwork.Storage;
 
@@ -43,9 +42,7 @@ internal sealed partial class RedisTimerStore
     /// <returns>Of each whether it was stored; if not, its id is there already, and is not to be replaced.</returns>
     internal async Task<bool[]> PlaceAsync(TimerPartition partition, PartitionNumber mark, LiftedEvents events, CancellationToken cancellationToken)
     {
-        RedisReply reply = await SendAsync(TimerScript.Place, partition, PlaceArguments(mark, events), cancellationToken, Replicated).ConfigureAwait(false);
-        LatchworkStoreException? shortfall = null;
-        if (Replicated is not null) reply = Replicated.Read(reply, out shortfall);
+        (RedisReply reply, LatchworkStoreException? shortfall) = await WriteAsync(TimerScript.Place, partition, PlaceArguments(mark, events), cancellationToken).ConfigureAwait(false);
         if (shortfall is not null) throw shortfall; // they stay where they were as well; the next run goes on
         return TimerCodec.Outcomes(reply, static digit => digit == 0);
     }
@@ -58,24 +55,24 @@ internal sealed partial class RedisTimerStore
     internal async Task<long> ThawAsync(TimerPartition partition, PartitionNumber mark, CancellationToken cancellationToken) =>
         (await SendAsync(TimerScript.Thaw, partition, ThawArguments(partition, mark), cancellationToken).ConfigureAwait(false)).Number;
 
-    private static PartitionState ReadState(ReadOnlySpan<RedisReply> items) => new(
+    private static PartitionState ReadState(RedisReplies items) => new(
         items[0].Text, items[1].Text, TransferMark.Parse(items[2].Text), TransferMark.Parse(items[3].Text), items[4].Number, items[5].Number == 1);
 
-    private static LiftedEvents ReadLifted(ReadOnlySpan<RedisReply> items, IReadOnlyList<string> ids)
+    private static LiftedEvents ReadLifted(RedisReplies items, IReadOnlyList<string> ids)
     {
         var events = new LiftedEvent[items.Length - 1];
         for (int i = 0; i < events.Length; i++)
         {
-            ReadOnlySpan<RedisReply> fields = items[i + 1].Items;
+            RedisReplies fields = items[i + 1].Items;
             var raw = new ReadOnlyMemory<byte>[fields.Length];
-            for (int f = 0; f < raw.Length; f++) raw[f] = fields[f].Kind == RedisReplyKind.Number ? System.Text.Encoding.ASCII.GetBytes(fields[f].Number.ToString(CultureInfo.InvariantCulture)) : fields[f].Bytes;
+            for (int f = 0; f < raw.Length; f++) raw[f] = fields[f].Bytes;
             events[i] = new LiftedEvent(ids[i], raw, Replace: true);
         }
 
         return new LiftedEvents(items[0].Number, events);
     }
 
-    private static string[] Texts(ReadOnlySpan<RedisReply> replies)
+    private static string[] Texts(RedisReplies replies)
     {
         var texts = new string[replies.Length];
         for (int i = 0; i < texts.Length; i++) texts[i] = replies[i].Text;

@@ -1,4 +1,4 @@
-using Latchwork.Redis.Connections;
+using Latchwork.Redis.Multiplexing;
 using Latchwork.Storage;
 
 namespace Latchwork.Redis.Timers;
@@ -21,10 +21,12 @@ internal sealed partial class RedisTimerStore
         TimerPartition partition, IReadOnlyList<DeliveryKey> deliveries, TimeSpan lease, CancellationToken cancellationToken)
     {
         if (deliveries.Count == 0) return Nothing();
+        if (cancellationToken.IsCancellationRequested) return Task.FromCanceled<IReadOnlyList<TimerOutcome>>(cancellationToken);
         ScriptArguments arguments = Arguments(1 + 2 * CheckedCount(deliveries));
         arguments.Add(TimerCodec.Microseconds(lease));
         AddDeliveries(ref arguments, deliveries);
-        return SettleAsync(TimerScript.Extend, partition, arguments, cancellationToken);
+        RedisScript script = TimerScript.Extend.Script;
+        return ReadOutcomesAsync(TranslateAsync(_connection.RenewAsync(script, _keys.Of(partition).Select(TimerScript.Extend.Keys), arguments.Items, lease), script, partition.Namespace));
     }
 
     /// <inheritdoc/>

@@ -1,7 +1,7 @@
 using System.Collections.Concurrent;
 using System.Globalization;
 using System.Text;
-using Latchwork.Redis.Connections;
+using Latchwork.Redis.Multiplexing;
 using Latchwork.Storage;
 using Latchwork.Storage.Rules;
 
@@ -144,15 +144,13 @@ internal sealed partial class RedisTimerStore
 
     private async Task<ImportOutcome[]> ImportAsync(TimerPartition partition, string moveId, IReadOnlyList<TransferEvent> events, CancellationToken cancellationToken)
     {
-        RedisReply reply = await SendAsync(
-            TimerScript.Import, partition, ImportArguments(partition, moveId, events), cancellationToken, Replicated).ConfigureAwait(false);
-        LatchworkStoreException? shortfall = null;
-        if (Replicated is not null) reply = Replicated.Read(reply, out shortfall);
+        (RedisReply reply, LatchworkStoreException? shortfall) = await WriteAsync(
+            TimerScript.Import, partition, ImportArguments(partition, moveId, events), cancellationToken).ConfigureAwait(false);
         if (shortfall is not null) throw shortfall; // the source keeps what replicas do not have yet; the next run goes on
         return TimerCodec.Outcomes(reply, static digit => (ImportOutcome)digit);
     }
 
-    private static TransferEvent ReadMoved(ReadOnlySpan<RedisReply> item)
+    private static TransferEvent ReadMoved(RedisReplies item)
     {
         const int Now = 0, When = 3, Id = 9;
         TimerSnapshot snapshot = SnapshotReader.Read(item[Id].Text, item);

@@ -1,14 +1,15 @@
 using System.Collections.Concurrent;
 using System.Globalization;
-using Latchwork.Redis.Connections;
+using Latchwork.Redis.Multiplexing;
 using Latchwork.Storage;
 using Latchwork.Storage.Rules;
+using StackExchange.Redis;
 
 namespace Latchwork.Redis.Timers;
 
 /// <summary>
 /// Timers in Redis. Each operation is one Lua script on one partition (see <c>Scripts/Timers</c>): it decides, this class translates.
-/// Replies are translated on the connection's own thread, so that nothing here waits for a free thread of the pool.
+/// The scripts of renewals are sent over the connection for renewals.
 /// </summary>
 internal sealed partial class RedisTimerStore : ITimerStore
 {
@@ -85,7 +86,7 @@ internal sealed partial class RedisTimerStore : ITimerStore
     private ScriptArguments Arguments(int count) => Arguments(count, _partitions);
 
     /// <summary>The same for a namespace whose number of partitions is another one, or is being changed.</summary>
-    private ScriptArguments Arguments(int count, RedisArgument partitions)
+    private ScriptArguments Arguments(int count, RedisValue partitions)
     {
         var arguments = new ScriptArguments(CommonArguments + count);
         arguments.Add(_timeProvider is null ? "" : _timeProvider.GetMicroseconds());
@@ -95,17 +96,32 @@ internal sealed partial class RedisTimerStore : ITimerStore
     }
 
     private ValueTask<RedisReply> SendAsync(
-        TimerScript script, TimerPartition partition, ScriptArguments arguments, CancellationToken cancellationToken, ReplicatedWriter? writer = null)
+        TimerScript script, TimerPartition partition, ScriptArguments arguments, CancellationToken cancellationToken)
     {
-        using (arguments)
+        try
         {
-            ReadOnlySpan<RedisArgument> keys = _keys.Of(partition).Select(script.Keys);
-            return TranslateAsync((writer?.Connection ?? _connection).EvaluateAsync(script.Script, keys, arguments.Items, cancellationToken), script.Script, partition.Namespace);
+            RedisKey[] keys = _keys.Of(partition).Select(script.Keys);
+            return TranslateAsync(_connection.EvaluateAsync(script.Script, keys, arguments.Items, cancellationToken), script.Script, partition.Namespace);
+        }
+        catch (LatchworkStoreException e)
+        {
+            return ValueTask.FromException<RedisReply>(e); // nobody knows yet whether it is a cluster
         }
     }
 
+    /// <summary>Evaluates a script that waits for replicas, if writes do.</summary>
+    /// <returns>Its reply, and what to throw if it has written something; null if enough replicas have it.</returns>
+    private Task<(RedisReply Reply, LatchworkStoreException? Shortfall)> WriteAsync(
+        TimerScript script, TimerPartition partition, ScriptArguments arguments, CancellationToken cancellationToken)
+    {
+        if (Replicated is null) return WithoutReplicas(SendAsync(script, partition, arguments, cancellationToken));
+        return TranslateAsync(Replicated.EvaluateAsync(script.Script, _keys.Of(partition).Select(script.Keys), arguments.Items, cancellationToken), script.Script, partition.Namespace).AsTask();
+
+        static async Task<(RedisReply, LatchworkStoreException?)> WithoutReplicas(ValueTask<RedisReply> pending) => (await pending.ConfigureAwait(false), null);
+    }
+
     /// <summary>Makes an error of the server one of the store.</summary>
-    private async ValueTask<RedisReply> TranslateAsync(ValueTask<RedisReply> pending, RedisScript script, string ns = "")
+    private async ValueTask<T> TranslateAsync<T>(ValueTask<T> pending, RedisScript script, string ns = "")
     {
         try
         {

@@ -1,23 +1,14 @@
-using System.Buffers;
-using Latchwork.Redis.Connections;
+using StackExchange.Redis;
 
 namespace Latchwork.Redis.Timers;
 
-/// <summary>Gathers the arguments of one script in a rented array, which goes back when the connection has copied them.</summary>
+/// <summary>Gathers the arguments of one script, of which the greatest number is known. The array is the script's from then on: it may be sent again.</summary>
 internal ref struct ScriptArguments(int capacity)
 {
-    private RedisArgument[] _items = ArrayPool<RedisArgument>.Shared.Rent(capacity);
+    private readonly RedisValue[] _items = new RedisValue[capacity];
     private int _count;
 
-    public readonly ReadOnlySpan<RedisArgument> Items => _items.AsSpan(0, _count);
+    public readonly RedisValue[] Items => _count == _items.Length ? _items : _items[.._count];
 
-    public void Add(RedisArgument argument) => _items[_count++] = argument;
-
-    public void Dispose()
-    {
-        RedisArgument[] items = _items;
-        _items = [];
-        Array.Clear(items, 0, _count); // the pool must not keep payloads alive
-        ArrayPool<RedisArgument>.Shared.Return(items);
-    }
+    public void Add(RedisValue argument) => _items[_count++] = argument;
 }

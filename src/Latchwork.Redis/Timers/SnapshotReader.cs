@@ -1,5 +1,5 @@
 using System.Globalization;
-using Latchwork.Redis.Connections;
+using Latchwork.Redis.Multiplexing;
 using Latchwork.Storage;
 
 namespace Latchwork.Redis.Timers;
@@ -7,7 +7,7 @@ namespace Latchwork.Redis.Timers;
 /// <summary>Makes snapshots of what the scripts Peek, Upcoming and Dead return.</summary>
 internal static class SnapshotReader
 {
-    public static TimerSnapshot Read(string id, ReadOnlySpan<RedisReply> items)
+    public static TimerSnapshot Read(string id, RedisReplies items)
     {
         long nowUs = items[0].Number;
         var state = (TimerState)items[1].Number;
@@ -35,7 +35,7 @@ internal static class SnapshotReader
         };
     }
 
-    public static TimerPage ReadPage(TimerState state, ReadOnlySpan<RedisReply> items)
+    public static TimerPage ReadPage(TimerState state, RedisReplies items)
     {
         const int First = 3, Width = 5;
         long nowUs = items[0].Number;
@@ -44,13 +44,13 @@ internal static class SnapshotReader
         if (items[2].Number == 0) return new TimerPage(snapshots, null);
 
         long? end = items[1].Bytes.IsEmpty ? null : items[1].Number;
-        ReadOnlySpan<RedisReply> last = items[^Width..];
+        RedisReplies last = items[^Width..];
         return new TimerPage(snapshots, new PageCursor(end, last[1].Number, last[0].Text).ToString());
     }
 
     private static TimeSpan Since(long ms, long nowUs) => TimeSpan.FromMicroseconds(Math.Max(0, nowUs - ms * 1000));
 
-    private static TimerSnapshot ReadItem(TimerState state, ReadOnlySpan<RedisReply> item, long nowUs)
+    private static TimerSnapshot ReadItem(TimerState state, RedisReplies item, long nowUs)
     {
         long score = item[1].Number;
         EventPast past = TimerCodec.DecodePast(item[2].Bytes.Span, item[3].Bytes.Span);

@@ -2,7 +2,7 @@ using System.Buffers.Binary;
 using System.Buffers.Text;
 using System.Collections.ObjectModel;
 using System.Text;
-using Latchwork.Redis.Connections;
+using Latchwork.Redis.Multiplexing;
 
 namespace Latchwork.Redis.Timers;
 

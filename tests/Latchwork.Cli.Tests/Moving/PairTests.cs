@@ -44,12 +44,7 @@ public class PairFixture : StoreFixture, IAsyncLifetime
 
     public async Task<LatchworkStore> OpenSqliteAsync(TimeProvider? clock = null) => await SqliteStore.OpenAsync(Path, new() { TimeProvider = clock });
 
-    public async Task<LatchworkStore> OpenRedisAsync(TimeProvider? clock = null)
-    {
-        RedisOptions options = RedisOptions.Parse(Redis);
-        options.TimeProvider = clock;
-        return await RedisStore.ConnectAsync(options);
-    }
+    public async Task<LatchworkStore> OpenRedisAsync(TimeProvider? clock = null) => await RedisStore.ConnectAsync(Redis, new RedisOptions { TimeProvider = clock });
 }
 
 /// <summary>Moves from the file to the server.</summary>

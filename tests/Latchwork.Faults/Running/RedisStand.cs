@@ -1,4 +1,5 @@
 using Latchwork.Faults.Injection;
+using Latchwork.Faults.Work;
 using Latchwork.StoreConformance.Support;
 
 namespace Latchwork.Faults.Running;
@@ -11,9 +12,11 @@ internal sealed class RedisStand : Stand
 
     private readonly string _query;
     private readonly bool _mayLose;
+    private readonly bool _shared;
 
-    private RedisStand(RedisServer server, string version, string query, bool mayLose, int workers)
+    private RedisStand(RedisServer server, string version, string query, bool mayLose, bool shared, int workers)
     {
+        _shared = shared;
         _mayLose = mayLose;
         _query = query;
         _server = server;
@@ -31,12 +34,12 @@ internal sealed class RedisStand : Stand
     public static async Task<RedisStand> LaunchAsync(RunOptions options, int workers)
     {
         RedisServer server = await RedisServer.StartAsync(RedisFaults.Durable(options.AppendFsync));
-        return new RedisStand(server, $"{await RedisFaults.VersionAsync(server)}, appendfsync {options.AppendFsync}", RedisFaults.Query(options), options.AppendFsync == "everysec", workers);
+        return new RedisStand(server, $"{await RedisFaults.VersionAsync(server)}, appendfsync {options.AppendFsync}", RedisFaults.Query(options), options.AppendFsync == "everysec", options.Store == StoreKind.Shared, workers);
     }
 
     public override WorkerProxy ProxyOf(int worker) => _proxies[worker];
 
-    public override string UriOf(int worker) => $"redis://127.0.0.1:{_proxies[worker].Port}{_query}";
+    public override string UriOf(int worker) => $"{(_shared ? WorkerProgram.SharedPrefix : "")}redis://127.0.0.1:{_proxies[worker].Port}{_query}";
 
     // With "everysec" the server lets a write wait up to 2 s for the disk.
     public override long? LossWindowOf(PlannedFault fault) => fault.Kind == FaultKind.Restart && _mayLose ? 2_000_000 : null;

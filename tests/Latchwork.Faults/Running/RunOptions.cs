@@ -9,6 +9,9 @@ public enum StoreKind
     /// <summary>One Redis server.</summary>
     Redis,
 
+    /// <summary>One Redis server, over connections that the application makes (<see cref="RedisStore.Create"/>).</summary>
+    Shared,
+
     /// <summary>A Redis Cluster.</summary>
     Cluster,
 
@@ -24,9 +27,10 @@ public sealed record RunOptions
 {
     /// <summary>What it says when it is asked, or when an option is wrong.</summary>
     public const string Usage = """
-        usage: ./fault-run [--store redis|cluster|sentinel|sqlite] [--minutes 10 | --seconds N] [--seed N]
+        usage: ./fault-run [--store redis|shared|cluster|sentinel|sqlite] [--minutes 10 | --seconds N] [--seed N]
                            [--faults kill,stop,… | --faults none] [--appendfsync always|everysec] [--workers 9]
                            [--partitions N] [--keep] [--out FOLDER] [--lies]
+               ./fault-run --all [FILE] [options]   each store in turn; the report goes to FILE (docs/faults-report.md)
                ./fault-run --check FOLDER      checks the history of an earlier run again
         faults: kill, stop, clock, stall, cut, throttle, deaf, connections, flush, restart, freeze, failover, memory, disk, busy,
                 reshard (default: all that the store knows)

@@ -52,7 +52,7 @@ public abstract class Stand : IAsyncDisposable
     /// <param name="workers">How many workers there are.</param>
     public static async Task<Stand> StartAsync(RunOptions options, int workers) => options.Store switch
     {
-        StoreKind.Redis => await RedisStand.LaunchAsync(options, workers),
+        StoreKind.Redis or StoreKind.Shared => await RedisStand.LaunchAsync(options, workers),
         StoreKind.Sentinel => await SentinelStand.LaunchAsync(options),
         StoreKind.Cluster => await ClusterStand.LaunchAsync(options),
         StoreKind.Sqlite => new SqliteStand(),
@@ -78,8 +78,9 @@ internal static class RedisFaults
 
     public static async Task<string> VersionAsync(RedisServer server)
     {
-        string info = await server.CommandAsync("INFO", "server");
-        return $"redis {info.Split('\n').First(line => line.StartsWith("redis_version:", StringComparison.Ordinal))["redis_version:".Length..].Trim()}";
+        string[] lines = (await server.CommandAsync("INFO", "server")).Split('\n');
+        string? Field(string name) => Array.Find(lines, line => line.StartsWith(name + ":", StringComparison.Ordinal))?[(name.Length + 1)..].Trim();
+        return Field("valkey_version") is { } valkey ? $"valkey {valkey}" : $"redis {Field("redis_version")}";
     }
 
     public static async Task EndConnectionsAsync(IEnumerable<RedisServer> servers)

@@ -1,5 +1,6 @@
 using System.Globalization;
 using Latchwork.Faults.History;
+using StackExchange.Redis;
 
 namespace Latchwork.Faults.Work;
 
@@ -26,11 +27,21 @@ internal static class WorkerProgram
         return 0;
     }
 
+    /// <summary>What the address of a store begins with that is to use a connection of the application.</summary>
+    public const string SharedPrefix = "shared+";
+
     /// <summary>Opens a store by its address.</summary>
     /// <param name="uri">The address.</param>
-    public static async Task<LatchworkStore> OpenAsync(string uri) => uri.StartsWith("sqlite:", StringComparison.Ordinal)
-        ? await SqliteStore.OpenAsync(uri["sqlite:".Length..])
-        : await RedisStore.ConnectAsync(uri);
+    public static async Task<LatchworkStore> OpenAsync(string uri)
+    {
+        if (uri.StartsWith("sqlite:", StringComparison.Ordinal)) return await SqliteStore.OpenAsync(uri["sqlite:".Length..]);
+        if (!uri.StartsWith(SharedPrefix, StringComparison.Ordinal)) return await RedisStore.ConnectAsync(uri);
+
+        // The connection is the application's: it lives as long as the process.
+        var address = new Uri(uri[SharedPrefix.Length..]);
+        IConnectionMultiplexer multiplexer = await ConnectionMultiplexer.ConnectAsync($"{address.Host}:{address.Port},abortConnect=false,connectTimeout=2000");
+        return RedisStore.Create(multiplexer, new RedisOptions { CommandTimeout = TimeSpan.FromSeconds(2) });
+    }
 
     private static async Task WorkAsync(WorkerSettings settings, Recorder recorder, LatchworkStore store, ShiftedTime clock, CancellationToken stop)
     {

@@ -1,59 +1,82 @@
-using System.Diagnostics;
-using Latchwork.Redis.Connections;
-using Latchwork.Redis.Connections.Cluster;
+using Latchwork.Redis.Multiplexing;
 using Latchwork.Redis.Tests.Connections;
+using Latchwork.Storage;
 using Latchwork.StoreConformance.Support;
 using Shouldly;
 using Xunit;
 
 namespace Latchwork.Redis.Tests.Cluster;
 
-/// <summary>Following slots and waiting for them needs no free thread of the pool.</summary>
+/// <summary>Renewals of leases need no free thread of the pool, at no primary of a cluster, and wait for no other primary.</summary>
 [Collection(BlockedPoolAlone.Name)]
 public sealed class ClusterBlockedPoolTests(ClusterFixture fixture) : IClassFixture<ClusterFixture>
 {
-    private static readonly RedisScript _both = new("both", "return redis.call('INCR', KEYS[1]) + redis.call('INCR', KEYS[2])");
+    private static readonly TimeSpan _lease = TimeSpan.FromSeconds(6);
+
+    private RedisCluster Cluster => fixture.Cluster;
 
     [Fact]
-    public async Task Scripts_and_subscriptions_follow_a_slot_while_the_pool_is_blocked()
+    public async Task No_lease_is_lost_in_three_leases_while_the_pool_is_blocked()
     {
-        RedisCluster cluster = fixture.Cluster;
-        await using ClusterConnection connection = await ClusterConnection.ConnectAsync(RedisOptions.Parse(cluster.PatientUri), CancellationToken.None);
-        string tag = $"{{{Guid.NewGuid():N}}}";
-        (string one, string two) = (tag + "1", tag + "2");
-        int slot = await cluster.SlotOfAsync(tag);
-        RedisServer source = await cluster.OwnerOfAsync(slot);
-        RedisServer target = cluster.Servers.First(server => server != source);
-        string targetId = await target.CommandAsync("CLUSTER", "MYID");
-        using var restored = new ManualResetEventSlim();
-        await using IAsyncDisposable subscription = await connection.SubscribeAsync(tag + "bell", _ => { }, restored.Set, CancellationToken.None);
-        (await connection.EvaluateAsync(_both, [one, two], [], CancellationToken.None)).Number.ShouldBe(2);
-        await cluster.BeginMoveAsync(slot, target);
-        await RedisCluster.MoveKeysAsync(source, target, one);
+        await using RedisStore store = await RedisStore.ConnectAsync(Cluster.PatientUri + "&partitions=6");
+        await using var locker = new ProcessLocker(store, new() { Namespace = "kept", Lease = _lease });
+        await using var timer = new DistributedTimer(store, new() { Namespace = "kept", ConfirmTimeout = _lease });
+        WorkLease[] held = [.. await Task.WhenAll(Enumerable.Range(0, 30).Select(i => locker.AcquireAsync($"key {i}")))];
+        var end = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        int started = 0, lost = 0;
+        await timer.JoinAsync(async (_, stop) =>
+        {
+            using CancellationTokenRegistration registration = stop.Register(() => Interlocked.Increment(ref lost));
+            Interlocked.Increment(ref started);
+            await end.Task;
+        });
+        for (int i = 0; i < 12; i++) await timer.PostAsync("x"u8.ToArray(), TimeSpan.Zero, new() { Id = $"{i}" });
+        await Eventually.HoldsAsync(() => Volatile.Read(ref started) == 12, "all are handled");
 
-        await Task.Factory.StartNew(
-            () =>
-            {
-                using var blockade = new BlockedPool();
-                Task<RedisReply> waiting = connection.EvaluateAsync(_both, [one, two], [], CancellationToken.None).AsTask();
-                waiting.Wait(TimeSpan.FromMilliseconds(100)).ShouldBeFalse("half of the keys are elsewhere");
-                Cli(source, "MIGRATE", "127.0.0.1", $"{target.Port}", two, "0", "60000").ShouldBe("OK");
-                Cli(target, "CLUSTER", "SETSLOT", $"{slot}", "NODE", targetId).ShouldBe("OK");
-                Cli(source, "CLUSTER", "SETSLOT", $"{slot}", "NODE", targetId).ShouldBe("OK");
-                waiting.Wait(TimeSpan.FromMinutes(1)).ShouldBeTrue("it runs where the keys are now");
-                waiting.Result.Number.ShouldBe(4);
-                restored.Wait(TimeSpan.FromMinutes(1)).ShouldBeTrue("the subscription is made anew");
-            },
-            CancellationToken.None,
-            TaskCreationOptions.LongRunning,
-            TaskScheduler.Default);
+        await BlockAsync(() => Thread.Sleep(3 * _lease));
+
+        held.ShouldAllBe(lease => !lease.Lost.IsCancellationRequested);
+        Volatile.Read(ref lost).ShouldBe(0);
+        foreach (WorkLease lease in held) await lease.DisposeAsync();
+        end.SetResult();
+        await Eventually.ReadsAsync(async () => (await timer.StatsAsync()).InFlight, static count => count == 0, "all are confirmed");
     }
 
-    private static string Cli(RedisServer server, params string[] command)
+    [Fact]
+    public async Task A_frozen_primary_costs_no_lease_at_the_others_while_the_pool_is_blocked()
     {
-        using Process cli = Process.Start(new ProcessStartInfo("redis-cli", ["-p", $"{server.Port}", .. command]) { RedirectStandardOutput = true })!;
-        string answer = cli.StandardOutput.ReadToEnd();
-        cli.WaitForExit();
-        return answer.Trim();
+        await using RedisStore store = await RedisStore.ConnectAsync(Cluster.PatientUri);
+        await using var locker = new ProcessLocker(store, new() { Namespace = "frozen", Lease = _lease });
+        var keys = new RedisKeys("lw:", inCluster: true);
+        string[] names = [.. Enumerable.Range(0, 60).Select(i => $"key {i}")];
+        WorkLease[] held = [.. await Task.WhenAll(names.Select(name => locker.AcquireAsync(name)))];
+        RedisServer frozen = Cluster.Servers[1];
+        IEnumerable<(WorkLease Lease, bool IsThere)> places = held.Zip(names, (lease, name) => (lease, (int)(HashSlot.Of(keys.Of(new LockerKey("frozen", name)).Bell) * 3L / HashSlot.Count) == 1));
+        WorkLease[] elsewhere = [.. places.Where(place => !place.IsThere).Select(place => place.Lease)];
+        elsewhere.Length.ShouldBeInRange(1, 59);
+
+        frozen.Freeze();
+        try
+        {
+            await BlockAsync(() => Thread.Sleep(3 * _lease));
+            elsewhere.ShouldAllBe(lease => !lease.Lost.IsCancellationRequested);
+        }
+        finally
+        {
+            frozen.Resume();
+        }
+
+        foreach (WorkLease lease in held) await lease.DisposeAsync();
     }
+
+    // On a thread of its own, because the test's own continuations need the pool.
+    private static Task BlockAsync(Action action) => Task.Factory.StartNew(
+        () =>
+        {
+            using var blockade = new BlockedPool();
+            action();
+        },
+        CancellationToken.None,
+        TaskCreationOptions.LongRunning,
+        TaskScheduler.Default);
 }

@@ -1,6 +1,5 @@
 using System.Diagnostics;
-using Latchwork.Redis.Connections;
-using Latchwork.Redis.Connections.Cluster;
+using Latchwork.Redis.Multiplexing;
 using Latchwork.Redis.Tests.Connecting;
 using Latchwork.Redis.Tests.Support;
 using Latchwork.Storage;
@@ -32,9 +31,8 @@ public sealed class ClusterFailoverTests(ITestOutputHelper output)
     {
         await using RedisCluster cluster = await RedisCluster.StartAsync();
         using var log = new LogTimes();
-        RedisOptions options = RedisOptions.Parse($"{cluster.Uri}?commandTimeout=30s&connectTimeout=1m{(waits ? "&waitReplicas=1&waitTimeout=100ms" : "")}");
-        options.LoggerFactory = log.Factory();
-        await using RedisStore store = await RedisStore.ConnectAsync(options);
+        await using RedisStore store = await RedisStore.ConnectAsync(
+            $"{cluster.Uri}?commandTimeout=30s&connectTimeout=1m{(waits ? "&waitReplicas=1&waitTimeout=100ms" : "")}", new RedisOptions { LoggerFactory = log.Factory() });
         await using var posts = new FailoverTests.PostLoad(store);
         await posts.StartAsync();
         await using var locker = new ProcessLocker(store);
@@ -43,7 +41,7 @@ public sealed class ClusterFailoverTests(ITestOutputHelper output)
         Task<RequestResult> waiter = other.RequestAsync("key");
         await posts.MoreAsync(200);
 
-        int slot = HashSlot.Of(new RedisKeys("lw:").Of(new TimerPartition("failover", 0)).BellPrefix);
+        int slot = HashSlot.Of(new RedisKeys("lw:", inCluster: true).Of(new TimerPartition("failover", 0)).BellPrefix);
         RedisServer old = await cluster.OwnerOfAsync(slot);
         RedisServer replica = await cluster.ReplicaOfAsync(old);
         long struck = Stopwatch.GetTimestamp();
@@ -84,7 +82,7 @@ public sealed class ClusterFailoverTests(ITestOutputHelper output)
     public async Task A_cluster_that_is_down_is_waited_for()
     {
         await using RedisCluster cluster = await RedisCluster.StartAsync(new() { Replicas = 0, AppendOnly = true });
-        await using ClusterConnection connection = await ClusterConnection.ConnectAsync(RedisOptions.Parse(cluster.PatientUri), CancellationToken.None);
+        await using RedisConnection connection = await TestConnection.OpenAsync(cluster.PatientUri);
         string[] keys = [.. Enumerable.Range(0, 30).Select(i => $"key-{i}")];
         foreach (string key in keys) await connection.EvaluateAsync(_count, [key], [], CancellationToken.None);
 
@@ -106,8 +104,8 @@ public sealed class ClusterFailoverTests(ITestOutputHelper output)
     {
         await using RedisCluster cluster = await RedisCluster.StartAsync(new() { NodeTimeout = TimeSpan.FromMinutes(1) });
         string uri = $"redis+cluster://{string.Join(',', cluster.Servers.Skip(3).Select(server => $"127.0.0.1:{server.Port}"))}?connectTimeout=2m&commandTimeout=2m";
-        await using ClusterConnection connection = await ClusterConnection.ConnectAsync(RedisOptions.Parse(uri), CancellationToken.None);
+        await using RedisConnection connection = await TestConnection.OpenAsync(uri);
         for (int i = 0; i < 30; i++) (await connection.EvaluateAsync(_count, [$"key-{i}"], [], CancellationToken.None)).Number.ShouldBe(1);
-        connection.Primaries.Select(primary => primary.Description).ShouldBe(cluster.Servers.Take(3).Select(server => $"redis://127.0.0.1:{server.Port}/0"));
+        connection.Primaries.Select(RedisConfiguration.Text).ShouldBe(cluster.Servers.Take(3).Select(server => $"127.0.0.1:{server.Port}"));
     }
 }

@@ -15,17 +15,16 @@ public sealed class ClusterFixture : StoreFixture, IAsyncLifetime
     /// <summary>Fewer than for a single server: the store is the same, and only the way to it is another.</summary>
     public override int ModelSequences => 60;
 
+    /// <summary>The client completes what is asynchronous on the pool.</summary>
+    public override bool AnswersWithoutPool => false;
+
     public override async Task<LatchworkStore> OpenAsync(TimeProvider? clock) => await ConnectAsync(clock);
 
     public override async Task<LatchworkStore> OpenTargetAsync(TimeProvider? clock) => await ConnectAsync(clock, "other:");
 
     public Task<RedisStore> ConnectAsync(TimeProvider? clock = null, string prefix = RedisOptions.DefaultKeyPrefix, int partitions = 1)
     {
-        RedisOptions options = RedisOptions.Parse(Cluster.PatientUri);
-        options.TimeProvider = clock;
-        options.KeyPrefix = prefix;
-        options.Partitions = partitions;
-        return RedisStore.ConnectAsync(options);
+        return RedisStore.ConnectAsync(Cluster.PatientUri, new RedisOptions { TimeProvider = clock, KeyPrefix = prefix, Partitions = partitions });
     }
 
     public async Task InitializeAsync() => Cluster = await RedisCluster.StartAsync(new() { Replicas = 0, NodeTimeout = TimeSpan.FromMinutes(1) });

@@ -1,5 +1,5 @@
-using Latchwork.Redis.Connections;
-using Latchwork.Redis.Connections.Cluster;
+using Latchwork.Redis.Multiplexing;
+using Latchwork.Redis.Tests.Support;
 using Latchwork.StoreConformance.Support;
 using Shouldly;
 using Xunit;
@@ -18,7 +18,7 @@ public sealed class ClusterRoutingTests(ClusterFixture fixture)
     [Fact]
     public async Task Each_script_runs_at_the_primary_of_its_key()
     {
-        await using ClusterConnection connection = await ConnectAsync();
+        await using RedisConnection connection = await ConnectAsync();
         foreach (RedisServer primary in Cluster.Servers) await primary.CommandAsync("CONFIG", "RESETSTAT");
         string[] keys = [.. Enumerable.Range(0, 300).Select(i => $"{Guid.NewGuid():N}-{i}")];
         RedisReply[] replies = await Task.WhenAll(keys.Select(key => connection.EvaluateAsync(_count, [key], [], CancellationToken.None).AsTask()));
@@ -33,7 +33,7 @@ public sealed class ClusterRoutingTests(ClusterFixture fixture)
     [Fact]
     public async Task A_script_whose_slot_has_moved_follows_it()
     {
-        await using ClusterConnection connection = await ConnectAsync();
+        await using RedisConnection connection = await ConnectAsync();
         (string key, int slot, RedisServer source, RedisServer target) = await PickAsync();
         (await CountAsync(connection, key)).ShouldBe(1);
         await Cluster.MoveSlotAsync(slot, target);
@@ -56,7 +56,7 @@ public sealed class ClusterRoutingTests(ClusterFixture fixture)
     [Fact]
     public async Task A_key_that_is_not_there_any_more_while_its_slot_moves_is_found_at_the_target()
     {
-        await using ClusterConnection connection = await ConnectAsync();
+        await using RedisConnection connection = await ConnectAsync();
         (string key, int slot, RedisServer source, RedisServer target) = await PickAsync();
         (await CountAsync(connection, key)).ShouldBe(1);
         await Cluster.BeginMoveAsync(slot, target);
@@ -71,7 +71,7 @@ public sealed class ClusterRoutingTests(ClusterFixture fixture)
     [Fact]
     public async Task A_large_script_that_the_target_does_not_know_yet_is_loaded_there_while_the_slot_moves()
     {
-        await using ClusterConnection connection = await ConnectAsync();
+        await using RedisConnection connection = await ConnectAsync();
         (string key, int slot, RedisServer source, RedisServer target) = await PickAsync();
         var script = new RedisScript("new", $"return #ARGV[1] -- {Guid.NewGuid():N}");
         await Cluster.BeginMoveAsync(slot, target);
@@ -84,7 +84,7 @@ public sealed class ClusterRoutingTests(ClusterFixture fixture)
     [Fact]
     public async Task A_script_on_keys_of_which_only_some_have_moved_waits_until_all_have()
     {
-        await using ClusterConnection connection = await ConnectAsync();
+        await using RedisConnection connection = await ConnectAsync();
         (string key, int slot, RedisServer source, RedisServer target) = await PickAsync();
         string other = key + "-2";
         (await connection.EvaluateAsync(_both, [key, other], [], CancellationToken.None)).Number.ShouldBe(2);
@@ -102,7 +102,7 @@ public sealed class ClusterRoutingTests(ClusterFixture fixture)
     [Fact]
     public async Task Waiting_for_a_slot_ends_with_the_deadline_and_nothing_was_changed()
     {
-        await using ClusterConnection connection = await ConnectAsync("?commandTimeout=400ms&connectTimeout=2m");
+        await using RedisConnection connection = await ConnectAsync("?commandTimeout=400ms&connectTimeout=2m");
         (string key, int slot, RedisServer source, RedisServer target) = await PickAsync();
         string other = key + "-2";
         await source.CommandAsync("MSET", key, "1", other, "1");
@@ -131,7 +131,7 @@ public sealed class ClusterRoutingTests(ClusterFixture fixture)
     [Fact]
     public async Task Members_that_send_a_script_back_and_forth_are_asked_with_pauses_and_not_without_end()
     {
-        await using ClusterConnection connection = await ConnectAsync("?commandTimeout=400ms&connectTimeout=2m");
+        await using RedisConnection connection = await ConnectAsync("?commandTimeout=400ms&connectTimeout=2m");
         (string key, int slot, RedisServer source, RedisServer target) = await PickAsync();
         await source.CommandAsync("CLUSTER", "SETSLOT", $"{slot}", "MIGRATING", await target.CommandAsync("CLUSTER", "MYID")); // The target is not told.
         int tries = 0;
@@ -147,22 +147,24 @@ public sealed class ClusterRoutingTests(ClusterFixture fixture)
         string line = (await source.CommandAsync("INFO", "errorstats")).Split('\n').First(text => text.StartsWith("errorstat_ASK:count=", StringComparison.Ordinal));
         int.Parse(line["errorstat_ASK:count=".Length..].Trim()).ShouldBeLessThan(100 * tries);
         await source.CommandAsync("CLUSTER", "SETSLOT", $"{slot}", "STABLE");
-        await using ClusterConnection patient = await ConnectAsync();
+        await using RedisConnection patient = await ConnectAsync();
         (await CountAsync(patient, key)).ShouldBe(1);
     }
 
     [Fact]
-    public async Task Keys_of_several_slots_and_none_are_refused_before_anything_is_sent()
+    public async Task Keys_of_several_slots_are_refused_before_anything_is_sent()
     {
-        await using ClusterConnection connection = await ConnectAsync();
-        (await Should.ThrowAsync<ArgumentException>(() => connection.EvaluateAsync(_both, ["a", "b"], [], CancellationToken.None).AsTask())).Message.ShouldContain("'both'");
-        (await Should.ThrowAsync<ArgumentException>(() => connection.EvaluateAsync(_both, [], [], CancellationToken.None).AsTask())).Message.ShouldContain("'both'");
+        await using RedisConnection connection = await ConnectAsync();
+        LatchworkStoreException error = await Should.ThrowAsync<LatchworkStoreException>(() => connection.EvaluateAsync(_both, ["a", "b"], [], CancellationToken.None).AsTask());
+        error.Message.ShouldContain("'both'");
+        error.Outcome.ShouldBe(StoreOutcome.NotApplied);
+        error.IsTransient.ShouldBeFalse();
     }
 
     [Fact]
     public async Task What_waits_when_the_connection_is_closed_fails_as_not_applied()
     {
-        ClusterConnection connection = await ConnectAsync();
+        RedisConnection connection = await ConnectAsync();
         (string key, int slot, RedisServer source, RedisServer target) = await PickAsync();
         string other = key + "-2";
         await source.CommandAsync("MSET", key, "1", other, "1");
@@ -176,10 +178,10 @@ public sealed class ClusterRoutingTests(ClusterFixture fixture)
         await Cluster.EndMoveAsync(slot, source, target);
     }
 
-    private async Task<ClusterConnection> ConnectAsync(string query = "?commandTimeout=2m&connectTimeout=2m") =>
-        await ClusterConnection.ConnectAsync(RedisOptions.Parse(Cluster.Uri + query), CancellationToken.None);
+    private async Task<RedisConnection> ConnectAsync(string query = "?commandTimeout=2m&connectTimeout=2m") =>
+        await TestConnection.OpenAsync(Cluster.Uri + query);
 
-    private static async Task<long> CountAsync(ClusterConnection connection, string key) =>
+    private static async Task<long> CountAsync(RedisConnection connection, string key) =>
         (await connection.EvaluateAsync(_count, [key], [], CancellationToken.None)).Number;
 
     // A key of its own for the test, its slot, who has it, and another primary.

@@ -1,5 +1,4 @@
-using System.Text;
-using Latchwork.Redis.Connections.Cluster;
+using Latchwork.Redis.Multiplexing;
 using Latchwork.Storage;
 using Latchwork.StoreConformance.Support;
 using Shouldly;
@@ -25,7 +24,7 @@ public sealed class HashSlotTests
         var locks = new RedisKeys("lw:");
         foreach (string key in keys.ToArray())
         {
-            keys.AddRange(locks.Of(new LockerKey(key, key)).All.ToArray().Select(argument => argument.Text ?? Encoding.UTF8.GetString(argument.Bytes.Span)));
+            keys.AddRange(locks.Of(new LockerKey(key, key)).All.Select(name => name.ToString()));
             keys.Add(locks.Of(new TimerPartition(key, 1)).BellPrefix);
         }
 

@@ -20,7 +20,8 @@ public sealed class RedisClusterTests
         source.ShouldBe(owner);
         await RedisCluster.MoveKeysAsync(source, target, "{a}1");
         (await source.CommandAsync("GET", "{a}1")).ShouldStartWith($"ASK {slot} ");
-        (await source.CommandAsync("MGET", "{a}1", "{a}2")).ShouldStartWith("TRYAGAIN");
+        // Before Redis 7 it sends to the new owner even what this one must refuse.
+        (await source.CommandAsync("MGET", "{a}1", "{a}2")).ShouldStartWith((await source.VersionAsync()).Major < 7 ? $"ASK {slot} " : "TRYAGAIN");
         (await source.CommandAsync("GET", "{a}2")).ShouldBe("two");
 
         (await RedisCluster.MoveKeysAsync(slot, source, target, int.MaxValue)).ShouldBe(1);

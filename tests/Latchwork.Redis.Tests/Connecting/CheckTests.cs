@@ -1,9 +1,11 @@
-using System.Text;
+using System.Net;
 using Latchwork.Redis.Checking;
-using Latchwork.Redis.Connections;
+using Latchwork.Redis.Multiplexing;
 using Latchwork.Redis.Tests.Support;
 using Latchwork.StoreConformance.Support;
+using Microsoft.Extensions.Logging.Abstractions;
 using Shouldly;
+using StackExchange.Redis;
 using Xunit;
 
 namespace Latchwork.Redis.Tests.Connecting;
@@ -16,9 +18,7 @@ public sealed class CheckTests
     {
         await using RedisServer server = await RedisServer.StartAsync(new() { AppendOnly = true });
         using var log = new LogTimes();
-        RedisOptions options = RedisOptions.Parse(server.PatientUri);
-        options.LoggerFactory = log.Factory();
-        await using RedisStore store = await RedisStore.ConnectAsync(options);
+        await using RedisStore store = await RedisStore.ConnectAsync(server.PatientUri, new RedisOptions { LoggerFactory = log.Factory() });
         (await store.CheckAsync()).ShouldBeEmpty();
 
         await server.CommandAsync("CONFIG", "SET", "maxmemory-policy", "allkeys-lru");
@@ -30,8 +30,7 @@ public sealed class CheckTests
         log.Lines.Count(line => line.Text.Contains("maxmemory-policy", StringComparison.Ordinal)).ShouldBe(1);
 
         using var other = new LogTimes();
-        options.LoggerFactory = other.Factory();
-        await using RedisStore second = await RedisStore.ConnectAsync(options);
+        await using RedisStore second = await RedisStore.ConnectAsync(server.PatientUri, new RedisOptions { LoggerFactory = other.Factory() });
         other.Lines.Count(line => line.Text.Contains("maxmemory-policy", StringComparison.Ordinal)).ShouldBe(1, "at the start");
     }
 
@@ -62,9 +61,7 @@ public sealed class CheckTests
     {
         await using RedisServer server = await RedisServer.StartAsync(new() { AppendOnly = true });
         using var log = new LogTimes();
-        RedisOptions options = RedisOptions.Parse(server.PatientUri);
-        options.LoggerFactory = log.Factory();
-        await using RedisStore store = await RedisStore.ConnectAsync(options);
+        await using RedisStore store = await RedisStore.ConnectAsync(server.PatientUri, new RedisOptions { LoggerFactory = log.Factory() });
         await server.CommandAsync("CONFIG", "SET", "maxmemory-policy", "allkeys-lru");
         await server.CommandAsync("CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes");
         await Eventually.HoldsAsync(
@@ -126,7 +123,7 @@ public sealed class CheckTests
     public async Task A_clock_that_goes_back_is_noticed_until_it_has_caught_up()
     {
         var server = new Told();
-        var check = new ServerCheck(server, new RedisOptions());
+        var check = new ServerCheck(server, Told.Server, NullLogger.Instance);
         (await check.RunAsync(default)).ShouldBeEmpty();
         server.TimeUs -= 3_600_000_000;
         StoreWarning warning = (await check.RunAsync(default)).ShouldHaveSingleItem();
@@ -150,12 +147,30 @@ public sealed class CheckTests
     {
         public long TimeUs { get; set; } = 1_700_000_000_000_000;
 
+        public static EndPoint Server { get; } = new DnsEndPoint("told", 6379);
+
         public string Description => "redis://told";
 
-        public ValueTask<RedisReply> EvaluateAsync(
-            RedisScript script, ReadOnlySpan<RedisArgument> keys, ReadOnlySpan<RedisArgument> arguments, CancellationToken cancellationToken) =>
-            ValueTask.FromResult(RedisReply.OfItems(
-                [RedisReply.OfBytes(Encoding.ASCII.GetBytes($"{TimeUs}")), RedisReply.OfItems([]), RedisReply.OfItems([])]));
+        public long Reconnects => 0;
+
+        public bool IsCluster => false;
+
+        public bool OrdersSubscriptions => true;
+
+        public IReadOnlyList<EndPoint> Primaries => [Server];
+
+        public ValueTask<RedisReply> EvaluateAtAsync(EndPoint server, RedisScript script, RedisValue[] arguments, CancellationToken cancellationToken)
+        {
+            RedisResult[] parts = [RedisResult.Create((RedisValue)$"{TimeUs}"), RedisResult.Create(Array.Empty<RedisResult>()), RedisResult.Create(Array.Empty<RedisResult>())];
+            return ValueTask.FromResult(new RedisReply(RedisResult.Create(parts)));
+        }
+
+        public ValueTask<RedisReply> ExecuteAtAsync(EndPoint server, string command, object[] arguments, CancellationToken cancellationToken) =>
+            ValueTask.FromResult(new RedisReply(RedisResult.Create(Array.Empty<RedisResult>())));
+
+        public ValueTask<RedisReply> EvaluateAsync(RedisScript script, RedisKey[] keys, RedisValue[] arguments, CancellationToken cancellationToken) => throw new NotSupportedException();
+
+        public ValueTask<RedisReply> RenewAsync(RedisScript script, RedisKey[] keys, RedisValue[] arguments, TimeSpan lease) => throw new NotSupportedException();
 
         public ValueTask<IAsyncDisposable> SubscribeAsync(
             string channel, Action<ReadOnlyMemory<byte>> onMessage, Action onRestored, CancellationToken cancellationToken) => throw new NotSupportedException();

@@ -14,9 +14,7 @@ public sealed class ClockAfterFailoverTests
         await using RedisServer second = await RedisServer.StartAsync(new() { Arguments = ["--replicaof", "127.0.0.1", $"{first.Port}"] });
         await Eventually.ReadsAsync(
             () => first.CommandAsync("INFO", "replication"), static info => info.Contains("state=online", StringComparison.Ordinal), "it follows", TimeSpan.FromMinutes(1));
-        RedisOptions ahead = RedisOptions.Parse(first.PatientUri + "&waitReplicas=1&waitTimeout=1m");
-        ahead.TimeProvider = new HourAhead();
-        await using RedisStore before = await RedisStore.ConnectAsync(ahead);
+        await using RedisStore before = await RedisStore.ConnectAsync(first.PatientUri + "&waitReplicas=1&waitTimeout=1m", new RedisOptions { TimeProvider = new HourAhead() });
         await using var oldTimer = new DistributedTimer(before);
         await using var oldLocker = new ProcessLocker(before, new() { Lease = TimeSpan.FromMinutes(5) });
         await using WorkLease held = await oldLocker.AcquireAsync("held");

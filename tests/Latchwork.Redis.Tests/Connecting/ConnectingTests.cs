@@ -1,8 +1,11 @@
 using System.Net;
 using System.Net.Sockets;
-using Latchwork.Redis.Connections;
+using Latchwork.Redis.Multiplexing;
+using Latchwork.Redis.Tests.Support;
 using Latchwork.StoreConformance.Support;
 using Shouldly;
+using StackExchange.Redis;
+using StackExchange.Redis.Configuration;
 using Xunit;
 using Xunit.Abstractions;
 
@@ -98,64 +101,85 @@ public sealed class ConnectingTests(ITestOutputHelper output)
     {
         await using RedisServer server = await RedisServer.StartAsync(new() { Password = "admin" });
         await server.CommandAsync("ACL", "SETUSER", "one", "on", ">first-secret", "~*", "&*", "+@all");
-        string user = "one", password = "first-secret";
-        int asked = 0;
-        var options = new RedisOptions
-        {
-            Endpoints = { new RedisEndpoint("127.0.0.1", server.Port) },
-            CommandTimeout = TimeSpan.FromMinutes(1),
-            Credentials = async stop =>
-            {
-                await Task.Yield();
-                Interlocked.Increment(ref asked);
-                return new RedisCredentials(user, password);
-            },
-        };
-        await using RedisConnection connection = await RedisConnection.ConnectAsync(options, default);
+        var credentials = new Credentials { Current = ("one", "first-secret") };
+        await using RedisConnection connection = await ConnectAsync(server, credentials);
         (await connection.EvaluateAsync(_count, [], [], default)).Number.ShouldBe(1);
-        asked.ShouldBe(1);
+        (await server.CommandAsync("CLIENT", "LIST")).ShouldContain("user=one");
 
         await server.CommandAsync("ACL", "SETUSER", "two", "on", ">second-secret", "~*", "&*", "+@all");
-        (user, password) = ("two", "second-secret");
+        credentials.Current = ("two", "second-secret");
         await server.CommandAsync("ACL", "DELUSER", "one"); // Its connections end.
         await Eventually.ReadsAsync(() => server.CommandAsync("CLIENT", "LIST"), static clients => clients.Contains("user=two", StringComparison.Ordinal), "it is back");
         (await connection.EvaluateAsync(_count, [], [], default)).Number.ShouldBe(2);
+
+        // The connection for renewals, too.
+        await Eventually.ReadsAsync(
+            async () => (await server.CommandAsync("CLIENT", "LIST")).Split("user=two").Length - 1, static count => count == 2, "both connections are back");
     }
 
     [Fact]
-    public async Task A_callback_for_credentials_that_fails_is_reported_and_asked_again()
+    public async Task Credentials_that_are_refused_are_reported_and_asked_for_again()
     {
         await using RedisServer server = await RedisServer.StartAsync(new() { Password = "secret" });
-        Func<ValueTask<RedisCredentials>> answer = () => throw new InvalidOperationException("the vault is sealed");
-        var options = new RedisOptions
-        {
-            Endpoints = { new RedisEndpoint("127.0.0.1", server.Port) },
-            ConnectTimeout = TimeSpan.FromSeconds(10),
-            CommandTimeout = TimeSpan.FromMinutes(1),
-            Credentials = _ => answer(),
-        };
-        LatchworkStoreException error = await Should.ThrowAsync<LatchworkStoreException>(() => RedisConnection.ConnectAsync(options, default));
-        error.Message.ShouldContain("the vault is sealed");
-        (error.Outcome, error.IsTransient).ShouldBe((StoreOutcome.NotApplied, true));
+        var credentials = new Credentials { Current = (null, "mistaken") };
+        LatchworkStoreException error = await Should.ThrowAsync<LatchworkStoreException>(() => ConnectAsync(server, credentials));
+        error.Message.ShouldContain("does not accept this user name and password");
+        error.ToString().ShouldNotContain("mistaken");
+        error.Outcome.ShouldBe(StoreOutcome.NotApplied);
 
-        answer = () => ValueTask.FromResult(new RedisCredentials(null, "secret"));
-        await using RedisConnection connection = await RedisConnection.ConnectAsync(options, default);
-        int failures = 0;
-        answer = () => Interlocked.Increment(ref failures) switch
-        {
-            1 => throw new InvalidOperationException("sealed again"),
-            2 => ValueTask.FromException<RedisCredentials>(new TimeoutException("no answer")),
-            3 => ValueTask.FromResult(new RedisCredentials(null, "wrong")),
-            4 => ValueTask.FromResult<RedisCredentials>(null!),
-            _ => ValueTask.FromResult(new RedisCredentials(null, "secret")),
-        };
+        credentials.Current = (null, "secret");
+        await using RedisConnection connection = await ConnectAsync(server, credentials);
+        credentials.Current = (null, "mistaken");
+        int asked = credentials.Asked;
         await server.CommandAsync("CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes");
-        await Eventually.HoldsAsync(() => Volatile.Read(ref failures) >= 5, "it is asked until it answers");
+        await Eventually.HoldsAsync(() => connection.Trouble?.Contains("does not accept", StringComparison.Ordinal) == true, "it is refused");
+        await Eventually.HoldsAsync(() => credentials.Asked > asked + 3, "it is asked again and again");
+        credentials.Current = (null, "secret");
         (await connection.EvaluateAsync(_count, [], [], default)).Number.ShouldBe(1);
-        new RedisCredentials("me", "secret").ToString().ShouldBe("me");
     }
 
-    private static Task<RedisConnection> ConnectAsync(string uri) => RedisConnection.ConnectAsync(RedisOptions.Parse(uri), default);
+    [Fact]
+    public async Task A_server_that_is_only_a_replica_is_refused_at_the_start()
+    {
+        await using RedisServer replica = await RedisServer.StartAsync(new() { Arguments = ["--replicaof", "127.0.0.1", "1"] });
+        LatchworkStoreException error = await Should.ThrowAsync<LatchworkStoreException>(() => ConnectAsync($"redis://127.0.0.1:{replica.Port}"));
+        error.Message.ShouldContain("read-only replica");
+        (error.Outcome, error.IsTransient).ShouldBe((StoreOutcome.NotApplied, true));
+    }
+
+    [Theory]
+    [InlineData("127.0.0.1:{0}", "connection refused")]
+    [InlineData("redis://127.0.0.1:{0}", "connection refused")]
+    [InlineData("unix:///nowhere/the.sock", "within 5 s (the connect timeout): there is no such socket")]
+    [InlineData("redis://nowhere.invalid?commandTimeout=2m", "nowhere.invalid")]
+    public async Task A_server_that_is_not_there_is_named_with_the_reason_and_no_advice_about_the_client(string address, string reason)
+    {
+        string text = string.Format(System.Globalization.CultureInfo.InvariantCulture, address, RedisServer.FreePort());
+        LatchworkStoreException error = await Should.ThrowAsync<LatchworkStoreException>(() => ConnectAsync(text));
+        error.Message.ShouldContain(reason);
+        error.Message.ShouldNotContain("abortConnect");
+        (error.Outcome, error.IsTransient).ShouldBe((StoreOutcome.NotApplied, true));
+    }
+
+    [Fact]
+    public async Task A_store_whose_server_comes_later_works_then()
+    {
+        await using RedisServer server = await RedisServer.StartAsync();
+        server.Kill();
+        await using RedisConnection connection = await ConnectAsync($"127.0.0.1:{server.Port},abortConnect=false,connectTimeout=1000,commandTimeout=1s");
+        LatchworkStoreException error = await Should.ThrowAsync<LatchworkStoreException>(async () => await connection.EvaluateAsync(_count, [], [], default));
+        (error.Outcome, error.IsTransient).ShouldBe((StoreOutcome.NotApplied, true));
+        await server.StartAgainAsync();
+        await Eventually.ReadsAsync(async () => await TryAsync(connection), static result => result == "counted", "it works");
+    }
+
+    private static Task<RedisConnection> ConnectAsync(RedisServer server, Credentials credentials)
+    {
+        var settings = new ConfigurationOptions { Defaults = credentials, EndPoints = { { "127.0.0.1", server.Port } }, ConnectTimeout = 10_000 };
+        return RedisConnection.ConnectAsync(settings, new RedisOptions { CommandTimeout = TimeSpan.FromMinutes(1) }, default);
+    }
+
+    private static Task<RedisConnection> ConnectAsync(string uri) => TestConnection.OpenAsync(uri);
 
     private static async Task<string> TryAsync(RedisConnection connection)
     {
@@ -181,6 +205,27 @@ public sealed class ConnectingTests(ITestOutputHelper output)
         catch (SocketException)
         {
             return false;
+        }
+    }
+
+    /// <summary>Says user and password at each connection, as the extensions for cloud services do.</summary>
+    private sealed class Credentials : DefaultOptionsProvider
+    {
+        private volatile int _asked;
+
+        public (string? User, string Password) Current { get; set; }
+
+        public int Asked => _asked;
+
+        public override string? User => Current.User;
+
+        public override string? Password
+        {
+            get
+            {
+                Interlocked.Increment(ref _asked);
+                return Current.Password;
+            }
         }
     }
 }

@@ -42,9 +42,8 @@ public sealed class FailoverTests(ITestOutputHelper output)
             uri = $"redis://127.0.0.1:{group.Servers[0].Port},127.0.0.1:{group.Servers[1].Port}/0";
         }
 
-        RedisOptions options = RedisOptions.Parse($"{uri}?commandTimeout=30s&connectTimeout=1m{(waits ? "&waitReplicas=1&waitTimeout=100ms" : "")}");
-        options.LoggerFactory = log.Factory();
-        await using RedisStore store = await RedisStore.ConnectAsync(options);
+        await using RedisStore store = await RedisStore.ConnectAsync(
+            $"{uri}?commandTimeout=30s&connectTimeout=1m{(waits ? "&waitReplicas=1&waitTimeout=100ms" : "")}", new RedisOptions { LoggerFactory = log.Factory() });
         await using var posts = new PostLoad(store);
         await posts.StartAsync();
         await using var locker = new ProcessLocker(store);

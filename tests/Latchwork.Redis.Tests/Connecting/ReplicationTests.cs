@@ -1,3 +1,4 @@
+using Latchwork.Redis.Tests.Support;
 using Latchwork.Storage;
 using Latchwork.StoreConformance.Support;
 using Shouldly;
@@ -112,8 +113,37 @@ public sealed class ReplicationTests : IAsyncLifetime
     }
 
     [Fact]
-    public void A_store_on_another_clients_connection_cannot_wait() => Should.Throw<ArgumentException>(
-        () => RedisStore.Over(new Locking.DeafConnection(null!), new RedisOptions { Replication = new RedisReplication() })).Message.ShouldContain("replicas");
+    public async Task Without_its_connection_the_wait_says_nothing_so_the_outcome_is_unknown()
+    {
+        // The replies go through a proxy. It holds back the one of WAIT's connection, which is then lost; the client connects again by itself.
+        await using var proxy = new FaultyProxy(_primary.Port);
+        await using RedisStore store = await RedisStore.ConnectAsync($"redis://127.0.0.1:{proxy.Port}?connectTimeout=1m&waitReplicas=1&waitTimeout=1m&commandTimeout=2m");
+        await using var timer = new DistributedTimer(store);
+        await timer.PostAsync(_payload, TimeSpan.FromHours(1), new() { Id = "first" });
+        for (int round = 0; round < 5; round++)
+        {
+            // Nothing is confirmed while the replica is frozen, so each WAIT is under way when its connection ends.
+            _replica.Freeze();
+            Task<PostResult>[] posts = [.. Enumerable.Range(0, 5).Select(i => timer.PostAsync(_payload, TimeSpan.FromHours(1), new() { Id = $"{round} {i}" }))];
+            await Eventually.ReadsAsync(() => _primary.CommandAsync("CLIENT", "LIST"), static clients => clients.Contains("cmd=wait", StringComparison.Ordinal), "it waits");
+            proxy.Drop();
+            _replica.Resume();
+            foreach (Task<PostResult> post in posts)
+            {
+                try
+                {
+                    (await post.WaitAsync(TimeSpan.FromMinutes(1))).Outcome.ShouldBe(PostOutcome.Created); // sent afterwards, and waited for
+                }
+                catch (LatchworkStoreException e)
+                {
+                    (e.Outcome, e.IsTransient).ShouldBe((StoreOutcome.Unknown, true));
+                }
+            }
+
+            posts.ShouldContain(post => post.IsFaulted);
+            (await timer.PostAsync(_payload, TimeSpan.FromHours(1))).Outcome.ShouldBe(PostOutcome.Created);
+        }
+    }
 
     private Task<RedisStore> ConnectAsync(string query) => RedisStore.ConnectAsync($"redis://127.0.0.1:{_primary.Port}?connectTimeout=1m&{query}");
 }

@@ -1,6 +1,7 @@
 using System.Net;
 using System.Net.Sockets;
-using Latchwork.Redis.Connections;
+using Latchwork.Redis.Multiplexing;
+using Latchwork.Redis.Tests.Support;
 using Latchwork.StoreConformance.Support;
 using Shouldly;
 using Xunit;
@@ -76,7 +77,7 @@ public sealed class SentinelTests
             () => ClientsAsync(sentinel), static clients => clients.Contains("sub=1", StringComparison.Ordinal), "it has subscribed");
     }
 
-    private static Task<RedisConnection> ConnectAsync(string uri) => RedisConnection.ConnectAsync(RedisOptions.Parse(uri), default);
+    private static Task<RedisConnection> ConnectAsync(string uri) => TestConnection.OpenAsync(uri);
 
     // What was written when a connection broke is of unknown outcome; everything else is waited for.
     private static Task CountAsync(RedisConnection connection) => Eventually.ReadsAsync(

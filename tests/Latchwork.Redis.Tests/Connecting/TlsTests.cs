@@ -1,10 +1,10 @@
 using System.Net;
 using System.Net.Sockets;
-using System.Security.Cryptography.X509Certificates;
-using Latchwork.Redis.Connections;
+using Latchwork.Redis.Multiplexing;
 using Latchwork.Redis.Tests.Support;
 using Latchwork.StoreConformance.Support;
 using Shouldly;
+using StackExchange.Redis;
 using Xunit;
 
 namespace Latchwork.Redis.Tests.Connecting;
@@ -48,14 +48,18 @@ public sealed class TlsTests : IDisposable
     {
         (string certificate, string key) = _certificates.Make("client", []);
         await using TlsServer server = await TlsServer.StartAsync(_certificates, asksClients: true);
-        var options = RedisOptions.Parse(server.Uri("localhost"));
-        options.Tls = new RedisTlsOptions { Authorities = [_certificates.Authority], CertificateFile = certificate, KeyFile = key };
-        await using RedisStore store = await RedisStore.ConnectAsync(options);
+        await using RedisStore store = await RedisStore.ConnectAsync(server.Uri("localhost", $"?ca={_certificates.AuthorityFile}&cert={certificate}&key={key}"));
         await using var locker = new ProcessLocker(store);
         (await locker.RunOnceAsync("key", (_, _) => Task.FromResult("done"))).ShouldBe("done");
 
-        options.Tls = new RedisTlsOptions { Authorities = [_certificates.Authority], Certificate = X509Certificate2.CreateFromPemFile(certificate, key) };
-        await using RedisStore other = await RedisStore.ConnectAsync(options);
+        // The same in the client's own terms.
+        ConfigurationOptions settings = ConfigurationOptions.Parse($"localhost:{server.Port},ssl=true,checkCertificateRevocation=false");
+        settings.TrustIssuer(_certificates.AuthorityFile);
+        settings.SetUserPemCertificate(certificate, key);
+        await using RedisStore other = await RedisStore.ConnectAsync(settings);
+        await using var otherLocker = new ProcessLocker(other);
+        await using WorkLease lease = await otherLocker.AcquireAsync("other key");
+        (await otherLocker.RunOnceAsync("third key", (_, _) => Task.FromResult("done"))).ShouldBe("done");
 
         LatchworkStoreException none = await FailsAsync(server.Uri(query: $"?ca={_certificates.AuthorityFile}"));
         none.Message.ShouldContain($"rediss://127.0.0.1:{server.Port}");
@@ -131,23 +135,58 @@ public sealed class TlsTests : IDisposable
         await EchoesAsync(connection, "third");
     }
 
-    // Again and again: a command may fail here.
-    private static Task EchoesAsync(RedisConnection connection, string text) => Eventually.ReadsAsync(
-        async () =>
-        {
-            try
-            {
-                return (await connection.EvaluateAsync(_echo, [], [text], default)).Text;
-            }
-            catch (LatchworkStoreException e)
-            {
-                return e.Message;
-            }
-        },
-        answer => answer == text,
-        "commands succeed");
+    [Fact]
+    public async Task An_authority_that_is_given_replaces_those_of_the_system_and_files_are_read_again_at_each_connection()
+    {
+        await using TlsServer server = await TlsServer.StartAsync(_certificates);
+        using var others = new TestCertificates();
+        string file = Path.Combine(Path.GetDirectoryName(_certificates.AuthorityFile)!, "current.pem");
+        File.Copy(_certificates.AuthorityFile, file);
+        await using RedisConnection connection = await ConnectAsync(server.Uri(query: $"?ca={file}&commandTimeout=1s"));
+        await EchoesAsync(connection, "first");
 
-    private static Task<RedisConnection> ConnectAsync(string uri) => RedisConnection.ConnectAsync(RedisOptions.Parse(uri), default);
+        File.Copy(others.AuthorityFile, file, overwrite: true);
+        await server.Server.CommandAsync("CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes");
+        await Eventually.ReadsAsync(async () => await TryAsync(connection, "second"), static answer => answer.Contains("is not trusted", StringComparison.Ordinal), "it is not trusted any more");
+
+        File.Copy(_certificates.AuthorityFile, file, overwrite: true);
+        await EchoesAsync(connection, "third");
+    }
+
+    [Theory]
+    [InlineData("authority")]
+    [InlineData("host")]
+    [InlineData("expired")]
+    public async Task In_the_clients_own_terms_a_certificate_that_cannot_be_trusted_is_refused_too(string wrong)
+    {
+        using var others = new TestCertificates();
+        string[] hosts = wrong == "host" ? ["redis.example"] : ["127.0.0.1"];
+        await using TlsServer server = await TlsServer.StartAsync(_certificates, _certificates.Make("server", hosts, hasExpired: wrong == "expired"));
+        ConfigurationOptions settings = ConfigurationOptions.Parse($"127.0.0.1:{server.Port},ssl=true,checkCertificateRevocation=false");
+        settings.TrustIssuer(wrong == "authority" ? others.AuthorityFile : _certificates.AuthorityFile);
+        LatchworkStoreException error = await Should.ThrowAsync<LatchworkStoreException>(() => RedisStore.ConnectAsync(settings));
+        (error.Outcome, error.IsTransient).ShouldBe((StoreOutcome.NotApplied, false));
+        error.Message.ShouldContain("certificate");
+        (await server.Server.InfoAsync("stats", "total_commands_processed")).ShouldBeLessThan(10, "nothing but what the test itself has asked");
+    }
+
+    // Again and again: a command may fail here.
+    private static Task EchoesAsync(RedisConnection connection, string text) =>
+        Eventually.ReadsAsync(async () => await TryAsync(connection, text), answer => answer == text, "commands succeed");
+
+    private static async Task<string> TryAsync(RedisConnection connection, string text)
+    {
+        try
+        {
+            return (await connection.EvaluateAsync(_echo, [], [text], default)).Text;
+        }
+        catch (LatchworkStoreException e)
+        {
+            return e.Message;
+        }
+    }
+
+    private static Task<RedisConnection> ConnectAsync(string uri) => TestConnection.OpenAsync(uri);
 
     private static async Task<LatchworkStoreException> FailsAsync(string uri)
     {

@@ -1,6 +1,7 @@
-using Latchwork.Redis.Connections;
 using Latchwork.Redis.Tests.Support;
+using Latchwork.StoreConformance.Support;
 using Shouldly;
+using StackExchange.Redis;
 using Xunit;
 
 namespace Latchwork.Redis.Tests.Connections;
@@ -12,108 +13,70 @@ public sealed class BlockedPoolAlone
     public const string Name = "blocked thread pool";
 }
 
+/// <summary>What works, and what is noticed, while the thread pool has no free thread.</summary>
 [Collection(BlockedPoolAlone.Name)]
 public sealed class BlockedPoolTests
 {
-    private static readonly RedisScript _count = new("count", "return redis.call('INCR', 'count')");
+    private static readonly TimeSpan _lease = TimeSpan.FromSeconds(2);
 
-    [Fact]
-    public async Task Commands_messages_and_reconnects_need_no_free_thread_of_the_pool()
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task Over_a_connection_of_its_own_no_lease_is_lost_in_three_leases(bool tls)
     {
-        int count = 0;
-        using var server = new FakeServer(talk =>
+        using var certificates = new TestCertificates();
+        await using IAsyncDisposable server = tls ? await TlsServer.StartAsync(certificates) : await RedisServer.StartAsync();
+        string uri = server is TlsServer secure ? $"rediss://127.0.0.1:{secure.Port}?ca={certificates.AuthorityFile}" : ((RedisServer)server).Uri;
+        await using RedisStore store = await RedisStore.ConnectAsync(uri);
+        await using var locker = new ProcessLocker(store, new() { Lease = _lease });
+        await using var timer = new DistributedTimer(store, new() { Namespace = "kept", ConfirmTimeout = _lease });
+        WorkLease[] held = [.. await Task.WhenAll(Enumerable.Range(0, 20).Select(i => locker.AcquireAsync($"key {i}")))];
+        var started = new TaskCompletionSource<TimerDelivery>(TaskCreationOptions.RunContinuationsAsynchronously);
+        var end = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        bool lost = false;
+        await timer.JoinAsync(async (delivery, stop) =>
         {
-            talk.Greet();
-            talk.Read();
-            talk.Say(">3\r\n+subscribe\r\n+channel\r\n:1\r\n");
-            do
-            {
-                talk.Read();
-                talk.Say($":{++count}\r\n");
-            }
-            while (count != 100); // Then the connection breaks; the next one goes on from there.
+            using CancellationTokenRegistration registration = stop.Register(() => lost = true);
+            started.TrySetResult(delivery);
+            await end.Task;
         });
-        await using RedisConnection connection = await RedisConnection.ConnectAsync(RedisOptions.Parse(server.PatientUri), default);
-        using var restored = new ManualResetEventSlim();
-        await using IAsyncDisposable subscription = await connection.SubscribeAsync("channel", _ => { }, restored.Set, default);
+        await timer.PostAsync("x"u8.ToArray(), TimeSpan.Zero);
+        await started.Task;
 
-        await WithBlockedPoolAsync(() =>
-        {
-            CountTo(connection, 100).Wait(TimeSpan.FromSeconds(60)).ShouldBeTrue("a chain of commands completes on the connection's thread");
-            restored.Wait(TimeSpan.FromSeconds(60)).ShouldBeTrue("the subscription is restored");
-            CountTo(connection, 200).Wait(TimeSpan.FromSeconds(60)).ShouldBeTrue("commands go on");
-        });
+        await BlockAsync(() => Thread.Sleep(3 * _lease));
+
+        held.ShouldAllBe(lease => !lease.Lost.IsCancellationRequested);
+        lost.ShouldBeFalse();
+        foreach (WorkLease lease in held)
+            await lease.DisposeAsync();
+        end.SetResult();
+        await Eventually.ReadsAsync(async () => (await timer.StatsAsync()).InFlight, static count => count == 0, "it is confirmed");
     }
 
     [Fact]
-    public async Task Neither_does_TLS()
+    public async Task Over_the_applications_connection_a_starved_pool_is_noticed_and_said_once()
     {
-        using var certificates = new TestCertificates();
-        await using TlsServer server = await TlsServer.StartAsync(certificates);
-        await using var proxy = new FaultyProxy(server.Port);
-        string uri = $"rediss://127.0.0.1:{proxy.Port}?ca={certificates.AuthorityFile}&commandTimeout=2m&connectTimeout=2m";
-        await using RedisConnection connection = await RedisConnection.ConnectAsync(RedisOptions.Parse(uri), default);
-        using var restored = new ManualResetEventSlim();
-        await using IAsyncDisposable subscription = await connection.SubscribeAsync("channel", _ => { }, restored.Set, default);
-        await WithBlockedPoolAsync(() =>
-        {
-            CountTo(connection, 100).Wait(TimeSpan.FromSeconds(60)).ShouldBeTrue("a chain of commands completes on the connection's thread");
-            proxy.Drop();
-            restored.Wait(TimeSpan.FromSeconds(60)).ShouldBeTrue("the subscription is restored");
-            CountTo(connection, 200).Wait(TimeSpan.FromSeconds(60)).ShouldBeTrue("commands go on");
-        });
+        await using RedisServer server = await RedisServer.StartAsync();
+        await using ConnectionMultiplexer multiplexer = await ConnectionMultiplexer.ConnectAsync($"127.0.0.1:{server.Port}");
+        var log = new TestLog();
+        await using RedisStore store = RedisStore.Create(multiplexer, new RedisOptions { LoggerFactory = log });
+        (await store.CheckAsync()).ShouldNotContain(warning => warning.Code == "pool-starved");
+
+        await BlockAsync(() => Thread.Sleep(TimeSpan.FromSeconds(4)));
+
+        await Eventually.ReadsAsync(() => store.CheckAsync(), static warnings => warnings.Any(warning => warning.Code == "pool-starved"), "it is said");
+        await Eventually.HoldsAsync(() => log.Entries.Any(entry => entry.Contains("thread pool", StringComparison.Ordinal)), "it is logged");
+        log.Entries.Count(entry => entry.Contains("thread pool", StringComparison.Ordinal)).ShouldBe(1);
     }
 
     // On a thread of its own, because the test's own continuations need the pool.
-    private static async Task WithBlockedPoolAsync(Action test)
-    {
-        var result = new TaskCompletionSource<Exception?>(TaskCreationOptions.RunContinuationsAsynchronously);
-        var thread = new Thread(() =>
+    private static Task BlockAsync(Action action) => Task.Factory.StartNew(
+        () =>
         {
-            var blockade = new ManualResetEventSlim(); // Not disposed: the last work items look at it after the test.
-            try
-            {
-                BlockPool(blockade);
-                test();
-                result.SetResult(null);
-            }
-            catch (Exception e)
-            {
-                result.SetResult(e);
-            }
-            finally
-            {
-                blockade.Set();
-            }
-        });
-        thread.Start();
-        (await result.Task).ShouldBeNull();
-    }
-
-    // More work items than the pool adds threads for in the time of the test (one or two a second).
-    private static void BlockPool(ManualResetEventSlim blockade)
-    {
-        using var started = new CountdownEvent(Environment.ProcessorCount);
-        for (int i = 0; i < Environment.ProcessorCount + 200; i++)
-        {
-            int number = i;
-            ThreadPool.UnsafeQueueUserWorkItem(
-                _ =>
-                {
-                    if (number < Environment.ProcessorCount) started.Signal();
-                    blockade.Wait();
-                },
-                null);
-        }
-
-        started.Wait(TimeSpan.FromSeconds(60)).ShouldBeTrue("the pool is blocked");
-    }
-
-    private static async Task CountTo(RedisConnection connection, int goal)
-    {
-        while ((await connection.EvaluateAsync(_count, [], [], default).ConfigureAwait(false)).Number < goal)
-        {
-            // Each step is started by the reply to the one before.
-        }
-    }
+            using var blockade = new BlockedPool();
+            action();
+        },
+        CancellationToken.None,
+        TaskCreationOptions.LongRunning,
+        TaskScheduler.Default);
 }

@@ -1,258 +1,288 @@
-using Latchwork.Redis.Connections;
+using System.Diagnostics;
+using Latchwork.Redis.Multiplexing;
+using Latchwork.Redis.Tests.Support;
 using Latchwork.StoreConformance.Support;
 using Shouldly;
 using Xunit;
 
 namespace Latchwork.Redis.Tests.Connections;
 
-/// <summary>Replies and commands find each other, whatever happens in between; against a server that does exactly what the test wants.</summary>
+/// <summary>Replies and commands find each other, whatever happens in between: callers who give up, silence, states of the server.</summary>
 public sealed class PipelineTests
 {
-    private static readonly RedisScript _script = new("work", "return 1");
+    private static readonly RedisScript _echo = new("echo", "return ARGV[1]");
+    private static readonly RedisScript _add = new("add", "return redis.call('HINCRBY', KEYS[1], ARGV[1], 1)");
 
     [Fact]
-    public async Task A_late_reply_keeps_its_place_so_that_later_ones_match()
+    public async Task A_late_reply_is_nobodys_so_that_later_ones_match()
     {
-        var goOn = new ManualResetEventSlim();
-        using var server = new FakeServer(talk =>
+        await using RedisServer server = await RedisServer.StartAsync();
+        await using RedisConnection connection = await TestConnection.OpenAsync(server.Uri + "?commandTimeout=700ms");
+        for (int round = 0; round < 3; round++)
         {
-            talk.Greet();
-            talk.Read();
-            while (!goOn.Wait(10)) talk.Say(">2\r\n+invalidate\r\n_\r\n"); // Slow, but alive.
-            talk.Say(":1\r\n");
-            talk.Read();
-            talk.Say(":2\r\n");
-            talk.WaitForEnd();
-        });
-        await using RedisConnection connection = await RedisConnection.ConnectAsync(RedisOptions.Parse(server.Uri + "?commandTimeout=4s"), default);
-        LatchworkStoreException late = await Should.ThrowAsync<LatchworkStoreException>(async () => await EvaluateAsync(connection));
-        late.Outcome.ShouldBe(StoreOutcome.Unknown);
-        late.IsTransient.ShouldBeTrue();
-        ValueTask<RedisReply> second = EvaluateAsync(connection);
-        goOn.Set();
-        (await second).Number.ShouldBe(2);
-        server.Connections.ShouldBe(1);
+            server.Freeze();
+            Task<RedisReply>[] late = [.. Enumerable.Range(0, 10).Select(i => EchoAsync(connection, $"late {i}"))];
+            foreach (Task<RedisReply> one in late)
+            {
+                LatchworkStoreException error = await Should.ThrowAsync<LatchworkStoreException>(() => one);
+                error.IsTransient.ShouldBeTrue();
+            }
+
+            server.Resume();
+            await EchoesAsync(connection, $"round {round}");
+            foreach (int i in Enumerable.Range(0, 100))
+                await EchoesAsync(connection, $"after {i}");
+        }
     }
 
     [Fact]
-    public async Task A_caller_who_gives_up_leaves_the_place_in_the_line()
+    public async Task A_caller_who_gives_up_is_free_at_once_and_costs_the_others_nothing()
     {
-        var read = new TaskCompletionSource();
-        var goOn = new ManualResetEventSlim();
-        using var server = new FakeServer(talk =>
-        {
-            talk.Greet();
-            talk.Read();
-            read.SetResult();
-            goOn.Wait();
-            talk.Say(":1\r\n");
-            talk.Read();
-            talk.Say(":2\r\n");
-            talk.WaitForEnd();
-        });
-        await using RedisConnection connection = await RedisConnection.ConnectAsync(RedisOptions.Parse(server.PatientUri), default);
+        await using RedisServer server = await RedisServer.StartAsync();
+        await using RedisConnection connection = await TestConnection.OpenAsync(server.PatientUri);
+        server.Freeze();
         using var giveUp = new CancellationTokenSource();
-        Task<RedisReply> first = connection.EvaluateAsync(_script, [], [], giveUp.Token).AsTask();
-        await read.Task;
-        Task<RedisReply> second = EvaluateAsync(connection).AsTask();
+        Task<RedisReply> first = connection.EvaluateAsync(_add, ["given"], ["up"], giveUp.Token).AsTask();
+        Task<RedisReply> second = EchoAsync(connection, "second");
+        await giveUp.CancelAsync();
+        OperationCanceledException cancelled = await Should.ThrowAsync<OperationCanceledException>(() => first);
+        cancelled.CancellationToken.ShouldBe(giveUp.Token);
+        server.Resume();
+        (await second).Text.ShouldBe("second");
+        (await EchoAsync(connection, "third")).Text.ShouldBe("third");
+
+        // Who has given up before sends nothing.
+        await Should.ThrowAsync<OperationCanceledException>(async () => await connection.EvaluateAsync(_add, ["given"], ["before"], giveUp.Token));
+        await Should.ThrowAsync<OperationCanceledException>(async () => await connection.SubscribeAsync("channel", _ => { }, () => { }, giveUp.Token));
+        (await server.CommandAsync("HEXISTS", "given", "before")).ShouldBe("0");
+    }
+
+    [Fact]
+    public async Task A_caller_who_gives_up_while_there_is_no_server_sends_nothing_later()
+    {
+        await using RedisServer server = await RedisServer.StartAsync(new() { AppendOnly = true });
+        await using RedisConnection connection = await TestConnection.OpenAsync(server.PatientUri);
+        server.Kill();
+        await Eventually.HoldsAsync(() => connection.Trouble is not null, "the loss is noticed");
+        using var giveUp = new CancellationTokenSource();
+        Task<RedisReply> first = connection.EvaluateAsync(_add, ["given"], ["up"], giveUp.Token).AsTask();
         await giveUp.CancelAsync();
         await Should.ThrowAsync<OperationCanceledException>(() => first);
-        goOn.Set();
-        (await second).Number.ShouldBe(2);
-        await Should.ThrowAsync<OperationCanceledException>(async () => await connection.EvaluateAsync(_script, [], [], giveUp.Token));
+        await server.StartAgainAsync();
+        (await connection.EvaluateAsync(_add, ["given"], ["later"], default)).Number.ShouldBe(1);
+        (await server.CommandAsync("HEXISTS", "given", "up")).ShouldBe("0");
     }
 
     [Fact]
     public async Task A_server_that_sends_nothing_at_all_is_left_and_asked_anew()
     {
-        using var server = new FakeServer(talk =>
-        {
-            talk.Greet();
-            talk.Read();
-            if (talk.Number > 1) talk.Say(":2\r\n");
-            talk.WaitForEnd();
-        });
-        await using RedisConnection connection = await RedisConnection.ConnectAsync(RedisOptions.Parse(server.Uri + "?commandTimeout=300ms"), default);
-        (await Should.ThrowAsync<LatchworkStoreException>(async () => await EvaluateAsync(connection))).Outcome.ShouldBe(StoreOutcome.Unknown);
-        await Eventually.HoldsAsync(() => server.Connections >= 2, "it connects anew");
-        await Eventually.ReadsAsync(async () => await TryAsync(connection), static reply => reply == "2", "the new connection works");
+        await using RedisServer server = await RedisServer.StartAsync();
+        await using var proxy = new FaultyProxy(server.Port);
+        await using RedisConnection connection = await TestConnection.OpenAsync($"redis://127.0.0.1:{proxy.Port}?commandTimeout=1s&connectTimeout=1m");
+        await EchoesAsync(connection, "first");
+        proxy.Mute();
+        (await Should.ThrowAsync<LatchworkStoreException>(() => EchoAsync(connection, "second"))).Outcome.ShouldBe(StoreOutcome.Unknown);
+        await EchoesAsync(connection, "third");
+        connection.Reconnects.ShouldBeGreaterThanOrEqualTo(1);
     }
 
     [Theory]
-    [InlineData("$100\r\nabc")]
-    [InlineData("*3\r\n:1\r\n")]
-    [InlineData(":12")]
-    [InlineData("*1000000\r\n$1000000\r\n")]
-    public async Task A_server_that_stalls_in_the_middle_of_a_reply_is_left_and_asked_anew(string part)
+    [InlineData(1)]
+    [InlineData(7)]
+    [InlineData(1000)]
+    public async Task A_server_that_stalls_in_the_middle_of_a_reply_is_left_and_asked_anew(int bytes)
     {
-        using var server = new FakeServer(talk =>
-        {
-            talk.Greet();
-            talk.Read();
-            talk.Say(talk.Number == 1 ? part : ":2\r\n");
-            talk.WaitForEnd();
-        });
-        await using RedisConnection connection = await RedisConnection.ConnectAsync(RedisOptions.Parse(server.Uri + "?commandTimeout=300ms"), default);
-        await Should.ThrowAsync<LatchworkStoreException>(async () => await EvaluateAsync(connection));
-        await Eventually.ReadsAsync(async () => await TryAsync(connection), static reply => reply == "2", "the new connection works");
+        await using RedisServer server = await RedisServer.StartAsync();
+        await using var proxy = new FaultyProxy(server.Port);
+        await using RedisConnection connection = await TestConnection.OpenAsync($"redis://127.0.0.1:{proxy.Port}?commandTimeout=1s&connectTimeout=1m");
+        await EchoesAsync(connection, "first");
+        proxy.StallAfter(bytes);
+        (await Should.ThrowAsync<LatchworkStoreException>(() => EchoAsync(connection, new string('x', 5000)))).Outcome.ShouldBe(StoreOutcome.Unknown);
+        proxy.GoOn();
+        await EchoesAsync(connection, "third");
     }
 
     [Fact]
-    public async Task Written_is_unknown_and_not_written_is_sent_after_the_reconnect()
+    public async Task Bytes_that_arrive_one_by_one_make_the_same_replies()
     {
-        var firstRead = new TaskCompletionSource();
-        var breakIt = new ManualResetEventSlim();
-        using var server = new FakeServer(talk =>
-        {
-            talk.Greet();
-            talk.Read();
-            if (talk.Number == 1)
-            {
-                firstRead.SetResult();
-                breakIt.Wait();
-                return;
-            }
-
-            talk.Say("+again\r\n");
-            talk.WaitForEnd();
-        });
-        await using RedisConnection connection = await RedisConnection.ConnectAsync(RedisOptions.Parse(server.PatientUri), default);
-        Task<RedisReply> written = EvaluateAsync(connection).AsTask();
-        await firstRead.Task;
-        breakIt.Set();
-        LatchworkStoreException error = await Should.ThrowAsync<LatchworkStoreException>(() => written);
-        error.Outcome.ShouldBe(StoreOutcome.Unknown);
-
-        // The continuation above runs before the connection is made anew, or after: the command is sent either way.
-        (await EvaluateAsync(connection)).Text.ShouldBe("again");
-    }
-
-    [Theory]
-    [InlineData("OOM command not allowed when used memory > 'maxmemory'. script: 1f, on @user_script:1.", true)]
-    [InlineData("ERR Error running script (call to f_1): @user_script:1: @user_script: 1: -OOM command not allowed when used memory > 'maxmemory'.", true)]
-    [InlineData("MISCONF Redis is configured to save RDB snapshots, but it is unable to persist to disk.", true)]
-    [InlineData("NOREPLICAS Not enough good replicas to write.", true)]
-    [InlineData("NOPERM this user has no permissions to run the 'evalsha' command", false)]
-    [InlineData("MOVED 3999 127.0.0.1:6381", false)]
-    public async Task A_refusal_of_the_server_is_known_not_to_have_happened(string text, bool isTransient)
-    {
-        LatchworkStoreException error = (await AnswerAsync(text)).ShouldBeOfType<LatchworkStoreException>();
-        error.Outcome.ShouldBe(StoreOutcome.NotApplied);
-        error.IsTransient.ShouldBe(isTransient);
-        error.Message.ShouldContain("script 'work'");
-        error.Message.ShouldContain(text);
+        await using RedisServer server = await RedisServer.StartAsync();
+        await using var proxy = new FaultyProxy(server.Port) { Piece = 1 };
+        await using RedisConnection connection = await TestConnection.OpenAsync($"redis://127.0.0.1:{proxy.Port}?commandTimeout=1m&connectTimeout=1m");
+        string text = new('x', 3000);
+        for (int i = 0; i < 10; i++)
+            (await EchoAsync(connection, text + i)).Text.ShouldBe(text + i);
     }
 
     [Fact]
-    public async Task A_command_forbidden_in_the_middle_of_a_script_may_have_left_something_behind() =>
-        (await AnswerAsync("NOPERM ACL failure in script: no. script: 1f, on @user_script:3.")).ShouldBeOfType<LatchworkStoreException>().Outcome.ShouldBe(StoreOutcome.Unknown);
-
-    [Theory]
-    [InlineData("LWLAYOUT format=2 partitions=8")]
-    [InlineData("ERR wrong number of arguments")]
-    [InlineData("WRONGTYPE Operation against a key")]
-    public async Task Any_other_error_comes_as_the_server_worded_it(string text)
+    public async Task Sent_is_unknown_when_the_connection_breaks_and_what_was_not_sent_is_sent_later()
     {
-        RedisServerException error = (await AnswerAsync(text)).ShouldBeOfType<RedisServerException>();
-        error.Message.ShouldBe(text);
-        error.Code.ShouldBe(text.Split(' ')[0]);
+        await using RedisServer server = await RedisServer.StartAsync();
+        await using RedisConnection connection = await TestConnection.OpenAsync(server.PatientUri);
+        await EchoesAsync(connection, "first");
+        await server.CommandAsync("CLIENT", "PAUSE", "60000", "ALL");
+        Task<RedisReply> sent = connection.EvaluateAsync(_add, ["pause"], ["sent"], default).AsTask();
+        server.Kill();
+        LatchworkStoreException error = await Should.ThrowAsync<LatchworkStoreException>(() => sent);
+        (error.Outcome, error.IsTransient).ShouldBe((StoreOutcome.Unknown, true));
+
+        Task<RedisReply> waiting = connection.EvaluateAsync(_add, ["pause"], ["waiting"], default).AsTask();
+        await server.StartAgainAsync();
+        (await waiting).Number.ShouldBe(1);
+        (await server.CommandAsync("HEXISTS", "pause", "sent")).ShouldBe("0");
     }
 
+    /// <summary>States of a server: what brings it about, what ends it, and the words for it.</summary>
     public static TheoryData<string, string> States => new()
     {
-        { "READONLY You can't write against a read only replica.", "read-only" },
-        { "ERR Error running script (call to f_1): @user_script:1: @user_script: 1: -READONLY You can't write against a read only replica.", "read-only" },
-        { "LOADING Redis is loading the dataset in memory", "loading" },
-        { "BUSY Redis is busy running a script.", "SCRIPT KILL" },
-        { "MASTERDOWN Link with MASTER is down and replica-serve-stale-data is set to 'no'.", "lost its primary" },
-        { "NOAUTH Authentication required.", "password" },
+        { "READONLY", "read-only" },
+        { "MASTERDOWN", "lost its primary" },
+        { "LOADING", "loading" },
+        { "BUSY", "SCRIPT KILL" },
+        { "NOAUTH", "password" },
+        { "WRONGPASS", "password" },
     };
 
     [Theory]
     [MemberData(nameof(States))]
-    public async Task A_command_that_a_server_refuses_because_of_its_state_is_sent_again_on_a_new_connection(string text, string words)
+    public async Task A_state_that_lasts_is_reported_in_words_and_when_it_ends_commands_that_wait_are_done(string state, string words)
     {
-        words.ShouldNotBeEmpty();
-        using var server = new FakeServer(talk =>
+        await using RedisServer server = await RedisServer.StartAsync(new()
         {
-            talk.Greet();
-            talk.Read();
-            talk.Say(talk.Number <= 2 ? $"-{text}\r\n" : "+primary\r\n");
-            talk.WaitForEnd();
+            Password = state == "WRONGPASS" ? "admin" : null,
+            Arguments = ["--enable-debug-command", "yes", "--loading-process-events-interval-bytes", "1024", "--repl-timeout", "1000000"],
         });
-        await using RedisConnection connection = await RedisConnection.ConnectAsync(RedisOptions.Parse(server.Uri + "?commandTimeout=1m"), default);
-        (await EvaluateAsync(connection)).Text.ShouldBe("primary");
-        server.Connections.ShouldBe(3);
-    }
+        string user = "";
+        if (state == "WRONGPASS")
+        {
+            await server.CommandAsync("ACL", "SETUSER", "app", "on", ">first", "~*", "&*", "+@all");
+            user = "app:first@";
+        }
 
-    [Theory]
-    [MemberData(nameof(States))]
-    public async Task A_state_that_lasts_is_reported_in_words(string text, string words)
-    {
-        using var server = new FakeServer(talk =>
-        {
-            talk.Greet();
-            talk.Read();
-            talk.Say($"-{text}\r\n");
-            talk.WaitForEnd();
-        });
-        await using RedisConnection connection = await RedisConnection.ConnectAsync(RedisOptions.Parse(server.Uri + "?commandTimeout=300ms"), default);
+        string uri = $"redis://{user}127.0.0.1:{server.Port}?connectTimeout=1m";
+        await using RedisConnection connection = await TestConnection.OpenAsync(uri + "&commandTimeout=1s");
+        await using RedisConnection patient = await TestConnection.OpenAsync(uri + "&commandTimeout=2m");
+        await EchoesAsync(connection, "first");
+        await EchoesAsync(patient, "first");
+        await using IAsyncDisposable lasting = await BeginAsync(server, state);
+
         LatchworkStoreException error = await Eventually.ReadsAsync(
-            () => Should.ThrowAsync<LatchworkStoreException>(async () => await EvaluateAsync(connection)),
+            async () =>
+            {
+                try
+                {
+                    await connection.EvaluateAsync(_add, ["state"], ["refused"], default);
+                    return new LatchworkStoreException("none", StoreOutcome.Unknown);
+                }
+                catch (LatchworkStoreException e)
+                {
+                    return e;
+                }
+            },
             e => e.Message.Contains(words, StringComparison.Ordinal),
             "it is reported in words"); // not if the first answer took longer than the command may
         error.Outcome.ShouldBe(StoreOutcome.NotApplied);
+        Task<RedisReply> waiting = patient.EvaluateAsync(_add, ["state"], ["waited"], default).AsTask();
+        await Should.ThrowAsync<LatchworkStoreException>(async () => await connection.EvaluateAsync(_add, ["state"], ["refused"], default));
+        waiting.IsCompleted.ShouldBeFalse();
+
+        await lasting.DisposeAsync();
+        (await waiting.WaitAsync(TimeSpan.FromMinutes(1))).Number.ShouldBe(1);
+        await EchoesAsync(connection, "last");
+        (await server.CommandAsync("HEXISTS", "state", "refused")).ShouldBe("0");
     }
 
-    public static TheoryData<string> Bomb => [string.Concat(Enumerable.Repeat("*1\r\n", 1000))];
-
-    [Theory]
-    [InlineData(":1\r\n:2\r\n")]
-    [InlineData("what?\r\n")]
-    [InlineData(">3\r\n+subscribe\r\n+x\r\n:1\r\n")]
-    [InlineData("-ERR unasked\r\n-ERR unasked\r\n")]
-    [InlineData("$9223372036854775808\r\n")]
-    [InlineData("$9223372036854775807\r\nx")]
-    [MemberData(nameof(Bomb))]
-    public async Task A_server_out_of_step_is_left_and_asked_anew(string nonsense)
+    [Fact]
+    public async Task Deadlines_are_kept_to_a_fraction_of_a_second()
     {
-        using var server = new FakeServer(talk =>
-        {
-            talk.Greet();
-            talk.Read();
-            talk.Say(talk.Number == 1 ? nonsense : "+right\r\n");
-            talk.WaitForEnd();
-        });
-        await using RedisConnection connection = await RedisConnection.ConnectAsync(RedisOptions.Parse(server.PatientUri), default);
-        await TryAsync(connection);
-        await Eventually.HoldsAsync(() => server.Connections >= 2, "it connects anew");
-        (await EvaluateAsync(connection)).Text.ShouldBe("right");
+        await using RedisServer server = await RedisServer.StartAsync();
+        await using RedisConnection connection = await TestConnection.OpenAsync(server.Uri + "?commandTimeout=300ms&connectTimeout=1m");
+        await EchoesAsync(connection, "first");
+        server.Freeze();
+        long start = Stopwatch.GetTimestamp();
+        await Should.ThrowAsync<LatchworkStoreException>(() => EchoAsync(connection, "second"));
+        TimeSpan taken = Stopwatch.GetElapsedTime(start);
+        taken.ShouldBeGreaterThan(TimeSpan.FromMilliseconds(250));
+        taken.ShouldBeLessThan(TimeSpan.FromSeconds(10)); // a machine that stalls
+        server.Resume();
     }
 
-    private static ValueTask<RedisReply> EvaluateAsync(RedisConnection connection) => connection.EvaluateAsync(_script, [], [], default);
-
-    private static async Task<string> TryAsync(RedisConnection connection)
+    private static async Task<IAsyncDisposable> BeginAsync(RedisServer server, string state)
     {
-        try
+        switch (state)
         {
-            return (await EvaluateAsync(connection)) is { Kind: RedisReplyKind.Number } number ? $"{number.Number}" : "text";
+            case "READONLY":
+                await server.CommandAsync("REPLICAOF", "127.0.0.1", "1");
+                return new Ending(() => server.CommandAsync("REPLICAOF", "NO", "ONE"));
+            case "MASTERDOWN":
+                await server.CommandAsync("CONFIG", "SET", "replica-serve-stale-data", "no");
+                await server.CommandAsync("REPLICAOF", "127.0.0.1", "1");
+                return new Ending(() => server.CommandAsync("REPLICAOF", "NO", "ONE"));
+            case "LOADING":
+                await server.CommandAsync("DEBUG", "POPULATE", "1000", "key", "4000");
+                await server.CommandAsync("CONFIG", "SET", "key-load-delay", "60000");
+                Task<string> reload = server.CommandAsync("DEBUG", "RELOAD");
+                await Eventually.ReadsAsync(() => server.CommandAsync("INFO", "persistence"), static info => info.Contains("loading:1", StringComparison.Ordinal), "it loads");
+                return new Ending(async () =>
+                {
+                    await server.CommandAsync("CONFIG", "SET", "key-load-delay", "0");
+                    return await reload;
+                });
+            case "BUSY":
+                await server.CommandAsync("CONFIG", "SET", "lua-time-limit", "10");
+                Task<string> script = server.CommandAsync("EVAL", "while true do end", "0");
+                await Eventually.ReadsAsync(() => server.CommandAsync("PING"), static answer => answer.StartsWith("BUSY", StringComparison.Ordinal), "it is busy");
+                return new Ending(async () =>
+                {
+                    await server.CommandAsync("SCRIPT", "KILL");
+                    try
+                    {
+                        return await script;
+                    }
+                    catch (InvalidOperationException e)
+                    {
+                        return e.Message; // it was killed
+                    }
+                });
+            case "NOAUTH":
+                await server.CommandAsync("ACL", "SETUSER", "admin", "on", ">secret", "~*", "&*", "+@all");
+                await server.CommandAsync("CONFIG", "SET", "requirepass", "unknown");
+                await server.CommandAsync("--user", "admin", "--pass", "secret", "--no-auth-warning", "CLIENT", "KILL", "TYPE", "normal");
+                return new Ending(() => server.CommandAsync("--user", "admin", "--pass", "secret", "--no-auth-warning", "CONFIG", "SET", "requirepass", ""));
+            default:
+                await server.CommandAsync("ACL", "SETUSER", "app", "resetpass", ">second");
+                await server.CommandAsync("CLIENT", "KILL", "USER", "app");
+                return new Ending(() => server.CommandAsync("ACL", "SETUSER", "app", "resetpass", ">first"));
         }
-        catch (Exception e) when (e is LatchworkStoreException or RedisServerException or InvalidOperationException)
-        {
-            return e.Message;
-        }
     }
 
-    private static async Task<Exception> AnswerAsync(string error)
-    {
-        using var server = new FakeServer(talk =>
+    private static Task<RedisReply> EchoAsync(RedisConnection connection, string text) => connection.EvaluateAsync(_echo, [], [text], default).AsTask();
+
+    // Again and again: a command may fail here.
+    private static Task EchoesAsync(RedisConnection connection, string text) => Eventually.ReadsAsync(
+        async () =>
         {
-            talk.Greet();
-            talk.Read();
-            talk.Say($"-{error}\r\n");
-            talk.WaitForEnd();
-        });
-        await using RedisConnection connection = await RedisConnection.ConnectAsync(RedisOptions.Parse(server.PatientUri), default);
-        return await Should.ThrowAsync<Exception>(async () => await EvaluateAsync(connection));
+            try
+            {
+                string answer = (await EchoAsync(connection, text)).Text;
+                answer.ShouldBe(text);
+                return answer;
+            }
+            catch (LatchworkStoreException e)
+            {
+                return e.Message;
+            }
+        },
+        answer => answer == text,
+        "commands succeed");
+
+    /// <summary>Ends a state, once.</summary>
+    private sealed class Ending(Func<Task<string>> end) : IAsyncDisposable
+    {
+        private Func<Task<string>>? _end = end;
+
+        public async ValueTask DisposeAsync()
+        {
+            if (Interlocked.Exchange(ref _end, null) is { } last) await last();
+        }
     }
 }

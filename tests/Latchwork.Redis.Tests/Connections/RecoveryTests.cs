@@ -1,6 +1,7 @@
 using System.Collections.Concurrent;
 using System.Diagnostics;
-using Latchwork.Redis.Connections;
+using Latchwork.Redis.Multiplexing;
+using Latchwork.Redis.Tests.Support;
 using Latchwork.StoreConformance.Support;
 using Shouldly;
 using Xunit;
@@ -16,7 +17,7 @@ public sealed class RecoveryTests
     public async Task Lost_scripts_are_loaded_again_and_no_caller_sees_it()
     {
         await using RedisServer server = await RedisServer.StartAsync();
-        await using RedisConnection connection = await RedisConnection.ConnectAsync(RedisOptions.Parse(server.PatientUri), default);
+        await using RedisConnection connection = await TestConnection.OpenAsync(server.PatientUri);
         await using var load = new Load(connection, callers: 64);
         for (int i = 0; i < 20; i++)
         {
@@ -33,7 +34,7 @@ public sealed class RecoveryTests
     public async Task When_connections_are_killed_each_command_succeeded_or_is_unknown()
     {
         await using RedisServer server = await RedisServer.StartAsync();
-        await using RedisConnection connection = await RedisConnection.ConnectAsync(RedisOptions.Parse(server.PatientUri), default);
+        await using RedisConnection connection = await TestConnection.OpenAsync(server.PatientUri);
         int restored = 0;
         await using IAsyncDisposable subscription = await connection.SubscribeAsync("channel", _ => { }, () => Interlocked.Increment(ref restored), default);
         await using var load = new Load(connection, callers: 64);
@@ -58,7 +59,7 @@ public sealed class RecoveryTests
     public async Task Commands_wait_for_a_server_that_restarts(bool unixSocket)
     {
         await using RedisServer server = await RedisServer.StartAsync(new() { AppendOnly = true, UnixSocket = unixSocket });
-        await using RedisConnection connection = await RedisConnection.ConnectAsync(RedisOptions.Parse(server.PatientUri), default);
+        await using RedisConnection connection = await TestConnection.OpenAsync(server.PatientUri);
         await using var load = new Load(connection, callers: 16);
         for (int i = 0; i < 2; i++)
         {
@@ -81,7 +82,7 @@ public sealed class RecoveryTests
     public async Task A_frozen_server_fails_commands_in_bounded_time_and_all_goes_on_when_it_thaws()
     {
         await using RedisServer server = await RedisServer.StartAsync();
-        await using RedisConnection connection = await RedisConnection.ConnectAsync(RedisOptions.Parse(server.Uri + "?commandTimeout=1500ms"), default);
+        await using RedisConnection connection = await TestConnection.OpenAsync(server.Uri + "?commandTimeout=1500ms");
         await CountsAsync(connection, "first");
         server.Freeze();
         (await FailsAsync(connection)).Outcome.ShouldBe(StoreOutcome.Unknown); // Written: nobody knows.
@@ -95,11 +96,13 @@ public sealed class RecoveryTests
     public async Task While_disconnected_the_line_is_bounded_and_each_command_waits_no_longer_than_its_time()
     {
         await using RedisServer server = await RedisServer.StartAsync();
-        RedisOptions options = RedisOptions.Parse(server.Uri);
-        options.MaxQueuedCommands = 10;
-        options.MaxQueuedBytes = 100_000;
-        options.CommandTimeout = TimeSpan.FromSeconds(5); // longer than any stall between the lines below
-        await using RedisConnection connection = await RedisConnection.ConnectAsync(options, default);
+        var options = new RedisOptions
+        {
+            MaxQueuedCommands = 10,
+            MaxQueuedBytes = 100_000,
+            CommandTimeout = TimeSpan.FromSeconds(5), // longer than any stall between the lines below
+        };
+        await using RedisConnection connection = await TestConnection.OpenAsync(server.Uri, options);
         server.Kill();
         await Eventually.ReadsAsync(async () => (await FailsAsync(connection)).Outcome, static o => o == StoreOutcome.NotApplied, "the loss is noticed");
 
@@ -124,7 +127,7 @@ public sealed class RecoveryTests
         await using RedisServer server = await RedisServer.StartAsync();
         foreach (bool frozen in new[] { false, true })
         {
-            RedisConnection connection = await RedisConnection.ConnectAsync(RedisOptions.Parse(server.PatientUri), default);
+            RedisConnection connection = await TestConnection.OpenAsync(server.PatientUri);
             await using var load = new Load(connection, callers: 32);
             await load.MoreAsync(100);
             if (frozen) server.Freeze();

@@ -1,9 +1,10 @@
 using System.Collections.Concurrent;
 using System.Text;
-using Latchwork.Redis.Connections;
+using Latchwork.Redis.Multiplexing;
 using Latchwork.StoreConformance.Support;
 using Shouldly;
 using Xunit;
+using Latchwork.Redis.Tests.Support;
 
 namespace Latchwork.Redis.Tests.Connections;
 
@@ -17,7 +18,7 @@ public sealed class SubscriptionTests : IAsyncLifetime
     {
         _server = await RedisServer.StartAsync();
         await _server.CommandAsync("ACL", "SETUSER", "half", "on", ">pw", "~*", "resetchannels", "&allowed*", "+@all");
-        _connection = await RedisConnection.ConnectAsync(RedisOptions.Parse($"redis://half:pw@127.0.0.1:{_server.Port}?commandTimeout=2m&connectTimeout=2m"), default);
+        _connection = await TestConnection.OpenAsync($"redis://half:pw@127.0.0.1:{_server.Port}?commandTimeout=2m&connectTimeout=2m");
     }
 
     public async Task DisposeAsync()
@@ -93,7 +94,7 @@ public sealed class SubscriptionTests : IAsyncLifetime
         var heard = new TaskCompletionSource<string>();
         Task<IAsyncDisposable> subscribing = _connection.SubscribeAsync("allowed", m => heard.TrySetResult(Encoding.UTF8.GetString(m.Span)), () => { }, default).AsTask();
         await _server.StartAgainAsync();
-        await _server.CommandAsync("ACL", "SETUSER", "half", "on", ">pw", "~*", "&allowed*", "+@all");
+        await _server.CommandAsync("ACL", "SETUSER", "half", "on", ">pw", "~*", "resetchannels", "&allowed*", "+@all");
         await using IAsyncDisposable subscription = await subscribing;
         await _server.CommandAsync("PUBLISH", "allowed", "hello");
         (await heard.Task).ShouldBe("hello");

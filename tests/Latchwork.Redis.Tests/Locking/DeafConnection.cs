@@ -1,19 +1,12 @@
-using Latchwork.Redis.Connections;
+using Latchwork.Redis.Multiplexing;
+using Latchwork.Redis.Tests.Support;
 
 namespace Latchwork.Redis.Tests.Locking;
 
 /// <summary>A connection on which no message ever arrives, while everything else works.</summary>
-internal sealed class DeafConnection(IRedisConnection inner) : IRedisConnection
+internal sealed class DeafConnection(IRedisConnection inner) : PassingConnection(inner)
 {
-    public string Description => inner.Description;
-
-    public ValueTask<RedisReply> EvaluateAsync(
-        RedisScript script, ReadOnlySpan<RedisArgument> keys, ReadOnlySpan<RedisArgument> arguments, CancellationToken cancellationToken) =>
-        inner.EvaluateAsync(script, keys, arguments, cancellationToken);
-
-    public ValueTask<IAsyncDisposable> SubscribeAsync(
+    public override ValueTask<IAsyncDisposable> SubscribeAsync(
         string channel, Action<ReadOnlyMemory<byte>> onMessage, Action onRestored, CancellationToken cancellationToken) =>
-        inner.SubscribeAsync(channel, static _ => { }, static () => { }, cancellationToken);
-
-    public ValueTask DisposeAsync() => inner.DisposeAsync();
+        base.SubscribeAsync(channel, static _ => { }, static () => { }, cancellationToken);
 }

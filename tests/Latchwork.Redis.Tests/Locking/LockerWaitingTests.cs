@@ -1,10 +1,10 @@
 using System.Diagnostics;
 using System.Globalization;
 using System.Text.RegularExpressions;
-using Latchwork.Redis.Connections;
 using Latchwork.StoreConformance.Support;
 using Shouldly;
 using Xunit;
+using Latchwork.Redis.Tests.Support;
 
 namespace Latchwork.Redis.Tests.Locking;
 
@@ -61,7 +61,7 @@ public sealed partial class LockerWaitingTests : LockerTest
     public async Task When_all_rings_are_lost_everyone_is_served_by_the_re_check()
     {
         long generation = await TakeAsync("a");
-        await using RedisStore deaf = RedisStore.Over(new DeafConnection(await RedisConnection.ConnectAsync(RedisOptions.Parse(Server.PatientUri), default)));
+        await using RedisStore deaf = new RedisStore(new DeafConnection(await TestConnection.OpenAsync(Server.PatientUri)), new RedisOptions());
         await using ProcessLocker locker = NewLocker(deaf);
         Task<string>[] waiters = Wait(locker, "a", 100);
         await Eventually.ReadsAsync(() => NumberOfSubscribersAsync("a"), number => number == 1, "they wait");

@@ -1,10 +1,10 @@
 using System.Text;
-using Latchwork.Redis.Connections;
 using Latchwork.Redis.Tests.Timers;
 using Latchwork.Storage;
 using Latchwork.Testing;
 using Shouldly;
 using Xunit;
+using Latchwork.Redis.Tests.Support;
 
 namespace Latchwork.Redis.Tests.Partitioning;
 
@@ -255,10 +255,9 @@ public sealed class RepartitionTests(PartitionedFixture fixture) : IClassFixture
 
     private async Task<(RedisStore Store, StoppingConnection Connection)> ConnectOverAsync(int partitions, int stopAt, bool afterEffect, Func<int, Task>? before = null)
     {
-        RedisOptions options = RedisOptions.Parse(fixture.Server.PatientUri);
-        (options.Partitions, options.TimeProvider) = (partitions, _clock);
-        var connection = new StoppingConnection(await RedisConnection.ConnectAsync(options, default), stopAt, afterEffect) { Before = before };
-        var store = RedisStore.Over(connection, options);
+        var options = new RedisOptions { Partitions = partitions, TimeProvider = _clock };
+        var connection = new StoppingConnection(await TestConnection.OpenAsync(fixture.Server.PatientUri, options), stopAt, afterEffect) { Before = before };
+        var store = new RedisStore(connection, options);
         _stores.Add(store);
         return (store, connection);
     }

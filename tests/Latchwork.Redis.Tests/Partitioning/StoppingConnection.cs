@@ -1,4 +1,6 @@
-using Latchwork.Redis.Connections;
+using Latchwork.Redis.Multiplexing;
+using Latchwork.Redis.Tests.Support;
+using StackExchange.Redis;
 
 namespace Latchwork.Redis.Tests.Partitioning;
 
@@ -6,11 +8,9 @@ namespace Latchwork.Redis.Tests.Partitioning;
 /// <param name="inner">The connection.</param>
 /// <param name="stopAt">The number of the script; 0: never.</param>
 /// <param name="afterEffect">Whether that script still runs, its reply being lost.</param>
-internal sealed class StoppingConnection(IRedisConnection inner, int stopAt, bool afterEffect) : IRedisConnection
+internal sealed class StoppingConnection(IRedisConnection inner, int stopAt, bool afterEffect) : PassingConnection(inner)
 {
     private int _scripts;
-
-    public string Description => inner.Description;
 
     /// <summary>Whether it came to that.</summary>
     public bool Happened { get; private set; }
@@ -18,22 +18,15 @@ internal sealed class StoppingConnection(IRedisConnection inner, int stopAt, boo
     /// <summary>Called before each script, with its number.</summary>
     public Func<int, Task>? Before { get; init; }
 
-    public ValueTask<RedisReply> EvaluateAsync(
-        RedisScript script, ReadOnlySpan<RedisArgument> keys, ReadOnlySpan<RedisArgument> arguments, CancellationToken cancellationToken)
+    public override ValueTask<RedisReply> EvaluateAsync(RedisScript script, RedisKey[] keys, RedisValue[] arguments, CancellationToken cancellationToken)
     {
         if (Happened) throw new StoppedException();
         int number = Interlocked.Increment(ref _scripts);
-        if (Before is not null) return LaterAsync(number, script, keys.ToArray(), arguments.ToArray(), cancellationToken);
-        if (number != stopAt) return inner.EvaluateAsync(script, keys, arguments, cancellationToken);
+        if (Before is not null) return LaterAsync(number, script, keys, arguments, cancellationToken);
+        if (number != stopAt) return base.EvaluateAsync(script, keys, arguments, cancellationToken);
         Happened = true;
-        return afterEffect ? LoseAsync(inner.EvaluateAsync(script, keys, arguments, cancellationToken)) : throw new StoppedException();
+        return afterEffect ? LoseAsync(base.EvaluateAsync(script, keys, arguments, cancellationToken)) : throw new StoppedException();
     }
-
-    public ValueTask<IAsyncDisposable> SubscribeAsync(
-        string channel, Action<ReadOnlyMemory<byte>> onMessage, Action onRestored, CancellationToken cancellationToken) =>
-        inner.SubscribeAsync(channel, onMessage, onRestored, cancellationToken);
-
-    public ValueTask DisposeAsync() => inner.DisposeAsync();
 
     private static async ValueTask<RedisReply> LoseAsync(ValueTask<RedisReply> pending)
     {
@@ -41,10 +34,10 @@ internal sealed class StoppingConnection(IRedisConnection inner, int stopAt, boo
         throw new StoppedException();
     }
 
-    private async ValueTask<RedisReply> LaterAsync(int number, RedisScript script, RedisArgument[] keys, RedisArgument[] arguments, CancellationToken cancellationToken)
+    private async ValueTask<RedisReply> LaterAsync(int number, RedisScript script, RedisKey[] keys, RedisValue[] arguments, CancellationToken cancellationToken)
     {
         await Before!(number);
-        return await inner.EvaluateAsync(script, keys, arguments, cancellationToken);
+        return await base.EvaluateAsync(script, keys, arguments, cancellationToken);
     }
 }
 

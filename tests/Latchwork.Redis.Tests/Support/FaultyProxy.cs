@@ -15,6 +15,7 @@ public sealed class FaultyProxy : IAsyncDisposable
     private readonly object _gate = new();
     private readonly int _target;
     private int _left = int.MaxValue; // What may still pass from the server before it stalls.
+    private int _generation;
     private bool _isCutOff;
     private bool _isOver;
 
@@ -35,6 +36,15 @@ public sealed class FaultyProxy : IAsyncDisposable
     {
         lock (_gate) _left = bytes;
     }
+
+    /// <summary>From now on the server is not heard any more over the connections that there are; new ones work.</summary>
+    public void Mute()
+    {
+        lock (_gate) _generation++;
+    }
+
+    /// <summary>How many connections there are.</summary>
+    public int Connections => _sockets.Count / 2;
 
     /// <summary>From now on nothing arrives anywhere; new connections are accepted and hear nothing.</summary>
     public void CutOff()
@@ -111,6 +121,8 @@ public sealed class FaultyProxy : IAsyncDisposable
     private void Copy(Socket from, Socket to, bool isFromServer)
     {
         byte[] buffer = new byte[64 << 10];
+        int generation;
+        lock (_gate) generation = _generation;
         try
         {
             while (true)
@@ -123,7 +135,7 @@ public sealed class FaultyProxy : IAsyncDisposable
                     lock (_gate)
                     {
                         if (_isOver) return;
-                        if (_isCutOff) break;
+                        if (_isCutOff || (isFromServer && generation != _generation)) break;
                     }
 
                     sent += to.Send(buffer, sent, allowed, SocketFlags.None);

@@ -18,17 +18,16 @@ public sealed class PartitionedFixture : StoreFixture, IAsyncLifetime
 
     public override int ModelSequences => 40;
 
+    /// <summary>The client completes what is asynchronous on the pool.</summary>
+    public override bool AnswersWithoutPool => false;
+
     public override async Task<LatchworkStore> OpenAsync(TimeProvider? clock) => await ConnectAsync(Server, Partitions, clock);
 
     public override async Task<LatchworkStore> OpenTargetAsync(TimeProvider? clock) => await ConnectAsync(Server, 3, clock, "other:");
 
     public static Task<RedisStore> ConnectAsync(RedisServer server, int partitions, TimeProvider? clock = null, string prefix = RedisOptions.DefaultKeyPrefix)
     {
-        RedisOptions options = RedisOptions.Parse(server.PatientUri);
-        options.TimeProvider = clock;
-        options.KeyPrefix = prefix;
-        options.Partitions = partitions;
-        return RedisStore.ConnectAsync(options);
+        return RedisStore.ConnectAsync(server.PatientUri, new RedisOptions { TimeProvider = clock, KeyPrefix = prefix, Partitions = partitions });
     }
 
     public async Task InitializeAsync() => Server = await RedisServer.StartAsync(new RedisServerOptions { UnixSocket = true });

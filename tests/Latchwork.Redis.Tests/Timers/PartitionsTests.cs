@@ -4,6 +4,7 @@ using Latchwork.StoreConformance.Support;
 using Shouldly;
 using Xunit;
 using Xunit.Abstractions;
+using Latchwork.Redis.Tests.Support;
 
 namespace Latchwork.Redis.Tests.Timers;
 
@@ -147,14 +148,21 @@ public sealed class PartitionsTests(PartitionedFixture fixture, ITestOutputHelpe
     [InlineData("-3")]
     [InlineData("many")]
     public void A_wrong_number_is_named(string value) =>
-        Should.Throw<ArgumentException>(() => RedisOptions.Parse($"redis://localhost?partitions={value}")).Message.ShouldContain($"the number of partitions '{value}'");
+        Should.Throw<ArgumentException>(() => ReadPartitions($"redis://localhost?partitions={value}")).Message.ShouldContain($"partitions '{value}'");
 
     [Fact]
     public void The_number_can_be_written_in_an_address()
     {
-        RedisOptions.Parse("redis://localhost?partitions=12").Partitions.ShouldBe(12);
-        RedisOptions.Parse("localhost:6379,partitions=1024").Partitions.ShouldBe(1024);
-        RedisOptions.Parse("redis://localhost").Partitions.ShouldBe(1);
+        ReadPartitions("redis://localhost?partitions=12").ShouldBe(12);
+        ReadPartitions("localhost:6379,partitions=1024").ShouldBe(1024);
+        ReadPartitions("redis://localhost").ShouldBe(1);
+    }
+
+    private static int ReadPartitions(string connection)
+    {
+        var options = new RedisOptions();
+        TestConnection.Read(connection, options);
+        return options.CheckedCopy().Partitions;
     }
 
     private Task<RedisStore> ConnectAsync(int partitions) => PartitionedFixture.ConnectAsync(Server, partitions);

@@ -1,9 +1,8 @@
-using Latchwork.Redis.Connections;
-using Latchwork.Redis.Timers;
 using Latchwork.Storage;
 using Latchwork.StoreConformance.Support;
 using Shouldly;
 using Xunit;
+using StackExchange.Redis;
 
 namespace Latchwork.Redis.Tests.Timers;
 
@@ -102,22 +101,5 @@ public sealed class RedisTimerFaultTests(RedisTimerFixture fixture) : RedisTimer
 
         await Eventually.HoldsAsync(() => bells.Count == messages.Length, "all bells");
         bells.ShouldAllBe(bell => bell.Kind == TimerBellKind.Missed);
-    }
-
-    [Theory]
-    [InlineData("OOM command not allowed when used memory > 'maxmemory'.", StoreOutcome.NotApplied, false)]
-    [InlineData("ERR Error running script (call to f_1): @user_script:7: -OOM command not allowed", StoreOutcome.NotApplied, false)]
-    [InlineData("READONLY You can't write against a read only replica.", StoreOutcome.NotApplied, true)]
-    [InlineData("LOADING Redis is loading the dataset in memory", StoreOutcome.NotApplied, true)]
-    [InlineData("NOPERM this user has no permissions", StoreOutcome.NotApplied, false)]
-    [InlineData("WRONGTYPE Operation against a key holding the wrong kind of value", StoreOutcome.Unknown, false)]
-    [InlineData("ERR user_script:3: attempt to index a nil value", StoreOutcome.Unknown, false)]
-    public void An_error_of_the_server_says_what_became_of_the_operation(string message, StoreOutcome outcome, bool transient)
-    {
-        LatchworkStoreException e = RedisRefusal.Of(new RedisServerException(message), TimerScript.Post.Script, "format=1 partitions=1", new TransferUnit(TransferKind.Timers, "n"));
-        e.Outcome.ShouldBe(outcome);
-        e.IsTransient.ShouldBe(transient);
-        e.Message.ShouldContain("Timers/Post");
-        e.Message.ShouldContain(message);
     }
 }

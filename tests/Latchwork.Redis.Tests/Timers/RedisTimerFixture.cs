@@ -14,16 +14,16 @@ public sealed class RedisTimerFixture : StoreFixture, IAsyncLifetime
     /// <summary>Scripts that only read write nothing.</summary>
     public override bool LocksNoteTimeWhenSeen => false;
 
+    /// <summary>The client completes what is asynchronous on the pool.</summary>
+    public override bool AnswersWithoutPool => false;
+
     public override async Task<LatchworkStore> OpenAsync(TimeProvider? clock) => await ConnectAsync(Server, clock);
 
     public override async Task<LatchworkStore> OpenTargetAsync(TimeProvider? clock) => await ConnectAsync(Server, clock, "other:");
 
     public static Task<RedisStore> ConnectAsync(RedisServer server, TimeProvider? clock = null, string prefix = RedisOptions.DefaultKeyPrefix)
     {
-        RedisOptions options = RedisOptions.Parse(server.PatientUri);
-        options.TimeProvider = clock;
-        options.KeyPrefix = prefix;
-        return RedisStore.ConnectAsync(options);
+        return RedisStore.ConnectAsync(server.PatientUri, new RedisOptions { TimeProvider = clock, KeyPrefix = prefix });
     }
 
     public async Task InitializeAsync() => Server = await RedisServer.StartAsync(new RedisServerOptions { UnixSocket = true });

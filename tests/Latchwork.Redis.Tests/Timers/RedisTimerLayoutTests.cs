@@ -132,9 +132,7 @@ public sealed class RedisTimerLayoutTests(RedisTimerFixture fixture) : RedisTime
     public async Task A_cluster_runs_every_script_within_one_slot()
     {
         await using RedisCluster cluster = await RedisCluster.StartAsync(new() { Primaries = 1, Replicas = 0, NodeTimeout = TimeSpan.FromMinutes(1) });
-        RedisOptions options = RedisOptions.Parse(cluster.PatientUri);
-        options.TimeProvider = Clock;
-        await using RedisStore store = await RedisStore.ConnectAsync(options);
+        await using RedisStore store = await RedisStore.ConnectAsync(cluster.PatientUri, new RedisOptions { TimeProvider = Clock });
         ITimerStore timers = store.Timers;
         var partition = new TimerPartition("a}b{c", 0);
         await timers.OpenAsync(partition.Namespace, CancellationToken.None);

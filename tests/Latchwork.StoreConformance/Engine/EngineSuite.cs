@@ -20,6 +20,9 @@ public abstract class EngineSuite(StoreFixture fixture) : IAsyncLifetime
     /// <summary>What the timers reported.</summary>
     protected ConcurrentQueue<TimerErrorEventArgs> Errors { get; } = new();
 
+    /// <summary>Whether everything is answered while the thread pool is blocked, or renewals alone.</summary>
+    protected bool AnswersWithoutPool => fixture.AnswersWithoutPool;
+
     public virtual async Task InitializeAsync() => Store = new FaultyStore(await fixture.OpenAsync(null));
 
     public virtual async Task DisposeAsync()

@@ -121,8 +121,16 @@ public abstract class LockerForgettingSuite(StoreFixture fixture) : LockerSuite(
             Task<LockerReply> asking = AskAsync("b");
             Task<bool> releasing = ReleaseAsync(generation, "a");
             await using IAsyncDisposable bell = await subscribing;
-            (await asking).ShouldBeOfType<LockHeld>();
+            LockerReply reply = await asking;
             (await releasing).ShouldBeTrue();
+            if (!Fixture.OrdersSubscriptions && reply is LockGranted granted)
+            {
+                // The request waited for the subscription, and the release overtook it: there was nothing to miss.
+                await ReleaseAsync(granted.Generation, "b");
+                continue;
+            }
+
+            reply.ShouldBeOfType<LockHeld>();
             await rung.Task.WaitAsync(Seconds(60));
         }
     }

@@ -31,6 +31,12 @@ public abstract class StoreFixture
     /// <summary>Whether a batch of a move of which one id is taken is refused as a whole; of several partitions each decides for itself.</summary>
     public virtual bool TakesInAllOrNothing => true;
 
+    /// <summary>Whether what is sent after the call to subscribe is decided in the order of the calls, or a request waits for its subscription first.</summary>
+    public virtual bool OrdersSubscriptions => true;
+
+    /// <summary>Whether everything is answered while the thread pool is blocked, or renewals alone.</summary>
+    public virtual bool AnswersWithoutPool => true;
+
     /// <summary>How many random sequences the model suite runs: as many as take some ten seconds.</summary>
     public virtual int ModelSequences => 400;
 

@@ -6,7 +6,7 @@ using Xunit;
 
 namespace Latchwork.Tests.Testing;
 
-/// <summary>The programs in the pages about hosting, telemetry and testing are code that is compiled, here or in samples/.</summary>
+/// <summary>The programs in these pages are code that is compiled, here or in samples/.</summary>
 public sealed class DocsExampleTests
 {
     [Fact]
@@ -27,7 +27,10 @@ public sealed class DocsExampleTests
     }
 
     [Theory]
+    [InlineData("cluster.md")]
+    [InlineData("from-0.1-redis.md")]
     [InlineData("hosting.md")]
+    [InlineData("redis.md")]
     [InlineData("telemetry.md")]
     [InlineData("testing.md")]
     [InlineData("sample-order.md")]

@@ -1,0 +1,64 @@
+using System.Net;
+using StackExchange.Redis;
+
+namespace Latchwork.Redis.Multiplexing;
+
+/// <summary>What the stores need of Redis: evaluate a script, subscribe to a channel, and know the primaries. Tests put doubles in its place.</summary>
+internal interface IRedisConnection : IAsyncDisposable
+{
+    /// <summary>Where the server is: a URI without user name and password.</summary>
+    string Description { get; }
+
+    /// <summary>How often a connection was made again after it was lost.</summary>
+    long Reconnects { get; }
+
+    /// <summary>Whether the servers are a cluster.</summary>
+    /// <exception cref="LatchworkStoreException">No server has been reached yet, so that nobody knows.</exception>
+    bool IsCluster { get; }
+
+    /// <summary>Whether a script that is evaluated after <see cref="SubscribeAsync"/> was called, not awaited, runs after the subscription took effect.</summary>
+    bool OrdersSubscriptions { get; }
+
+    /// <summary>The primaries that are known now.</summary>
+    IReadOnlyList<EndPoint> Primaries { get; }
+
+    /// <summary>Evaluates a script by its hash, or by its text where the server does not have it.</summary>
+    /// <param name="script">The script.</param>
+    /// <param name="keys">The keys that it touches, all in one slot. They and the arguments must not be changed any more.</param>
+    /// <param name="arguments">Its arguments.</param>
+    /// <param name="cancellationToken">A token that cancels the wait; a script that was sent may still run.</param>
+    /// <returns>The reply. Continuations run on a thread of the pool.</returns>
+    /// <exception cref="RedisServerException">The script itself raised an error, or the server sent one that says nothing of its state.</exception>
+    /// <exception cref="LatchworkStoreException">
+    /// No reply came, or the server refused because of its state or the user's rights (see <see cref="RedisFailures"/>).
+    /// <see cref="LatchworkStoreException.Outcome"/> says whether the script may have run.
+    /// </exception>
+    /// <exception cref="ObjectDisposedException">The store is closed.</exception>
+    ValueTask<RedisReply> EvaluateAsync(RedisScript script, RedisKey[] keys, RedisValue[] arguments, CancellationToken cancellationToken);
+
+    /// <summary>
+    /// The same for the renewal of a lease, which must not wait for a free thread of the pool: it is sent, and its continuations run, on a thread
+    /// that does nothing else. Where a connection has no such thread, it is the same as <see cref="EvaluateAsync"/>.
+    /// </summary>
+    /// <param name="script">The script; it must be repeatable.</param>
+    /// <param name="keys">The keys.</param>
+    /// <param name="arguments">The arguments.</param>
+    /// <param name="lease">The length of the lease: the reply is waited for a quarter of it at most, but 250 ms if that is more.</param>
+    ValueTask<RedisReply> RenewAsync(RedisScript script, RedisKey[] keys, RedisValue[] arguments, TimeSpan lease);
+
+    /// <summary>Evaluates a script that has no keys at one server.</summary>
+    ValueTask<RedisReply> EvaluateAtAsync(EndPoint server, RedisScript script, RedisValue[] arguments, CancellationToken cancellationToken);
+
+    /// <summary>Sends a command to one server.</summary>
+    ValueTask<RedisReply> ExecuteAtAsync(EndPoint server, string command, object[] arguments, CancellationToken cancellationToken);
+
+    /// <summary>Subscribes to a channel, and again after every reconnect.</summary>
+    /// <param name="channel">The channel.</param>
+    /// <param name="onMessage">Called for each message, on a thread of the pool: it must return immediately, and may be called by several threads.</param>
+    /// <param name="onRestored">Called when the subscription is in force again after a reconnect, or after its slot has moved: messages may have been missed.</param>
+    /// <param name="cancellationToken">A token that cancels the wait.</param>
+    /// <returns>Ends the subscription when disposed; that waits for nothing.</returns>
+    /// <exception cref="LatchworkStoreException">The server refused, or no reply came; there is no subscription then.</exception>
+    /// <exception cref="ObjectDisposedException">The store is closed.</exception>
+    ValueTask<IAsyncDisposable> SubscribeAsync(string channel, Action<ReadOnlyMemory<byte>> onMessage, Action onRestored, CancellationToken cancellationToken);
+}

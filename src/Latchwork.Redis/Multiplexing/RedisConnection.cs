@@ -1,0 +1,292 @@
+using System.Globalization;
+using System.Net;
+using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Logging.Abstractions;
+using StackExchange.Redis;
+
+namespace Latchwork.Redis.Multiplexing;
+
+/// <summary>
+/// The connection of a store: to one primary (given, or found through Sentinels) or to a cluster, over multiplexers of its own or over the
+/// application's. What it adds to the client: the outcome of every failure (<see cref="RedisFailures"/>), repetition within the caller's time while
+/// the server says "not now", deadlines that no heartbeat keeps, bounds, renewals that need no pool thread, and an end of every connection to a
+/// primary that was replaced.
+/// </summary>
+internal sealed partial class RedisConnection : IRedisConnection
+{
+    private static readonly TimeSpan _lastReplies = TimeSpan.FromSeconds(1);
+
+    private readonly RedisOptions _options;
+    private readonly ILogger _logger;
+    private readonly ChannelTable _channels;
+    private readonly ConfigurationOptions? _settings; // null for the application's multiplexer
+    private volatile MultiplexerLink? _link;
+    private volatile bool _closing;
+    private bool? _isCluster;
+    private long _lastReplyAt = Environment.TickCount64;
+    private long _reconnects;
+
+    private RedisConnection(ConfigurationOptions? settings, string description, RedisOptions options)
+    {
+        _settings = settings;
+        _options = options;
+        Description = description;
+        _logger = options.LoggerFactory?.CreateLogger("Latchwork.Redis") ?? NullLogger.Instance;
+        Calls = new CallList(options.CommandTimeout, options.MaxQueuedCommands, options.MaxQueuedBytes);
+        _channels = new ChannelTable(this, _logger);
+    }
+
+    /// <inheritdoc/>
+    public string Description { get; }
+
+    /// <inheritdoc/>
+    public long Reconnects => Interlocked.Read(ref _reconnects);
+
+    /// <summary>The calls under way.</summary>
+    public CallList Calls { get; }
+
+    /// <summary>How long a call may take.</summary>
+    public TimeSpan CommandTimeout => _options.CommandTimeout;
+
+    /// <summary>The multiplexers that are used now; null between two primaries.</summary>
+    public MultiplexerLink? Link => _link;
+
+    /// <summary>Whether it is being closed.</summary>
+    public bool IsClosing => _closing;
+
+    /// <summary>Whether the multiplexer is the application's.</summary>
+    public bool IsShared => _settings is null;
+
+    /// <summary>Why there is no connection, in words that follow "because"; null if there is one.</summary>
+    public string? Trouble { get; private set; }
+
+    /// <summary>Called on a thread of the pool after each reconnect and each change of the primary. It must not throw.</summary>
+    public Action? OnReconnected { get; set; }
+
+    /// <inheritdoc/>
+    public bool OrdersSubscriptions => _settings is { SharedSubscriptionConnection: true, Protocol: > RedisProtocol.Resp2 };
+
+    /// <inheritdoc/>
+    public bool IsCluster => _isCluster ?? FindCluster();
+
+    /// <inheritdoc/>
+    public IReadOnlyList<EndPoint> Primaries
+    {
+        get
+        {
+            if (_link is not { } link) return [];
+            if (IsCluster) return PrimariesOf(link.Main);
+            foreach (IServer server in link.Main.GetServers())
+            {
+                if (server is { IsConnected: true, IsReplica: false }) return [server.EndPoint];
+            }
+
+            return [.. link.Main.GetEndPoints().Take(1)];
+        }
+    }
+
+    /// <summary>Connects over multiplexers of its own. A failure is thrown, not retried.</summary>
+    /// <exception cref="LatchworkStoreException">The server cannot be reached, or refuses.</exception>
+    public static async Task<RedisConnection> ConnectAsync(ConfigurationOptions settings, RedisOptions options, CancellationToken cancellationToken)
+    {
+        cancellationToken.ThrowIfCancellationRequested();
+        var connection = new RedisConnection(RedisConfiguration.Prepare(settings, options), RedisConfiguration.Describe(settings), options);
+        try
+        {
+            await connection.OpenAsync(cancellationToken).ConfigureAwait(false);
+            return connection;
+        }
+        catch
+        {
+            await connection.DisposeAsync().ConfigureAwait(false);
+            throw;
+        }
+    }
+
+    /// <summary>Uses the application's multiplexer, and neither changes nor closes it.</summary>
+    public static RedisConnection Share(IConnectionMultiplexer multiplexer, RedisOptions options)
+    {
+        var connection = new RedisConnection(null, RedisConfiguration.Describe(multiplexer), options);
+        var link = MultiplexerLink.Share(multiplexer);
+        connection._link = link;
+        connection.Observe(link);
+        connection.WatchPool();
+        return connection;
+    }
+
+    /// <inheritdoc/>
+    public ValueTask<RedisReply> EvaluateAsync(RedisScript script, RedisKey[] keys, RedisValue[] arguments, CancellationToken cancellationToken)
+    {
+        if (cancellationToken.IsCancellationRequested) return ValueTask.FromCanceled<RedisReply>(cancellationToken);
+        ScriptCall call;
+        try
+        {
+            call = new ScriptCall(this, ForServers(script), keys, arguments);
+            if (!Calls.TryAdd(call))
+                return ValueTask.FromException<RedisReply>(RedisFailures.TooMany(call.Name, _options.MaxQueuedCommands, _options.MaxQueuedBytes, Trouble));
+        }
+        catch (Exception e) when (e is LatchworkStoreException or ObjectDisposedException)
+        {
+            return ValueTask.FromException<RedisReply>(e);
+        }
+
+        ValueTask<RedisReply> reply = call.Task;
+        call.Start(cancellationToken);
+        return reply;
+    }
+
+    /// <inheritdoc/>
+    public ValueTask<RedisReply> RenewAsync(RedisScript script, RedisKey[] keys, RedisValue[] arguments, TimeSpan lease)
+    {
+        if (_link is not { Renewals: { } renewals }) return EvaluateAsync(script, keys, arguments, CancellationToken.None);
+        return new(renewals.RenewAsync(ForServers(script), keys, arguments, lease));
+    }
+
+    /// <inheritdoc/>
+    public async ValueTask<RedisReply> EvaluateAtAsync(EndPoint server, RedisScript script, RedisValue[] arguments, CancellationToken cancellationToken)
+    {
+        object[] words = [script.Sha1, 0, .. arguments];
+        try
+        {
+            return await SendAtAsync(server, "EVALSHA", words, $"script '{script.Name}'", cancellationToken).ConfigureAwait(false);
+        }
+        catch (RedisServerException e) when (RedisFailures.CodeOf(e) == "NOSCRIPT")
+        {
+            words[0] = script.Source;
+            return await SendAtAsync(server, "EVAL", words, $"script '{script.Name}'", cancellationToken).ConfigureAwait(false);
+        }
+    }
+
+    /// <inheritdoc/>
+    public ValueTask<RedisReply> ExecuteAtAsync(EndPoint server, string command, object[] arguments, CancellationToken cancellationToken) =>
+        SendAtAsync(server, command, arguments, command, cancellationToken);
+
+    /// <inheritdoc/>
+    public ValueTask<IAsyncDisposable> SubscribeAsync(string channel, Action<ReadOnlyMemory<byte>> onMessage, Action onRestored, CancellationToken cancellationToken)
+    {
+        cancellationToken.ThrowIfCancellationRequested();
+        ObjectDisposedException.ThrowIf(_closing, typeof(RedisStore));
+        return new(_channels.SubscribeAsync(channel, onMessage, onRestored, cancellationToken));
+    }
+
+    /// <summary>Takes no more calls, waits at most a second for those under way, and closes what is its own.</summary>
+    public async ValueTask DisposeAsync()
+    {
+        if (_closing) return;
+        _closing = true;
+        Calls.BeginClose();
+        long deadline = Environment.TickCount64 + (long)_lastReplies.TotalMilliseconds;
+        while (!Calls.IsEmpty && _link is not null && Environment.TickCount64 < deadline)
+            await Task.Delay(TimeSpan.FromMilliseconds(10), TimeProvider.System).ConfigureAwait(false);
+        Calls.Dispose();
+        await StopMonitorsAsync().ConfigureAwait(false);
+        if (Interlocked.Exchange(ref _link, null) is { } link)
+        {
+            Ignore(link);
+            await link.DisposeAsync().ConfigureAwait(false);
+        }
+    }
+
+    /// <summary>Sends a script to whichever server has its keys.</summary>
+    internal Task<RedisResult> Send(RedisScript script, RedisKey[] keys, RedisValue[] arguments, bool asText)
+    {
+        MultiplexerLink? link = _link;
+
+        // The application's multiplexer may have a backlog, and would run later what is said here to have failed.
+        if (link is null || (link.IsShared && !link.Database.IsConnected(keys.Length > 0 ? keys[0] : default)))
+        {
+            throw new RedisConnectionException(
+                ConnectionFailureType.UnableToResolvePhysicalConnection, CommandFlags.None, "There is no connection.", null, CommandStatus.WaitingToBeSent);
+        }
+
+        return asText
+            ? link.Database.ScriptEvaluateAsync(script.Source, keys, arguments, CommandFlags.NoScriptCache)
+            : link.Database.ScriptEvaluateAsync(script.Hash, keys, arguments);
+    }
+
+    /// <summary>A server has replied.</summary>
+    internal void OnReply() => Volatile.Write(ref _lastReplyAt, Environment.TickCount64);
+
+    /// <summary>A call that was sent has had no reply in time. A server that has sent nothing at all since then is not waited for any more.</summary>
+    internal void OnNoReply()
+    {
+        if (!IsShared && Environment.TickCount64 - Volatile.Read(ref _lastReplyAt) >= CommandTimeout.TotalMilliseconds)
+            _link?.Abort(server: null);
+    }
+
+    /// <summary>The channel with a name: in a cluster a sharded one, if the servers know such.</summary>
+    internal RedisChannel ChannelOf(string name) => IsCluster && !_options.UsesPlainChannels && HasShardedChannels()
+        ? RedisChannel.Sharded(name)
+        : IsCluster ? RedisChannel.Literal(name).WithKeyRouting() : RedisChannel.Literal(name); // scripts count those who listen at the owner of the slot
+
+    /// <summary>A command whose reply comes behind those of all that was sent before to the server that has a subscription.</summary>
+    internal async Task PingAsync(MultiplexerLink link, RedisChannel channel)
+    {
+        EndPoint? server = link.Subscriber.SubscribedEndpoint(channel);
+        if (server is not null && OrdersSubscriptions)
+            await link.Main.GetServer(server).PingAsync().ConfigureAwait(false);
+        else
+            await link.Subscriber.PingAsync().ConfigureAwait(false);
+    }
+
+    private async ValueTask<RedisReply> SendAtAsync(EndPoint server, string command, object[] arguments, string name, CancellationToken cancellationToken)
+    {
+        ObjectDisposedException.ThrowIf(_closing, typeof(RedisStore));
+        try
+        {
+            if (_link is not { } link) throw RedisFailures.NotSent(name, CommandTimeout, Trouble ?? "there is no connection");
+            IServer target = link.Main.GetServer(server);
+            if (link.IsShared && !target.IsConnected) throw RedisFailures.NotSent(name, CommandTimeout, Trouble ?? "there is no connection");
+            Task<RedisResult> sent = target.ExecuteAsync(link.Database.Database, command, arguments);
+            return new RedisReply(await sent.WaitAsync(CommandTimeout, TimeProvider.System, cancellationToken).ConfigureAwait(false));
+        }
+        catch (TimeoutException e) when (e is not RedisTimeoutException)
+        {
+            throw RedisFailures.NoReply(name, CommandTimeout, e);
+        }
+        catch (Exception e) when (e is RedisException or RedisTimeoutException or RedisCommandException)
+        {
+            CallFailure failure = RedisFailures.Judge(e, name);
+            if (failure.Kind == FailureKind.NoScript) throw;
+            throw failure.Exception ?? RedisFailures.NotSent(name, CommandTimeout, failure.Reason);
+        }
+    }
+
+    private RedisScript ForServers(RedisScript script) => IsCluster && !_options.UsesPlainChannels ? script.InCluster : script;
+
+    private bool FindCluster()
+    {
+        bool isCluster = FindServerType() == ServerType.Cluster;
+        if (isCluster && _link is { Database.Database: > 0 and var database })
+        {
+            throw new LatchworkStoreException(
+                string.Create(CultureInfo.InvariantCulture, $"The database '{database}' must be 0: {Description} is a cluster, which has no other."), StoreOutcome.NotApplied);
+        }
+
+        _isCluster = isCluster;
+        return isCluster;
+    }
+
+    private ServerType FindServerType()
+    {
+        foreach (IServer server in _link?.Main.GetServers() ?? [])
+        {
+            if (server.IsConnected) return server.ServerType;
+        }
+
+        // Keys and scripts for a cluster are others, so nothing can be sent yet.
+        throw new LatchworkStoreException(
+            $"No server at {Description} has been reached yet{(Trouble is { } trouble ? $", because {trouble}" : "")}. Nothing was changed.", StoreOutcome.NotApplied)
+        { IsTransient = true };
+    }
+
+    private bool HasShardedChannels()
+    {
+        foreach (IServer server in _link?.Main.GetServers() ?? [])
+        {
+            if (server.IsConnected) return server.Version.Major >= 7;
+        }
+
+        return true;
+    }
+}

@@ -1,0 +1,170 @@
+using System.Globalization;
+using StackExchange.Redis;
+
+namespace Latchwork.Redis.Multiplexing;
+
+/// <summary>What is to be done after an attempt to evaluate a script has failed.</summary>
+internal enum FailureKind
+{
+    /// <summary>The script did not run, and may later: it is sent again within the caller's time.</summary>
+    NotNow = 0,
+
+    /// <summary>The server does not have the script: it is sent again, as text.</summary>
+    NoScript = 1,
+
+    /// <summary>The outcome is final.</summary>
+    Final = 2,
+}
+
+/// <summary>How an attempt has failed.</summary>
+/// <param name="Kind">What is to be done.</param>
+/// <param name="Reason">Why, in words that follow "because"; for <see cref="FailureKind.NotNow"/>.</param>
+/// <param name="IsConnection">Whether there was no usable connection, so that the servers may have changed their roles.</param>
+/// <param name="Exception">What the caller gets; for <see cref="FailureKind.Final"/>.</param>
+internal readonly record struct CallFailure(FailureKind Kind, string Reason, bool IsConnection, Exception? Exception)
+{
+    public static CallFailure NotNow(string reason, bool isConnection) => new(FailureKind.NotNow, reason, isConnection, null);
+
+    public static CallFailure Final(Exception exception, bool isConnection = false) => new(FailureKind.Final, "", isConnection, exception);
+}
+
+/// <summary>
+/// The one table that says what each failure of the client and each error of the server means: whether the script has run, has not, or may have,
+/// and whether trying again helps.
+/// </summary>
+internal static class RedisFailures
+{
+    // The client follows a refusal of a member to the one that it names, once, and says in its own words that it could not: the refusal was all that happened.
+    private const string Elsewhere = "the member of the cluster that has this key cannot be reached yet";
+
+    /// <summary>Judges the failure of an attempt.</summary>
+    /// <param name="error">What the client has thrown.</param>
+    /// <param name="name">What was sent, for messages.</param>
+    public static CallFailure Judge(Exception error, string name) => error switch
+    {
+        RedisServerException server => JudgeServer(server, name),
+        RedisConnectionException { CommandStatus: CommandStatus.WaitingToBeSent or CommandStatus.WaitingInBacklog } e => CallFailure.NotNow(ReasonOf(e), isConnection: true),
+        RedisConnectionException { FailureType: ConnectionFailureType.UnableToResolvePhysicalConnection } e => CallFailure.NotNow(ReasonOf(e), isConnection: true),
+        RedisConnectionException { FailureType: ConnectionFailureType.UnableToConnect, CommandStatus: not CommandStatus.Sent } => CallFailure.NotNow(Elsewhere, isConnection: true),
+        RedisTimeoutException { Commandstatus: CommandStatus.WaitingToBeSent or CommandStatus.WaitingInBacklog } => CallFailure.NotNow("it could not be written in time", isConnection: true),
+        ObjectDisposedException => CallFailure.NotNow("the connection was closed", isConnection: true),
+        RedisConnectionException e => CallFailure.Final(ConnectionBroke(name, e), isConnection: true),
+        RedisTimeoutException e => CallFailure.Final(NoReply(name, null, e), isConnection: true),
+        RedisCommandException e => CallFailure.Final(new LatchworkStoreException($"The {name} was not sent: {e.Message}", StoreOutcome.NotApplied, e)),
+        _ => CallFailure.Final(new LatchworkStoreException($"The {name} failed in the Redis client, and may have run: {error.Message}", StoreOutcome.Unknown, error) { IsTransient = true }),
+    };
+
+    /// <summary>The first word of an error of the server: <c>ERR</c>, <c>OOM</c>, <c>NOPERM</c>, …</summary>
+    public static string CodeOf(RedisServerException error)
+    {
+        int end = error.Message.AsSpan().IndexOf(' ');
+        return end < 0 ? error.Message : error.Message[..end];
+    }
+
+    /// <summary>
+    /// The code that counts. Errors inside a script carry its name at the end, and Redis 6.2 hides their code in the middle:
+    /// <c>ERR Error running script (…): @user_script:7: -OOM command not …</c>.
+    /// </summary>
+    public static string CodeOf(RedisServerException error, out bool insideScript)
+    {
+        const string Wrapped = ": -";
+        insideScript = error.Message.Contains("@user_script", StringComparison.Ordinal);
+        string code = CodeOf(error);
+        int start = insideScript && code == "ERR" ? error.Message.IndexOf(Wrapped, StringComparison.Ordinal) : -1;
+        if (start < 0)
+            return code;
+        ReadOnlySpan<char> inner = error.Message.AsSpan(start + Wrapped.Length);
+        int end = inner.IndexOf(' ');
+        return (end < 0 ? inner : inner[..end]).ToString();
+    }
+
+    /// <summary>Whether the server does not have the command.</summary>
+    public static bool IsUnknownCommand(RedisServerException error) => error.Message.StartsWith("ERR unknown command", StringComparison.OrdinalIgnoreCase);
+
+    /// <summary>No reply came in time.</summary>
+    public static LatchworkStoreException NoReply(string name, TimeSpan? timeout, Exception? inner = null) => new(
+        $"The server did not reply to the {name}{(timeout is { } time ? $" within {Text(time)} (the command timeout)" : " in time")}; it may have run.", StoreOutcome.Unknown, inner)
+    { IsTransient = true };
+
+    /// <summary>It could not be sent in time.</summary>
+    public static LatchworkStoreException NotSent(string name, TimeSpan timeout, string? reason) => new(
+        $"The {name} could not be done within {Text(timeout)} (the command timeout){(reason is null ? "" : $", because {reason}")}. Nothing was changed.",
+        StoreOutcome.NotApplied)
+    { IsTransient = true };
+
+    /// <summary>Too much is under way.</summary>
+    public static LatchworkStoreException TooMany(string name, int maxCommands, long maxBytes, string? reason) => new(
+        $"The {name} was not sent: {maxCommands} commands or {maxBytes} bytes are waiting already{(reason is null ? "." : $", and {reason}.")}",
+        StoreOutcome.NotApplied)
+    { IsTransient = true };
+
+    /// <summary>The store was closed while it waited.</summary>
+    public static LatchworkStoreException Closed(string name, bool wasSent) => wasSent
+        ? new($"The store was closed before the server had replied to the {name}; it may have run.", StoreOutcome.Unknown)
+        : new($"The store was closed before the {name} was sent.", StoreOutcome.NotApplied);
+
+    /// <summary>What a code of the server means to a person; null for a code that says nothing of the server's state.</summary>
+    public static (string Help, bool IsTransient)? Explain(string code) => code switch
+    {
+        "LOADING" => ("the server is still loading its data", true),
+        "BUSY" => ("the server is busy with a long script of somebody; SCRIPT KILL ends it", true),
+        "MASTERDOWN" => ("the server is a replica that has lost its primary", true),
+        "READONLY" => ("the server is a read-only replica; connect to the primary", true),
+        "NOREPLICAS" => ("the server has too few replicas to accept writes (min-replicas-to-write)", true),
+        "MISCONF" => ("the server cannot save its data to disk and accepts no writes", true),
+        "OOM" => ("the server has reached its memory limit (maxmemory)", true),
+        "NOAUTH" => ("the server needs a password", false),
+        "WRONGPASS" => ("the server does not accept this user name and password", false),
+        "NOPERM" => ("the user lacks a permission (ACL) for this command, key or channel", false),
+        "DENIED" => ("the server is in protected mode and accepts only local clients until a password is set", false),
+        "CLUSTERDOWN" or "TRYAGAIN" or "MOVED" or "ASK" => ("the cluster cannot serve this key now", true),
+        "CROSSSLOT" => ("the server is a member of a cluster, and the keys do not belong to one slot", false),
+        _ => null,
+    };
+
+    /// <summary>A duration as people write it.</summary>
+    public static string Text(TimeSpan time) => time.TotalSeconds >= 1
+        ? string.Create(CultureInfo.InvariantCulture, $"{time.TotalSeconds:0.###} s")
+        : string.Create(CultureInfo.InvariantCulture, $"{time.TotalMilliseconds:0.###} ms");
+
+    private static CallFailure JudgeServer(RedisServerException error, string name)
+    {
+        if (error.Kind is RedisErrorKind.Moved or RedisErrorKind.UnknownRedirectTarget && !IsWordOfServer(error))
+            return CallFailure.NotNow(Elsewhere, isConnection: true);
+        string code = CodeOf(error, out bool insideScript);
+        switch (code)
+        {
+            case "NOSCRIPT":
+                return new(FailureKind.NoScript, "the server did not know the script", false, null);
+            case "READONLY" or "MASTERDOWN": // a replica refuses the first write of a script, too
+            case "CLUSTERDOWN" or "TRYAGAIN" or "MOVED" or "ASK" when !insideScript:
+                return CallFailure.NotNow($"{Explain(code)!.Value.Help} ({code})", isConnection: true);
+            case "LOADING" or "BUSY":
+                return CallFailure.NotNow($"{Explain(code)!.Value.Help} ({code})", isConnection: false);
+        }
+
+        (string Help, bool IsTransient)? meaning = Explain(code);
+        if (IsUnknownCommand(error))
+            meaning = ("the server does not have this command: scripts are disabled, or the command was renamed", false);
+        if (meaning is not { } known)
+            return CallFailure.Final(error);
+
+        // The server refuses writes for want of memory and the like only before a script's first write; a forbidden command, or a key whose slot moves, may come later.
+        bool inBetween = insideScript && code is "NOPERM" or "CLUSTERDOWN" or "TRYAGAIN" or "MOVED" or "ASK";
+        return CallFailure.Final(
+            new LatchworkStoreException($"The {name} was refused: {known.Help}. The server said: {error.Message}", inBetween ? StoreOutcome.Unknown : StoreOutcome.NotApplied, error) { IsTransient = known.IsTransient });
+    }
+
+    private static bool IsWordOfServer(RedisServerException error) =>
+        error.Message.StartsWith("MOVED ", StringComparison.Ordinal) || error.Message.Contains("@user_script", StringComparison.Ordinal);
+
+    private static LatchworkStoreException ConnectionBroke(string name, RedisConnectionException e) => new(
+        $"The connection broke after the {name} was sent ({e.FailureType}); it may have run.", StoreOutcome.Unknown, e)
+    { IsTransient = true };
+
+    private static string ReasonOf(RedisConnectionException e) => e.FailureType switch
+    {
+        ConnectionFailureType.UnableToResolvePhysicalConnection or ConnectionFailureType.None => "there is no connection",
+        ConnectionFailureType type => $"there is no connection ({type})",
+    };
+}

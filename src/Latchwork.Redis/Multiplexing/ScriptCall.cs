@@ -1,0 +1,186 @@
+using System.Threading.Tasks.Sources;
+using StackExchange.Redis;
+
+namespace Latchwork.Redis.Multiplexing;
+
+/// <summary>
+/// One script on its way: sent, sent again while the server says "not now", and ended by a reply, by the caller's token, by its deadline or with
+/// the store, whichever comes first.
+/// </summary>
+/// <remarks>
+/// It is in one of three states, and whoever ends it learns which it was in: waiting (the script is known not to have run), sent (it may have),
+/// or done. A late reply to a call that is done is dropped; nothing is sent again after that.
+/// </remarks>
+internal sealed class ScriptCall : IValueTaskSource<RedisReply>
+{
+    private const int Waiting = 0, Sent = 1, Done = 2;
+    private static readonly TimeSpan _firstPause = TimeSpan.FromMilliseconds(5), _longestPause = TimeSpan.FromMilliseconds(100);
+
+    private readonly RedisConnection _connection;
+    private readonly RedisScript _script;
+    private readonly RedisKey[] _keys;
+    private readonly RedisValue[] _arguments;
+    private readonly Action _onReply;
+    private ManualResetValueTaskSourceCore<RedisReply> _source;
+    private Task<RedisResult>? _attempt;
+    private CancellationTokenRegistration _registration;
+    private int _state;
+    private int _refusals;
+
+    public ScriptCall(RedisConnection connection, RedisScript script, RedisKey[] keys, RedisValue[] arguments)
+    {
+        _connection = connection;
+        _script = script;
+        _keys = keys;
+        _arguments = arguments;
+        _onReply = OnReply;
+        foreach (RedisValue argument in arguments)
+            Bytes += argument.Length();
+    }
+
+    /// <summary>How many bytes its arguments have.</summary>
+    public long Bytes { get; }
+
+    /// <summary>For the list of calls (see <see cref="CallList"/>), which alone uses them.</summary>
+    internal ScriptCall? Previous, Next;
+
+    /// <summary>When it has to be done, on the clock of <see cref="Environment.TickCount64"/>.</summary>
+    internal long Deadline { get; set; }
+
+    public string Name => $"script '{_script.Name}'";
+
+    public ValueTask<RedisReply> Task => new(this, _source.Version);
+
+    /// <summary>Sends it.</summary>
+    public void Start(CancellationToken cancellationToken)
+    {
+        Attempt(asText: false);
+        if (cancellationToken.CanBeCanceled && Volatile.Read(ref _state) != Done)
+        {
+            _registration = cancellationToken.UnsafeRegister(static (call, token) => ((ScriptCall)call!).OnCancelled(token), this);
+            if (Volatile.Read(ref _state) == Done)
+                _registration.Dispose();
+        }
+    }
+
+    /// <summary>Its time has come.</summary>
+    public void OnDeadline()
+    {
+        if (TryEnd() is not { } state)
+            return;
+        if (state == Sent)
+            _connection.OnNoReply();
+        Fail(state == Sent ? RedisFailures.NoReply(Name, _connection.CommandTimeout) : RedisFailures.NotSent(Name, _connection.CommandTimeout, _connection.Trouble ?? Refusal), offThread: true);
+    }
+
+    /// <summary>The store is closed.</summary>
+    public void OnClosed()
+    {
+        if (TryEnd() is { } state)
+            Fail(RedisFailures.Closed(Name, state == Sent), offThread: true);
+    }
+
+    /// <summary>Why the last attempt was refused; null if none was.</summary>
+    private string? Refusal { get; set; }
+
+    RedisReply IValueTaskSource<RedisReply>.GetResult(short token) => _source.GetResult(token);
+
+    ValueTaskSourceStatus IValueTaskSource<RedisReply>.GetStatus(short token) => _source.GetStatus(token);
+
+    void IValueTaskSource<RedisReply>.OnCompleted(Action<object?> continuation, object? state, short token, ValueTaskSourceOnCompletedFlags flags) =>
+        _source.OnCompleted(continuation, state, token, flags);
+
+    private void Attempt(bool asText)
+    {
+        if (Interlocked.CompareExchange(ref _state, Sent, Waiting) != Waiting)
+            return;
+        Task<RedisResult> attempt;
+        try
+        {
+            attempt = _connection.Send(_script, _keys, _arguments, asText);
+        }
+#pragma warning disable CA1031 // whatever the client throws is judged like what it reports later
+        catch (Exception e)
+#pragma warning restore CA1031
+        {
+            OnFailed(e);
+            return;
+        }
+
+        _attempt = attempt;
+        if (attempt.IsCompleted)
+            OnReply();
+        else
+            attempt.ConfigureAwait(false).GetAwaiter().UnsafeOnCompleted(_onReply);
+    }
+
+    private void OnReply()
+    {
+        Task<RedisResult> attempt = _attempt!;
+        if (!attempt.IsCompletedSuccessfully)
+        {
+            OnFailed(attempt.Exception?.InnerException ?? new TaskCanceledException(attempt));
+            return;
+        }
+
+        _connection.OnReply();
+        if (TryEnd() is not null)
+            _source.SetResult(new RedisReply(attempt.Result));
+    }
+
+    private void OnFailed(Exception error)
+    {
+        CallFailure failure = RedisFailures.Judge(error, Name);
+        if (error is RedisServerException)
+            _connection.OnReply();
+        if (failure.IsConnection)
+            _connection.OnFailed();
+        if (failure.Kind == FailureKind.Final)
+        {
+            if (TryEnd() is not null)
+                Fail(failure.Exception!, offThread: false);
+            return;
+        }
+
+        Refusal = failure.Reason;
+        if (Interlocked.CompareExchange(ref _state, Waiting, Sent) != Sent)
+            return;
+        if (failure.Kind == FailureKind.NoScript)
+        {
+            Attempt(asText: true);
+            return;
+        }
+
+        // When the time is up meanwhile, the deadline ends it; nothing is sent then.
+        TimeSpan pause = _firstPause * Math.Pow(2, Math.Min(_refusals++, 5));
+        if (pause > _longestPause)
+            pause = _longestPause;
+        _ = System.Threading.Tasks.Task.Delay(pause, TimeProvider.System).ContinueWith(
+            static (_, call) => ((ScriptCall)call!).Attempt(asText: false), this, CancellationToken.None, TaskContinuationOptions.None, TaskScheduler.Default);
+    }
+
+    private void OnCancelled(CancellationToken cancellationToken)
+    {
+        if (TryEnd() is not null)
+            Fail(new OperationCanceledException(cancellationToken), offThread: true);
+    }
+
+    /// <summary>Ends it, once.</summary>
+    /// <returns>The state in which it was; null if it was done already.</returns>
+    private int? TryEnd()
+    {
+        int before = Interlocked.Exchange(ref _state, Done);
+        if (before == Done)
+            return null;
+        _connection.Calls.Remove(this);
+        _registration.Dispose();
+        return before;
+    }
+
+    // The thread of a canceller or of the alarms is not ours to run the caller's code on.
+    private void Fail(Exception error, bool offThread)
+    {
+        _source.RunContinuationsAsynchronously = offThread;
+        _source.SetException(error);
+    }
+}

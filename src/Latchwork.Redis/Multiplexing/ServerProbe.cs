@@ -1,0 +1,119 @@
+using System.Net;
+using System.Net.Sockets;
+using System.Security.Authentication;
+using StackExchange.Redis;
+
+namespace Latchwork.Redis.Multiplexing;
+
+/// <summary>Why a server cannot be used.</summary>
+/// <param name="Text">The reason, in words that follow "because".</param>
+/// <param name="IsTransient">Whether trying again helps.</param>
+internal readonly record struct ServerReason(string Text, bool IsTransient);
+
+/// <summary>
+/// Finds words for why a server cannot be used. The client has none for most reasons: it says that it was "not possible to connect", and nothing at
+/// all of the attempts that follow when a connection was lost.
+/// </summary>
+internal static class ServerProbe
+{
+    private static readonly TimeSpan _longest = TimeSpan.FromSeconds(2);
+
+    /// <summary>Words for what the client has thrown; null if it says nothing useful.</summary>
+    public static ServerReason? ReasonIn(Exception error, ConfigurationOptions settings)
+    {
+        for (Exception? cause = error; cause is not null; cause = cause.InnerException)
+        {
+            switch (cause)
+            {
+                case RedisServerException server:
+                    string code = Array.Find(server.Message.Split(' '), static word => RedisFailures.Explain(word) is not null) ?? "";
+                    if (code is "NOAUTH" or "WRONGPASS") code = string.IsNullOrEmpty(settings.Password) ? "NOAUTH" : "WRONGPASS";
+                    return RedisFailures.Explain(code) is { } known ? new(known.Help, known.IsTransient) : new(server.Message.TrimEnd('.'), false);
+                case AuthenticationException tls:
+                    string inner = tls.InnerException is { } why && settings.SslClientAuthenticationOptions?.Target is not RedisTls ? $" ({why.Message.TrimEnd('.')})" : "";
+                    return new($"{tls.Message.TrimEnd('.')}{inner}", false);
+                case RedisCommandException command:
+                    return new(command.Message.TrimEnd('.'), false);
+            }
+        }
+
+        return null;
+    }
+
+    /// <summary>Why a server cannot be used, in words that follow "because".</summary>
+    /// <param name="settings">How to connect.</param>
+    /// <param name="server">The server.</param>
+    /// <param name="error">What the client has thrown for this one server; null to try again.</param>
+    /// <param name="cancellationToken">Gives up.</param>
+    /// <returns>The words; null if it can be used by now.</returns>
+    public static async Task<ServerReason?> WhyNotAsync(ConfigurationOptions settings, EndPoint server, Exception? error, CancellationToken cancellationToken)
+    {
+        if (error is not null && ReasonIn(error, settings) is { } known) return known;
+        TimeSpan bound = TimeSpan.FromMilliseconds(settings.ConnectTimeout);
+        if (bound > _longest) bound = _longest;
+        if (settings.Tunnel is null && await UnreachableAsync(server, bound, cancellationToken).ConfigureAwait(false) is { } reason) return new(reason, true);
+        if (error is not null) return Silent(settings);
+
+        var sockets = new SocketRegistry();
+        ConfigurationOptions probe = settings.Clone();
+        probe.ServiceName = null;
+        probe.EndPoints.Clear();
+        probe.EndPoints.Add(server);
+        probe.AbortOnConnectFail = true;
+        probe.ConnectRetry = 1;
+        probe.ConnectTimeout = (int)bound.TotalMilliseconds;
+        Action<EndPoint, ConnectionType, Socket>? next = settings.BeforeSocketConnect;
+        probe.BeforeSocketConnect = (endpoint, type, socket) =>
+        {
+            sockets.Add(endpoint, socket);
+            next?.Invoke(endpoint, type, socket);
+        };
+        Task<ConnectionMultiplexer> connecting = ConnectionMultiplexer.ConnectAsync(probe);
+        try
+        {
+            ConnectionMultiplexer multiplexer = await connecting.WaitAsync(bound + bound, TimeProvider.System, cancellationToken).ConfigureAwait(false);
+            IServer found = multiplexer.GetServer(multiplexer.GetEndPoints()[0]);
+            return found is { IsReplica: true, ServerType: not ServerType.Cluster } ? new(RedisFailures.Explain("READONLY")!.Value.Help, true) : null;
+        }
+        catch (Exception e) when (e is RedisException or RedisTimeoutException or RedisCommandException or TimeoutException)
+        {
+            return ReasonIn(e, settings) ?? Silent(settings);
+        }
+        finally
+        {
+            sockets.AbortForGood();
+            _ = connecting.ContinueWith(static one => one.IsCompletedSuccessfully ? one.Result.DisposeAsync().AsTask() : Task.FromResult(one.Exception), CancellationToken.None, TaskContinuationOptions.None, TaskScheduler.Default);
+        }
+    }
+
+    private static ServerReason Silent(ConfigurationOptions settings) => settings.Ssl
+        ? new("the server did not finish the TLS handshake in time; is the port one with TLS?", true)
+        : new("the server accepted the connection, and then did not reply in time as a Redis server does; is the port one without TLS?", true);
+
+    private static async Task<string?> UnreachableAsync(EndPoint server, TimeSpan bound, CancellationToken cancellationToken)
+    {
+        using Socket socket = server.AddressFamily == AddressFamily.Unspecified
+            ? new Socket(SocketType.Stream, ProtocolType.Tcp)
+            : new Socket(server.AddressFamily, SocketType.Stream, server.AddressFamily == AddressFamily.Unix ? ProtocolType.Unspecified : ProtocolType.Tcp);
+        using var timeout = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+        timeout.CancelAfter(bound);
+        try
+        {
+            await socket.ConnectAsync(server, timeout.Token).ConfigureAwait(false);
+            return null;
+        }
+        catch (SocketException e)
+        {
+            return e.SocketErrorCode switch
+            {
+                SocketError.ConnectionRefused => "nothing listens there (connection refused)",
+                SocketError.AddressNotAvailable when server is UnixDomainSocketEndPoint => "there is no such socket",
+                _ => e.Message.TrimEnd('.'),
+            };
+        }
+        catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)
+        {
+            return "the server did not accept a connection in time";
+        }
+    }
+}

@@ -1,0 +1,94 @@
+using System.Diagnostics.CodeAnalysis;
+using System.Net;
+using System.Net.Security;
+using System.Net.Sockets;
+using System.Security.Authentication;
+using System.Security.Cryptography.X509Certificates;
+using Latchwork.Redis.Multiplexing;
+using RESPite.Transports;
+using StackExchange.Redis;
+using StackExchange.Redis.Configuration;
+
+#pragma warning disable SER009 // the client's seam for transports is experimental; see TryUse
+
+namespace Latchwork.Redis.Renewing;
+
+/// <summary>
+/// Lets a multiplexer use sockets that are read by threads of their own and written by the calling thread, so that a synchronous call needs no
+/// thread of the pool, and every call takes fewer hops. The client has no other setting for this that is not one of the whole process.
+/// </summary>
+internal sealed class ThreadTunnel : Tunnel
+{
+    private readonly SocketRegistry _sockets;
+    private readonly ConfigurationOptions _settings;
+
+    private ThreadTunnel(ConfigurationOptions settings, SocketRegistry sockets)
+    {
+        _settings = settings;
+        _sockets = sockets;
+    }
+
+    /// <summary>Lets a multiplexer use such sockets.</summary>
+    /// <returns>
+    /// False if it cannot: the application has a tunnel of its own, or brings a version of the client whose seam is another one. Renewals then go
+    /// the same way as everything else, and a starved pool is noticed instead (see <see cref="PoolMonitor"/>).
+    /// </returns>
+    public static bool TryUse(ConfigurationOptions settings, SocketRegistry sockets)
+    {
+        if (settings.Tunnel is not null)
+            return false;
+        try
+        {
+            Use(settings, sockets);
+            return true;
+        }
+        catch (Exception e) when (e is TypeLoadException or MissingMemberException)
+        {
+            return false;
+        }
+    }
+
+    /// <inheritdoc/>
+    public override async ValueTask<DuplexTransport?> ConnectTransportAsync(EndPoint endpoint, ConnectionType connectionType, TlsOptions tls, CancellationToken cancellationToken)
+    {
+        Socket socket = endpoint.AddressFamily == AddressFamily.Unspecified
+            ? new Socket(SocketType.Stream, ProtocolType.Tcp)
+            : new Socket(endpoint.AddressFamily, SocketType.Stream, endpoint.AddressFamily == AddressFamily.Unix ? ProtocolType.Unspecified : ProtocolType.Tcp);
+        try
+        {
+            if (endpoint.AddressFamily != AddressFamily.Unix)
+                socket.NoDelay = true;
+            _sockets.Add(endpoint, socket);
+            using var timeout = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+            timeout.CancelAfter(_settings.ConnectTimeout);
+            await socket.ConnectAsync(endpoint, timeout.Token).ConfigureAwait(false);
+            Stream stream = new NetworkStream(socket, ownsSocket: true);
+            return new ThreadTransport(socket, tls.IsEnabled ? await EncryptAsync(stream, endpoint, tls, timeout.Token).ConfigureAwait(false) : stream, tls.IsEnabled);
+        }
+        catch
+        {
+            socket.Dispose();
+            throw;
+        }
+    }
+
+    [SuppressMessage("Reliability", "CA2000", Justification = "The transport owns the stream.")]
+    private static async Task<Stream> EncryptAsync(Stream stream, EndPoint endpoint, TlsOptions tls, CancellationToken cancellationToken)
+    {
+        // The same choices in the same order as the client makes them for its own sockets.
+        string host = tls.ResolveHost(endpoint);
+        SslClientAuthenticationOptions options = tls.GetSslClientAuthenticationOptions(host) ?? new SslClientAuthenticationOptions
+        {
+            TargetHost = host,
+            EnabledSslProtocols = tls.SslProtocols ?? SslProtocols.None,
+            CertificateRevocationCheckMode = tls.CheckCertificateRevocation ? X509RevocationMode.Online : X509RevocationMode.NoCheck,
+            RemoteCertificateValidationCallback = tls.CertificateValidationCallback,
+            LocalCertificateSelectionCallback = tls.CertificateSelectionCallback,
+        };
+        var encrypted = new SslStream(stream, leaveInnerStreamOpen: false);
+        await encrypted.AuthenticateAsClientAsync(options, cancellationToken).ConfigureAwait(false);
+        return encrypted;
+    }
+
+    private static void Use(ConfigurationOptions settings, SocketRegistry sockets) => settings.Tunnel = new ThreadTunnel(settings, sockets);
+}
