@@ -182,7 +182,7 @@ internal sealed partial class RedisConnection
     private async Task SwitchAsync(Task before, MultiplexerLink? former, EndPoint primary)
     {
         await Task.Yield();
-        await before.ConfigureAwait(false);
+        await before.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         if (former is not null)
         {
             Ignore(former);
@@ -214,7 +214,13 @@ internal sealed partial class RedisConnection
                 if (!_opened.TrySetResult()) OnRestored(isNew: true);
                 return;
             }
-            catch (LatchworkStoreException e)
+            catch (OperationCanceledException) when (_closing)
+            {
+                return;
+            }
+#pragma warning disable CA1031 // whatever fails, a function of the application included: without another attempt there would never be a connection again
+            catch (Exception e)
+#pragma warning restore CA1031
             {
                 Trouble = e.Message.TrimEnd('.');
                 RedisLog.ConnectFailed(_logger, RedisConfiguration.Text(primary), e.Message);
@@ -374,7 +380,7 @@ internal sealed partial class RedisConnection
         if (_sentinels is not null) await _sentinels.DisposeAsync().ConfigureAwait(false);
         Task switching;
         lock (_gate) switching = _switching;
-        await switching.ConfigureAwait(false);
+        await switching.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         _stop.Dispose();
     }
 }
