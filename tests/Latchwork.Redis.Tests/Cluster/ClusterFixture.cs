@@ -18,6 +18,9 @@ public sealed class ClusterFixture : StoreFixture, IAsyncLifetime
     /// <summary>The client completes what is asynchronous on the pool.</summary>
     public override bool AnswersWithoutPool => false;
 
+    /// <summary>Subscriptions have a connection of their own, so that a slot that moves cannot mix up the replies to scripts.</summary>
+    public override bool OrdersSubscriptions => false;
+
     public override async Task<LatchworkStore> OpenAsync(TimeProvider? clock) => await ConnectAsync(clock);
 
     public override async Task<LatchworkStore> OpenTargetAsync(TimeProvider? clock) => await ConnectAsync(clock, "other:");
