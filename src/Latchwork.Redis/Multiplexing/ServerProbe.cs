@@ -28,7 +28,7 @@ internal static class ServerProbe
                 case RedisServerException server:
                     string code = Array.Find(server.Message.Split(' '), static word => RedisFailures.Explain(word) is not null) ?? "";
                     if (code is "NOAUTH" or "WRONGPASS") code = string.IsNullOrEmpty(settings.Password) ? "NOAUTH" : "WRONGPASS";
-                    return RedisFailures.Explain(code) is { } known ? new(known.Help, known.IsTransient) : new(server.Message.TrimEnd('.'), false);
+                    return RedisFailures.Explain(code) is { } known ? new(code == "NOPERM" ? $"{known.Help} ({server.Message.TrimEnd('.')})" : known.Help, known.IsTransient) : new(server.Message.TrimEnd('.'), false);
                 case AuthenticationException tls:
                     string inner = tls.InnerException is { } why && settings.SslClientAuthenticationOptions?.Target is not RedisTls ? $" ({why.Message.TrimEnd('.')})" : "";
                     return new($"{tls.Message.TrimEnd('.')}{inner}", false);

@@ -64,7 +64,7 @@ public sealed class ClusterConnectingTests(ClusterFixture fixture)
     public async Task One_member_of_those_named_is_enough()
     {
         string uri = $"redis+cluster://127.0.0.1:1,127.0.0.1:{Cluster.Servers[2].Port}";
-        await using RedisStore store = await RedisStore.ConnectAsync($"{uri}?connectTimeout=10s&commandTimeout=2m");
+        await using RedisStore store = await RedisStore.ConnectAsync($"{uri}?connectTimeout=1m&commandTimeout=2m");
         store.Description.ShouldBe($"redis://127.0.0.1:1,127.0.0.1:{Cluster.Servers[2].Port}/0");
         await store.Timers.OpenAsync($"ns-{Guid.NewGuid():N}", CancellationToken.None);
 
