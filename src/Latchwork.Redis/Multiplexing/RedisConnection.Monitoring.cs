@@ -287,6 +287,7 @@ internal sealed partial class RedisConnection
     {
         Observe(link);
         if (link.Renewals is null) WatchPool(); // the client's own sockets: renewals need the pool
+        lock (_lost) _lost.Clear(); // what was lost of the former ones is over, and another loss of the same server is a new one
         _link = link;
         Trouble = null;
         RedisLog.Connected(_logger, Description);

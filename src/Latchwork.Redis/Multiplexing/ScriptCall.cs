@@ -92,6 +92,13 @@ internal sealed class ScriptCall : IValueTaskSource<RedisReply>
 
     private void Attempt(bool asText)
     {
+        // What was refused is not sent again while the store closes: it is known not to have run, and would no longer be a moment later.
+        if (_connection.IsClosing)
+        {
+            OnClosed();
+            return;
+        }
+
         if (Interlocked.CompareExchange(ref _state, Sent, Waiting) != Waiting)
             return;
         Task<RedisResult> attempt;

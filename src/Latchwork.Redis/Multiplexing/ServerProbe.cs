@@ -68,7 +68,7 @@ internal static class ServerProbe
             sockets.Add(endpoint, socket);
             next?.Invoke(endpoint, type, socket);
         };
-        Task<ConnectionMultiplexer> connecting = ConnectionMultiplexer.ConnectAsync(probe);
+        Task<ConnectionMultiplexer> connecting = ConnectLog.ConnectAsync(probe);
         try
         {
             ConnectionMultiplexer multiplexer = await connecting.WaitAsync(bound + bound, TimeProvider.System, cancellationToken).ConfigureAwait(false);
