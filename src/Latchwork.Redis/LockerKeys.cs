@@ -1,5 +1,3 @@
-using StackExchange.Redis;
-
 namespace Latchwork.Redis;
 
 /// <summary>The keys of one key of a locker, and the channel of its bell.</summary>

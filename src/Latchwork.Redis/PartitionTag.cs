@@ -1,7 +1,3 @@
-using System.Globalization;
-using System.Text;
-using Latchwork.Redis.Multiplexing;
-
 namespace Latchwork.Redis;
 
 /// <summary>

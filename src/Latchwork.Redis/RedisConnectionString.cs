@@ -1,8 +1,3 @@
-using System.Globalization;
-using System.Net;
-using System.Net.Sockets;
-using StackExchange.Redis;
-
 namespace Latchwork.Redis;
 
 /// <summary>

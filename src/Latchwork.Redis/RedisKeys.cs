@@ -1,8 +1,3 @@
-using System.Collections.Concurrent;
-using System.Text;
-using Latchwork.Storage;
-using StackExchange.Redis;
-
 namespace Latchwork.Redis;
 
 /// <summary>The keys of one partition of a timer namespace. The names are those that the scripts give them.</summary>

@@ -1,6 +1,3 @@
-using Latchwork.Redis;
-using StackExchange.Redis;
-
 namespace Latchwork;
 
 /// <summary>Chooses Redis or Valkey as the store of an application.</summary>

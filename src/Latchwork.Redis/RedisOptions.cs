@@ -1,7 +1,3 @@
-using Latchwork.Redis;
-using Microsoft.Extensions.Logging;
-using StackExchange.Redis;
-
 namespace Latchwork;
 
 /// <summary>

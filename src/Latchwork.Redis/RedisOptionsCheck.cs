@@ -1,10 +1,4 @@
 using System.Buffers;
-using System.Globalization;
-using System.Net;
-using System.Net.Sockets;
-using System.Text;
-using Latchwork.Redis.Multiplexing;
-using StackExchange.Redis;
 
 namespace Latchwork.Redis;
 

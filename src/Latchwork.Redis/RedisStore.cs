@@ -1,16 +1,4 @@
 using System.Diagnostics.CodeAnalysis;
-using System.Globalization;
-using Latchwork.Redis;
-using Latchwork.Redis.Checking;
-using Latchwork.Redis.Doctoring;
-using Latchwork.Redis.Locking;
-using Latchwork.Redis.Multiplexing;
-using Latchwork.Redis.Partitioning;
-using Latchwork.Redis.Timers;
-using Latchwork.Redis.Transfer;
-using Latchwork.Storage;
-using Latchwork.Threading;
-using StackExchange.Redis;
 
 namespace Latchwork;
 

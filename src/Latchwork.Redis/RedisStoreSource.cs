@@ -1,10 +1,6 @@
 using Latchwork.Hosting;
-using Latchwork.Redis.Multiplexing;
-using Latchwork.Storage;
 using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.DependencyInjection;
-using Microsoft.Extensions.Logging;
-using StackExchange.Redis;
 
 namespace Latchwork.Redis;
 

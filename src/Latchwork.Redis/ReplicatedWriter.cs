@@ -1,7 +1,3 @@
-using System.Globalization;
-using Latchwork.Redis.Multiplexing;
-using StackExchange.Redis;
-
 namespace Latchwork.Redis;
 
 /// <summary>

@@ -1,9 +1,3 @@
-using System.Net;
-using Latchwork.Redis.Multiplexing;
-using Latchwork.Redis.Scripts;
-using Microsoft.Extensions.Logging;
-using StackExchange.Redis;
-
 namespace Latchwork.Redis.Checking;
 
 /// <summary>

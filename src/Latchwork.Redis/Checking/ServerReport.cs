@@ -1,5 +1,3 @@
-using Latchwork.Redis.Multiplexing;
-
 namespace Latchwork.Redis.Checking;
 
 /// <summary>What a server says of itself; null for what it does not tell.</summary>

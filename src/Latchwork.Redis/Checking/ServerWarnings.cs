@@ -1,6 +1,3 @@
-using System.Globalization;
-using Latchwork.Redis.Multiplexing;
-
 namespace Latchwork.Redis.Checking;
 
 /// <summary>What an operator should know of a server, in words.</summary>

@@ -1,9 +1,3 @@
-using System.Collections.Concurrent;
-using System.Net;
-using Latchwork.Redis.Multiplexing;
-using Microsoft.Extensions.Logging;
-using Microsoft.Extensions.Logging.Abstractions;
-
 namespace Latchwork.Redis.Checking;
 
 /// <summary>Checks the server of a store or, of a cluster, each primary: when the store is opened, after each reconnect, and when asked.</summary>

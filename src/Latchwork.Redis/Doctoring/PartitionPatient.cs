@@ -1,7 +1,4 @@
 using System.Runtime.CompilerServices;
-using Latchwork.Redis.Partitioning;
-using Latchwork.Redis.Timers;
-using Latchwork.Storage;
 
 namespace Latchwork.Redis.Doctoring;
 

@@ -1,9 +1,4 @@
 using System.Runtime.CompilerServices;
-using Latchwork.Redis.Locking;
-using Latchwork.Redis.Partitioning;
-using Latchwork.Redis.Timers;
-using Latchwork.Storage;
-using Latchwork.Storage.Rules;
 
 namespace Latchwork.Redis.Doctoring;
 

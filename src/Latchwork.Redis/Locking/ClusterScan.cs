@@ -1,7 +1,3 @@
-using System.Globalization;
-using System.Net;
-using Latchwork.Redis.Multiplexing;
-
 namespace Latchwork.Redis.Locking;
 
 /// <summary>

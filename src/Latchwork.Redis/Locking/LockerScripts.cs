@@ -1,6 +1,3 @@
-using Latchwork.Redis.Multiplexing;
-using Latchwork.Redis.Scripts;
-
 namespace Latchwork.Redis.Locking;
 
 /// <summary>The scripts of the locker. All that work on a key declare the same four keys, in the order of <see cref="LockerKeys.All"/>.</summary>

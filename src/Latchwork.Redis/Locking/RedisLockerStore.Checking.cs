@@ -1,6 +1,3 @@
-using Latchwork.Redis.Multiplexing;
-using Latchwork.Storage;
-
 namespace Latchwork.Redis.Locking;
 
 /// <content>Examining keys; see <see cref="IStoreDoctor"/>.</content>

@@ -1,7 +1,3 @@
-using System.Net;
-using Latchwork.Redis.Multiplexing;
-using Latchwork.Storage;
-
 namespace Latchwork.Redis.Locking;
 
 /// <content>Looking at keys.</content>

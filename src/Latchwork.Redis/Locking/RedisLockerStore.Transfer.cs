@@ -1,8 +1,3 @@
-using Latchwork.Redis.Multiplexing;
-using Latchwork.Redis.Timers;
-using Latchwork.Storage;
-using StackExchange.Redis;
-
 namespace Latchwork.Redis.Locking;
 
 /// <content>Moving a namespace; see <see cref="IStoreTransfer"/>.</content>

@@ -1,10 +1,3 @@
-using System.Collections.Concurrent;
-using Latchwork.Redis.Multiplexing;
-using Latchwork.Redis.Timers;
-using Latchwork.Storage;
-using Latchwork.Storage.Rules;
-using StackExchange.Redis;
-
 namespace Latchwork.Redis.Locking;
 
 /// <summary>

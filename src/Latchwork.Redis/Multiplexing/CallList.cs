@@ -1,5 +1,3 @@
-using Latchwork.Threading;
-
 namespace Latchwork.Redis.Multiplexing;
 
 /// <summary>

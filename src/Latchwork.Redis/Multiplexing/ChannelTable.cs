@@ -1,6 +1,3 @@
-using Microsoft.Extensions.Logging;
-using StackExchange.Redis;
-
 namespace Latchwork.Redis.Multiplexing;
 
 /// <summary>

@@ -1,5 +1,3 @@
-using System.Text;
-
 namespace Latchwork.Redis.Multiplexing;
 
 /// <summary>The hash slot of a key: the CRC16 (XMODEM) of the key, or of its hash tag if it has one, of which a cluster uses the lower 14 bits.</summary>

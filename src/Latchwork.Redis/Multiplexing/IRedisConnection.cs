@@ -1,6 +1,3 @@
-using System.Net;
-using StackExchange.Redis;
-
 namespace Latchwork.Redis.Multiplexing;
 
 /// <summary>What the stores need of Redis: evaluate a script, subscribe to a channel, and know the primaries. Tests put doubles in its place.</summary>

@@ -1,8 +1,3 @@
-using System.Globalization;
-using System.Net;
-using System.Net.Sockets;
-using StackExchange.Redis;
-
 namespace Latchwork.Redis.Multiplexing;
 
 /// <summary>What the store sets in the client's configuration for connections of its own, and how it writes addresses in messages.</summary>

@@ -1,7 +1,3 @@
-using System.Net;
-using Latchwork.Redis.Renewing;
-using StackExchange.Redis;
-
 namespace Latchwork.Redis.Multiplexing;
 
 /// <content>Connecting, and leaving a primary that was replaced.</content>

@@ -1,9 +1,3 @@
-using System.Globalization;
-using System.Net;
-using Microsoft.Extensions.Logging;
-using Microsoft.Extensions.Logging.Abstractions;
-using StackExchange.Redis;
-
 namespace Latchwork.Redis.Multiplexing;
 
 /// <summary>

@@ -1,6 +1,3 @@
-using System.Globalization;
-using StackExchange.Redis;
-
 namespace Latchwork.Redis.Multiplexing;
 
 /// <summary>What is to be done after an attempt to evaluate a script has failed.</summary>

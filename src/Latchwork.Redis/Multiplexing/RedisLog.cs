@@ -1,5 +1,3 @@
-using Microsoft.Extensions.Logging;
-
 namespace Latchwork.Redis.Multiplexing;
 
 /// <summary>What the connection tells the log. Never an argument of a command, a channel or a password.</summary>

@@ -1,5 +1,4 @@
 using System.Threading.Tasks.Sources;
-using StackExchange.Redis;
 
 namespace Latchwork.Redis.Multiplexing;
 

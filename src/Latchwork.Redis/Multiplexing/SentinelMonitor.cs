@@ -1,8 +1,3 @@
-using System.Globalization;
-using System.Net;
-using Microsoft.Extensions.Logging;
-using StackExchange.Redis;
-
 namespace Latchwork.Redis.Multiplexing;
 
 /// <summary>What one Sentinel says.</summary>

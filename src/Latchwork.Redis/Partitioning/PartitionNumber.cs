@@ -1,5 +1,3 @@
-using System.Globalization;
-
 namespace Latchwork.Redis.Partitioning;
 
 /// <summary>The number of partitions as a partition records it: <c>5</c>, or <c>5&gt;12</c> while it is being changed.</summary>

@@ -1,6 +1,3 @@
-using Latchwork.Redis.Timers;
-using Latchwork.Storage;
-
 namespace Latchwork.Redis.Partitioning;
 
 /// <summary>Changes the number of partitions of a namespace, say from 5 to 12.</summary>

@@ -1,6 +1,3 @@
-using Latchwork.Redis.Multiplexing;
-using StackExchange.Redis;
-
 namespace Latchwork.Redis.Renewing;
 
 /// <summary>A renewal that waits for its thread. What awaits it goes on on that thread: it must be short, and no code of a user.</summary>

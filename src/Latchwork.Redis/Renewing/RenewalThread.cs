@@ -1,5 +1,3 @@
-using Latchwork.Redis.Multiplexing;
-
 namespace Latchwork.Redis.Renewing;
 
 /// <summary>

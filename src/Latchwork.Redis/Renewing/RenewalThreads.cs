@@ -1,8 +1,3 @@
-using System.Collections.Concurrent;
-using System.Net;
-using Latchwork.Redis.Multiplexing;
-using StackExchange.Redis;
-
 namespace Latchwork.Redis.Renewing;
 
 /// <summary>

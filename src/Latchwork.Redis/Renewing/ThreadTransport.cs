@@ -1,5 +1,4 @@
 using System.Buffers;
-using System.Net.Sockets;
 using RESPite.Transports;
 
 #pragma warning disable SER009 // the client's seam for transports is experimental; see ThreadTunnel

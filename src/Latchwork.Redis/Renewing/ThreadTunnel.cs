@@ -1,12 +1,8 @@
 using System.Diagnostics.CodeAnalysis;
-using System.Net;
 using System.Net.Security;
-using System.Net.Sockets;
 using System.Security.Authentication;
 using System.Security.Cryptography.X509Certificates;
-using Latchwork.Redis.Multiplexing;
 using RESPite.Transports;
-using StackExchange.Redis;
 using StackExchange.Redis.Configuration;
 
 #pragma warning disable SER009 // the client's seam for transports is experimental; see TryUse

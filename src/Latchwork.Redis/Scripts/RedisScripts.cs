@@ -1,6 +1,4 @@
 using System.Reflection;
-using System.Text;
-using Latchwork.Redis.Multiplexing;
 
 namespace Latchwork.Redis.Scripts;
 

@@ -1,5 +1,3 @@
-using Latchwork.Storage;
-
 namespace Latchwork.Redis.Timers;
 
 /// <summary>The marks of a move of a namespace of several partitions, each of which has its own.</summary>

@@ -1,8 +1,3 @@
-using Latchwork.Redis.Multiplexing;
-using Latchwork.Storage;
-using Latchwork.Storage.Rules;
-using StackExchange.Redis;
-
 namespace Latchwork.Redis.Timers;
 
 /// <summary>What an error means that a script itself has raised; those of the server are judged before (see <see cref="RedisFailures"/>).</summary>

@@ -1,7 +1,3 @@
-using System.Collections.Concurrent;
-using System.Text;
-using Latchwork.Storage;
-
 namespace Latchwork.Redis.Timers;
 
 /// <content>Hearing the bells: one channel for each node and partition, so that sharded channels are possible later.</content>

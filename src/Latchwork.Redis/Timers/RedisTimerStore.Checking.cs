@@ -1,8 +1,3 @@
-using Latchwork.Redis.Multiplexing;
-using Latchwork.Redis.Partitioning;
-using Latchwork.Storage;
-using StackExchange.Redis;
-
 namespace Latchwork.Redis.Timers;
 
 /// <content>Examining a partition; see <see cref="IStoreDoctor"/>. Each step is one script, which decides and mends.</content>

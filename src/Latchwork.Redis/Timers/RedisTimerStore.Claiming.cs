@@ -1,6 +1,3 @@
-using Latchwork.Redis.Multiplexing;
-using Latchwork.Storage;
-
 namespace Latchwork.Redis.Timers;
 
 /// <content>Claiming and leaving.</content>

@@ -1,6 +1,3 @@
-using Latchwork.Redis.Multiplexing;
-using Latchwork.Storage;
-
 namespace Latchwork.Redis.Timers;
 
 /// <content>Posting, cancelling, and changing the due time.</content>

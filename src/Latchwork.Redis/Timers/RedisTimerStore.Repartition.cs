@@ -1,7 +1,3 @@
-using Latchwork.Redis.Multiplexing;
-using Latchwork.Redis.Partitioning;
-using Latchwork.Storage;
-
 namespace Latchwork.Redis.Timers;
 
 /// <content>The steps of changing the number of partitions; see <see cref="Repartition"/>. Each is one script on one partition.</content>

@@ -1,6 +1,3 @@
-using Latchwork.Redis.Multiplexing;
-using Latchwork.Storage;
-
 namespace Latchwork.Redis.Timers;
 
 /// <content>What ends or prolongs a delivery.</content>

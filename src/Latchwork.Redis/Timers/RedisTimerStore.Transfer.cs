@@ -1,10 +1,3 @@
-using System.Collections.Concurrent;
-using System.Globalization;
-using System.Text;
-using Latchwork.Redis.Multiplexing;
-using Latchwork.Storage;
-using Latchwork.Storage.Rules;
-
 namespace Latchwork.Redis.Timers;
 
 /// <content>

@@ -1,10 +1,3 @@
-using System.Collections.Concurrent;
-using System.Globalization;
-using Latchwork.Redis.Multiplexing;
-using Latchwork.Storage;
-using Latchwork.Storage.Rules;
-using StackExchange.Redis;
-
 namespace Latchwork.Redis.Timers;
 
 /// <summary>

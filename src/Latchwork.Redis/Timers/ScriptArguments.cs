@@ -1,5 +1,3 @@
-using StackExchange.Redis;
-
 namespace Latchwork.Redis.Timers;
 
 /// <summary>Gathers the arguments of one script, of which the greatest number is known. The array is the script's from then on: it may be sent again.</summary>

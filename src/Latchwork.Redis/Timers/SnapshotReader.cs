@@ -1,7 +1,3 @@
-using System.Globalization;
-using Latchwork.Redis.Multiplexing;
-using Latchwork.Storage;
-
 namespace Latchwork.Redis.Timers;
 
 /// <summary>Makes snapshots of what the scripts Peek, Upcoming and Dead return.</summary>

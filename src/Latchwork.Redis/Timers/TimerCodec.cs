@@ -1,8 +1,6 @@
 using System.Buffers.Binary;
 using System.Buffers.Text;
 using System.Collections.ObjectModel;
-using System.Text;
-using Latchwork.Redis.Multiplexing;
 
 namespace Latchwork.Redis.Timers;
 

@@ -1,6 +1,3 @@
-using Latchwork.Redis.Multiplexing;
-using Latchwork.Redis.Scripts;
-
 namespace Latchwork.Redis.Timers;
 
 /// <summary>A script that works on one partition, and the keys that it declares.</summary>

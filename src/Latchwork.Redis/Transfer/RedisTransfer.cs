@@ -1,7 +1,3 @@
-using Latchwork.Redis.Locking;
-using Latchwork.Redis.Timers;
-using Latchwork.Storage;
-
 namespace Latchwork.Redis.Transfer;
 
 /// <summary>Moves namespaces to and from Redis. Each step is one script; of locks, one for each key.</summary>
