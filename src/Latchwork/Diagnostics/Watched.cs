@@ -41,6 +41,13 @@ internal static class Watched
         if (!Metrics.StoreOperation.Enabled) return;
         var tags = new TagList { { Names.Store, kind }, { Names.StoreOperation, operation } };
         if (error is not null) tags.Add(Names.ErrorType, error is LatchworkStoreException known ? Names.Of(known.Outcome) : Names.OfError(error));
-        Metrics.StoreOperation.Record(TimeProvider.System.GetElapsedTime(start).TotalSeconds, tags);
+        try
+        {
+            Metrics.StoreOperation.Record(TimeProvider.System.GetElapsedTime(start).TotalSeconds, tags);
+        }
+        catch (Exception)
+        {
+            // What a listener of the application throws does not change what the store has answered.
+        }
     }
 }

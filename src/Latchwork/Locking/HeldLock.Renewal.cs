@@ -52,7 +52,8 @@ internal sealed partial class HeldLock
             fault = e;
         }
 
-        if (fault is not null) _core.Log.RenewalFailed(fault);
+        // The thread renews other leases as well, and a log may take its time.
+        if (fault is not null) ThreadPool.UnsafeQueueUserWorkItem(static one => one.Log.RenewalFailed(one.Fault), (_core.Log, Fault: fault), preferLocal: false);
         bool superseded = false;
         lock (_gate)
         {

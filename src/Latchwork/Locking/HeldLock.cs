@@ -134,16 +134,24 @@ internal sealed partial class HeldLock
 
         _alarm.Dispose();
         _core.Remove(this);
-        _core.Log.Ended(Key, Generation, ending.End);
-        if (ending.End is not (LockEnd.Published or LockEnd.Released))
+        bool isLost = ending.End is not (LockEnd.Published or LockEnd.Released);
+        if (isLost)
         {
-            if (!_core.IsAbandoned) _core.Log.OwnershipLost(ending.End);
-            if (Metrics.LostLocks.Enabled) CountLost(ending.End);
             Fire(_lost);
             Fire(_work);
         }
 
         _ended.TrySetResult(ending);
+
+        // This may be the thread that renews other leases as well, and a log may take its time.
+        ThreadPool.UnsafeQueueUserWorkItem(static one => one.Self.LogEnd(one.End), (Self: this, ending.End), preferLocal: false);
+        if (isLost && Metrics.LostLocks.Enabled) CountLost(ending.End);
+    }
+
+    private void LogEnd(LockEnd end)
+    {
+        _core.Log.Ended(Key, Generation, end);
+        if (end is not (LockEnd.Published or LockEnd.Released) && !_core.IsAbandoned) _core.Log.OwnershipLost(end);
     }
 
     private void CountLost(LockEnd end)

@@ -1,4 +1,5 @@
 using System.Collections.Concurrent;
+using Latchwork.Diagnostics;
 using Latchwork.Storage;
 using Latchwork.Threading;
 using Microsoft.Extensions.Logging;
@@ -20,7 +21,7 @@ internal sealed class LockerCore
         Options = options;
         NodeId = options.NodeId ?? $"{Environment.MachineName}-{Environment.ProcessId}-{Guid.NewGuid():N}";
         Clock = AlarmClock.For(options.TimeProvider);
-        Log = (options.LoggerFactory ?? NullLoggerFactory.Instance).CreateLogger("Latchwork.ProcessLocker");
+        Log = new SafeLogger((options.LoggerFactory ?? NullLoggerFactory.Instance).CreateLogger("Latchwork.ProcessLocker"));
     }
 
     public ILockerStore Store { get; }

@@ -1,3 +1,4 @@
+using Latchwork.Diagnostics;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Logging.Abstractions;
 
@@ -6,7 +7,7 @@ namespace Latchwork;
 /// <summary>Logs what no call reports, and raises the event for it on the pool: a user's code never runs on the threads of alarms or stores.</summary>
 internal sealed class ErrorReporter(ILoggerFactory? loggers)
 {
-    public ILogger Log { get; } = loggers?.CreateLogger("Latchwork.Timers") ?? NullLogger.Instance;
+    public ILogger Log { get; } = new SafeLogger(loggers?.CreateLogger("Latchwork.Timers") ?? NullLogger.Instance);
 
     /// <summary>Raised on the pool.</summary>
     public event EventHandler<TimerErrorEventArgs>? Error;

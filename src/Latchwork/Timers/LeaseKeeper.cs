@@ -148,7 +148,6 @@ internal sealed class LeaseKeeper : IDisposable
         catch (Exception e)
 #pragma warning restore CA1031
         {
-            _extending.Failed(lane.Partition.Index, e);
             TimeSpan again = _listener.Now + _pause;
             foreach (TimerDelivery delivery in deliveries)
             {
@@ -156,6 +155,9 @@ internal sealed class LeaseKeeper : IDisposable
             }
 
             ArmFor(again);
+
+            // The thread of the store extends other leases as well, and a log may take its time.
+            ThreadPool.UnsafeQueueUserWorkItem(static one => one._extending.Failed(one.Index, one.Error), (_extending, lane.Partition.Index, Error: e), preferLocal: false);
         }
     }
 
