@@ -40,7 +40,10 @@ internal static class RedisConnectionString
             int equals = part.IndexOf('=', StringComparison.Ordinal);
             string name = equals < 0 ? "" : part[..equals].Trim();
             if (equals > 0 && TryReadOwn(name, part[(equals + 1)..].Trim(), options, problems)) continue;
-            if (ProblemOf(part, name, number, afterPassword) is { } problem) problems.Add(problem);
+            if (equals < 0 && afterPassword)
+                problems.Add(string.Create(CultureInfo.InvariantCulture, $"the part number {number} stands behind a password and has no name: it may be a piece of it, and a password with a comma cannot be written in this form; use a URI ({Encode}), and name servers first"));
+            else if (ProblemOf(part, name, number, afterPassword) is { } problem)
+                problems.Add(problem);
             afterPassword |= name.EndsWith("password", StringComparison.OrdinalIgnoreCase);
             rest.Add(part);
         }
