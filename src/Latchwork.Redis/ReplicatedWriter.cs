@@ -28,21 +28,23 @@ internal sealed class ReplicatedWriter(RedisConnection connection, RedisReplicat
             while (true)
             {
                 timeout.Token.ThrowIfCancellationRequested();
+                ObjectDisposedException.ThrowIf(connection.IsClosing, typeof(RedisStore));
                 try
                 {
-                    ObjectDisposedException.ThrowIf(connection.IsClosing, typeof(RedisStore));
                     RedisScript used = connection.IsCluster ? script.InCluster : script;
-                    IServer server = Primary(keys[0], name);
+                    IServer server = Primary(keys[0], name, out int database);
                     long before = await ConnectionOfAsync(server).WaitAsync(timeout.Token).ConfigureAwait(false);
                     sent = true;
                     object[] words = [asText ? used.Source : used.Sha1, keys.Length, .. keys, .. arguments];
-                    RedisResult reply = await server.ExecuteAsync(connection.Link!.Database.Database, asText ? "EVAL" : "EVALSHA", words).WaitAsync(timeout.Token).ConfigureAwait(false);
+
+                    // It must run here or not at all: WAIT would be answered at once by a server that the client was sent away from.
+                    RedisResult reply = await server.ExecuteAsync(database, asText ? "EVAL" : "EVALSHA", words, CommandFlags.NoRedirect).WaitAsync(timeout.Token).ConfigureAwait(false);
                     return (new RedisReply(reply), await WaitAsync(server, before, name, timeout.Token).ConfigureAwait(false));
                 }
-                catch (Exception e) when (e is RedisException or RedisTimeoutException or RedisCommandException)
+                catch (Exception e) when (e is RedisException or RedisTimeoutException or RedisCommandException or ObjectDisposedException)
                 {
                     CallFailure failure = RedisFailures.Judge(e, name);
-                    if (failure.IsConnection) connection.OnFailed();
+                    if (failure.IsConnection) connection.RequestTopologyRefresh();
                     if (failure.Kind == FailureKind.Final && !(e is not RedisServerException && !sent)) throw failure.Exception!;
                     sent = false;
                     asText = failure.Kind == FailureKind.NoScript;
@@ -52,7 +54,7 @@ internal sealed class ReplicatedWriter(RedisConnection connection, RedisReplicat
                 catch (LatchworkStoreException e) when (!sent && e is { IsTransient: true, Outcome: StoreOutcome.NotApplied })
                 {
                     refusal = e.Message;
-                    connection.OnFailed();
+                    connection.RequestTopologyRefresh();
                 }
 
                 await Task.Delay(_pause, TimeProvider.System, timeout.Token).ConfigureAwait(false);
@@ -60,7 +62,7 @@ internal sealed class ReplicatedWriter(RedisConnection connection, RedisReplicat
         }
         catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)
         {
-            throw sent ? RedisFailures.NoReply(name, connection.CommandTimeout) : RedisFailures.NotSent(name, connection.CommandTimeout, connection.Trouble ?? refusal);
+            throw sent ? RedisFailures.NoReply(name, connection.CommandTimeout) : RedisFailures.NotSent(name, connection.CommandTimeout, connection.LastError ?? refusal);
         }
     }
 
@@ -81,7 +83,7 @@ internal sealed class ReplicatedWriter(RedisConnection connection, RedisReplicat
             replicas = 0;
             refused = e.Message;
         }
-        catch (Exception e) when (e is RedisException or RedisTimeoutException or RedisCommandException)
+        catch (Exception e) when (e is RedisException or RedisTimeoutException or RedisCommandException or ObjectDisposedException)
         {
             throw Unknown(name, e);
         }
@@ -95,17 +97,12 @@ internal sealed class ReplicatedWriter(RedisConnection connection, RedisReplicat
     private static async Task<long> ConnectionOfAsync(IServer server) =>
         new RedisReply(await server.ExecuteAsync("CLIENT", "ID").ConfigureAwait(false)).Number;
 
-    private IServer Primary(RedisKey key, string name)
+    private IServer Primary(RedisKey key, string name, out int database)
     {
-        if (connection.Link?.Replicated is not { } multiplexer)
-            throw RedisFailures.NotSent(name, connection.CommandTimeout, connection.Trouble ?? "there is no connection");
-        foreach (IServer server in multiplexer.GetServers())
-        {
-            if (connection.IsCluster && server.ClusterConfiguration?.GetBySlot(key)?.EndPoint is { } owner) return multiplexer.GetServer(owner);
-            if (!connection.IsCluster && server is { IsConnected: true, IsReplica: false }) return server;
-        }
-
-        throw RedisFailures.NotSent(name, connection.CommandTimeout, "no primary is connected");
+        if (connection.Link is not { Replicated: { } multiplexer } link) throw connection.NotSent(name);
+        database = link.Database.Database;
+        return (connection.IsCluster ? MultiplexerLink.OwnerOf(multiplexer, key) : Array.Find(multiplexer.GetServers(), static server => server is { IsConnected: true, IsReplica: false }))
+            ?? throw RedisFailures.NotSent(name, connection.CommandTimeout, "no primary is connected");
     }
 
     private static LatchworkStoreException Unknown(string name, Exception? inner) => new(

@@ -6,12 +6,11 @@ namespace Latchwork.Redis.Multiplexing;
 /// </summary>
 internal sealed class ChannelTable(RedisConnection connection, ILogger logger)
 {
-    private static readonly TimeSpan _retryAfter = TimeSpan.FromMilliseconds(50);
+    private static readonly TimeSpan _retryAfter = TimeSpan.FromMilliseconds(50), _longestPause = TimeSpan.FromSeconds(1);
     private static readonly Action<RedisChannel, RedisValue> _nothing = static (_, _) => { };
     private readonly Lock _gate = new();
     private readonly Dictionary<string, Channel> _channels = new(StringComparer.Ordinal);
-    private bool _isRestoring;
-    private bool _restoreAgain;
+    private TaskCompletionSource _restored = new(TaskCreationOptions.RunContinuationsAsynchronously); // replaced by each demand to restore
 
     /// <summary>Subscribes. Nothing is awaited before the command is written; without a connection it is tried again within the command timeout.</summary>
     public async Task<IAsyncDisposable> SubscribeAsync(string name, Action<ReadOnlyMemory<byte>> onMessage, Action onRestored, CancellationToken cancellationToken)
@@ -25,7 +24,7 @@ internal sealed class ChannelTable(RedisConnection connection, ILogger logger)
             }
             catch (LatchworkStoreException e) when (e is { IsTransient: true, Outcome: StoreOutcome.NotApplied } && !connection.IsClosing && Environment.TickCount64 < deadline)
             {
-                connection.OnFailed();
+                connection.RequestTopologyRefresh();
                 await Task.Delay(_retryAfter, TimeProvider.System, cancellationToken).ConfigureAwait(false);
             }
         }
@@ -37,13 +36,17 @@ internal sealed class ChannelTable(RedisConnection connection, ILogger logger)
         Task subscribed;
         lock (_gate)
         {
-            if (!_channels.TryGetValue(name, out Channel? channel) || channel.Subscribed.IsFaulted)
+            if (!_channels.TryGetValue(name, out Channel? channel))
             {
-                Channel added = new(connection.ChannelOf(name));
+                Channel added = new(name, connection.ChannelOf(name));
                 added.OnMessage = (_, message) => Deliver(added, message);
-                added.Listeners.AddRange(channel?.Listeners ?? []);
                 added.Subscribed = SendAsync(added);
                 _channels[name] = channel = added;
+            }
+            else if (channel.Subscribed.IsFaulted)
+            {
+                Unsubscribe(channel); // the client keeps the handler of what was refused
+                channel.Subscribed = SendAsync(channel);
             }
 
             channel.Listeners.Add(listener);
@@ -69,75 +72,85 @@ internal sealed class ChannelTable(RedisConnection connection, ILogger logger)
     {
         lock (_gate)
         {
-            _restoreAgain = true;
-            if (_isRestoring)
-                return;
-            _isRestoring = true;
+            _restored.TrySetResult();
+            _restored = new(TaskCreationOptions.RunContinuationsAsynchronously);
+            foreach (Channel channel in _channels.Values)
+            {
+                if (channel.IsRestoring) continue;
+                channel.IsRestoring = true;
+                _ = Task.Run(() => RestoreAsync(channel));
+            }
         }
-
-        _ = Task.Run(RestoreAsync);
     }
 
-    private async Task RestoreAsync()
+    // Each by itself: one that cannot be restored costs the others nothing.
+    private async Task RestoreAsync(Channel channel)
     {
+        TimeSpan pause = _retryAfter;
         while (true)
         {
-            Channel[] channels;
+            Task again;
+            lock (_gate) again = _restored.Task;
+            bool isRestored = await TryRestoreAsync(channel).ConfigureAwait(false);
+            Listener[] listeners;
+            bool isOver;
             lock (_gate)
             {
-                if (!_restoreAgain || connection.IsClosing)
-                {
-                    _isRestoring = false;
-                    return;
-                }
-
-                _restoreAgain = false;
-                channels = [.. _channels.Values];
+                listeners = isRestored ? [.. channel.Listeners] : [];
+                isOver = connection.IsClosing || !IsListed(channel) || (isRestored && !again.IsCompleted);
+                if (isOver) channel.IsRestoring = false;
             }
 
-            bool[] restored = await Task.WhenAll(Array.ConvertAll(channels, RestoreAsync)).ConfigureAwait(false);
-            if (Array.TrueForAll(restored, static one => one))
-                continue;
-            lock (_gate)
-                _restoreAgain = true;
-            await Task.Delay(_retryAfter, TimeProvider.System).ConfigureAwait(false);
+            foreach (Listener listener in listeners) Guard(listener.OnRestored);
+            if (isOver) return;
+            if (isRestored) continue;
+            await Task.WhenAny(again, Task.Delay(pause, TimeProvider.System)).ConfigureAwait(false);
+            pause = again.IsCompleted ? _retryAfter : pause * 2 < _longestPause ? pause * 2 : _longestPause;
         }
     }
 
-    private async Task<bool> RestoreAsync(Channel channel)
+    private async Task<bool> TryRestoreAsync(Channel channel)
     {
-        if (connection.Link is not { } link)
-            return false;
         try
         {
-            // The client subscribes again by itself, but nobody can await that. Another handler makes it look whether the right server has the
-            // subscription, and the reply to what is sent behind it proves that it is in force.
-            if (!ReferenceEquals(channel.Link, link))
-                await SendAsync(channel).ConfigureAwait(false);
-            await link.Subscriber.SubscribeAsync(channel.Name, _nothing).WaitAsync(connection.CommandTimeout, TimeProvider.System).ConfigureAwait(false);
-            await link.Subscriber.UnsubscribeAsync(channel.Name, _nothing, CommandFlags.FireAndForget).ConfigureAwait(false);
+            if (connection.Link is not { } link) return false;
+            Task written;
+            lock (_gate)
+            {
+                if (!IsListed(channel)) return true;
+
+                // The client subscribes again by itself, but nobody can await that. Another handler makes it look whether the right server has the
+                // subscription, and the reply to what is sent behind it proves that it is in force.
+                if (ReferenceEquals(channel.Link, link))
+                {
+                    written = link.Subscriber.SubscribeAsync(channel.Name, _nothing);
+                    _ = link.Subscriber.UnsubscribeAsync(channel.Name, _nothing, CommandFlags.FireAndForget); // which is never the last one
+                }
+                else
+                {
+                    written = channel.Subscribed = SendAsync(channel);
+                }
+            }
+
+            await written.WaitAsync(connection.CommandTimeout, TimeProvider.System).ConfigureAwait(false);
             await connection.PingAsync(link, channel.Name).WaitAsync(connection.CommandTimeout, TimeProvider.System).ConfigureAwait(false);
+            return true;
         }
-        catch (Exception e) when (e is RedisException or RedisTimeoutException or RedisCommandException or TimeoutException or ObjectDisposedException or OperationCanceledException or LatchworkStoreException)
+        catch (Exception e)
         {
-            if (!connection.IsClosing && e is RedisServerException)
-                RedisLog.ResubscribeFailed(logger, connection.Description, e.Message);
+            if (!connection.IsClosing && e is RedisServerException) RedisLog.ResubscribeFailed(logger, connection.Description, e.Message);
             return false;
         }
-
-        Listener[] listeners;
-        lock (_gate)
-            listeners = [.. channel.Listeners];
-        foreach (Listener listener in listeners)
-            Guard(listener.OnRestored);
-        return true;
     }
+
+    // Needs the gate.
+    private bool IsListed(Channel channel) => _channels.TryGetValue(channel.Key, out Channel? present) && ReferenceEquals(present, channel);
 
     private async Task SendAsync(Channel channel)
     {
         // Up to the first await this runs in the caller, under the lock: the command is written in its turn.
-        MultiplexerLink link = connection.Link ?? throw RedisFailures.NotSent("subscription", connection.CommandTimeout, connection.Trouble ?? "there is no connection");
-        if (link.IsShared && !link.Subscriber.IsConnected(channel.Name)) throw RedisFailures.NotSent("subscription", connection.CommandTimeout, connection.Trouble ?? "there is no connection for subscriptions");
+        MultiplexerLink link = connection.Link ?? throw RedisFailures.NotSent("subscription", connection.CommandTimeout, connection.LastError ?? "there is no connection");
+        if (link.IsShared && !link.Subscriber.IsConnected(channel.Name)) throw RedisFailures.NotSent("subscription", connection.CommandTimeout, connection.LastError ?? "there is no connection for subscriptions");
         channel.Link = link;
         await link.Subscriber.SubscribeAsync(channel.Name, channel.OnMessage!).ConfigureAwait(false);
     }
@@ -148,32 +161,33 @@ internal sealed class ChannelTable(RedisConnection connection, ILogger logger)
         {
             if (!_channels.TryGetValue(listener.Name, out Channel? channel) || !channel.Listeners.Remove(listener) || channel.Listeners.Count > 0)
                 return;
-            if (channel.Subscribed.IsCompleted)
-                End(listener.Name, channel);
-            else
-                _ = EndLaterAsync(listener.Name, channel); // the client would not unsubscribe from what is not in force yet
+            if (channel.Subscribed.IsCompleted) End(channel);
+            else _ = EndLaterAsync(channel); // the client would not unsubscribe from what is not in force yet
         }
     }
 
-    private async Task EndLaterAsync(string name, Channel channel)
+    private async Task EndLaterAsync(Channel channel)
     {
         await channel.Subscribed.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         lock (_gate)
         {
-            if (channel.Listeners.Count == 0 && _channels.TryGetValue(name, out Channel? present) && ReferenceEquals(present, channel))
-                End(name, channel);
+            if (channel.Listeners.Count == 0 && IsListed(channel)) End(channel);
         }
     }
 
     // Needs the gate.
-    private void End(string name, Channel channel)
+    private void End(Channel channel)
     {
-        _channels.Remove(name);
-        if (connection.IsClosing || channel.Link is not { } link)
-            return;
+        _channels.Remove(channel.Key);
+        if (!connection.IsClosing) Unsubscribe(channel);
+    }
+
+    // Needs the gate.
+    private static void Unsubscribe(Channel channel)
+    {
         try
         {
-            _ = link.Subscriber.UnsubscribeAsync(channel.Name, channel.OnMessage, CommandFlags.FireAndForget);
+            _ = channel.Link?.Subscriber.UnsubscribeAsync(channel.Name, channel.OnMessage, CommandFlags.FireAndForget);
         }
         catch (Exception e) when (e is RedisException or ObjectDisposedException or RedisCommandException)
         {
@@ -220,8 +234,10 @@ internal sealed class ChannelTable(RedisConnection connection, ILogger logger)
         };
     }
 
-    private sealed class Channel(RedisChannel name)
+    private sealed class Channel(string key, RedisChannel name)
     {
+        public string Key { get; } = key;
+
         public RedisChannel Name { get; } = name;
 
         public List<Listener> Listeners { get; } = [];
@@ -229,6 +245,8 @@ internal sealed class ChannelTable(RedisConnection connection, ILogger logger)
         public Action<RedisChannel, RedisValue>? OnMessage { get; set; }
 
         public Task Subscribed { get; set; } = Task.CompletedTask;
+
+        public bool IsRestoring { get; set; }
 
         /// <summary>Where it is subscribed.</summary>
         public MultiplexerLink? Link { get; set; }

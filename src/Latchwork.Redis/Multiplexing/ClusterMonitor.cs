@@ -12,7 +12,7 @@ internal sealed class ClusterMonitor : IAsyncDisposable
     private readonly MultiplexerLink _link;
     private readonly ILogger _logger;
     private readonly CancellationTokenSource _closing = new();
-    private readonly SemaphoreSlim _ask = new(0);
+    private readonly SemaphoreSlim _ask = new(0); // never disposed: what is under way when the store is closed may still ask
     private readonly Task _loop;
     private HashSet<EndPoint> _primaries;
     private long _epoch;
@@ -38,7 +38,6 @@ internal sealed class ClusterMonitor : IAsyncDisposable
         await _closing.CancelAsync().ConfigureAwait(false);
         await _loop.ConfigureAwait(false);
         _closing.Dispose();
-        _ask.Dispose();
     }
 
     private async Task WatchAsync()
@@ -69,7 +68,7 @@ internal sealed class ClusterMonitor : IAsyncDisposable
         for (int i = 0; i < members.Length; i++)
         {
             EndPoint member = members[_next++ % members.Length].EndPoint;
-            foreach (IConnectionMultiplexer other in _link.Own.Skip(1)) _ = AskAsync(other, member); // each has a map of its own, and takes it from the reply
+            if (_link.Replicated is { } other) _ = AskAsync(other, member); // it has a map of its own, and takes it from the reply
             questions.Add(AskAsync(_link.Main, member));
             using var pause = CancellationTokenSource.CreateLinkedTokenSource(_closing.Token);
             await Task.WhenAny([.. questions, Task.Delay(_hurry, TimeProvider.System, pause.Token)]).ConfigureAwait(false);

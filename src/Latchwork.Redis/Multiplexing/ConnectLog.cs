@@ -1,3 +1,5 @@
+using Latchwork.Diagnostics;
+
 namespace Latchwork.Redis.Multiplexing;
 
 /// <summary>
@@ -6,7 +8,7 @@ namespace Latchwork.Redis.Multiplexing;
 internal sealed class ConnectLog(ILoggerFactory? next) : ILoggerFactory, ILogger
 {
     private const string Prefix = "SimpleError: ";
-    private readonly ILogger? _next = next?.CreateLogger("StackExchange.Redis");
+    private readonly SafeLogger? _next = next is null ? null : new SafeLogger(next.CreateLogger("StackExchange.Redis"));
     private volatile Exception? _cause;
 
     /// <summary>The reason; null if none was told. The word of a server goes before everything else.</summary>

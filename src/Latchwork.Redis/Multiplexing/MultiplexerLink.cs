@@ -27,16 +27,6 @@ internal sealed class MultiplexerLink : IAsyncDisposable
     /// <summary>The threads for renewals; null if they are sent like everything else.</summary>
     public RenewalThreads? Renewals { get; }
 
-    /// <summary>All multiplexers.</summary>
-    public IEnumerable<IConnectionMultiplexer> Own
-    {
-        get
-        {
-            yield return Main;
-            if (Replicated is not null) yield return Replicated;
-        }
-    }
-
     public IDatabase Database { get; }
 
     public ISubscriber Subscriber { get; }
@@ -58,7 +48,7 @@ internal sealed class MultiplexerLink : IAsyncDisposable
         try
         {
             ConfigurationOptions own = settings.Clone();
-            bool hasThreads = ThreadTunnel.TryUse(own, sockets);
+            bool hasThreads = ThreadTunnel.TryUse(own, sockets, options.MaxQueuedBytes);
             Task<ConnectionMultiplexer> opened = OpenAsync(own, options, sockets);
             Task<ConnectionMultiplexer>? replicated = options.Replication is null ? null : OpenAsync(settings.Clone(), options, sockets);
             opening = [opened, replicated];
@@ -66,13 +56,17 @@ internal sealed class MultiplexerLink : IAsyncDisposable
             return new MultiplexerLink(
                 main,
                 replicated is null ? null : await replicated.ConfigureAwait(false),
-                hasThreads ? new RenewalThreads(main, own, options.CommandTimeout, onFailed) : null,
+                hasThreads ? new RenewalThreads(main, options.CommandTimeout, onFailed) : null,
                 sockets);
         }
         catch
         {
             sockets.AbortForGood();
-            foreach (Task<ConnectionMultiplexer>? one in opening) Discard(one);
+            foreach (Task<ConnectionMultiplexer>? one in opening)
+            {
+                if (one is not null) SocketRegistry.Discard(one);
+            }
+
             throw;
         }
     }
@@ -81,33 +75,36 @@ internal sealed class MultiplexerLink : IAsyncDisposable
     public void Abort() => _sockets?.AbortForGood();
 
     /// <summary>Ends the sockets to one server; the client connects again.</summary>
-    public void Abort(EndPoint? server) => _sockets?.Abort(server);
+    public void Abort(EndPoint server) => _sockets?.Abort(server);
+
+    /// <summary>When a server has sent something the last time, on the clock of <see cref="Environment.TickCount64"/>; 0 if that is not known.</summary>
+    public long HeardFrom(EndPoint server) => _sockets is { } sockets ? Volatile.Read(ref sockets.HeardFrom(server).Value) : 0;
+
+    /// <summary>The connected primary that has a key, as connected members of a cluster say; null if there is none. The map of one that is gone is of no use.</summary>
+    public static IServer? OwnerOf(IConnectionMultiplexer multiplexer, RedisKey key)
+    {
+        IServer[] connected = [.. multiplexer.GetServers().Where(static server => server.IsConnected)];
+        foreach (IServer member in connected)
+        {
+            if (member.ClusterConfiguration?.GetBySlot(key)?.EndPoint is { } owner && Array.Find(connected, server => server.EndPoint.Equals(owner)) is { } found) return found;
+        }
+
+        return null;
+    }
 
     /// <summary>Closes what is the store's own.</summary>
     public async ValueTask DisposeAsync()
     {
-        if (IsShared)
-            return;
+        if (IsShared) return;
         Renewals?.Dispose();
         Abort();
         await Main.DisposeAsync().ConfigureAwait(false);
-        if (Replicated is not null)
-            await Replicated.DisposeAsync().ConfigureAwait(false);
+        if (Replicated is not null) await Replicated.DisposeAsync().ConfigureAwait(false);
     }
-
-    // One that connects after all would go on trying for ever.
-    private static void Discard(Task<ConnectionMultiplexer>? opening) => opening?.ContinueWith(
-        static one => one.IsCompletedSuccessfully ? one.Result.DisposeAsync().AsTask() : Task.FromResult(one.Exception), CancellationToken.None, TaskContinuationOptions.None, TaskScheduler.Default);
 
     private static async Task<ConnectionMultiplexer> OpenAsync(ConfigurationOptions settings, RedisOptions options, SocketRegistry sockets)
     {
-        Action<EndPoint, ConnectionType, System.Net.Sockets.Socket>? next = settings.BeforeSocketConnect;
-        settings.BeforeSocketConnect = (endpoint, type, socket) =>
-        {
-            sockets.Add(endpoint, socket);
-            next?.Invoke(endpoint, type, socket);
-        };
-        ConnectionMultiplexer multiplexer = await ConnectLog.ConnectAsync(settings).ConfigureAwait(false);
+        ConnectionMultiplexer multiplexer = await sockets.ConnectAsync(settings).ConfigureAwait(false);
         try
         {
             options.OnConnectionCreated?.Invoke(multiplexer);

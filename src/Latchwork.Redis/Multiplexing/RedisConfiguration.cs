@@ -17,8 +17,12 @@ internal static class RedisConfiguration
     /// <summary>A copy of the application's configuration, changed where a guarantee depends on it.</summary>
     /// <param name="settings">The configuration. It is not changed.</param>
     /// <param name="options">The settings of the store.</param>
+    /// <exception cref="ArgumentException">It has a channel prefix.</exception>
     public static ConfigurationOptions Prepare(ConfigurationOptions settings, RedisOptions options)
     {
+        // Scripts publish to channels as they are, so the client would listen to others.
+        if (!settings.ChannelPrefix.IsNullOrEmpty)
+            throw new ArgumentException("The Redis settings are wrong: a channel prefix (channelPrefix) cannot be used, because no notification would arrive; the store's own prefix (prefix) begins its channels, too.", nameof(settings));
         ConfigurationOptions copy = settings.Clone();
 
         // A command that cannot be written now fails as "not applied", and is sent again by the store within the caller's time. A backlog would run
@@ -48,6 +52,17 @@ internal static class RedisConfiguration
 
         // CONFIG GET, CLIENT ID and the like; the flag is one of the client, not of the server.
         copy.AllowAdmin = true;
+        return copy;
+    }
+
+    /// <summary>A copy that leads to one server, and fails if it cannot be reached.</summary>
+    public static ConfigurationOptions At(ConfigurationOptions settings, EndPoint server)
+    {
+        ConfigurationOptions copy = settings.Clone();
+        copy.ServiceName = null;
+        copy.AbortOnConnectFail = true;
+        copy.EndPoints.Clear();
+        copy.EndPoints.Add(server);
         return copy;
     }
 

@@ -6,27 +6,28 @@ internal sealed partial class RedisConnection
     private static readonly TimeSpan _retryAfter = TimeSpan.FromMilliseconds(100), _explainAfter = TimeSpan.FromMilliseconds(400);
 
     private readonly Lock _gate = new();
-    private readonly HashSet<(EndPoint Server, ConnectionType Type)> _lost = [];
+    private readonly HashSet<(EndPoint Server, ConnectionType Type)> _lostConnections = [];
     private readonly CancellationTokenSource _stop = new();
     private readonly TaskCompletionSource _opened = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private SentinelMonitor? _sentinels;
     private ClusterMonitor? _cluster;
     private PoolMonitor? _pool;
     private EndPoint? _primary;
-    private Task _switching = Task.CompletedTask;
+    private Task _switching = Task.CompletedTask, _findingCluster = Task.CompletedTask;
+    private CancellationTokenSource _switchStop = new();
     private long _nextQuestion;
-    private int _followingLate;
 
     /// <summary>The warning of a starved thread pool, if it was starved within the last minute; null otherwise, and for connections of its own.</summary>
     public string? PoolWarning => _pool?.Warning;
 
     /// <summary>A call has failed for want of a usable connection, or because a server is not what it was: those who know are asked.</summary>
-    internal void OnFailed()
+    internal void RequestTopologyRefresh()
     {
+        if (_closing) return;
         long now = Environment.TickCount64;
         long next = Volatile.Read(ref _nextQuestion);
         if (IsShared || now < next || Interlocked.CompareExchange(ref _nextQuestion, now + (long)_retryAfter.TotalMilliseconds, next) != next) return;
-        if (_sentinels is { } sentinels) sentinels.AskAgain();
+        if (_sentinels is { } sentinels) sentinels.Ask();
         else if (_cluster is { } cluster) cluster.Ask();
         else if (_link?.Main is { } main && main.GetEndPoints().Length > 1) _ = FindRolesAsync(main);
     }
@@ -51,42 +52,26 @@ internal sealed partial class RedisConnection
         {
             if (settings.ServiceName is null)
             {
-                MultiplexerLink link = await ConnectInTimeAsync(settings, timeout, cancellationToken).ConfigureAwait(false);
+                MultiplexerLink link = await ConnectAsync(settings, timeout, cancellationToken).ConfigureAwait(false);
                 await RequirePrimaryAsync(link, settings, cancellationToken).ConfigureAwait(false);
                 Use(link);
-                if (FindsCluster()) await FollowClusterAsync(timeout + _lastReplies, cancellationToken).ConfigureAwait(false);
+                if (AnyServer(link) is null) _findingCluster = FindClusterLateAsync();
+                else if (IsCluster) await WatchClusterAsync(timeout + _lastReplies, cancellationToken).ConfigureAwait(false);
                 return;
             }
 
             _sentinels = new SentinelMonitor(settings, OnPrimary, _logger);
-            await _sentinels.PrimaryAsync(cancellationToken).WaitAsync(timeout, TimeProvider.System, cancellationToken).ConfigureAwait(false);
+            await _sentinels.Found.WaitAsync(timeout, TimeProvider.System, cancellationToken).ConfigureAwait(false);
             await _opened.Task.WaitAsync(timeout, TimeProvider.System, cancellationToken).ConfigureAwait(false);
         }
         catch (TimeoutException e)
         {
             if (_sentinels is null) throw await CannotConnectAsync($" within {RedisFailures.Text(timeout)} (the connect timeout)", settings, e, null, cancellationToken).ConfigureAwait(false);
             if (_primary is null) throw _sentinels.NobodyKnows();
-            string reason = Trouble is { } trouble ? $", because {trouble}" : "";
+            string reason = LastError is { } error ? $", because {error}" : "";
             throw new LatchworkStoreException(
                 $"Cannot connect to {Description} within {RedisFailures.Text(timeout)} (the connect timeout){reason}.", StoreOutcome.NotApplied, e)
             { IsTransient = true };
-        }
-    }
-
-    // The client tries several times, each for its connect timeout; what comes after all of that is of no use to anybody.
-    private async Task<MultiplexerLink> ConnectInTimeAsync(ConfigurationOptions settings, TimeSpan timeout, CancellationToken cancellationToken)
-    {
-        using var stop = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
-        Task<MultiplexerLink> connecting = ConnectAsync(settings, stop.Token);
-        try
-        {
-            return await connecting.WaitAsync(timeout, TimeProvider.System, cancellationToken).ConfigureAwait(false);
-        }
-        catch (Exception e) when (e is TimeoutException or OperationCanceledException)
-        {
-            await stop.CancelAsync().ConfigureAwait(false);
-            _ = connecting.ContinueWith(static one => one.IsCompletedSuccessfully ? one.Result.DisposeAsync().AsTask() : Task.FromResult(one.Exception), CancellationToken.None, TaskContinuationOptions.None, TaskScheduler.Default);
-            throw;
         }
     }
 
@@ -127,9 +112,9 @@ internal sealed partial class RedisConnection
                 await Task.Delay(_explainAfter, TimeProvider.System, _stop.Token).ConfigureAwait(false);
                 if (!IsLost()) return;
                 if (await ServerProbe.WhyNotAsync(_settings!, server, null, _stop.Token).ConfigureAwait(false) is not { } reason) continue;
-                lock (_lost)
+                lock (_lostConnections)
                 {
-                    if (IsLost()) Trouble = reason.Text;
+                    if (IsLost()) LastError = reason.Text;
                 }
             }
             catch (Exception e) when (e is OperationCanceledException or ObjectDisposedException)
@@ -140,22 +125,26 @@ internal sealed partial class RedisConnection
 
         bool IsLost()
         {
-            lock (_lost) return !_closing && ReferenceEquals(link, _link) && _lost.Any(one => one.Server.Equals(server));
+            lock (_lostConnections) return !_closing && ReferenceEquals(link, _link) && _lostConnections.Any(one => one.Server.Equals(server));
         }
     }
 
-    private async Task<MultiplexerLink> ConnectAsync(ConfigurationOptions settings, CancellationToken cancellationToken)
+    // The client tries several times, each for its connect timeout; what comes after the time is of no use to anybody.
+    private async Task<MultiplexerLink> ConnectAsync(ConfigurationOptions settings, TimeSpan timeout, CancellationToken cancellationToken)
     {
         var sockets = new SocketRegistry();
-        using CancellationTokenRegistration registration = cancellationToken.UnsafeRegister(static one => ((SocketRegistry)one!).AbortForGood(), sockets);
+        Task<MultiplexerLink> connecting = MultiplexerLink.ConnectAsync(settings, _options, sockets, RequestTopologyRefresh);
         try
         {
-            return await MultiplexerLink.ConnectAsync(settings, _options, sockets, OnFailed).ConfigureAwait(false);
+            return await connecting.WaitAsync(timeout, TimeProvider.System, cancellationToken).ConfigureAwait(false);
         }
-        catch (Exception e) when (e is RedisConnectionException or RedisTimeoutException or RedisServerException or RedisCommandException or TimeoutException)
+        catch (Exception e)
         {
-            cancellationToken.ThrowIfCancellationRequested();
-            throw await CannotConnectAsync("", settings, e, e, cancellationToken).ConfigureAwait(false);
+            sockets.AbortForGood();
+            SocketRegistry.Discard(connecting);
+            if (e is RedisConnectionException or RedisTimeoutException or RedisServerException or RedisCommandException)
+                throw await CannotConnectAsync("", settings, e, e, cancellationToken).ConfigureAwait(false);
+            throw;
         }
     }
 
@@ -166,126 +155,127 @@ internal sealed partial class RedisConnection
         {
             _primary = primary;
             if (_closing) return;
-            Trouble = $"the primary is {RedisConfiguration.Text(primary)} now, and there is no connection to it yet";
+            LastError = $"the primary is {RedisConfiguration.Text(primary)} now, and there is no connection to it yet";
 
-            // Whatever was sent to the former primary must not be answered any more, by none of the multiplexers.
+            // Whatever was sent to the former primary must not be answered any more, by none of the multiplexers; and it is not tried any longer.
             MultiplexerLink? former = Interlocked.Exchange(ref _link, null);
             former?.Abort();
-            _switching = SwitchAsync(_switching, former, primary);
+            _ = _switchStop.CancelAsync();
+            _switchStop = new CancellationTokenSource();
+            _switching = SwitchAsync(_switching, former, primary, _switchStop.Token);
         }
     }
 
-    private async Task SwitchAsync(Task before, MultiplexerLink? former, EndPoint primary)
+    private async Task SwitchAsync(Task before, MultiplexerLink? former, EndPoint primary, CancellationToken stop)
     {
         await Task.Yield();
         await before.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
-        if (former is not null)
-        {
-            Ignore(former);
-            await former.DisposeAsync().ConfigureAwait(false);
-        }
-
-        ConfigurationOptions settings = _settings!.Clone();
-        settings.ServiceName = null;
-        settings.AbortOnConnectFail = true;
-        settings.EndPoints.Clear();
-        settings.EndPoints.Add(primary);
-        while (!_closing && primary.Equals(_primary))
+        await RetireAsync(former).ConfigureAwait(false);
+        while (!stop.IsCancellationRequested)
         {
             MultiplexerLink? link = null;
             try
             {
-                link = await ConnectAsync(settings, _stop.Token).ConfigureAwait(false);
+                link = await ConnectAsync(RedisConfiguration.At(_settings!, primary), Timeout.InfiniteTimeSpan, stop).ConfigureAwait(false);
                 if (link.Main.GetServer(primary).IsReplica) throw new LatchworkStoreException($"{RedisConfiguration.Text(primary)} is still a replica.", StoreOutcome.NotApplied);
-                lock (_gate)
+                if (TryUse(link, stop, out _))
                 {
-                    if (!_closing && primary.Equals(_primary))
-                    {
-                        Use(link);
-                        link = null;
-                    }
+                    link = null;
+                    if (!_opened.TrySetResult()) OnRestored(isNew: true);
                 }
 
-                if (link is not null) continue;
-                if (!_opened.TrySetResult()) OnRestored(isNew: true);
                 return;
             }
-            catch (OperationCanceledException) when (_closing)
+            catch (Exception) when (stop.IsCancellationRequested)
             {
                 return;
             }
-#pragma warning disable CA1031 // whatever fails, a function of the application included: without another attempt there would never be a connection again
-            catch (Exception e)
-#pragma warning restore CA1031
+            catch (Exception e) // whatever fails, a function of the application included: without another attempt there would never be a connection again
             {
-                Trouble = e.Message.TrimEnd('.');
+                LastError = e.Message.TrimEnd('.');
                 RedisLog.ConnectFailed(_logger, RedisConfiguration.Text(primary), e.Message);
-                _sentinels?.AskAgain();
-                await Task.Delay(_retryAfter, TimeProvider.System).ConfigureAwait(false);
+                _sentinels?.Ask();
+                await Task.Delay(_retryAfter, TimeProvider.System, stop).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
             }
             finally
             {
-                if (link is not null) await link.DisposeAsync().ConfigureAwait(false);
+                await RetireAsync(link).ConfigureAwait(false);
             }
         }
     }
 
-    // Whether it is known by now that the servers are a cluster that nobody watches yet.
-    private bool FindsCluster() =>
-        _settings is { ServiceName: null } && _cluster is null && (_link?.Main.GetServers().Any(server => server.IsConnected) ?? false) && IsCluster;
-
     // The servers were not there when the store was opened.
-    private async Task FollowLateAsync()
+    private async Task FindClusterLateAsync()
     {
-        if (Interlocked.Exchange(ref _followingLate, 1) != 0) return;
-        try
+        while (!_closing)
         {
-            if (FindsCluster() && !_closing) await FollowClusterAsync(Timeout.InfiniteTimeSpan, _stop.Token).ConfigureAwait(false);
-        }
-        catch (Exception e) when (e is LatchworkStoreException or OperationCanceledException or ObjectDisposedException)
-        {
-            Trouble = e.Message.TrimEnd('.');
-        }
-        finally
-        {
-            Volatile.Write(ref _followingLate, 0);
+            try
+            {
+                await Task.Delay(_retryAfter, TimeProvider.System, _stop.Token).ConfigureAwait(false);
+                if (AnyServer(_link) is null) continue;
+                if (!IsCluster) return;
+                await WatchClusterAsync(Timeout.InfiniteTimeSpan, _stop.Token).ConfigureAwait(false);
+                OnRestored(isNew: true); // its subscriptions have another connection now
+                return;
+            }
+            catch (Exception e) when (!_closing) // whatever fails: nobody else would watch it
+            {
+                LastError = e.Message.TrimEnd('.');
+            }
         }
     }
 
     // When a slot leaves a server, that ends the sharded subscriptions by itself. The client takes this for the reply to a SUNSUBSCRIBE that it has
     // just sent there, and from then on every reply for that of the command before. So subscriptions have a connection of their own here, on which
     // a script never waits for its reply; what has lost its order ends soon, and is made anew.
-    private async Task FollowClusterAsync(TimeSpan timeout, CancellationToken cancellationToken)
+    private async Task WatchClusterAsync(TimeSpan timeout, CancellationToken cancellationToken)
     {
         // Without the right to ask for the slots the client goes on by the refusals of members, and would never hear of a primary that is silent.
-        if (PrimariesOf(_link!.Main).Count == 0 && _link.Main.GetServers().FirstOrDefault(server => server.IsConnected) is { } member)
+        if (AnyServer(_link) is { } member && PrimariesOf(_link!.Main).Count == 0)
             await ExecuteAtAsync(member.EndPoint, "CLUSTER", ["NODES"], cancellationToken).ConfigureAwait(false);
 
         if (_settings!.SharedSubscriptionConnection)
         {
             ConfigurationOptions settings = _settings.Clone();
             settings.SharedSubscriptionConnection = false;
-            MultiplexerLink link = await ConnectInTimeAsync(settings, timeout, cancellationToken).ConfigureAwait(false);
-            _settings.SharedSubscriptionConnection = false;
-            if (Interlocked.Exchange(ref _link, null) is { } former)
-            {
-                Ignore(former);
-                await former.DisposeAsync().ConfigureAwait(false);
-            }
-
-            Use(link);
+            MultiplexerLink link = await ConnectAsync(settings, timeout, cancellationToken).ConfigureAwait(false);
+            bool isUsed = TryUse(link, cancellationToken, out MultiplexerLink? former);
+            if (isUsed) _settings.SharedSubscriptionConnection = false;
+            await RetireAsync(isUsed ? former : link).ConfigureAwait(false);
         }
 
-        _cluster = new ClusterMonitor(this, _link!, _logger);
+        lock (_gate)
+        {
+            if (!_closing && _link is { } link) _cluster = new ClusterMonitor(this, link, _logger);
+        }
+    }
+
+    // Uses new multiplexers, unless nobody waits for them any more.
+    private bool TryUse(MultiplexerLink link, CancellationToken cancellationToken, out MultiplexerLink? former)
+    {
+        lock (_gate)
+        {
+            former = _link;
+            if (_closing || cancellationToken.IsCancellationRequested) return false;
+            Use(link);
+            return true;
+        }
+    }
+
+    private async ValueTask RetireAsync(MultiplexerLink? link)
+    {
+        if (link is null) return;
+        Ignore(link);
+        await link.DisposeAsync().ConfigureAwait(false);
     }
 
     private void Use(MultiplexerLink link)
     {
         Observe(link);
         if (link.Renewals is null) WatchPool(); // the client's own sockets: renewals need the pool
-        lock (_lost) _lost.Clear(); // what was lost of the former ones is over, and another loss of the same server is a new one
+        lock (_lostConnections) _lostConnections.Clear(); // what was lost of the former ones is over, and another loss of the same server is a new one
         _link = link;
-        Trouble = null;
+        LastError = null;
         RedisLog.Connected(_logger, Description);
     }
 
@@ -307,32 +297,31 @@ internal sealed partial class RedisConnection
     {
         if (_closing || !ReferenceEquals(sender, _link?.Main) || e.EndPoint is null) return;
         bool isFirst;
-        lock (_lost)
+        lock (_lostConnections)
         {
-            isFirst = !_lost.Any(one => one.Server.Equals(e.EndPoint));
-            if (!_lost.Add((e.EndPoint, e.ConnectionType))) return;
-            if (!IsMany()) Trouble = $"the connection was lost ({e.FailureType})";
+            isFirst = !_lostConnections.Any(one => one.Server.Equals(e.EndPoint));
+            if (!_lostConnections.Add((e.EndPoint, e.ConnectionType))) return;
+            if (!IsKnownCluster) LastError = $"the connection was lost ({e.FailureType})";
         }
 
-        if (isFirst && !IsShared && !IsMany() && _link is { } link) _ = ExplainLossAsync(link, e.EndPoint);
+        if (isFirst && !IsShared && !IsKnownCluster && _link is { } link) _ = ExplainLossAsync(link, e.EndPoint);
         if (isFirst) RedisLog.Lost(_logger, RedisConfiguration.Text(e.EndPoint), $"{e.FailureType}");
-        OnFailed();
+        RequestTopologyRefresh();
     }
 
     private void OnConnectionRestored(object? sender, ConnectionFailedEventArgs e)
     {
         if (_closing || !ReferenceEquals(sender, _link?.Main) || e.EndPoint is null) return;
         bool wasLost, isLast;
-        lock (_lost)
+        lock (_lostConnections)
         {
-            wasLost = _lost.Remove((e.EndPoint, e.ConnectionType));
-            isLast = !_lost.Any(one => one.Server.Equals(e.EndPoint));
-            if (isLast && !IsMany()) Trouble = null;
+            wasLost = _lostConnections.Remove((e.EndPoint, e.ConnectionType));
+            isLast = !_lostConnections.Any(one => one.Server.Equals(e.EndPoint));
+            if (isLast && !IsKnownCluster) LastError = null;
         }
 
         if (wasLost && isLast) RedisLog.Connected(_logger, RedisConfiguration.Text(e.EndPoint));
         OnRestored(isNew: wasLost && e.ConnectionType == ConnectionType.Interactive);
-        if (!IsMany()) _ = Task.Run(FollowLateAsync);
     }
 
     private void OnSlotMoved(object? sender, HashSlotMovedEventArgs e) => _channels.Restore();
@@ -352,7 +341,7 @@ internal sealed partial class RedisConnection
         if (isNew) OnReconnected?.Invoke();
     }
 
-    private bool IsMany() => _cluster is not null || (_isCluster ?? false);
+    private bool IsKnownCluster => _cluster is not null || (_isCluster ?? false);
 
     // Of several servers the roles may have changed.
     private static async Task FindRolesAsync(IConnectionMultiplexer multiplexer)
@@ -372,12 +361,18 @@ internal sealed partial class RedisConnection
     private async Task StopMonitorsAsync()
     {
         await _stop.CancelAsync().ConfigureAwait(false);
-        _pool?.Dispose();
+        await _findingCluster.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         if (_cluster is not null) await _cluster.DisposeAsync().ConfigureAwait(false);
         if (_sentinels is not null) await _sentinels.DisposeAsync().ConfigureAwait(false);
         Task switching;
-        lock (_gate) switching = _switching;
+        lock (_gate)
+        {
+            _ = _switchStop.CancelAsync();
+            switching = _switching;
+        }
+
         await switching.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        _pool?.Dispose();
         _stop.Dispose();
     }
 }

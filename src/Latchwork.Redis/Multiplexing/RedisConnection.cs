@@ -1,3 +1,5 @@
+using Latchwork.Diagnostics;
+
 namespace Latchwork.Redis.Multiplexing;
 
 /// <summary>
@@ -25,7 +27,7 @@ internal sealed partial class RedisConnection : IRedisConnection
         _settings = settings;
         _options = options;
         Description = description;
-        _logger = options.LoggerFactory?.CreateLogger("Latchwork.Redis") ?? NullLogger.Instance;
+        _logger = new SafeLogger(options.LoggerFactory?.CreateLogger("Latchwork.Redis") ?? NullLogger.Instance);
         Calls = new CallList(options.CommandTimeout, options.MaxQueuedCommands, options.MaxQueuedBytes);
         _channels = new ChannelTable(this, _logger);
     }
@@ -52,7 +54,7 @@ internal sealed partial class RedisConnection : IRedisConnection
     public bool IsShared => _settings is null;
 
     /// <summary>Why there is no connection, in words that follow "because"; null if there is one.</summary>
-    public string? Trouble { get; private set; }
+    public string? LastError { get; private set; }
 
     /// <summary>Called on a thread of the pool after each reconnect and each change of the primary. It must not throw.</summary>
     public Action? OnReconnected { get; set; }
@@ -117,7 +119,7 @@ internal sealed partial class RedisConnection : IRedisConnection
         {
             call = new ScriptCall(this, ForServers(script), keys, arguments);
             if (!Calls.TryAdd(call))
-                return ValueTask.FromException<RedisReply>(RedisFailures.TooMany(call.Name, _options.MaxQueuedCommands, _options.MaxQueuedBytes, Trouble));
+                return ValueTask.FromException<RedisReply>(RedisFailures.TooMany(call.Name, _options.MaxQueuedCommands, _options.MaxQueuedBytes, LastError));
         }
         catch (Exception e) when (e is LatchworkStoreException or ObjectDisposedException)
         {
@@ -174,11 +176,7 @@ internal sealed partial class RedisConnection : IRedisConnection
             await Task.Delay(TimeSpan.FromMilliseconds(10), TimeProvider.System).ConfigureAwait(false);
         Calls.Dispose();
         await StopMonitorsAsync().ConfigureAwait(false);
-        if (Interlocked.Exchange(ref _link, null) is { } link)
-        {
-            Ignore(link);
-            await link.DisposeAsync().ConfigureAwait(false);
-        }
+        await RetireAsync(Interlocked.Exchange(ref _link, null)).ConfigureAwait(false);
     }
 
     /// <summary>Sends a script to whichever server has its keys.</summary>
@@ -201,11 +199,14 @@ internal sealed partial class RedisConnection : IRedisConnection
     /// <summary>A server has replied.</summary>
     internal void OnReply() => Volatile.Write(ref _lastReplyAt, Environment.TickCount64);
 
-    /// <summary>A call that was sent has had no reply in time. A server that has sent nothing at all since then is not waited for any more.</summary>
-    internal void OnNoReply()
+    /// <summary>A call that was sent has had no reply in time. A server that has sent nothing at all since then is not waited for any more; others are.</summary>
+    internal void OnNoReply(RedisKey[] keys)
     {
-        if (!IsShared && Environment.TickCount64 - Volatile.Read(ref _lastReplyAt) >= CommandTimeout.TotalMilliseconds)
-            _link?.Abort(server: null);
+        if (_link is not { IsShared: false } link) return;
+        EndPoint? server = !IsKnownCluster ? Primaries is [{ } primary, ..] ? primary : null : keys.Length > 0 ? MultiplexerLink.OwnerOf(link.Main, keys[0])?.EndPoint : null;
+        if (server is null) return;
+        long heard = link.Renewals is null ? Volatile.Read(ref _lastReplyAt) : link.HeardFrom(server);
+        if (Environment.TickCount64 - heard >= CommandTimeout.TotalMilliseconds) link.Abort(server);
     }
 
     /// <summary>The channel with a name: in a cluster a sharded one, if the servers know such.</summary>
@@ -228,23 +229,28 @@ internal sealed partial class RedisConnection : IRedisConnection
         ObjectDisposedException.ThrowIf(_closing, typeof(RedisStore));
         try
         {
-            if (_link is not { } link) throw RedisFailures.NotSent(name, CommandTimeout, Trouble ?? "there is no connection");
-            IServer target = link.Main.GetServer(server);
-            if (link.IsShared && !target.IsConnected) throw RedisFailures.NotSent(name, CommandTimeout, Trouble ?? "there is no connection");
-            Task<RedisResult> sent = target.ExecuteAsync(link.Database.Database, command, arguments);
+            if (_link is not { } link) throw NotSent(name);
+            IServer? target = Array.Find(link.Main.GetServers(), one => one.EndPoint.Equals(server));
+            if (target is null) throw RedisFailures.NotSent(name, CommandTimeout, $"{RedisConfiguration.Text(server)} is none of the servers now");
+            if (link.IsShared && !target.IsConnected) throw NotSent(name);
+            Task<RedisResult> sent = target.ExecuteAsync(link.Database.Database, command, arguments, CommandFlags.NoRedirect);
             return new RedisReply(await sent.WaitAsync(CommandTimeout, TimeProvider.System, cancellationToken).ConfigureAwait(false));
         }
         catch (TimeoutException e) when (e is not RedisTimeoutException)
         {
             throw RedisFailures.NoReply(name, CommandTimeout, e);
         }
-        catch (Exception e) when (e is RedisException or RedisTimeoutException or RedisCommandException)
+        catch (Exception e) when (e is RedisException or RedisTimeoutException or RedisCommandException || (e is ObjectDisposedException && !_closing))
         {
             CallFailure failure = RedisFailures.Judge(e, name);
+            if (failure.IsConnection) RequestTopologyRefresh();
             if (failure.Kind == FailureKind.NoScript) throw;
             throw failure.Exception ?? RedisFailures.NotSent(name, CommandTimeout, failure.Reason);
         }
     }
+
+    /// <summary>What is thrown if there is no connection.</summary>
+    internal LatchworkStoreException NotSent(string name) => RedisFailures.NotSent(name, CommandTimeout, LastError ?? "there is no connection");
 
     private RedisScript ForServers(RedisScript script) => IsCluster && !_options.UsesPlainChannels ? script.InCluster : script;
 
@@ -263,24 +269,16 @@ internal sealed partial class RedisConnection : IRedisConnection
 
     private ServerType FindServerType()
     {
-        foreach (IServer server in _link?.Main.GetServers() ?? [])
-        {
-            if (server.IsConnected) return server.ServerType;
-        }
+        if (AnyServer(_link) is { } server) return server.ServerType;
 
         // Keys and scripts for a cluster are others, so nothing can be sent yet.
         throw new LatchworkStoreException(
-            $"No server at {Description} has been reached yet{(Trouble is { } trouble ? $", because {trouble}" : "")}. Nothing was changed.", StoreOutcome.NotApplied)
+            $"No server at {Description} has been reached yet{(LastError is { } error ? $", because {error}" : "")}. Nothing was changed.", StoreOutcome.NotApplied)
         { IsTransient = true };
     }
 
-    private bool HasShardedChannels()
-    {
-        foreach (IServer server in _link?.Main.GetServers() ?? [])
-        {
-            if (server.IsConnected) return server.Version.Major >= 7;
-        }
+    private bool HasShardedChannels() => AnyServer(_link) is not { Version.Major: < 7 };
 
-        return true;
-    }
+    // One that is connected.
+    private static IServer? AnyServer(MultiplexerLink? link) => link is null ? null : Array.Find(link.Main.GetServers(), static server => server.IsConnected);
 }

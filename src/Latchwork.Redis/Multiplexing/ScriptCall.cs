@@ -68,8 +68,8 @@ internal sealed class ScriptCall : IValueTaskSource<RedisReply>
         if (TryEnd() is not { } state)
             return;
         if (state == Sent)
-            _connection.OnNoReply();
-        Fail(state == Sent ? RedisFailures.NoReply(Name, _connection.CommandTimeout) : RedisFailures.NotSent(Name, _connection.CommandTimeout, _connection.Trouble ?? Refusal), offThread: true);
+            _connection.OnNoReply(_keys);
+        Fail(state == Sent ? RedisFailures.NoReply(Name, _connection.CommandTimeout) : RedisFailures.NotSent(Name, _connection.CommandTimeout, _connection.LastError ?? Refusal), offThread: true);
     }
 
     /// <summary>The store is closed.</summary>
@@ -140,7 +140,7 @@ internal sealed class ScriptCall : IValueTaskSource<RedisReply>
         if (error is RedisServerException)
             _connection.OnReply();
         if (failure.IsConnection)
-            _connection.OnFailed();
+            _connection.RequestTopologyRefresh();
         if (failure.Kind == FailureKind.Final)
         {
             if (TryEnd() is not null)

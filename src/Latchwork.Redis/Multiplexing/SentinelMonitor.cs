@@ -3,13 +3,13 @@ namespace Latchwork.Redis.Multiplexing;
 /// <summary>What one Sentinel says.</summary>
 /// <param name="Primary">The primary; null if it does not know.</param>
 /// <param name="Epoch">The number of the failover that made it the primary: of several answers, the one with the highest is right.</param>
-/// <param name="Error">Why it does not know, or can no longer be asked.</param>
+/// <param name="Error">Why it does not know, or cannot be asked now.</param>
 internal readonly record struct SentinelReport(EndPoint? Primary, long Epoch, string? Error);
 
 /// <summary>
 /// Learns from Sentinels which server is the primary. All of them are asked, each over a multiplexer of its own, because one alone may be cut off
 /// together with a primary that is none any more: when one announces a switch, when a connection is lost, and every five seconds, as messages can
-/// be lost. What one said last is remembered after it is lost, and used only if no other can be asked.
+/// be lost. The way back to an older configuration is closed, unless most of the Sentinels agree on it: those that were set up anew count from 0.
 /// </summary>
 internal sealed class SentinelMonitor : IAsyncDisposable
 {
@@ -20,12 +20,12 @@ internal sealed class SentinelMonitor : IAsyncDisposable
     private readonly ConfigurationOptions _settings;
     private readonly ILogger _logger;
     private readonly SentinelReport?[] _reports;
-    private readonly SemaphoreSlim[] _ask;
+    private readonly SemaphoreSlim[] _ask; // never disposed: what is under way when the store is closed may still ask
     private readonly CancellationTokenSource _closing = new();
     private readonly Task[] _loops;
     private readonly Action<EndPoint> _onPrimary;
-    private TaskCompletionSource _reported = new(TaskCreationOptions.RunContinuationsAsynchronously);
-    private EndPoint? _best;
+    private readonly TaskCompletionSource _found = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private SentinelReport? _accepted;
 
     /// <param name="settings">The settings of the application: its endpoints are the Sentinels, and the service is named.</param>
     /// <param name="onPrimary">Called for each new primary, one at a time, under a lock: it must return immediately.</param>
@@ -36,45 +36,25 @@ internal sealed class SentinelMonitor : IAsyncDisposable
         _onPrimary = onPrimary;
         _logger = logger;
         _settings = settings.Clone();
-        _settings.ServiceName = null;
         _settings.DefaultDatabase = null;
         _settings.CommandMap = CommandMap.Sentinel;
         _settings.User = settings.SentinelUser;
         _settings.Password = settings.SentinelPassword;
-        _settings.AbortOnConnectFail = true;
         _sentinels = [.. settings.EndPoints.Select(endpoint => RedisConfiguration.WithPort(endpoint, RedisConfiguration.DefaultSentinelPort))];
         _reports = new SentinelReport?[_sentinels.Length];
         _ask = Array.ConvertAll(_sentinels, static _ => new SemaphoreSlim(0));
         _loops = [.. Enumerable.Range(0, _sentinels.Length).Select(i => Task.Run(() => WatchAsync(i)))];
     }
 
-    /// <summary>Has all asked soon.</summary>
-    public void AskAgain()
+    /// <summary>Completes as soon as one Sentinel knows the primary, and fails when all have been asked and none does.</summary>
+    public Task Found => _found.Task;
+
+    /// <summary>Has all asked soon. What is asked for while a question is under way leads to another one.</summary>
+    public void Ask()
     {
         foreach (SemaphoreSlim ask in _ask)
         {
-            if (ask.CurrentCount == 0)
-                ask.Release();
-        }
-    }
-
-    /// <summary>The primary, as soon as one Sentinel knows it.</summary>
-    /// <exception cref="LatchworkStoreException">All have been asked, and none knows.</exception>
-    public async Task<EndPoint> PrimaryAsync(CancellationToken cancellationToken)
-    {
-        while (true)
-        {
-            Task reported;
-            lock (_gate)
-            {
-                if (_best is not null)
-                    return _best;
-                if (Array.TrueForAll(_reports, report => report is not null))
-                    throw NobodyKnows();
-                reported = _reported.Task;
-            }
-
-            await reported.WaitAsync(cancellationToken).ConfigureAwait(false);
+            if (ask.CurrentCount == 0) ask.Release();
         }
     }
 
@@ -96,38 +76,31 @@ internal sealed class SentinelMonitor : IAsyncDisposable
         await _closing.CancelAsync().ConfigureAwait(false);
         await Task.WhenAll(_loops).ConfigureAwait(false);
         _closing.Dispose();
-        foreach (SemaphoreSlim ask in _ask)
-            ask.Dispose();
     }
 
     private async Task WatchAsync(int index)
     {
-        var sockets = new SocketRegistry();
-        ConfigurationOptions settings = _settings.Clone();
-        settings.EndPoints.Clear();
-        settings.EndPoints.Add(_sentinels[index]);
-        settings.BeforeSocketConnect = (endpoint, _, socket) => sockets.Add(endpoint, socket);
+        EndPoint sentinel = _sentinels[index];
         while (!_closing.IsCancellationRequested)
         {
-            ConnectionMultiplexer? multiplexer = null;
+            var sockets = new SocketRegistry();
+            Task<ConnectionMultiplexer> connecting = sockets.ConnectAsync(RedisConfiguration.At(_settings, sentinel));
             try
             {
-                multiplexer = await ConnectLog.ConnectAsync(settings.Clone()).WaitAsync(TimeSpan.FromMilliseconds(settings.ConnectTimeout) + TimeSpan.FromSeconds(1), TimeProvider.System, _closing.Token).ConfigureAwait(false);
-                await multiplexer.GetSubscriber().SubscribeAsync(RedisChannel.Literal("+switch-master"), (_, _) => Ask(index)).ConfigureAwait(false);
-                await AskAsync(index, multiplexer).ConfigureAwait(false);
+                TimeSpan longest = TimeSpan.FromMilliseconds(_settings.ConnectTimeout) + TimeSpan.FromSeconds(1);
+                ConnectionMultiplexer multiplexer = await connecting.WaitAsync(longest, TimeProvider.System, _closing.Token).ConfigureAwait(false);
+                await InTimeAsync(multiplexer.GetSubscriber().SubscribeAsync(RedisChannel.Literal("+switch-master"), (_, _) => Ask())).ConfigureAwait(false);
+                await AskAsync(index, multiplexer.GetServer(sentinel)).ConfigureAwait(false);
             }
-            catch (Exception e) when (e is RedisException or RedisTimeoutException or TimeoutException or RedisCommandException or ObjectDisposedException or OperationCanceledException)
+            catch (Exception e) // whatever fails, a function of the application included: it is tried again
             {
                 if (!_closing.IsCancellationRequested)
-                    Report(index, new SentinelReport(null, 0, $"Cannot ask the Sentinel {RedisConfiguration.Text(_sentinels[index])}: {RedisConfiguration.Explain(e)}."));
+                    Report(index, new SentinelReport(null, 0, $"Cannot ask the Sentinel {RedisConfiguration.Text(sentinel)}: {RedisConfiguration.Explain(e)}."));
             }
             finally
             {
-                if (multiplexer is not null)
-                {
-                    sockets.Abort(endpoint: null);
-                    await multiplexer.DisposeAsync().ConfigureAwait(false);
-                }
+                sockets.AbortForGood();
+                SocketRegistry.Discard(connecting);
             }
 
             await Task.Delay(_retryAfter, TimeProvider.System, _closing.Token).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
@@ -135,16 +108,19 @@ internal sealed class SentinelMonitor : IAsyncDisposable
     }
 
     // Ends with an exception when the Sentinel does not answer any more.
-    private async Task AskAsync(int index, ConnectionMultiplexer multiplexer)
+    private async Task AskAsync(int index, IServer sentinel)
     {
-        IServer server = multiplexer.GetServer(_sentinels[index]);
         while (!_closing.IsCancellationRequested)
         {
-            RedisResult reply;
             try
             {
-                reply = await server.ExecuteAsync("SENTINEL", "MASTER", _service).WaitAsync(_replyWithin, TimeProvider.System, _closing.Token).ConfigureAwait(false);
-                Report(index, Read(index, reply));
+                // The one that leads a failover raises the epoch as soon as the new primary is promoted, but shows the address of the old one in
+                // MASTER until all replicas follow. The other command has the address that goes with the epoch.
+                long before = EpochOf(await SendAsync("MASTER").ConfigureAwait(false));
+                RedisResult address = await SendAsync("GET-MASTER-ADDR-BY-NAME").ConfigureAwait(false);
+                long epoch = EpochOf(await SendAsync("MASTER").ConfigureAwait(false));
+                if (epoch != before) continue;
+                Report(index, Read(index, address, epoch));
             }
             catch (RedisServerException e)
             {
@@ -154,55 +130,58 @@ internal sealed class SentinelMonitor : IAsyncDisposable
 
             await _ask[index].WaitAsync(_askEvery, _closing.Token).ConfigureAwait(false);
         }
+
+        async Task<RedisResult> SendAsync(string command)
+        {
+            Task<RedisResult> reply = sentinel.ExecuteAsync("SENTINEL", command, _service);
+            await InTimeAsync(reply).ConfigureAwait(false);
+            return await reply.ConfigureAwait(false);
+        }
     }
 
-    private void Ask(int index)
-    {
-        // A message that comes while a question is under way must lead to another question.
-        if (!_closing.IsCancellationRequested && _ask[index].CurrentCount < 2)
-            _ask[index].Release();
-    }
+    private Task InTimeAsync(Task task) => task.WaitAsync(_replyWithin, TimeProvider.System, _closing.Token);
 
-    private SentinelReport Read(int index, RedisResult reply)
-    {
-        Dictionary<string, RedisResult> fields = reply.ToDictionary();
-        string? host = fields.TryGetValue("ip", out RedisResult? ip) ? (string?)ip : null;
-        if (host is null || !fields.TryGetValue("port", out RedisResult? port) || !int.TryParse((string?)port, NumberStyles.None, CultureInfo.InvariantCulture, out int number))
-            return new SentinelReport(null, 0, $"Unexpected reply of the Sentinel {RedisConfiguration.Text(_sentinels[index])}.");
-        long epoch = fields.TryGetValue("config-epoch", out RedisResult? text) && long.TryParse((string?)text, NumberStyles.None, CultureInfo.InvariantCulture, out long value) ? value : 0;
-        return new SentinelReport(IPAddress.TryParse(host, out IPAddress? address) ? new IPEndPoint(address, number) : new DnsEndPoint(host, number), epoch, null);
-    }
+    private static long EpochOf(RedisResult reply) =>
+        reply.ToDictionary().TryGetValue("config-epoch", out RedisResult? text) && long.TryParse((string?)text, NumberStyles.None, CultureInfo.InvariantCulture, out long epoch) ? epoch : 0;
+
+    private SentinelReport Read(int index, RedisResult address, long epoch) =>
+        (string?[]?)address is [{ } host, { } port] && int.TryParse(port, NumberStyles.None, CultureInfo.InvariantCulture, out int number)
+            ? new(IPAddress.TryParse(host, out IPAddress? ip) ? new IPEndPoint(ip, number) : new DnsEndPoint(host, number), epoch, null)
+            : new(null, 0, $"Unexpected reply of the Sentinel {RedisConfiguration.Text(_sentinels[index])}.");
 
     private void Report(int index, SentinelReport report)
     {
-        string? error = null;
-        TaskCompletionSource reported;
+        bool isNewError, isNewPrimary = false;
         lock (_gate)
         {
-            SentinelReport? before = _reports[index];
-            if (report.Error is not null && report.Error != before?.Error)
-                error = report.Error;
-            _reports[index] = report.Primary is null && before is not null ? before.Value with { Error = report.Error } : report;
-            EndPoint? best = Best();
-            if (best is not null && !best.Equals(_best))
+            isNewError = report.Error is not null && report.Error != _reports[index]?.Error;
+            _reports[index] = report;
+            if (Choose() is { Primary: { } primary } chosen)
             {
-                _best = best;
-                RedisLog.Primary(_logger, _service, RedisConfiguration.Text(best));
-                _onPrimary(best); // Under the lock, so that of two changes the later one is heard last.
+                isNewPrimary = !primary.Equals(_accepted?.Primary);
+                _accepted = chosen;
+                if (isNewPrimary) _onPrimary(primary); // Under the lock, so that of two changes the later one is heard last.
+                report = isNewPrimary ? chosen : report;
+                _found.TrySetResult();
             }
-
-            (reported, _reported) = (_reported, new(TaskCreationOptions.RunContinuationsAsynchronously));
+            else if (_accepted is null && Array.TrueForAll(_reports, static one => one is not null) && _found.TrySetException(NobodyKnows()))
+            {
+                _ = _found.Task.Exception; // the store may not wait for it any more
+            }
         }
 
-        reported.TrySetResult();
-        if (error is not null)
-            RedisLog.SentinelFailed(_logger, error);
+        if (isNewPrimary) RedisLog.Primary(_logger, _service, RedisConfiguration.Text(report.Primary!));
+        else if (isNewError) RedisLog.SentinelFailed(_logger, report.Error!);
     }
 
-    private EndPoint? Best()
+    // Of those who answer now. Needs the gate.
+    private SentinelReport? Choose()
     {
-        SentinelReport[] known = [.. _reports.OfType<SentinelReport>().Where(report => report.Primary is not null)];
-        SentinelReport[] current = Array.FindAll(known, report => report.Error is null);
-        return (current.Length > 0 ? current : known).OrderByDescending(report => report.Epoch).FirstOrDefault().Primary;
+        SentinelReport[] current = [.. _reports.OfType<SentinelReport>().Where(static report => report.Primary is not null)];
+        if (current.Length == 0) return null;
+        SentinelReport newest = current.MaxBy(static report => report.Epoch);
+        if (_accepted is not { } accepted || newest.Epoch > accepted.Epoch) return newest;
+        if (Array.Exists(current, report => report == accepted)) return accepted;
+        return current.GroupBy(static report => report).FirstOrDefault(group => group.Count() > _sentinels.Length / 2)?.Key;
     }
 }

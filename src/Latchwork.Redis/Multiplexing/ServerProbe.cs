@@ -52,20 +52,10 @@ internal static class ServerProbe
         if (error is not null) return Silent(settings);
 
         var sockets = new SocketRegistry();
-        ConfigurationOptions probe = settings.Clone();
-        probe.ServiceName = null;
-        probe.EndPoints.Clear();
-        probe.EndPoints.Add(server);
-        probe.AbortOnConnectFail = true;
+        ConfigurationOptions probe = RedisConfiguration.At(settings, server);
         probe.ConnectRetry = 1;
         probe.ConnectTimeout = (int)bound.TotalMilliseconds;
-        Action<EndPoint, ConnectionType, Socket>? next = settings.BeforeSocketConnect;
-        probe.BeforeSocketConnect = (endpoint, type, socket) =>
-        {
-            sockets.Add(endpoint, socket);
-            next?.Invoke(endpoint, type, socket);
-        };
-        Task<ConnectionMultiplexer> connecting = ConnectLog.ConnectAsync(probe);
+        Task<ConnectionMultiplexer> connecting = sockets.ConnectAsync(probe);
         try
         {
             ConnectionMultiplexer multiplexer = await connecting.WaitAsync(bound + bound, TimeProvider.System, cancellationToken).ConfigureAwait(false);
@@ -79,7 +69,7 @@ internal static class ServerProbe
         finally
         {
             sockets.AbortForGood();
-            _ = connecting.ContinueWith(static one => one.IsCompletedSuccessfully ? one.Result.DisposeAsync().AsTask() : Task.FromResult(one.Exception), CancellationToken.None, TaskContinuationOptions.None, TaskScheduler.Default);
+            SocketRegistry.Discard(connecting);
         }
     }
 

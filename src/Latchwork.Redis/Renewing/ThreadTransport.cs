@@ -1,4 +1,5 @@
 using System.Buffers;
+using System.Runtime.CompilerServices;
 using RESPite.Transports;
 
 #pragma warning disable SER009 // the client's seam for transports is experimental; see ThreadTunnel
@@ -10,14 +11,21 @@ namespace Latchwork.Redis.Renewing;
 /// none to the pool on its way in. What may not fit into the socket's buffer is written by a second thread, which is started when first needed, so
 /// that no caller is ever held up by a server that does not read.
 /// </summary>
-internal sealed class ThreadTransport(Socket socket, Stream stream, bool isEncrypted) : DuplexTransport
+/// <param name="socket">The socket.</param>
+/// <param name="stream">What is read and written: the socket, or TLS over it.</param>
+/// <param name="isEncrypted">Whether it is TLS.</param>
+/// <param name="maxQueued">How many bytes the arguments of all calls under way may have. What waits here has been given up by its callers if it is much more.</param>
+/// <param name="heard">Takes when something was read, on the clock of <see cref="Environment.TickCount64"/>; null if nobody wants to know.</param>
+internal sealed class ThreadTransport(Socket socket, Stream stream, bool isEncrypted, long maxQueued, StrongBox<long>? heard) : DuplexTransport
 {
     private const int Size = 16 * 1024;
     private const int MaxInline = Size;
+    private const long Framing = 16 << 20;
     private readonly object _gate = new();
-    private readonly Queue<ArrayBufferWriter<byte>> _waiting = new();
+    private readonly LinkedList<ArrayBufferWriter<byte>> _waiting = new();
     private ArrayBufferWriter<byte> _staged = new(Size);
     private ArrayBufferWriter<byte>? _spare = new(Size);
+    private long _queued;
     private bool _hasWriter;
     private bool _writerIsBusy;
     private volatile bool _closed;
@@ -40,23 +48,21 @@ internal sealed class ThreadTransport(Socket socket, Stream stream, bool isEncry
         // The client stages and flushes with one thread at a time; the lock is for the thread that writes what did not fit.
         lock (_gate)
         {
-            if (_closed)
-                return false;
+            if (_closed) return false;
             ArrayBufferWriter<byte> bytes = _staged;
-            if (bytes.WrittenCount == 0)
+            int count = bytes.WrittenCount;
+            if (count == 0) return true;
+            if (!_writerIsBusy && count <= MaxInline && CanWrite()) return TryWrite(bytes);
+            _queued += count;
+            if (_queued <= (2 * maxQueued) + Framing)
+            {
+                Enqueue(bytes);
                 return true;
-            if (!_writerIsBusy && bytes.WrittenCount <= MaxInline && CanWrite())
-                return TryWrite(bytes);
-            _staged = _spare ?? new ArrayBufferWriter<byte>(Size);
-            _spare = null;
-            _waiting.Enqueue(bytes);
-            _writerIsBusy = true;
-            if (!_hasWriter)
-                new Thread(WriteWaiting) { IsBackground = true, Name = "Latchwork Redis, writing" }.UnsafeStart();
-            _hasWriter = true;
-            Monitor.Pulse(_gate);
-            return true;
+            }
         }
+
+        Close(); // the server reads nothing; a call whose time was up is not in the caller's memory any more, but would be here
+        return false;
     }
 
     /// <inheritdoc/>
@@ -70,22 +76,54 @@ internal sealed class ThreadTransport(Socket socket, Stream stream, bool isEncry
         return ValueTask.CompletedTask;
     }
 
+    // Needs the gate.
+    private void Enqueue(ArrayBufferWriter<byte> bytes)
+    {
+        if (_waiting.Last?.Value is { } last && last.FreeCapacity >= bytes.WrittenCount)
+        {
+            last.Write(bytes.WrittenSpan);
+            bytes.ResetWrittenCount();
+        }
+        else
+        {
+            _staged = _spare ?? new ArrayBufferWriter<byte>(Size);
+            _spare = null;
+            _waiting.AddLast(bytes);
+        }
+
+        _writerIsBusy = true;
+        if (!_hasWriter) new Thread(WriteWaiting) { IsBackground = true, Name = "Latchwork Redis, writing" }.UnsafeStart();
+        _hasWriter = true;
+        Monitor.Pulse(_gate);
+    }
+
     private void Read(TransportReceiver receiver)
     {
         byte[] buffer = new byte[Size];
         Exception? fault = null;
         try
         {
-            while (stream.Read(buffer) is > 0 and var count && receiver.OnReceived(buffer.AsSpan(0, count)))
+            while (stream.Read(buffer) is > 0 and var count)
+            {
+                if (heard is not null) Volatile.Write(ref heard.Value, Environment.TickCount64);
+                if (!receiver.OnReceived(buffer.AsSpan(0, count))) break;
                 receiver.OnBatchEnd();
+            }
         }
-        catch (Exception e) when (e is IOException or ObjectDisposedException)
+        catch (Exception e) // whatever it is: it must not end the process
         {
             fault = _closed ? null : e;
         }
 
         Close();
-        receiver.OnClosed(fault);
+        try
+        {
+            receiver.OnClosed(fault);
+        }
+        catch (Exception)
+        {
+            // The client tells the application, and what that throws is not ours.
+        }
     }
 
     private void WriteWaiting()
@@ -93,6 +131,7 @@ internal sealed class ThreadTransport(Socket socket, Stream stream, bool isEncry
         while (true)
         {
             ArrayBufferWriter<byte> bytes;
+            int count;
             lock (_gate)
             {
                 while (!_closed && _waiting.Count == 0)
@@ -101,15 +140,18 @@ internal sealed class ThreadTransport(Socket socket, Stream stream, bool isEncry
                     Monitor.Wait(_gate);
                 }
 
-                if (_closed)
-                    return;
-                bytes = _waiting.Dequeue();
+                if (_closed) return;
+                bytes = _waiting.First!.Value;
+                _waiting.RemoveFirst();
+                count = bytes.WrittenCount;
             }
 
-            if (!TryWrite(bytes))
-                return;
+            if (!TryWrite(bytes)) return;
             lock (_gate)
+            {
+                _queued -= count;
                 _spare ??= bytes.Capacity <= 4 * Size ? bytes : null;
+            }
         }
     }
 
@@ -133,7 +175,7 @@ internal sealed class ThreadTransport(Socket socket, Stream stream, bool isEncry
             bytes.ResetWrittenCount();
             return true;
         }
-        catch (Exception e) when (e is IOException or ObjectDisposedException)
+        catch (Exception)
         {
             // The thread that reads meets the same end, and tells of it.
             Close();
@@ -146,9 +188,17 @@ internal sealed class ThreadTransport(Socket socket, Stream stream, bool isEncry
         lock (_gate)
         {
             _closed = true;
+            _waiting.Clear();
             Monitor.PulseAll(_gate);
         }
 
-        stream.Dispose();
+        try
+        {
+            stream.Dispose();
+        }
+        catch (Exception)
+        {
+            // TLS says good-bye to a server that is not there any more.
+        }
     }
 }

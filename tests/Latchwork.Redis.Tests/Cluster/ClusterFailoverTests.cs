@@ -79,6 +79,96 @@ public sealed class ClusterFailoverTests(ITestOutputHelper output)
     }
 
     [Fact]
+    public async Task Writes_that_wait_go_on_when_the_first_member_that_was_named_is_lost()
+    {
+        await using RedisCluster cluster = await RedisCluster.StartAsync();
+        RedisServer first = cluster.Servers[0];
+        var keys = new RedisKeys("lw:", inCluster: true);
+        string ns = Enumerable.Range(0, 1000).Select(i => $"ns{i}").First(name => HashSlot.Of(keys.Of(new TimerPartition(name, 0)).BellPrefix) < 5000);
+        await using RedisStore store = await RedisStore.ConnectAsync($"{cluster.Uri}?commandTimeout=30s&connectTimeout=1m&waitReplicas=1&waitTimeout=100ms");
+        await using var timer = new DistributedTimer(store, new() { Namespace = ns });
+        await timer.PostAsync("x"u8.ToArray(), TimeSpan.FromHours(1), new() { Id = "before" });
+        first.Kill();
+        Task<PostResult> during = timer.PostAsync("x"u8.ToArray(), TimeSpan.FromHours(1), new() { Id = "during" });
+        await cluster.NewOwnerAsync(HashSlot.Of(keys.Of(new TimerPartition(ns, 0)).BellPrefix), first);
+        LatchworkStoreException error = await Should.ThrowAsync<LatchworkStoreException>(() => during); // there is no other replica
+        error.Outcome.ShouldBeOneOf(StoreOutcome.NotReplicated, StoreOutcome.Unknown);
+        error = await Should.ThrowAsync<LatchworkStoreException>(() => timer.PostAsync("x"u8.ToArray(), TimeSpan.FromHours(1), new() { Id = "after" }));
+        error.Outcome.ShouldBe(StoreOutcome.NotReplicated);
+        (await timer.PeekAsync("after")).ShouldNotBeNull();
+    }
+
+    [Fact]
+    public async Task A_write_whose_slot_has_moved_waits_for_the_replicas_of_the_new_owner()
+    {
+        await using RedisCluster cluster = await RedisCluster.StartAsync(new() { NodeTimeout = TimeSpan.FromMinutes(1) });
+        string key = new RedisKeys("lw:", inCluster: true).Of(new TimerPartition("moved", 0)).BellPrefix;
+        RedisServer owner = await cluster.OwnerOfAsync(HashSlot.Of(key));
+        RedisServer next = cluster.Servers.Take(3).First(server => server != owner);
+        await using RedisStore store = await RedisStore.ConnectAsync($"{cluster.Uri}?commandTimeout=1m&connectTimeout=1m&waitReplicas=1&waitTimeout=500ms");
+        await using var timer = new DistributedTimer(store, new() { Namespace = "moved" });
+        (await timer.PostAsync("x"u8.ToArray(), TimeSpan.FromHours(1), new() { Id = "before" })).Outcome.ShouldBe(PostOutcome.Created);
+        RedisServer replica = await cluster.ReplicaOfAsync(next);
+        await cluster.MoveSlotAsync(HashSlot.Of(key), next);
+        replica.Freeze();
+        LatchworkStoreException error = await Should.ThrowAsync<LatchworkStoreException>(
+            () => timer.PostAsync("x"u8.ToArray(), TimeSpan.FromHours(1), new() { Id = "after" }));
+        error.Outcome.ShouldBe(StoreOutcome.NotReplicated, "the replica of the former owner has nothing to do with it");
+        replica.Resume();
+    }
+
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task A_member_that_is_silent_costs_the_others_nothing(bool hasTraffic)
+    {
+        await using RedisCluster cluster = await RedisCluster.StartAsync(new() { NodeTimeout = TimeSpan.FromMinutes(1), Replicas = 0 });
+        RedisServer frozen = cluster.Servers[0], other = cluster.Servers[1];
+        string[] keys = [.. Enumerable.Range(0, 1000).Select(i => $"key-{i}")];
+        string there = keys.First(key => HashSlot.Of(key) < 5000), elsewhere = keys.First(key => HashSlot.Of(key) is > 6000 and < 10000);
+        using var log = new LogTimes();
+        await using RedisConnection connection = await TestConnection.OpenAsync($"{cluster.Uri}?commandTimeout=2s&connectTimeout=1m", new RedisOptions { LoggerFactory = log.Factory() });
+        foreach (string key in new[] { there, elsewhere }) await connection.EvaluateAsync(_count, [key], [], CancellationToken.None);
+        string[] before = await IdsAsync();
+
+        frozen.Freeze();
+        Task<RedisReply> lost = connection.EvaluateAsync(_count, [there], [], CancellationToken.None).AsTask();
+        while (hasTraffic && !lost.IsCompleted) await connection.EvaluateAsync(_count, [elsewhere], [], CancellationToken.None);
+        (await Should.ThrowAsync<LatchworkStoreException>(() => lost)).Outcome.ShouldBe(StoreOutcome.Unknown);
+        await Eventually.HoldsAsync(() => log.Lines.Any(line => line.Id == 2002 && line.Text.Contains($":{frozen.Port} ", StringComparison.Ordinal)), "the silent one is left");
+        (await IdsAsync()).ShouldBe(before);
+        log.Lines.ShouldNotContain(line => line.Id == 2002 && line.Text.Contains($":{other.Port} ", StringComparison.Ordinal));
+        frozen.Resume();
+
+        async Task<string[]> IdsAsync() =>
+            [.. (await other.CommandAsync("CLIENT", "LIST")).Split('\n').Where(line => line.Contains("name=latchwork", StringComparison.Ordinal)).Select(line => line.Split(' ')[0]).Order()];
+    }
+
+    [Fact]
+    public async Task A_cluster_that_is_found_late_is_watched_and_its_subscriptions_are_in_force()
+    {
+        await using RedisCluster cluster = await RedisCluster.StartAsync(new() { Replicas = 0, AppendOnly = true, NodeTimeout = TimeSpan.FromMinutes(1) });
+        foreach (RedisServer server in cluster.Servers) server.Kill();
+        await using RedisConnection connection = await TestConnection.OpenAsync($"{cluster.Uri}?commandTimeout=2m&connectTimeout=1s&abortConnect=false");
+        connection.OrdersSubscriptions.ShouldBeTrue();
+        int heard = 0, restored = 0;
+        Task<IAsyncDisposable> subscribing = connection.SubscribeAsync("channel", _ => Interlocked.Increment(ref heard), () => Interlocked.Increment(ref restored), default).AsTask();
+        foreach (RedisServer server in cluster.Servers) await server.StartAgainAsync();
+        await using IAsyncDisposable subscription = await subscribing;
+        await Eventually.HoldsAsync(() => !connection.OrdersSubscriptions, "its subscriptions have a connection of their own");
+        await Eventually.HoldsAsync(() => Volatile.Read(ref restored) > 0, "the listener is told");
+        var publish = new RedisScript("publish", "return redis.call('PUBLISH', KEYS[1], 'x')");
+        await Eventually.ReadsAsync(
+            async () =>
+            {
+                await connection.EvaluateAsync(publish, ["channel"], [], CancellationToken.None);
+                return Volatile.Read(ref heard);
+            },
+            static count => count > 0,
+            "a message comes");
+    }
+
+    [Fact]
     public async Task A_cluster_that_is_down_is_waited_for()
     {
         await using RedisCluster cluster = await RedisCluster.StartAsync(new() { Replicas = 0, AppendOnly = true });

@@ -128,7 +128,7 @@ public sealed class ConnectingTests(ITestOutputHelper output)
         credentials.Current = (null, "mistaken");
         int asked = credentials.Asked;
         await server.CommandAsync("CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes");
-        await Eventually.HoldsAsync(() => connection.Trouble?.Contains("does not accept", StringComparison.Ordinal) == true, "it is refused");
+        await Eventually.HoldsAsync(() => connection.LastError?.Contains("does not accept", StringComparison.Ordinal) == true, "it is refused");
         await Eventually.HoldsAsync(() => credentials.Asked > asked + 3, "it is asked again and again");
         credentials.Current = (null, "secret");
         (await connection.EvaluateAsync(_count, [], [], default)).Number.ShouldBe(1);

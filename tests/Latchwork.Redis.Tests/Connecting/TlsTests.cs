@@ -81,6 +81,26 @@ public sealed class TlsTests : IDisposable
     }
 
     [Fact]
+    public async Task A_check_of_the_application_holds_beside_its_options_for_TLS()
+    {
+        await using TlsServer server = await TlsServer.StartAsync(_certificates);
+        ConfigurationOptions settings = ConfigurationOptions.Parse($"localhost:{server.Port},ssl=true");
+        int asked = 0;
+        bool isPinned = true;
+        settings.SslClientAuthenticationOptions = static host => new System.Net.Security.SslClientAuthenticationOptions { TargetHost = host };
+        settings.CertificateValidation += (_, _, _, _) =>
+        {
+            Interlocked.Increment(ref asked);
+            return Volatile.Read(ref isPinned);
+        };
+        await using (RedisConnection connection = await RedisConnection.ConnectAsync(settings, new RedisOptions().CheckedCopy(), default))
+            (await connection.EvaluateAsync(_echo, [], ["hello"], default)).Text.ShouldBe("hello");
+        asked.ShouldBeGreaterThan(0);
+        Volatile.Write(ref isPinned, false);
+        await Should.ThrowAsync<LatchworkStoreException>(() => RedisConnection.ConnectAsync(settings, new RedisOptions().CheckedCopy(), default));
+    }
+
+    [Fact]
     public async Task The_certificate_must_be_for_the_host_that_was_meant()
     {
         await using TlsServer server = await TlsServer.StartAsync(_certificates, _certificates.Make("elsewhere", ["redis.example", "10.1.2.3"]));

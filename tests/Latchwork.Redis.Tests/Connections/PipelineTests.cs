@@ -63,7 +63,7 @@ public sealed class PipelineTests
         await using RedisServer server = await RedisServer.StartAsync(new() { AppendOnly = true });
         await using RedisConnection connection = await TestConnection.OpenAsync(server.PatientUri);
         server.Kill();
-        await Eventually.HoldsAsync(() => connection.Trouble is not null, "the loss is noticed");
+        await Eventually.HoldsAsync(() => connection.LastError is not null, "the loss is noticed");
         using var giveUp = new CancellationTokenSource();
         Task<RedisReply> first = connection.EvaluateAsync(_add, ["given"], ["up"], giveUp.Token).AsTask();
         await giveUp.CancelAsync();

@@ -203,6 +203,8 @@ public sealed class RedisOptionsTests
     [InlineData("host:6379,password=Winter,Som#mer", "Winter", "Som", "mer")]
     [InlineData("host:6379,password=Winter,Sommer=Zeit", "Winter", "Sommer", "Zeit")]
     [InlineData("me:hunter2@host:6379,ssl=true", "hunter2")]
+    [InlineData("host:6379,password=Winter,Sommer", "Winter", "Sommer")]
+    [InlineData("host:6379,sentinelPassword=Winter,Sommer:7", "Winter", "Sommer")]
     [InlineData("host:6379,password hunter2", "hunter2")]
     [InlineData("host:6379 password=hunter2", "hunter2")]
     [InlineData("Endpoint=host;Password=hunter2;Port=1", "hunter2")]
@@ -211,6 +213,17 @@ public sealed class RedisOptionsTests
         string message = Refused(text).ToString();
         foreach (string piece in pieces)
             message.ShouldNotContain(piece, Case.Sensitive);
+    }
+
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task A_channel_prefix_is_refused_by_name(bool asText)
+    {
+        const string Text = "127.0.0.1:1,channelPrefix=app:";
+        ArgumentException error = await Should.ThrowAsync<ArgumentException>(
+            () => asText ? RedisStore.ConnectAsync(Text) : RedisStore.ConnectAsync(ConfigurationOptions.Parse(Text)));
+        error.Message.ShouldContain("channelPrefix");
     }
 
     [Fact]

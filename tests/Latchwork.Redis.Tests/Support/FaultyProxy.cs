@@ -28,6 +28,9 @@ public sealed class FaultyProxy : IAsyncDisposable
 
     public int Port => ((IPEndPoint)_listener.LocalEndpoint).Port;
 
+    /// <summary>Changes what the server says, in its place; null for nothing.</summary>
+    public Action<Memory<byte>>? Rewrite { get; set; }
+
     /// <summary>The most bytes of the server that are passed on at a time.</summary>
     public int Piece { get; set; } = 64 << 10;
 
@@ -129,6 +132,7 @@ public sealed class FaultyProxy : IAsyncDisposable
             {
                 int count = from.Receive(buffer, 0, isFromServer ? Piece : buffer.Length, SocketFlags.None);
                 if (count == 0) break;
+                if (isFromServer) Rewrite?.Invoke(buffer.AsMemory(0, count));
                 for (int sent = 0; sent < count;)
                 {
                     int allowed = isFromServer ? Allow(count - sent) : count - sent;
