@@ -52,7 +52,8 @@ internal sealed partial class RedisConnection
         {
             if (settings.ServiceName is null)
             {
-                MultiplexerLink link = await ConnectAsync(settings, timeout, cancellationToken).ConfigureAwait(false);
+                // Who does not want to wait for the servers gets a client that has none yet, which the client gives after its connect timeout.
+                MultiplexerLink link = await ConnectAsync(settings, settings.AbortOnConnectFail ? timeout : 3 * timeout, cancellationToken).ConfigureAwait(false);
                 await RequirePrimaryAsync(link, settings, cancellationToken).ConfigureAwait(false);
                 Use(link);
                 if (AnyServer(link) is null) _findingCluster = FindClusterLateAsync();
