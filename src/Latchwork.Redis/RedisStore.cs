@@ -171,7 +171,7 @@ public sealed class RedisStore : LatchworkStore
         }
         catch (LatchworkStoreException e) when (e.IsTransient || e.Outcome == StoreOutcome.Unknown)
         {
-            _check.OnFailed(e);
+            _check.LogFailure(e);
         }
     }
 

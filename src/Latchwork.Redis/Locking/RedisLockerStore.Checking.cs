@@ -13,7 +13,7 @@ internal sealed partial class RedisLockerStore
     {
         (RedisReply reply, string? next) = await ScanAsync(ns, _keys.RecordPattern(ns), cursor, PageSize, cancellationToken).ConfigureAwait(false);
         if (reply.IsNull) return ([], next);
-        string[] keys = [.. Names(reply.Items[1].Items).Select(name => _keys.KeyOfRecord(ns, name)).OfType<string>().Distinct(StringComparer.Ordinal)];
+        string[] keys = [.. reply[1].Texts.Select(name => _keys.KeyOfRecord(ns, name)).OfType<string>().Distinct(StringComparer.Ordinal)];
         bool[] endless = await Task.WhenAll(Array.ConvertAll(keys, async key =>
             (await EvaluateAsync(LockerScripts.CheckLife, new LockerKey(ns, key), [Now, Format, fix ? 1 : 0], cancellationToken).ConfigureAwait(false)).Number > 0)).ConfigureAwait(false);
         return ([.. keys.Where((_, i) => endless[i])], next);

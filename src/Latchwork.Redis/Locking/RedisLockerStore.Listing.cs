@@ -8,18 +8,17 @@ internal sealed partial class RedisLockerStore
     {
         RedisReply reply = await EvaluateAsync(LockerScripts.Show, key, [Now, Format], cancellationToken).ConfigureAwait(false);
         if (reply.IsNull) return null;
-        RedisReplies items = reply.Items;
-        bool isLocked = items[0].Number != 0, isFresh = items[5].Number != 0;
+        bool isLocked = reply[0].Number != 0, isFresh = reply[5].Number != 0;
         return new KeySnapshot
         {
             Key = key.Key,
             IsLocked = isLocked,
-            Generation = items[1].Number,
-            NodeId = isLocked ? items[2].Text : null,
-            Age = isLocked ? Span(items[3]) : null,
-            LeaseLeft = isLocked ? Span(items[4]) : null,
-            FreshFor = isFresh ? Span(items[6]) : null,
-            IsFailure = isFresh && Kind(items[7]) == LockerOutcomeKind.Failure,
+            Generation = reply[1].Number,
+            NodeId = isLocked ? reply[2].Text : null,
+            Age = isLocked ? Span(reply[3]) : null,
+            LeaseLeft = isLocked ? Span(reply[4]) : null,
+            FreshFor = isFresh ? Span(reply[6]) : null,
+            IsFailure = isFresh && Kind(reply[7]) == LockerOutcomeKind.Failure,
         };
     }
 
@@ -28,7 +27,7 @@ internal sealed partial class RedisLockerStore
     {
         (RedisReply reply, string? next) = await ScanAsync(ns, _keys.LockPattern(ns), cursor, limit, cancellationToken).ConfigureAwait(false);
         if (reply.IsNull) return new LockerPage([], next);
-        IEnumerable<Task<KeySnapshot?>> looks = Names(reply.Items[1].Items)
+        IEnumerable<Task<KeySnapshot?>> looks = reply[1].Texts
             .Select(name => _keys.KeyOfLock(ns, name))
             .OfType<string>()
             .Select(key => ShowAsync(new LockerKey(ns, key), cancellationToken));
@@ -45,7 +44,7 @@ internal sealed partial class RedisLockerStore
         if (!_connection.IsCluster)
         {
             reply = await EvaluateAsync(LockerScripts.Scan, [], [cursor ?? "0", pattern, limit], cancellationToken).ConfigureAwait(false);
-            return (reply, reply.Items[0].Text is var at && at == "0" ? null : at);
+            return (reply, reply[0].Text is var at && at == "0" ? null : at);
         }
 
         ClusterScan.Place? place = cursor is null ? await ClusterScan.NextAsync(_connection, ClusterScan.Start, cancellationToken).ConfigureAwait(false) : ClusterScan.Place.Parse(cursor);
@@ -55,19 +54,12 @@ internal sealed partial class RedisLockerStore
         {
             ValueTask<RedisReply> pending = _connection.EvaluateAtAsync(server, LockerScripts.Scan, [place.At, pattern, limit], cancellationToken);
             reply = await TranslateAsync(pending, LockerScripts.Scan, ns).ConfigureAwait(false);
-            place = place with { At = reply.Items[0].Text };
+            place = place with { At = reply[0].Text };
         }
 
         // The slots of a server that is gone are elsewhere: at one that was not scanned yet, or at one whose slots have changed.
         if (place is not null && (server is null || place.At == "0"))
             place = await ClusterScan.NextAsync(_connection, place, cancellationToken).ConfigureAwait(false);
         return (reply, place?.ToString());
-    }
-
-    private static string[] Names(RedisReplies replies)
-    {
-        var names = new string[replies.Length];
-        for (int i = 0; i < names.Length; i++) names[i] = replies[i].Text;
-        return names;
     }
 }

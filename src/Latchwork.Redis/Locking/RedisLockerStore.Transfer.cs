@@ -13,8 +13,8 @@ internal sealed partial class RedisLockerStore
         do
         {
             RedisReply reply = await EvaluateAsync(LockerScripts.Namespaces, [_keys.LockerNamespaces], [cursor], cancellationToken).ConfigureAwait(false);
-            cursor = reply.Items[0].Text;
-            for (int i = 0; i < reply.Items[1].Items.Length; i += 2) namespaces.Add(reply.Items[1].Items[i].Text);
+            cursor = reply[0].Text;
+            namespaces.UnionWith(reply[1].Texts.Where((_, i) => i % 2 == 0)); // the others are their formats
         }
         while (cursor != "0");
         return [.. namespaces];
@@ -34,17 +34,17 @@ internal sealed partial class RedisLockerStore
             ? [expected.Seal?.ToString() ?? "", expected.Import?.ToString() ?? "", next.Seal?.ToString() ?? "", next.Import?.ToString() ?? ""]
             : [];
         RedisReply reply = await EvaluateAsync(LockerScripts.Marks, [_keys.SealOf(ns), _keys.ImportOf(ns)], arguments, cancellationToken).ConfigureAwait(false);
-        bool changed = reply.Items[2].Number == 1;
+        bool changed = reply[2].Number == 1;
         if (changed && change!.Value.Next.Seal is null) await OpenAsync(ns, cancellationToken).ConfigureAwait(false); // it is listed from now on
-        return (new TransferMarks(TransferMark.Parse(reply.Items[0].Text), TransferMark.Parse(reply.Items[1].Text)), changed);
+        return (new TransferMarks(TransferMark.Parse(reply[0].Text), TransferMark.Parse(reply[1].Text)), changed);
     }
 
     public async Task<TransferKeyPage> NextAsync(string ns, string moveId, IReadOnlyList<string> arrived, string? cursor, CancellationToken cancellationToken)
     {
         await Task.WhenAll(arrived.Select(key => ExportAsync(new LockerKey(ns, key), moveId, delete: true, cancellationToken))).ConfigureAwait(false);
         RedisReply reply = await EvaluateAsync(LockerScripts.Scan, [], [cursor ?? "0", _keys.RecordPattern(ns), PageSize], cancellationToken).ConfigureAwait(false);
-        string next = reply.Items[0].Text;
-        string[] names = [.. Names(reply.Items[1].Items).Select(name => _keys.KeyOfRecord(ns, name)).OfType<string>().Distinct(StringComparer.Ordinal)];
+        string next = reply[0].Text;
+        string[] names = [.. reply[1].Texts.Select(name => _keys.KeyOfRecord(ns, name)).OfType<string>().Distinct(StringComparer.Ordinal)];
         TransferKey?[] keys = await Task.WhenAll(names.Select(key => ExportAsync(new LockerKey(ns, key), moveId, delete: false, cancellationToken))).ConfigureAwait(false);
         return new TransferKeyPage([.. keys.OfType<TransferKey>()], next == "0" ? null : next);
     }
@@ -69,10 +69,10 @@ internal sealed partial class RedisLockerStore
     private async Task<TransferKey?> ExportAsync(LockerKey key, string moveId, bool delete, CancellationToken cancellationToken)
     {
         RedisReply reply = await EvaluateAsync(LockerScripts.Export, key, [Now, Format, moveId, delete ? 1 : 0], cancellationToken).ConfigureAwait(false);
-        return reply.IsNull ? null : ReadMoved(key.Key, reply.Items);
+        return reply.IsNull ? null : ReadMoved(key.Key, reply);
     }
 
-    private static TransferKey ReadMoved(string key, RedisReplies items)
+    private static TransferKey ReadMoved(string key, RedisReply items)
     {
         long generation = items[0].Number;
         if (items[1].Text is { Length: > 0 } node) return new TransferKey(key, generation, TimeSpan.Zero, null, node, Span(items[2]));

@@ -58,12 +58,11 @@ internal sealed partial class RedisLockerStore : ILockerStore
                 request.WaitingFor is long generation ? generation : "", request.LockOnly ? 1 : 0,
             ],
             cancellationToken).ConfigureAwait(false);
-        RedisReplies items = reply.Items;
-        return items[0].Number switch
+        return reply[0].Number switch
         {
-            0 => new LockGranted(items[1].Number, TakenOver: items[2].Number != 0),
-            1 => new LockHeld(items[1].Number, items[2].Text, Span(items[3]), Span(items[4])),
-            2 => new LockerOutcome(items[1].Number, Kind(items[2]), items[5].Bytes, IsFresh: items[3].Number != 0, Span(items[4])),
+            0 => new LockGranted(reply[1].Number, TakenOver: reply[2].Number != 0),
+            1 => new LockHeld(reply[1].Number, reply[2].Text, Span(reply[3]), Span(reply[4])),
+            2 => new LockerOutcome(reply[1].Number, Kind(reply[2]), reply[5].Bytes, IsFresh: reply[3].Number != 0, Span(reply[4])),
             long other => throw new LatchworkStoreException($"The script '{LockerScripts.Request.Name}' gave an answer that is not known: {other}.", StoreOutcome.Unknown),
         };
     }
@@ -113,8 +112,7 @@ internal sealed partial class RedisLockerStore : ILockerStore
     {
         RedisReply reply = await EvaluateAsync(LockerScripts.TryGet, key, [Now, Format], cancellationToken).ConfigureAwait(false);
         if (reply.IsNull) return null;
-        RedisReplies items = reply.Items;
-        return new LockerOutcome(items[0].Number, Kind(items[1]), items[3].Bytes, IsFresh: true, Span(items[2]));
+        return new LockerOutcome(reply[0].Number, Kind(reply[1]), reply[3].Bytes, IsFresh: true, Span(reply[2]));
     }
 
     /// <inheritdoc/>
@@ -162,16 +160,6 @@ internal sealed partial class RedisLockerStore : ILockerStore
         RedisScript script, RedisKey[] keys, RedisValue[] arguments, CancellationToken cancellationToken) =>
         TranslateAsync(_connection.EvaluateAsync(script, keys, arguments, cancellationToken), script);
 
-    /// <summary>Makes an error of the server one of the store.</summary>
-    private static async ValueTask<T> TranslateAsync<T>(ValueTask<T> pending, RedisScript script, string? ns = null)
-    {
-        try
-        {
-            return await pending.ConfigureAwait(false);
-        }
-        catch (RedisServerException e)
-        {
-            throw RedisRefusal.Of(e, script, Layout, new TransferUnit(TransferKind.Locks, ns ?? ""));
-        }
-    }
+    private static ValueTask<T> TranslateAsync<T>(ValueTask<T> pending, RedisScript script, string? ns = null) =>
+        RedisRefusal.TranslateAsync(pending, script, Layout, new TransferUnit(TransferKind.Locks, ns ?? ""));
 }

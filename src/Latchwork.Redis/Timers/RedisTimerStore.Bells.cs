@@ -3,13 +3,12 @@ namespace Latchwork.Redis.Timers;
 /// <content>Hearing the bells: one channel for each node and partition, so that sharded channels are possible later.</content>
 internal sealed partial class RedisTimerStore
 {
-    /// <inheritdoc/>
     public async Task<IAsyncDisposable> SubscribeAsync(string ns, string nodeId, Action<TimerBell> ring, CancellationToken cancellationToken)
     {
         var subscriptions = new Subscriptions();
         try
         {
-            await EachAsync(Enumerable.Range(0, _partitions), SubscribeAsync).ConfigureAwait(false);
+            await EachAsync(Enumerable.Range(0, partitions), SubscribeAsync).ConfigureAwait(false);
         }
         catch
         {
@@ -21,8 +20,8 @@ internal sealed partial class RedisTimerStore
 
         async Task<bool> SubscribeAsync(int partition)
         {
-            IAsyncDisposable subscription = await _connection.SubscribeAsync(
-                _keys.Of(new TimerPartition(ns, partition)).BellPrefix + nodeId,
+            IAsyncDisposable subscription = await connection.SubscribeAsync(
+                keySpace.Of(new TimerPartition(ns, partition)).BellPrefix + nodeId,
                 message => ring(ReadBell(partition, message.Span)),
                 () => ring(Missed(partition)),
                 cancellationToken).ConfigureAwait(false);

@@ -1,134 +1,88 @@
 namespace Latchwork.Redis.Timers;
 
-/// <content>Looking without changing.</content>
+/// <content>Looking without changing, and what is done with the dead.</content>
 internal sealed partial class RedisTimerStore
 {
     private static readonly TimeSpan _forgottenAfter = TimeSpan.FromHours(1);
 
-    /// <inheritdoc/>
     public async Task<TimerSnapshot?> PeekAsync(TimerPartition partition, string id, CancellationToken cancellationToken)
     {
-        ScriptArguments arguments = Arguments(1);
-        arguments.Add(id);
-        RedisReply reply = await SendAsync(TimerScript.Peek, partition, arguments, cancellationToken).ConfigureAwait(false);
-        return reply.IsNull ? null : SnapshotReader.Read(id, reply.Items);
+        RedisReply reply = await SendAsync(TimerScript.Peek, partition, cancellationToken, id).ConfigureAwait(false);
+        return reply.IsNull ? null : ReadSnapshot(id, reply);
     }
 
-    /// <inheritdoc/>
     public async Task<TimerPage> UpcomingAsync(
         TimerPartition partition, TimeSpan? offset, TimeSpan? duration, string? cursor, int limit, CancellationToken cancellationToken)
     {
-        RedisReply reply = await SendAsync(TimerScript.Upcoming, partition, UpcomingArguments(offset, duration, cursor, limit), cancellationToken)
-            .ConfigureAwait(false);
-        return SnapshotReader.ReadPage(TimerState.Scheduled, reply.Items);
+        RedisValue most = Math.Clamp(limit, 1, Limits.MaxBatch);
+        ValueTask<RedisReply> pending = cursor is null
+            ? SendAsync(TimerScript.Upcoming, partition, cancellationToken, most, Microseconds(offset), Microseconds(duration), "", 1)
+            : NextAsync(PageCursor.Parse(cursor));
+        return ReadPage(TimerState.Scheduled, await pending.ConfigureAwait(false));
+
+        ValueTask<RedisReply> NextAsync(PageCursor from) => SendAsync(
+            TimerScript.Upcoming, partition, cancellationToken, most, from.After.At, from.After.Id, from.End == long.MaxValue ? "" : from.End, 0);
+
+        static RedisValue Microseconds(TimeSpan? span) => span is { } given ? TimerCodec.Microseconds(given) : "";
     }
 
-    /// <inheritdoc/>
     public async Task<TimerPage> DeadAsync(TimerPartition partition, string? cursor, int limit, CancellationToken cancellationToken)
     {
-        RedisReply reply = await SendAsync(TimerScript.Dead, partition, DeadArguments(cursor, limit), cancellationToken).ConfigureAwait(false);
-        return SnapshotReader.ReadPage(TimerState.Dead, reply.Items);
+        TimedId? after = cursor is null ? null : PageCursor.Parse(cursor).After;
+        RedisReply reply = await SendAsync(
+            TimerScript.Dead, partition, cancellationToken, Math.Clamp(limit, 1, Limits.MaxBatch), after is { At: var at } ? at : "", after?.Id ?? "").ConfigureAwait(false);
+        return ReadPage(TimerState.Dead, reply);
     }
 
-    /// <inheritdoc/>
-    public Task<IReadOnlyList<TimerOutcome>> RequeueAsync(
-        TimerPartition partition, IReadOnlyList<DeadKey> keys, Due due, CancellationToken cancellationToken)
-    {
-        if (keys.Count == 0) return Nothing();
-        ScriptArguments arguments = Arguments(2 + 2 * CheckedCount(keys));
-        arguments.Add(_keys.Of(partition).Bell);
-        arguments.Add(TimerCodec.Encode(due));
-        AddDeaths(ref arguments, keys);
-        return SettleAsync(TimerScript.Requeue, partition, arguments, cancellationToken);
-    }
+    public Task<IReadOnlyList<TimerOutcome>> RequeueAsync(TimerPartition partition, IReadOnlyList<DeadKey> keys, Due due, CancellationToken cancellationToken) =>
+        keys.Count == 0 ? Nothing() : SettleAsync(TimerScript.Requeue, partition, WithDeaths(keys, BellOf(partition), TimerCodec.Encode(due)), cancellationToken);
 
-    /// <inheritdoc/>
-    public Task<IReadOnlyList<TimerOutcome>> PurgeAsync(TimerPartition partition, IReadOnlyList<DeadKey> keys, CancellationToken cancellationToken)
-    {
-        if (keys.Count == 0) return Nothing();
-        ScriptArguments arguments = Arguments(2 * CheckedCount(keys));
-        AddDeaths(ref arguments, keys);
-        return SettleAsync(TimerScript.Purge, partition, arguments, cancellationToken);
-    }
+    public Task<IReadOnlyList<TimerOutcome>> PurgeAsync(TimerPartition partition, IReadOnlyList<DeadKey> keys, CancellationToken cancellationToken) =>
+        keys.Count == 0 ? Nothing() : SettleAsync(TimerScript.Purge, partition, WithDeaths(keys), cancellationToken);
 
-    /// <inheritdoc/>
     public async Task<IReadOnlyList<TimerNode>> NodesAsync(TimerPartition partition, CancellationToken cancellationToken)
     {
         var nodes = new Dictionary<string, TimerNode>(StringComparer.Ordinal);
         string cursor = "0";
         do
         {
-            RedisReply reply = await SendAsync(TimerScript.Nodes, partition, NodesArguments(cursor), cancellationToken).ConfigureAwait(false);
-            ReadNodes(reply.Items[2].Items, reply.Items[0].Number, nodes);
-            cursor = reply.Items[1].Text;
+            RedisReply reply = await SendAsync(TimerScript.Nodes, partition, cancellationToken, cursor).ConfigureAwait(false);
+            ReadNodes(reply[2], reply[0].Number, nodes);
+            cursor = reply[1].Text;
         }
         while (cursor != "0");
         return [.. nodes.Values.OrderBy(node => node.NodeId, StringComparer.Ordinal)];
     }
 
-    /// <inheritdoc/>
     public async Task<TimerStats> StatsAsync(TimerPartition partition, CancellationToken cancellationToken)
     {
-        RedisReply reply = await SendAsync(TimerScript.Stats, partition, Arguments(0), cancellationToken).ConfigureAwait(false);
-        return ReadStats(reply.Items);
+        RedisReply reply = await SendAsync(TimerScript.Stats, partition, cancellationToken).ConfigureAwait(false);
+        long nowUs = reply[0].Number;
+        TimeSpan? overdue = null;
+        if (!reply[5].Bytes.IsEmpty && reply[5].Number <= nowUs / 1000) overdue = TimerCodec.Since(reply[5].Number, nowUs);
+        return new TimerStats(reply[1].Number, reply[2].Number, reply[3].Number, reply[4].Number, overdue);
     }
 
-    private ScriptArguments UpcomingArguments(TimeSpan? offset, TimeSpan? duration, string? cursor, int limit)
+    private RedisValue[] WithDeaths(IReadOnlyList<DeadKey> keys, params ReadOnlySpan<RedisValue> first)
     {
-        PageCursor? from = PageCursor.Parse(cursor);
-        ScriptArguments arguments = Arguments(5);
-        arguments.Add(Math.Clamp(limit, 1, Limits.MaxBatch));
-        if (from is null)
+        CheckBatch(keys.Count);
+        RedisValue[] arguments = Begin(partitions, 2 * keys.Count, out int next, first);
+        foreach (DeadKey key in keys)
         {
-            arguments.Add(offset is TimeSpan o ? TimerCodec.Microseconds(o) : "");
-            arguments.Add(duration is TimeSpan d ? TimerCodec.Microseconds(d) : "");
-            arguments.Add("");
-            arguments.Add(1);
-        }
-        else
-        {
-            arguments.Add(from.Score);
-            arguments.Add(from.Id);
-            arguments.Add(from.End is long end ? end : "");
-            arguments.Add(0);
+            arguments[next++] = key.Id;
+            arguments[next++] = key.DiedAt is DateTimeOffset diedAt ? diedAt.ToUnixTimeMilliseconds() : "";
         }
 
         return arguments;
-    }
-
-    private ScriptArguments DeadArguments(string? cursor, int limit)
-    {
-        PageCursor? from = PageCursor.Parse(cursor);
-        ScriptArguments arguments = Arguments(3);
-        arguments.Add(Math.Clamp(limit, 1, Limits.MaxBatch));
-        arguments.Add(from is null ? "" : from.Score);
-        arguments.Add(from is null ? "" : from.Id);
-        return arguments;
-    }
-
-    private ScriptArguments NodesArguments(string cursor)
-    {
-        ScriptArguments arguments = Arguments(1);
-        arguments.Add(cursor);
-        return arguments;
-    }
-
-    private static void AddDeaths(ref ScriptArguments arguments, IReadOnlyList<DeadKey> keys)
-    {
-        for (int i = 0; i < keys.Count; i++)
-        {
-            arguments.Add(keys[i].Id);
-            arguments.Add(keys[i].DiedAt is DateTimeOffset diedAt ? diedAt.ToUnixTimeMilliseconds() : "");
-        }
     }
 
     /// <summary>Reads records of nodes (see listeners.lua). Those silent for an hour are about to be forgotten, and not listed any more.</summary>
-    private static void ReadNodes(RedisReplies items, long nowUs, Dictionary<string, TimerNode> nodes)
+    private static void ReadNodes(RedisReply reply, long nowUs, Dictionary<string, TimerNode> nodes)
     {
         const long SilentAfterMs = 3000;
-        for (int i = 0; i < items.Length; i += 2)
+        for (int i = 0; i < reply.Length; i += 2)
         {
-            ReadOnlySpan<byte> record = items[i + 1].Bytes.Span;
+            ReadOnlySpan<byte> record = reply[i + 1].Bytes.Span;
             TimeSpan lastSeen = TimerCodec.Span(Math.Max(0, nowUs - TimerCodec.ReadNumber(ref record)));
             long turn = TimerCodec.ReadNumber(ref record);
             bool full = TimerCodec.ReadNumber(ref record) == 1;
@@ -136,16 +90,59 @@ internal sealed partial class RedisTimerStore
             if (lastSeen > _forgottenAfter) continue;
 
             TimerNodeState state = turn < nowUs / 1000 - SilentAfterMs ? TimerNodeState.Silent : full ? TimerNodeState.Full : TimerNodeState.Listening;
-            string id = items[i].Text;
+            string id = reply[i].Text;
             nodes[id] = new TimerNode(id, state, held, lastSeen);
         }
     }
 
-    private static TimerStats ReadStats(RedisReplies items)
+    /// <summary>Reads what the scripts Peek and Next say of an event.</summary>
+    private static TimerSnapshot ReadSnapshot(string id, RedisReply reply)
     {
-        long nowUs = items[0].Number;
-        TimeSpan? overdue = null;
-        if (!items[5].Bytes.IsEmpty && items[5].Number <= nowUs / 1000) overdue = TimerCodec.Span(nowUs - items[5].Number * 1000);
-        return new TimerStats(items[1].Number, items[2].Number, items[3].Number, items[4].Number, overdue);
+        var state = (TimerState)reply[1].Number;
+        TimerSnapshot snapshot = Snapshot(id, state, reply[0].Number, reply[2].Number, reply[3].Number, reply[4], reply[5], reply[6]);
+        return state == TimerState.InFlight ? snapshot with { Token = reply[7].Text, NodeId = reply[8].Text } : snapshot;
+    }
+
+    /// <summary>Reads what the scripts Upcoming and Dead return.</summary>
+    private static TimerPage ReadPage(TimerState state, RedisReply reply)
+    {
+        const int First = 3, Width = 5;
+        long nowUs = reply[0].Number;
+        var snapshots = new TimerSnapshot[(reply.Length - First) / Width];
+        for (int i = 0; i < snapshots.Length; i++)
+        {
+            int at = First + (i * Width);
+            long score = reply[at + 1].Number;
+            snapshots[i] = Snapshot(reply[at].Text, state, nowUs, score, score, reply[at + 2], reply[at + 3], reply[at + 4]);
+        }
+
+        if (reply[2].Number == 0) return new TimerPage(snapshots, null);
+        var last = new TimedId(reply[^4].Number, reply[^5].Text);
+        return new TimerPage(snapshots, new PageCursor(last, reply[1].Bytes.IsEmpty ? long.MaxValue : reply[1].Number).ToString());
+    }
+
+    // All times but the present one are in ms. Of a dead event its record says when it was due, and `end` is the time of its death.
+    private static TimerSnapshot Snapshot(string id, TimerState state, long nowUs, long due, long end, RedisReply tries, RedisReply failures, RedisReply stored)
+    {
+        EventPast past = TimerCodec.DecodePast(tries.Bytes.Span, failures.Bytes.Span);
+        EventBody body = TimerCodec.DecodeBody(stored.Bytes);
+        bool dead = state == TimerState.Dead;
+        if (dead) due = past.Due;
+        return new TimerSnapshot
+        {
+            Id = id,
+            State = state,
+            Due = TimerCodec.Time(due),
+            TimeLeft = state == TimerState.Scheduled ? TimerCodec.Until(due, nowUs) : TimeSpan.Zero,
+            LeaseLeft = state == TimerState.InFlight ? TimerCodec.Until(end, nowUs) : null,
+            Retries = past.Retries,
+            MaxRetries = body.MaxRetries,
+            Payload = body.Payload,
+            Headers = body.Headers,
+            DeadReason = dead ? past.Reason : null,
+            DiedAt = dead ? TimerCodec.Time(end) : null,
+            DeadFor = dead ? TimerCodec.Since(end, nowUs) : null,
+            Failures = past.Failures,
+        };
     }
 }

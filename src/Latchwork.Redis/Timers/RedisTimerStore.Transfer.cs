@@ -7,13 +7,13 @@ namespace Latchwork.Redis.Timers;
 internal sealed partial class RedisTimerStore
 {
     /// <summary>From which partition of a namespace the last page of a move was read.</summary>
-    private readonly ConcurrentDictionary<(string Namespace, string MoveId), int> _moving = new();
+    private readonly ConcurrentDictionary<(string Namespace, string MoveId), int> _pageCursor = new();
 
     public async Task<(TransferMarks Marks, bool Changed)> MarksAsync(
         string ns, (TransferMarks Expected, TransferMarks Next)? change, CancellationToken cancellationToken)
     {
         if (change is not null) await RegisterAsync(ns, cancellationToken).ConfigureAwait(false);
-        if (_partitions == 1) return await MarksAsync(new TimerPartition(ns, 0), change, cancellationToken).ConfigureAwait(false);
+        if (partitions == 1) return await MarksAsync(new TimerPartition(ns, 0), change, cancellationToken).ConfigureAwait(false);
 
         TransferMarks[] parts = await PartsAsync(ns, cancellationToken).ConfigureAwait(false);
         TransferMarks seen = PartedMarks.Whole(parts);
@@ -31,11 +31,11 @@ internal sealed partial class RedisTimerStore
 
     public async Task<SealAnswer> SealAsync(string ns, string moveId, string target, bool checkOnly, CancellationToken cancellationToken)
     {
-        if (_partitions == 1) return await SealAsync(new TimerPartition(ns, 0), moveId, target, checkOnly, cancellationToken).ConfigureAwait(false);
+        if (partitions == 1) return await SealAsync(new TimerPartition(ns, 0), moveId, target, checkOnly, cancellationToken).ConfigureAwait(false);
 
         // First a look at all of them, so that none is sealed as long as anything stands in the way of another.
         SealAnswer[] looks = await EachAsync(
-            Enumerable.Range(0, _partitions), i => SealAsync(new TimerPartition(ns, i), moveId, target, checkOnly: true, cancellationToken)).ConfigureAwait(false);
+            Enumerable.Range(0, partitions), i => SealAsync(new TimerPartition(ns, i), moveId, target, checkOnly: true, cancellationToken)).ConfigureAwait(false);
         if (Array.Exists(looks, IsInTheWay) || checkOnly) return Sum(looks);
 
         // A seal that was cut off is gone on with, under its own id.
@@ -59,50 +59,52 @@ internal sealed partial class RedisTimerStore
 
     public async Task DropJournalAsync(string ns, CancellationToken cancellationToken) =>
         await EachAsync(
-            Enumerable.Range(0, _partitions),
-            async i => await SendAsync(TimerScript.DropJournal, new TimerPartition(ns, i), Arguments(0), cancellationToken).ConfigureAwait(false)).ConfigureAwait(false);
+            Enumerable.Range(0, partitions),
+            async i => await SendAsync(TimerScript.DropJournal, new TimerPartition(ns, i), cancellationToken).ConfigureAwait(false)).ConfigureAwait(false);
 
     public async Task<IReadOnlyList<TransferEvent>> NextAsync(string ns, string moveId, IReadOnlyList<string> arrived, CancellationToken cancellationToken)
     {
         CheckBatch(arrived.Count);
-        if (_partitions == 1) return await NextAsync(new TimerPartition(ns, 0), moveId, arrived, cancellationToken).ConfigureAwait(false);
+        if (partitions == 1) return await NextAsync(new TimerPartition(ns, 0), moveId, arrived, cancellationToken).ConfigureAwait(false);
 
         // A page comes from one partition, and those before it are empty: nothing comes to a sealed namespace. What has arrived is deleted where
         // it was read, even if it did not belong there.
-        int next = _moving.GetValueOrDefault((ns, moveId));
+        int next = _pageCursor.GetValueOrDefault((ns, moveId));
         bool isSealed = next > 0;
-        for (; next < _partitions; next++)
+        for (; next < partitions; next++)
         {
             var partition = new TimerPartition(ns, next);
             try
             {
                 IReadOnlyList<TransferEvent> page = await NextAsync(partition, moveId, arrived, cancellationToken).ConfigureAwait(false);
-                _moving[(ns, moveId)] = next;
+                _pageCursor[(ns, moveId)] = next;
                 if (page.Count > 0) return page;
                 (isSealed, arrived) = (true, []);
             }
-            catch (LatchworkStoreException e) when (e.Outcome == StoreOutcome.NotApplied && (next < _partitions - 1 || isSealed))
+            catch (LatchworkStoreException e) when (e.Outcome == StoreOutcome.NotApplied && (next < partitions - 1 || isSealed))
             {
-                // An abort was cut off that has opened some of them: what it has opened it has done with.
-                TransferMarks marks = (await MarksAsync(partition, null, cancellationToken).ConfigureAwait(false)).Marks;
-                if (marks.Seal is not null) throw;
+                if (!await IsOpenAgainAsync(partition, cancellationToken).ConfigureAwait(false)) throw;
             }
         }
 
-        _moving.TryRemove((ns, moveId), out _);
+        _pageCursor.TryRemove((ns, moveId), out _);
         return [];
     }
+
+    // An abort was cut off that has opened some partitions of the namespace: what it has opened it has done with.
+    private async Task<bool> IsOpenAgainAsync(TimerPartition partition, CancellationToken cancellationToken) =>
+        (await MarksAsync(partition, null, cancellationToken).ConfigureAwait(false)).Marks.Seal is null;
 
     public async Task<IReadOnlyList<ImportOutcome>> ImportAsync(string ns, string moveId, IReadOnlyList<TransferEvent> events, CancellationToken cancellationToken)
     {
         if (events.Count == 0) return [];
         CheckBatch(events.Count);
-        int[][] groups = [.. Enumerable.Range(0, events.Count).GroupBy(i => TimerPartition.Of(ns, events[i].Id, _partitions).Index).Select(static group => group.ToArray())];
+        int[][] groups = [.. Enumerable.Range(0, events.Count).GroupBy(i => TimerPartition.Of(ns, events[i].Id, partitions).Index).Select(static group => group.ToArray())];
         var outcomes = new ImportOutcome[events.Count];
         await EachAsync(Enumerable.Range(0, groups.Length), async g =>
         {
             TransferEvent[] some = Array.ConvertAll(groups[g], i => events[i]);
-            ImportOutcome[] answers = await ImportAsync(TimerPartition.Of(ns, some[0].Id, _partitions), moveId, some, cancellationToken).ConfigureAwait(false);
+            ImportOutcome[] answers = await ImportAsync(TimerPartition.Of(ns, some[0].Id, partitions), moveId, some, cancellationToken).ConfigureAwait(false);
             for (int i = 0; i < answers.Length; i++) outcomes[groups[g][i]] = answers[i];
             return true;
         }).ConfigureAwait(false);
@@ -110,29 +112,38 @@ internal sealed partial class RedisTimerStore
     }
 
     private Task<TransferMarks[]> PartsAsync(string ns, CancellationToken cancellationToken) => EachAsync(
-        Enumerable.Range(0, _partitions), async i => (await MarksAsync(new TimerPartition(ns, i), null, cancellationToken).ConfigureAwait(false)).Marks);
+        Enumerable.Range(0, partitions), async i => (await MarksAsync(new TimerPartition(ns, i), null, cancellationToken).ConfigureAwait(false)).Marks);
 
     private async Task<(TransferMarks Marks, bool Changed)> MarksAsync(
         TimerPartition partition, (TransferMarks Expected, TransferMarks Next)? change, CancellationToken cancellationToken)
     {
-        RedisReply reply = await SendAsync(TimerScript.Marks, partition, MarksArguments(change), cancellationToken).ConfigureAwait(false);
-        return (new TransferMarks(TransferMark.Parse(reply.Items[0].Text), TransferMark.Parse(reply.Items[1].Text)), reply.Items[2].Number == 1);
+        ValueTask<RedisReply> pending = change is var (expected, next)
+            ? SendAsync(
+                TimerScript.Marks,
+                partition,
+                cancellationToken,
+                Text(expected.Seal),
+                Text(expected.Import),
+                Text(next.Seal),
+                Text(next.Import),
+                next.Seal is { Phase: TransferPhase.Moved } && next.Seal != expected.Seal ? 1 : 0)
+            : SendAsync(TimerScript.Marks, partition, cancellationToken);
+        RedisReply reply = await pending.ConfigureAwait(false);
+        return (new TransferMarks(TransferMark.Parse(reply[0].Text), TransferMark.Parse(reply[1].Text)), reply[2].Number == 1);
+
+        static RedisValue Text(TransferMark? mark) => mark?.ToString() ?? "";
     }
 
     private async Task<SealAnswer> SealAsync(TimerPartition partition, string moveId, string target, bool checkOnly, CancellationToken cancellationToken)
     {
-        RedisReply reply = await SendAsync(TimerScript.Seal, partition, SealArguments(moveId, target, checkOnly), cancellationToken).ConfigureAwait(false);
-        var listeners = new List<string>();
-        for (int i = 2; i < reply.Items.Length; i++) listeners.Add(reply.Items[i].Text);
-        return new SealAnswer(TransferMark.Parse(reply.Items[0].Text), listeners, TimerCodec.Span(reply.Items[1].Number));
+        RedisReply reply = await SendAsync(TimerScript.Seal, partition, cancellationToken, moveId, target, checkOnly ? 1 : 0).ConfigureAwait(false);
+        return new SealAnswer(TransferMark.Parse(reply[0].Text), reply.Texts[2..], TimerCodec.Span(reply[1].Number));
     }
 
     private async Task<IReadOnlyList<TransferEvent>> NextAsync(TimerPartition partition, string moveId, IReadOnlyList<string> arrived, CancellationToken cancellationToken)
     {
-        RedisReply reply = await SendAsync(TimerScript.Next, partition, NextArguments(moveId, arrived), cancellationToken).ConfigureAwait(false);
-        var events = new TransferEvent[reply.Items.Length];
-        for (int i = 0; i < events.Length; i++) events[i] = ReadMoved(reply.Items[i].Items);
-        return events;
+        RedisReply reply = await SendAsync(TimerScript.Next, partition, cancellationToken, [moveId, .. arrived.Select(static id => (RedisValue)id)]).ConfigureAwait(false);
+        return [.. Enumerable.Range(0, reply.Length).Select(i => ReadMoved(reply[i]))];
     }
 
     private async Task<ImportOutcome[]> ImportAsync(TimerPartition partition, string moveId, IReadOnlyList<TransferEvent> events, CancellationToken cancellationToken)
@@ -143,60 +154,30 @@ internal sealed partial class RedisTimerStore
         return TimerCodec.Outcomes(reply, static digit => (ImportOutcome)digit);
     }
 
-    private static TransferEvent ReadMoved(RedisReplies item)
+    private static TransferEvent ReadMoved(RedisReply reply)
     {
         const int Now = 0, When = 3, Id = 9;
-        TimerSnapshot snapshot = SnapshotReader.Read(item[Id].Text, item);
-        return TransferRules.Pack(snapshot, item[Now].Number * TimeSpan.TicksPerMicrosecond, item[When].Number);
+        TimerSnapshot snapshot = ReadSnapshot(reply[Id].Text, reply);
+        return TransferRules.Pack(snapshot, reply[Now].Number * TimeSpan.TicksPerMicrosecond, reply[When].Number);
     }
 
-    private ScriptArguments MarksArguments((TransferMarks Expected, TransferMarks Next)? change)
-    {
-        ScriptArguments arguments = Arguments(5);
-        if (change is not var (expected, next)) return arguments;
-        arguments.Add(expected.Seal?.ToString() ?? "");
-        arguments.Add(expected.Import?.ToString() ?? "");
-        arguments.Add(next.Seal?.ToString() ?? "");
-        arguments.Add(next.Import?.ToString() ?? "");
-        arguments.Add(next.Seal is { Phase: TransferPhase.Moved } && next.Seal != expected.Seal ? 1 : 0);
-        return arguments;
-    }
-
-    private ScriptArguments SealArguments(string moveId, string target, bool checkOnly)
-    {
-        ScriptArguments arguments = Arguments(3);
-        arguments.Add(moveId);
-        arguments.Add(target);
-        arguments.Add(checkOnly ? 1 : 0);
-        return arguments;
-    }
-
-    private ScriptArguments NextArguments(string moveId, IReadOnlyList<string> arrived)
-    {
-        ScriptArguments arguments = Arguments(1 + arrived.Count);
-        arguments.Add(moveId);
-        foreach (string id in arrived) arguments.Add(id);
-        return arguments;
-    }
-
-    private ScriptArguments ImportArguments(TimerPartition partition, string moveId, IReadOnlyList<TransferEvent> events)
+    private RedisValue[] ImportArguments(TimerPartition partition, string moveId, IReadOnlyList<TransferEvent> events)
     {
         byte[][] bodies = [.. events.Select(static e => TimerCodec.EncodeBody(e.MaxRetries, e.Headers, e.Payload.Span))];
-        ScriptArguments arguments = Arguments(3 + events.Sum(static e => 7 + e.Failures.Count));
-        arguments.Add(_keys.Of(partition).Bell);
-        arguments.Add(moveId);
-        arguments.Add(bodies.Max(static body => body.Length) - TimerCodec.BodyPrefix);
+        int largest = bodies.Max(static body => body.Length) - TimerCodec.BodyPrefix;
+        RedisValue[] arguments = Begin(
+            partitions, events.Sum(static e => 7 + e.Failures.Count), out int next, BellOf(partition), moveId, largest);
         for (int i = 0; i < bodies.Length; i++)
         {
             TransferEvent moved = events[i];
-            arguments.Add(moved.Id);
-            arguments.Add(TimerCodec.Microseconds(moved.DueIn));
-            arguments.Add(moved.Death is { } death ? TimerCodec.Microseconds(death.Ago) : "");
-            arguments.Add(bodies[i]);
-            arguments.Add(moved.Retries);
-            arguments.Add((int)(moved.Death?.Reason ?? 0));
-            arguments.Add(moved.Failures.Count);
-            foreach (AttemptFailure failure in moved.Failures) arguments.Add(Encode(failure));
+            arguments[next++] = moved.Id;
+            arguments[next++] = TimerCodec.Microseconds(moved.DueIn);
+            arguments[next++] = moved.Death is { } death ? TimerCodec.Microseconds(death.Ago) : "";
+            arguments[next++] = bodies[i];
+            arguments[next++] = moved.Retries;
+            arguments[next++] = (int)(moved.Death?.Reason ?? 0);
+            arguments[next++] = moved.Failures.Count;
+            foreach (AttemptFailure failure in moved.Failures) arguments[next++] = Encode(failure);
         }
 
         return arguments;

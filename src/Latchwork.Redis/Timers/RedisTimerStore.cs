@@ -2,9 +2,10 @@ namespace Latchwork.Redis.Timers;
 
 /// <summary>
 /// Timers in Redis. Each operation is one Lua script on one partition (see <c>Scripts/Timers</c>): it decides, this class translates.
-/// The scripts of renewals are sent over the connection for renewals.
+/// The scripts of renewals are sent over the connection for renewals. The connection stays its owner's; a time provider is a clock to use
+/// instead of the server's.
 /// </summary>
-internal sealed partial class RedisTimerStore : ITimerStore
+internal sealed partial class RedisTimerStore(IRedisConnection connection, RedisKeys keySpace, TimeProvider? timeProvider = null, int partitions = 1) : ITimerStore
 {
     /// <summary>The version of the layout of keys and records.</summary>
     internal const int Format = 1;
@@ -12,89 +13,238 @@ internal sealed partial class RedisTimerStore : ITimerStore
     /// <summary>To how many partitions something is sent without waiting for the replies in between.</summary>
     private const int MaxAtOnce = 64;
 
-    /// <summary>The arguments that every script has: time, format, number of partitions.</summary>
-    private const int CommonArguments = 3;
+    /// <summary>What the post script is told instead of what to do if the id exists: it cannot.</summary>
+    private const int IdIsNew = 3;
 
-    private readonly IRedisConnection _connection;
-    private readonly RedisKeys _keys;
-    private readonly TimeProvider? _timeProvider;
-    private readonly int _partitions;
+    /// <summary>How long a guard waits for the claimer, in ms: random, so that the guards of many partitions do not come at once.</summary>
+    private const int MinGrace = 50, MaxGrace = 200;
+
+    private readonly string _layout = string.Create(CultureInfo.InvariantCulture, $"format={Format} partitions={partitions}");
     private readonly ConcurrentDictionary<string, bool> _registered = new();
-
-    /// <summary>Creates the store.</summary>
-    /// <param name="connection">The connection, which stays its owner's.</param>
-    /// <param name="keys">The keys.</param>
-    /// <param name="timeProvider">A clock to use instead of the server's; null for the server's.</param>
-    /// <param name="partitions">The number of partitions of every namespace.</param>
-    public RedisTimerStore(IRedisConnection connection, RedisKeys keys, TimeProvider? timeProvider = null, int partitions = 1)
-    {
-        _connection = connection;
-        _keys = keys;
-        _timeProvider = timeProvider;
-        _partitions = partitions;
-    }
 
     /// <summary>Where posts go that wait for replicas; null if they do not wait.</summary>
     public ReplicatedWriter? Replicated { get; init; }
 
-    /// <inheritdoc/>
     public async Task<int> OpenAsync(string ns, CancellationToken cancellationToken)
     {
         await RegisterAsync(ns, cancellationToken).ConfigureAwait(false);
 
         // The first decides: whoever has another number is refused there, before it has touched any other partition.
-        await OpenAsync(new TimerPartition(ns, 0), cancellationToken).ConfigureAwait(false);
-        await EachAsync(Enumerable.Range(1, _partitions - 1), i => OpenAsync(new TimerPartition(ns, i), cancellationToken)).ConfigureAwait(false);
-        return _partitions;
+        await OpenAsync(0).ConfigureAwait(false);
+        await EachAsync(Enumerable.Range(1, partitions - 1), OpenAsync).ConfigureAwait(false);
+        return partitions;
 
-        async Task<bool> OpenAsync(TimerPartition partition, CancellationToken cancellationToken) =>
-            (await SendAsync(TimerScript.Open, partition, Arguments(0), cancellationToken).ConfigureAwait(false)).Number == 1;
+        async Task<bool> OpenAsync(int index) =>
+            (await SendAsync(TimerScript.Open, new TimerPartition(ns, index), cancellationToken).ConfigureAwait(false)).Number == 1;
     }
 
-    /// <inheritdoc/>
     public async Task<IReadOnlyList<string>> NamespacesAsync(CancellationToken cancellationToken)
     {
         var namespaces = new SortedSet<string>(StringComparer.Ordinal);
         string cursor = "0";
         do
         {
-            ValueTask<RedisReply> pending = _connection.EvaluateAsync(TimerScript.Namespaces, [_keys.TimerNamespaces], [cursor], cancellationToken);
-            RedisReply reply = await TranslateAsync(pending, TimerScript.Namespaces).ConfigureAwait(false);
-            cursor = reply.Items[0].Text;
-            foreach (RedisReply ns in reply.Items[1].Items) namespaces.Add(ns.Text);
+            RedisReply reply = await EvaluateAsync(TimerScript.Namespaces, cursor, cancellationToken).ConfigureAwait(false);
+            cursor = reply[0].Text;
+            namespaces.UnionWith(reply[1].Texts);
         }
         while (cursor != "0");
         return [.. namespaces];
     }
 
+    public async Task<IReadOnlyList<PostOutcome>> PostAsync(TimerPartition partition, IReadOnlyList<TimerEntry> entries, CancellationToken cancellationToken)
+    {
+        if (entries.Count == 0) return [];
+        await RegisterAsync(partition.Namespace, cancellationToken).ConfigureAwait(false);
+        (RedisReply reply, LatchworkStoreException? shortfall) =
+            await WriteAsync(TimerScript.Post, partition, PostArguments(partition, entries), cancellationToken).ConfigureAwait(false);
+        PostOutcome[] outcomes = TimerCodec.Outcomes(reply[1], static digit => (PostOutcome)digit);
+        if (reply[0].Number == 1) await RegisterAgainAsync(partition.Namespace, cancellationToken).ConfigureAwait(false);
+        bool wrote = Array.Exists(outcomes, outcome => outcome is PostOutcome.Created or PostOutcome.Replaced);
+        return wrote && shortfall is not null ? throw shortfall : outcomes;
+    }
+
+    public async Task<TimerOutcome> CancelAsync(TimerPartition partition, string id, bool revoke, CancellationToken cancellationToken) =>
+        (TimerOutcome)(await SendAsync(TimerScript.Cancel, partition, cancellationToken, BellOf(partition), id, revoke ? 1 : 0).ConfigureAwait(false)).Number;
+
+    public async Task<TimerOutcome> ChangeDelayAsync(TimerPartition partition, string id, Due due, CancellationToken cancellationToken) =>
+        (TimerOutcome)(await SendAsync(TimerScript.ChangeDelay, partition, cancellationToken, BellOf(partition), id, TimerCodec.Encode(due)).ConfigureAwait(false)).Number;
+
+    public async Task<TimerClaim> ClaimAsync(TimerPartition partition, ClaimRequest request, CancellationToken cancellationToken)
+    {
+        await RegisterAsync(partition.Namespace, cancellationToken).ConfigureAwait(false);
+        ValueTask<RedisReply> pending = SendAsync(
+            TimerScript.Claim,
+            partition,
+            cancellationToken,
+            BellOf(partition),
+            request.NodeId,
+            request.ClaimToken,
+            Math.Clamp(request.Max, 0, Limits.MaxBatch),
+            Math.Max(request.Room, 0),
+            Math.Max(request.Held, 0),
+            TimerCodec.Microseconds(request.Lease),
+            (long)request.DeadLetters.Retention.TotalMilliseconds,
+            request.DeadLetters.MaxCount,
+            Random.Shared.Next(MinGrace, MaxGrace),
+            request.BeginsWithOldest ? 1 : 0);
+        TimerClaim claim = ReadClaim(await pending.ConfigureAwait(false), out bool fresh);
+        if (fresh) await RegisterAgainAsync(partition.Namespace, cancellationToken).ConfigureAwait(false);
+        return claim;
+    }
+
+    public async Task LeaveAsync(TimerPartition partition, string nodeId, CancellationToken cancellationToken) =>
+        await SendAsync(TimerScript.Leave, partition, cancellationToken, BellOf(partition), nodeId).ConfigureAwait(false);
+
+    public Task<IReadOnlyList<TimerOutcome>> ConfirmAsync(TimerPartition partition, IReadOnlyList<DeliveryKey> deliveries, CancellationToken cancellationToken) =>
+        deliveries.Count == 0 ? Nothing() : SettleAsync(TimerScript.Confirm, partition, WithDeliveries(deliveries), cancellationToken);
+
+    public Task<IReadOnlyList<TimerOutcome>> ExtendAsync(
+        TimerPartition partition, IReadOnlyList<DeliveryKey> deliveries, TimeSpan lease, CancellationToken cancellationToken)
+    {
+        if (deliveries.Count == 0) return Nothing();
+        if (cancellationToken.IsCancellationRequested) return Task.FromCanceled<IReadOnlyList<TimerOutcome>>(cancellationToken);
+        RedisValue[] arguments = WithDeliveries(deliveries, TimerCodec.Microseconds(lease));
+        (RedisScript script, RedisKey[] keys) = (TimerScript.Extend.Script, keySpace.Of(partition).Select(TimerScript.Extend.Keys));
+        return ReadOutcomesAsync(TranslateAsync(connection.RenewAsync(script, keys, arguments, lease), script, partition.Namespace));
+    }
+
+    public Task<IReadOnlyList<TimerOutcome>> ReleaseAsync(TimerPartition partition, IReadOnlyList<DeliveryKey> deliveries, CancellationToken cancellationToken) =>
+        deliveries.Count == 0 ? Nothing() : SettleAsync(TimerScript.Release, partition, WithDeliveries(deliveries, BellOf(partition)), cancellationToken);
+
+    public Task<IReadOnlyList<TimerOutcome>> FailAsync(
+        TimerPartition partition, IReadOnlyList<TimerFailure> failures, DeadLetterLimits deadLetters, CancellationToken cancellationToken)
+    {
+        if (failures.Count == 0) return Nothing();
+        CheckBatch(failures.Count);
+        RedisValue[] arguments = Begin(
+            partitions, 6 * failures.Count, out int next, BellOf(partition), (long)deadLetters.Retention.TotalMilliseconds, deadLetters.MaxCount);
+        foreach (TimerFailure failure in failures)
+        {
+            arguments[next++] = failure.Delivery.Id;
+            arguments[next++] = failure.Delivery.Token;
+            arguments[next++] = failure.NodeId;
+            arguments[next++] = ErrorText.Clip(failure.Error);
+            arguments[next++] = failure.RetryIn is TimeSpan delay ? TimerCodec.Microseconds(delay) : -1;
+            arguments[next++] = (int)failure.Reason;
+        }
+
+        return SettleAsync(TimerScript.Fail, partition, arguments, cancellationToken);
+    }
+
+    private RedisValue[] PostArguments(TimerPartition partition, IReadOnlyList<TimerEntry> entries)
+    {
+        CheckBatch(entries.Count);
+        byte[] modes = new byte[entries.Count];
+        byte[][] bodies = new byte[entries.Count][];
+        int largest = 0;
+        for (int i = 0; i < modes.Length; i++)
+        {
+            TimerEntry entry = entries[i];
+            modes[i] = (byte)('0' + (entry.IdIsNew ? IdIsNew : (int)entry.IfExists));
+            bodies[i] = TimerCodec.EncodeBody(entry.MaxRetries, entry.Headers, entry.Payload.Span);
+            largest = Math.Max(largest, bodies[i].Length - TimerCodec.BodyPrefix);
+        }
+
+        RedisValue[] arguments = Begin(partitions, 3 * modes.Length, out int next, BellOf(partition), modes, largest);
+        for (int i = 0; i < modes.Length; i++)
+        {
+            arguments[next++] = entries[i].Id;
+            arguments[next++] = TimerCodec.Encode(entries[i].Due);
+            arguments[next++] = bodies[i];
+        }
+
+        return arguments;
+    }
+
+    private RedisValue[] WithDeliveries(IReadOnlyList<DeliveryKey> deliveries, params ReadOnlySpan<RedisValue> first)
+    {
+        CheckBatch(deliveries.Count);
+        RedisValue[] arguments = Begin(partitions, 2 * deliveries.Count, out int next, first);
+        for (int i = 0; i < deliveries.Count; i++)
+        {
+            arguments[next++] = deliveries[i].Id;
+            arguments[next++] = deliveries[i].Token;
+        }
+
+        return arguments;
+    }
+
+    private static TimerClaim ReadClaim(RedisReply reply, out bool fresh)
+    {
+        const int First = 4, Width = 4;
+        long nowUs = reply[1].Number;
+        fresh = reply[2].Number == 1;
+        var events = new ClaimedEvent[(reply.Length - First) / Width];
+        for (int i = 0; i < events.Length; i++)
+        {
+            int at = First + (i * Width);
+            long due = reply[at + 1].Number;
+            EventBody body = TimerCodec.DecodeBody(reply[at + 3].Bytes);
+            events[i] = new ClaimedEvent(
+                reply[at].Text, body.Payload, body.Headers, (int)reply[at + 2].Number, body.MaxRetries, TimerCodec.Time(due), TimerCodec.Since(due, nowUs));
+        }
+
+        return new TimerClaim(events, TimerCodec.Span(reply[0].Number)) { Buried = (int)reply[3].Number };
+    }
+
+    private static Task<IReadOnlyList<TimerOutcome>> Nothing() => Task.FromResult<IReadOnlyList<TimerOutcome>>([]);
+
+    private Task<IReadOnlyList<TimerOutcome>> SettleAsync(
+        TimerScript script, TimerPartition partition, RedisValue[] arguments, CancellationToken cancellationToken) =>
+        ReadOutcomesAsync(SendAsync(script, partition, arguments, cancellationToken));
+
+    private static async Task<IReadOnlyList<TimerOutcome>> ReadOutcomesAsync(ValueTask<RedisReply> pending) =>
+        TimerCodec.Outcomes(await pending.ConfigureAwait(false), static digit => (TimerOutcome)digit);
+
+    /// <summary>The bound that keeps every script short. The engine splits what is larger.</summary>
+    private static void CheckBatch(int count)
+    {
+        if (count > Limits.MaxBatch)
+            throw new ArgumentOutOfRangeException(nameof(count), count, $"A batch holds at most {Limits.MaxBatch} elements.");
+    }
+
     /// <summary>Does something with several partitions: up to <see cref="MaxAtOnce"/> at a time, so that they share round trips.</summary>
-    private static async Task<T[]> EachAsync<T>(IEnumerable<int> partitions, Func<int, Task<T>> body)
+    private static async Task<T[]> EachAsync<T>(IEnumerable<int> indexes, Func<int, Task<T>> body)
     {
         var results = new List<T>();
-        foreach (int[] some in partitions.Chunk(MaxAtOnce)) results.AddRange(await Task.WhenAll(Array.ConvertAll(some, i => body(i))).ConfigureAwait(false));
+        foreach (int[] some in indexes.Chunk(MaxAtOnce)) results.AddRange(await Task.WhenAll(Array.ConvertAll(some, i => body(i))).ConfigureAwait(false));
         return [.. results];
     }
 
-    /// <summary>Begins the arguments of a script; the caller adds as many as it said.</summary>
-    private ScriptArguments Arguments(int count) => Arguments(count, _partitions);
+    private RedisValue BellOf(TimerPartition partition) => keySpace.Of(partition).Bell;
 
-    /// <summary>The same for a namespace whose number of partitions is another one, or is being changed.</summary>
-    private ScriptArguments Arguments(int count, RedisValue partitions)
+    /// <summary>
+    /// Begins the arguments of a script with those that every script has (time, format, number of partitions as recorded) and then the
+    /// <paramref name="first"/> ones. The caller adds <paramref name="count"/> more from <paramref name="next"/> on.
+    /// </summary>
+    private RedisValue[] Begin(RedisValue number, int count, out int next, params ReadOnlySpan<RedisValue> first)
     {
-        var arguments = new ScriptArguments(CommonArguments + count);
-        arguments.Add(_timeProvider is null ? "" : _timeProvider.GetMicroseconds());
-        arguments.Add(Format);
-        arguments.Add(partitions);
+        const int Common = 3;
+        next = Common + first.Length;
+        var arguments = new RedisValue[next + count];
+        arguments[0] = timeProvider is null ? "" : timeProvider.GetMicroseconds();
+        arguments[1] = Format;
+        arguments[2] = number;
+        first.CopyTo(arguments.AsSpan(Common));
         return arguments;
     }
 
     private ValueTask<RedisReply> SendAsync(
-        TimerScript script, TimerPartition partition, ScriptArguments arguments, CancellationToken cancellationToken)
+        TimerScript script, TimerPartition partition, CancellationToken cancellationToken, params ReadOnlySpan<RedisValue> arguments) =>
+        SendAsync(script, partition, Begin(partitions, 0, out _, arguments), cancellationToken);
+
+    /// <summary>The same where the namespace has another number of partitions, or where that is being changed.</summary>
+    private ValueTask<RedisReply> SendAsync(
+        TimerScript script, TimerPartition partition, PartitionNumber number, CancellationToken cancellationToken, params ReadOnlySpan<RedisValue> arguments) =>
+        SendAsync(script, partition, Begin(number.ToString(), 0, out _, arguments), cancellationToken);
+
+    private ValueTask<RedisReply> SendAsync(TimerScript script, TimerPartition partition, RedisValue[] arguments, CancellationToken cancellationToken)
     {
         try
         {
-            RedisKey[] keys = _keys.Of(partition).Select(script.Keys);
-            return TranslateAsync(_connection.EvaluateAsync(script.Script, keys, arguments.Items, cancellationToken), script.Script, partition.Namespace);
+            RedisKey[] keys = keySpace.Of(partition).Select(script.Keys);
+            return TranslateAsync(connection.EvaluateAsync(script.Script, keys, arguments, cancellationToken), script.Script, partition.Namespace);
         }
         catch (LatchworkStoreException e)
         {
@@ -104,35 +254,26 @@ internal sealed partial class RedisTimerStore : ITimerStore
 
     /// <summary>Evaluates a script that waits for replicas, if writes do.</summary>
     /// <returns>Its reply, and what to throw if it has written something; null if enough replicas have it.</returns>
-    private Task<(RedisReply Reply, LatchworkStoreException? Shortfall)> WriteAsync(
-        TimerScript script, TimerPartition partition, ScriptArguments arguments, CancellationToken cancellationToken)
+    private async Task<(RedisReply Reply, LatchworkStoreException? Shortfall)> WriteAsync(
+        TimerScript script, TimerPartition partition, RedisValue[] arguments, CancellationToken cancellationToken)
     {
-        if (Replicated is null) return WithoutReplicas(SendAsync(script, partition, arguments, cancellationToken));
-        return TranslateAsync(Replicated.EvaluateAsync(script.Script, _keys.Of(partition).Select(script.Keys), arguments.Items, cancellationToken), script.Script, partition.Namespace).AsTask();
-
-        static async Task<(RedisReply, LatchworkStoreException?)> WithoutReplicas(ValueTask<RedisReply> pending) => (await pending.ConfigureAwait(false), null);
+        if (Replicated is null) return (await SendAsync(script, partition, arguments, cancellationToken).ConfigureAwait(false), null);
+        RedisKey[] keys = keySpace.Of(partition).Select(script.Keys);
+        return await TranslateAsync(Replicated.EvaluateAsync(script.Script, keys, arguments, cancellationToken), script.Script, partition.Namespace).ConfigureAwait(false);
     }
 
-    /// <summary>Makes an error of the server one of the store.</summary>
-    private async ValueTask<T> TranslateAsync<T>(ValueTask<T> pending, RedisScript script, string ns = "")
-    {
-        try
-        {
-            return await pending.ConfigureAwait(false);
-        }
-        catch (RedisServerException e)
-        {
-            throw RedisRefusal.Of(
-                e, script, string.Create(CultureInfo.InvariantCulture, $"format={Format} partitions={_partitions}"), new TransferUnit(TransferKind.Timers, ns));
-        }
-    }
+    /// <summary>Evaluates a script on the list of namespaces.</summary>
+    private ValueTask<RedisReply> EvaluateAsync(RedisScript script, RedisValue argument, CancellationToken cancellationToken) =>
+        TranslateAsync(connection.EvaluateAsync(script, [keySpace.TimerNamespaces], [argument], cancellationToken), script);
+
+    private ValueTask<T> TranslateAsync<T>(ValueTask<T> pending, RedisScript script, string ns = "") =>
+        RedisRefusal.TranslateAsync(pending, script, _layout, new TransferUnit(TransferKind.Timers, ns));
 
     /// <summary>Notes the namespace in the list of all, before this process first writes to it.</summary>
     private async ValueTask RegisterAsync(string ns, CancellationToken cancellationToken)
     {
         if (_registered.ContainsKey(ns)) return;
-        ValueTask<RedisReply> pending = _connection.EvaluateAsync(TimerScript.Register, [_keys.TimerNamespaces], [ns], cancellationToken);
-        await TranslateAsync(pending, TimerScript.Register).ConfigureAwait(false);
+        await EvaluateAsync(TimerScript.Register, ns, cancellationToken).ConfigureAwait(false);
         _registered.TryAdd(ns, true);
     }
 

@@ -26,20 +26,20 @@ internal static class TimerCodec
         (span.Ticks + (span.Ticks > 0 ? TimeSpan.TicksPerMicrosecond - 1 : 0)) / TimeSpan.TicksPerMicrosecond; // division cuts towards zero
 
     public static TimeSpan Span(long us) => new(us * TimeSpan.TicksPerMicrosecond);
-
     public static DateTimeOffset Time(long ms) => DateTimeOffset.FromUnixTimeMilliseconds(ms);
 
     /// <summary>The time from <paramref name="nowUs"/> to <paramref name="ms"/>; zero if it has passed.</summary>
     public static TimeSpan Until(long ms, long nowUs) => Span(Math.Max(0, ms * 1000 - nowUs));
+
+    /// <summary>The time from <paramref name="ms"/> to <paramref name="nowUs"/>; zero if it is still to come.</summary>
+    public static TimeSpan Since(long ms, long nowUs) => Span(Math.Max(0, nowUs - ms * 1000));
 
     /// <summary>Packs what is stored of an event as long as it exists.</summary>
     public static byte[] EncodeBody(int maxRetries, IReadOnlyDictionary<string, string>? headers, ReadOnlySpan<byte> payload)
     {
         int headerBytes = 0;
         if (headers is not null)
-        {
             foreach ((string name, string value) in headers) headerBytes += 4 + Encoding.UTF8.GetByteCount(name) + Encoding.UTF8.GetByteCount(value);
-        }
 
         byte[] body = new byte[BodyPrefix + headerBytes + payload.Length];
         Utf8Formatter.TryFormat(maxRetries, body.AsSpan(0, RetryDigits), out _, new('D', RetryDigits));

@@ -3,78 +3,41 @@ namespace Latchwork.Redis.Timers;
 /// <summary>A script that works on one partition, and the keys that it declares.</summary>
 internal sealed class TimerScript
 {
-    private TimerScript(RedisScript script, TimerKey[] keys)
-    {
-        Script = script;
-        Keys = keys;
-    }
+    private TimerScript(RedisScript script) => (Script, Keys) = (script, KeysOf(script));
 
     public static TimerScript Open { get; } = Load(nameof(Open));
-
     public static TimerScript Post { get; } = Load(nameof(Post));
-
     public static TimerScript Claim { get; } = Load(nameof(Claim));
-
     public static TimerScript Confirm { get; } = Load(nameof(Confirm));
-
     public static TimerScript Extend { get; } = Load(nameof(Extend));
-
     public static TimerScript Release { get; } = Load(nameof(Release));
-
     public static TimerScript Fail { get; } = Load(nameof(Fail));
-
     public static TimerScript Peek { get; } = Load(nameof(Peek));
-
     public static TimerScript Cancel { get; } = Load(nameof(Cancel));
-
     public static TimerScript ChangeDelay { get; } = Load(nameof(ChangeDelay));
-
     public static TimerScript Upcoming { get; } = Load(nameof(Upcoming));
-
     public static TimerScript Dead { get; } = Load(nameof(Dead));
-
     public static TimerScript Requeue { get; } = Load(nameof(Requeue));
-
     public static TimerScript Purge { get; } = Load(nameof(Purge));
-
     public static TimerScript Nodes { get; } = Load(nameof(Nodes));
-
     public static TimerScript Stats { get; } = Load(nameof(Stats));
-
     public static TimerScript Leave { get; } = Load(nameof(Leave));
-
     public static TimerScript Seal { get; } = Load(nameof(Seal));
-
     public static TimerScript Marks { get; } = Load(nameof(Marks));
-
     public static TimerScript Next { get; } = Load(nameof(Next));
-
     public static TimerScript Import { get; } = Load(nameof(Import));
-
     public static TimerScript DropJournal { get; } = Load(nameof(DropJournal));
-
     public static TimerScript Inspect { get; } = Load(nameof(Inspect));
-
     public static TimerScript Freeze { get; } = Load(nameof(Freeze));
-
     public static TimerScript Roll { get; } = Load(nameof(Roll));
-
     public static TimerScript Lift { get; } = Load(nameof(Lift));
-
     public static TimerScript Place { get; } = Load(nameof(Place));
-
     public static TimerScript Drop { get; } = Load(nameof(Drop));
-
     public static TimerScript Thaw { get; } = Load(nameof(Thaw));
-
     public static TimerScript CheckStates { get; } = Load(nameof(CheckStates));
-
     public static TimerScript CheckBodies { get; } = Load(nameof(CheckBodies));
-
     public static TimerScript CheckRecords { get; } = Load(nameof(CheckRecords));
-
     public static TimerScript CheckNodes { get; } = Load(nameof(CheckNodes));
-
     public static TimerScript Grab { get; } = Load(nameof(Grab));
 
     /// <summary>Works on the list of namespaces, not on a partition.</summary>
@@ -88,11 +51,7 @@ internal sealed class TimerScript
     /// <summary>The keys, in the order in which the script unpacks them.</summary>
     public TimerKey[] Keys { get; }
 
-    private static TimerScript Load(string name)
-    {
-        RedisScript script = RedisScripts.Load($"Timers/{name}");
-        return new TimerScript(script, KeysOf(script));
-    }
+    private static TimerScript Load(string name) => new(RedisScripts.Load($"Timers/{name}"));
 
     /// <summary>A script names its keys once, where it unpacks them; so they cannot be sent in another order.</summary>
     private static TimerKey[] KeysOf(RedisScript script)

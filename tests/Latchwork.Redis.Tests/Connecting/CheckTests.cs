@@ -1,5 +1,5 @@
 using System.Net;
-using Latchwork.Redis.Checking;
+using Latchwork.Redis.Maintenance;
 using Latchwork.Redis.Multiplexing;
 using Latchwork.Redis.Tests.Support;
 using Latchwork.StoreConformance.Support;
@@ -110,8 +110,8 @@ public sealed class CheckTests
     [Fact]
     public void Old_and_failing_servers_are_named()
     {
-        static string[] Codes(params string[] fields) => [.. ServerWarnings.Of(
-            new ServerReport(1, fields.Select(field => field.Split(':')).ToDictionary(pair => pair[0], pair => pair[1]), null, null), TimeSpan.Zero).Select(w => w.Code)];
+        static string[] Codes(params string[] fields) => [.. new ServerReport(
+            1, fields.Select(field => field.Split(':')).ToDictionary(pair => pair[0], pair => pair[1]), null, null).Warnings(TimeSpan.Zero).Select(w => w.Code)];
         Codes("redis_version:6.2.14").ShouldBe(["old-version"]);
         Codes("redis_version:7.2.4", "server_name:valkey").ShouldBeEmpty();
         Codes("redis_version:7.4.0", "rdb_last_bgsave_status:err").ShouldBe(["persistence-fails"]);

@@ -1,6 +1,6 @@
 using System.Runtime.CompilerServices;
 using System.Text.RegularExpressions;
-using Latchwork.Redis.Checking;
+using Latchwork.Redis.Maintenance;
 using Latchwork.StoreConformance.Support;
 using Shouldly;
 using Xunit;

@@ -25,8 +25,8 @@ public sealed class ConnectionTests : IAsyncLifetime
             for (int i = 0; i < 200; i++)
             {
                 RedisReply reply = await connection.EvaluateAsync(_echo, [$"k{caller}"], [(long)i], default);
-                reply.Items[0].Text.ShouldBe($"k{caller}");
-                reply.Items[1].Number.ShouldBe(i);
+                reply[0].Text.ShouldBe($"k{caller}");
+                reply[1].Number.ShouldBe(i);
             }
         })));
     }
@@ -59,8 +59,8 @@ public sealed class ConnectionTests : IAsyncLifetime
             byte[] payload = new byte[i % 3 == 0 ? (1 << 20) + (i * 100_003) : i];
             new Random(i).NextBytes(payload);
             RedisReply reply = await connection.EvaluateAsync(_echo, [$"k{i}"], [payload], default);
-            reply.Items[0].Text.ShouldBe($"k{i}");
-            reply.Items[1].Bytes.Span.SequenceEqual(payload).ShouldBeTrue();
+            reply[0].Text.ShouldBe($"k{i}");
+            reply[1].Bytes.Span.SequenceEqual(payload).ShouldBeTrue();
         }));
     }
 }

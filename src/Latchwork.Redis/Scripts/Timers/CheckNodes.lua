@@ -1,33 +1,34 @@
 -- Examines the list of nodes and what hangs on it, piece by piece, and takes off who is gone in the same step.
 -- KEYS: meta, claims, nodes, ring, turns.
--- ARGV: 1 time, 2 format, 3 partitions, 4 which: 0 nodes, 1 their claims, 2 their places in the ring, 3 their turns; 5 the cursor: 0, then the one
--- returned; 6 1 to mend.
--- Returns {the next cursor (0 at the end), {node…}}: silent for two hours, or not on the list of nodes.
+-- ARGV: 1 time, 2 format, 3 partitions, 4 the cursor: 0, then the one returned; 5 1 to mend; 6 which: 0 nodes, 1 their claims, 2 their places
+-- in the ring, 3 their turns.
+-- Returns {the next cursor (0 at the end), {'lost', node…}}: silent for two hours, or not on the list of nodes.
 local meta, claims, nodes, ring, turns = unpack(KEYS)
 -- @include partition
 -- @include clock
-local names, cursor, found, mends = {}, '0', {}, ARGV[6] == '1'
+local names, cursor, found, mends = {}, '0', {}, ARGV[5] == '1'
 if mends then
   -- @include free
 end
-if ARGV[4] == '0' or ARGV[4] == '1' then
+if ARGV[6] == '0' or ARGV[6] == '1' then
   local piece
-  if ARGV[4] == '0' then
-    piece = call('HSCAN', nodes, ARGV[5], 'COUNT', 100)
+  if ARGV[6] == '0' then
+    piece = call('HSCAN', nodes, ARGV[4], 'COUNT', 100)
   else
-    piece = call('HSCAN', claims, ARGV[5], 'COUNT', 10)
+    piece = call('HSCAN', claims, ARGV[4], 'COUNT', 10)
   end
   cursor = piece[1]
   for i = 1, #piece[2], 2 do names[#names + 1] = piece[2][i] end
 else
-  local set = ARGV[4] == '2' and ring or turns
-  names = call('ZRANGE', set, ARGV[5], ARGV[5] + 99)
-  if #names == 100 then cursor = int(ARGV[5] + 100) end
+  local set = ARGV[6] == '2' and ring or turns
+  names = call('ZRANGE', set, ARGV[4], ARGV[4] + 99)
+  if #names == 100 then cursor = int(ARGV[4] + 100) end
 end
 for _, node in ipairs(names) do
   local record = call('HGET', nodes, node)
   local seen = record and tonumber(string.match(record, '^%d+'))
   if not seen or nowUs - seen > 7200000000 then
+    found[#found + 1] = 'lost'
     found[#found + 1] = node
     if mends then
       call('HDEL', nodes, node)

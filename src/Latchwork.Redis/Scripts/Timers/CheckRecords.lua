@@ -1,34 +1,35 @@
 -- Examines records about events that should be gone with them, piece by piece, and drops those in the same step.
 -- KEYS: meta, due, flight, dead, body, tries, past, lease.
--- ARGV: 1 time, 2 format, 3 partitions, 4 which: 0 of tries, 1 failures, 2 leases; 5 the cursor: 0, then the one returned; 6 1 to mend.
--- Returns {the next cursor (0 at the end), {id…}}.
+-- ARGV: 1 time, 2 format, 3 partitions, 4 the cursor: 0, then the one returned; 5 1 to mend; 6 which: 0 of tries, 1 failures, 2 leases.
+-- Returns {the next cursor (0 at the end), {'leftover', id…}}.
 local meta, due, flight, dead, body, tries, past, lease = unpack(KEYS)
 -- @include partition
 -- @include forget
 local piece, found, mends
-if ARGV[4] == '0' then
-  piece = call('HSCAN', tries, ARGV[5], 'COUNT', 100)
-elseif ARGV[4] == '1' then
-  piece = call('HSCAN', past, ARGV[5], 'COUNT', 100)
+if ARGV[6] == '0' then
+  piece = call('HSCAN', tries, ARGV[4], 'COUNT', 100)
+elseif ARGV[6] == '1' then
+  piece = call('HSCAN', past, ARGV[4], 'COUNT', 100)
 else
-  piece = call('HSCAN', lease, ARGV[5], 'COUNT', 100)
+  piece = call('HSCAN', lease, ARGV[4], 'COUNT', 100)
 end
-found, mends = {}, ARGV[6] == '1'
+found, mends = {}, ARGV[5] == '1'
 if mends then
   -- @include free
 end
 for i = 1, #piece[2], 2 do
   local field = piece[2][i]
-  local id = ARGV[4] == '1' and string.sub(field, 2) or field
+  local id = ARGV[6] == '1' and string.sub(field, 2) or field
   local isGone = call('HSTRLEN', body, id) == 0
     and not call('ZSCORE', due, id) and not call('ZSCORE', flight, id) and not call('ZSCORE', dead, id)
-  if ARGV[4] == '1' then isGone = call('HSTRLEN', tries, id) == 0 end
+  if ARGV[6] == '1' then isGone = call('HSTRLEN', tries, id) == 0 end
   if isGone then
+    found[#found + 1] = 'leftover'
     found[#found + 1] = id
     if mends then
-      if ARGV[4] == '0' then forgetPast({ id }) end
-      if ARGV[4] == '1' then call('HDEL', past, field) end
-      if ARGV[4] == '2' then call('HDEL', lease, id) end
+      if ARGV[6] == '0' then forgetPast({ id }) end
+      if ARGV[6] == '1' then call('HDEL', past, field) end
+      if ARGV[6] == '2' then call('HDEL', lease, id) end
     end
   end
 end

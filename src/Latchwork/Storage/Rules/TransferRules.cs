@@ -49,7 +49,8 @@ internal static class TransferRules
         return bytes;
     }
 
-    private static string Capital(TransferUnit unit)
+    /// <summary>The namespace at the beginning of a sentence.</summary>
+    public static string Capital(TransferUnit unit)
     {
         string text = unit.ToString();
         return char.ToUpperInvariant(text[0]) + text[1..];

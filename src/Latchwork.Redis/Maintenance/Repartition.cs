@@ -1,4 +1,4 @@
-namespace Latchwork.Redis.Partitioning;
+namespace Latchwork.Redis.Maintenance;
 
 /// <summary>Changes the number of partitions of a namespace, say from 5 to 12.</summary>
 /// <remarks>
@@ -22,7 +22,6 @@ internal sealed class Repartition(RedisTimerStore store) : IStorePartitions
     /// <summary>The most ids that are named.</summary>
     private const int MaxNamed = 20;
 
-    /// <inheritdoc/>
     public async Task<PartitionChange?> RepartitionAsync(string ns, int partitions, Action<long>? progress, CancellationToken cancellationToken)
     {
         Limits.CheckId(ns, nameof(ns));
@@ -67,9 +66,7 @@ internal sealed class Repartition(RedisTimerStore store) : IStorePartitions
             }
 
             if (!Array.Exists(done, static one => one))
-            {
                 for (int i = 0; i < _count; i++) await EmptyAsync(i, cancellationToken).ConfigureAwait(false);
-            }
 
             for (int i = _count - 1; i >= 0; i--)
             {
@@ -111,22 +108,69 @@ internal sealed class Repartition(RedisTimerStore store) : IStorePartitions
         /// <returns>How many of the ids it moved: as many as fit into a batch.</returns>
         private async Task<int> MoveAsync(int index, string[] ids, CancellationToken cancellationToken)
         {
-            LiftedEvents lifted = await store.LiftAsync(Partition(index), mark, ids, cancellationToken).ConfigureAwait(false);
-            // One that is gone was moved by another process meanwhile.
-            foreach (IGrouping<int, LiftedEvent> group in lifted.Events.Where(static e => e.IsThere).GroupBy(e => HomeOf(e.Id, mark.To!.Value)))
-            {
-                // What was in its partition is right; what was in another one (a damage) replaces nothing.
-                LiftedEvent[] events = [.. group.Select(e => e with { Replace = HomeOf(e.Id, mark.From) == index })];
-                bool[] placed = await store.PlaceAsync(Partition(group.Key), mark, lifted with { Events = events }, cancellationToken).ConfigureAwait(false);
-                Doubled.AddRange(events.Where((_, i) => !placed[i]).Select(static e => e.Id).Take(MaxNamed - Doubled.Count));
-            }
-
-            await store.DropAsync(Partition(index), mark, [.. lifted.Events.Select(static e => e.Id)], cancellationToken).ConfigureAwait(false);
-            Moved += lifted.Events.Count;
+            // What was in its partition is right; what was in another one (a damage) replaces nothing. One that is gone was moved by another process.
+            (int count, _, List<string> taken) = await store.MoveAsync(
+                Partition(index), mark, mark.To!.Value, ids, e => e with { Replace = HomeOf(e.Id, mark.From) == index }, cancellationToken).ConfigureAwait(false);
+            Doubled.AddRange(taken.Take(MaxNamed - Doubled.Count));
+            await store.DropAsync(Partition(index), mark, ids[..count], cancellationToken).ConfigureAwait(false);
+            Moved += count;
             progress?.Invoke(Moved);
-            return lifted.Events.Count;
+            return count;
         }
 
         private int HomeOf(string id, int partitions) => TimerPartition.Of(ns, id, partitions).Index;
+    }
+}
+
+/// <summary>The number of partitions as a partition records it: <c>5</c>, or <c>5&gt;12</c> (from, to) while it is being changed.</summary>
+internal readonly record struct PartitionNumber(int From, int? To)
+{
+    /// <summary>Reads it.</summary>
+    /// <exception cref="LatchworkStoreException">It is not of a form that this version writes.</exception>
+    public static PartitionNumber Parse(string text)
+    {
+        string[] parts = text.Split('>');
+        if (parts.Length <= 2 && TryRead(parts[0], out int from))
+        {
+            if (parts.Length == 1) return new PartitionNumber(from, null);
+            if (TryRead(parts[1], out int to)) return new PartitionNumber(from, to);
+        }
+
+        throw new LatchworkStoreException($"The number of partitions is recorded as '{text}', which this version does not understand.", StoreOutcome.NotApplied);
+    }
+
+    public override string ToString() => string.Create(CultureInfo.InvariantCulture, $"{From}{(To is null ? "" : ">")}{To}");
+
+    private static bool TryRead(string text, out int number) =>
+        int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out number) && number is >= 1 and <= RedisOptions.MaxPartitions;
+}
+
+/// <summary>
+/// What a partition says of itself: the format of its records (empty if it was never written), the number of partitions (see
+/// <see cref="PartitionNumber"/>), the marks of moves from and to here, how many events it has in any state, and whether there is a journal of a move.
+/// </summary>
+internal sealed record PartitionState(string Format, string Partitions, TransferMark? Seal, TransferMark? Import, long Events, bool HasJournal);
+
+/// <summary>All that is stored of an event on its way from one partition to another.</summary>
+/// <param name="Id">Its id.</param>
+/// <param name="Fields">Due time, end of the lease, time of death, body, record of its tries, lease (empty for none); then slot and failure in turn.</param>
+/// <param name="Replace">Whether what has its id in the other partition is replaced.</param>
+internal sealed record LiftedEvent(string Id, IReadOnlyList<ReadOnlyMemory<byte>> Fields, bool Replace)
+{
+    public const int FirstFailure = 6;
+    private const int DueTime = 0, LeaseEnd = 1, DeathTime = 2, Payload = 3, Lease = 5;
+
+    public ReadOnlyMemory<byte> Body => Fields[Payload];
+
+    /// <summary>Whether it is in any state.</summary>
+    public bool IsThere => Fields[DueTime].Length + Fields[LeaseEnd].Length + Fields[DeathTime].Length > 0;
+
+    /// <summary>The same, scheduled and not leased.</summary>
+    /// <param name="due">When it is due, in ms.</param>
+    public LiftedEvent Scheduled(string due)
+    {
+        ReadOnlyMemory<byte>[] fields = [.. Fields];
+        (fields[DueTime], fields[LeaseEnd], fields[Lease]) = (Encoding.ASCII.GetBytes(due), default, default);
+        return this with { Fields = fields };
     }
 }

@@ -1,4 +1,4 @@
-namespace Latchwork.Redis.Timers;
+namespace Latchwork.Redis;
 
 /// <summary>What an error means that a script itself has raised; those of the server are judged before (see <see cref="RedisFailures"/>).</summary>
 internal static class RedisRefusal
@@ -11,12 +11,20 @@ internal static class RedisRefusal
     /// <summary>The namespace is not sealed by the move that is under way; its mark follows, if it has one.</summary>
     private const string OtherMoveCode = "LWMOVE";
 
-    /// <summary>Makes the exception.</summary>
-    /// <param name="error">The server's error.</param>
-    /// <param name="script">The script.</param>
-    /// <param name="layout">The layout with which this client works.</param>
-    /// <param name="unit">The namespace.</param>
-    public static LatchworkStoreException Of(RedisServerException error, RedisScript script, string layout, TransferUnit unit)
+    /// <summary>Awaits a script, and makes an error of the server one of the store. <paramref name="layout"/> is the one with which this client works.</summary>
+    public static async ValueTask<T> TranslateAsync<T>(ValueTask<T> pending, RedisScript script, string layout, TransferUnit unit)
+    {
+        try
+        {
+            return await pending.ConfigureAwait(false);
+        }
+        catch (RedisServerException e)
+        {
+            throw Of(e, script, layout, unit);
+        }
+    }
+
+    private static LatchworkStoreException Of(RedisServerException error, RedisScript script, string layout, TransferUnit unit)
     {
         string code = RedisFailures.CodeOf(error, out _);
         if (code is SealedCode or OtherMoveCode)
@@ -25,24 +33,21 @@ internal static class RedisRefusal
             return code == SealedCode && seal is not null ? TransferRules.Refuse(unit, seal) : TransferRules.NotSealed(unit, seal);
         }
 
-        if (code == LayoutCode)
-        {
-            return OtherLayout(error, layout, unit.Namespace);
-        }
+        if (code == LayoutCode) return OtherLayout(error, layout, unit);
 
         // An error of the script itself: every script checks its arguments before its first write, but nobody knows how far this one came.
         return new LatchworkStoreException($"Redis refused the script '{script.Name}': {error.Message}", StoreOutcome.Unknown, error);
     }
 
     /// <summary>Says which layouts they are, and what to do.</summary>
-    private static LatchworkStoreException OtherLayout(RedisServerException error, string layout, string ns)
+    private static LatchworkStoreException OtherLayout(RedisServerException error, string layout, TransferUnit unit)
     {
         string found = error.Message[(LayoutCode.Length + 1)..];
         string partitions = PartsOf(found, "partitions="), mine = PartsOf(layout, "partitions=");
-        string message = $"The timer namespace '{ns}' is laid out in Redis with {found}; this client works with {layout}. Nothing was changed.";
+        string message = $"{TransferRules.Capital(unit)} is laid out in Redis with {found}; this client works with {layout}. Nothing was changed.";
         if (PartsOf(found, "format=") != PartsOf(layout, "format=")) return Refused("The namespace was made by another version of Latchwork.");
         if (partitions.Split('>') is not [_, var to])
-            return Refused($"Set RedisOptions.Partitions, or '?partitions={partitions}' in the address, of every client; or stop all clients and run 'latchwork timer repartition {ns} --to {mine}'.");
+            return Refused($"Set RedisOptions.Partitions, or '?partitions={partitions}' in the address, of every client; or stop all clients and run 'latchwork timer repartition {unit.Namespace} --to {mine}'.");
         string then = to == mine ? "" : $" Afterwards only clients with '?partitions={to}' can work with it.";
         return Refused($"Its number of partitions is being changed by 'latchwork timer repartition'; if that was interrupted, run it again with '--to {to}'.{then}", to == mine);
 
