@@ -12,9 +12,7 @@ namespace Latchwork.Redis;
 /// </remarks>
 internal static class PartitionTag
 {
-    /// <summary>The tag of a partition, with its braces.</summary>
-    /// <param name="ns">The namespace, encoded.</param>
-    /// <param name="index">The partition, from 0.</param>
+    /// <summary>The tag of a partition (from 0) of a namespace (encoded), with its braces.</summary>
     public static string Of(string ns, int index)
     {
         string first = $"t:{ns}:0";

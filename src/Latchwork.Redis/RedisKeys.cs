@@ -3,44 +3,22 @@ namespace Latchwork.Redis;
 /// <summary>The keys of one partition of a timer namespace. The names are those that the scripts give them.</summary>
 internal enum TimerKey
 {
-    /// <summary>HASH: format, partitions; last, offset (the clock); big; claimer, armed, guard, by, seq (who is woken); trimmed; swept, scan; seal, import (moves).</summary>
+    // HASH: format, partitions; last, offset (the clock); big; claimer, armed, guard, by, seq (who is woken); trimmed; swept, scan;
+    // seal, import (moves)
     Meta,
 
-    /// <summary>ZSET: id → due time in ms. The scheduled events.</summary>
-    Due,
-
-    /// <summary>ZSET: id → end of the lease in ms. The events in flight.</summary>
-    Flight,
-
-    /// <summary>ZSET: id → time of death in ms. The dead events.</summary>
-    Dead,
-
-    /// <summary>HASH: id → most retries (7 digits), length of the headers (5 digits), headers, payload. Events in any state.</summary>
-    Body,
-
-    /// <summary>HASH: id → retries spent, number of failures; of a dead one also when it was due and of what it died (see past.lua). Events that failed.</summary>
-    Tries,
-
-    /// <summary>HASH: a digit and id → one of the last ten failures (see past.lua). The same events as in <see cref="Tries"/>.</summary>
-    Past,
-
-    /// <summary>HASH: id → token, retries, due time, most retries and node (see lease.lua). The events in flight.</summary>
-    Lease,
-
-    /// <summary>HASH: node → the ids that its last claim returned (MessagePack).</summary>
-    Claims,
-
-    /// <summary>HASH: node → last seen, turn, whether it is full, what it holds, the token of its last claim (see listeners.lua).</summary>
-    Nodes,
-
-    /// <summary>ZSET: node → place. The order in which nodes with room are rung.</summary>
-    Ring,
-
-    /// <summary>ZSET: node → its next turn in ms. The nodes that are not silent.</summary>
-    Turns,
-
-    /// <summary>SET: the ids that came from another store. There only while the namespace is the target of a move.</summary>
-    Moved,
+    Due, // ZSET: id → due time in ms. The scheduled events
+    Flight, // ZSET: id → end of the lease in ms. The events in flight
+    Dead, // ZSET: id → time of death in ms. The dead events
+    Body, // HASH: id → most retries (7 digits), length of the headers (5 digits), headers, payload. Events in any state
+    Tries, // HASH: id → retries spent, number of failures; of a dead one also when it was due, and of what it died (see past.lua)
+    Past, // HASH: a digit and id → one of the last ten failures (see past.lua). The same events as in Tries
+    Lease, // HASH: id → token, retries, due time, most retries and node (see lease.lua). The events in flight
+    Claims, // HASH: node → the ids that its last claim returned (MessagePack)
+    Nodes, // HASH: node → last seen, turn, whether it is full, what it holds, the token of its last claim (see listeners.lua)
+    Ring, // ZSET: node → place. The order in which nodes with room are rung
+    Turns, // ZSET: node → its next turn in ms. The nodes that are not silent
+    Moved, // SET: the ids that came from another store. There only while the namespace is the target of a move
 }
 
 /// <summary>
@@ -65,104 +43,60 @@ internal enum TimerKey
 /// one slot of a cluster. So that any text makes a legal tag, <c>%</c>, <c>{</c> and <c>}</c> in it are written <c>%25</c>, <c>%7B</c> and
 /// <c>%7D</c>, and <c>:</c> in the namespace of a locker <c>%3A</c>.
 /// </remarks>
-internal sealed class RedisKeys
+/// <param name="prefix">What all keys and channels begin with: without <c>{</c> and <c>}</c>, which would make a tag of their own.</param>
+/// <param name="isInCluster">
+/// Whether they are for a cluster: then all keys of a script must be in one slot. It throws while that is not known. Null: they are not.
+/// </param>
+internal sealed class RedisKeys(string prefix, Func<bool>? isInCluster = null)
 {
-    private readonly string _prefix;
-    private readonly Func<bool> _isInCluster;
-    private readonly ConcurrentDictionary<TimerPartition, TimerPartitionKeys> _partitions = new();
-    private readonly ConcurrentDictionary<string, RedisKey> _seals = new(StringComparer.Ordinal);
-
-    /// <summary>Creates the keys of a store of which it is known what it is.</summary>
-    /// <param name="prefix">What all keys and channels begin with.</param>
-    /// <param name="inCluster">Whether they are for a cluster.</param>
-    public RedisKeys(string prefix, bool inCluster = false)
-        : this(prefix, () => inCluster)
-    {
-    }
-
-    /// <summary>Creates the keys.</summary>
-    /// <param name="prefix">What all keys and channels begin with: without <c>{</c> and <c>}</c>, which would make a tag of their own.</param>
-    /// <param name="isInCluster">Whether they are for a cluster: then all keys of a script must be in one slot. It throws while that is not known.</param>
-    public RedisKeys(string prefix, Func<bool> isInCluster)
-    {
-        _isInCluster = isInCluster;
-        ArgumentNullException.ThrowIfNull(prefix);
-        if (prefix.AsSpan().IndexOfAny('{', '}') >= 0)
-        {
-            throw new ArgumentException($"'prefix' must not contain '{{' or '}}', which mark a hash tag; it is '{prefix}'.", nameof(prefix));
-        }
-
-        _prefix = prefix;
-        TimerNamespaces = $"{prefix}timers";
-        LockerNamespaces = $"{prefix}lockers";
-    }
-
     /// <summary>
     /// The name of a key that never exists, and that every script on a partition or a lock declares in a cluster. While a slot is moved, its
     /// former owner runs a script if all declared keys are still there, and then refuses the script's own commands on one that the script itself
     /// has just emptied, in the middle of it and after its first writes. As this one is missing always, it refuses the whole script
     /// (<c>TRYAGAIN</c>) before it begins, and nothing is done by halves.
     /// </summary>
-    internal const string Never = "never";
+    private const string WholeScriptGuard = "never";
+
+    private readonly ConcurrentDictionary<TimerPartition, TimerPartitionKeys> _partitions = new();
+    private readonly ConcurrentDictionary<string, RedisKey> _seals = new(StringComparer.Ordinal);
 
     /// <summary>Whether they are for a cluster, where all keys of a script are in one slot and namespaces of lockers have no marks of moves.</summary>
-    public bool IsInCluster => _isInCluster();
+    public bool IsInCluster => isInCluster?.Invoke() ?? false;
 
     /// <summary>SET: the namespaces of timers that were ever used.</summary>
-    public RedisKey TimerNamespaces { get; }
+    public RedisKey TimerNamespaces { get; } = $"{prefix}timers";
 
     /// <summary>HASH: the namespaces of lockers that were ever used, each with its format.</summary>
-    public RedisKey LockerNamespaces { get; }
+    public RedisKey LockerNamespaces { get; } = $"{prefix}lockers";
 
-    /// <summary>The keys of a partition.</summary>
-    /// <param name="partition">The partition.</param>
     public TimerPartitionKeys Of(TimerPartition partition) =>
-        _partitions.TryGetValue(partition, out TimerPartitionKeys? keys)
-            ? keys
-            : _partitions.GetOrAdd(partition, static (p, self) => new TimerPartitionKeys(self._prefix, PartitionTag.Of(Encode(p.Namespace), p.Index), self.IsInCluster), this);
+        _partitions.TryGetValue(partition, out TimerPartitionKeys? keys) ? keys : _partitions.GetOrAdd(partition, Make, this);
 
     /// <summary>The keys of a key of a locker. They are made anew each time: there may be any number of them.</summary>
-    /// <param name="key">The key.</param>
-    public LockerKeys Of(LockerKey key) => new($"{LockerStart(key.Namespace)}{Encode(key.Key)}}}", IsInCluster ? default(RedisKey?) : SealOf(key.Namespace));
+    public LockerKeys Of(LockerKey key)
+    {
+        string tag = $"{LockerStart(key.Namespace)}{Encode(key.Key)}}}";
+        return new LockerKeys(tag, IsInCluster ? $"{tag}:{WholeScriptGuard}" : SealOf(key.Namespace));
+    }
 
     /// <summary>STRING: the seal of a namespace of a locker. All its keys share it, so in a cluster no namespace could be sealed.</summary>
-    /// <param name="ns">The namespace.</param>
     public RedisKey SealOf(string ns) =>
         _seals.TryGetValue(ns, out RedisKey seal) ? seal : _seals.GetOrAdd(ns, (RedisKey)Encoding.UTF8.GetBytes($"{LockerStart(ns)[..^1]}}}:seal"));
 
     /// <summary>STRING: the mark of a move into a namespace of a locker.</summary>
-    /// <param name="ns">The namespace.</param>
     public RedisKey ImportOf(string ns) => $"{LockerStart(ns)[..^1]}}}:import";
 
     /// <summary>The pattern (of <c>SCAN</c>) of the names of all locks of a namespace, and of what outlives them.</summary>
-    /// <param name="ns">The namespace.</param>
-    public string RecordPattern(string ns) => LockPattern(ns)[..^LockerKeys.LockEnd.Length] + "}:l[oa][cs][kt]";
+    public string RecordPattern(string ns) => PatternOf(ns, "}:l[oa][cs][kt]");
 
-    /// <summary>The key of a locker to which a lock, or what outlives it, belongs.</summary>
-    /// <param name="ns">The namespace.</param>
-    /// <param name="name">The name in Redis.</param>
-    /// <returns>The key; null if the name is not that of a lock of this namespace.</returns>
+    /// <summary>The pattern (of <c>SCAN</c>) of the names of all locks of a namespace.</summary>
+    public string LockPattern(string ns) => PatternOf(ns, LockerKeys.LockEnd);
+
+    /// <summary>The key of a locker to which a lock, or what outlives it, belongs; null if the name is not that of one of this namespace.</summary>
     public string? KeyOfRecord(string ns, string name) =>
         KeyOfLock(ns, name.EndsWith(LockerKeys.LastEnd, StringComparison.Ordinal) ? name[..^LockerKeys.LastEnd.Length] + LockerKeys.LockEnd : name);
 
-    /// <summary>The pattern (of <c>SCAN</c>) of the names of all locks of a namespace.</summary>
-    /// <param name="ns">The namespace.</param>
-    public string LockPattern(string ns)
-    {
-        var pattern = new StringBuilder();
-        foreach (char c in LockerStart(ns))
-        {
-            if (c is '*' or '?' or '[' or ']' or '\\') pattern.Append('\\');
-            pattern.Append(c);
-        }
-
-        return pattern.Append('*').Append(LockerKeys.LockEnd).ToString();
-    }
-
-    /// <summary>The key of a locker to which a lock belongs.</summary>
-    /// <param name="ns">The namespace.</param>
-    /// <param name="name">The name of the lock in Redis.</param>
-    /// <returns>The key; null if the name is not that of a lock of this namespace.</returns>
+    /// <summary>The key of a locker to which a lock belongs; null if the name is not that of a lock of this namespace.</summary>
     public string? KeyOfLock(string ns, string name)
     {
         string start = LockerStart(ns);
@@ -172,7 +106,27 @@ internal sealed class RedisKeys
             : null;
     }
 
-    private string LockerStart(string ns) => $"{_prefix}{{l:{Encode(ns).Replace(":", "%3A", StringComparison.Ordinal)}:";
+    private static TimerPartitionKeys Make(TimerPartition partition, RedisKeys self)
+    {
+        string start = self.Prefix + PartitionTag.Of(Encode(partition.Namespace), partition.Index);
+        return new TimerPartitionKeys(start, self.IsInCluster ? $"{start}:{WholeScriptGuard}" : null);
+    }
+
+    private string PatternOf(string ns, string end)
+    {
+        var pattern = new StringBuilder();
+        foreach (char c in LockerStart(ns))
+        {
+            if (c is '*' or '?' or '[' or ']' or '\\') pattern.Append('\\');
+            pattern.Append(c);
+        }
+
+        return pattern.Append('*').Append(end).ToString();
+    }
+
+    private string Prefix { get; } = prefix;
+
+    private string LockerStart(string ns) => $"{Prefix}{{l:{Encode(ns).Replace(":", "%3A", StringComparison.Ordinal)}:";
 
     private static string Decode(string text) =>
         text.Replace("%7D", "}", StringComparison.Ordinal)
@@ -188,38 +142,45 @@ internal sealed class RedisKeys
 }
 
 /// <summary>The keys of one partition, encoded once.</summary>
-internal sealed class TimerPartitionKeys
+/// <param name="start">The prefix, and the partition's hash tag with its braces.</param>
+/// <param name="guard">In a cluster the key that never exists, with which every list ends.</param>
+internal sealed class TimerPartitionKeys(string start, string? guard)
 {
-    private static readonly TimerKey[] _all = Enum.GetValues<TimerKey>();
-
-    private readonly RedisKey[] _keys;
-    private readonly RedisKey[] _never;
+    private readonly RedisKey[] _keys = Array.ConvertAll(Enum.GetValues<TimerKey>(), key => (RedisKey)Encoding.UTF8.GetBytes($"{start}:{NameOf(key)}"));
+    private readonly RedisKey[] _guard = guard is null ? [] : [Encoding.UTF8.GetBytes(guard)];
     private readonly ConcurrentDictionary<TimerKey[], RedisKey[]> _lists = new(ReferenceEqualityComparer.Instance);
 
-    /// <summary>Creates the keys.</summary>
-    /// <param name="prefix">What all keys and channels begin with.</param>
-    /// <param name="tag">The partition's hash tag, with its braces.</param>
-    /// <param name="inCluster">Whether they are for a cluster: then every list ends with the key that never exists.</param>
-    public TimerPartitionKeys(string prefix, string tag, bool inCluster = false)
-    {
-        _never = inCluster ? [Encoding.UTF8.GetBytes($"{prefix}{tag}:{RedisKeys.Never}")] : [];
-        _keys = Array.ConvertAll(_all, key => (RedisKey)Encoding.UTF8.GetBytes($"{prefix}{tag}:{NameOf(key)}"));
-        BellPrefix = $"{prefix}{tag}:bell:";
-        Bell = Encoding.UTF8.GetBytes(BellPrefix);
-    }
-
     /// <summary>What the channels of the nodes' bells begin with; the node's id follows.</summary>
-    public string BellPrefix { get; }
+    public string BellPrefix { get; } = $"{start}:bell:";
 
     /// <summary>The same as an argument of scripts.</summary>
-    public RedisValue Bell { get; }
+    public RedisValue Bell { get; } = Encoding.UTF8.GetBytes($"{start}:bell:");
 
     /// <summary>The name of a key, as scripts and the server know it.</summary>
-    /// <param name="key">The key.</param>
     public static string NameOf(TimerKey key) => key.ToString().ToLowerInvariant();
 
-    /// <summary>Some of the keys, in the order given, and in a cluster the one that never exists (see <see cref="RedisKeys.Never"/>).</summary>
+    /// <summary>Some of the keys, in the order given, and in a cluster the one that never exists.</summary>
     /// <param name="names">Which; always the same array for the same script.</param>
     public RedisKey[] Select(TimerKey[] names) =>
-        _lists.GetOrAdd(names, static (list, self) => [.. list.Select(name => self._keys[(int)name]), .. self._never], this);
+        _lists.GetOrAdd(names, static (list, self) => [.. list.Select(name => self._keys[(int)name]), .. self._guard], this);
+}
+
+/// <summary>The keys of one key of a locker, and the channel of its bell.</summary>
+/// <param name="tag">The prefix and the hash tag, with its braces.</param>
+/// <param name="seal">
+/// The seal of its namespace. In a cluster it would be in another slot, and no namespace of lockers is moved: there it is a key that never exists.
+/// </param>
+internal readonly struct LockerKeys(string tag, RedisKey seal)
+{
+    /// <summary>What the name of every lock ends with.</summary>
+    public const string LockEnd = "}:lock";
+
+    /// <summary>What the name of that ends with which outlives a lock.</summary>
+    public const string LastEnd = "}:last";
+
+    /// <summary>The keys <c>lock</c>, <c>last</c>, <c>data</c> and <c>seal</c>, in the order in which every script of the locker takes them (see record.lua).</summary>
+    public RedisKey[] All { get; } = [tag + ":lock", tag + ":last", tag + ":data", seal];
+
+    /// <summary>The channel on which those who wait for the key are rung.</summary>
+    public string Bell { get; } = tag + ":bell";
 }

@@ -56,6 +56,6 @@ public static class RedisLatchworkBuilderExtensions
     private static LatchworkBuilder Use(LatchworkBuilder builder, RedisConnectionChoice choice)
     {
         ArgumentNullException.ThrowIfNull(builder);
-        return builder.UseStore("Redis", (services, settings) => RedisStoreSource.Create(services, settings, choice));
+        return builder.UseStore("Redis", (services, settings) => new RedisStoreSource(services, settings, choice));
     }
 }

@@ -20,8 +20,7 @@ internal static class RedisOptionsCheck
             options.Partitions is >= 1 and <= RedisOptions.MaxPartitions, "number of partitions", options.Partitions, $"must be between 1 and {RedisOptions.MaxPartitions}");
         check.That(options.MaxQueuedCommands is >= 1 and <= 10_000_000, "most queued commands", options.MaxQueuedCommands, "must be between 1 and 10000000");
         check.That(options.MaxQueuedBytes is >= 1 and <= 1L << 30, "most queued bytes", options.MaxQueuedBytes, "must be between 1 and 1073741824");
-        if (options.Replication is not { } replication)
-            return;
+        if (options.Replication is not { } replication) return;
         check.That(replication.Replicas is >= 1 and <= 100, "number of replicas", replication.Replicas, "must be between 1 and 100");
         check.Time(replication.Timeout, "timeout of replicas", TimeSpan.FromMilliseconds(1), options.CommandTimeout);
         check.That((replication.Writes & ~ReplicatedWrites.All) == 0, "kind of replicated writes", replication.Writes, "is not known");
@@ -64,8 +63,7 @@ internal static class RedisOptionsCheck
     {
         public void That(bool isRight, string name, object? value, string rule)
         {
-            if (!isRight)
-                problems.Add(string.Create(CultureInfo.InvariantCulture, $"the {name} '{value}' {rule}"));
+            if (!isRight) problems.Add(string.Create(CultureInfo.InvariantCulture, $"the {name} '{value}' {rule}"));
         }
 
         public void Time(TimeSpan value, string name, TimeSpan min, TimeSpan max) => That(

@@ -19,7 +19,7 @@ internal sealed class RedisStoreSource : LatchworkStoreSource
     private readonly IConnectionMultiplexer? _multiplexer;
     private readonly List<string> _failures = [];
 
-    private RedisStoreSource(IServiceProvider services, IConfigurationSection? section, RedisConnectionChoice choice)
+    public RedisStoreSource(IServiceProvider services, IConfigurationSection? section, RedisConnectionChoice choice)
     {
         _options.LoggerFactory = services.GetService<ILoggerFactory>();
         ConfigurationOptions? settings = null;
@@ -29,20 +29,11 @@ internal sealed class RedisStoreSource : LatchworkStoreSource
         bool isGiven = choice.Configuration is not null || choice.Multiplexer is not null;
         if (isGiven && settings is null && multiplexer is null && _failures.Count == 0) _failures.Add("The function that was given to UseRedis has returned null, and no connection");
         string? text = choice.ConnectionString ?? (!isGiven ? section?[ConnectionString] : null);
-        if (!string.IsNullOrEmpty(text))
-        {
-            var problems = new List<string>();
-            settings = RedisConnectionString.Read(text, _options, problems);
-            _failures.Gather(() => RedisOptionsCheck.ThrowIfAny(problems, "connection"));
-        }
-        else if (settings is not null)
-        {
-            _failures.Gather(() => Check(settings));
-        }
-        else if (multiplexer is null && choice.ConnectionString is null && _failures.Count == 0)
-        {
-            _failures.Gather(() => multiplexer = choice.Key is null ? services.GetService<IConnectionMultiplexer>() : services.GetKeyedService<IConnectionMultiplexer>(choice.Key));
-        }
+        var problems = new List<string>();
+        if (!string.IsNullOrEmpty(text)) settings = RedisConnectionString.Read(text, _options, problems);
+        else if (settings is not null) RedisOptionsCheck.AddProblems(settings, problems);
+        else if (multiplexer is null && choice.ConnectionString is null && _failures.Count == 0) _failures.Gather(() => multiplexer = Registered(services, choice.Key));
+        _failures.Gather(() => RedisOptionsCheck.ThrowIfAny(problems, "configuration"));
 
         if (section is not null) Bind(section, _options, _failures);
         choice.Configure?.Invoke(_options);
@@ -57,19 +48,12 @@ internal sealed class RedisStoreSource : LatchworkStoreSource
         : _multiplexer is not null ? RedisConfiguration.Describe(_multiplexer) : "Redis";
 
     public override IReadOnlyList<string> Failures => _failures;
-
-    public static RedisStoreSource Create(IServiceProvider services, IConfigurationSection? section, RedisConnectionChoice choice) => new(services, section, choice);
-
     public override async Task<LatchworkStore> OpenAsync(CancellationToken cancellationToken) => _multiplexer is not null
         ? RedisStore.Create(_multiplexer, _options)
         : await RedisStore.ConnectAsync(_settings!, _options, cancellationToken).ConfigureAwait(false);
 
-    private static void Check(ConfigurationOptions settings)
-    {
-        var problems = new List<string>();
-        RedisOptionsCheck.AddProblems(settings, problems);
-        RedisOptionsCheck.ThrowIfAny(problems, "configuration");
-    }
+    private static IConnectionMultiplexer? Registered(IServiceProvider services, object? key) =>
+        key is null ? services.GetService<IConnectionMultiplexer>() : services.GetKeyedService<IConnectionMultiplexer>(key);
 
     private static void Bind(IConfigurationSection section, RedisOptions options, List<string> failures)
     {
@@ -95,11 +79,6 @@ internal sealed class RedisStoreSource : LatchworkStoreSource
     }
 }
 
-/// <summary>What the code says of the connection; at most one of the first three.</summary>
-/// <param name="ConnectionString">A connection string.</param>
-/// <param name="Configuration">Gives the configuration for a connection of the store's own.</param>
-/// <param name="Multiplexer">Gives the application's connection.</param>
-/// <param name="Key">The key of the registered connection; null for the one without a key.</param>
-/// <param name="Configure">Changes the settings.</param>
+/// <summary>What the code says of the connection: at most one of the first three; or the key of the registered one, null for the one without a key.</summary>
 internal sealed record RedisConnectionChoice(
     string? ConnectionString, Func<IServiceProvider, ConfigurationOptions>? Configuration, Func<IServiceProvider, IConnectionMultiplexer>? Multiplexer, object? Key, Action<RedisOptions>? Configure);

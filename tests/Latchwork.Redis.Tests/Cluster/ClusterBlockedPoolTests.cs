@@ -47,7 +47,7 @@ public sealed class ClusterBlockedPoolTests(ClusterFixture fixture) : IClassFixt
     {
         await using RedisStore store = await RedisStore.ConnectAsync(Cluster.PatientUri);
         await using var locker = new ProcessLocker(store, new() { Namespace = "frozen", Lease = _lease });
-        var keys = new RedisKeys("lw:", inCluster: true);
+        var keys = new RedisKeys("lw:", () => true);
         string[] names = [.. Enumerable.Range(0, 60).Select(i => $"key {i}")];
         WorkLease[] held = [.. await Task.WhenAll(names.Select(name => locker.AcquireAsync(name)))];
         RedisServer frozen = Cluster.Servers[1];

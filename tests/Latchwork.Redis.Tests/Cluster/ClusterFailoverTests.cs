@@ -41,7 +41,7 @@ public sealed class ClusterFailoverTests(ITestOutputHelper output)
         Task<RequestResult> waiter = other.RequestAsync("key");
         await posts.MoreAsync(200);
 
-        int slot = HashSlot.Of(new RedisKeys("lw:", inCluster: true).Of(new TimerPartition("failover", 0)).BellPrefix);
+        int slot = HashSlot.Of(new RedisKeys("lw:", () => true).Of(new TimerPartition("failover", 0)).BellPrefix);
         RedisServer old = await cluster.OwnerOfAsync(slot);
         RedisServer replica = await cluster.ReplicaOfAsync(old);
         long struck = Stopwatch.GetTimestamp();
@@ -83,7 +83,7 @@ public sealed class ClusterFailoverTests(ITestOutputHelper output)
     {
         await using RedisCluster cluster = await RedisCluster.StartAsync();
         RedisServer first = cluster.Servers[0];
-        var keys = new RedisKeys("lw:", inCluster: true);
+        var keys = new RedisKeys("lw:", () => true);
         string ns = Enumerable.Range(0, 1000).Select(i => $"ns{i}").First(name => HashSlot.Of(keys.Of(new TimerPartition(name, 0)).BellPrefix) < 5000);
         await using RedisStore store = await RedisStore.ConnectAsync($"{cluster.Uri}?commandTimeout=30s&connectTimeout=1m&waitReplicas=1&waitTimeout=100ms");
         await using var timer = new DistributedTimer(store, new() { Namespace = ns });
@@ -102,7 +102,7 @@ public sealed class ClusterFailoverTests(ITestOutputHelper output)
     public async Task A_write_whose_slot_has_moved_waits_for_the_replicas_of_the_new_owner()
     {
         await using RedisCluster cluster = await RedisCluster.StartAsync(new() { NodeTimeout = TimeSpan.FromMinutes(1) });
-        string key = new RedisKeys("lw:", inCluster: true).Of(new TimerPartition("moved", 0)).BellPrefix;
+        string key = new RedisKeys("lw:", () => true).Of(new TimerPartition("moved", 0)).BellPrefix;
         RedisServer owner = await cluster.OwnerOfAsync(HashSlot.Of(key));
         RedisServer next = cluster.Servers.Take(3).First(server => server != owner);
         await using RedisStore store = await RedisStore.ConnectAsync($"{cluster.Uri}?commandTimeout=1m&connectTimeout=1m&waitReplicas=1&waitTimeout=500ms");

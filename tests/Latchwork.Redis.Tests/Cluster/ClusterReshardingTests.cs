@@ -85,7 +85,7 @@ public sealed class ClusterReshardingTests(ClusterFixture fixture, ITestOutputHe
         string key = $"{Guid.NewGuid():N}";
         RequestResult held = await owner.RequestAsync(key);
         Task<RequestResult> waiter = other.RequestAsync(key);
-        int slot = HashSlot.Of(new RedisKeys("lw:", inCluster: true).Of(new LockerKey("moved-locks", key)).Bell);
+        int slot = HashSlot.Of(new RedisKeys("lw:", () => true).Of(new LockerKey("moved-locks", key)).Bell);
         RedisServer server = await Cluster.OwnerOfAsync(slot);
         await Cluster.MoveSlotAsync(slot, Cluster.Servers.First(candidate => candidate != server));
         await held.Lease!.PublishAsync("result"u8.ToArray());
@@ -98,7 +98,7 @@ public sealed class ClusterReshardingTests(ClusterFixture fixture, ITestOutputHe
     {
         await using RedisStore store = await fixture.ConnectAsync();
         string ns = $"listed-{Guid.NewGuid():N}";
-        var keys = new RedisKeys("lw:", inCluster: true);
+        var keys = new RedisKeys("lw:", () => true);
         string[] names = [.. Enumerable.Range(0, 120).Select(i => $"key-{i}")];
         foreach (string name in names)
             await store.Locks.RequestAsync(new LockerKey(ns, name), new LockerRequest("node", name, TimeSpan.FromHours(1), TimeSpan.FromHours(2), null, true), CancellationToken.None);

@@ -8,7 +8,7 @@
 --   was published, how long it is fresh and handed over.
 -- `data` STRING: the bytes of the outcome and nothing else, so that no script ever copies or cuts them.
 -- `seal` STRING, there while and after the namespace is moved to another store: the mark of the move. One for all keys of a namespace.
---   In a cluster there is none, as it would be in another slot; `seal` is a key there that never exists (see RedisKeys.Never).
+--   In a cluster there is none, as it would be in another slot; `seal` is a key there that never exists (see RedisKeys.WholeScriptGuard).
 -- Times and lengths are in µs. One string takes less time and memory than a hash of nine fields. What is not changed stays text, which Lua
 -- reckons with (but does not compare): writing a number of this size as text is dear.
 -- Wants: the locals `lock`, `last`, `data`, `seal`; ARGV[1] = the time in µs, or empty for the server's clock; ARGV[2] = format.
