@@ -123,7 +123,9 @@ public sealed class RedisStore : LatchworkStore
     {
         ArgumentNullException.ThrowIfNull(multiplexer);
         options = CheckShared(multiplexer, options ?? new RedisOptions());
-        return new RedisStore(RedisConnection.Share(multiplexer, options), options);
+        var store = new RedisStore(RedisConnection.Share(multiplexer, options), options);
+        store._check.LogShared();
+        return store;
     }
 
     internal static RedisOptions CheckShared(IConnectionMultiplexer multiplexer, RedisOptions options)

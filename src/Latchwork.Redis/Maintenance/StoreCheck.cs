@@ -37,6 +37,9 @@ internal sealed class StoreCheck(IRedisConnection connection, RedisOptions optio
         }
     }
 
+    /// <summary>Says what the application's connection does not guarantee.</summary>
+    public void LogShared() => RedisLog.Shared(_logger, connection.Description, "failover behind Sentinels, a blocked thread pool, and the order of subscriptions.");
+
     public void LogFailure(Exception error) => RedisLog.CheckFailed(_logger, connection.Description, error.Message);
 }
 

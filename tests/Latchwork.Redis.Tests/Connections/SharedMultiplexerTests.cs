@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using System.Text;
+using Latchwork.Redis.Tests.Support;
 using Latchwork.StoreConformance.Support;
 using Shouldly;
 using StackExchange.Redis;
@@ -41,6 +42,16 @@ public sealed class SharedMultiplexerTests : IAsyncLifetime
         }
 
         multiplexer.GetStatus().ShouldNotBeEmpty("it is not disposed");
+    }
+
+    [Fact]
+    public async Task One_line_in_the_log_says_what_is_weaker()
+    {
+        await using ConnectionMultiplexer multiplexer = await ConnectAsync();
+        using var log = new TestLog();
+        await using RedisStore store = RedisStore.Create(multiplexer, new RedisOptions { LoggerFactory = log });
+        log.Entries.Where(static entry => entry.StartsWith("Information 2013:", StringComparison.Ordinal)).ShouldHaveSingleItem()
+            .ShouldContain("failover behind Sentinels, a blocked thread pool, and the order of subscriptions");
     }
 
     [Fact]

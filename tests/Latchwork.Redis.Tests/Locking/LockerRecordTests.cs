@@ -77,6 +77,7 @@ public sealed class LockerRecordTests : LockerTest
     {
         await Server.CommandAsync("HSET", "lw:lockers", "future", "2");
         LatchworkStoreException refusal = await Should.ThrowAsync<LatchworkStoreException>(() => Locks.OpenAsync("future", default));
+        refusal.Message.ShouldStartWith("The lock namespace '");
         refusal.Message.ShouldContain("format=2");
         (await Server.CommandAsync("HGETALL", "lw:lockers")).ShouldContain(Namespace);
     }
