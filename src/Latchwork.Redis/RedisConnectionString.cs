@@ -8,7 +8,41 @@ namespace Latchwork.Redis;
 internal static class RedisConnectionString
 {
     private const string Encode = "in a user name, a password or a path, percent-encode what has a meaning in a URI (/ is %2F, ? is %3F, # is %23, @ is %40, % is %25)";
-    private static readonly string[] _own = ["prefix", "keyPrefix", "partitions", "commandTimeout", "waitReplicas", "waitTimeout", "waitWrites"];
+
+    // What an option does with its value; each gives back what is wrong with that, in words that follow it, or null.
+    private static readonly Dictionary<string, Func<RedisOptions, string, string?>> _own = new(StringComparer.OrdinalIgnoreCase)
+    {
+        ["prefix"] = static (options, value) => Text(options.KeyPrefix = value),
+        ["keyPrefix"] = static (options, value) => Text(options.KeyPrefix = value),
+        ["partitions"] = static (options, value) => Number(value, number => options.Partitions = number),
+        ["commandTimeout"] = static (options, value) => Time(value, time => options.CommandTimeout = time),
+        ["waitReplicas"] = static (options, value) => Number(value, number => ReplicationOf(options).Replicas = number),
+        ["waitTimeout"] = static (options, value) => Time(value, time => ReplicationOf(options).Timeout = time),
+        ["waitWrites"] = static (options, value) => Writes(value, writes => ReplicationOf(options).Writes = writes),
+    };
+
+    private static readonly Dictionary<string, Func<UriOptions, string, string?>> _ofUri = new(StringComparer.OrdinalIgnoreCase)
+    {
+        ["name"] = static (uri, value) => Text(uri.Settings.ClientName = value),
+        ["clientName"] = static (uri, value) => Text(uri.Settings.ClientName = value),
+        ["user"] = static (uri, value) => Text(uri.Settings.User = value),
+        ["userName"] = static (uri, value) => Text(uri.Settings.User = value),
+        ["password"] = static (uri, value) => Text(uri.Settings.Password = value),
+        ["db"] = static (uri, value) => Number(value, number => uri.Settings.DefaultDatabase = number),
+        ["database"] = static (uri, value) => Number(value, number => uri.Settings.DefaultDatabase = number),
+        ["defaultDatabase"] = static (uri, value) => Number(value, number => uri.Settings.DefaultDatabase = number),
+        ["connectTimeout"] = static (uri, value) => Time(value, time => uri.Settings.ConnectTimeout = (int)time.TotalMilliseconds),
+        ["ca"] = static (uri, value) => FileAt(uri.Authority = value),
+        ["cert"] = static (uri, value) => FileAt(uri.Certificate = value),
+        ["key"] = static (uri, value) => FileAt(uri.Key = value),
+        ["tlsHost"] = static (uri, value) => Text(uri.TlsHost = value),
+        ["sslHost"] = static (uri, value) => Text(uri.TlsHost = value),
+        ["service"] = static (uri, value) => Text(uri.Settings.ServiceName = value),
+        ["serviceName"] = static (uri, value) => Text(uri.Settings.ServiceName = value),
+        ["sentinelUser"] = static (uri, value) => Text(uri.SentinelUser = value),
+        ["sentinelPassword"] = static (uri, value) => Text(uri.SentinelPassword = value),
+        ["abortConnect"] = static (uri, value) => Flag(value, flag => uri.Settings.AbortOnConnectFail = flag),
+    };
 
     private static readonly string[] _schemes =
         ["redis", "rediss", "valkey", "valkeys", "redis+sentinel", "rediss+sentinel", "redis+cluster", "rediss+cluster", "unix", "redis+unix"];
@@ -39,11 +73,10 @@ internal static class RedisConnectionString
             number++;
             int equals = part.IndexOf('=', StringComparison.Ordinal);
             string name = equals < 0 ? "" : part[..equals].Trim();
-            if (equals > 0 && TryReadOwn(name, part[(equals + 1)..].Trim(), options, problems)) continue;
+            if (equals > 0 && TryRead(_own, options, name, part[(equals + 1)..].Trim(), problems)) continue;
             if (equals < 0 && afterPassword)
                 problems.Add(string.Create(CultureInfo.InvariantCulture, $"the part number {number} stands behind a password and has no name: it may be a piece of it, and a password with a comma cannot be written in this form; use a URI ({Encode}), and name servers first"));
-            else if (ProblemOf(part, name, number, afterPassword) is { } problem)
-                problems.Add(problem);
+            else if (ProblemOf(part, name, number, afterPassword) is { } problem) problems.Add(problem);
             afterPassword |= name.EndsWith("password", StringComparison.OrdinalIgnoreCase);
             rest.Add(part);
         }
@@ -75,7 +108,7 @@ internal static class RedisConnectionString
         }
         catch (ArgumentException)
         {
-            return $"{NameOf(name, number, afterPassword)} is neither one of StackExchange.Redis nor one of {string.Join(", ", _own)}";
+            return $"{NameOf(name, number, afterPassword)} is neither one of StackExchange.Redis nor one of {string.Join(", ", _own.Keys)}";
         }
     }
 
@@ -183,7 +216,7 @@ internal static class RedisConnectionString
 
     private static void ReadQuery(string query, ConfigurationOptions settings, RedisOptions options, List<string> problems)
     {
-        string? authority = null, certificate = null, key = null, sentinelUser = null, sentinelPassword = null;
+        var uri = new UriOptions(settings);
         bool afterPassword = problems.Count > 0; // what could not be read may have been one, and this its end
         int number = 0;
         foreach (string pair in query.Split('&', StringSplitOptions.RemoveEmptyEntries))
@@ -192,133 +225,62 @@ internal static class RedisConnectionString
             int equals = pair.IndexOf('=', StringComparison.Ordinal);
             string name = equals < 0 ? pair : pair[..equals];
             string? value = Decode(equals < 0 ? "" : pair[(equals + 1)..], "value of an option", problems);
-            if (value is null || TryReadOwn(name, value, options, problems)) continue;
-            switch (name.ToUpperInvariant())
-            {
-                case "NAME" or "CLIENTNAME":
-                    settings.ClientName = value;
-                    break;
-                case "USER" or "USERNAME":
-                    settings.User = value;
-                    break;
-                case "PASSWORD":
-                    settings.Password = value;
-                    afterPassword = true;
-                    break;
-                case "DB" or "DATABASE" or "DEFAULTDATABASE":
-                    ReadDatabase(value, settings, problems);
-                    break;
-                case "CONNECTTIMEOUT" when ReadTime(name, value, problems) is { } timeout:
-                    settings.ConnectTimeout = (int)timeout.TotalMilliseconds;
-                    break;
-                case "CONNECTTIMEOUT":
-                    break;
-                case "SERVICE" or "SERVICENAME":
-                    settings.ServiceName = value;
-                    break;
-                case "SENTINELUSER":
-                    sentinelUser = value;
-                    break;
-                case "SENTINELPASSWORD":
-                    sentinelPassword = value;
-                    afterPassword = true;
-                    break;
-                case "CA" when IsFile(name, value, problems):
-                    authority = value;
-                    break;
-                case "CERT" when IsFile(name, value, problems):
-                    certificate = value;
-                    break;
-                case "KEY" when IsFile(name, value, problems):
-                    key = value;
-                    break;
-                case "CA" or "CERT" or "KEY":
-                    break;
-                case "TLSHOST" or "SSLHOST":
-                    settings.Ssl = true;
-                    settings.SslHost = value;
-                    break;
-                case "ABORTCONNECT" when bool.TryParse(value, out bool abort):
-                    settings.AbortOnConnectFail = abort;
-                    break;
-                case "ABORTCONNECT":
-                    problems.Add($"{name} '{value}' is neither true nor false");
-                    break;
-                default:
-                    problems.Add($"{NameOf(name, number, afterPassword)} is not known. Options of a URI: name, user, password, db, connectTimeout, ca, cert, key, tlsHost, serviceName, sentinelUser, sentinelPassword, abortConnect, {string.Join(", ", _own)}; any other one of StackExchange.Redis goes into a connection string of its form (host:port,name=value)");
-                    break;
-            }
+            if (value is null || TryRead(_own, options, name, value, problems)) continue;
+            if (!TryRead(_ofUri, uri, name, value, problems))
+                problems.Add($"{NameOf(name, number, afterPassword)} is not known. Options of a URI: {string.Join(", ", _ofUri.Keys.Concat(_own.Keys))}; any other one of StackExchange.Redis goes into a connection string of its form (host:port,name=value)");
+            else afterPassword |= name.EndsWith("password", StringComparison.OrdinalIgnoreCase);
         }
 
         // Without user and password of their own, Sentinels get none; the client would give them those of the server, which they need not know.
-        if (settings.ServiceName is not null) (settings.SentinelUser, settings.SentinelPassword) = (sentinelUser ?? "", sentinelPassword ?? "");
-        else if (sentinelUser is not null || sentinelPassword is not null) problems.Add("a user or a password for Sentinels needs the name of a service");
+        if (settings.ServiceName is not null) (settings.SentinelUser, settings.SentinelPassword) = (uri.SentinelUser ?? "", uri.SentinelPassword ?? "");
+        else if (uri.SentinelUser is not null || uri.SentinelPassword is not null) problems.Add("a user or a password for Sentinels needs the name of a service");
 
-        if (key is not null && certificate is null) problems.Add("the option 'key' needs a certificate file, the option 'cert'");
-        if (authority is not null || certificate is not null) settings.Ssl = true;
+        if (uri.Key is not null && uri.Certificate is null) problems.Add("the option 'key' needs a certificate file, the option 'cert'");
+        settings.SslHost = uri.TlsHost;
+        settings.Ssl |= uri.TlsHost is not null || uri.Authority is not null || uri.Certificate is not null;
         if (!settings.Ssl) return;
         if (settings.EndPoints.Any(static endpoint => endpoint is UnixDomainSocketEndPoint)) problems.Add("a unix socket cannot be used with TLS");
-        settings.SslClientAuthenticationOptions = new RedisTls(authority, certificate, key).For;
+        settings.SslClientAuthenticationOptions = new RedisTls(uri.Authority, uri.Certificate, uri.Key).For;
     }
 
-    /// <summary>Reads an option of the store.</summary>
-    /// <returns>Whether it is one.</returns>
-    private static bool TryReadOwn(string name, string value, RedisOptions options, List<string> problems)
+    /// <summary>Reads an option, if it is one of the table.</summary>
+    private static bool TryRead<T>(Dictionary<string, Func<T, string, string?>> table, T target, string name, string value, List<string> problems)
     {
-        switch (name.ToUpperInvariant())
-        {
-            case "PREFIX" or "KEYPREFIX":
-                options.KeyPrefix = value;
-                return true;
-            case "PARTITIONS" when ReadNumber(name, value, problems) is { } partitions:
-                options.Partitions = partitions;
-                return true;
-            case "COMMANDTIMEOUT" when ReadTime(name, value, problems) is { } timeout:
-                options.CommandTimeout = timeout;
-                return true;
-            case "WAITREPLICAS" when ReadNumber(name, value, problems) is { } replicas:
-                (options.Replication ??= new RedisReplication()).Replicas = replicas;
-                return true;
-            case "WAITTIMEOUT" when ReadTime(name, value, problems) is { } timeout:
-                (options.Replication ??= new RedisReplication()).Timeout = timeout;
-                return true;
-            case "WAITWRITES" when Enum.TryParse(value, ignoreCase: true, out ReplicatedWrites writes) && !int.TryParse(value, CultureInfo.InvariantCulture, out _):
-                (options.Replication ??= new RedisReplication()).Writes = writes;
-                return true;
-            case "WAITWRITES":
-                problems.Add($"{name} '{value}' is none of posts, publishes and all");
-                return true;
-            default:
-                return _own.Contains(name, StringComparer.OrdinalIgnoreCase);
-        }
+        if (!table.TryGetValue(name, out Func<T, string, string?>? read)) return false;
+        if (read(target, value) is { } problem) problems.Add($"{name} '{value}' {problem}");
+        return true;
     }
 
-    private static void ReadDatabase(string value, ConfigurationOptions settings, List<string> problems) =>
-        settings.DefaultDatabase = ReadNumber("database", value, problems);
+    private static RedisReplication ReplicationOf(RedisOptions options) => options.Replication ??= new RedisReplication();
+    private static string? Text(string _) => null;
+    private static string? FileAt(string path) => File.Exists(path) ? null : "is no file that exists";
 
-    private static int? ReadNumber(string name, string value, List<string> problems)
-    {
-        if (int.TryParse(value, NumberStyles.None, CultureInfo.InvariantCulture, out int number)) return number;
-        problems.Add($"{name} '{value}' is not a number");
-        return null;
-    }
+    private static string? Number(string value, Action<int> set) =>
+        Set(int.TryParse(value, NumberStyles.None, CultureInfo.InvariantCulture, out int number), number, set, "is not a number");
+
+    private static string? Flag(string value, Action<bool> set) => Set(bool.TryParse(value, out bool flag), flag, set, "is neither true nor false");
+
+    private static string? Writes(string value, Action<ReplicatedWrites> set) => Set(
+        Enum.TryParse(value, ignoreCase: true, out ReplicatedWrites writes) && !int.TryParse(value, CultureInfo.InvariantCulture, out _),
+        writes,
+        set,
+        "is none of posts, publishes and all");
 
     // "250ms", "5s", "1m", "1h"; a bare number is milliseconds.
-    private static TimeSpan? ReadTime(string name, string value, List<string> problems)
+    private static string? Time(string value, Action<TimeSpan> set)
     {
         int unit = value.AsSpan().IndexOfAnyExceptInRange('0', '9');
-        double? factor = (unit < 0 ? "ms" : value[unit..]) switch { "ms" => 1, "s" => 1000, "m" => 60_000, "h" => 3_600_000, _ => null };
-        if (factor is { } f && int.TryParse(unit < 0 ? value : value[..unit], NumberStyles.None, CultureInfo.InvariantCulture, out int number) && number * f <= int.MaxValue)
-            return TimeSpan.FromMilliseconds(number * f);
-        problems.Add($"{name} '{value}' is not a duration such as 250ms, 5s or 1m");
-        return null;
+        if (unit < 0) unit = value.Length;
+        double factor = value[unit..] switch { "" or "ms" => 1, "s" => 1000, "m" => 60_000, "h" => 3_600_000, _ => double.NaN };
+        bool isTime = int.TryParse(value[..unit], NumberStyles.None, CultureInfo.InvariantCulture, out int number) && number * factor <= int.MaxValue;
+        return Set(isTime, TimeSpan.FromMilliseconds(isTime ? number * factor : 0), set, "is not a duration such as 250ms, 5s or 1m");
     }
 
-    private static bool IsFile(string name, string path, List<string> problems)
+    private static string? Set<T>(bool isRight, T value, Action<T> set, string problem)
     {
-        if (File.Exists(path)) return true;
-        problems.Add($"the file '{path}' of the option '{name}' does not exist");
-        return false;
+        if (!isRight) return problem;
+        set(value);
+        return null;
     }
 
     // Uri.UnescapeDataString lets mistakes pass.
@@ -340,4 +302,16 @@ internal static class RedisConnectionString
     private static string NameOf(string name, int number, bool afterPassword) => !afterPassword && name.Length <= 20 && name.All(char.IsAsciiLetter)
         ? $"the option '{name}'"
         : string.Create(CultureInfo.InvariantCulture, $"the option number {number}");
+
+    /// <summary>What the options of a URI say that is not complete before all are read.</summary>
+    private sealed class UriOptions(ConfigurationOptions settings)
+    {
+        public ConfigurationOptions Settings { get; } = settings;
+        public string? Authority { get; set; }
+        public string? Certificate { get; set; }
+        public string? Key { get; set; }
+        public string? TlsHost { get; set; }
+        public string? SentinelUser { get; set; }
+        public string? SentinelPassword { get; set; }
+    }
 }
