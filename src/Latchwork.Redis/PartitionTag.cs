@@ -16,8 +16,7 @@ internal static class PartitionTag
     public static string Of(string ns, int index)
     {
         string first = $"t:{ns}:0";
-        if (index == 0)
-            return $"{{{first}}}";
+        if (index == 0) return $"{{{first}}}";
         int slot = (HashSlot.Of(first) + Offset(index)) % HashSlot.Count;
         string start = string.Create(CultureInfo.InvariantCulture, $"t:{ns}:{index}:");
         return string.Create(CultureInfo.InvariantCulture, $"{{{start}{Salt(start, slot)}}}");
@@ -45,8 +44,48 @@ internal static class PartitionTag
         for (int salt = 0; ; salt++)
         {
             salt.TryFormat(digits, out int length, provider: CultureInfo.InvariantCulture);
-            if (HashSlot.Add(crc, digits[..length]) % HashSlot.Count == slot)
-                return salt;
+            if (HashSlot.Add(crc, digits[..length]) % HashSlot.Count == slot) return salt;
         }
+    }
+}
+
+/// <summary>The hash slot of a key: the CRC16 (XMODEM) of the key, or of its hash tag if it has one, of which a cluster uses the lower 14 bits.</summary>
+internal static class HashSlot
+{
+    /// <summary>How many slots every cluster has.</summary>
+    public const int Count = 16384;
+
+    private const ushort Polynomial = 0x1021;
+    private static readonly ushort[] _table = MakeTable();
+
+    /// <summary>The slot of a key or a channel.</summary>
+    public static int Of(ReadOnlySpan<byte> key)
+    {
+        // The tag is what stands between the first { and the next }, unless that is nothing.
+        int open = key.IndexOf((byte)'{');
+        int length = open < 0 ? -1 : key[(open + 1)..].IndexOf((byte)'}');
+        return (length > 0 ? Add(0, key.Slice(open + 1, length)) : Add(0, key)) % Count;
+    }
+
+    public static int Of(string key) => Of(Encoding.UTF8.GetBytes(key));
+
+    /// <summary>The CRC of some bytes that follow others, whose CRC is given; 0 if there are none.</summary>
+    public static ushort Add(ushort crc, ReadOnlySpan<byte> bytes)
+    {
+        foreach (byte b in bytes) crc = (ushort)((crc << 8) ^ _table[(crc >> 8) ^ b]);
+        return crc;
+    }
+
+    private static ushort[] MakeTable()
+    {
+        var table = new ushort[256];
+        for (int i = 0; i < table.Length; i++)
+        {
+            int crc = i << 8;
+            for (int bit = 0; bit < 8; bit++) crc = (crc & 0x8000) != 0 ? (crc << 1) ^ Polynomial : crc << 1;
+            table[i] = (ushort)crc;
+        }
+
+        return table;
     }
 }

@@ -125,7 +125,6 @@ internal sealed class RedisKeys(string prefix, Func<bool>? isInCluster = null)
     }
 
     private string Prefix { get; } = prefix;
-
     private string LockerStart(string ns) => $"{Prefix}{{l:{Encode(ns).Replace(":", "%3A", StringComparison.Ordinal)}:";
 
     private static string Decode(string text) =>

@@ -67,6 +67,6 @@ internal static class RedisOptionsCheck
         }
 
         public void Time(TimeSpan value, string name, TimeSpan min, TimeSpan max) => That(
-            value >= min && value <= max, name, RedisFailures.Text(value), $"must be between {RedisFailures.Text(min)} and {RedisFailures.Text(max)}");
+            value >= min && value <= max, name, Durations.Text(value), $"must be between {Durations.Text(min)} and {Durations.Text(max)}");
     }
 }

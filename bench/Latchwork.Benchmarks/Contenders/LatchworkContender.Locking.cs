@@ -1,6 +1,6 @@
 using System.Text.Json.Nodes;
 using Latchwork.Redis;
-using Latchwork.Redis.Multiplexing;
+using Latchwork.Redis.Connections;
 
 namespace Latchwork.Benchmarks.Contenders;
 

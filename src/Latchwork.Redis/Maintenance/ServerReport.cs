@@ -46,7 +46,7 @@ internal sealed record ServerReport(long TimeUs, IReadOnlyDictionary<string, str
         if (Field("server_name") != "valkey" && Version.TryParse(Field("redis_version"), out Version? version) && version < _young)
             Add("old-version", $"The server is Redis {version}, which is old. It works, but is no longer maintained.");
         if (wentBack > TimeSpan.Zero)
-            Add("clock-back", $"The server's clock went back by {RedisFailures.Text(wentBack)}, after a failover perhaps. Timers go on by the time before; compare the clocks of the servers.");
+            Add("clock-back", $"The server's clock went back by {Durations.Text(wentBack)}, after a failover perhaps. Timers go on by the time before; compare the clocks of the servers.");
         return warnings;
 
         string? Field(string name) => Info.GetValueOrDefault(name);

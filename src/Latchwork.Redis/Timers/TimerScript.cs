@@ -4,7 +4,6 @@ namespace Latchwork.Redis.Timers;
 internal sealed class TimerScript
 {
     private TimerScript(RedisScript script) => (Script, Keys) = (script, KeysOf(script));
-
     public static TimerScript Open { get; } = Load(nameof(Open));
     public static TimerScript Post { get; } = Load(nameof(Post));
     public static TimerScript Claim { get; } = Load(nameof(Claim));

@@ -1,4 +1,3 @@
-using Latchwork.Redis.Multiplexing;
 using Latchwork.Storage;
 using Latchwork.StoreConformance.Support;
 using Shouldly;

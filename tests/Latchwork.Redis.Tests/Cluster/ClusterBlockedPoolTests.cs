@@ -1,4 +1,3 @@
-using Latchwork.Redis.Multiplexing;
 using Latchwork.Redis.Tests.Connections;
 using Latchwork.Storage;
 using Latchwork.StoreConformance.Support;

@@ -1,5 +1,5 @@
 using System.Net;
-using Latchwork.Redis.Multiplexing;
+using Latchwork.Redis.Connections;
 using Latchwork.Redis.Tests.Support;
 using Latchwork.Storage;
 using Latchwork.StoreConformance.Support;

@@ -1,5 +1,5 @@
 using System.Diagnostics;
-using Latchwork.Redis.Multiplexing;
+using Latchwork.Redis.Connections;
 using Latchwork.Redis.Tests.Connecting;
 using Latchwork.Redis.Tests.Support;
 using Latchwork.Storage;

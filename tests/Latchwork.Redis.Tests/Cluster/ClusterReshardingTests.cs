@@ -1,6 +1,5 @@
 using System.Collections.Concurrent;
 using System.Globalization;
-using Latchwork.Redis.Multiplexing;
 using Latchwork.Storage;
 using Latchwork.StoreConformance.Support;
 using Shouldly;

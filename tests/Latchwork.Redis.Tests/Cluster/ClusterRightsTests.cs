@@ -1,4 +1,3 @@
-using Latchwork.Redis.Multiplexing;
 using Latchwork.Redis.Tests.Connecting;
 using Latchwork.Storage;
 using Latchwork.StoreConformance.Support;

@@ -1,6 +1,6 @@
 using System.Net;
+using Latchwork.Redis.Connections;
 using Latchwork.Redis.Maintenance;
-using Latchwork.Redis.Multiplexing;
 using Latchwork.Redis.Tests.Support;
 using Latchwork.StoreConformance.Support;
 using Microsoft.Extensions.Logging.Abstractions;

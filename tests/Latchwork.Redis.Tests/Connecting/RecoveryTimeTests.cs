@@ -1,6 +1,6 @@
 using System.Diagnostics;
 using System.Globalization;
-using Latchwork.Redis.Multiplexing;
+using Latchwork.Redis.Connections;
 using Latchwork.Redis.Tests.Support;
 using Latchwork.StoreConformance.Support;
 using Shouldly;

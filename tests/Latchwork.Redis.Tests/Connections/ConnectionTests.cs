@@ -1,8 +1,8 @@
-using Latchwork.Redis.Multiplexing;
+using Latchwork.Redis.Connections;
+using Latchwork.Redis.Tests.Support;
 using Latchwork.StoreConformance.Support;
 using Shouldly;
 using Xunit;
-using Latchwork.Redis.Tests.Support;
 
 namespace Latchwork.Redis.Tests.Connections;
 

@@ -1,7 +1,6 @@
 using System.Net;
 using System.Net.Sockets;
-using Latchwork.Redis.Multiplexing;
-using Latchwork.Redis.Renewing;
+using Latchwork.Redis.Connections;
 using Latchwork.Redis.Tests.Support;
 using Latchwork.StoreConformance.Support;
 using Microsoft.Extensions.Logging;
@@ -120,7 +119,7 @@ public sealed class OwnSocketsTests
         using var socket = new Socket(SocketType.Stream, ProtocolType.Tcp);
         await socket.ConnectAsync(listener.LocalEndpoint);
         using Socket peer = await listener.AcceptSocketAsync();
-        await using var transport = new ThreadTransport(socket, new NetworkStream(socket), isEncrypted: false, maxQueued: 1, heard: null);
+        await using var transport = new SocketTransport(socket, new NetworkStream(socket), isEncrypted: false, maxQueued: 1, heard: null);
         long before = GC.GetTotalAllocatedBytes(precise: true);
         int flushed = 0;
         while (flushed < 400_000 && Flush()) flushed++;

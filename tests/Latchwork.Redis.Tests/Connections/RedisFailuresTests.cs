@@ -1,4 +1,4 @@
-using Latchwork.Redis.Multiplexing;
+using Latchwork.Redis.Connections;
 using Shouldly;
 using StackExchange.Redis;
 using Xunit;

@@ -1,10 +1,10 @@
 using System.Collections.Concurrent;
 using System.Text;
-using Latchwork.Redis.Multiplexing;
+using Latchwork.Redis.Connections;
+using Latchwork.Redis.Tests.Support;
 using Latchwork.StoreConformance.Support;
 using Shouldly;
 using Xunit;
-using Latchwork.Redis.Tests.Support;
 
 namespace Latchwork.Redis.Tests.Connections;
 

@@ -1,8 +1,7 @@
 using System.Reflection;
 using System.Text.RegularExpressions;
-using Latchwork.Redis.Multiplexing;
+using Latchwork.Redis.Connections;
 using Latchwork.Redis.Locking;
-using Latchwork.Redis.Scripts;
 using Shouldly;
 using Xunit;
 

@@ -1,5 +1,5 @@
 using System.Net;
-using Latchwork.Redis.Multiplexing;
+using Latchwork.Redis.Connections;
 using StackExchange.Redis;
 
 namespace Latchwork.Redis.Tests.Support;

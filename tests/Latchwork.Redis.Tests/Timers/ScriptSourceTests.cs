@@ -1,6 +1,6 @@
 using System.Reflection;
 using System.Text.RegularExpressions;
-using Latchwork.Redis.Scripts;
+using Latchwork.Redis.Connections;
 using Latchwork.Redis.Timers;
 using Shouldly;
 using Xunit;

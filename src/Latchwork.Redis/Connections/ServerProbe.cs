@@ -1,6 +1,6 @@
 using System.Security.Authentication;
 
-namespace Latchwork.Redis.Multiplexing;
+namespace Latchwork.Redis.Connections;
 
 /// <summary>Why a server cannot be used.</summary>
 /// <param name="Text">The reason, in words that follow "because".</param>
@@ -37,12 +37,7 @@ internal static class ServerProbe
         return null;
     }
 
-    /// <summary>Why a server cannot be used, in words that follow "because".</summary>
-    /// <param name="settings">How to connect.</param>
-    /// <param name="server">The server.</param>
-    /// <param name="error">What the client has thrown for this one server; null to try again.</param>
-    /// <param name="cancellationToken">Gives up.</param>
-    /// <returns>The words; null if it can be used by now.</returns>
+    /// <summary>Why a server cannot be used; null if it can by now. <paramref name="error"/> is what the client has thrown for it; null to try again.</summary>
     public static async Task<ServerReason?> WhyNotAsync(ConfigurationOptions settings, EndPoint server, Exception? error, CancellationToken cancellationToken)
     {
         if (error is not null && ReasonIn(error, settings) is { } known) return known;

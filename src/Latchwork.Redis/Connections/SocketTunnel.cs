@@ -1,22 +1,95 @@
 using System.Buffers;
+using System.Diagnostics.CodeAnalysis;
+using System.Net.Security;
 using System.Runtime.CompilerServices;
+using System.Security.Authentication;
+using System.Security.Cryptography.X509Certificates;
 using RESPite.Transports;
+using StackExchange.Redis.Configuration;
 
-#pragma warning disable SER009 // the client's seam for transports is experimental; see ThreadTunnel
+#pragma warning disable SER009 // the client's seam for transports is experimental; see TryUse
 
-namespace Latchwork.Redis.Renewing;
+namespace Latchwork.Redis.Connections;
+
+/// <summary>
+/// Lets a multiplexer use sockets that are read by threads of their own and written by the calling thread, so that a synchronous call needs no
+/// thread of the pool, and every call takes fewer hops. The client has no other setting for this that is not one of the whole process.
+/// </summary>
+internal sealed class SocketTunnel(ConfigurationOptions settings, SocketRegistry sockets, long maxQueued) : Tunnel
+{
+    /// <summary>Lets a multiplexer use such sockets. <paramref name="maxQueued"/> is how many bytes the arguments of all calls under way may have.</summary>
+    /// <returns>
+    /// False if it cannot: the application has a tunnel of its own, or brings a version of the client whose seam is another one. Renewals then go
+    /// the same way as everything else, and a starved pool is noticed instead (see <see cref="PoolMonitor"/>).
+    /// </returns>
+    public static bool TryUse(ConfigurationOptions settings, SocketRegistry sockets, long maxQueued)
+    {
+        if (settings.Tunnel is not null) return false;
+        try
+        {
+            Use(settings, sockets, maxQueued);
+            return true;
+        }
+        catch (Exception e) when (e is TypeLoadException or MissingMemberException)
+        {
+            return false;
+        }
+    }
+
+    public override async ValueTask<DuplexTransport?> ConnectTransportAsync(EndPoint endpoint, ConnectionType connectionType, TlsOptions tls, CancellationToken cancellationToken)
+    {
+        Socket socket = endpoint.AddressFamily == AddressFamily.Unspecified
+            ? new Socket(SocketType.Stream, ProtocolType.Tcp)
+            : new Socket(endpoint.AddressFamily, SocketType.Stream, endpoint.AddressFamily == AddressFamily.Unix ? ProtocolType.Unspecified : ProtocolType.Tcp);
+        try
+        {
+            if (endpoint.AddressFamily != AddressFamily.Unix)
+            {
+                socket.NoDelay = true;
+                if (settings.TcpKeepAlive) socket.SetSocketOption(SocketOptionLevel.Socket, SocketOptionName.KeepAlive, true);
+            }
+
+            settings.BeforeSocketConnect?.Invoke(endpoint, connectionType, socket); // the registry's is one of them
+            using var timeout = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+            timeout.CancelAfter(settings.ConnectTimeout);
+            await socket.ConnectAsync(endpoint, timeout.Token).ConfigureAwait(false);
+            Stream stream = new NetworkStream(socket, ownsSocket: true);
+            if (tls.IsEnabled) stream = await EncryptAsync(stream, endpoint, tls, timeout.Token).ConfigureAwait(false);
+            return new SocketTransport(socket, stream, tls.IsEnabled, maxQueued, connectionType == ConnectionType.Interactive ? sockets.HeardFrom(endpoint) : null);
+        }
+        catch
+        {
+            socket.Dispose();
+            throw;
+        }
+    }
+
+    [SuppressMessage("Reliability", "CA2000", Justification = "The transport owns the stream.")]
+    private static async Task<Stream> EncryptAsync(Stream stream, EndPoint endpoint, TlsOptions tls, CancellationToken cancellationToken)
+    {
+        // The same choices as the client makes for its own sockets: callbacks that it was given hold beside options that it was given.
+        string host = tls.ResolveHost(endpoint);
+        SslClientAuthenticationOptions options = tls.GetSslClientAuthenticationOptions(host) ?? new SslClientAuthenticationOptions
+        {
+            TargetHost = host,
+            EnabledSslProtocols = tls.SslProtocols ?? SslProtocols.None,
+            CertificateRevocationCheckMode = tls.CheckCertificateRevocation ? X509RevocationMode.Online : X509RevocationMode.NoCheck,
+        };
+        var encrypted = new SslStream(stream, leaveInnerStreamOpen: false, tls.CertificateValidationCallback, tls.CertificateSelectionCallback);
+        await encrypted.AuthenticateAsClientAsync(options, cancellationToken).ConfigureAwait(false);
+        return encrypted;
+    }
+
+    private static void Use(ConfigurationOptions settings, SocketRegistry sockets, long maxQueued) => settings.Tunnel = new SocketTunnel(settings, sockets, maxQueued);
+}
 
 /// <summary>
 /// A connection that a thread of its own reads, and that is written by whoever flushes: a call costs no hop to another thread on its way out, and
 /// none to the pool on its way in. What may not fit into the socket's buffer is written by a second thread, which is started when first needed, so
-/// that no caller is ever held up by a server that does not read.
+/// that no caller is ever held up by a server that does not read. <c>maxQueued</c> is how many bytes the arguments of all calls under way may have: if
+/// much more waits here, its callers have given it up. <c>heard</c> takes when something was read (<see cref="Environment.TickCount64"/>).
 /// </summary>
-/// <param name="socket">The socket.</param>
-/// <param name="stream">What is read and written: the socket, or TLS over it.</param>
-/// <param name="isEncrypted">Whether it is TLS.</param>
-/// <param name="maxQueued">How many bytes the arguments of all calls under way may have. What waits here has been given up by its callers if it is much more.</param>
-/// <param name="heard">Takes when something was read, on the clock of <see cref="Environment.TickCount64"/>; null if nobody wants to know.</param>
-internal sealed class ThreadTransport(Socket socket, Stream stream, bool isEncrypted, long maxQueued, StrongBox<long>? heard) : DuplexTransport
+internal sealed class SocketTransport(Socket socket, Stream stream, bool isEncrypted, long maxQueued, StrongBox<long>? heard) : DuplexTransport
 {
     private const int Size = 16 * 1024;
     private const int MaxInline = Size;
@@ -30,19 +103,11 @@ internal sealed class ThreadTransport(Socket socket, Stream stream, bool isEncry
     private bool _writerIsBusy;
     private volatile bool _closed;
 
-    /// <inheritdoc/>
     public override bool IsEncrypted => isEncrypted;
-
-    /// <inheritdoc/>
     public override Memory<byte> GetMemory(int sizeHint = 0) => _staged.GetMemory(sizeHint);
-
-    /// <inheritdoc/>
     public override Span<byte> GetSpan(int sizeHint = 0) => _staged.GetSpan(sizeHint);
-
-    /// <inheritdoc/>
     public override void Advance(int count) => _staged.Advance(count);
 
-    /// <inheritdoc/>
     public override bool Flush()
     {
         // The client stages and flushes with one thread at a time; the lock is for the thread that writes what did not fit.
@@ -65,11 +130,9 @@ internal sealed class ThreadTransport(Socket socket, Stream stream, bool isEncry
         return false;
     }
 
-    /// <inheritdoc/>
     public override void Start(TransportReceiver receiver) =>
         new Thread(() => Read(receiver)) { IsBackground = true, Name = "Latchwork Redis, reading" }.UnsafeStart();
 
-    /// <inheritdoc/>
     public override ValueTask DisposeAsync()
     {
         Close();

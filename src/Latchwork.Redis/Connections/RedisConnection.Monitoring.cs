@@ -1,4 +1,4 @@
-namespace Latchwork.Redis.Multiplexing;
+namespace Latchwork.Redis.Connections;
 
 /// <content>Connecting, and leaving a primary that was replaced.</content>
 internal sealed partial class RedisConnection
@@ -67,11 +67,11 @@ internal sealed partial class RedisConnection
         }
         catch (TimeoutException e)
         {
-            if (_sentinels is null) throw await CannotConnectAsync($" within {RedisFailures.Text(timeout)} (the connect timeout)", settings, e, null, cancellationToken).ConfigureAwait(false);
+            if (_sentinels is null) throw await CannotConnectAsync($" within {Durations.Text(timeout)} (the connect timeout)", settings, e, null, cancellationToken).ConfigureAwait(false);
             if (_primary is null) throw _sentinels.NobodyKnows();
             string reason = LastError is { } error ? $", because {error}" : "";
             throw new LatchworkStoreException(
-                $"Cannot connect to {Description} within {RedisFailures.Text(timeout)} (the connect timeout){reason}.", StoreOutcome.NotApplied, e)
+                $"Cannot connect to {Description} within {Durations.Text(timeout)} (the connect timeout){reason}.", StoreOutcome.NotApplied, e)
             { IsTransient = true };
         }
     }
@@ -85,11 +85,7 @@ internal sealed partial class RedisConnection
         throw await CannotConnectAsync("", settings, null, null, cancellationToken).ConfigureAwait(false);
     }
 
-    /// <param name="how">What is added after the address.</param>
-    /// <param name="settings">How it was tried.</param>
-    /// <param name="inner">What the caller gets to see as the cause.</param>
-    /// <param name="error">What the client has thrown; null if that does not say why.</param>
-    /// <param name="cancellationToken">Gives up.</param>
+    // `how` is added after the address; `inner` is shown as the cause; `error` is what the client has thrown, or null if that does not say why.
     private async Task<LatchworkStoreException> CannotConnectAsync(string how, ConfigurationOptions settings, Exception? inner, Exception? error, CancellationToken cancellationToken)
     {
         EndPoint[] servers = [.. settings.EndPoints.Select(endpoint => RedisConfiguration.WithPort(endpoint, RedisConfiguration.DefaultPort))];
@@ -357,7 +353,9 @@ internal sealed partial class RedisConnection
         }
     }
 
-    private void WatchPool() => _pool ??= new PoolMonitor(warning => RedisLog.PoolStarved(_logger, warning));
+    private void WatchPool() => _pool ??= new PoolMonitor(
+        warning => RedisLog.PoolStarved(_logger, warning),
+        "let the store make a connection of its own, whose renewals do not need the pool (RedisStore.ConnectAsync)");
 
     private async Task StopMonitorsAsync()
     {

@@ -1,27 +1,20 @@
-namespace Latchwork.Redis.Multiplexing;
+namespace Latchwork.Redis.Connections;
 
 /// <summary>What is to be done after an attempt to evaluate a script has failed.</summary>
 internal enum FailureKind
 {
-    /// <summary>The script did not run, and may later: it is sent again within the caller's time.</summary>
-    NotNow = 0,
-
-    /// <summary>The server does not have the script: it is sent again, as text.</summary>
-    NoScript = 1,
-
-    /// <summary>The outcome is final.</summary>
+    NotNow = 0, // the script did not run, and may later: it is sent again within the caller's time
+    NoScript = 1, // the server does not have the script: it is sent again, as text
     Final = 2,
 }
 
-/// <summary>How an attempt has failed.</summary>
-/// <param name="Kind">What is to be done.</param>
-/// <param name="Reason">Why, in words that follow "because"; for <see cref="FailureKind.NotNow"/>.</param>
-/// <param name="IsConnection">Whether there was no usable connection, so that the servers may have changed their roles.</param>
-/// <param name="Exception">What the caller gets; for <see cref="FailureKind.Final"/>.</param>
+/// <summary>
+/// How an attempt has failed: what is to be done; why, in words that follow "because", if it is sent again; whether there was no usable connection, so that
+/// the servers may have changed their roles; and what the caller gets if it is final.
+/// </summary>
 internal readonly record struct CallFailure(FailureKind Kind, string Reason, bool IsConnection, Exception? Exception)
 {
     public static CallFailure NotNow(string reason, bool isConnection) => new(FailureKind.NotNow, reason, isConnection, null);
-
     public static CallFailure Final(Exception exception, bool isConnection = false) => new(FailureKind.Final, "", isConnection, exception);
 }
 
@@ -34,9 +27,7 @@ internal static class RedisFailures
     // The client follows a refusal of a member to the one that it names, once, and says in its own words that it could not: the refusal was all that happened.
     private const string Elsewhere = "the member of the cluster that has this key cannot be reached yet";
 
-    /// <summary>Judges the failure of an attempt.</summary>
-    /// <param name="error">What the client has thrown.</param>
-    /// <param name="name">What was sent, for messages.</param>
+    /// <summary>Judges what the client has thrown. <paramref name="name"/> is what was sent, for messages.</summary>
     public static CallFailure Judge(Exception error, string name) => error switch
     {
         RedisServerException server => JudgeServer(server, name),
@@ -52,11 +43,7 @@ internal static class RedisFailures
     };
 
     /// <summary>The first word of an error of the server: <c>ERR</c>, <c>OOM</c>, <c>NOPERM</c>, …</summary>
-    public static string CodeOf(RedisServerException error)
-    {
-        int end = error.Message.AsSpan().IndexOf(' ');
-        return end < 0 ? error.Message : error.Message[..end];
-    }
+    public static string CodeOf(RedisServerException error) => error.Message.Split(' ', 2)[0];
 
     /// <summary>
     /// The code that counts. Errors inside a script carry its name at the end, and Redis 6.2 hides their code in the middle:
@@ -68,11 +55,7 @@ internal static class RedisFailures
         insideScript = error.Message.Contains("@user_script", StringComparison.Ordinal);
         string code = CodeOf(error);
         int start = insideScript && code == "ERR" ? error.Message.IndexOf(Wrapped, StringComparison.Ordinal) : -1;
-        if (start < 0)
-            return code;
-        ReadOnlySpan<char> inner = error.Message.AsSpan(start + Wrapped.Length);
-        int end = inner.IndexOf(' ');
-        return (end < 0 ? inner : inner[..end]).ToString();
+        return start < 0 ? code : error.Message[(start + Wrapped.Length)..].Split(' ', 2)[0];
     }
 
     /// <summary>Whether the server does not have the command.</summary>
@@ -80,12 +63,12 @@ internal static class RedisFailures
 
     /// <summary>No reply came in time.</summary>
     public static LatchworkStoreException NoReply(string name, TimeSpan? timeout, Exception? inner = null) => new(
-        $"The server did not reply to the {name}{(timeout is { } time ? $" within {Text(time)} (the command timeout)" : " in time")}; it may have run.", StoreOutcome.Unknown, inner)
+        $"The server did not reply to the {name}{(timeout is { } time ? $" within {Durations.Text(time)} (the command timeout)" : " in time")}; it may have run.", StoreOutcome.Unknown, inner)
     { IsTransient = true };
 
     /// <summary>It could not be sent in time.</summary>
     public static LatchworkStoreException NotSent(string name, TimeSpan timeout, string? reason) => new(
-        $"The {name} could not be done within {Text(timeout)} (the command timeout){(reason is null ? "" : $", because {reason}")}. Nothing was changed.",
+        $"The {name} could not be done within {Durations.Text(timeout)} (the command timeout){(reason is null ? "" : $", because {reason}")}. Nothing was changed.",
         StoreOutcome.NotApplied)
     { IsTransient = true };
 
@@ -119,16 +102,11 @@ internal static class RedisFailures
         _ => null,
     };
 
-    /// <summary>A duration as people write it.</summary>
-    public static string Text(TimeSpan time) => time.TotalSeconds >= 1
-        ? string.Create(CultureInfo.InvariantCulture, $"{time.TotalSeconds:0.###} s")
-        : string.Create(CultureInfo.InvariantCulture, $"{time.TotalMilliseconds:0.###} ms");
-
     private static CallFailure JudgeServer(RedisServerException error, string name)
     {
-        if (error.Kind is RedisErrorKind.Moved or RedisErrorKind.UnknownRedirectTarget && !IsWordOfServer(error))
-            return CallFailure.NotNow(Elsewhere, isConnection: true);
         string code = CodeOf(error, out bool insideScript);
+        if (error.Kind is RedisErrorKind.Moved or RedisErrorKind.UnknownRedirectTarget && code != "MOVED" && !insideScript)
+            return CallFailure.NotNow(Elsewhere, isConnection: true);
         switch (code)
         {
             case "NOSCRIPT":
@@ -143,17 +121,13 @@ internal static class RedisFailures
         (string Help, bool IsTransient)? meaning = Explain(code);
         if (IsUnknownCommand(error))
             meaning = ("the server does not have this command: scripts are disabled, or the command was renamed", false);
-        if (meaning is not { } known)
-            return CallFailure.Final(error);
+        if (meaning is not { } known) return CallFailure.Final(error);
 
         // The server refuses writes for want of memory and the like only before a script's first write; a forbidden command, or a key whose slot moves, may come later.
         bool inBetween = insideScript && code is "NOPERM" or "CLUSTERDOWN" or "TRYAGAIN" or "MOVED" or "ASK";
         return CallFailure.Final(
             new LatchworkStoreException($"The {name} was refused: {known.Help}. The server said: {error.Message}", inBetween ? StoreOutcome.Unknown : StoreOutcome.NotApplied, error) { IsTransient = known.IsTransient });
     }
-
-    private static bool IsWordOfServer(RedisServerException error) =>
-        error.Message.StartsWith("MOVED ", StringComparison.Ordinal) || error.Message.Contains("@user_script", StringComparison.Ordinal);
 
     private static LatchworkStoreException ConnectionBroke(string name, RedisConnectionException e) => new(
         $"The connection broke after the {name} was sent ({e.FailureType}); it may have run.", StoreOutcome.Unknown, e)

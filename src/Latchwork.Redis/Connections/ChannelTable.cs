@@ -1,4 +1,4 @@
-namespace Latchwork.Redis.Multiplexing;
+namespace Latchwork.Redis.Connections;
 
 /// <summary>
 /// The channels that the store listens to, whatever multiplexer it has at the moment. A channel is subscribed to once, for its first listener, and
@@ -61,8 +61,7 @@ internal sealed class ChannelTable(RedisConnection connection, ILogger logger)
         catch (Exception e)
         {
             await listener.DisposeAsync().ConfigureAwait(false);
-            if (e is OperationCanceledException && cancellationToken.IsCancellationRequested)
-                throw;
+            if (e is OperationCanceledException && cancellationToken.IsCancellationRequested) throw;
             throw Translate(e);
         }
     }
@@ -198,11 +197,9 @@ internal sealed class ChannelTable(RedisConnection connection, ILogger logger)
     private void Deliver(Channel channel, RedisValue message)
     {
         Listener[] listeners;
-        lock (_gate)
-            listeners = [.. channel.Listeners];
+        lock (_gate) listeners = [.. channel.Listeners];
         ReadOnlyMemory<byte> bytes = message;
-        foreach (Listener listener in listeners)
-            Guard(() => listener.OnMessage(bytes));
+        foreach (Listener listener in listeners) Guard(() => listener.OnMessage(bytes));
     }
 
     private void Guard(Action callback)
@@ -211,9 +208,7 @@ internal sealed class ChannelTable(RedisConnection connection, ILogger logger)
         {
             callback();
         }
-#pragma warning disable CA1031 // one listener must not cost the others their messages
-        catch (Exception e)
-#pragma warning restore CA1031
+        catch (Exception e) // one listener must not cost the others their messages
         {
             RedisLog.CallbackFailed(logger, connection.Description, e);
         }
@@ -221,8 +216,7 @@ internal sealed class ChannelTable(RedisConnection connection, ILogger logger)
 
     private Exception Translate(Exception error)
     {
-        if (error is LatchworkStoreException or ObjectDisposedException)
-            return error;
+        if (error is LatchworkStoreException or ObjectDisposedException) return error;
         if (error is TimeoutException and not RedisTimeoutException)
             return RedisFailures.NoReply("subscription", connection.CommandTimeout, error);
         CallFailure failure = RedisFailures.Judge(error, "subscription");
@@ -237,15 +231,10 @@ internal sealed class ChannelTable(RedisConnection connection, ILogger logger)
     private sealed class Channel(string key, RedisChannel name)
     {
         public string Key { get; } = key;
-
         public RedisChannel Name { get; } = name;
-
         public List<Listener> Listeners { get; } = [];
-
         public Action<RedisChannel, RedisValue>? OnMessage { get; set; }
-
         public Task Subscribed { get; set; } = Task.CompletedTask;
-
         public bool IsRestoring { get; set; }
 
         /// <summary>Where it is subscribed.</summary>
@@ -255,9 +244,7 @@ internal sealed class ChannelTable(RedisConnection connection, ILogger logger)
     private sealed class Listener(ChannelTable table, string name, Action<ReadOnlyMemory<byte>> onMessage, Action onRestored) : IAsyncDisposable
     {
         public string Name { get; } = name;
-
         public Action<ReadOnlyMemory<byte>> OnMessage { get; } = onMessage;
-
         public Action OnRestored { get; } = onRestored;
 
         public ValueTask DisposeAsync()

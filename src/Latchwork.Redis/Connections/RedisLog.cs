@@ -1,4 +1,4 @@
-namespace Latchwork.Redis.Multiplexing;
+namespace Latchwork.Redis.Connections;
 
 /// <summary>What the connection tells the log. Never an argument of a command, a channel or a password.</summary>
 internal static partial class RedisLog

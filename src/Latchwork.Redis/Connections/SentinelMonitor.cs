@@ -1,4 +1,4 @@
-namespace Latchwork.Redis.Multiplexing;
+namespace Latchwork.Redis.Connections;
 
 /// <summary>What one Sentinel says.</summary>
 /// <param name="Primary">The primary; null if it does not know.</param>
@@ -27,9 +27,7 @@ internal sealed class SentinelMonitor : IAsyncDisposable
     private readonly TaskCompletionSource _found = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private SentinelReport? _accepted;
 
-    /// <param name="settings">The settings of the application: its endpoints are the Sentinels, and the service is named.</param>
-    /// <param name="onPrimary">Called for each new primary, one at a time, under a lock: it must return immediately.</param>
-    /// <param name="logger">The log.</param>
+    // The endpoints of the settings are the Sentinels. `onPrimary` is called for each new primary, one at a time, under a lock: it must return immediately.
     public SentinelMonitor(ConfigurationOptions settings, Action<EndPoint> onPrimary, ILogger logger)
     {
         _service = settings.ServiceName!;

@@ -1,8 +1,8 @@
-namespace Latchwork.Redis.Renewing;
+namespace Latchwork.Redis.Connections;
 
 /// <summary>
 /// Renews leases without the thread pool: one thread a primary sends renewals and waits for their replies, over sockets that have threads of their
-/// own (<see cref="ThreadTransport"/>). A frozen primary costs the renewals at the others nothing.
+/// own (<see cref="SocketTransport"/>). A frozen primary costs the renewals at the others nothing.
 /// </summary>
 internal sealed class RenewalThreads(IConnectionMultiplexer multiplexer, TimeSpan commandTimeout, Action onFailed) : IDisposable
 {

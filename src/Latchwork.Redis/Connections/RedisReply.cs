@@ -1,4 +1,4 @@
-namespace Latchwork.Redis.Multiplexing;
+namespace Latchwork.Redis.Connections;
 
 /// <summary>
 /// A reply of the server. It reads a <see cref="RedisResult"/> strictly: what is not of the kind that a script is known to return throws a
@@ -34,7 +34,6 @@ internal readonly struct RedisReply(RedisResult? result)
         : throw new RedisReplyException($"Unexpected reply of the server: a list of {items.Length} items has no item {index}.");
 
     private RedisResult[] Items => IsArray ? (RedisResult[])_result! : throw Unexpected("a list");
-
     private RedisValue Value => (RedisValue)_result!;
 
     private RedisReplyException Unexpected(string wanted) => new(

@@ -1,4 +1,4 @@
-namespace Latchwork.Redis.Renewing;
+namespace Latchwork.Threading;
 
 /// <summary>
 /// Notices that the thread pool is starved, where renewals depend on it: a thread of its own measures once a second how long the pool takes to
@@ -9,15 +9,18 @@ internal sealed class PoolMonitor : IDisposable
     private static readonly TimeSpan _every = TimeSpan.FromSeconds(1), _tolerance = TimeSpan.FromSeconds(1), _remembered = TimeSpan.FromMinutes(1);
     private readonly object _gate = new();
     private readonly Action<string> _warn;
+    private readonly string _help;
     private bool _closed;
     private bool _warned;
     private long? _lastStarved;
     private TimeSpan _longest;
 
+    /// <summary>Begins to look.</summary>
     /// <param name="warn">Called on a thread of the pool, as soon as it has one again, and at most once for each time that it was starved.</param>
-    public PoolMonitor(Action<string> warn)
+    /// <param name="help">What else helps, besides finding the code that blocks: the end of a sentence.</param>
+    public PoolMonitor(Action<string> warn, string help)
     {
-        _warn = warn;
+        (_warn, _help) = (warn, help);
         new Thread(Run) { IsBackground = true, Name = "Latchwork pool monitor" }.UnsafeStart();
     }
 
@@ -83,8 +86,8 @@ internal sealed class PoolMonitor : IDisposable
     {
         lock (_gate)
         {
-            return $"The thread pool had no free thread for {RedisFailures.Text(_longest < _tolerance ? _tolerance : _longest)}, so leases could not be renewed in time and may have been lost. " +
-                "Find the code that blocks pool threads (.Result, .Wait(), Thread.Sleep), or let the store make a connection of its own, whose renewals do not need the pool (RedisStore.ConnectAsync).";
+            return $"The thread pool had no free thread for {Durations.Text(_longest < _tolerance ? _tolerance : _longest)}, so leases could not be renewed in time and may have been lost. " +
+                $"Find the code that blocks pool threads (.Result, .Wait(), Thread.Sleep), or {_help}.";
         }
     }
 }

@@ -1,4 +1,4 @@
-namespace Latchwork.Redis.Multiplexing;
+namespace Latchwork.Redis.Connections;
 
 /// <summary>What the store sets in the client's configuration for connections of its own, and how it writes addresses in messages.</summary>
 internal static class RedisConfiguration
@@ -15,8 +15,6 @@ internal static class RedisConfiguration
     private static readonly TimeSpan _reconnectAfter = TimeSpan.FromMilliseconds(250), _slowestHeartbeat = TimeSpan.FromSeconds(1);
 
     /// <summary>A copy of the application's configuration, changed where a guarantee depends on it.</summary>
-    /// <param name="settings">The configuration. It is not changed.</param>
-    /// <param name="options">The settings of the store.</param>
     /// <exception cref="ArgumentException">It has a channel prefix.</exception>
     public static ConfigurationOptions Prepare(ConfigurationOptions settings, RedisOptions options)
     {

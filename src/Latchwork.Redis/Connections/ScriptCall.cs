@@ -1,6 +1,6 @@
 using System.Threading.Tasks.Sources;
 
-namespace Latchwork.Redis.Multiplexing;
+namespace Latchwork.Redis.Connections;
 
 /// <summary>
 /// One script on its way: sent, sent again while the server says "not now", and ended by a reply, by the caller's token, by its deadline or with
@@ -10,7 +10,7 @@ namespace Latchwork.Redis.Multiplexing;
 /// It is in one of three states, and whoever ends it learns which it was in: waiting (the script is known not to have run), sent (it may have),
 /// or done. A late reply to a call that is done is dropped; nothing is sent again after that.
 /// </remarks>
-internal sealed class ScriptCall : IValueTaskSource<RedisReply>
+internal sealed class ScriptCall : DeadlineItem, IValueTaskSource<RedisReply>
 {
     private const int Waiting = 0, Sent = 1, Done = 2;
     private static readonly TimeSpan _firstPause = TimeSpan.FromMilliseconds(5), _longestPause = TimeSpan.FromMilliseconds(100);
@@ -33,21 +33,13 @@ internal sealed class ScriptCall : IValueTaskSource<RedisReply>
         _keys = keys;
         _arguments = arguments;
         _onReply = OnReply;
-        foreach (RedisValue argument in arguments)
-            Bytes += argument.Length();
+        foreach (RedisValue argument in arguments) Bytes += argument.Length();
     }
 
     /// <summary>How many bytes its arguments have.</summary>
-    public long Bytes { get; }
-
-    /// <summary>For the list of calls (see <see cref="CallList"/>), which alone uses them.</summary>
-    internal ScriptCall? Previous, Next;
-
-    /// <summary>When it has to be done, on the clock of <see cref="Environment.TickCount64"/>.</summary>
-    internal long Deadline { get; set; }
+    public override long Bytes { get; }
 
     public string Name => $"script '{_script.Name}'";
-
     public ValueTask<RedisReply> Task => new(this, _source.Version);
 
     /// <summary>Sends it.</summary>
@@ -57,26 +49,20 @@ internal sealed class ScriptCall : IValueTaskSource<RedisReply>
         if (cancellationToken.CanBeCanceled && Volatile.Read(ref _state) != Done)
         {
             _registration = cancellationToken.UnsafeRegister(static (call, token) => ((ScriptCall)call!).OnCancelled(token), this);
-            if (Volatile.Read(ref _state) == Done)
-                _registration.Dispose();
+            if (Volatile.Read(ref _state) == Done) _registration.Dispose();
         }
     }
 
-    /// <summary>Its time has come.</summary>
-    public void OnDeadline()
+    public override void OnDeadline()
     {
-        if (TryEnd() is not { } state)
-            return;
-        if (state == Sent)
-            _connection.OnNoReply(_keys);
+        if (TryEnd() is not { } state) return;
+        if (state == Sent) _connection.OnNoReply(_keys);
         Fail(state == Sent ? RedisFailures.NoReply(Name, _connection.CommandTimeout) : RedisFailures.NotSent(Name, _connection.CommandTimeout, _connection.LastError ?? Refusal), offThread: true);
     }
 
-    /// <summary>The store is closed.</summary>
-    public void OnClosed()
+    public override void OnClosed()
     {
-        if (TryEnd() is { } state)
-            Fail(RedisFailures.Closed(Name, state == Sent), offThread: true);
+        if (TryEnd() is { } state) Fail(RedisFailures.Closed(Name, state == Sent), offThread: true);
     }
 
     /// <summary>Why the last attempt was refused; null if none was.</summary>
@@ -98,26 +84,21 @@ internal sealed class ScriptCall : IValueTaskSource<RedisReply>
             return;
         }
 
-        if (Interlocked.CompareExchange(ref _state, Sent, Waiting) != Waiting)
-            return;
+        if (Interlocked.CompareExchange(ref _state, Sent, Waiting) != Waiting) return;
         Task<RedisResult> attempt;
         try
         {
             attempt = _connection.Send(_script, _keys, _arguments, asText);
         }
-#pragma warning disable CA1031 // whatever the client throws is judged like what it reports later
-        catch (Exception e)
-#pragma warning restore CA1031
+        catch (Exception e) // whatever the client throws is judged like what it reports later
         {
             OnFailed(e);
             return;
         }
 
         _attempt = attempt;
-        if (attempt.IsCompleted)
-            OnReply();
-        else
-            attempt.ConfigureAwait(false).GetAwaiter().UnsafeOnCompleted(_onReply);
+        if (attempt.IsCompleted) OnReply();
+        else attempt.ConfigureAwait(false).GetAwaiter().UnsafeOnCompleted(_onReply);
     }
 
     private void OnReply()
@@ -130,27 +111,22 @@ internal sealed class ScriptCall : IValueTaskSource<RedisReply>
         }
 
         _connection.OnReply();
-        if (TryEnd() is not null)
-            _source.SetResult(new RedisReply(attempt.Result));
+        if (TryEnd() is not null) _source.SetResult(new RedisReply(attempt.Result));
     }
 
     private void OnFailed(Exception error)
     {
         CallFailure failure = RedisFailures.Judge(error, Name);
-        if (error is RedisServerException)
-            _connection.OnReply();
-        if (failure.IsConnection)
-            _connection.RequestTopologyRefresh();
+        if (error is RedisServerException) _connection.OnReply();
+        if (failure.IsConnection) _connection.RequestTopologyRefresh();
         if (failure.Kind == FailureKind.Final)
         {
-            if (TryEnd() is not null)
-                Fail(failure.Exception!, offThread: false);
+            if (TryEnd() is not null) Fail(failure.Exception!, offThread: false);
             return;
         }
 
         Refusal = failure.Reason;
-        if (Interlocked.CompareExchange(ref _state, Waiting, Sent) != Sent)
-            return;
+        if (Interlocked.CompareExchange(ref _state, Waiting, Sent) != Sent) return;
         if (failure.Kind == FailureKind.NoScript)
         {
             Attempt(asText: true);
@@ -159,16 +135,14 @@ internal sealed class ScriptCall : IValueTaskSource<RedisReply>
 
         // When the time is up meanwhile, the deadline ends it; nothing is sent then.
         TimeSpan pause = _firstPause * Math.Pow(2, Math.Min(_refusals++, 5));
-        if (pause > _longestPause)
-            pause = _longestPause;
+        if (pause > _longestPause) pause = _longestPause;
         _ = System.Threading.Tasks.Task.Delay(pause, TimeProvider.System).ContinueWith(
             static (_, call) => ((ScriptCall)call!).Attempt(asText: false), this, CancellationToken.None, TaskContinuationOptions.None, TaskScheduler.Default);
     }
 
     private void OnCancelled(CancellationToken cancellationToken)
     {
-        if (TryEnd() is not null)
-            Fail(new OperationCanceledException(cancellationToken), offThread: true);
+        if (TryEnd() is not null) Fail(new OperationCanceledException(cancellationToken), offThread: true);
     }
 
     /// <summary>Ends it, once.</summary>
@@ -176,8 +150,7 @@ internal sealed class ScriptCall : IValueTaskSource<RedisReply>
     private int? TryEnd()
     {
         int before = Interlocked.Exchange(ref _state, Done);
-        if (before == Done)
-            return null;
+        if (before == Done) return null;
         _connection.Calls.Remove(this);
         _registration.Dispose();
         return before;

@@ -1,6 +1,4 @@
-using Latchwork.Diagnostics;
-
-namespace Latchwork.Redis.Multiplexing;
+namespace Latchwork.Redis.Connections;
 
 /// <summary>
 /// The connection of a store: to one primary (given, or found through Sentinels) or to a cluster, over multiplexers of its own or over the
@@ -28,26 +26,18 @@ internal sealed partial class RedisConnection : IRedisConnection
         _options = options;
         Description = description;
         _logger = new SafeLogger(options.LoggerFactory?.CreateLogger("Latchwork.Redis") ?? NullLogger.Instance);
-        Calls = new CallList(options.CommandTimeout, options.MaxQueuedCommands, options.MaxQueuedBytes);
+        Calls = new DeadlineList(typeof(RedisStore), options.CommandTimeout, options.MaxQueuedCommands, options.MaxQueuedBytes);
         _channels = new ChannelTable(this, _logger);
     }
 
-    /// <inheritdoc/>
     public string Description { get; }
-
-    /// <inheritdoc/>
     public long Reconnects => Interlocked.Read(ref _reconnects);
-
-    /// <summary>The calls under way.</summary>
-    public CallList Calls { get; }
-
-    /// <summary>How long a call may take.</summary>
+    public DeadlineList Calls { get; }
     public TimeSpan CommandTimeout => _options.CommandTimeout;
 
     /// <summary>The multiplexers that are used now; null between two primaries.</summary>
     public MultiplexerLink? Link => _link;
 
-    /// <summary>Whether it is being closed.</summary>
     public bool IsClosing => _closing;
 
     /// <summary>Whether the multiplexer is the application's.</summary>
@@ -59,25 +49,16 @@ internal sealed partial class RedisConnection : IRedisConnection
     /// <summary>Called on a thread of the pool after each reconnect and each change of the primary. It must not throw.</summary>
     public Action? OnReconnected { get; set; }
 
-    /// <inheritdoc/>
     public bool OrdersSubscriptions => _settings is { SharedSubscriptionConnection: true, Protocol: > RedisProtocol.Resp2 };
-
-    /// <inheritdoc/>
     public bool IsCluster => _isCluster ?? FindCluster();
 
-    /// <inheritdoc/>
     public IReadOnlyList<EndPoint> Primaries
     {
         get
         {
             if (_link is not { } link) return [];
             if (IsCluster) return PrimariesOf(link.Main);
-            foreach (IServer server in link.Main.GetServers())
-            {
-                if (server is { IsConnected: true, IsReplica: false }) return [server.EndPoint];
-            }
-
-            return [.. link.Main.GetEndPoints().Take(1)];
+            return MultiplexerLink.PrimaryOf(link.Main) is { } primary ? [primary.EndPoint] : [.. link.Main.GetEndPoints().Take(1)];
         }
     }
 
@@ -103,14 +84,13 @@ internal sealed partial class RedisConnection : IRedisConnection
     public static RedisConnection Share(IConnectionMultiplexer multiplexer, RedisOptions options)
     {
         var connection = new RedisConnection(null, RedisConfiguration.Describe(multiplexer), options);
-        var link = MultiplexerLink.Share(multiplexer);
+        var link = new MultiplexerLink(multiplexer, null, null, null);
         connection._link = link;
         connection.Observe(link);
         connection.WatchPool();
         return connection;
     }
 
-    /// <inheritdoc/>
     public ValueTask<RedisReply> EvaluateAsync(RedisScript script, RedisKey[] keys, RedisValue[] arguments, CancellationToken cancellationToken)
     {
         if (cancellationToken.IsCancellationRequested) return ValueTask.FromCanceled<RedisReply>(cancellationToken);
@@ -131,14 +111,12 @@ internal sealed partial class RedisConnection : IRedisConnection
         return reply;
     }
 
-    /// <inheritdoc/>
     public ValueTask<RedisReply> RenewAsync(RedisScript script, RedisKey[] keys, RedisValue[] arguments, TimeSpan lease)
     {
         if (_link is not { Renewals: { } renewals }) return EvaluateAsync(script, keys, arguments, CancellationToken.None);
         return new(renewals.RenewAsync(ForServers(script), keys, arguments, lease));
     }
 
-    /// <inheritdoc/>
     public async ValueTask<RedisReply> EvaluateAtAsync(EndPoint server, RedisScript script, RedisValue[] arguments, CancellationToken cancellationToken)
     {
         object[] words = [script.Sha1, 0, .. arguments];
@@ -153,11 +131,9 @@ internal sealed partial class RedisConnection : IRedisConnection
         }
     }
 
-    /// <inheritdoc/>
     public ValueTask<RedisReply> ExecuteAtAsync(EndPoint server, string command, object[] arguments, CancellationToken cancellationToken) =>
         SendAtAsync(server, command, arguments, command, cancellationToken);
 
-    /// <inheritdoc/>
     public ValueTask<IAsyncDisposable> SubscribeAsync(string channel, Action<ReadOnlyMemory<byte>> onMessage, Action onRestored, CancellationToken cancellationToken)
     {
         cancellationToken.ThrowIfCancellationRequested();
@@ -220,8 +196,7 @@ internal sealed partial class RedisConnection : IRedisConnection
         EndPoint? server = link.Subscriber.SubscribedEndpoint(channel);
         if (server is not null && OrdersSubscriptions)
             await link.Main.GetServer(server).PingAsync().ConfigureAwait(false);
-        else
-            await link.Subscriber.PingAsync().ConfigureAwait(false);
+        else await link.Subscriber.PingAsync().ConfigureAwait(false);
     }
 
     private async ValueTask<RedisReply> SendAtAsync(EndPoint server, string command, object[] arguments, string name, CancellationToken cancellationToken)

@@ -1,4 +1,4 @@
-namespace Latchwork.Redis.Multiplexing;
+namespace Latchwork.Redis.Connections;
 
 /// <summary>What the stores need of Redis: evaluate a script, subscribe to a channel, and know the primaries. Tests put doubles in its place.</summary>
 internal interface IRedisConnection : IAsyncDisposable
@@ -19,12 +19,10 @@ internal interface IRedisConnection : IAsyncDisposable
     /// <summary>The primaries that are known now.</summary>
     IReadOnlyList<EndPoint> Primaries { get; }
 
-    /// <summary>Evaluates a script by its hash, or by its text where the server does not have it.</summary>
-    /// <param name="script">The script.</param>
-    /// <param name="keys">The keys that it touches, all in one slot. They and the arguments must not be changed any more.</param>
-    /// <param name="arguments">Its arguments.</param>
-    /// <param name="cancellationToken">A token that cancels the wait; a script that was sent may still run.</param>
-    /// <returns>The reply. Continuations run on a thread of the pool.</returns>
+    /// <summary>
+    /// Evaluates a script by its hash, or by its text where the server does not have it. Keys, all in one slot, and arguments must not be changed any
+    /// more. A script that was sent may still run when the wait is cancelled. Continuations run on a thread of the pool.
+    /// </summary>
     /// <exception cref="RedisServerException">The script itself raised an error, or the server sent one that says nothing of its state.</exception>
     /// <exception cref="LatchworkStoreException">
     /// No reply came, or the server refused because of its state or the user's rights (see <see cref="RedisFailures"/>).
@@ -35,12 +33,9 @@ internal interface IRedisConnection : IAsyncDisposable
 
     /// <summary>
     /// The same for the renewal of a lease, which must not wait for a free thread of the pool: it is sent, and its continuations run, on a thread
-    /// that does nothing else. Where a connection has no such thread, it is the same as <see cref="EvaluateAsync"/>.
+    /// that does nothing else. Where a connection has no such thread, it is the same as <see cref="EvaluateAsync"/>. The script must be repeatable. The
+    /// reply is waited for a quarter of the lease at most, but 250 ms if that is more.
     /// </summary>
-    /// <param name="script">The script; it must be repeatable.</param>
-    /// <param name="keys">The keys.</param>
-    /// <param name="arguments">The arguments.</param>
-    /// <param name="lease">The length of the lease: the reply is waited for a quarter of it at most, but 250 ms if that is more.</param>
     ValueTask<RedisReply> RenewAsync(RedisScript script, RedisKey[] keys, RedisValue[] arguments, TimeSpan lease);
 
     /// <summary>Evaluates a script that has no keys at one server.</summary>
@@ -49,11 +44,11 @@ internal interface IRedisConnection : IAsyncDisposable
     /// <summary>Sends a command to one server.</summary>
     ValueTask<RedisReply> ExecuteAtAsync(EndPoint server, string command, object[] arguments, CancellationToken cancellationToken);
 
-    /// <summary>Subscribes to a channel, and again after every reconnect.</summary>
-    /// <param name="channel">The channel.</param>
-    /// <param name="onMessage">Called for each message, on a thread of the pool: it must return immediately, and may be called by several threads.</param>
-    /// <param name="onRestored">Called when the subscription is in force again after a reconnect, or after its slot has moved: messages may have been missed.</param>
-    /// <param name="cancellationToken">A token that cancels the wait.</param>
+    /// <summary>
+    /// Subscribes to a channel, and again after every reconnect. <paramref name="onMessage"/> is called on threads of the pool, several at a time perhaps,
+    /// and must return immediately; <paramref name="onRestored"/> when the subscription is in force again after a reconnect, or after its slot has moved:
+    /// messages may have been missed.
+    /// </summary>
     /// <returns>Ends the subscription when disposed; that waits for nothing.</returns>
     /// <exception cref="LatchworkStoreException">The server refused, or no reply came; there is no subscription then.</exception>
     /// <exception cref="ObjectDisposedException">The store is closed.</exception>

@@ -1,6 +1,4 @@
-using Latchwork.Diagnostics;
-
-namespace Latchwork.Redis.Multiplexing;
+namespace Latchwork.Redis.Connections;
 
 /// <summary>
 /// Learns why connecting failed. The client throws only that it did, and tells its log the reason: what the server said, or the error of the socket.
@@ -14,20 +12,14 @@ internal sealed class ConnectLog(ILoggerFactory? next) : ILoggerFactory, ILogger
     /// <summary>The reason; null if none was told. The word of a server goes before everything else.</summary>
     public Exception? Cause => _cause;
 
-    /// <inheritdoc/>
     public ILogger CreateLogger(string categoryName) => this;
-
-    /// <inheritdoc/>
     public void AddProvider(ILoggerProvider provider) => throw new NotSupportedException();
 
-    /// <inheritdoc/>
     public IDisposable? BeginScope<TState>(TState state)
         where TState : notnull => _next?.BeginScope(state);
 
-    /// <inheritdoc/>
     public bool IsEnabled(LogLevel logLevel) => logLevel >= LogLevel.Error || (_next?.IsEnabled(logLevel) ?? false);
 
-    /// <inheritdoc/>
     public void Log<TState>(LogLevel logLevel, EventId eventId, TState state, Exception? exception, Func<TState, Exception?, string> formatter)
     {
         for (Exception? one = exception; one is not null; one = one.InnerException)
@@ -41,14 +33,12 @@ internal sealed class ConnectLog(ILoggerFactory? next) : ILoggerFactory, ILogger
         if (_next?.IsEnabled(logLevel) ?? false) _next.Log(logLevel, eventId, state, exception, formatter);
     }
 
-    /// <inheritdoc/>
     public void Dispose()
     {
         // The other factory is the application's.
     }
 
-    /// <summary>Connects.</summary>
-    /// <param name="settings">The configuration; its log is replaced by one that passes on what it is told.</param>
+    /// <summary>Connects. The log of the settings is replaced by one that passes on what it is told.</summary>
     /// <exception cref="RedisConnectionException">There is no connection; the reason is the inner exception.</exception>
     public static async Task<ConnectionMultiplexer> ConnectAsync(ConfigurationOptions settings)
     {

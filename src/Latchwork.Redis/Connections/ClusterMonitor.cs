@@ -1,4 +1,4 @@
-namespace Latchwork.Redis.Multiplexing;
+namespace Latchwork.Redis.Connections;
 
 /// <summary>
 /// Watches who owns the slots of a cluster. The client learns it when it connects and from the refusals of servers; a primary that freezes sends

@@ -1,4 +1,4 @@
-namespace Latchwork.Redis;
+namespace Latchwork.Redis.Connections;
 
 /// <summary>
 /// Writes that wait for replicas. <c>WAIT</c> speaks of the writes of its own connection, and holds up everything behind it; so these writes have a
@@ -10,10 +10,6 @@ internal sealed class ReplicatedWriter(RedisConnection connection, RedisReplicat
     private static readonly TimeSpan _pause = TimeSpan.FromMilliseconds(20);
 
     /// <summary>Evaluates a script, and waits for the replicas.</summary>
-    /// <param name="script">The script.</param>
-    /// <param name="keys">Its keys.</param>
-    /// <param name="arguments">Its arguments.</param>
-    /// <param name="cancellationToken">A token that cancels the wait.</param>
     /// <returns>The script's reply, and what to throw if it has written something and too few replicas have it; null if enough have.</returns>
     public async ValueTask<(RedisReply Reply, LatchworkStoreException? Shortfall)> EvaluateAsync(
         RedisScript script, RedisKey[] keys, RedisValue[] arguments, CancellationToken cancellationToken)
@@ -91,7 +87,7 @@ internal sealed class ReplicatedWriter(RedisConnection connection, RedisReplicat
         if (refused is not null) return NotReplicated($"the replicas could not be waited for: {refused}");
         return replicas >= replication.Replicas ? null : NotReplicated(string.Create(
             CultureInfo.InvariantCulture,
-            $"{replicas} of {replication.Replicas} replicas have confirmed it within {RedisFailures.Text(replication.Timeout)}."));
+            $"{replicas} of {replication.Replicas} replicas have confirmed it within {Durations.Text(replication.Timeout)}."));
     }
 
     private static async Task<long> ConnectionOfAsync(IServer server) =>
@@ -101,7 +97,7 @@ internal sealed class ReplicatedWriter(RedisConnection connection, RedisReplicat
     {
         if (connection.Link is not { Replicated: { } multiplexer } link) throw connection.NotSent(name);
         database = link.Database.Database;
-        return (connection.IsCluster ? MultiplexerLink.OwnerOf(multiplexer, key) : Array.Find(multiplexer.GetServers(), static server => server is { IsConnected: true, IsReplica: false }))
+        return (connection.IsCluster ? MultiplexerLink.OwnerOf(multiplexer, key) : MultiplexerLink.PrimaryOf(multiplexer))
             ?? throw RedisFailures.NotSent(name, connection.CommandTimeout, "no primary is connected");
     }
 
