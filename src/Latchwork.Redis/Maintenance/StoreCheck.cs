@@ -4,7 +4,7 @@ namespace Latchwork.Redis.Maintenance;
 internal sealed class StoreCheck(IRedisConnection connection, RedisOptions options)
 {
     private readonly ConcurrentDictionary<EndPoint, ServerCheck> _checks = [];
-    private readonly ILogger _logger = options.LoggerFactory?.CreateLogger("Latchwork.Redis") ?? NullLogger.Instance;
+    private readonly ILogger _logger = new SafeLogger(options.LoggerFactory?.CreateLogger("Latchwork.Redis") ?? NullLogger.Instance);
 
     /// <exception cref="LatchworkStoreException">A server does not answer, or scripts cannot be used.</exception>
     public async Task<IReadOnlyList<StoreWarning>> RunAsync(CancellationToken cancellationToken)
