@@ -65,8 +65,8 @@ public sealed class BlockedPoolTests
         await BlockAsync(() => Thread.Sleep(TimeSpan.FromSeconds(4)));
 
         await Eventually.ReadsAsync(() => store.CheckAsync(), static warnings => warnings.Any(warning => warning.Code == "pool-starved"), "it is said");
-        await Eventually.HoldsAsync(() => log.Entries.Any(entry => entry.Contains("thread pool", StringComparison.Ordinal)), "it is logged");
-        log.Entries.Count(entry => entry.Contains("thread pool", StringComparison.Ordinal)).ShouldBe(1);
+        await Eventually.HoldsAsync(() => log.Entries.Any(entry => entry.Contains("thread pool had no free thread", StringComparison.Ordinal)), "it is logged");
+        log.Entries.Count(entry => entry.Contains("thread pool had no free thread", StringComparison.Ordinal)).ShouldBe(1);
     }
 
     // On a thread of its own, because the test's own continuations need the pool.
