@@ -1,13 +1,13 @@
 using System.Runtime.InteropServices;
 using Latchwork.Cli;
-using Latchwork.Cli.Demo.Cast;
+using Latchwork.Cli.Demo;
 using Latchwork.Cli.Once;
 
 // The child that becomes a command: on this thread, and before anything else, for it is in the way of every command.
 if (args is [CommandLauncher.Verb, ..]) return CommandLauncher.Run(args.AsSpan(1));
 
 // A node of the demo: it ends when its demo says so, or dies with it.
-if (args is [DemoChild.Verb]) return await DemoChild.RunAsync().ConfigureAwait(false);
+if (args is [NodeProgram.Verb]) return await NodeProgram.RunAsync().ConfigureAwait(false);
 
 // The first Ctrl-C or SIGTERM asks to stop, and listeners leave gracefully. The second cuts that short. From the third on the process dies.
 using var stop = new CancellationTokenSource();

@@ -68,6 +68,7 @@ public sealed class BadInputTests
     [InlineData("lock show", "Required argument missing")]
     [InlineData("lock list x", "'x' is not known here")]
     [InlineData("demo --namespace x", "'--namespace' is not for the demo")]
+    [InlineData("demo --store memory:", "processes cannot share 'memory:'")]
     public async Task Is_named(string commandLine, string message)
     {
         CliResult result = await Tool.RunAsync(commandLine.Split(' '));

@@ -13,7 +13,7 @@ public sealed class DemoProcessTests
     public async Task They_die_with_a_demo_that_is_killed()
     {
         await using DemoProcesses processes = await DemoProcesses.StartAsync();
-        processes.Nodes.Length.ShouldBe(3);
+        processes.Nodes.Length.ShouldBe(4);
         processes.Demo.Kill();
         await processes.Demo.ExitsAsync();
         await processes.NodesAreGoneAsync();

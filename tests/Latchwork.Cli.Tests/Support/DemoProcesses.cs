@@ -21,14 +21,14 @@ public sealed class DemoProcesses : IAsyncDisposable
     /// <summary>The path of its temporary database.</summary>
     public string Database { get; }
 
-    /// <summary>Starts a demo and waits until its listeners listen.</summary>
+    /// <summary>Starts a demo and waits until its nodes listen.</summary>
     public static async Task<DemoProcesses> StartAsync()
     {
         CliProcess demo = CliProcess.Start("demo");
         try
         {
             IReadOnlyList<string> lines = await Eventually.ReadsAsync(
-                () => Task.FromResult(demo.Lines), seen => seen.Any(line => line.Contains("each a process", StringComparison.Ordinal)), $"it listens: {demo.Error}");
+                () => Task.FromResult(demo.Lines), seen => seen.Any(line => line.Contains("each a process of its own", StringComparison.Ordinal)), $"it listens: {demo.Error}");
             return new DemoProcesses(demo, ChildrenOf(demo.Id), DatabaseOf(lines[0]));
         }
         catch
