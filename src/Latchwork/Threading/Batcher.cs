@@ -18,13 +18,20 @@ internal sealed class Batcher<TItem, TResult>
     /// <summary>The batches that one caller sends in a row before the pool takes over.</summary>
     private const int MaxInARow = 16;
 
+    /// <summary>A batch that fails after this long did so for want of an answer, not because of what is in it: in ms.</summary>
+    private const long Outage = 1000;
+
     private readonly Func<IReadOnlyList<TItem>, Task<IReadOnlyList<TResult>>> _send;
     private readonly Func<TItem, int>? _size;
+    private readonly Func<TItem, string>? _key;
     private readonly int _maxUnderWay;
     private readonly int _capacity;
     private readonly Lock _gate = new();
     private readonly Queue<Entry> _waiting = new();
-    private readonly Entry[] _batch = new Entry[Limits.MaxBatch];
+    private readonly HashSet<string> _keysUnderWay = new(StringComparer.Ordinal);
+    private readonly Dictionary<string, Queue<Entry>> _parked = new(StringComparer.Ordinal); // until their key is free
+    private readonly Entry[] _batch;
+    private int _parkedCount;
     private int _underWay;
     private bool _sending;
     private bool _lastWasShared;
@@ -33,16 +40,22 @@ internal sealed class Batcher<TItem, TResult>
     /// <summary>Creates a batcher.</summary>
     /// <param name="send">Sends 1 to <see cref="Limits.MaxBatch"/> items and returns their answers in order.</param>
     /// <param name="size">The bytes of an item, to keep a batch within <see cref="Limits.MaxBatchBytes"/>; null if they are negligible.</param>
+    /// <param name="key">What an item is about: of the items of one key, one is under way at a time, in their order. Null if that does not matter.</param>
     /// <param name="maxUnderWay">The most batches that are under way at a time.</param>
+    /// <param name="maxItems">The most items of a batch: 1 to <see cref="Limits.MaxBatch"/>.</param>
     /// <param name="capacity">The most items that wait; beyond it an item is refused.</param>
     public Batcher(
         Func<IReadOnlyList<TItem>, Task<IReadOnlyList<TResult>>> send,
         Func<TItem, int>? size = null,
+        Func<TItem, string>? key = null,
         int maxUnderWay = 2,
+        int maxItems = Limits.MaxBatch,
         int capacity = 1 << 18)
     {
         _send = send;
         _size = size;
+        _key = key;
+        _batch = new Entry[maxItems];
         _maxUnderWay = maxUnderWay;
         _capacity = capacity;
     }
@@ -67,7 +80,7 @@ internal sealed class Batcher<TItem, TResult>
                 return entry.Task;
             }
 
-            if (_waiting.Count >= _capacity)
+            if (_waiting.Count + _parkedCount >= _capacity)
             {
                 entry.Fail(TooMany());
                 return entry.Task;
@@ -92,8 +105,10 @@ internal sealed class Batcher<TItem, TResult>
         lock (_gate)
         {
             _closed ??= reason;
-            left = [.. _waiting];
+            left = [.. _waiting, .. _parked.Values.SelectMany(static parked => parked)];
             _waiting.Clear();
+            _parked.Clear();
+            _parkedCount = 0;
         }
 
         foreach (Entry entry in left) entry.Fail(reason);
@@ -137,6 +152,7 @@ internal sealed class Batcher<TItem, TResult>
 
     private void Send(Entry[] batch)
     {
+        long sentAt = Environment.TickCount64;
         var items = new TItem[batch.Length];
         for (int i = 0; i < batch.Length; i++) items[i] = batch[i].Item;
 
@@ -154,7 +170,7 @@ internal sealed class Batcher<TItem, TResult>
 
         if (reply.IsCompleted)
         {
-            lock (_gate) _underWay--;
+            lock (_gate) End(batch);
             Answer(batch, reply);
         }
         else
@@ -162,22 +178,25 @@ internal sealed class Batcher<TItem, TResult>
             reply.ContinueWith(
                 static (reply, state) =>
                 {
-                    var (self, batch) = ((Batcher<TItem, TResult>, Entry[]))state!;
-                    self.OnReply(batch, reply);
+                    var (self, batch, sentAt) = ((Batcher<TItem, TResult>, Entry[], long))state!;
+                    self.OnReply(batch, reply, sentAt);
                 },
-                (this, batch),
+                (this, batch, sentAt),
                 CancellationToken.None,
                 TaskContinuationOptions.ExecuteSynchronously,
                 TaskScheduler.Default);
         }
     }
 
-    private void OnReply(Entry[] batch, Task<IReadOnlyList<TResult>> reply)
+    private void OnReply(Entry[] batch, Task<IReadOnlyList<TResult>> reply, long sentAt)
     {
         bool send;
+        Entry[] late = [];
         lock (_gate)
         {
-            _underWay--;
+            End(batch);
+            long taken = Environment.TickCount64 - sentAt;
+            if (!reply.IsCompletedSuccessfully && taken >= Outage) late = TakeWaitingSince(sentAt + taken / 4);
             send = !_sending && _waiting.Count > 0;
             _sending |= send;
         }
@@ -185,6 +204,37 @@ internal sealed class Batcher<TItem, TResult>
         // The next batch goes on its way first: the callers are not in a hurry to be told.
         if (send) SendWaiting();
         Answer(batch, reply);
+        if (late.Length == 0) return;
+        var failure = new LatchworkStoreException(
+            $"The operation was not sent: it has waited behind others for {Environment.TickCount64 - sentAt} ms, and those have failed ({reply.Exception?.InnerException?.Message})", StoreOutcome.NotApplied, reply.Exception?.InnerException)
+        { IsTransient = true };
+        foreach (Entry entry in late) entry.Fail(failure);
+    }
+
+    // In an outage no item waits for its turn much longer than those wait whose turn it was. Needs the gate.
+    private Entry[] TakeWaitingSince(long time)
+    {
+        Entry[] late = [.. _waiting.Where(entry => entry.AddedAt <= time)];
+        if (late.Length == 0) return late;
+        Entry[] left = [.. _waiting.Where(entry => entry.AddedAt > time)];
+        _waiting.Clear();
+        foreach (Entry entry in left) _waiting.Enqueue(entry);
+        return late;
+    }
+
+    // Needs the gate.
+    private void End(Entry[] batch)
+    {
+        _underWay--;
+        if (_key is null) return;
+        foreach (Entry entry in batch)
+        {
+            string key = _key(entry.Item);
+            _keysUnderWay.Remove(key);
+            if (!_parked.Remove(key, out Queue<Entry>? parked)) continue;
+            _parkedCount -= parked.Count;
+            foreach (Entry one in parked) _waiting.Enqueue(one);
+        }
     }
 
     private static void Answer(Entry[] batch, Task<IReadOnlyList<TResult>> reply)
@@ -209,13 +259,21 @@ internal sealed class Batcher<TItem, TResult>
     {
         int count = 0;
         long bytes = 0;
-        while (count < Limits.MaxBatch && _waiting.TryPeek(out Entry? entry))
+        while (count < _batch.Length && _waiting.TryPeek(out Entry? entry))
         {
             if (!entry.Task.IsCompleted)
             {
-                bytes += _size?.Invoke(entry.Item) ?? 0;
-                if (count > 0 && bytes > Limits.MaxBatchBytes) break;
-                _batch[count++] = entry;
+                int size = _size?.Invoke(entry.Item) ?? 0;
+                if (count > 0 && bytes + size > Limits.MaxBatchBytes) break;
+                if (_key is null || _keysUnderWay.Add(_key(entry.Item)))
+                {
+                    _batch[count++] = entry;
+                    bytes += size;
+                }
+                else
+                {
+                    Park(entry);
+                }
             }
 
             // What was cancelled while it waited is taken out here.
@@ -228,11 +286,22 @@ internal sealed class Batcher<TItem, TResult>
         return batch;
     }
 
+    // Needs the gate.
+    private void Park(Entry entry)
+    {
+        string key = _key!(entry.Item);
+        if (!_parked.TryGetValue(key, out Queue<Entry>? parked)) _parked[key] = parked = new Queue<Entry>();
+        parked.Enqueue(entry);
+        _parkedCount++;
+    }
+
     private sealed class Entry(TItem item) : TaskCompletionSource<TResult>(TaskCreationOptions.RunContinuationsAsynchronously)
     {
         private CancellationTokenRegistration _registration;
 
         public TItem Item { get; } = item;
+
+        public long AddedAt { get; } = Environment.TickCount64;
 
         public void CancelWith(CancellationToken cancellationToken) =>
             _registration = cancellationToken.UnsafeRegister(static (entry, token) => ((Entry)entry!).TrySetCanceled(token), this);

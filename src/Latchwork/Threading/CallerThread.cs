@@ -4,15 +4,30 @@ namespace Latchwork.Threading;
 internal static class CallerThread
 {
     /// <summary>
-    /// The same task, except that what awaits it continues on the pool. A store may complete its tasks on the thread that reads its
-    /// connection, and a user's code there would hold up every other reply.
+    /// The same answer, except that what awaits it continues on the pool. A store may complete its tasks on a thread of its own (the one that
+    /// reads a connection, or writes a file), and the code of a user there would hold up every other answer. A store that completes them on
+    /// the pool costs nothing more.
     /// </summary>
-    public static Task<T> OffStoreThread<T>(this Task<T> task) => task.IsCompleted
-        ? task
-        : task.ContinueWith(static t => t, CancellationToken.None, TaskContinuationOptions.None, TaskScheduler.Default).Unwrap();
+    public static async Task<T> OffStoreThread<T>(this Task<T> answer)
+    {
+        if (!answer.IsCompleted)
+        {
+            await ((Task)answer).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            if (!Thread.CurrentThread.IsThreadPoolThread) await Task.CompletedTask.ConfigureAwait(ConfigureAwaitOptions.ForceYielding);
+        }
+
+        return await answer.ConfigureAwait(false);
+    }
 
     /// <inheritdoc cref="OffStoreThread{T}(Task{T})"/>
-    public static Task OffStoreThread(this Task task) => task.IsCompleted
-        ? task
-        : task.ContinueWith(static t => t, CancellationToken.None, TaskContinuationOptions.None, TaskScheduler.Default).Unwrap();
+    public static async Task OffStoreThread(this Task answer)
+    {
+        if (!answer.IsCompleted)
+        {
+            await answer.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            if (!Thread.CurrentThread.IsThreadPoolThread) await Task.CompletedTask.ConfigureAwait(ConfigureAwaitOptions.ForceYielding);
+        }
+
+        await answer.ConfigureAwait(false);
+    }
 }

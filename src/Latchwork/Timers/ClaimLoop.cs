@@ -55,7 +55,7 @@ internal sealed class ClaimLoop : IDisposable
     public void AskIn(TimeSpan delay)
     {
         TimeSpan now = _listener.Now;
-        AskAt(delay <= TimeSpan.Zero ? now : delay < _longest ? now + delay : now + _longest);
+        AskAt(delay <= TimeSpan.Zero ? now : delay < _longest ? now + delay : now + _longest, mayStay: true);
     }
 
     /// <summary>There is room on this node: asks if there was none the last time.</summary>
@@ -84,7 +84,7 @@ internal sealed class ClaimLoop : IDisposable
             (waiter, _waiter) = (_waiter, null);
         }
 
-        waiter?.TrySetResult(false);
+        if (waiter is not null) End(waiter, goOn: false);
     }
 
     public void Dispose() => _alarm.Dispose();
@@ -96,7 +96,7 @@ internal sealed class ClaimLoop : IDisposable
         {
             if (_stopping && !MustGoOn) return false;
 
-            waiter = new TaskCompletionSource<bool>(TaskCreationOptions.RunContinuationsAsynchronously);
+            waiter = new TaskCompletionSource<bool>();
             TimeSpan left = _askAt - _listener.Now;
             if (left <= TimeSpan.Zero)
             {
@@ -114,34 +114,48 @@ internal sealed class ClaimLoop : IDisposable
         return await waiter.Task.ConfigureAwait(false);
     }
 
-    private void AskAt(TimeSpan at)
+    /// <param name="at">When.</param>
+    /// <param name="mayStay">Whether the claim may be sent from this thread, if it is one of the pool.</param>
+    private void AskAt(TimeSpan at, bool mayStay = false)
     {
+        TaskCompletionSource<bool>? waiter;
         lock (_gate)
         {
             if (at >= _askAt) return;
             _askAt = at;
-            WakeOrArm();
+            waiter = TakeOrArm();
         }
+
+        if (waiter is null) return;
+        if (mayStay && Thread.CurrentThread.IsThreadPoolThread) waiter.SetResult(true);
+        else End(waiter, goOn: true);
     }
 
     private void OnAlarm()
     {
-        lock (_gate) WakeOrArm();
+        TaskCompletionSource<bool>? waiter;
+        lock (_gate) waiter = TakeOrArm();
+        if (waiter is not null) End(waiter, goOn: true);
     }
 
-    private void WakeOrArm()
+    /// <summary>Takes what waits for the time, if it has come, and else sets the alarm. Needs the gate; whoever has taken it ends it.</summary>
+    private TaskCompletionSource<bool>? TakeOrArm()
     {
-        if (_waiter is null || _askAt == _never) return;
+        if (_waiter is null || _askAt == _never) return null;
         TimeSpan left = _askAt - _listener.Now;
         if (left > TimeSpan.Zero)
         {
             _alarm.Set(left);
-            return;
+            return null;
         }
 
-        _waiter.TrySetResult(true);
+        TaskCompletionSource<bool> waiter = _waiter;
         _waiter = null;
+        return waiter;
     }
+
+    private static void End(TaskCompletionSource<bool> waiter, bool goOn) => ThreadPool.UnsafeQueueUserWorkItem(
+        static end => end.Waiter.SetResult(end.GoOn), (Waiter: waiter, GoOn: goOn), preferLocal: false);
 
     private async Task AskAsync()
     {

@@ -155,9 +155,7 @@ internal sealed class LeaseKeeper : IDisposable
             }
 
             ArmFor(again);
-
-            // The thread of the store extends other leases as well, and a log may take its time.
-            ThreadPool.UnsafeQueueUserWorkItem(static one => one._extending.Failed(one.Index, one.Error), (_extending, lane.Partition.Index, Error: e), preferLocal: false);
+            _extending.Failed(lane.Partition.Index, e);
         }
     }
 

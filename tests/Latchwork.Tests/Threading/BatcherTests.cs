@@ -81,6 +81,40 @@ public sealed class BatcherTests
     }
 
     [Fact]
+    public async Task Of_the_items_of_one_key_one_is_under_way_at_a_time_in_their_order()
+    {
+        Batcher<int, int> batcher = New(maxUnderWay: 3, key: item => $"{item % 10}");
+        Task<int>[] tasks = [.. ((int[])[1, 11, 2, 21, 12]).Select(item => batcher.AddAsync(item))];
+        _sent.Select(batch => batch.Items).ShouldBe([[1], [2]], "what waits for its key holds nobody up");
+        Answer(1);
+        Sent(2).ShouldBe([12]);
+        Answer(0);
+        Sent(3).ShouldBe([11]);
+        Answer(3);
+        Sent(4).ShouldBe([21]);
+        Answer(2);
+        Answer(4);
+        (await Task.WhenAll(tasks)).ShouldBe([10, 110, 20, 210, 120]);
+    }
+
+    [Fact]
+    public async Task What_waits_for_its_key_is_sent_although_the_one_before_it_is_cancelled_and_fails_when_the_batcher_is_closed()
+    {
+        Batcher<int, int> batcher = New(maxUnderWay: 1, key: static _ => "same");
+        using var cancel = new CancellationTokenSource();
+        Task<int> first = batcher.AddAsync(0);
+        Task<int> second = batcher.AddAsync(1, cancel.Token), third = batcher.AddAsync(2), fourth = batcher.AddAsync(3);
+        await cancel.CancelAsync();
+        Answer(0);
+        Sent(1).ShouldBe([2]);
+        batcher.Close(new ObjectDisposedException("it"));
+        Answer(1);
+        (await first, await third).ShouldBe((0, 20));
+        await Should.ThrowAsync<OperationCanceledException>(() => second);
+        await Should.ThrowAsync<ObjectDisposedException>(() => fourth);
+    }
+
+    [Fact]
     public async Task An_item_that_is_cancelled_while_it_waits_is_not_sent()
     {
         Batcher<int, int> batcher = New(maxUnderWay: 1);
@@ -135,6 +169,27 @@ public sealed class BatcherTests
     }
 
     [Fact]
+    public async Task In_an_outage_what_has_waited_as_long_as_those_who_failed_fails_with_them_and_is_known_not_to_have_been_sent()
+    {
+        Batcher<int, int> batcher = New(maxUnderWay: 1);
+        Task<int> first = batcher.AddAsync(0);
+        Task<int>[] waiting = [batcher.AddAsync(1), batcher.AddAsync(2)];
+        await Task.Delay(TimeSpan.FromSeconds(1.1));
+        Task<int> late = batcher.AddAsync(3);
+        _sent.First().Reply.SetException(new LatchworkStoreException("no answer", StoreOutcome.Unknown));
+        (await Should.ThrowAsync<LatchworkStoreException>(() => first)).Outcome.ShouldBe(StoreOutcome.Unknown);
+        foreach (Task<int> task in waiting)
+        {
+            LatchworkStoreException failure = await Should.ThrowAsync<LatchworkStoreException>(() => task);
+            (failure.Outcome, failure.IsTransient).ShouldBe((StoreOutcome.NotApplied, true));
+        }
+
+        Sent(1).ShouldBe([3]);
+        Answer(1);
+        (await late).ShouldBe(30);
+    }
+
+    [Fact]
     public async Task A_full_queue_refuses_and_a_closed_one_fails_what_waits()
     {
         Batcher<int, int> batcher = New(maxUnderWay: 1, capacity: 2);
@@ -170,7 +225,7 @@ public sealed class BatcherTests
         }
     }
 
-    private Batcher<int, int> New(int maxUnderWay, Func<int, int>? size = null, int capacity = 1000) => new(
+    private Batcher<int, int> New(int maxUnderWay, Func<int, int>? size = null, int capacity = 1000, Func<int, string>? key = null) => new(
         items =>
         {
             var reply = new TaskCompletionSource<IReadOnlyList<int>>();
@@ -178,8 +233,9 @@ public sealed class BatcherTests
             return reply.Task;
         },
         size,
+        key,
         maxUnderWay,
-        capacity);
+        capacity: capacity);
 
     private int[] Sent(int batch) => _sent.ElementAt(batch).Items;
 
