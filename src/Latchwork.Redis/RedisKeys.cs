@@ -32,10 +32,9 @@ internal enum TimerKey
 /// lw:{t:NAMESPACE:PARTITION}:bell:NODE channel           the bells of one node
 ///
 /// lw:lockers                     HASH  no tag            the namespaces of lockers: name → format
-/// lw:{l:NAMESPACE:KEY}:lock      STRING tag l:NS:KEY     the owner of a key (see record.lua)
-/// lw:{l:NAMESPACE:KEY}:last      STRING tag l:NS:KEY     its highest generation, and what is known of its last outcome
-/// lw:{l:NAMESPACE:KEY}:data      STRING tag l:NS:KEY     the bytes of its last outcome
-/// lw:{l:NAMESPACE:KEY}:bell      channel                 rings for those who wait for the key
+/// lw:{l:NAMESPACE:KEY}:lock      STRING tag l:NS:KEY     the owner of a key, and its last outcome (see record.lua)
+/// lw:{l:NAMESPACE:KEY}:data      STRING tag l:NS:KEY     the bytes of its last outcome, if they are many
+/// lw:{l:NAMESPACE:KEY}:bell      channel                 notifies those who wait for the key; in the database N > 0 it is bell:N
 /// lw:{l:NAMESPACE}:seal          STRING tag l:NS         the mark of a move to another store, while and after there is one
 /// lw:{l:NAMESPACE}:import        STRING tag l:NS         the mark of a move from another store
 /// </code>
@@ -47,7 +46,8 @@ internal enum TimerKey
 /// <param name="isInCluster">
 /// Whether they are for a cluster: then all keys of a script must be in one slot. It throws while that is not known. Null: they are not.
 /// </param>
-internal sealed class RedisKeys(string prefix, Func<bool>? isInCluster = null)
+/// <param name="database">The number of the database. Null: 0.</param>
+internal sealed class RedisKeys(string prefix, Func<bool>? isInCluster = null, Func<int>? database = null)
 {
     /// <summary>
     /// The name of a key that never exists, and that every script on a partition or a lock declares in a cluster. While a slot is moved, its
@@ -59,6 +59,7 @@ internal sealed class RedisKeys(string prefix, Func<bool>? isInCluster = null)
 
     private readonly ConcurrentDictionary<TimerPartition, TimerPartitionKeys> _partitions = new();
     private readonly ConcurrentDictionary<string, RedisKey> _seals = new(StringComparer.Ordinal);
+    private readonly ConcurrentDictionary<string, string> _lockerStarts = new(StringComparer.Ordinal);
 
     /// <summary>Whether they are for a cluster, where all keys of a script are in one slot and namespaces of lockers have no marks of moves.</summary>
     public bool IsInCluster => isInCluster?.Invoke() ?? false;
@@ -76,8 +77,11 @@ internal sealed class RedisKeys(string prefix, Func<bool>? isInCluster = null)
     public LockerKeys Of(LockerKey key)
     {
         string tag = $"{LockerStart(key.Namespace)}{Encode(key.Key)}}}";
-        return new LockerKeys(tag, IsInCluster ? $"{tag}:{WholeScriptGuard}" : SealOf(key.Namespace));
+        return new LockerKeys(tag, IsInCluster ? $"{tag}:{WholeScriptGuard}" : SealOf(key.Namespace), LockerChannelEnd);
     }
+
+    /// <summary>What the channel of a key ends with. Channels do not know databases: the number is part of the name, so that no other's outcome is heard.</summary>
+    public string LockerChannelEnd => database?.Invoke() is > 0 and int number ? string.Create(CultureInfo.InvariantCulture, $"bell:{number}") : "bell";
 
     /// <summary>STRING: the seal of a namespace of a locker. All its keys share it, so in a cluster no namespace could be sealed.</summary>
     public RedisKey SealOf(string ns) =>
@@ -86,15 +90,18 @@ internal sealed class RedisKeys(string prefix, Func<bool>? isInCluster = null)
     /// <summary>STRING: the mark of a move into a namespace of a locker.</summary>
     public RedisKey ImportOf(string ns) => $"{LockerStart(ns)[..^1]}}}:import";
 
-    /// <summary>The pattern (of <c>SCAN</c>) of the names of all locks of a namespace, and of what outlives them.</summary>
-    public string RecordPattern(string ns) => PatternOf(ns, "}:l[oa][cs][kt]");
-
     /// <summary>The pattern (of <c>SCAN</c>) of the names of all locks of a namespace.</summary>
-    public string LockPattern(string ns) => PatternOf(ns, LockerKeys.LockEnd);
+    public string LockPattern(string ns)
+    {
+        var pattern = new StringBuilder();
+        foreach (char c in LockerStart(ns))
+        {
+            if (c is '*' or '?' or '[' or ']' or '\\') pattern.Append('\\');
+            pattern.Append(c);
+        }
 
-    /// <summary>The key of a locker to which a lock, or what outlives it, belongs; null if the name is not that of one of this namespace.</summary>
-    public string? KeyOfRecord(string ns, string name) =>
-        KeyOfLock(ns, name.EndsWith(LockerKeys.LastEnd, StringComparison.Ordinal) ? name[..^LockerKeys.LastEnd.Length] + LockerKeys.LockEnd : name);
+        return pattern.Append('*').Append(LockerKeys.LockEnd).ToString();
+    }
 
     /// <summary>The key of a locker to which a lock belongs; null if the name is not that of a lock of this namespace.</summary>
     public string? KeyOfLock(string ns, string name)
@@ -112,20 +119,12 @@ internal sealed class RedisKeys(string prefix, Func<bool>? isInCluster = null)
         return new TimerPartitionKeys(start, self.IsInCluster ? $"{start}:{WholeScriptGuard}" : null);
     }
 
-    private string PatternOf(string ns, string end)
-    {
-        var pattern = new StringBuilder();
-        foreach (char c in LockerStart(ns))
-        {
-            if (c is '*' or '?' or '[' or ']' or '\\') pattern.Append('\\');
-            pattern.Append(c);
-        }
-
-        return pattern.Append('*').Append(end).ToString();
-    }
-
     private string Prefix { get; } = prefix;
-    private string LockerStart(string ns) => $"{Prefix}{{l:{Encode(ns).Replace(":", "%3A", StringComparison.Ordinal)}:";
+
+    private string LockerStart(string ns) =>
+        _lockerStarts.TryGetValue(ns, out string? start)
+            ? start
+            : _lockerStarts.GetOrAdd(ns, $"{Prefix}{{l:{Encode(ns).Replace(":", "%3A", StringComparison.Ordinal)}:");
 
     private static string Decode(string text) =>
         text.Replace("%7D", "}", StringComparison.Ordinal)
@@ -164,22 +163,28 @@ internal sealed class TimerPartitionKeys(string start, string? guard)
         _lists.GetOrAdd(names, static (list, self) => [.. list.Select(name => self._keys[(int)name]), .. self._guard], this);
 }
 
-/// <summary>The keys of one key of a locker, and the channel of its bell.</summary>
+/// <summary>The keys of one key of a locker, and the channel of its notifications.</summary>
 /// <param name="tag">The prefix and the hash tag, with its braces.</param>
 /// <param name="seal">
 /// The seal of its namespace. In a cluster it would be in another slot, and no namespace of lockers is moved: there it is a key that never exists.
 /// </param>
-internal readonly struct LockerKeys(string tag, RedisKey seal)
+/// <param name="channelEnd">What the name of a channel ends with: see <see cref="RedisKeys.LockerChannelEnd"/>.</param>
+internal readonly struct LockerKeys(string tag, RedisKey seal, string channelEnd)
 {
     /// <summary>What the name of every lock ends with.</summary>
     public const string LockEnd = "}:lock";
 
-    /// <summary>What the name of that ends with which outlives a lock.</summary>
-    public const string LastEnd = "}:last";
+    /// <summary>The record of the lock and of its last outcome.</summary>
+    public RedisKey Lock => tag + ":lock";
 
-    /// <summary>The keys <c>lock</c>, <c>last</c>, <c>data</c> and <c>seal</c>, in the order in which every script of the locker takes them (see record.lua).</summary>
-    public RedisKey[] All { get; } = [tag + ":lock", tag + ":last", tag + ":data", seal];
+    /// <summary>The bytes of a large outcome.</summary>
+    public RedisKey Data => tag + ":data";
 
-    /// <summary>The channel on which those who wait for the key are rung.</summary>
-    public string Bell { get; } = tag + ":bell";
+    public RedisKey Seal => seal;
+
+    /// <summary>The keys <c>lock</c>, <c>data</c> and <c>seal</c>, in the order in which every script on one key takes them (see record.lua).</summary>
+    public RedisKey[] All => [Lock, Data, Seal];
+
+    /// <summary>The channel on which those who wait for the key are notified.</summary>
+    public string Channel => $"{tag}:{channelEnd}";
 }

@@ -24,7 +24,7 @@ internal static class RedisRefusal
         }
     }
 
-    private static LatchworkStoreException Of(RedisServerException error, RedisScript script, string layout, TransferUnit unit)
+    public static LatchworkStoreException Of(RedisServerException error, RedisScript script, string layout, TransferUnit unit)
     {
         string code = RedisFailures.CodeOf(error, out _);
         if (code is SealedCode or OtherMoveCode)

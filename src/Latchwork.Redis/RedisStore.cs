@@ -12,7 +12,7 @@ public sealed class RedisStore : LatchworkStore
     {
         _connection = connection;
         _check = new StoreCheck(connection, options);
-        var keys = new RedisKeys(options.KeyPrefix, () => connection.IsCluster);
+        var keys = new RedisKeys(options.KeyPrefix, () => connection.IsCluster, () => connection.Database);
         ReplicatedWrites writes = options.Replication?.Writes ?? ReplicatedWrites.None;
         ReplicatedWriter? writer = options.Replication is { } replication && connection is RedisConnection own ? new ReplicatedWriter(own, replication) : null;
         var timers = new RedisTimerStore(connection, keys, options.TimeProvider, options.Partitions)

@@ -50,6 +50,7 @@ internal sealed partial class RedisConnection : IRedisConnection
     public Action? OnReconnected { get; set; }
 
     public bool OrdersSubscriptions => _settings is { SharedSubscriptionConnection: true, Protocol: > RedisProtocol.Resp2 };
+    public int Database => _link?.Database.Database ?? _settings?.DefaultDatabase ?? 0;
     public bool IsCluster => _isCluster ?? FindCluster();
 
     public IReadOnlyList<EndPoint> Primaries

@@ -13,6 +13,9 @@ internal readonly struct RedisReply(RedisResult? result)
     /// <summary>Whether it is an error inside a list; an error as a whole reply is thrown.</summary>
     public bool IsError => _result?.Resp2Type == ResultType.Error;
 
+    /// <summary>Whether it is a number.</summary>
+    public bool IsNumber => _result?.Resp2Type == ResultType.Integer;
+
     public bool IsArray => !IsNull && _result!.Resp2Type == ResultType.Array;
 
     /// <summary>The number; text that is a whole number counts as one.</summary>

@@ -1,15 +1,10 @@
 namespace Latchwork.Redis.Locking;
 
-/// <summary>The scripts of the locker. All that work on a key declare the same four keys, in the order of <see cref="LockerKeys.All"/>.</summary>
+/// <summary>The scripts of the locker. All that work on one key declare the same three keys, in the order of <see cref="LockerKeys.All"/>.</summary>
 internal static class LockerScripts
 {
-    public static RedisScript Request { get; } = Load(nameof(Request));
-
-    public static RedisScript Renew { get; } = Load(nameof(Renew));
-
-    public static RedisScript Publish { get; } = Load(nameof(Publish));
-
-    public static RedisScript Release { get; } = Load(nameof(Release));
+    /// <summary>Works on any number of keys.</summary>
+    public static RedisScript Step { get; } = Load(nameof(Step));
 
     public static RedisScript TryGet { get; } = Load(nameof(TryGet));
 

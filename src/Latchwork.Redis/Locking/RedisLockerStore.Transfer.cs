@@ -42,9 +42,9 @@ internal sealed partial class RedisLockerStore
     public async Task<TransferKeyPage> NextAsync(string ns, string moveId, IReadOnlyList<string> arrived, string? cursor, CancellationToken cancellationToken)
     {
         await Task.WhenAll(arrived.Select(key => ExportAsync(new LockerKey(ns, key), moveId, delete: true, cancellationToken))).ConfigureAwait(false);
-        RedisReply reply = await EvaluateAsync(LockerScripts.Scan, [], [cursor ?? "0", _keys.RecordPattern(ns), PageSize], cancellationToken).ConfigureAwait(false);
+        RedisReply reply = await EvaluateAsync(LockerScripts.Scan, [], [cursor ?? "0", _keys.LockPattern(ns), PageSize], cancellationToken).ConfigureAwait(false);
         string next = reply[0].Text;
-        string[] names = [.. reply[1].Texts.Select(name => _keys.KeyOfRecord(ns, name)).OfType<string>().Distinct(StringComparer.Ordinal)];
+        string[] names = [.. reply[1].Texts.Select(name => _keys.KeyOfLock(ns, name)).OfType<string>().Distinct(StringComparer.Ordinal)];
         TransferKey?[] keys = await Task.WhenAll(names.Select(key => ExportAsync(new LockerKey(ns, key), moveId, delete: false, cancellationToken))).ConfigureAwait(false);
         return new TransferKeyPage([.. keys.OfType<TransferKey>()], next == "0" ? null : next);
     }

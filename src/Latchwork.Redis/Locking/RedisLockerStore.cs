@@ -1,20 +1,25 @@
 namespace Latchwork.Redis.Locking;
 
 /// <summary>
-/// Locks in Redis. Each operation is one Lua script on one key (see <c>Scripts/Locking</c>): it decides, this class translates. Renewals are
-/// sent over the connection for renewals, so that they do not wait for a free thread of the pool.
+/// Locks in Redis. Lua scripts decide (see <c>Scripts/Locking</c>), this class translates. Concurrent operations on different keys of a namespace
+/// share a script, except in a cluster, where the keys are in different slots. Renewals are sent over the connection for renewals, so that they do
+/// not wait for a free thread of the pool.
 /// </summary>
 internal sealed partial class RedisLockerStore : ILockerStore
 {
     /// <summary>The version of the layout of keys and records.</summary>
-    internal const int Format = 1;
+    internal const int Format = 2;
 
-    private const string Layout = "format=1";
+    /// <summary>The most operations of one script, so that it does not keep the server for long.</summary>
+    private const int MaxSteps = 64;
+
+    private const string Layout = "format=2";
 
     private readonly IRedisConnection _connection;
     private readonly RedisKeys _keys;
     private readonly TimeProvider? _timeProvider;
     private readonly ConcurrentDictionary<LockerKey, Task> _subscribing = new();
+    private readonly ConcurrentDictionary<string, Batcher<LockerStep, RedisReply>> _batchers = new(StringComparer.Ordinal);
 
     /// <summary>Creates the store.</summary>
     /// <param name="connection">The connection, which stays its owner's.</param>
@@ -49,63 +54,34 @@ internal sealed partial class RedisLockerStore : ILockerStore
     public async Task<LockerReply> RequestAsync(LockerKey key, LockerRequest request, CancellationToken cancellationToken)
     {
         if (_subscribing.TryGetValue(key, out Task? subscribing)) await subscribing.WaitAsync(cancellationToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
-        cancellationToken.ThrowIfCancellationRequested();
-        RedisReply reply = await EvaluateAsync(
-            LockerScripts.Request,
-            key,
-            [
-                Now, Format, request.NodeId, request.Nonce, Microseconds(request.Lease), Microseconds(request.LockTimeout),
-                request.WaitingFor is long generation ? generation : "", request.LockOnly ? 1 : 0,
-            ],
-            cancellationToken).ConfigureAwait(false);
-        return reply[0].Number switch
-        {
-            0 => new LockGranted(reply[1].Number, TakenOver: reply[2].Number != 0),
-            1 => new LockHeld(reply[1].Number, reply[2].Text, Span(reply[3]), Span(reply[4])),
-            2 => new LockerOutcome(reply[1].Number, Kind(reply[2]), reply[5].Bytes, IsFresh: reply[3].Number != 0, Span(reply[4])),
-            long other => throw new LatchworkStoreException($"The script '{LockerScripts.Request.Name}' gave an answer that is not known: {other}.", StoreOutcome.Unknown),
-        };
+        return LockerAnswer.Read(await StepAsync(LockerStep.Acquire(key, request), cancellationToken).ConfigureAwait(false));
     }
 
     /// <inheritdoc/>
     public async Task<bool> RenewAsync(LockerKey key, long generation, string nonce, TimeSpan lease, CancellationToken cancellationToken)
     {
         cancellationToken.ThrowIfCancellationRequested();
-        ValueTask<RedisReply> pending = _connection.RenewAsync(LockerScripts.Renew, _keys.Of(key).All, [Now, Format, generation, nonce, Microseconds(lease)], lease);
-        return (await TranslateAsync(pending, LockerScripts.Renew, key.Namespace).ConfigureAwait(false)).Number != 0;
+        (RedisKey[] keys, RedisValue[] arguments) = ListOf([LockerStep.Renew(key, generation, nonce, lease)]);
+        RedisReply reply = await TranslateAsync(_connection.RenewAsync(LockerScripts.Step, keys, arguments, lease), LockerScripts.Step, key.Namespace).ConfigureAwait(false);
+        return Judge(key, reply[0]).Number != 0;
     }
 
     /// <inheritdoc/>
     public async Task<PublishOutcome> PublishAsync(LockerKey key, LockerPublication publication, CancellationToken cancellationToken)
     {
-        RedisValue[] arguments =
-        [
-            Now, Format, publication.Generation, publication.Nonce ?? "", (int)publication.Kind,
-            Microseconds(publication.FreshFor), Microseconds(publication.HandOverFor), publication.Data, _keys.Of(key).Bell,
-        ];
-        RedisReply reply;
-        LatchworkStoreException? shortfall = null;
-        if (Replicated is null)
-        {
-            reply = await EvaluateAsync(LockerScripts.Publish, key, arguments, cancellationToken).ConfigureAwait(false);
-        }
-        else
-        {
-            ValueTask<(RedisReply Reply, LatchworkStoreException? Shortfall)> pending = Replicated.EvaluateAsync(LockerScripts.Publish, _keys.Of(key).All, arguments, cancellationToken);
-            (reply, shortfall) = await TranslateAsync(pending, LockerScripts.Publish, key.Namespace).ConfigureAwait(false);
-        }
+        var step = LockerStep.Publish(key, publication);
+        if (Replicated is null) return OutcomeOf(await StepAsync(step, cancellationToken).ConfigureAwait(false));
 
-        if (shortfall is not null && reply.Number != 0) throw shortfall;
-        return reply.Number != 0 ? PublishOutcome.Accepted : PublishOutcome.Superseded;
+        (RedisKey[] keys, RedisValue[] arguments) = ListOf([step]);
+        (RedisReply reply, LatchworkStoreException? shortfall) = await TranslateAsync(
+            Replicated.EvaluateAsync(LockerScripts.Step, keys, arguments, cancellationToken), LockerScripts.Step, key.Namespace).ConfigureAwait(false);
+        PublishOutcome outcome = OutcomeOf(Judge(key, reply[0]));
+        return outcome == PublishOutcome.Accepted && shortfall is not null ? throw shortfall : outcome;
     }
 
     /// <inheritdoc/>
-    public async Task<bool> ReleaseAsync(LockerKey key, long? generation, string nonce, CancellationToken cancellationToken)
-    {
-        RedisReply reply = await EvaluateAsync(
-            LockerScripts.Release, key, [Now, Format, generation is long known ? known : "", nonce, _keys.Of(key).Bell], cancellationToken).ConfigureAwait(false);
-        return reply.Number != 0;
-    }
+    public async Task<bool> ReleaseAsync(LockerKey key, long? generation, string nonce, CancellationToken cancellationToken) =>
+        (await StepAsync(LockerStep.Release(key, generation, nonce), cancellationToken).ConfigureAwait(false)).Number != 0;
 
     /// <inheritdoc/>
     public async Task<LockerOutcome?> TryGetAsync(LockerKey key, CancellationToken cancellationToken)
@@ -119,16 +95,17 @@ internal sealed partial class RedisLockerStore : ILockerStore
     public async Task<bool> ForgetAsync(LockerKey key, TimeSpan lockTimeout, CancellationToken cancellationToken)
     {
         RedisReply reply = await EvaluateAsync(
-            LockerScripts.Forget, key, [Now, Format, Microseconds(lockTimeout), _keys.Of(key).Bell], cancellationToken).ConfigureAwait(false);
+            LockerScripts.Forget, key, [Now, Format, Microseconds(lockTimeout), _keys.LockerChannelEnd], cancellationToken).ConfigureAwait(false);
         return reply.Number != 0;
     }
 
     /// <inheritdoc/>
-    public Task<IAsyncDisposable> SubscribeAsync(LockerKey key, Action ring, CancellationToken cancellationToken)
+    public Task<IAsyncDisposable> SubscribeAsync(LockerKey key, Action<LockerNotification?> onNotified, CancellationToken cancellationToken)
     {
         // Nothing may be awaited before this call: a request that is made next must be decided after the subscription took effect. Where the
         // connection does not send both in order, the request waits for the subscription instead.
-        Task<IAsyncDisposable> subscribing = _connection.SubscribeAsync(_keys.Of(key).Bell, _ => ring(), ring, cancellationToken).AsTask();
+        Task<IAsyncDisposable> subscribing = _connection.SubscribeAsync(
+            _keys.Of(key).Channel, message => onNotified(LockerAnswer.ReadNotification(message)), () => onNotified(null), cancellationToken).AsTask();
         return _connection.OrdersSubscriptions || subscribing.IsCompleted ? subscribing : NoteAsync(key, subscribing);
     }
 
@@ -145,21 +122,90 @@ internal sealed partial class RedisLockerStore : ILockerStore
         }
     }
 
-    private static long Microseconds(TimeSpan span) => TimerCodec.Microseconds(span);
+    internal static long Microseconds(TimeSpan span) => TimerCodec.Microseconds(span);
+
+    internal static TimeSpan Span(long microseconds) => TimerCodec.Span(microseconds);
 
     private static TimeSpan Span(in RedisReply microseconds) => TimerCodec.Span(microseconds.Number);
 
+    private static PublishOutcome OutcomeOf(RedisReply reply) => reply.Number != 0 ? PublishOutcome.Accepted : PublishOutcome.Superseded;
+
     private static LockerOutcomeKind Kind(in RedisReply kind) => (LockerOutcomeKind)kind.Number;
 
-    /// <summary>Evaluates a script on one key.</summary>
-    private ValueTask<RedisReply> EvaluateAsync(
-        RedisScript script, LockerKey key, RedisValue[] arguments, CancellationToken cancellationToken) =>
-        TranslateAsync(_connection.EvaluateAsync(script, _keys.Of(key).All, arguments, cancellationToken), script, key.Namespace);
+    /// <summary>Does one operation, in company with others that come at the same time.</summary>
+    private async Task<RedisReply> StepAsync(LockerStep step, CancellationToken cancellationToken)
+    {
+        cancellationToken.ThrowIfCancellationRequested();
+        if (_keys.IsInCluster) return Judge(step.Key, (await SendAsync([step], cancellationToken).ConfigureAwait(false))[0]);
+        if (!_batchers.TryGetValue(step.Key.Namespace, out Batcher<LockerStep, RedisReply>? batcher))
+        {
+            batcher = _batchers.GetOrAdd(step.Key.Namespace, static (_, self) => new(
+                steps => self.SendAsync(steps, CancellationToken.None), static step => step.Bytes?.Length ?? 0, static step => step.Key.Key, maxItems: MaxSteps), this);
+        }
 
-    private ValueTask<RedisReply> EvaluateAsync(
-        RedisScript script, RedisKey[] keys, RedisValue[] arguments, CancellationToken cancellationToken) =>
+        return Judge(step.Key, await batcher.AddAsync(step, cancellationToken).ConfigureAwait(false));
+    }
+
+    private async Task<IReadOnlyList<RedisReply>> SendAsync(IReadOnlyList<LockerStep> steps, CancellationToken cancellationToken)
+    {
+        (RedisKey[] keys, RedisValue[] arguments) = ListOf(steps);
+        RedisReply reply = await TranslateAsync(
+            _connection.EvaluateAsync(LockerScripts.Step, keys, arguments, cancellationToken), LockerScripts.Step, steps[0].Key.Namespace).ConfigureAwait(false);
+        var answers = new RedisReply[steps.Count];
+        for (int i = 0; i < answers.Length; i++) answers[i] = reply[i];
+        return answers;
+    }
+
+    private (RedisKey[] Keys, RedisValue[] Arguments) ListOf(IReadOnlyList<LockerStep> steps)
+    {
+        var keys = new RedisKey[1 + 2 * steps.Count];
+        var arguments = new List<RedisValue>(3 + 2 * steps.Count) { Now, Format, _keys.LockerChannelEnd };
+        for (int i = 0; i < steps.Count; i++)
+        {
+            LockerKeys names = _keys.Of(steps[i].Key);
+            if (i == 0) keys[0] = names.Seal;
+            keys[1 + 2 * i] = names.Lock;
+            keys[2 + 2 * i] = names.Data;
+            arguments.Add(steps[i].Operation);
+            if (steps[i].Bytes is { } bytes) arguments.Add(bytes);
+        }
+
+        return (keys, [.. arguments]);
+    }
+
+    /// <summary>An answer of a list, unless it is a refusal.</summary>
+    private static RedisReply Judge(LockerKey key, RedisReply answer)
+    {
+        if (answer.IsArray || answer.IsNumber || answer.Bytes is not { Length: > 0, Span: [LockerStep.Refused, ..] } text) return answer;
+        throw RefusalOf(new RedisServerException(RedisErrorKind.Unknown, CommandFlags.None, Encoding.UTF8.GetString(text.Span[1..])), LockerScripts.Step, key.Namespace, key.Key);
+    }
+
+    /// <summary>Evaluates a script on one key.</summary>
+    private ValueTask<RedisReply> EvaluateAsync(RedisScript script, LockerKey key, RedisValue[] arguments, CancellationToken cancellationToken) =>
+        TranslateAsync(_connection.EvaluateAsync(script, _keys.Of(key).All, arguments, cancellationToken), script, key.Namespace, key.Key);
+
+    private ValueTask<RedisReply> EvaluateAsync(RedisScript script, RedisKey[] keys, RedisValue[] arguments, CancellationToken cancellationToken) =>
         TranslateAsync(_connection.EvaluateAsync(script, keys, arguments, cancellationToken), script);
 
-    private static ValueTask<T> TranslateAsync<T>(ValueTask<T> pending, RedisScript script, string? ns = null) =>
-        RedisRefusal.TranslateAsync(pending, script, Layout, new TransferUnit(TransferKind.Locks, ns ?? ""));
+    /// <summary>Makes an error of the server one of the store.</summary>
+    private static async ValueTask<T> TranslateAsync<T>(ValueTask<T> pending, RedisScript script, string ns = "", string? key = null)
+    {
+        try
+        {
+            return await pending.ConfigureAwait(false);
+        }
+        catch (RedisServerException e)
+        {
+            throw RefusalOf(e, script, ns, key);
+        }
+    }
+
+    private static Exception RefusalOf(RedisServerException error, RedisScript script, string ns, string? key) => RedisFailures.CodeOf(error, out _) switch
+    {
+        "LWDAMAGED" => new LatchworkStoreException(
+            $"The record of the key '{key}' in the namespace '{ns}' of locks is damaged: its bytes are no record. Nothing was changed. Delete the key of Redis whose name ends with '{{l:…:{key}}}:lock'.",
+            StoreOutcome.NotApplied),
+        "OOM" => RedisFailures.Judge(error, $"script '{script.Name}'").Exception!,
+        _ => RedisRefusal.Of(error, script, Layout, new TransferUnit(TransferKind.Locks, ns)),
+    };
 }

@@ -95,8 +95,8 @@ internal sealed class SqliteLockerStore(Writer writer, Reader reader, BellExchan
             isDurable: false,
             cancellationToken);
 
-    public Task<IAsyncDisposable> SubscribeAsync(LockerKey key, Action ring, CancellationToken cancellationToken) =>
-        bells.SubscribeAsync(BellMessage.TopicOf(key), _ => ring(), cancellationToken);
+    public Task<IAsyncDisposable> SubscribeAsync(LockerKey key, Action<LockerNotification?> onNotified, CancellationToken cancellationToken) =>
+        bells.SubscribeAsync(BellMessage.TopicOf(key), _ => onNotified(null), cancellationToken);
 
     /// <summary>
     /// Lets the record of a key decide, writes down what changed, and rings those who wait for it if that is asked for. Every operation pays

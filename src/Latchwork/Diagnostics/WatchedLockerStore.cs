@@ -50,10 +50,10 @@ internal sealed class WatchedLockerStore(ILockerStore inner, string kind) : ILoc
             ? Watched.WatchAsync(inner, (ns, cursor, limit, cancellationToken), static (s, a) => s.ListAsync(a.ns, a.cursor, a.limit, a.cancellationToken), kind, "list", null)
             : inner.ListAsync(ns, cursor, limit, cancellationToken);
 
-    public Task<IAsyncDisposable> SubscribeAsync(LockerKey key, Action ring, CancellationToken cancellationToken) =>
+    public Task<IAsyncDisposable> SubscribeAsync(LockerKey key, Action<LockerNotification?> onNotified, CancellationToken cancellationToken) =>
         Metrics.LockerStoreIsWatched
-            ? Watched.WatchAsync(inner, (key, ring, cancellationToken), static (s, a) => s.SubscribeAsync(a.key, a.ring, a.cancellationToken), kind, "subscribe", null)
-            : inner.SubscribeAsync(key, ring, cancellationToken);
+            ? Watched.WatchAsync(inner, (key, onNotified, cancellationToken), static (s, a) => s.SubscribeAsync(a.key, a.onNotified, a.cancellationToken), kind, "subscribe", null)
+            : inner.SubscribeAsync(key, onNotified, cancellationToken);
 
     private static void OnRequested((LockerKey Key, LockerRequest Request, CancellationToken) args, LockerReply reply)
     {

@@ -32,6 +32,6 @@ internal sealed class ConnectingLockerStore(ConnectingStore owner) : ILockerStor
     public Task<LockerPage> ListAsync(string ns, string? cursor, int limit, CancellationToken cancellationToken) =>
         owner.PassAsync(store => store.Locks.ListAsync(ns, cursor, limit, cancellationToken), cancellationToken);
 
-    public Task<IAsyncDisposable> SubscribeAsync(LockerKey key, Action ring, CancellationToken cancellationToken) =>
-        owner.PassAsync(store => store.Locks.SubscribeAsync(key, ring, cancellationToken), cancellationToken);
+    public Task<IAsyncDisposable> SubscribeAsync(LockerKey key, Action<LockerNotification?> onNotified, CancellationToken cancellationToken) =>
+        owner.PassAsync(store => store.Locks.SubscribeAsync(key, onNotified, cancellationToken), cancellationToken);
 }

@@ -1,6 +1,7 @@
 using Latchwork.Diagnostics;
 using Latchwork.Storage;
 using Latchwork.Threading;
+using Microsoft.Extensions.Logging;
 
 namespace Latchwork.Locking;
 
@@ -34,7 +35,7 @@ internal sealed record LockEnding(LockEnd End, LockerOutcome? Outcome = null, Ex
 /// One ownership of one key, as this process believes in it: renewed on the alarm clock, never on the thread pool, and over at the latest
 /// when the lease is, counted from before the request or renewal was sent.
 /// </summary>
-#pragma warning disable CA1001 // its sources and its semaphore hold nothing that would need disposal
+#pragma warning disable CA1001 // its semaphore holds nothing that would need disposal
 internal sealed partial class HeldLock
 #pragma warning restore CA1001
 {
@@ -45,9 +46,9 @@ internal sealed partial class HeldLock
     private readonly object _gate = new();
     private readonly Alarm _alarm;
     private readonly long _ceiling;
-    private readonly CancellationTokenSource _lost = new();
-    private readonly CancellationTokenSource _work = new();
-    private readonly TaskCompletionSource<LockEnding> _ended = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private readonly LazyCancellation _lost = new();
+    private readonly LazyCancellation _work = new();
+    private readonly TaskCompletionSource<LockEnding> _ended = new();
 
     private long _beliefEnd;
     private long _renewAt;
@@ -69,8 +70,6 @@ internal sealed partial class HeldLock
         Key = key;
         Generation = grant.Generation;
         TakenOver = grant.TakenOver;
-        Lost = _lost.Token;
-        Work = _work.Token;
         _ceiling = firstSent + core.Clock.ToTimestamps(core.Options.LockTimeout);
         _alarm = core.Clock.CreateAlarm(OnAlarm);
         core.Remember(this);
@@ -86,10 +85,10 @@ internal sealed partial class HeldLock
     public bool TakenOver { get; }
 
     /// <summary>Fires when the ownership is lost, not when it ends by will.</summary>
-    public CancellationToken Lost { get; }
+    public CancellationToken Lost => _lost.Token;
 
     /// <summary>Fires with <see cref="Lost"/>, and when the work is to stop for another reason.</summary>
-    public CancellationToken Work { get; }
+    public CancellationToken Work => _work.Token;
 
     /// <summary>The end of the ownership. It never fails.</summary>
     public Task<LockEnding> Ended => _ended.Task;
@@ -141,11 +140,13 @@ internal sealed partial class HeldLock
             Fire(_work);
         }
 
-        _ended.TrySetResult(ending);
-
         // This may be the thread that renews other leases as well, and a log may take its time.
-        ThreadPool.UnsafeQueueUserWorkItem(static one => one.Self.LogEnd(one.End), (Self: this, ending.End), preferLocal: false);
+        if (isLost || _core.Log.IsEnabled(LogLevel.Debug)) ThreadPool.UnsafeQueueUserWorkItem(static one => one.Self.LogEnd(one.End), (Self: this, ending.End), preferLocal: false);
         if (isLost && Metrics.LostLocks.Enabled) CountLost(ending.End);
+
+        // The flight goes on here, if that holds up no thread of a store and no alarm.
+        if (Thread.CurrentThread.IsThreadPoolThread) _ended.TrySetResult(ending);
+        else ThreadPool.UnsafeQueueUserWorkItem(static end => end.Ended.TrySetResult(end.Ending), (Ended: _ended, Ending: ending), preferLocal: false);
     }
 
     private void LogEnd(LockEnd end)
@@ -167,7 +168,7 @@ internal sealed partial class HeldLock
     }
 
     /// <summary>The token's state changes at once; its callbacks, which are user code, run on the pool.</summary>
-    private void Fire(CancellationTokenSource source)
+    private void Fire(LazyCancellation source)
     {
         Task callbacks = source.CancelAsync();
         if (callbacks.IsCompletedSuccessfully) return;

@@ -10,13 +10,12 @@ internal sealed partial class KeyFlight
     private TaskCompletionSource? _sleep;
     private bool _awake; // rung since the last request was sent
 
-    private string _nonce = NewNonce();
+    private string _nonce = Nonces.Next();
     private long? _waitingFor; // the lowest generation that a caller may be waiting for
     private bool _listen;
+    private (long Generation, string Nonce, long Ticket) _owner = (0, "", 0); // whom the last request found at work, and who had called before it was sent; under the wake gate
     private IAsyncDisposable? _bell;
     private Alarm? _alarm;
-
-    private static string NewNonce() => Guid.NewGuid().ToString("N");
 
     private async Task FlyAsync()
     {
@@ -71,7 +70,7 @@ internal sealed partial class KeyFlight
 
         // Subscribe first, without waiting for it: the request is decided after the subscription took effect.
         Task<IAsyncDisposable>? subscribing = _listen && _bell is null
-            ? _core.Store.SubscribeAsync(_core.KeyOf(_key), Wake, CancellationToken.None)
+            ? _core.Store.SubscribeAsync(_core.KeyOf(_key), OnNotified, CancellationToken.None)
             : null;
         var request = new LockerRequest(
             _core.NodeId, _nonce, _core.Options.Lease, _core.Options.LockTimeout, _lockOnly ? null : _waitingFor, _lockOnly);
@@ -104,7 +103,7 @@ internal sealed partial class KeyFlight
                 break;
             case LockGranted granted:
                 var held = new HeldLock(_core, _key, _nonce, granted, firstSent, sent);
-                _nonce = NewNonce();
+                _nonce = Nonces.Next();
                 NoteOwner(granted.Generation, ticket);
                 _waitingFor ??= granted.Generation;
                 await HoldAsync(held).ConfigureAwait(false);
@@ -112,6 +111,7 @@ internal sealed partial class KeyFlight
             case LockHeld other:
                 NoteOwner(other.Generation, ticket);
                 _waitingFor ??= other.Generation;
+                lock (_wakeGate) _owner = (other.Generation, other.Nonce, ticket);
                 if (_listen) await SleepAsync(other.LeaseLeft).ConfigureAwait(false);
                 _listen = true;
                 break;
@@ -132,6 +132,25 @@ internal sealed partial class KeyFlight
         _alarm.Set(leaseLeft < _core.Options.RecheckInterval ? leaseLeft : _core.Options.RecheckInterval);
         await sleep.Task.ConfigureAwait(false);
         _alarm.Cancel();
+    }
+
+    /// <summary>
+    /// What the owner has published may be told along with the notification. It is taken only if it is known to be that owner's, and only by those
+    /// who had called before he was found at work; for the others, and after any other notification, the store is asked.
+    /// </summary>
+    private void OnNotified(LockerNotification? notification)
+    {
+        if (notification is not null && !_lockOnly)
+        {
+            (long generation, string nonce, long ticket) = (0, "", 0);
+            lock (_wakeGate) (generation, nonce, ticket) = _owner;
+            if (notification.Outcome.Generation == generation && notification.Nonce == nonce && nonce.Length > 0)
+            {
+                foreach (FlightCaller caller in Take(c => c.Ticket <= ticket)) caller.Give(notification.Outcome, null);
+            }
+        }
+
+        Wake();
     }
 
     private void Wake()

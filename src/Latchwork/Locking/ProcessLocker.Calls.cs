@@ -2,6 +2,7 @@ using System.Collections.Concurrent;
 using Latchwork.Diagnostics;
 using Latchwork.Locking;
 using Latchwork.Storage;
+using Latchwork.Threading;
 
 namespace Latchwork;
 
@@ -54,7 +55,7 @@ public sealed partial class ProcessLocker
         if (_disposed) return;
         _disposed = true;
         await EndAllAsync().ConfigureAwait(false);
-        await Task.WhenAll(_core.Held.Select(held => held.ReleaseAsync(lost: true))).LeaveStoreThreadAsync().ConfigureAwait(false);
+        await Task.WhenAll(_core.Held.Select(held => held.ReleaseAsync(lost: true))).OffStoreThread().ConfigureAwait(false);
     }
 
     /// <summary>Behaves as if the process had been killed: nothing is sent any more, nothing released. For tests.</summary>
@@ -97,13 +98,13 @@ public sealed partial class ProcessLocker
             return true;
         },
         GoOn,
-        CancellationToken.None).LeaveStoreThreadAsync().ConfigureAwait(false);
+        CancellationToken.None).OffStoreThread().ConfigureAwait(false);
 
     private async Task<T> AskAsync<T>(string key, Func<LockerKey, Task<T>> ask, CancellationToken cancellationToken)
     {
         Limits.CheckId(key);
         await OpenAsync(cancellationToken).ConfigureAwait(false);
-        return await _core.RepeatAsync(_ => ask(_core.KeyOf(key)), GoOn, cancellationToken).LeaveStoreThreadAsync().ConfigureAwait(false);
+        return await _core.RepeatAsync(_ => ask(_core.KeyOf(key)), GoOn, cancellationToken).OffStoreThread().ConfigureAwait(false);
     }
 
     private async Task<PublishOutcome> PublishAsync(string key, long fencingToken, RunValue value, TimeSpan freshFor, CancellationToken cancellationToken)
@@ -111,7 +112,7 @@ public sealed partial class ProcessLocker
         Limits.CheckId(key);
         if (_core.FindHeld(key, fencingToken) is { } held)
         {
-            return await held.PublishAsync(value, freshFor, null, cancellationToken).LeaveStoreThreadAsync().ConfigureAwait(false);
+            return await held.PublishAsync(value, freshFor, null, cancellationToken).OffStoreThread().ConfigureAwait(false);
         }
 
         var publication = new LockerPublication(fencingToken, Nonce: null, value.Kind, value.Data, freshFor, _core.HandOver);
@@ -122,7 +123,7 @@ public sealed partial class ProcessLocker
     private async Task<HeldLock?> TryTakeAsync(string key)
     {
         var request = new LockerRequest(
-            NodeId, Guid.NewGuid().ToString("N"), _core.Options.Lease, _core.Options.LockTimeout, WaitingFor: null, LockOnly: true);
+            NodeId, Nonces.Next(), _core.Options.Lease, _core.Options.LockTimeout, WaitingFor: null, LockOnly: true);
         long? firstSent = null;
         long sent = 0;
         LockerReply reply = await AskAsync(

@@ -4,6 +4,7 @@ using System.Text.Json.Serialization.Metadata;
 using Latchwork.Diagnostics;
 using Latchwork.Locking;
 using Latchwork.Storage;
+using Latchwork.Threading;
 
 namespace Latchwork;
 
@@ -156,7 +157,7 @@ public sealed partial class ProcessLocker : IProcessLocker, IAsyncDisposable
             LockerPage page = await _core.RepeatAsync(
                 _ => _core.Store.ListAsync(Namespace, from, Limits.MaxBatch, cancellationToken),
                 GoOn,
-                cancellationToken).LeaveStoreThreadAsync().ConfigureAwait(false);
+                cancellationToken).OffStoreThread().ConfigureAwait(false);
             foreach (KeySnapshot snapshot in page.Items) yield return snapshot with { Waiters = CountWaiters(snapshot.Key) };
             cursor = page.Cursor;
         }

@@ -1,6 +1,7 @@
 using System.Diagnostics.CodeAnalysis;
 using System.Text.Json.Serialization.Metadata;
 using Latchwork.Locking;
+using Latchwork.Threading;
 
 namespace Latchwork;
 
@@ -122,23 +123,23 @@ public sealed class WorkLease : IAsyncDisposable
 
     /// <summary>Releases the key if it is still held: the next one who waits gets it. If the store cannot be reached, the lease runs out instead.</summary>
     /// <returns>A task that ends when the key is free, or left to its lease.</returns>
-    public ValueTask DisposeAsync() => _isShared ? ValueTask.CompletedTask : new ValueTask(_held.ReleaseAsync().LeaveStoreThreadAsync());
+    public ValueTask DisposeAsync() => _isShared ? ValueTask.CompletedTask : new ValueTask(_held.ReleaseAsync().OffStoreThread());
 
     private Task<PublishOutcome> PublishAsync(RunValue value, CancellationToken cancellationToken)
     {
         Limits.CheckPayload(value.Data.Length, _core.Options.MaxResultBytes, "result");
-        return _held.PublishAsync(value, _resultTimeout, null, cancellationToken).LeaveStoreThreadAsync();
+        return _held.PublishAsync(value, _resultTimeout, null, cancellationToken).OffStoreThread();
     }
 
     private async Task<PublishOutcome> FailAsync(RunValue failure, Exception? original, FailurePolicy policy, CancellationToken cancellationToken)
     {
         if (policy.IsShared)
         {
-            return await _held.PublishAsync(failure, policy.RememberFor, original, cancellationToken).LeaveStoreThreadAsync().ConfigureAwait(false);
+            return await _held.PublishAsync(failure, policy.RememberFor, original, cancellationToken).OffStoreThread().ConfigureAwait(false);
         }
 
         if (!_held.IsHeld) return PublishOutcome.Superseded;
-        await _held.ReleaseAsync().LeaveStoreThreadAsync().ConfigureAwait(false);
+        await _held.ReleaseAsync().OffStoreThread().ConfigureAwait(false);
         return PublishOutcome.Accepted;
     }
 }

@@ -107,16 +107,23 @@ public interface ILockerStore
     Task<LockerPage> ListAsync(string ns, string? cursor, int limit, CancellationToken cancellationToken);
 
     /// <summary>
-    /// Hears the bell of one key: it rings when its lock is freed or taken from its owner, and when rings may have been missed (the connection
-    /// was away). Rings may be lost, late or doubled.
+    /// Subscribes to the notifications of one key: there is one when its lock is freed or taken from its owner while somebody waits for it (a
+    /// request was answered with <see cref="LockHeld"/> since the last one), and when some may have been missed (the connection was away).
     /// </summary>
     /// <remarks>
+    /// <para>
     /// A request that is made after this method was called (it need not be awaited in between) is decided after the subscription took effect,
     /// so "start to subscribe, request, await both" misses nothing and is one round trip.
+    /// </para>
+    /// <para>
+    /// A notification is a hint: it may be lost, late, doubled or forged. It may carry the outcome that was published. Whoever waits may take that
+    /// only if its generation and nonce are those of the owner in an answer (<see cref="LockHeld"/>) to a request that was sent after the waiter
+    /// called; else the key is asked.
+    /// </para>
     /// </remarks>
     /// <param name="key">The key.</param>
-    /// <param name="ring">Called for each ring, one at a time, on a thread of the store: it must return at once and must not throw.</param>
-    /// <param name="cancellationToken">Gives up waiting.</param>
+    /// <param name="onNotified">Called for each notification, on a thread of the store: it must return immediately and must not throw. It gets null for a mere hint.</param>
+    /// <param name="cancellationToken">A token that cancels the wait.</param>
     /// <returns>Ends the subscription when disposed.</returns>
-    Task<IAsyncDisposable> SubscribeAsync(LockerKey key, Action ring, CancellationToken cancellationToken);
+    Task<IAsyncDisposable> SubscribeAsync(LockerKey key, Action<LockerNotification?> onNotified, CancellationToken cancellationToken);
 }

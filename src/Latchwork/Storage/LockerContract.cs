@@ -44,8 +44,9 @@ public sealed record LockGranted(long Generation, bool TakenOver) : LockerReply;
 /// <param name="NodeId">The owner's node.</param>
 /// <param name="LeaseLeft">The time left on its lease: more than zero, to the microsecond.</param>
 /// <param name="Age">How long it has been the owner.</param>
+/// <param name="Nonce">The owner's nonce, by which a notification of its outcome is known.</param>
 [Experimental("LATCHWORK001")]
-public sealed record LockHeld(long Generation, string NodeId, TimeSpan LeaseLeft, TimeSpan Age) : LockerReply;
+public sealed record LockHeld(long Generation, string NodeId, TimeSpan LeaseLeft, TimeSpan Age, string Nonce) : LockerReply;
 
 /// <summary>How a run ended.</summary>
 /// <param name="Generation">The generation of its owner.</param>
@@ -85,6 +86,12 @@ public sealed record LockerPublication(
     ReadOnlyMemory<byte> Data,
     TimeSpan FreshFor,
     TimeSpan HandOverFor);
+
+/// <summary>What a notification of a publication may carry, so that those who wait need not ask for it.</summary>
+/// <param name="Nonce">The nonce of the owner who published it.</param>
+/// <param name="Outcome">The outcome.</param>
+[Experimental("LATCHWORK001")]
+public sealed record LockerNotification(string Nonce, LockerOutcome Outcome);
 
 /// <summary>A page of a listing.</summary>
 /// <param name="Items">The keys that are locked.</param>

@@ -88,8 +88,8 @@ internal sealed class RecordingLockerStore(ILockerStore inner, HistoryWriter his
     public Task<LockerPage> ListAsync(string ns, string? cursor, int limit, CancellationToken cancellationToken) =>
         inner.ListAsync(ns, cursor, limit, cancellationToken);
 
-    public Task<IAsyncDisposable> SubscribeAsync(LockerKey key, Action ring, CancellationToken cancellationToken) =>
-        inner.SubscribeAsync(key, ring, cancellationToken);
+    public Task<IAsyncDisposable> SubscribeAsync(LockerKey key, Action<LockerNotification?> onNotified, CancellationToken cancellationToken) =>
+        inner.SubscribeAsync(key, onNotified, cancellationToken);
 
     private static string ValueOf(LockerOutcomeKind kind, ReadOnlySpan<byte> data) => kind switch
     {

@@ -46,7 +46,7 @@ public sealed class ClusterAtomicityTests(ClusterFixture fixture)
             CancellationToken.None);
         long generation = (await RequestAsync("owner")).Generation;
 
-        int slot = HashSlot.Of(new RedisKeys("lw:", () => true).Of(key).Bell);
+        int slot = HashSlot.Of(new RedisKeys("lw:", () => true).Of(key).Channel);
         (await WhileMovingAsync(slot, () => store.Locks.RenewAsync(key, generation, "owner", TimeSpan.FromHours(1), CancellationToken.None))).ShouldBeTrue();
         (await store.Locks.RequestAsync(key, new LockerRequest("node", "other", TimeSpan.FromHours(1), TimeSpan.FromHours(2), null, true), CancellationToken.None))
             .ShouldBeOfType<LockHeld>().Generation.ShouldBe(generation);

@@ -84,7 +84,7 @@ public sealed class ClusterReshardingTests(ClusterFixture fixture, ITestOutputHe
         string key = $"{Guid.NewGuid():N}";
         RequestResult held = await owner.RequestAsync(key);
         Task<RequestResult> waiter = other.RequestAsync(key);
-        int slot = HashSlot.Of(new RedisKeys("lw:", () => true).Of(new LockerKey("moved-locks", key)).Bell);
+        int slot = HashSlot.Of(new RedisKeys("lw:", () => true).Of(new LockerKey("moved-locks", key)).Channel);
         RedisServer server = await Cluster.OwnerOfAsync(slot);
         await Cluster.MoveSlotAsync(slot, Cluster.Servers.First(candidate => candidate != server));
         await held.Lease!.PublishAsync("result"u8.ToArray());
@@ -126,7 +126,7 @@ public sealed class ClusterReshardingTests(ClusterFixture fixture, ITestOutputHe
         seen.Order().ShouldBe(names.Order());
         output.WriteLine($"{pages} pages.");
 
-        int Slot(string name) => HashSlot.Of(keys.Of(new LockerKey(ns, name)).Bell);
+        int Slot(string name) => HashSlot.Of(keys.Of(new LockerKey(ns, name)).Channel);
         int Owner(string name) => (int)(Slot(name) * 3L / HashSlot.Count);
     }
 }

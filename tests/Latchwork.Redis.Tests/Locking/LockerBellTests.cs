@@ -13,14 +13,14 @@ public sealed class LockerBellTests : LockerTest
     {
         await using RedisStore elsewhere = await RedisStore.ConnectAsync(Server.PatientUri);
         int rings = 0;
-        await using IAsyncDisposable waiting = await elsewhere.Locks.SubscribeAsync(Key("a"), () => Interlocked.Increment(ref rings), default);
+        await using IAsyncDisposable waiting = await elsewhere.Locks.SubscribeAsync(Key("a"), _ => Interlocked.Increment(ref rings), default);
         (await Server.CommandAsync("PUBSUB", "CHANNELS")).ShouldBe(Name("a", "bell"));
 
-        await PublishAsync("b", await TakeAsync("b"));
-        await PublishAsync("a", await TakeAsync("a"));
+        await EndAsync("b", generation => PublishAsync("b", generation));
+        await EndAsync("a", generation => PublishAsync("a", generation));
         await Eventually.HoldsAsync(() => Volatile.Read(ref rings) == 1, "the waiting node hears its own key");
-        await ReleaseAsync("c", await TakeAsync("c"));
-        await ReleaseAsync("a", await TakeAsync("a"));
+        await EndAsync("c", generation => ReleaseAsync("c", generation));
+        await EndAsync("a", generation => ReleaseAsync("a", generation));
         await Eventually.HoldsAsync(() => Volatile.Read(ref rings) == 2, "the waiting node hears its own key");
     }
 
@@ -33,7 +33,7 @@ public sealed class LockerBellTests : LockerTest
         (await NumberOfSubscribersAsync("a")).ShouldBe("1");
 
         await one.DisposeAsync();
-        await ReleaseAsync("a", await TakeAsync("a"));
+        await EndAsync("a", generation => ReleaseAsync("a", generation));
         await Eventually.HoldsAsync(() => Volatile.Read(ref second) == 1, "the other subscriber still hears");
         first.ShouldBe(0);
 
@@ -47,8 +47,7 @@ public sealed class LockerBellTests : LockerTest
         int rings = 0;
         await using IAsyncDisposable waiting = await SubscribeAsync("a", () => Interlocked.Increment(ref rings));
         await Locks.ForgetAsync(Key("a"), LockTimeout, default);
-        await TakeAsync("a");
-        await Locks.ForgetAsync(Key("a"), LockTimeout, default);
+        await EndAsync("a", _ => Locks.ForgetAsync(Key("a"), LockTimeout, default));
         await Eventually.HoldsAsync(() => Volatile.Read(ref rings) >= 1, "the bell of a lock that was taken away");
         await TryGetAsync("a"); // what was sent before has arrived
         rings.ShouldBe(1);
@@ -65,7 +64,7 @@ public sealed class LockerBellTests : LockerTest
             Task<PublishOutcome> publishing = Task.Run(() => PublishAsync(key, generation, freshFor: TimeSpan.Zero));
 
             var rung = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
-            Task<IAsyncDisposable> subscribing = elsewhere.Locks.SubscribeAsync(Key(key), () => rung.TrySetResult(), default);
+            Task<IAsyncDisposable> subscribing = elsewhere.Locks.SubscribeAsync(Key(key), _ => rung.TrySetResult(), default);
             Task<LockerReply> asking = elsewhere.Locks.RequestAsync(Key(key), Ask("waiter"), default);
             await Task.WhenAll(subscribing, asking, publishing);
 
@@ -103,6 +102,91 @@ public sealed class LockerBellTests : LockerTest
         }
 
         (await renewal).ShouldBe((true, false));
+    }
+
+    [Fact]
+    public async Task Nobody_is_notified_of_a_key_that_nobody_waits_for_and_whoever_waits_is_notified_once()
+    {
+        int notified = 0;
+        await using IAsyncDisposable waiting = await SubscribeAsync("a", () => Interlocked.Increment(ref notified));
+        await PublishAsync("a", await TakeAsync("a"), freshFor: TimeSpan.Zero);
+        await EndAsync("a", generation => PublishAsync("a", generation, freshFor: TimeSpan.Zero));
+        await Eventually.HoldsAsync(() => Volatile.Read(ref notified) == 1, "the one that was waited for");
+        await ReleaseAsync("a", await TakeAsync("a"));
+        await TryGetAsync("a"); // what was sent before has arrived
+        notified.ShouldBe(1);
+    }
+
+    [Fact]
+    public async Task A_takeover_keeps_the_mark_of_those_who_wait()
+    {
+        int notified = 0;
+        await using IAsyncDisposable waiting = await SubscribeAsync("a", () => Interlocked.Increment(ref notified));
+        await TakeAsync("a", "first", lease: TimeSpan.FromMilliseconds(200));
+        await WaitForAsync("a");
+        long second = (await Eventually.ReadsAsync(
+            () => RequestAsync("a", Ask("second")), static reply => reply is LockGranted, "the lease runs out")).ShouldBeOfType<LockGranted>().Generation;
+        await ReleaseAsync("a", second, "second");
+        await Eventually.HoldsAsync(() => Volatile.Read(ref notified) == 1, "who waited for the first owner hears of the second");
+    }
+
+    [Theory]
+    [InlineData(0, true)]
+    [InlineData(200, true)]
+    [InlineData(4096, true)]
+    [InlineData(4097, false)]
+    public async Task A_notification_carries_an_outcome_that_is_small(int length, bool isCarried)
+    {
+        byte[] bytes = new byte[length];
+        new Random(length).NextBytes(bytes);
+        var notified = new TaskCompletionSource<LockerNotification?>(TaskCreationOptions.RunContinuationsAsynchronously);
+        await using IAsyncDisposable waiting = await Locks.SubscribeAsync(Key("a"), notification => notified.TrySetResult(notification), default);
+        long generation = await TakeAsync("a", "owner");
+        await WaitForAsync("a");
+        await PublishAsync("a", generation, bytes, "owner");
+        LockerNotification? notification = await notified.Task.WaitAsync(TimeSpan.FromSeconds(60));
+        (notification is not null).ShouldBe(isCarried);
+        if (notification is null) return;
+        notification.Nonce.ShouldBe("owner");
+        (notification.Outcome.Generation, notification.Outcome.Kind, notification.Outcome.IsFresh).ShouldBe((generation, LockerOutcomeKind.Value, true));
+        notification.Outcome.Data.ToArray().ShouldBe(bytes);
+        (await TryGetAsync("a")).ShouldNotBeNull().Data.ToArray().ShouldBe(bytes);
+    }
+
+    [Fact]
+    public async Task A_message_of_another_hand_is_a_mere_hint()
+    {
+        var notified = new System.Collections.Concurrent.ConcurrentQueue<LockerNotification?>();
+        await using IAsyncDisposable waiting = await Locks.SubscribeAsync(Key("a"), notified.Enqueue, default);
+        string[] forged = ["", "x", new('x', 33), new('\u00ff', 100), new('0', 5000)];
+        foreach (string message in forged) await Server.CommandAsync("PUBLISH", Name("a", "bell"), message);
+        await Eventually.HoldsAsync(() => notified.Count == forged.Length, "each is heard");
+        notified.ShouldAllBe(notification => notification == null);
+    }
+
+    [Fact]
+    public async Task Databases_of_one_server_do_not_hear_each_other()
+    {
+        await using RedisStore other = await RedisStore.ConnectAsync(Server.Uri + "?db=3");
+        await other.Locks.OpenAsync(Namespace, default);
+        int here = 0, there = 0;
+        await using IAsyncDisposable one = await SubscribeAsync("a", () => Interlocked.Increment(ref here));
+        await using IAsyncDisposable two = await other.Locks.SubscribeAsync(Key("a"), _ => Interlocked.Increment(ref there), default);
+        LockGranted granted = (await other.Locks.RequestAsync(Key("a"), Ask("n"), default)).ShouldBeOfType<LockGranted>();
+        (await other.Locks.RequestAsync(Key("a"), Ask("waiter"), default)).ShouldBeOfType<LockHeld>();
+        await other.Locks.ReleaseAsync(Key("a"), granted.Generation, "n", default);
+        await Eventually.HoldsAsync(() => Volatile.Read(ref there) == 1, "its own database hears it");
+        await EndAsync("a", generation => ReleaseAsync("a", generation));
+        await Eventually.HoldsAsync(() => Volatile.Read(ref here) == 1, "and this one hears its own");
+        there.ShouldBe(1);
+    }
+
+    /// <summary>Takes a lock, has it waited for, and ends it.</summary>
+    private async Task EndAsync<T>(string key, Func<long, Task<T>> end)
+    {
+        long generation = await TakeAsync(key);
+        await WaitForAsync(key);
+        await end(generation);
     }
 
     private async Task<string> NumberOfSubscribersAsync(string key) =>

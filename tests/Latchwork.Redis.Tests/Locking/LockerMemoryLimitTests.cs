@@ -18,7 +18,7 @@ public sealed class LockerMemoryLimitTests : LockerTest
         LatchworkStoreException refusal = await Should.ThrowAsync<LatchworkStoreException>(() => RequestAsync("new", Ask("nonce")));
         refusal.Outcome.ShouldBe(StoreOutcome.NotApplied);
         refusal.Message.ShouldContain("memory");
-        (await Server.CommandAsync("EXISTS", Name("new", "lock"), Name("new", "last"))).ShouldBe("0");
+        (await Server.CommandAsync("EXISTS", Name("new", "lock"), Name("new", "data"))).ShouldBe("0");
 
         await Locks.OpenAsync(Namespace, default);
         (await RequestAsync("renewed", Ask("other"))).ShouldBeOfType<LockHeld>();

@@ -86,7 +86,7 @@ public sealed class LockerProcessTests : IAsyncLifetime
     {
         WorkerProcess owner = (await StartAsync(1, TimeSpan.FromMilliseconds(500)))[0];
         await owner.AskAsync("hold a", "locked", "a");
-        await _server.CommandAsync("DEL", "lw:{l:locker:a}:lock", "lw:{l:locker:a}:last");
+        await _server.CommandAsync("DEL", "lw:{l:locker:a}:lock");
         await owner.ReadAsync("lost", "a");
         (await owner.AskAsync("publish a old", "published", "a")).Words[2].ShouldBe(nameof(PublishOutcome.Superseded));
         (await _server.CommandAsync("KEYS", "lw:{l:*")).ShouldBeEmpty();

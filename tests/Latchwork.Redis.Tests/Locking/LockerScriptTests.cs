@@ -14,7 +14,7 @@ public sealed partial class LockerScriptTests
 
     /// <summary>Those that do not work on one key alone; Import declares the mark of its move besides.</summary>
     private static readonly string[] _others =
-        [nameof(LockerScripts.Open), nameof(LockerScripts.Scan), nameof(LockerScripts.Marks), nameof(LockerScripts.Namespaces), nameof(LockerScripts.Import)];
+        [nameof(LockerScripts.Open), nameof(LockerScripts.Scan), nameof(LockerScripts.Marks), nameof(LockerScripts.Namespaces), nameof(LockerScripts.Import), nameof(LockerScripts.Step)];
 
     public static TheoryData<string> OfOneKey => [.. All().Select(property => property.Name).Except(_others)];
 
@@ -51,16 +51,16 @@ public sealed partial class LockerScriptTests
     public void A_script_of_one_key_says_what_it_takes_and_touches_nothing_else(string name)
     {
         string source = Read($"Locking/{name}.lua");
-        source.ShouldContain("\n-- KEYS: lock, last, data, seal.\n");
+        source.ShouldContain("\n-- KEYS: lock, data, seal.\n");
         source.ShouldContain("\n-- ARGV: 1 time, 2 format");
         source.ShouldContain("\n-- Returns ");
-        source.ShouldContain("\nlocal lock, last, data, seal = unpack(KEYS)\n");
+        source.ShouldContain("\nlocal lock, data, seal = unpack(KEYS)\n");
 
         string code = LuaComment().Replace(((RedisScript)All().Single(property => property.Name == name).GetValue(null)!).Source, "");
         code.ShouldNotContain("KEYS[");
         foreach (Match call in RedisCall().Matches(code).Cast<Match>())
         {
-            if (call.Groups[1].Value is not ("TIME" or "PUBLISH")) call.Groups[2].Value.ShouldBeOneOf("lock", "last", "data");
+            if (call.Groups[1].Value is not ("TIME" or "PUBLISH")) call.Groups[2].Value.ShouldBeOneOf("lock", "data", "key");
         }
     }
 

@@ -71,7 +71,10 @@ public abstract class LockerTest(params string[] serverArguments) : IAsyncLifeti
 
     protected Task<LockerOutcome?> TryGetAsync(string key) => Locks.TryGetAsync(Key(key), CancellationToken.None);
 
-    protected Task<IAsyncDisposable> SubscribeAsync(string key, Action ring) => Locks.SubscribeAsync(Key(key), ring, CancellationToken.None);
+    protected Task<IAsyncDisposable> SubscribeAsync(string key, Action onNotified) => Locks.SubscribeAsync(Key(key), _ => onNotified(), CancellationToken.None);
+
+    /// <summary>Asks in vain, so that the key is known to be waited for.</summary>
+    protected async Task WaitForAsync(string key) => Assert.IsType<LockHeld>(await RequestAsync(key, Ask("waiter", lockOnly: true)));
 
     protected async Task<List<KeySnapshot>> ListAsync(string ns = Namespace, int limit = 200, Action<LockerPage>? onPage = null)
     {

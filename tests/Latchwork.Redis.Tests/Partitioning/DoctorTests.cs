@@ -177,8 +177,8 @@ public sealed class DoctorTests(PartitionedFixture fixture) : IClassFixture<Part
         await using WorkLease lease = await locker.AcquireAsync("key");
         async Task<List<DoctorFinding>> ExamineAsync(bool fix) => await store.Doctor.ExamineAsync(ns, fix, default).ToListAsync();
         (await ExamineAsync(false)).ShouldBeEmpty();
-        string name = prefix + "{l:locks:other}:last";
-        await RunAsync("SET", name, "1 1 0 - 0 0 0 x");
+        string name = prefix + "{l:locks:other}:lock";
+        await RunAsync("SET", name, "x");
         (await ExamineAsync(false)).ShouldHaveSingleItem().Names.ShouldBe(["other"]);
         (await ExamineAsync(true)).ShouldHaveSingleItem().IsMended.ShouldBeTrue();
         (await ExamineAsync(false)).ShouldBeEmpty();

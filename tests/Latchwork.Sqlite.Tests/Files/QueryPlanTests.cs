@@ -76,7 +76,7 @@ public sealed class QueryPlanTests : IDisposable
         var key = new LockerKey("plans", "k");
         ILockerStore locks = store.Locks;
         await locks.OpenAsync("plans", default);
-        await using IAsyncDisposable waiting = await locks.SubscribeAsync(key, () => { }, default);
+        await using IAsyncDisposable waiting = await locks.SubscribeAsync(key, _ => { }, default);
         var granted = (LockGranted)await locks.RequestAsync(key, new("n", "o", TimeSpan.FromSeconds(5), TimeSpan.FromMinutes(1), null, false), default);
         await locks.RenewAsync(key, granted.Generation, "o", TimeSpan.FromSeconds(9), default);
         await locks.ListAsync("plans", null, 10, default);

@@ -67,8 +67,8 @@ public sealed class BellTests : IAsyncLifetime
     {
         int a = 0, b = 0;
         var key = new LockerKey("locks", "a");
-        IAsyncDisposable waiting = await _there.Locks.SubscribeAsync(key, () => Interlocked.Increment(ref a), default);
-        await using IAsyncDisposable other = await _there.Locks.SubscribeAsync(key with { Key = "b" }, () => Interlocked.Increment(ref b), default);
+        IAsyncDisposable waiting = await _there.Locks.SubscribeAsync(key, _ => Interlocked.Increment(ref a), default);
+        await using IAsyncDisposable other = await _there.Locks.SubscribeAsync(key with { Key = "b" }, _ => Interlocked.Increment(ref b), default);
         await RunAsync(key);
         await Eventually.HoldsAsync(() => Volatile.Read(ref a) == 1, "the bell of the key that was published");
 
@@ -87,7 +87,7 @@ public sealed class BellTests : IAsyncLifetime
         await _there.Timers.SubscribeAsync("bells", "there", bell => { if (bell.Kind == TimerBellKind.Missed) Interlocked.Increment(ref missed); }, default);
         _folder.Ask("DELETE FROM subscriptions RETURNING topic");
         _folder.Ask("DELETE FROM processes RETURNING id"); // as others do when a process was asleep for an hour
-        await _there.Locks.SubscribeAsync(new LockerKey("locks", "a"), () => { }, default);
+        await _there.Locks.SubscribeAsync(new LockerKey("locks", "a"), _ => { }, default);
         _folder.Ask("SELECT count(*) FROM subscriptions").ShouldBe("2");
         await Eventually.HoldsAsync(() => Volatile.Read(ref missed) == 1, "it is told that bells may have been missed");
     }
@@ -96,7 +96,7 @@ public sealed class BellTests : IAsyncLifetime
     public async Task A_store_that_is_disposed_leaves_nothing_to_ring()
     {
         await _there.Timers.SubscribeAsync("bells", "there", _ => { }, default);
-        await _there.Locks.SubscribeAsync(new LockerKey("locks", "a"), () => { }, default);
+        await _there.Locks.SubscribeAsync(new LockerKey("locks", "a"), _ => { }, default);
         _folder.Ask("SELECT count(*) FROM subscriptions").ShouldBe("2");
         await _there.DisposeAsync();
         _folder.Ask("SELECT (SELECT count(*) FROM subscriptions) + (SELECT count(*) FROM processes)").ShouldBe("0");
@@ -135,8 +135,8 @@ public sealed class BellTests : IAsyncLifetime
     public async Task A_row_that_could_not_be_deleted_goes_with_the_next_keep_alive()
     {
         await using SqliteStore impatient = await SqliteStore.OpenAsync(_folder.Database, new() { BusyTimeout = TimeSpan.FromMilliseconds(100) });
-        IAsyncDisposable waiting = await impatient.Locks.SubscribeAsync(new LockerKey("locks", "a"), () => { }, default);
-        await using IAsyncDisposable other = await impatient.Locks.SubscribeAsync(new LockerKey("locks", "b"), () => { }, default);
+        IAsyncDisposable waiting = await impatient.Locks.SubscribeAsync(new LockerKey("locks", "a"), _ => { }, default);
+        await using IAsyncDisposable other = await impatient.Locks.SubscribeAsync(new LockerKey("locks", "b"), _ => { }, default);
         using (var locked = new SqliteConnection($"Data Source={_folder.Database};Pooling=false"))
         {
             locked.Open();
@@ -156,7 +156,7 @@ public sealed class BellTests : IAsyncLifetime
     public async Task A_bell_for_a_process_that_is_gone_disturbs_nobody()
     {
         var key = new LockerKey("locks", "a");
-        await _there.Locks.SubscribeAsync(key, () => { }, default);
+        await _there.Locks.SubscribeAsync(key, _ => { }, default);
         _folder.Ask("UPDATE processes SET port = 9 RETURNING id");
         await RunAsync(key);
         (await _here.Locks.TryGetAsync(key, default)).ShouldNotBeNull();

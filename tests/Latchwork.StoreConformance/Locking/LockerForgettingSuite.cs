@@ -85,9 +85,10 @@ public abstract class LockerForgettingSuite(StoreFixture fixture) : LockerSuite(
     {
         long generation = await TakeAsync("a");
         int rings = 0, others = 0;
-        await using IAsyncDisposable one = await Locks.SubscribeAsync(Key(), () => Interlocked.Increment(ref rings), CancellationToken.None);
-        await using IAsyncDisposable two = await Locks.SubscribeAsync(Key(), () => Interlocked.Increment(ref rings), CancellationToken.None);
-        await using IAsyncDisposable other = await Locks.SubscribeAsync(Key("other"), () => Interlocked.Increment(ref others), CancellationToken.None);
+        await using IAsyncDisposable one = await Locks.SubscribeAsync(Key(), _ => Interlocked.Increment(ref rings), CancellationToken.None);
+        await using IAsyncDisposable two = await Locks.SubscribeAsync(Key(), _ => Interlocked.Increment(ref rings), CancellationToken.None);
+        await using IAsyncDisposable other = await Locks.SubscribeAsync(Key("other"), _ => Interlocked.Increment(ref others), CancellationToken.None);
+        (await AskAsync("waiter")).ShouldBeOfType<LockHeld>();
         await RenewAsync(generation, "a");
         await PublishAsync(generation, "wrong");
         rings.ShouldBe(0);
@@ -102,10 +103,12 @@ public abstract class LockerForgettingSuite(StoreFixture fixture) : LockerSuite(
     public async Task Who_has_stopped_waiting_is_not_rung()
     {
         int ringsA = 0, ringsB = 0;
-        IAsyncDisposable a = await Locks.SubscribeAsync(Key(), () => Interlocked.Increment(ref ringsA), CancellationToken.None);
-        await using IAsyncDisposable b = await Locks.SubscribeAsync(Key(), () => Interlocked.Increment(ref ringsB), CancellationToken.None);
+        IAsyncDisposable a = await Locks.SubscribeAsync(Key(), _ => Interlocked.Increment(ref ringsA), CancellationToken.None);
+        await using IAsyncDisposable b = await Locks.SubscribeAsync(Key(), _ => Interlocked.Increment(ref ringsB), CancellationToken.None);
         await a.DisposeAsync();
-        await ReleaseAsync(await TakeAsync("x"), "x");
+        long generation = await TakeAsync("x");
+        (await AskAsync("waiter")).ShouldBeOfType<LockHeld>();
+        await ReleaseAsync(generation, "x");
         await Eventually.HoldsAsync(() => Volatile.Read(ref ringsB) == 1, "b is rung");
         ringsA.ShouldBe(0);
     }
@@ -117,7 +120,7 @@ public abstract class LockerForgettingSuite(StoreFixture fixture) : LockerSuite(
         {
             long generation = await TakeAsync("a");
             TaskCompletionSource rung = new(TaskCreationOptions.RunContinuationsAsynchronously);
-            Task<IAsyncDisposable> subscribing = Locks.SubscribeAsync(Key(), () => rung.TrySetResult(), CancellationToken.None);
+            Task<IAsyncDisposable> subscribing = Locks.SubscribeAsync(Key(), _ => rung.TrySetResult(), CancellationToken.None);
             Task<LockerReply> asking = AskAsync("b");
             Task<bool> releasing = ReleaseAsync(generation, "a");
             await using IAsyncDisposable bell = await subscribing;

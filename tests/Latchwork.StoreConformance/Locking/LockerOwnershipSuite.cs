@@ -14,7 +14,7 @@ public abstract class LockerOwnershipSuite(StoreFixture fixture) : LockerSuite(f
         long generation = await TakeAsync("a");
         Clock.Advance(Seconds(2));
         var held = (await AskAsync("b")).ShouldBeOfType<LockHeld>();
-        held.ShouldBe(new LockHeld(generation, "node-a", Seconds(3), Seconds(2)));
+        held.ShouldBe(new LockHeld(generation, "node-a", Seconds(3), Seconds(2), "a"));
     }
 
     [Fact]

@@ -37,6 +37,6 @@ internal sealed class WatchedLockerStore(ILockerStore inner) : ILockerStore
     public Task<LockerPage> ListAsync(string ns, string? cursor, int limit, CancellationToken cancellationToken) =>
         inner.ListAsync(ns, cursor, limit, cancellationToken);
 
-    public Task<IAsyncDisposable> SubscribeAsync(LockerKey key, Action ring, CancellationToken cancellationToken) =>
-        inner.SubscribeAsync(key, ring, cancellationToken);
+    public Task<IAsyncDisposable> SubscribeAsync(LockerKey key, Action<LockerNotification?> onNotified, CancellationToken cancellationToken) =>
+        inner.SubscribeAsync(key, onNotified, cancellationToken);
 }

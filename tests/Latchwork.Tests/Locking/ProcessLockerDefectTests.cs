@@ -90,7 +90,7 @@ public sealed class ProcessLockerDefectTests : LockerTestBase
         stage.Happened = (operation, n) =>
         {
             // Between what the store decides and the reply; the second request is held, the last one is granted.
-            if (operation == "Request" && (n <= 2 || !ring)) stage.RingNow?.Invoke();
+            if (operation == "Request" && (n <= 2 || !ring)) stage.NotifyNow?.Invoke(null);
         };
         WorkLease lease = (await a.RequestAsync("k")).Lease!;
         Task<RequestResult> waiting = b.RequestAsync("k");

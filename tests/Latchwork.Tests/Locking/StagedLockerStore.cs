@@ -44,7 +44,7 @@ internal sealed class StagedLockerStore(ILockerStore inner) : ILockerStore
 
     public int OpenSubscriptions;
 
-    public Action? RingNow { get; private set; }
+    public Action<LockerNotification?>? NotifyNow { get; private set; }
 
     public int Count(string operation) => _calls.GetValueOrDefault(operation);
 
@@ -82,10 +82,10 @@ internal sealed class StagedLockerStore(ILockerStore inner) : ILockerStore
     public Task<LockerPage> ListAsync(string ns, string? cursor, int limit, CancellationToken cancellationToken) =>
         CallAsync("List", () => inner.ListAsync(ns, cursor, limit, cancellationToken));
 
-    public Task<IAsyncDisposable> SubscribeAsync(LockerKey key, Action ring, CancellationToken cancellationToken) => CallAsync<IAsyncDisposable>("Subscribe", async () =>
+    public Task<IAsyncDisposable> SubscribeAsync(LockerKey key, Action<LockerNotification?> onNotified, CancellationToken cancellationToken) => CallAsync<IAsyncDisposable>("Subscribe", async () =>
     {
-        RingNow = ring;
-        IAsyncDisposable subscription = await inner.SubscribeAsync(key, () => { if (BellsWork) ring(); }, cancellationToken);
+        NotifyNow = onNotified;
+        IAsyncDisposable subscription = await inner.SubscribeAsync(key, notification => { if (BellsWork) onNotified(notification); }, cancellationToken);
         Interlocked.Increment(ref OpenSubscriptions);
         return new Ending(this, subscription);
     });

@@ -1,20 +1,15 @@
 -- Examines whether what is stored of a key expires by itself, as it must; if not it is given a day.
--- KEYS: lock, last, data, seal.
+-- KEYS: lock, data, seal.
 -- ARGV: 1 time, 2 format, 3 1 to mend.
 -- Returns how many strings would stay for ever.
-local lock, last, data, seal = unpack(KEYS)
-local mend = ARGV[3] == '1'
+local lock, data, seal = unpack(KEYS)
 local count = 0
 if redis.call('PTTL', lock) == -1 then
   count = count + 1
-  if mend then redis.call('SET', lock, redis.call('GET', lock), 'PX', 86400000) end
-end
-if redis.call('PTTL', last) == -1 then
-  count = count + 1
-  if mend then redis.call('SET', last, redis.call('GET', last), 'PX', 86400000) end
+  if ARGV[3] == '1' then redis.call('PEXPIRE', lock, 86400000) end
 end
 if redis.call('PTTL', data) == -1 then
   count = count + 1
-  if mend then redis.call('SET', data, redis.call('GET', data), 'PX', 86400000) end
+  if ARGV[3] == '1' then redis.call('PEXPIRE', data, 86400000) end
 end
 return count

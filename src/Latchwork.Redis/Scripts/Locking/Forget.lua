@@ -1,17 +1,16 @@
 -- Drops the outcome and takes the lock from its owner.
--- KEYS: lock, last, data, seal.
--- ARGV: 1 time, 2 format, 3 how long to keep the generation in µs, 4 channel.
+-- KEYS: lock, data, seal.
+-- ARGV: 1 time, 2 format, 3 how long to keep the generation in µs, 4 what the name of a channel ends with.
 -- Returns 1 if there was a lock or a fresh outcome, else 0.
-local lock, last, data, seal = unpack(KEYS)
--- @include record
+local lock, data, seal = unpack(KEYS)
+-- @include key
 -- @include open
--- @include keep
--- @include ring
-if highest == 0 then return 0 end
-local existed = owner or (isFresh and call('EXISTS', data) == 1)
--- @include free
-call('UNLINK', data)
-if published then published.kind = '-' end
-keep(int(owner and math.max(highest + 1, nowUs) or highest), published, tonumber(ARGV[3]))
-if owner then ring(ARGV[4]) end
+if not r then return 0 end
+local existed = r.owned or (r.isFresh and bytesOf(r, data)) and true
+begin(lock, r)
+if r.owned then r.highest = math.max(r.highest + 1, nowUs) end
+if r.owned and r.waited then notify(lock, ARGV[4], '') end
+drop(r, data)
+r.owned, r.waited, r.keep = false, false, math.max(r.keep, nowUs + ARGV[3])
+save(lock, r)
 return existed and 1 or 0

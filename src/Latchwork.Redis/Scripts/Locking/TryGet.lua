@@ -1,13 +1,15 @@
 -- Reads the outcome if it is fresh.
--- KEYS: lock, last, data, seal.
+-- KEYS: lock, data, seal.
 -- ARGV: 1 time, 2 format.
 -- Returns {generation, kind, age in µs, bytes}, or nothing.
-local lock, last, data, seal = unpack(KEYS)
--- @include record
+local lock, data, seal = unpack(KEYS)
+-- @include key
 -- @include open
--- @include own
--- @include keep
--- @include settle
-if not isFresh then return false end
-local bytes = call('GET', data)
-return bytes and { tonumber(published.generation), tonumber(published.kind), nowUs - published.at, bytes }
+if not r then return false end
+if r.wentBack then
+  -- Deadlines that were cut are kept so; else they would be cut again at each look, and never come nearer.
+  begin(lock, r)
+  save(lock, r)
+end
+local bytes = r.isFresh and bytesOf(r, data)
+return bytes and { r.from, r.kind, nowUs - r.at, bytes }

@@ -94,8 +94,8 @@ internal sealed class InMemoryLockerStore(TimeProvider timeProvider) : ILockerSt
         },
         cancellationToken);
 
-    public Task<IAsyncDisposable> SubscribeAsync(LockerKey key, Action ring, CancellationToken cancellationToken) =>
-        Run((store, _) => store._bells.Subscribe(key, ring), cancellationToken);
+    public Task<IAsyncDisposable> SubscribeAsync(LockerKey key, Action<LockerNotification?> onNotified, CancellationToken cancellationToken) =>
+        Run((store, _) => store._bells.Subscribe(key, () => onNotified(null)), cancellationToken);
 
     private Task<T> Run<T>(Func<InMemoryLockerStore, long, T> operation, CancellationToken cancellationToken)
     {

@@ -64,7 +64,7 @@ internal sealed class LockRecord
 
         if (_lock is { } other && now < other.Deadline)
         {
-            return new LockHeld(_generation, other.NodeId, FromMicroseconds(other.Deadline - now), FromMicroseconds(now - other.Started));
+            return new LockHeld(_generation, other.NodeId, FromMicroseconds(other.Deadline - now), FromMicroseconds(now - other.Started), other.Nonce);
         }
 
         bool takenOver = _lock is not null;

@@ -1,67 +1,105 @@
--- The start of every script on a key: reads its record, and refuses one of a format that it does not know before anything is written.
--- `lock` STRING, there while the key has an owner, and then until its generation may be forgotten:
---   "<format> <generation> <started> <expires> <lease> <timeout> <1 if it was taken over> <length of nonce> <nonce><node>"
---   Its lease, of the length <lease>, ends at <expires>; its ceiling is <started> + <timeout>.
--- `last` STRING, what outlives the owner:
---   "<format> <highest generation given and freed> <generation> <kind> <at> <fresh> <hand> <nonce>"
---   From the second generation on: the last publication that was accepted (0: none); the kind of the outcome (-: there is none), when it
---   was published, how long it is fresh and handed over.
--- `data` STRING: the bytes of the outcome and nothing else, so that no script ever copies or cuts them.
+-- What is stored of a key, read and written. Every script on a key begins with this.
+-- `lock` STRING: all of it but the bytes of a large outcome, packed (see `struct` in the documentation of Redis), little-endian:
+--   u8 format, u8 flags, f64 highest generation ever given, f64 until when to keep that;
+--   if it is owned: f64 started, expires, lease, timeout; nonce (u8 length, bytes), node (u16 length, bytes);
+--   if there was a publication: f64 generation, at, fresh, hand; u8 kind; the nonce of its owner (u8 length, bytes); a small outcome.
+--   A lease of the length `lease` ends at `expires`; its ceiling is started + timeout. The owner's generation is the highest.
+--   The last publication that was accepted is remembered although its outcome is of no use any more: it may be sent again.
+-- `data` STRING: the bytes of a large outcome and nothing else, so that no script ever copies or cuts them.
 -- `seal` STRING, there while and after the namespace is moved to another store: the mark of the move. One for all keys of a namespace.
 --   In a cluster there is none, as it would be in another slot; `seal` is a key there that never exists (see RedisKeys.WholeScriptGuard).
--- Times and lengths are in µs. One string takes less time and memory than a hash of nine fields. What is not changed stays text, which Lua
--- reckons with (but does not compare): writing a number of this size as text is dear.
--- Wants: the locals `lock`, `last`, `data`, `seal`; ARGV[1] = the time in µs, or empty for the server's clock; ARGV[2] = format.
--- Gives: call, int(n), nowUs, owner and published (nil if there is none), isFresh, left (how long the outcome is still of use; its bytes
--- may be gone all the same), highest, sealed (the mark, or false), wentBack, ttl(length in µs).
+-- Times and lengths are in µs: whole numbers, which f64 holds exactly.
+-- Wants: ARGV[1] = the time in µs, or empty for the server's clock; ARGV[2] = format.
+-- Gives: call, int(n), nowUs, pack, read, ttl(length), parse(text), life(r), save(key, r), drop(r, data).
 -- @include base
 -- @include time
+local band, pack, read = bit.band, struct.pack, struct.unpack
+local OWNED, WAITED, PUBLISHED, INLINE, APART, OVER = 1, 2, 4, 8, 16, 32
 
 -- What Redis is told of a life time is for cleaning up only; the times in the record decide. A clock that is not the server's own may
 -- stand still, so then it is ten minutes longer.
 local function ttl(us)
-  return int(math.ceil(us / 1000) + (ARGV[1] == '' and 0 or 600000))
+  return int(math.max(1, math.ceil(us / 1000)) + (ARGV[1] == '' and 0 or 600000))
 end
 
-local owner, published
-local highest, isFresh, left = 0, false, 0
-local sealed
-local wentBack = false -- The clock is behind what is in the record: `settle` writes down what is cut here.
-
-do
-  local record = seal and call('MGET', lock, last, seal) or call('MGET', lock, last)
-  sealed = record[3]
-  if record[1] then
-    local format, generation, started, expires, lease, timeout, over, length, names =
-      string.match(record[1], '^(%d+) (%d+) (%d+) (%d+) (%d+) (%d+) (%d) (%d+) (.*)$')
-    if format ~= ARGV[2] then return redis.error_reply('LWLAYOUT format=' .. (string.match(record[1], '^%d+') or '?')) end
-    highest, expires = tonumber(generation), tonumber(expires)
-    if started - nowUs > 0 or expires > nowUs + lease then
-      wentBack = true
-      if started - nowUs > 0 then started = int(nowUs) end
-      expires = math.min(expires, nowUs + lease)
+local function unpackRecord(text)
+  local r, flags, at = {}, nil, nil
+  flags, r.highest, r.keep, at = read('<Bdd', text, 2)
+  r.flags, r.waited, r.left, r.isFresh = flags, band(flags, WAITED) ~= 0, 0, false
+  if band(flags, OWNED) ~= 0 then
+    r.started, r.expires, r.lease, r.timeout, r.nonce, r.node, at = read('<ddddBc0Hc0', text, at)
+    r.over = band(flags, OVER) ~= 0
+    if r.started > nowUs or r.expires > nowUs + r.lease then
+      -- The clock went back: no deadline is further ahead than its own length.
+      r.wentBack = true
+      r.started, r.expires = math.min(r.started, nowUs), math.min(r.expires, nowUs + r.lease)
     end
-    if nowUs < started + timeout then
-      owner = {
-        generation = generation, nonce = string.sub(names, 1, length), node = string.sub(names, length + 1),
-        started = started, expires = expires, lease = lease, timeout = timeout, over = over,
-      }
+    r.owned = nowUs < r.started + r.timeout
+  end
+  if band(flags, PUBLISHED) ~= 0 then
+    r.from, r.at, r.fresh, r.hand, r.kind, r.by, at = read('<ddddBBc0', text, at)
+    if r.at > nowUs then
+      r.wentBack = true
+      r.at = nowUs
+    end
+    r.apart = band(flags, APART) ~= 0
+    if band(flags, INLINE) ~= 0 then r.bytes = string.sub(text, at) end
+    if r.apart or r.bytes then
+      r.left = r.at + math.max(r.fresh, r.hand) - nowUs
+      r.isFresh = nowUs < r.at + r.fresh
     end
   end
+  return r
+end
 
-  if record[2] then
-    local format, generation, from, kind, at, fresh, hand, nonce =
-      string.match(record[2], '^(%d+) (%d+) (%d+) (%S+) (%d+) (%d+) (%d+) (.*)$')
-    if format ~= ARGV[2] then return redis.error_reply('LWLAYOUT format=' .. (string.match(record[2], '^%d+') or '?')) end
-    highest = math.max(highest, tonumber(generation))
-    if at - nowUs > 0 then
-      wentBack = true
-      at = int(nowUs)
-    end
-    published = { generation = from, nonce = nonce, kind = kind, at = at, fresh = fresh, hand = hand }
-    if kind ~= '-' then
-      isFresh = nowUs < at + fresh
-      left = at + math.max(fresh, hand) - nowUs
-    end
+-- Returns the record, or nothing and an error: another format, or bytes that are no record.
+local function parse(text)
+  local format = string.byte(text)
+  if format ~= tonumber(ARGV[2]) then
+    -- Format 1 was text, and began with its number.
+    return nil, 'LWLAYOUT format=' .. (string.match(text, '^(%d+) ') or format or '?')
   end
+  local isGood, r = pcall(unpackRecord, text)
+  if isGood then return r end
+  return nil, 'LWDAMAGED record' -- of two words, since Redis puts another in front of one
+end
+
+-- How long the record is of use.
+local function life(r)
+  return math.max(r.keep, r.owned and r.started + 2 * r.timeout or 0, nowUs + r.left) - nowUs
+end
+
+local function save(key, r)
+  if r.left <= 0 then r.bytes, r.apart = nil, nil end
+  local flags = (r.owned and OWNED or 0) + (r.waited and WAITED or 0) + (r.from and PUBLISHED or 0) + (r.bytes and INLINE or 0)
+    + (r.apart and APART or 0) + (r.owned and r.over and OVER or 0)
+  local text = pack('<BBdd', ARGV[2], flags, r.highest, r.keep)
+  if r.owned then
+    text = text .. pack('<ddddBc0Hc0', r.started, r.expires, r.lease, r.timeout, #r.nonce, r.nonce, #r.node, r.node)
+  end
+  if r.from then text = text .. pack('<ddddBBc0', r.from, r.at, r.fresh, r.hand, r.kind, #r.by, r.by) .. (r.bytes or '') end
+  call('SET', key, text, 'PX', ttl(life(r)))
+end
+
+-- At its memory limit Redis refuses a command that takes memory only as long as the script has written nothing. So a script that may not be
+-- refused there begins its writes with one that takes none. (The flag allow-oom would need Redis 7.)
+local function begin(key, r)
+  call('PEXPIRE', key, ttl(life(r)))
+end
+
+-- The bytes of the outcome; nothing if they are gone.
+local function bytesOf(r, data)
+  return r.bytes or r.apart and call('GET', data)
+end
+
+-- There is no outcome any more; the publication is still remembered.
+local function drop(r, data)
+  if r.apart then call('UNLINK', data) end
+  r.bytes, r.apart, r.left, r.isFresh = nil, nil, 0, false
+end
+
+-- What is published to those who wait: what they may take from the message instead of asking, or nothing. A refusal (an ACL) must not end
+-- the script half-way.
+local function notify(key, channel, message)
+  redis.pcall('PUBLISH', string.sub(key, 1, -5) .. channel, message)
 end

@@ -1,0 +1,135 @@
+-- Does operations of one namespace, each on another key, as if each had come alone.
+-- KEYS: 1 seal; then lock and data of each operation.
+-- ARGV: 1 time, 2 format, 3 what the name of a channel ends with; then the operations, packed little-endian as below, a publication with its
+-- bytes behind it. A nonce is a u8 length and bytes; one that is empty is anybody's.
+--   1 acquire: u8 1, f64 lease, f64 lock timeout, f64 the generation that was waited for (-1: none), u8 1 if only the lock will do, nonce,
+--     node (the rest)
+--   2 renew: u8 2, f64 generation, f64 lease, nonce
+--   3 publish: u8 3, f64 generation, f64 how long it is fresh, f64 how long it is handed over, u8 kind, nonce
+--   4 release: u8 4, f64 generation (-1: whatever it is), nonce
+-- Returns an answer for each operation:
+--   acquire: u8 0, f64 generation, u8 1 if it was taken over: granted; u8 1, f64 generation, f64 lease left, f64 age, nonce, node: held;
+--     u8 2, f64 generation, f64 age, u8 kind, u8 1 if fresh, and the bytes (behind it, or as the second item of a list): the outcome
+--   others: 1 done (or, of a publication, accepted before); 0 the lock is not that owner's any more
+--   any: u8 255 and an error; then nothing was changed
+-- All records are read and judged before anything is written. Grants are written first: they are what a full server refuses, each for
+-- itself. Everything else takes no more than it frees, and is never refused.
+-- @include record
+local ACQUIRE, RENEW, PUBLISH, RELEASE = 1, 2, 3, 4
+local INLINE_UP_TO, MESSAGE_UP_TO = 1024, 4096
+local names = { KEYS[1] }
+for i = 2, #KEYS, 2 do names[i / 2 + 1] = KEYS[i] end
+local stored = call('MGET', unpack(names))
+local sealed, answers, later, hasWritten = stored[1], {}, {}, false
+local isLockOnly, waitedFor, nonce, node, lease, timeout, generation, fresh, hand, kind
+
+local function refuse(text)
+  return '\255' .. text
+end
+
+local function grant(lock, r)
+  local over = r.owned
+  r.highest = math.max(r.highest + 1, nowUs)
+  r.owned, r.over, r.started, r.expires, r.lease, r.timeout, r.nonce, r.node = true, over, nowUs, nowUs + lease, lease, timeout, nonce, node
+  local isGood, fault = pcall(save, lock, r)
+  if not isGood then
+    local text = type(fault) == 'table' and fault.err or fault
+    if not string.find(text, 'OOM', 1, true) then error(fault, 0) end -- the state of the server, which refuses the first write of all
+    return refuse('OOM')
+  end
+  hasWritten = true
+  return pack('<BdB', 0, r.highest, over and 1 or 0)
+end
+
+local function acquire(lock, data, r)
+  if r.owned and r.nonce == nonce then
+    r.expires, r.lease = math.min(nowUs + lease, r.started + r.timeout), lease
+    return pack('<BdB', 0, r.highest, r.over and 1 or 0), true
+  end
+  if sealed then return refuse('LWSEALED ' .. sealed) end
+  if not isLockOnly and r.left > 0 and (r.isFresh or (waitedFor >= 0 and r.from >= waitedFor)) then
+    local bytes = bytesOf(r, data)
+    if bytes then
+      local head = pack('<BddBB', 2, r.from, nowUs - r.at, r.kind, r.isFresh and 1 or 0)
+      return r.apart and { head, bytes } or head .. bytes, r.wentBack
+    end
+  end
+  if not r.owned or nowUs >= r.expires then return grant(lock, r) end
+  local isFirst = not r.waited
+  r.waited = true
+  return pack('<BdddBc0', 1, r.highest, r.expires - nowUs, nowUs - r.started, #r.nonce, r.nonce) .. r.node, isFirst or r.wentBack
+end
+
+local argument = 4
+for i = 1, #names - 1 do
+  local operation, text, bytes = ARGV[argument], stored[i + 1], nil
+  local lock, data = names[i + 1], KEYS[2 * i + 1]
+  local what, r, fault = string.byte(operation), nil, nil
+  argument = argument + 1
+  if what == PUBLISH then
+    bytes = ARGV[argument]
+    argument = argument + 1
+  end
+  if text then r, fault = parse(text) end
+  if fault then
+    answers[i] = refuse(fault)
+  elseif what == ACQUIRE then
+    local only, rest
+    lease, timeout, waitedFor, only, nonce, rest = read('<dddBBc0', operation, 2)
+    isLockOnly, node = only == 1, string.sub(operation, rest)
+    local writes
+    answers[i], writes = acquire(lock, data, r or { highest = 0, keep = 0, left = 0 })
+    if writes then later[#later + 1] = { i, what, r } end
+  else
+    if what == RENEW then
+      generation, lease, nonce = read('<ddBc0', operation, 2)
+    elseif what == PUBLISH then
+      generation, fresh, hand, kind, nonce = read('<dddBBc0', operation, 2)
+    else
+      generation, nonce = read('<dBc0', operation, 2)
+    end
+    -- It may be renewed, published and released after its lease ran out, until somebody takes it over or its ceiling is reached.
+    if r and r.owned and (generation < 0 or r.highest == generation) and (nonce == '' or r.nonce == nonce) then
+      answers[i] = 1
+      later[#later + 1] = { i, what, r, lease, bytes, fresh, hand, kind }
+    elseif what == PUBLISH and r and r.from == generation and (nonce == '' or r.by == nonce) then
+      answers[i] = 1 -- it was accepted before, and is sent again because its reply was lost
+    else
+      answers[i] = sealed and refuse('LWSEALED ' .. sealed) or 0
+    end
+  end
+end
+
+for _, one in ipairs(later) do
+  local i, what, r = one[1], one[2], one[3]
+  local lock, data = names[i + 1], KEYS[2 * i + 1]
+  if not hasWritten then begin(lock, r) end
+  hasWritten = true
+  if what == RENEW then
+    r.expires, r.lease = math.min(nowUs + one[4], r.started + r.timeout), one[4]
+  elseif what == PUBLISH then
+    local data_, length = one[5], math.max(one[6], one[7])
+    drop(r, data)
+    r.from, r.at, r.fresh, r.hand, r.kind, r.by = r.highest, nowUs, one[6], one[7], one[8], r.nonce
+    if length > 0 then
+      r.left = length
+      if #data_ > INLINE_UP_TO then
+        r.apart = true
+        call('SET', data, data_, 'PX', ttl(length))
+      else
+        r.bytes = data_
+      end
+    end
+    if r.waited then
+      notify(lock, ARGV[3], #data_ <= MESSAGE_UP_TO and pack('<dddBBc0', r.from, one[6], one[7], one[8], #r.by, r.by) .. data_ or '')
+    end
+  elseif what == RELEASE and r.waited then
+    notify(lock, ARGV[3], '')
+  end
+  if what == PUBLISH or what == RELEASE then
+    r.owned, r.waited = false, false
+    r.keep = math.max(r.keep, nowUs + math.max(r.timeout, r.left))
+  end
+  save(lock, r)
+end
+return answers
