@@ -3,7 +3,7 @@ using Latchwork.Threading;
 
 namespace Latchwork.Microbenchmarks;
 
-/// <summary>Coalescing: what group commit adds to an item, on a store that answers at once or a moment later.</summary>
+/// <summary>Coalescing: what group commit adds to an item, on a store that answers immediately or a moment later.</summary>
 public class BatcherBenchmarks
 {
     private const int Items = 1_000;

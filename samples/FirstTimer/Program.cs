@@ -3,7 +3,7 @@ using Latchwork;
 await using var store = await RedisStore.ConnectAsync("redis://localhost:6379");
 await using var unpaid = new DistributedTimer(store, new() { Namespace = "order-unpaid" });
 
-await unpaid.JoinAsync((delivery, stop) =>                 // on as many nodes as you like
+await unpaid.JoinAsync((delivery, cancellationToken) =>    // on as many nodes as you like
 {
     Console.WriteLine($"{delivery.Id}: {delivery.Read<Order>()}, {delivery.Lateness.TotalMilliseconds:F1} ms late");
     return Task.CompletedTask;                             // returning confirms; throwing retries

@@ -19,7 +19,7 @@ public sealed record Order(int Number, OrderState State);
 /// <summary>Cancels an order that was not paid in time. It may run twice, so it changes only what is still open.</summary>
 public sealed partial class CancelUnpaidOrder(Orders orders, ILogger<CancelUnpaidOrder> log) : ITimerHandler<OrderUnpaid>
 {
-    public Task HandleAsync(OrderUnpaid value, TimerDelivery delivery, CancellationToken stop)
+    public Task HandleAsync(OrderUnpaid value, TimerDelivery delivery, CancellationToken cancellationToken)
     {
         if (orders.TryChange(value.Number, OrderState.Cancelled)) LogCancelled(value.Number, delivery.Lateness.TotalMilliseconds);
         return Task.CompletedTask;

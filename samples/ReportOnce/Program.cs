@@ -11,14 +11,14 @@ else latchwork.UseRedis();                                  // several machines 
 
 WebApplication app = builder.Build();
 
-app.MapGet("/reports/{month}", async (string month, Reports reports, IProcessLocker locker, CancellationToken stop) =>
+app.MapGet("/reports/{month}", async (string month, Reports reports, IProcessLocker locker, CancellationToken cancellationToken) =>
 {
     Report report = await locker.RunOnceAsync(
         $"report:{month}",
         ReportJson.Default.Report,
         (lease, lost) => reports.ComputeAsync(month, lease.FencingToken, lost), // one process runs this, however many ask
         new() { ResultTimeout = TimeSpan.FromMinutes(10) },                     // and for ten minutes nobody runs it again
-        stop);
+        cancellationToken);
     return Results.Ok(report);
 });
 

@@ -13,14 +13,14 @@ builder.Services.AddHealthChecks().AddLatchwork();
 WebApplication app = builder.Build();
 app.MapHealthChecks("/health");
 
-app.MapGet("/rates/{currency}", async (string currency, IConnectionMultiplexer redis, IProcessLocker locker, CancellationToken stop) =>
+app.MapGet("/rates/{currency}", async (string currency, IConnectionMultiplexer redis, IProcessLocker locker, CancellationToken cancellationToken) =>
 {
     long asked = await redis.GetDatabase().StringIncrementAsync($"asked:{currency}");      // the application's use of it
     string rate = await locker.RunOnceAsync($"rate:{currency}", async (lease, lost) =>     // and the store's
     {
         await Task.Delay(TimeSpan.FromMilliseconds(200), lost);
         return $"{currency} 1.08, from process {Environment.ProcessId}";
-    }, new() { ResultTimeout = TimeSpan.FromMinutes(10) }, stop);
+    }, new() { ResultTimeout = TimeSpan.FromMinutes(10) }, cancellationToken);
     return $"{rate}; asked {asked} times";
 });
 

@@ -10,7 +10,7 @@ await using LatchworkStore store = address.Contains("://", StringComparison.Ordi
     ? await RedisStore.ConnectAsync(address)
     : await SqliteStore.OpenAsync(address);
 
-await using var calls = new DistributedTimer(store, new() { Namespace = "calls", ConfirmTimeout = TimeSpan.FromMinutes(1), MaxRetries = 3 });
+await using var calls = new DistributedTimer(store, new() { Namespace = "calls", LeaseDuration = TimeSpan.FromMinutes(1), MaxRetries = 3 });
 var left = new ConcurrentDictionary<string, bool> { ["Ada"] = true, ["Ben"] = true, ["Cleo"] = true };
 var allCalled = new TaskCompletionSource();
 await calls.JoinAsync((delivery, _) =>
@@ -26,7 +26,7 @@ await calls.PostAsync(new Call("Dora"), SampleJson.Default.Call, TimeSpan.FromHo
 Console.WriteLine($"cancelled: {await calls.CancelAsync("dora")}");
 await allCalled.Task;
 
-await using var locker = new ProcessLocker(store, new() { Lease = TimeSpan.FromMinutes(1) });
+await using var locker = new ProcessLocker(store, new() { LeaseDuration = TimeSpan.FromMinutes(1) });
 int runs = 0;
 Invoice[] invoices = await Task.WhenAll(Enumerable.Range(0, 10).Select(_ => locker.RunOnceAsync("invoice:41", SampleJson.Default.Invoice, (_, _) =>
 {

@@ -15,14 +15,14 @@ internal static class CliApplication
     /// <summary>Runs one command line.</summary>
     /// <param name="args">The arguments, without the program's name.</param>
     /// <param name="terminal">The outside.</param>
-    /// <param name="stop">Asks to stop gracefully.</param>
+    /// <param name="cancellationToken">Asks to stop gracefully.</param>
     /// <returns>One of <see cref="ExitCodes"/>.</returns>
-    public static async Task<int> RunAsync(string[] args, Terminal terminal, CancellationToken stop)
+    public static async Task<int> RunAsync(string[] args, Terminal terminal, CancellationToken cancellationToken)
     {
         int exitCode;
         try
         {
-            exitCode = await ParseAndRunAsync(args, terminal, stop).ConfigureAwait(false);
+            exitCode = await ParseAndRunAsync(args, terminal, cancellationToken).ConfigureAwait(false);
             await terminal.Out.FlushAsync(CancellationToken.None).ConfigureAwait(false);
         }
         catch (IOException e) when (e.HResult == BrokenPipe)
@@ -32,14 +32,14 @@ internal static class CliApplication
         }
         catch (Exception e)
         {
-            (exitCode, string message) = Describe(e, stop);
+            (exitCode, string message) = Describe(e, cancellationToken);
             await ReportAsync(terminal, message).ConfigureAwait(false);
         }
 
         return exitCode;
     }
 
-    private static async Task<int> ParseAndRunAsync(string[] args, Terminal terminal, CancellationToken stop)
+    private static async Task<int> ParseAndRunAsync(string[] args, Terminal terminal, CancellationToken cancellationToken)
     {
         Command root = LatchworkCommand.Create(terminal);
         // An id may begin with '@' (no response files), and '-ab' is never '-a -b'.
@@ -54,7 +54,7 @@ internal static class CliApplication
             EnableDefaultExceptionHandler = false,
             ProcessTerminationTimeout = null, // Program.cs handles the signals.
         };
-        return await parsed.InvokeAsync(invocation, stop).ConfigureAwait(false);
+        return await parsed.InvokeAsync(invocation, cancellationToken).ConfigureAwait(false);
     }
 
     private static CliException BadCommandLine(ParseResult parsed)
@@ -70,14 +70,14 @@ internal static class CliApplication
         string reason = (parsed.UnmatchedTokens, commands) switch
         {
             ([], not "") => $"say which: {commands}",
-            ([var unknown, ..], not "") => $"'{unknown}' is not known here: say one of {commands}",
-            ([var unknown, ..], _) => $"'{unknown}' is not known here",
+            ([var unknown, ..], not "") => $"unknown command '{unknown}'; commands: {commands}",
+            ([var unknown, ..], _) => $"unknown argument '{unknown}'",
             _ => parsed.Errors.Count > 0 ? parsed.Errors[0].Message.TrimEnd('.', ' ') : "nothing to do",
         };
         return new CliException(ExitCodes.BadInput, $"{reason}; see '{path} --help'");
     }
 
-    private static (int ExitCode, string Message) Describe(Exception exception, CancellationToken stop) => exception switch
+    private static (int ExitCode, string Message) Describe(Exception exception, CancellationToken cancellationToken) => exception switch
     {
         CliException e => (e.ExitCode, e.Message),
         MoveRefusedException e => (ExitCodes.Conflict, e.Message),
@@ -85,7 +85,7 @@ internal static class CliApplication
         LatchworkStoreException e => (ExitCodes.Failure, e.Message),
         ArgumentException e => (ExitCodes.BadInput, WithoutParameterName(e)),
         TimeoutException e => (ExitCodes.TimedOut, e.Message),
-        OperationCanceledException when stop.IsCancellationRequested => (ExitCodes.Failure, "interrupted"),
+        OperationCanceledException when cancellationToken.IsCancellationRequested => (ExitCodes.Failure, "interrupted"),
         IOException e => (ExitCodes.Failure, e.Message),
         Exception e => (ExitCodes.Failure, $"unexpected {e.GetType().Name}: {e.Message}"),
     };

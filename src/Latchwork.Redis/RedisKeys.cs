@@ -3,21 +3,21 @@ namespace Latchwork.Redis;
 /// <summary>The keys of one partition of a timer namespace. The names are those that the scripts give them.</summary>
 internal enum TimerKey
 {
-    // HASH: format, partitions; last, offset (the clock); big; claimer, armed, guard, by, seq (who is woken); trimmed; swept, scan;
+    // HASH: format, partitions; last, offset (the clock); big; primary, armed, backup, by, seq (who is woken); trimmed; swept, scan;
     // seal, import (moves)
     Meta,
 
     Due, // ZSET: id → due time in ms. The scheduled events
     Flight, // ZSET: id → end of the lease in ms. The events in flight
-    Dead, // ZSET: id → time of death in ms. The dead events
+    Dead, // ZSET: id → time of death in ms. The dead letters
     Body, // HASH: id → most retries (7 digits), length of the headers (5 digits), headers, payload. Events in any state
     Tries, // HASH: id → retries spent, number of failures; of a dead one also when it was due, and of what it died (see past.lua)
     Past, // HASH: a digit and id → one of the last ten failures (see past.lua). The same events as in Tries
     Lease, // HASH: id → token, retries, due time, most retries and node (see lease.lua). The events in flight
     Claims, // HASH: node → the ids that its last claim returned (MessagePack)
-    Nodes, // HASH: node → last seen, turn, whether it is full, what it holds, the token of its last claim (see listeners.lua)
-    Ring, // ZSET: node → place. The order in which nodes with room are rung
-    Turns, // ZSET: node → its next turn in ms. The nodes that are not silent
+    Nodes, // HASH: node → last seen, poll slot, whether it is full, what it holds, the token of its last claim (see listeners.lua)
+    Rotation, // ZSET: node → place. The order in which nodes with free capacity are notified
+    PollSlots, // ZSET: node → its next poll slot in ms. The nodes that are not silent
     Moved, // SET: the ids that came from another store. There only while the namespace is the target of a move
 }
 
@@ -29,12 +29,12 @@ internal enum TimerKey
 /// lw:timers                      SET   no tag            the namespaces of timers
 /// lw:{t:NAMESPACE:PARTITION}:KEY       tag t:NS:PARTITION  the keys of a partition (see TimerKey); from the second partition on
 ///                                                        the tag has a salt behind it: t:NS:1:SALT (see PartitionTag)
-/// lw:{t:NAMESPACE:PARTITION}:bell:NODE channel           the bells of one node
+/// lw:{t:NAMESPACE:PARTITION}:wake:NODE channel           the notifications of one node
 ///
 /// lw:lockers                     HASH  no tag            the namespaces of lockers: name → format
 /// lw:{l:NAMESPACE:KEY}:lock      STRING tag l:NS:KEY     the owner of a key, and its last outcome (see record.lua)
 /// lw:{l:NAMESPACE:KEY}:data      STRING tag l:NS:KEY     the bytes of its last outcome, if they are many
-/// lw:{l:NAMESPACE:KEY}:bell      channel                 notifies those who wait for the key; in the database N > 0 it is bell:N
+/// lw:{l:NAMESPACE:KEY}:wake      channel                 notifies those who wait for the key; in the database N > 0 it is wake:N
 /// lw:{l:NAMESPACE}:seal          STRING tag l:NS         the mark of a move to another store, while and after there is one
 /// lw:{l:NAMESPACE}:import        STRING tag l:NS         the mark of a move from another store
 /// </code>
@@ -81,7 +81,7 @@ internal sealed class RedisKeys(string prefix, Func<bool>? isInCluster = null, F
     }
 
     /// <summary>What the channel of a key ends with. Channels do not know databases: the number is part of the name, so that no other's outcome is heard.</summary>
-    public string LockerChannelEnd => database?.Invoke() is > 0 and int number ? string.Create(CultureInfo.InvariantCulture, $"bell:{number}") : "bell";
+    public string LockerChannelEnd => database?.Invoke() is > 0 and int number ? string.Create(CultureInfo.InvariantCulture, $"wake:{number}") : "wake";
 
     /// <summary>STRING: the seal of a namespace of a locker. All its keys share it, so in a cluster no namespace could be sealed.</summary>
     public RedisKey SealOf(string ns) =>
@@ -148,11 +148,11 @@ internal sealed class TimerPartitionKeys(string start, string? guard)
     private readonly RedisKey[] _guard = guard is null ? [] : [Encoding.UTF8.GetBytes(guard)];
     private readonly ConcurrentDictionary<TimerKey[], RedisKey[]> _lists = new(ReferenceEqualityComparer.Instance);
 
-    /// <summary>What the channels of the nodes' bells begin with; the node's id follows.</summary>
-    public string BellPrefix { get; } = $"{start}:bell:";
+    /// <summary>What the channels of the nodes' notifications begin with; the node's id follows.</summary>
+    public string ChannelPrefix { get; } = $"{start}:wake:";
 
     /// <summary>The same as an argument of scripts.</summary>
-    public RedisValue Bell { get; } = Encoding.UTF8.GetBytes($"{start}:bell:");
+    public RedisValue Channel { get; } = Encoding.UTF8.GetBytes($"{start}:wake:");
 
     /// <summary>The name of a key, as scripts and the server know it.</summary>
     public static string NameOf(TimerKey key) => key.ToString().ToLowerInvariant();

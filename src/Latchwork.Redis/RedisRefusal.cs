@@ -12,7 +12,7 @@ internal static class RedisRefusal
     private const string OtherMoveCode = "LWMOVE";
 
     /// <summary>Awaits a script, and makes an error of the server one of the store. <paramref name="layout"/> is the one with which this client works.</summary>
-    public static async ValueTask<T> TranslateAsync<T>(ValueTask<T> pending, RedisScript script, string layout, TransferUnit unit)
+    public static async ValueTask<T> TranslateAsync<T>(ValueTask<T> pending, RedisScript script, string layout, NamespaceRef unit)
     {
         try
         {
@@ -24,7 +24,7 @@ internal static class RedisRefusal
         }
     }
 
-    public static LatchworkStoreException Of(RedisServerException error, RedisScript script, string layout, TransferUnit unit)
+    public static LatchworkStoreException Of(RedisServerException error, RedisScript script, string layout, NamespaceRef unit)
     {
         string code = RedisFailures.CodeOf(error, out _);
         if (code is SealedCode or OtherMoveCode)
@@ -40,7 +40,7 @@ internal static class RedisRefusal
     }
 
     /// <summary>Says which layouts they are, and what to do.</summary>
-    private static LatchworkStoreException OtherLayout(RedisServerException error, string layout, TransferUnit unit)
+    private static LatchworkStoreException OtherLayout(RedisServerException error, string layout, NamespaceRef unit)
     {
         string found = error.Message[(LayoutCode.Length + 1)..];
         string partitions = PartsOf(found, "partitions="), mine = PartsOf(layout, "partitions=");

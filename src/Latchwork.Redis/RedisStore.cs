@@ -25,7 +25,7 @@ public sealed class RedisStore : LatchworkStore
         };
         (Timers, Locks) = (timers, locks);
         Partitions = new Repartition(timers);
-        Doctor = new RedisDoctor(timers, locks);
+        Checker = new RedisStoreChecker(timers, locks);
         Transfer = new RedisTransfer(timers, locks, PlaceOf(connection.Description, options));
     }
 
@@ -45,7 +45,7 @@ public sealed class RedisStore : LatchworkStore
 
     /// <inheritdoc/>
     [Experimental("LATCHWORK001")]
-    public override IStoreDoctor Doctor { get; }
+    public override IStoreChecker Checker { get; }
 
     /// <inheritdoc/>
     public override string Description => _connection.Description;

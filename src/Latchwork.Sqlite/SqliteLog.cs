@@ -5,11 +5,11 @@ namespace Latchwork.Sqlite;
 /// <summary>What the store tells its operators.</summary>
 internal sealed partial class SqliteLog(ILogger logger)
 {
-    [LoggerMessage(EventId = 301, Level = LogLevel.Debug, Message = "A bell could not be sent to port {Port}: {Reason}. Its listener looks by itself within a second.")]
-    public partial void BellNotSent(int port, string reason);
+    [LoggerMessage(EventId = 301, Level = LogLevel.Debug, Message = "A notification could not be sent to port {Port}: {Reason}. Its listener polls within a second.")]
+    public partial void NotificationNotSent(int port, string reason);
 
-    [LoggerMessage(EventId = 302, Level = LogLevel.Warning, Message = "No bells can be heard here: {Reason}. Listeners of this process look by themselves once a second.")]
-    public partial void BellsUnavailable(string reason);
+    [LoggerMessage(EventId = 302, Level = LogLevel.Warning, Message = "No notifications can be received here: {Reason}. Listeners of this process poll once a second.")]
+    public partial void NotificationsUnavailable(string reason);
 
     [LoggerMessage(EventId = 303, Level = LogLevel.Error, Message = "A transaction could not be undone.")]
     public partial void RollbackFailed(Exception exception);

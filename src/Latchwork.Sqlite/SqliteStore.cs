@@ -1,9 +1,9 @@
 using System.Diagnostics.CodeAnalysis;
 using Latchwork.Sqlite;
-using Latchwork.Sqlite.Bells;
 using Latchwork.Sqlite.Database;
-using Latchwork.Sqlite.Doctoring;
 using Latchwork.Sqlite.Locking;
+using Latchwork.Sqlite.Maintenance;
+using Latchwork.Sqlite.Notifications;
 using Latchwork.Sqlite.Timers;
 using Latchwork.Sqlite.Transfer;
 using Latchwork.Storage;
@@ -17,13 +17,13 @@ namespace Latchwork;
 /// </summary>
 /// <remarks>
 /// Each store has one thread that writes (what waits shares a transaction), one that reads, and, once something listens, one that hears
-/// bells. Network file systems are not supported: SQLite's write-ahead log and locks do not work on them.
+/// notifications. Network file systems are not supported: SQLite's write-ahead log and locks do not work on them.
 /// </remarks>
 public sealed class SqliteStore : LatchworkStore
 {
     private readonly Writer _writer;
     private readonly Reader _reader;
-    private readonly BellExchange _bells;
+    private readonly NotificationExchange _notifications;
     private readonly SqliteSettings _settings;
 
     [SuppressMessage("Reliability", "CA2000", Justification = "The threads own their connections and close them when they end.")]
@@ -43,14 +43,14 @@ public sealed class SqliteStore : LatchworkStore
             throw;
         }
 
-        _bells = new BellExchange(log);
-        _writer = new Writer(writing, new WriteScope(writing, settings.TimeProvider, _bells), errors, settings);
+        _notifications = new NotificationExchange(log);
+        _writer = new Writer(writing, new WriteScope(writing, settings.TimeProvider, _notifications), errors, settings);
         _reader = new Reader(reading, errors, settings);
-        _bells.Attach(_writer);
-        Timers = new SqliteTimerStore(_writer, _reader, _bells, settings.TimeProvider);
-        Locks = new SqliteLockerStore(_writer, _reader, _bells, settings.TimeProvider);
+        _notifications.Attach(_writer);
+        Timers = new SqliteTimerStore(_writer, _reader, _notifications, settings.TimeProvider);
+        Locks = new SqliteLockerStore(_writer, _reader, _notifications, settings.TimeProvider);
         Description = $"sqlite:{settings.Path}";
-        Doctor = new SqliteDoctor(_writer, _reader);
+        Checker = new SqliteStoreChecker(_writer, _reader);
         Transfer = new SqliteTransfer(_writer, _reader, Description);
         log.Opened(settings.Path, SqliteFile.Version, settings.Synchronous);
     }
@@ -67,7 +67,7 @@ public sealed class SqliteStore : LatchworkStore
 
     /// <inheritdoc/>
     [Experimental("LATCHWORK001")]
-    public override IStoreDoctor Doctor { get; }
+    public override IStoreChecker Checker { get; }
 
     /// <inheritdoc/>
     public override string Description { get; }
@@ -79,7 +79,7 @@ public sealed class SqliteStore : LatchworkStore
     internal Reader Reader => _reader;
 
     /// <summary>What wakes those who wait, for tests that look at its table.</summary>
-    internal BellExchange Bells => _bells;
+    internal NotificationExchange Notifications => _notifications;
 
     /// <summary>Opens a file; if there is none, it is made. The folder must exist.</summary>
     /// <param name="path">The file's path, absolute or relative to the current folder. On a local disk.</param>
@@ -114,8 +114,8 @@ public sealed class SqliteStore : LatchworkStore
     /// <inheritdoc/>
     public override async ValueTask DisposeAsync()
     {
-        await _bells.LeaveAsync().ConfigureAwait(false);
+        await _notifications.LeaveAsync().ConfigureAwait(false);
         await Task.WhenAll(_writer.CloseAsync(), _reader.CloseAsync()).ConfigureAwait(false);
-        _bells.Dispose();
+        _notifications.Dispose();
     }
 }

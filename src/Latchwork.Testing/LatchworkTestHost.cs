@@ -42,8 +42,8 @@ public sealed class LatchworkTestHost : IAsyncDisposable
     /// <typeparam name="TEvent">The kind of event.</typeparam>
     /// <param name="key">Its service key, where it needs one.</param>
     /// <returns>The timer.</returns>
-    public ITimer<TEvent> Timer<TEvent>(string? key = null) =>
-        key is null ? _services.GetRequiredService<ITimer<TEvent>>() : _services.GetRequiredKeyedService<ITimer<TEvent>>(key);
+    public IDistributedTimer<TEvent> Timer<TEvent>(string? key = null) =>
+        key is null ? _services.GetRequiredService<IDistributedTimer<TEvent>>() : _services.GetRequiredKeyedService<IDistributedTimer<TEvent>>(key);
 
     /// <inheritdoc cref="LatchworkTester.AdvanceAsync"/>
     public Task<int> AdvanceAsync(TimeSpan span) => Tester.AdvanceAsync(span);

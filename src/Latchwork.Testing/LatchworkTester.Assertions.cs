@@ -47,13 +47,13 @@ public sealed partial class LatchworkTester
         if (calls.Length != times) throw Failed(string.Create(CultureInfo.InvariantCulture, $"The event '{id}' was to be handled {times} times."), Describe(calls));
     }
 
-    /// <summary>Expects that an event is dead.</summary>
+    /// <summary>Expects that an event is dead-lettered.</summary>
     /// <typeparam name="TEvent">The kind of event.</typeparam>
     /// <param name="id">The event's id.</param>
     /// <param name="reason">Of what. Default: null, of anything.</param>
     /// <returns>The event.</returns>
     /// <exception cref="LatchworkAssertionException">It is not, or of something else.</exception>
-    public async Task<TimerSnapshot> AssertDeadAsync<TEvent>(string id, DeadReason? reason = null)
+    public async Task<TimerSnapshot> AssertDeadLetteredAsync<TEvent>(string id, DeadLetterReason? reason = null)
     {
         TimerSnapshot? found = null;
         foreach ((LatchworkRegistration registration, TimerRegistration timer) in TimersOf<TEvent>())
@@ -61,11 +61,11 @@ public sealed partial class LatchworkTester
             found ??= await registration.TimerOf(_services, timer.Namespace).PeekAsync(id).ConfigureAwait(false);
         }
 
-        return found?.State == TimerState.Dead && (reason is null || found.DeadReason == reason)
+        return found?.State == TimerState.DeadLettered && (reason is null || found.DeadLetterReason == reason)
             ? found
             : throw Failed(
-                $"The event '{id}' was to be dead{(reason is null ? "" : $" ({reason})")}.",
-                found is null ? "It is unknown." : $"It is {found.State}{(found.DeadReason is null ? "" : $" ({found.DeadReason})")}.");
+                $"The event '{id}' was to be dead-lettered{(reason is null ? "" : $" ({reason})")}.",
+                found is null ? "It is unknown." : $"It is {found.State}{(found.DeadLetterReason is null ? "" : $" ({found.DeadLetterReason})")}.");
     }
 
     /// <summary>Expects that one process became the owner of a key exactly once: that the work for it ran once.</summary>

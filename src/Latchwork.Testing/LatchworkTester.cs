@@ -9,11 +9,11 @@ namespace Latchwork.Testing;
 /// </summary>
 /// <remarks>
 /// While a handler runs the clock stands still, unless the handler moves it. A handler that waits for the clock can therefore not end; it is
-/// given up after <see cref="Patience"/>.
+/// given up after <see cref="HandlerTimeout"/>.
 /// </remarks>
 public sealed partial class LatchworkTester : IAsyncDisposable, IDisposable
 {
-    /// <summary>The most handlers that one advance lets run, in case they post to each other for ever.</summary>
+    /// <summary>The most handlers that one advance lets run, in case they post to each other forever.</summary>
     public const int MaxDeliveries = 100_000;
 
     private readonly IServiceProvider _services;
@@ -34,7 +34,7 @@ public sealed partial class LatchworkTester : IAsyncDisposable, IDisposable
     public ManualTimeProvider Clock { get; }
 
     /// <summary>How long a handler may take, in real time: default 30 s.</summary>
-    public TimeSpan Patience { get; set; } = TimeSpan.FromSeconds(30);
+    public TimeSpan HandlerTimeout { get; set; } = TimeSpan.FromSeconds(30);
 
     /// <summary>Every post so far, in order.</summary>
     public IReadOnlyList<TestPost> Posts => _journal.Posts;
@@ -50,7 +50,7 @@ public sealed partial class LatchworkTester : IAsyncDisposable, IDisposable
     /// <param name="span">Zero to 100 years. A year costs no more than an hour: the clock moves from one due time to the next.</param>
     /// <returns>How many handlers were called.</returns>
     /// <exception cref="TimeoutException">A handler did not end.</exception>
-    /// <exception cref="InvalidOperationException">More than <see cref="MaxDeliveries"/> handlers were called; they seem to go on for ever.</exception>
+    /// <exception cref="InvalidOperationException">More than <see cref="MaxDeliveries"/> handlers were called; they seem to go on forever.</exception>
     public async Task<int> AdvanceAsync(TimeSpan span)
     {
         Limits.CheckDuration(span, TimeSpan.Zero, Limits.MaxDelay);
@@ -120,12 +120,12 @@ public sealed partial class LatchworkTester : IAsyncDisposable, IDisposable
         if (first is not { } next) return false;
         try
         {
-            return await next.Listener.StepAsync(Patience).ConfigureAwait(false) is not null;
+            return await next.Listener.StepAsync(HandlerTimeout).ConfigureAwait(false) is not null;
         }
         catch (TimeoutException e)
         {
             throw new TimeoutException(
-                $"A handler of namespace '{next.Timer.Namespace}' did not end within {Patience} of real time. While it runs the clock stands still: does it wait for it?", e);
+                $"A handler of namespace '{next.Timer.Namespace}' did not end within {HandlerTimeout} of real time. While it runs the clock stands still: does it wait for it?", e);
         }
     }
 
@@ -139,21 +139,21 @@ public sealed partial class LatchworkTester : IAsyncDisposable, IDisposable
             foreach (TimerRegistration timer in registration.Timers.Where(timer => timer.Handler is not null))
             {
                 Func<TimerDelivery, CancellationToken, Task> handler = timer.Handler!(_services, registration.TimerOptionsOf(_services, timer.Namespace));
-                listeners.Add((timer, await registration.TimerOf(_services, timer.Namespace).JoinSteppedAsync((delivery, stop) => RecordAsync(handler, delivery, stop)).ConfigureAwait(false)));
+                listeners.Add((timer, await registration.TimerOf(_services, timer.Namespace).JoinSteppedAsync((delivery, cancellationToken) => RecordAsync(handler, delivery, cancellationToken)).ConfigureAwait(false)));
             }
         }
 
         return _listeners = [.. listeners];
     }
 
-    private async Task RecordAsync(Func<TimerDelivery, CancellationToken, Task> handler, TimerDelivery delivery, CancellationToken stop)
+    private async Task RecordAsync(Func<TimerDelivery, CancellationToken, Task> handler, TimerDelivery delivery, CancellationToken cancellationToken)
     {
         DateTimeOffset at = Clock.GetUtcNow();
         Exception? error = null;
         try
         {
-            await handler(delivery, stop).ConfigureAwait(false);
-            error = delivery.Unreadable;
+            await handler(delivery, cancellationToken).ConfigureAwait(false);
+            error = delivery.DeserializationFailed;
         }
         catch (Exception e)
         {

@@ -114,7 +114,7 @@ public sealed class ManualTimeProvider : TimeProvider
                 clock._timers.Add(this);
             }
 
-            // A timer of the system fires at once too, if it is due at once, but never on the stack of whoever sets it.
+            // A timer of the system fires immediately too, if it is due immediately, but never on the stack of whoever sets it.
             if (dueTime == TimeSpan.Zero) ThreadPool.UnsafeQueueUserWorkItem(static clock => clock.Advance(TimeSpan.Zero), clock, preferLocal: false);
             return true;
         }

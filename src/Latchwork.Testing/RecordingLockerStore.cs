@@ -15,14 +15,14 @@ internal sealed class RecordingLockerStore(ILockerStore inner, TestJournal journ
         return answer;
     }
 
-    public Task<bool> RenewAsync(LockerKey key, long generation, string nonce, TimeSpan lease, CancellationToken cancellationToken) =>
-        inner.RenewAsync(key, generation, nonce, lease, cancellationToken);
+    public Task<bool> RenewAsync(LockerKey key, long fencingToken, string nonce, TimeSpan lease, CancellationToken cancellationToken) =>
+        inner.RenewAsync(key, fencingToken, nonce, lease, cancellationToken);
 
     public Task<PublishOutcome> PublishAsync(LockerKey key, LockerPublication publication, CancellationToken cancellationToken) =>
         inner.PublishAsync(key, publication, cancellationToken);
 
-    public Task<bool> ReleaseAsync(LockerKey key, long? generation, string nonce, CancellationToken cancellationToken) =>
-        inner.ReleaseAsync(key, generation, nonce, cancellationToken);
+    public Task<bool> ReleaseAsync(LockerKey key, long? fencingToken, string nonce, CancellationToken cancellationToken) =>
+        inner.ReleaseAsync(key, fencingToken, nonce, cancellationToken);
 
     public Task<LockerOutcome?> TryGetAsync(LockerKey key, CancellationToken cancellationToken) =>
         inner.TryGetAsync(key, cancellationToken);
@@ -30,8 +30,8 @@ internal sealed class RecordingLockerStore(ILockerStore inner, TestJournal journ
     public Task<bool> ForgetAsync(LockerKey key, TimeSpan lockTimeout, CancellationToken cancellationToken) =>
         inner.ForgetAsync(key, lockTimeout, cancellationToken);
 
-    public Task<KeySnapshot?> ShowAsync(LockerKey key, CancellationToken cancellationToken) =>
-        inner.ShowAsync(key, cancellationToken);
+    public Task<KeySnapshot?> PeekAsync(LockerKey key, CancellationToken cancellationToken) =>
+        inner.PeekAsync(key, cancellationToken);
 
     public Task<LockerPage> ListAsync(string ns, string? cursor, int limit, CancellationToken cancellationToken) =>
         inner.ListAsync(ns, cursor, limit, cancellationToken);

@@ -27,12 +27,12 @@ public abstract class LatchworkStore : IAsyncDisposable
     [Experimental("LATCHWORK001")]
     public virtual IStorePartitions? Partitions => null;
 
-    /// <summary>Examining and mending what this store holds; null if there is nothing to examine.</summary>
+    /// <summary>Examining and repair what this store holds; null if there is nothing to examine.</summary>
     [Experimental("LATCHWORK001")]
-    public virtual IStoreDoctor? Doctor => null;
+    public virtual IStoreChecker? Checker => null;
 
     /// <summary>Asks the store whether it answers, and what about it an operator should know. Made for health checks; it may be asked at any time.</summary>
-    /// <param name="cancellationToken">Gives up waiting.</param>
+    /// <param name="cancellationToken">A token that cancels the wait.</param>
     /// <returns>The warnings; empty when all is well. What a store is not allowed to look at, it does not warn of.</returns>
     /// <exception cref="LatchworkStoreException">The store does not answer, or cannot be used at all.</exception>
     /// <exception cref="ObjectDisposedException">The store was disposed.</exception>

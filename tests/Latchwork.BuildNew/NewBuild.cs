@@ -11,9 +11,9 @@ public sealed record TrialEnds(int Customer);
 /// <summary>Handles both.</summary>
 public sealed class SalesHandler(Func<string, Task> handled) : ITimerHandler<UnpaidOrder>, ITimerHandler<TrialEnds>
 {
-    public Task HandleAsync(UnpaidOrder value, TimerDelivery delivery, CancellationToken stop) => handled($"new {delivery.Namespace} {value.Number}");
+    public Task HandleAsync(UnpaidOrder value, TimerDelivery delivery, CancellationToken cancellationToken) => handled($"new {delivery.Namespace} {value.Number}");
 
-    public Task HandleAsync(TrialEnds value, TimerDelivery delivery, CancellationToken stop) => handled($"new {delivery.Namespace} {value.Customer}");
+    public Task HandleAsync(TrialEnds value, TimerDelivery delivery, CancellationToken cancellationToken) => handled($"new {delivery.Namespace} {value.Customer}");
 }
 
 /// <summary>What the new build registers.</summary>

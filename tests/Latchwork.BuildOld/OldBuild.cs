@@ -8,7 +8,7 @@ public sealed record Order(int Number);
 /// <summary>Handles it.</summary>
 public sealed class OrderHandler(Func<string, Task> handled) : ITimerHandler<Order>
 {
-    public Task HandleAsync(Order value, TimerDelivery delivery, CancellationToken stop) => handled($"old {delivery.Namespace} {value.Number}");
+    public Task HandleAsync(Order value, TimerDelivery delivery, CancellationToken cancellationToken) => handled($"old {delivery.Namespace} {value.Number}");
 }
 
 /// <summary>What the old build registers.</summary>

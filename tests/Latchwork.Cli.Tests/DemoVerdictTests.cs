@@ -50,7 +50,7 @@ public sealed class DemoVerdictTests
     public void A_dead_letter_without_a_reason_is_found()
     {
         PlayTimers();
-        _stored[0] = Stored(_stored[0].Id, TimerState.Dead, failures: 0);
+        _stored[0] = Stored(_stored[0].Id, TimerState.DeadLettered, failures: 0);
         Broken(Timers().Promises).ShouldBe([Lost]);
     }
 
@@ -216,7 +216,7 @@ public sealed class DemoVerdictTests
         MaxRetries = 3,
         Payload = Array.Empty<byte>(),
         Headers = new Dictionary<string, string>(),
-        DeadReason = state == TimerState.Dead ? DeadReason.Rejected : null,
+        DeadLetterReason = state == TimerState.DeadLettered ? DeadLetterReason.Rejected : null,
         Failures = [.. Enumerable.Repeat(new AttemptFailure(1, "anna", DateTimeOffset.UnixEpoch, "No such customer."), failures)],
     };
 
@@ -229,7 +229,7 @@ public sealed class DemoVerdictTests
         {
             if (e.Kind == EventKind.Cancelled) e.CancelledAt = At(1);
             else Handle("anna", e.Id, at: e.Attempts.Count > 0 ? 7 : 4.1, latenessMs: 2);
-            if (e.Kind == EventKind.Rejected) _stored.Add(Stored(e.Id, TimerState.Dead));
+            if (e.Kind == EventKind.Rejected) _stored.Add(Stored(e.Id, TimerState.DeadLettered));
         }
     }
 

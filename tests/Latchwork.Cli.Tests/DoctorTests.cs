@@ -7,7 +7,7 @@ namespace Latchwork.Cli.Tests;
 public sealed class DoctorTests(RedisFixture fixture) : IClassFixture<RedisFixture>
 {
     [Fact]
-    public async Task What_is_wrong_is_explained_mended_and_told_by_the_exit_code()
+    public async Task What_is_wrong_is_explained_repaired_and_told_by_the_exit_code()
     {
         RedisNamespace one = fixture.NewNamespace();
         foreach (string id in (string[])["a", "b", "c"]) (await one.RunAsync("post", "--data", "1", "--id", id, "--in", "1h")).ExitCode.ShouldBe(ExitCodes.Done);
@@ -22,12 +22,12 @@ public sealed class DoctorTests(RedisFixture fixture) : IClassFixture<RedisFixtu
         sick.Out.ShouldContain("('a')");
         sick.Out.ShouldContain("its payload: what was in it is lost");
         sick.Out.ShouldContain("('b')");
-        sick.Out.ShouldContain("'--fix': it is put among the dead");
+        sick.Out.ShouldContain("'--fix': it is put among the dead letters");
         (await Tool.RunAsync("doctor", one.Name, "--store", one.Store, "--json")).Out.ShouldContain("\"problem\":\"missingPayload\"");
 
-        CliResult mended = await DoctorAsync(one, "--fix");
-        mended.ExitCode.ShouldBe(ExitCodes.Done);
-        mended.Out.ShouldContain("removed what was left of 'a'");
+        CliResult repaired = await DoctorAsync(one, "--fix");
+        repaired.ExitCode.ShouldBe(ExitCodes.Done);
+        repaired.Out.ShouldContain("removed what was left of 'a'");
         (await DoctorAsync(one)).ExitCode.ShouldBe(ExitCodes.Done);
         (await one.RunAsync("dead", "requeue", "b")).ExitCode.ShouldBe(ExitCodes.Done);
     }

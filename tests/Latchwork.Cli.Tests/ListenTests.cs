@@ -39,7 +39,7 @@ public sealed class ListenTests : IClassFixture<RedisFixture>
     public async Task What_a_killed_process_held_is_delivered_again()
     {
         await _timers.RunAsync("post", "--id", "x", "--in", "0s", "--data", "1", "--max-retries", "1");
-        await using CliProcess victim = _timers.Start("listen", "--exec", "sleep 600", "--confirm-timeout", "6s");
+        await using CliProcess victim = _timers.Start("listen", "--exec", "sleep 600", "--lease", "6s");
         await victim.PrintsAsync(1);
         await using CliProcess heir = _timers.Start("listen");
         await _timers.HasListenersAsync(2);
@@ -140,7 +140,7 @@ public sealed class ListenTests : IClassFixture<RedisFixture>
 
         // Dead, or still in flight if the store did not answer in the moment of the leave.
         JsonElement stats = (await _timers.RunAsync("stats")).ReadJson();
-        (stats.GetProperty("dead").GetInt64() + stats.GetProperty("inFlight").GetInt64()).ShouldBe(1);
+        (stats.GetProperty("deadLetters").GetInt64() + stats.GetProperty("inFlight").GetInt64()).ShouldBe(1);
         stats.GetProperty("scheduled").GetInt64().ShouldBeGreaterThan(0);
         listener.Error.ShouldContain("standard output was closed");
     }

@@ -33,7 +33,7 @@ public sealed class SqliteProcessTests : IDisposable
     [Fact]
     public async Task A_listener_hears_of_another_processs_posts_and_hands_its_events_on_when_it_is_killed()
     {
-        await using CliProcess victim = Start("timer", "listen", "--node", "one", "--no-confirm", "--confirm-timeout", "10m");
+        await using CliProcess victim = Start("timer", "listen", "--node", "one", "--no-confirm", "--lease", "10m");
         await Eventually.ReadsAsync(() => ElsewhereAsync("timer", "nodes"), nodes => nodes.Out.Contains("\"listening\"", StringComparison.Ordinal), "it listens");
         (await InProcessAsync("timer", "post", "--id", "x", "--in", "0s", "--data", "1")).ExitCode.ShouldBe(ExitCodes.Done);
         await victim.PrintsAsync(1);
@@ -46,7 +46,7 @@ public sealed class SqliteProcessTests : IDisposable
         (await InProcessAsync("timer", "peek", "x")).ExitCode.ShouldBe(ExitCodes.NotFound);
 
         (await InProcessAsync("timer", "post", "--id", "y", "--in", "0s", "--data", "1")).ExitCode.ShouldBe(ExitCodes.Done);
-        CliResult failed = await ElsewhereAsync("timer", "listen", "--count", "1", "--confirm-timeout", "10m", "--exec", "exit 3");
+        CliResult failed = await ElsewhereAsync("timer", "listen", "--count", "1", "--lease", "10m", "--exec", "exit 3");
         failed.ExitCode.ShouldBe(ExitCodes.Done, failed.Error);
         Text(await ElsewhereAsync("timer", "dead", "list"), "reason").ShouldBe("retriesExhausted");
         await OutputsAsync("{\"id\":\"y\",\"outcome\":\"done\"}\n", "timer", "dead", "requeue", "y", "--in", "1h");
@@ -58,7 +58,7 @@ public sealed class SqliteProcessTests : IDisposable
     {
         await File.WriteAllLinesAsync(_scratch["events"], Enumerable.Range(0, 100).Select(i => $"{{\"id\":\"e{i}\",\"inMs\":0,\"data\":{i}}}"));
         (await ElsewhereAsync("timer", "post", "--from", _scratch["events"])).ExitCode.ShouldBe(ExitCodes.Done);
-        CliResult listened = await ElsewhereAsync("timer", "listen", "--count", "100", "--confirm-timeout", "10m");
+        CliResult listened = await ElsewhereAsync("timer", "listen", "--count", "100", "--lease", "10m");
         listened.ExitCode.ShouldBe(ExitCodes.Done, listened.Error);
         listened.Lines.Length.ShouldBe(100);
         (await InProcessAsync("timer", "stats")).ReadJson().GetProperty("inFlight").GetInt32().ShouldBe(0);

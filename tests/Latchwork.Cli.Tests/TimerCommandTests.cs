@@ -89,7 +89,7 @@ public sealed class TimerCommandTests : IClassFixture<RedisFixture>
     public async Task A_delivery_can_be_confirmed_with_its_token_only()
     {
         await _timers.RunAsync("post", "--id", "x", "--in", "0s", "--data", "1");
-        CliResult listened = await _timers.RunAsync("listen", "--count", "1", "--no-confirm", "--confirm-timeout", "1m", "--timeout", "2m");
+        CliResult listened = await _timers.RunAsync("listen", "--count", "1", "--no-confirm", "--lease", "1m", "--timeout", "2m");
         listened.ExitCode.ShouldBe(ExitCodes.Done, listened.Error);
         string token = listened.ReadJson().GetProperty("token").GetString()!;
 
@@ -113,7 +113,7 @@ public sealed class TimerCommandTests : IClassFixture<RedisFixture>
         scheduled.ExitCode.ShouldBe(ExitCodes.Conflict);
         scheduled.Out.ShouldBe("{\"id\":\"x\",\"outcome\":\"scheduled\"}\n");
         await _timers.RunAsync("delay", "x", "0s");
-        await _timers.RunAsync("listen", "--count", "1", "--no-confirm", "--confirm-timeout", "1m", "--timeout", "2m");
+        await _timers.RunAsync("listen", "--count", "1", "--no-confirm", "--lease", "1m", "--timeout", "2m");
         (await _timers.RunAsync("confirm", "x", "--force")).Out.ShouldBe("{\"id\":\"x\",\"outcome\":\"done\"}\n");
     }
 
@@ -124,20 +124,20 @@ public sealed class TimerCommandTests : IClassFixture<RedisFixture>
         CliResult failed = await _timers.RunAsync("listen", "--count", "2", "--exec", "echo broken >&2; exit 3", "--timeout", "2m");
         failed.ExitCode.ShouldBe(ExitCodes.Done, failed.Error);
 
-        CliResult list = await _timers.RunAsync("dead", "list");
+        CliResult list = await _timers.RunAsync("dead-letters", "list");
         list.Lines.Length.ShouldBe(2);
         JsonElement first = JsonDocument.Parse(list.Lines[0]).RootElement;
-        first.GetProperty("state").GetString().ShouldBe("dead");
+        first.GetProperty("state").GetString().ShouldBe("deadLettered");
         first.GetProperty("reason").GetString().ShouldBe("retriesExhausted");
         first.GetProperty("failures")[0].GetProperty("error").GetString().ShouldBe("exit code 3: broken");
-        (await _timers.RunAsync("dead", "list", "--reason", "rejected")).Out.ShouldBeEmpty();
-        (await _timers.RunPlainAsync("dead", "list")).Out.ShouldContain("exit code 3: broken");
-        (await _timers.RunAsync("delay", "a", "1h")).Out.ShouldBe("{\"id\":\"a\",\"outcome\":\"dead\"}\n");
+        (await _timers.RunAsync("dead-letters", "list", "--reason", "rejected")).Out.ShouldBeEmpty();
+        (await _timers.RunPlainAsync("dead-letters", "list")).Out.ShouldContain("exit code 3: broken");
+        (await _timers.RunAsync("delay", "a", "1h")).Out.ShouldBe("{\"id\":\"a\",\"outcome\":\"deadLettered\"}\n");
 
-        (await _timers.RunAsync("dead", "requeue", "a", "--in", "1h")).Out.ShouldBe("{\"id\":\"a\",\"outcome\":\"done\"}\n");
-        (await _timers.RunAsync("dead", "purge", "--older-than", "1h")).Out.ShouldBe("{\"purged\":0}\n");
-        (await _timers.RunAsync("dead", "requeue", "--all", "--in", "1h")).Out.ShouldBe("{\"requeued\":1}\n");
-        (await _timers.RunAsync("dead", "purge", "--all")).Out.ShouldBe("{\"purged\":0}\n");
+        (await _timers.RunAsync("dead-letters", "requeue", "a", "--in", "1h")).Out.ShouldBe("{\"id\":\"a\",\"outcome\":\"done\"}\n");
+        (await _timers.RunAsync("dead-letters", "purge", "--older-than", "1h")).Out.ShouldBe("{\"purged\":0}\n");
+        (await _timers.RunAsync("dead-letters", "requeue", "--all", "--in", "1h")).Out.ShouldBe("{\"requeued\":1}\n");
+        (await _timers.RunAsync("dead-letters", "purge", "--all")).Out.ShouldBe("{\"purged\":0}\n");
         (await _timers.RunAsync("stats")).ReadJson().GetProperty("scheduled").GetInt32().ShouldBe(2);
     }
 
@@ -149,8 +149,8 @@ public sealed class TimerCommandTests : IClassFixture<RedisFixture>
         stats.GetProperty("namespace").GetString().ShouldBe(_timers.Name);
         stats.GetProperty("scheduled").GetInt32().ShouldBe(1);
         stats.GetProperty("inFlight").GetInt32().ShouldBe(0);
-        stats.GetProperty("dead").GetInt32().ShouldBe(0);
-        stats.GetProperty("deadTrimmed").GetInt32().ShouldBe(0);
+        stats.GetProperty("deadLetters").GetInt32().ShouldBe(0);
+        stats.GetProperty("deadLettersEvicted").GetInt32().ShouldBe(0);
         stats.GetProperty("oldestOverdueMs").ValueKind.ShouldBe(JsonValueKind.Null);
 
         (await _timers.RunAsync("namespaces")).Lines.ShouldContain($"{{\"namespace\":\"{_timers.Name}\"}}");

@@ -14,7 +14,7 @@ public sealed class InstalledPackagesTests(PackedPackages packed)
     public async Task READMEs_program_runs_on_Redis()
     {
         await using RedisServer redis = await RedisServer.StartAsync();
-        string project = NewProject("on-redis", $"await RedisStore.ConnectAsync(\"{redis.PatientUri}\")", "Latchwork.Redis");
+        string project = NewProject("on-redis", $"await RedisStore.ConnectAsync(\"{redis.LenientUri}\")", "Latchwork.Redis");
 
         await RunAsync(project);
     }
@@ -42,7 +42,7 @@ public sealed class InstalledPackagesTests(PackedPackages packed)
 
         (await RunningProgram.RunAsync(folder, latchwork, "--version")).Trim().ShouldMatch(@"^\d+\.\d+\.\d+\S*$");
         string posted = await RunningProgram.RunAsync(
-            folder, latchwork, "timer", "post", "--id", "order-42", "--in", "1h", "--data", """{"order":42}""", "--store", redis.PatientUri);
+            folder, latchwork, "timer", "post", "--id", "order-42", "--in", "1h", "--data", """{"order":42}""", "--store", redis.LenientUri);
         posted.ShouldStartWith("order-42: created, due in ");
     }
 
@@ -90,17 +90,17 @@ public sealed class InstalledPackagesTests(PackedPackages packed)
               <ItemGroup>{references}</ItemGroup>
             </Project>
             """);
-        File.WriteAllText(Path.Combine(folder, "Program.cs"), Patient(FirstProgram(), store));
+        File.WriteAllText(Path.Combine(folder, "Program.cs"), WithLongTimeouts(FirstProgram(), store));
         return folder;
     }
 
     // README counts on a machine that does not stall for seconds. Here the second event is not due before it is cancelled, no lease runs out,
     // and the program ends when it is told to.
-    private static string Patient(string program, string store)
+    private static string WithLongTimeouts(string program, string store)
     {
         program = ReplaceOne(program, """await RedisStore\.ConnectAsync\("[^"]*"\)""", store);
         program = ReplaceOne(
-            program, """Namespace = "order-unpaid" }""", """Namespace = "order-unpaid", ConfirmTimeout = TimeSpan.FromMinutes(10) }""");
+            program, """Namespace = "order-unpaid" }""", """Namespace = "order-unpaid", LeaseDuration = TimeSpan.FromMinutes(10) }""");
         program = ReplaceOne(program, @"new Order\(42\), TimeSpan\.FromSeconds\(2\)", "new Order(42), TimeSpan.FromHours(1)");
         return ReplaceOne(program, @"await Task\.Delay\(TimeSpan\.FromSeconds\(3\)\);", "Console.ReadLine();");
     }

@@ -36,7 +36,7 @@ internal sealed class LockerCommands(ProcessLocker locker)
     private static int Number(string word) => int.Parse(word, CultureInfo.InvariantCulture);
 
     /// <summary>
-    /// <c>once PREFIX KEYS CALLERS</c>: that many callers at once for each of some keys. <c>ran KEY</c> for each run of a factory here, then
+    /// <c>once PREFIX KEYS CALLERS</c>: that many callers immediately for each of some keys. <c>ran KEY</c> for each run of a factory here, then
     /// <c>got KEY HASH COUNT</c> for each result that callers got, then <c>finished</c>.
     /// </summary>
     private async Task OnceAsync(string prefix, int keys, int callers)

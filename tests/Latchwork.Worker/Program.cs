@@ -7,8 +7,8 @@ using Latchwork.Worker;
 await using LatchworkStore store = await OpenAsync(args[0]);
 await using var locker = new ProcessLocker(store, new LockerOptions
 {
-    Lease = Milliseconds(args[1]),
-    RecheckInterval = Milliseconds(args[2]),
+    LeaseDuration = Milliseconds(args[1]),
+    FallbackPollInterval = Milliseconds(args[2]),
     WaitTimeout = TimeSpan.FromMinutes(2),
 });
 await using var timers = new TimerCommands(store, Milliseconds(args[1]));

@@ -70,17 +70,17 @@ internal sealed class TimerCommands(LatchworkStore store, TimeSpan confirmTimeou
     /// <summary><c>timer hold NAMESPACE</c>: <c>joined</c>, then <c>got ID RETRIES</c> for each delivery, which is held until the process ends.</summary>
     private async Task HoldAsync(string ns)
     {
-        await New(ns).JoinAsync((delivery, stop) =>
+        await New(ns).JoinAsync((delivery, cancellationToken) =>
         {
             Output.Write("got", delivery.Id, delivery.Retries);
-            return Task.Delay(Timeout.InfiniteTimeSpan, stop);
+            return Task.Delay(Timeout.InfiniteTimeSpan, cancellationToken);
         });
         Output.Write("joined");
     }
 
     private DistributedTimer New(string ns, Confirmation confirmation = Confirmation.AfterHandler)
     {
-        var timer = new DistributedTimer(store, new() { Namespace = ns, ConfirmTimeout = confirmTimeout, Confirmation = confirmation });
+        var timer = new DistributedTimer(store, new() { Namespace = ns, LeaseDuration = confirmTimeout, Confirmation = confirmation });
         _timers.Add(timer);
         return timer;
     }

@@ -36,12 +36,12 @@ internal sealed partial class Build(Revision revision, string root, string progr
     /// <param name="script">The <c>bench/prepare</c> of this tree.</param>
     /// <param name="root">The folder.</param>
     /// <param name="withStart">Whether the programs whose start is measured are wanted.</param>
-    /// <param name="stop">To stop.</param>
-    public static Task<Ended> PrepareAsync(string script, string root, bool withStart, CancellationToken stop) =>
+    /// <param name="cancellationToken">To stop.</param>
+    public static Task<Ended> PrepareAsync(string script, string root, bool withStart, CancellationToken cancellationToken) =>
         // No server of the compiler is left behind: it would outlive the folder, and have it open.
         Command.RunAsync(
             script, withStart ? [root, "start"] : [root], root,
-            new Dictionary<string, string> { ["MSBUILDDISABLENODEREUSE"] = "1", ["UseSharedCompilation"] = "false" }, limit: null, stop);
+            new Dictionary<string, string> { ["MSBUILDDISABLENODEREUSE"] = "1", ["UseSharedCompilation"] = "false" }, limit: null, cancellationToken);
 
     /// <summary>The benchmark that was built in a folder, or null.</summary>
     public static string? FindProgram(string root)
@@ -51,21 +51,21 @@ internal sealed partial class Build(Revision revision, string root, string progr
     }
 
     /// <summary>The names of its sections; empty if it does not tell.</summary>
-    public async Task<IReadOnlyList<string>> SectionsAsync(CancellationToken stop)
+    public async Task<IReadOnlyList<string>> SectionsAsync(CancellationToken cancellationToken)
     {
-        Ended ended = await RunAsync(["--list"], TimeSpan.FromMinutes(1), stop);
+        Ended ended = await RunAsync(["--list"], TimeSpan.FromMinutes(1), cancellationToken);
         return ended.ExitCode != 0 ? [] : [.. ended.Output.Split('\n', StringSplitOptions.RemoveEmptyEntries).Select(line => line.Split(' ')[0]).Where(name => name is not ("" or "all"))];
     }
 
     /// <summary>Measures a section once.</summary>
-    public async Task<Measured> MeasureAsync(Section section, Options options, CancellationToken stop)
+    public async Task<Measured> MeasureAsync(Section section, Options options, CancellationToken cancellationToken)
     {
         while (true)
         {
             if (Directory.Exists(workplace.Results)) Directory.Delete(workplace.Results, recursive: true);
             // It gives up a section by itself, after four times its time and a minute.
             TimeSpan limit = TimeSpan.FromSeconds((5 * section.FullSeconds) + 120);
-            Ended ended = await RunAsync(["--only", section.Name, "--out", workplace.Results, .. Wanted(section, options)], limit, stop);
+            Ended ended = await RunAsync(["--only", section.Name, "--out", workplace.Results, .. Wanted(section, options)], limit, cancellationToken);
             // It may have fewer options than this one. Without them it measures by its own defaults.
             if (ended.ExitCode == 2 && NoOption().Match(ended.Errors) is { Success: true } match && _lacks.Add(match.Groups[1].Value)) continue;
             return Read(section, ended, limit);
@@ -90,8 +90,8 @@ internal sealed partial class Build(Revision revision, string root, string progr
         }
     }
 
-    private Task<Ended> RunAsync(IEnumerable<string> words, TimeSpan limit, CancellationToken stop) =>
-        Command.RunAsync("dotnet", [program, .. words], root, _environment, limit, stop);
+    private Task<Ended> RunAsync(IEnumerable<string> words, TimeSpan limit, CancellationToken cancellationToken) =>
+        Command.RunAsync("dotnet", [program, .. words], root, _environment, limit, cancellationToken);
 
     private Measured Read(Section section, Ended ended, TimeSpan limit)
     {

@@ -26,9 +26,9 @@ internal static class Command
     /// <exception cref="OperationCanceledException">It had to stop.</exception>
     /// <exception cref="InvalidOperationException">There is no such program.</exception>
     public static async Task<Ended> RunAsync(
-        string program, IEnumerable<string> words, string folder, IReadOnlyDictionary<string, string> environment, TimeSpan? limit, CancellationToken stop)
+        string program, IEnumerable<string> words, string folder, IReadOnlyDictionary<string, string> environment, TimeSpan? limit, CancellationToken cancellationToken)
     {
-        stop.ThrowIfCancellationRequested();
+        cancellationToken.ThrowIfCancellationRequested();
         var start = new ProcessStartInfo(program, words) { WorkingDirectory = folder, RedirectStandardOutput = true, RedirectStandardError = true };
         foreach ((string name, string value) in environment) start.Environment[name] = value;
         StringBuilder output = new(), errors = new();
@@ -46,7 +46,7 @@ internal static class Command
 
         process.BeginOutputReadLine();
         process.BeginErrorReadLine();
-        using var limited = CancellationTokenSource.CreateLinkedTokenSource(stop);
+        using var limited = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
         limited.CancelAfter(limit ?? _unlimited);
         int? code = null;
         try
@@ -58,7 +58,7 @@ internal static class Command
         {
             process.Kill(entireProcessTree: true);
             process.WaitForExit(TimeSpan.FromSeconds(5));
-            stop.ThrowIfCancellationRequested();
+            cancellationToken.ThrowIfCancellationRequested();
         }
 
         return new Ended(code, Read(output), Read(errors));

@@ -12,7 +12,7 @@ internal sealed record Revision(string Name, string Commit, bool Changed)
 }
 
 /// <summary>The repository's history.</summary>
-internal sealed class History(string root, CancellationToken stop)
+internal sealed class History(string root, CancellationToken cancellationToken)
 {
     private static readonly string[] _measured = ["src", "bench"];
 
@@ -48,11 +48,11 @@ internal sealed class History(string root, CancellationToken stop)
         Ended archive = await GitAsync("archive", "--format=tar", $"--output={workplace.Archive}", reference.Commit);
         if (archive.ExitCode != 0) throw new InvalidOperationException($"git archive of {reference.Name} failed: {archive.Tail()}");
         Directory.CreateDirectory(workplace.Sources);
-        await TarFile.ExtractToDirectoryAsync(workplace.Archive, workplace.Sources, overwriteFiles: false, stop);
+        await TarFile.ExtractToDirectoryAsync(workplace.Archive, workplace.Sources, overwriteFiles: false, cancellationToken);
         File.Delete(workplace.Archive);
     }
 
     // A look takes no lock that another git would have to wait for.
     private Task<Ended> GitAsync(params string[] words) =>
-        Command.RunAsync("git", ["--no-optional-locks", "-C", root, .. words], root, new Dictionary<string, string>(), limit: null, stop);
+        Command.RunAsync("git", ["--no-optional-locks", "-C", root, .. words], root, new Dictionary<string, string>(), limit: null, cancellationToken);
 }

@@ -16,7 +16,7 @@ internal sealed partial class LatchworkContender
         int count = request.Count("count");
         TimerOptions options = Options(request, _timer.Namespace);
         options.Confirmation = Confirmation.Manual;
-        options.ConfirmTimeout = TimeSpan.FromMinutes(5);
+        options.LeaseDuration = TimeSpan.FromMinutes(5);
         _holder = new DistributedTimer(_store, options);
         var last = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
         long allocated = GC.GetTotalAllocatedBytes(precise: true);

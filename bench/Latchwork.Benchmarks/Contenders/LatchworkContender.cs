@@ -76,7 +76,7 @@ internal sealed partial class LatchworkContender : IContender
         await UnlistenAsync(request);
         await _timer.DisposeAsync();
         _timer = new DistributedTimer(_store, new() { Namespace = request.Word("ns") });
-        await _timer.StatsAsync();
+        await _timer.GetStatsAsync();
         return null;
     }
 
@@ -87,7 +87,7 @@ internal sealed partial class LatchworkContender : IContender
         return await Loops.ClosedAsync(request, () => _timer.PostAsync(posts), posts.Length);
     }
 
-    /// <summary>Posts a number of events that are due at once.</summary>
+    /// <summary>Posts a number of events that are due immediately.</summary>
     private async Task<JsonObject?> FillAsync(JsonObject request)
     {
         long start = Stopwatch.GetTimestamp();
@@ -111,7 +111,7 @@ internal sealed partial class LatchworkContender : IContender
             return Task.CompletedTask;
         });
         await last.Task.WaitAsync(TimeSpan.FromSeconds(request.Number("limit", 60))).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
-        while ((await _timer.StatsAsync()).InFlight > 0 && last.Task.IsCompleted) await Task.Delay(1);
+        while ((await _timer.GetStatsAsync()).InFlight > 0 && last.Task.IsCompleted) await Task.Delay(1);
         double seconds = Stopwatch.GetElapsedTime(start).TotalSeconds;
         return new JsonObject
         {

@@ -30,7 +30,7 @@ internal sealed class LatenessRecord
         lock (_gate) _all.Clear();
     }
 
-    /// <summary>Waits for a number of events, but not for ever; then says how late they were.</summary>
+    /// <summary>Waits for a number of events, but not forever; then says how late they were.</summary>
     public async Task<JsonObject> TellAsync(JsonObject request)
     {
         int expected = request.Count("expect");

@@ -13,7 +13,7 @@ namespace Latchwork.Benchmarks.Contenders;
 /// </summary>
 internal sealed class RawContender : IContender
 {
-    private readonly RedisTalk _talk;
+    private readonly RawConnection _connection;
     private readonly byte[] _payload = Encoding.ASCII.GetBytes(new string('x', LatenessRecord.PayloadBytes));
     private readonly byte[] _number = new byte[20];
     private byte[] _due = [];
@@ -21,7 +21,7 @@ internal sealed class RawContender : IContender
 
     public RawContender(string store)
     {
-        _talk = new RedisTalk(new Uri(store).Port);
+        _connection = new RawConnection(new Uri(store).Port);
         Verbs = new Dictionary<string, Func<JsonObject, Task<JsonObject?>>>
         {
             ["open"] = request => Done(() => (_due, _body) = (Encoding.UTF8.GetBytes($"{request.Word("ns")}:due"), Encoding.UTF8.GetBytes($"{request.Word("ns")}:body"))),
@@ -37,7 +37,7 @@ internal sealed class RawContender : IContender
 
     public ValueTask DisposeAsync()
     {
-        _talk.Dispose();
+        _connection.Dispose();
         return ValueTask.CompletedTask;
     }
 
@@ -65,11 +65,11 @@ internal sealed class RawContender : IContender
             while (Stopwatch.GetTimestamp() < end)
             {
                 Pairs(half);
-                _talk.Skip(half * 2);
+                _connection.Skip(half * 2);
                 count += half;
             }
 
-            _talk.Skip(half * 2);
+            _connection.Skip(half * 2);
             return count;
         }
     }
@@ -87,10 +87,10 @@ internal sealed class RawContender : IContender
             for (count = batch; Stopwatch.GetTimestamp() < end; count += batch)
             {
                 Variadic(batch);
-                _talk.Skip(2);
+                _connection.Skip(2);
             }
 
-            _talk.Skip(2);
+            _connection.Skip(2);
         }
 
         return new JsonObject { ["count"] = count, ["rate"] = count / Stopwatch.GetElapsedTime(start).TotalSeconds };
@@ -99,45 +99,45 @@ internal sealed class RawContender : IContender
     private void Variadic(int count)
     {
         byte[][] ids = [.. Enumerable.Range(0, count).Select(_ => NewId())];
-        _talk.Begin(2 + (2 * count));
-        _talk.Add("ZADD"u8);
-        _talk.Add(_due);
+        _connection.Begin(2 + (2 * count));
+        _connection.Add("ZADD"u8);
+        _connection.Add(_due);
         foreach (byte[] id in ids)
         {
-            _talk.Add(Due());
-            _talk.Add(id);
+            _connection.Add(Due());
+            _connection.Add(id);
         }
 
-        _talk.Begin(2 + (2 * count));
-        _talk.Add("HSET"u8);
-        _talk.Add(_body);
+        _connection.Begin(2 + (2 * count));
+        _connection.Add("HSET"u8);
+        _connection.Add(_body);
         foreach (byte[] id in ids)
         {
-            _talk.Add(id);
-            _talk.Add(_payload);
+            _connection.Add(id);
+            _connection.Add(_payload);
         }
 
-        _talk.Send();
+        _connection.Send();
     }
 
     private void Pairs(int count)
     {
         for (int i = 0; i < count; i++) Pair(NewId());
-        _talk.Send();
+        _connection.Send();
     }
 
     private void Pair(byte[] id)
     {
-        _talk.Begin(4);
-        _talk.Add("ZADD"u8);
-        _talk.Add(_due);
-        _talk.Add(Due());
-        _talk.Add(id);
-        _talk.Begin(4);
-        _talk.Add("HSET"u8);
-        _talk.Add(_body);
-        _talk.Add(id);
-        _talk.Add(_payload);
+        _connection.Begin(4);
+        _connection.Add("ZADD"u8);
+        _connection.Add(_due);
+        _connection.Add(Due());
+        _connection.Add(id);
+        _connection.Begin(4);
+        _connection.Add("HSET"u8);
+        _connection.Add(_body);
+        _connection.Add(id);
+        _connection.Add(_payload);
     }
 
     private JsonObject Grow(int count)
@@ -148,10 +148,10 @@ internal sealed class RawContender : IContender
         for (; sent < count; sent += Half)
         {
             Pairs(Half);
-            if (sent > 0) _talk.Skip(Half * 2);
+            if (sent > 0) _connection.Skip(Half * 2);
         }
 
-        _talk.Skip(Half * 2);
+        _connection.Skip(Half * 2);
         return new JsonObject { ["rate"] = sent / Stopwatch.GetElapsedTime(start).TotalSeconds };
     }
 
@@ -171,8 +171,8 @@ internal sealed class RawContender : IContender
             foreach (byte[][] window in ids.Chunk(64))
             {
                 foreach (byte[] id in window) commands(id);
-                _talk.Send();
-                _talk.Skip(window.Length * 2);
+                _connection.Send();
+                _connection.Skip(window.Length * 2);
             }
 
             return count / Stopwatch.GetElapsedTime(start).TotalSeconds;
@@ -181,22 +181,22 @@ internal sealed class RawContender : IContender
 
     private void Both(ReadOnlySpan<byte> first, ReadOnlySpan<byte> second, byte[] id)
     {
-        _talk.Begin(3);
-        _talk.Add(first);
-        _talk.Add(_due);
-        _talk.Add(id);
-        _talk.Begin(3);
-        _talk.Add(second);
-        _talk.Add(_body);
-        _talk.Add(id);
+        _connection.Begin(3);
+        _connection.Add(first);
+        _connection.Add(_due);
+        _connection.Add(id);
+        _connection.Begin(3);
+        _connection.Add(second);
+        _connection.Add(_body);
+        _connection.Add(id);
     }
 
     private JsonObject RoundTrip(JsonObject request)
     {
-        string sha = _talk.Ask("SCRIPT", "LOAD", "return 1")!;
+        string sha = _connection.Ask("SCRIPT", "LOAD", "return 1")!;
         long start = Stopwatch.GetTimestamp(), end = start + (long)(request.Number("seconds", 1) * Stopwatch.Frequency);
         int count = 0;
-        for (; Stopwatch.GetTimestamp() < end; count++) _talk.Ask("EVALSHA", sha, "0");
+        for (; Stopwatch.GetTimestamp() < end; count++) _connection.Ask("EVALSHA", sha, "0");
         return new JsonObject { ["rate"] = count / Stopwatch.GetElapsedTime(start).TotalSeconds };
     }
 

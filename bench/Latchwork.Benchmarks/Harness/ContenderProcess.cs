@@ -78,7 +78,7 @@ internal sealed class ContenderProcess : IAsyncDisposable
         return await ReadAsync(TimeSpan.FromSeconds(limit));
     }
 
-    /// <summary>Ends the process at once (SIGKILL).</summary>
+    /// <summary>Ends the process immediately (SIGKILL).</summary>
     public void Kill() => _process.Kill();
 
     public ValueTask DisposeAsync()

@@ -33,7 +33,7 @@ internal sealed class RedisProcess : IDisposable
         {
             try
             {
-                Talk = new RedisTalk(Port);
+                Connection = new RawConnection(Port);
                 break;
             }
             catch (SocketException) when (attempt < 100 && !_process.HasExited)
@@ -48,7 +48,7 @@ internal sealed class RedisProcess : IDisposable
     public string Uri => $"redis://127.0.0.1:{Port}";
 
     /// <summary>The harness's own connection.</summary>
-    public RedisTalk Talk { get; }
+    public RawConnection Connection { get; }
 
     /// <summary>Its version, and that it is Valkey if it is: <c>7.2.4</c>, <c>Valkey 8.0.1</c>.</summary>
     public string Version
@@ -64,12 +64,12 @@ internal sealed class RedisProcess : IDisposable
     public static void EndAll() => Interlocked.Exchange(ref _running, null)?.Dispose();
 
     /// <summary>Deletes everything, and waits until the memory is free again.</summary>
-    public void Clear() => Talk.Ask("FLUSHALL", "SYNC");
+    public void Clear() => Connection.Ask("FLUSHALL", "SYNC");
 
     public IReadOnlyDictionary<string, string> Info(string section)
     {
         var all = new Dictionary<string, string>();
-        foreach (string line in Talk.Ask("INFO", section)!.Split("\r\n"))
+        foreach (string line in Connection.Ask("INFO", section)!.Split("\r\n"))
         {
             if (line.Split(':', 2) is [var key, var value]) all[key] = value;
         }

@@ -19,7 +19,7 @@ internal static class ServerMeter
     /// <summary>Looks at the server. <see cref="ServerWork.Sent"/> supposes that clients use scripts, pub/sub and blocking commands only besides what scripts call.</summary>
     public static ServerWork Look(RedisProcess server)
     {
-        RedisTalk talk = server.Talk;
+        RawConnection connection = server.Connection;
         IReadOnlyDictionary<string, string> commands = server.Info("commandstats");
         double run = 0, sent = 0;
         foreach ((string key, string value) in commands)
@@ -34,12 +34,12 @@ internal static class ServerMeter
 
         IReadOnlyDictionary<string, string> cpu = server.Info("cpu");
         // The statistics are of the moment before this reply goes out.
-        long received = talk.BytesReceived;
+        long received = connection.BytesReceived;
         IReadOnlyDictionary<string, string> stats = server.Info("stats");
         return new ServerWork(
             sent,
             run,
-            Number(stats, "total_net_input_bytes") - talk.BytesSent,
+            Number(stats, "total_net_input_bytes") - connection.BytesSent,
             Number(stats, "total_net_output_bytes") - received,
             Number(cpu, "used_cpu_user") + Number(cpu, "used_cpu_sys"));
     }

@@ -66,13 +66,13 @@ internal sealed class IdleSection : Section
     {
         public static double Count(RedisProcess server, double seconds)
         {
-            using var talk = new RedisTalk(server.Port);
-            talk.Ask("MONITOR");
+            using var connection = new RawConnection(server.Port);
+            connection.Ask("MONITOR");
             long start = Stopwatch.GetTimestamp();
             int sent = 0;
             // The harness's own ping says that the time is over; until then nothing else of it is in the stream.
-            using var timer = new Timer(_ => server.Talk.Ask("PING", "over"), null, TimeSpan.FromSeconds(seconds), Timeout.InfiniteTimeSpan);
-            while (talk.Read() is { } line)
+            using var timer = new Timer(_ => server.Connection.Ask("PING", "over"), null, TimeSpan.FromSeconds(seconds), Timeout.InfiniteTimeSpan);
+            while (connection.Read() is { } line)
             {
                 if (line.EndsWith("\"over\"", StringComparison.Ordinal)) break;
                 if (!line.Contains(" lua]", StringComparison.Ordinal)) sent++;

@@ -64,7 +64,7 @@ internal sealed class SqliteSection : Section
         double seconds = bench.Options.Quick ? 1 : 8;
         for (int round = -1; round < 1; round++)
         {
-            // Due at once: how late it is, is what it takes to wake the other process.
+            // Due immediately: how late it is, is what it takes to wake the other process.
             JsonObject poured = await ours.AskAsync("pour", new { rate = 25, seconds = round < 0 ? 1 : seconds, minDelay = 0, maxDelay = 0 });
             JsonObject told = await other.AskAsync("lateness", new { expect = poured.Number("count"), limit = 5 });
             await other.AskAsync("forget");

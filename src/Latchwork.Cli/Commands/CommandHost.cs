@@ -35,40 +35,40 @@ internal sealed class CommandHost
 
     /// <summary>Makes <paramref name="body"/> what <paramref name="command"/> does.</summary>
     public void OnRun(Command command, Func<ParseResult, TimerSession, Task<int>> body, Action<ParseResult, TimerOptions>? configure = null) =>
-        command.SetAction((parsed, stop) => RunAsync(parsed, session => body(parsed, session), options => configure?.Invoke(parsed, options), stop));
+        command.SetAction((parsed, cancellationToken) => RunAsync(parsed, session => body(parsed, session), options => configure?.Invoke(parsed, options), cancellationToken));
 
     /// <summary>Makes <paramref name="body"/> what <paramref name="command"/>, which is about keys, does.</summary>
     public void OnRun(Command command, Func<LockSession, ParseResult, Task<int>> body, Action<ParseResult, LockerOptions>? configure = null) =>
-        command.SetAction((parsed, stop) => RunAsync(parsed, session => body(session, parsed), options => configure?.Invoke(parsed, options), stop));
+        command.SetAction((parsed, cancellationToken) => RunAsync(parsed, session => body(session, parsed), options => configure?.Invoke(parsed, options), cancellationToken));
 
-    private async Task<int> RunAsync(ParseResult parsed, Func<LockSession, Task<int>> body, Action<LockerOptions> configure, CancellationToken stop)
+    private async Task<int> RunAsync(ParseResult parsed, Func<LockSession, Task<int>> body, Action<LockerOptions> configure, CancellationToken cancellationToken)
     {
         var options = new LockerOptions { Namespace = parsed.GetValue(Globals.Namespace) ?? LockerOptions.DefaultNamespace };
         configure(options);
         string address = StoreResolver.Find(parsed.GetValue(Globals.Store), Terminal);
-        LatchworkStore store = await StoreResolver.OpenAsync(address, stop).ConfigureAwait(false);
+        LatchworkStore store = await StoreResolver.OpenAsync(address, cancellationToken).ConfigureAwait(false);
         await using (store.ConfigureAwait(false))
         {
             var locker = new ProcessLocker(store, options);
             await using (locker.ConfigureAwait(false))
             {
-                return await body(new LockSession(Terminal, CreatePrinter(parsed), locker, stop)).ConfigureAwait(false);
+                return await body(new LockSession(Terminal, CreatePrinter(parsed), locker, cancellationToken)).ConfigureAwait(false);
             }
         }
     }
 
-    private async Task<int> RunAsync(ParseResult parsed, Func<TimerSession, Task<int>> body, Action<TimerOptions> configure, CancellationToken stop)
+    private async Task<int> RunAsync(ParseResult parsed, Func<TimerSession, Task<int>> body, Action<TimerOptions> configure, CancellationToken cancellationToken)
     {
         string address = StoreResolver.Find(parsed.GetValue(Globals.Store), Terminal);
         var options = new TimerOptions { Namespace = parsed.GetValue(Globals.Namespace) ?? TimerOptions.DefaultNamespace };
         configure(options);
-        LatchworkStore store = await StoreResolver.OpenAsync(address, stop).ConfigureAwait(false);
+        LatchworkStore store = await StoreResolver.OpenAsync(address, cancellationToken).ConfigureAwait(false);
         await using (store.ConfigureAwait(false))
         {
             var timer = new DistributedTimer(store, options);
             await using (timer.ConfigureAwait(false))
             {
-                return await body(new TimerSession(Terminal, CreatePrinter(parsed), store, timer, stop)).ConfigureAwait(false);
+                return await body(new TimerSession(Terminal, CreatePrinter(parsed), store, timer, cancellationToken)).ConfigureAwait(false);
             }
         }
     }

@@ -34,7 +34,7 @@ internal static class ConfirmCommand
 
     private static async Task<int> ForceAsync(TimerSession session, string id)
     {
-        // The token may change hands between the look and the confirm; then look again, but not for ever.
+        // The token may change hands between the look and the confirm; then look again, but not forever.
         const int Attempts = 5;
         var outcome = TimerOutcome.Stale;
         for (int i = 0; i < Attempts && outcome == TimerOutcome.Stale; i++)

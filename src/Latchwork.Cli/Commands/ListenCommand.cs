@@ -15,7 +15,7 @@ internal static class ListenCommand
         Option<int?> maxEvents = Options.Number("--max-events", $"The most events that one claim takes. Default: {TimerOptions.DefaultMaxEvents}.", 1, Limits.MaxBatch);
         Option<int?> maxInFlight = Options.Number("--max-in-flight", $"The most events held at a time. Default: {TimerOptions.DefaultMaxInFlight}.", 1, 100_000);
         Option<TimeSpan?> confirmTimeout = Options.Duration(
-            "--confirm-timeout", "The lease: after it, the events of a dead listener go to others. Default: 10s.", TimeSpan.FromMilliseconds(100), TimeSpan.FromDays(1));
+            "--lease", "The lease: after it, the events of a dead listener go to others. Default: 10s.", TimeSpan.FromMilliseconds(100), TimeSpan.FromDays(1));
         Option<string?> node = Options.Id("--node", "This node's id, unique among the listeners. Default: a generated one.");
         var exec = new Option<string?>("--exec")
         {
@@ -49,7 +49,7 @@ internal static class ListenCommand
                 // A listener that wants five takes no sixth from the others.
                 options.MaxInFlight = MostAtOnce(parsed.GetValue(maxInFlight), parsed.GetValue(count));
                 options.MaxEvents = Math.Min(parsed.GetValue(maxEvents) ?? TimerOptions.DefaultMaxEvents, options.MaxInFlight);
-                options.ConfirmTimeout = parsed.GetValue(confirmTimeout) ?? options.ConfirmTimeout;
+                options.LeaseDuration = parsed.GetValue(confirmTimeout) ?? options.LeaseDuration;
                 options.Confirmation = parsed.GetValue(noConfirm) ? Confirmation.Manual : Confirmation.AfterHandler;
             });
         return command;

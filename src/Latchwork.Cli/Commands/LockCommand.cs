@@ -6,7 +6,7 @@ using Latchwork.Cli.Output;
 
 namespace Latchwork.Cli.Commands;
 
-/// <summary><c>lock show|list|forget</c></summary>
+/// <summary><c>lock peek|list|forget</c></summary>
 internal static class LockCommand
 {
     public static Command Create(CommandHost host) => new("lock", "Look at the keys of 'once' and of process lockers, and forget them.")
@@ -19,8 +19,8 @@ internal static class LockCommand
     private static Command CreateShow(CommandHost host)
     {
         Argument<string> key = Options.KeyArgument();
-        var command = new Command("show", "Show a key: who owns it, and what is kept of its last run.") { key };
-        host.OnRun(command, (LockSession session, ParseResult parsed) => ShowAsync(session, parsed.GetRequiredValue(key)));
+        var command = new Command("peek", "Show a key: who owns it, and what is kept of its last run.") { Arguments = { key }, Aliases = { "show" } };
+        host.OnRun(command, (LockSession session, ParseResult parsed) => PeekAsync(session, parsed.GetRequiredValue(key)));
         return command;
     }
 
@@ -39,9 +39,9 @@ internal static class LockCommand
         return command;
     }
 
-    private static async Task<int> ShowAsync(LockSession session, string key)
+    private static async Task<int> PeekAsync(LockSession session, string key)
     {
-        KeySnapshot? snapshot = await session.Locker.ShowAsync(key, session.Stop).ConfigureAwait(false);
+        KeySnapshot? snapshot = await session.Locker.PeekAsync(key, session.Stop).ConfigureAwait(false);
         if (snapshot is null) return NotFound(session, key);
         int? exitCode = snapshot is { FreshFor: not null, IsFailure: false } ? await ReadExitCodeAsync(session, key).ConfigureAwait(false) : null;
         session.Printer.Json(json => Write(json, snapshot, exitCode));
@@ -74,7 +74,7 @@ internal static class LockCommand
                 Printable.OneLine(snapshot.NodeId ?? ""),
                 Printable.Duration(snapshot.Age ?? TimeSpan.Zero),
                 Printable.Duration(snapshot.LeaseLeft ?? TimeSpan.Zero),
-                snapshot.Generation.ToString(CultureInfo.InvariantCulture));
+                snapshot.FencingToken.ToString(CultureInfo.InvariantCulture));
         }
 
         rows.Flush(ifEmpty: "nothing is locked");
@@ -106,7 +106,7 @@ internal static class LockCommand
     {
         json.WriteString("key", snapshot.Key);
         json.WriteBoolean("locked", snapshot.IsLocked);
-        json.WriteNumber("fencingToken", snapshot.Generation);
+        json.WriteNumber("fencingToken", snapshot.FencingToken);
         if (snapshot.NodeId is { } node) json.WriteString("node", node);
         if (snapshot.Age is { } age) json.WriteNumber("ageMs", SnapshotOutput.Milliseconds(age));
         if (snapshot.LeaseLeft is { } lease) json.WriteNumber("leaseLeftMs", SnapshotOutput.Milliseconds(lease));
@@ -125,7 +125,7 @@ internal static class LockCommand
         yield return snapshot.IsLocked
             ? Printable.OneLine($"locked    by {snapshot.NodeId} for {Printable.Duration(snapshot.Age ?? TimeSpan.Zero)}, lease {Printable.Duration(snapshot.LeaseLeft ?? TimeSpan.Zero)}")
             : "locked    no";
-        yield return string.Create(CultureInfo.InvariantCulture, $"token     {snapshot.Generation}");
+        yield return string.Create(CultureInfo.InvariantCulture, $"token     {snapshot.FencingToken}");
         if (snapshot.FreshFor is not { } fresh) yield break;
         string what = snapshot.IsFailure ? "failed" : exitCode is { } code ? string.Create(CultureInfo.InvariantCulture, $"exit code {code}") : "done";
         yield return $"result    {what}, kept for {Printable.Duration(fresh)}";

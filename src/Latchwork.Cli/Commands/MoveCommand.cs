@@ -29,8 +29,8 @@ internal static class MoveCommand
             wait,
             abort,
         };
-        command.SetAction((parsed, stop) => RunAsync(
-            host, parsed, new(parsed.GetValue(from)!.Trim(), parsed.GetValue(to)!.Trim(), parsed.GetValue(wait) ?? _defaultWait, parsed.GetValue(abort)), stop));
+        command.SetAction((parsed, cancellationToken) => RunAsync(
+            host, parsed, new(parsed.GetValue(from)!.Trim(), parsed.GetValue(to)!.Trim(), parsed.GetValue(wait) ?? _defaultWait, parsed.GetValue(abort)), cancellationToken));
         return command;
     }
 
@@ -41,36 +41,36 @@ internal static class MoveCommand
         Required = true,
     };
 
-    private static async Task<int> RunAsync(CommandHost host, ParseResult parsed, MoveSettings settings, CancellationToken stop)
+    private static async Task<int> RunAsync(CommandHost host, ParseResult parsed, MoveSettings settings, CancellationToken cancellationToken)
     {
         if (StoreResolver.FindPath(settings.From) is { } path && !File.Exists(path)) throw new CliException(ExitCodes.BadInput, $"'--from' names a file that does not exist: {path}");
         Printer printer = host.CreatePrinter(parsed);
-        LatchworkStore source = await StoreResolver.OpenAsync(settings.From, stop).ConfigureAwait(false);
+        LatchworkStore source = await StoreResolver.OpenAsync(settings.From, cancellationToken).ConfigureAwait(false);
         await using (source.ConfigureAwait(false))
         {
-            LatchworkStore target = await StoreResolver.OpenAsync(settings.To, stop).ConfigureAwait(false);
+            LatchworkStore target = await StoreResolver.OpenAsync(settings.To, cancellationToken).ConfigureAwait(false);
             await using (target.ConfigureAwait(false))
             {
                 using var view = new MoveView(host.Terminal, printer);
                 var move = new StoreMove(source, target, new MoveOptions
                 {
                     Namespace = parsed.GetValue(host.Globals.Namespace),
-                    Patience = settings.Wait,
+                    WaitTimeout = settings.Wait,
                     Progress = view.Show,
                     Report = view.Report,
                 });
-                return await RunAsync(move, settings, view, stop).ConfigureAwait(false);
+                return await RunAsync(move, settings, view, cancellationToken).ConfigureAwait(false);
             }
         }
     }
 
-    private static async Task<int> RunAsync(StoreMove move, MoveSettings settings, MoveView view, CancellationToken stop)
+    private static async Task<int> RunAsync(StoreMove move, MoveSettings settings, MoveView view, CancellationToken cancellationToken)
     {
         try
         {
-            await (settings.Abort ? move.AbortAsync(stop) : move.RunAsync(stop)).ConfigureAwait(false);
+            await (settings.Abort ? move.AbortAsync(cancellationToken) : move.RunAsync(cancellationToken)).ConfigureAwait(false);
         }
-        catch (OperationCanceledException e) when (stop.IsCancellationRequested)
+        catch (OperationCanceledException e) when (cancellationToken.IsCancellationRequested)
         {
             throw new CliException(ExitCodes.Failure, "interrupted: run the same command again to go on", e);
         }

@@ -28,7 +28,7 @@ internal static class NodesCommand
     private static async Task ListAsync(TimerSession session)
     {
         var rows = new RowPrinter(session.Printer, _columns);
-        foreach (TimerNode node in await session.Timer.NodesAsync(session.Stop).ConfigureAwait(false))
+        foreach (TimerNode node in await session.Timer.GetNodesAsync(session.Stop).ConfigureAwait(false))
         {
             Print(session.Printer, ns: null, node);
             rows.Add(Cells(node));
@@ -59,7 +59,7 @@ internal static class NodesCommand
         {
             try
             {
-                return await timer.NodesAsync(session.Stop).ConfigureAwait(false);
+                return await timer.GetNodesAsync(session.Stop).ConfigureAwait(false);
             }
             catch (LatchworkStoreException e) when (e is { Outcome: StoreOutcome.NotApplied, IsTransient: false })
             {

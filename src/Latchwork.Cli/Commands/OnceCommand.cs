@@ -68,13 +68,13 @@ internal sealed class OnceCommand
     {
         string[] words = parsed.GetValue(_words) ?? [];
         int marked = parsed.Tokens.SkipWhile(token => token.Type != TokenType.DoubleDash).Skip(1).Count();
-        if (words.Length > marked) throw BadInput($"'{words[0]}' is not known here; the command comes after '--'");
+        if (words.Length > marked) throw BadInput($"unknown argument '{words[0]}'; the command comes after '--'");
         if (words.Length < marked) throw BadInput("the key comes before '--', the command after it");
         if (words is [] or ["", ..]) throw BadInput("say what to run: latchwork once KEY -- command args");
         options.ResultTimeout = parsed.GetValue(_resultFor) ?? options.ResultTimeout;
         options.LockTimeout = parsed.GetValue(_lockTimeout) ?? options.LockTimeout;
-        options.Lease = parsed.GetValue(_lease) ?? options.Lease;
-        if (options.Lease > options.LockTimeout) throw BadInput($"'--lease' must not be longer than '--lock-timeout', {DurationParser.Write(options.LockTimeout)}");
+        options.LeaseDuration = parsed.GetValue(_lease) ?? options.LeaseDuration;
+        if (options.LeaseDuration > options.LockTimeout) throw BadInput($"'--lease' must not be longer than '--lock-timeout', {DurationParser.Write(options.LockTimeout)}");
         options.MaxResultBytes = MaxOutput(parsed) + Once.CommandResult.HeaderBytes;
     }
 

@@ -35,7 +35,7 @@ internal static class Outcomes
         TimerOutcome.NotFound => "not found",
         TimerOutcome.InFlight => "in flight: a node is handling it, and nothing was changed",
         TimerOutcome.Stale => "the token is stale: the lease was lost or the event replaced, and nothing was changed",
-        TimerOutcome.Dead => "dead, and nothing was changed (see 'timer dead')",
+        TimerOutcome.DeadLettered => "dead-lettered, and nothing was changed (see 'timer dead-letters')",
         _ => outcome.ToString(),
     };
 }

@@ -47,7 +47,7 @@ internal static class PeekCommand
     private static string State(TimerSnapshot snapshot) => snapshot.State switch
     {
         TimerState.InFlight => Printable.OneLine($"in flight on {snapshot.NodeId}, lease {Printable.Duration(snapshot.LeaseLeft ?? TimeSpan.Zero)}"),
-        TimerState.Dead => $"dead since {Printable.Moment(snapshot.DiedAt ?? snapshot.Due)} ({(snapshot.DeadReason is { } reason ? Names.Of(reason) : "unknown")})",
+        TimerState.DeadLettered => $"dead-lettered since {Printable.Moment(snapshot.DeadLetteredAt ?? snapshot.Due)} ({(snapshot.DeadLetterReason is { } reason ? Names.Of(reason) : "unknown")})",
         _ => "scheduled",
     };
 

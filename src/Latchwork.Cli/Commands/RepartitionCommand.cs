@@ -19,18 +19,18 @@ internal static class RepartitionCommand
             ns,
             to,
         };
-        command.SetAction((parsed, stop) => RunAsync(host, parsed, parsed.GetRequiredValue(ns), parsed.GetRequiredValue(to), stop));
+        command.SetAction((parsed, cancellationToken) => RunAsync(host, parsed, parsed.GetRequiredValue(ns), parsed.GetRequiredValue(to), cancellationToken));
         return command;
     }
 
-    private static async Task<int> RunAsync(CommandHost host, ParseResult parsed, string ns, int to, CancellationToken stop)
+    private static async Task<int> RunAsync(CommandHost host, ParseResult parsed, string ns, int to, CancellationToken cancellationToken)
     {
         Printer printer = host.CreatePrinter(parsed);
-        LatchworkStore store = await StoreResolver.OpenAsync(StoreResolver.Find(parsed.GetValue(host.Globals.Store), host.Terminal), stop).ConfigureAwait(false);
+        LatchworkStore store = await StoreResolver.OpenAsync(StoreResolver.Find(parsed.GetValue(host.Globals.Store), host.Terminal), cancellationToken).ConfigureAwait(false);
         await using (store.ConfigureAwait(false))
         {
             if (store.Partitions is not { } partitions) throw new CliException(ExitCodes.BadInput, $"{store.Description} keeps each namespace in one partition; only Redis has more");
-            PartitionChange change = await ChangeAsync(partitions, ns, to, stop).ConfigureAwait(false)
+            PartitionChange change = await ChangeAsync(partitions, ns, to, cancellationToken).ConfigureAwait(false)
                 ?? throw new CliException(ExitCodes.NotFound, $"there is no timer namespace '{ns}' in {store.Description}");
             if (change.Obstacle is { } obstacle) throw new CliException(ExitCodes.Conflict, obstacle);
 
@@ -50,13 +50,13 @@ internal static class RepartitionCommand
         }
     }
 
-    private static async Task<PartitionChange?> ChangeAsync(IStorePartitions partitions, string ns, int to, CancellationToken stop)
+    private static async Task<PartitionChange?> ChangeAsync(IStorePartitions partitions, string ns, int to, CancellationToken cancellationToken)
     {
         try
         {
-            return await partitions.RepartitionAsync(ns, to, null, stop).ConfigureAwait(false);
+            return await partitions.RepartitionAsync(ns, to, null, cancellationToken).ConfigureAwait(false);
         }
-        catch (OperationCanceledException e) when (stop.IsCancellationRequested)
+        catch (OperationCanceledException e) when (cancellationToken.IsCancellationRequested)
         {
             throw new CliException(ExitCodes.Failure, "interrupted: run the same command again to go on", e);
         }

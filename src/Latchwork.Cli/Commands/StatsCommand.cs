@@ -11,23 +11,23 @@ internal static class StatsCommand
         var command = new Command("stats", "Count the events by state.");
         host.OnRun(command, async (_, session) =>
         {
-            TimerStats stats = await session.Timer.StatsAsync(session.Stop).ConfigureAwait(false);
+            TimerStats stats = await session.Timer.GetStatsAsync(session.Stop).ConfigureAwait(false);
             session.Printer.Json(json =>
             {
                 json.WriteString("namespace", session.Timer.Namespace);
                 json.WriteNumber("scheduled", stats.Scheduled);
                 json.WriteNumber("inFlight", stats.InFlight);
-                json.WriteNumber("dead", stats.Dead);
-                json.WriteNumber("deadTrimmed", stats.DeadTrimmed);
+                json.WriteNumber("deadLetters", stats.DeadLetters);
+                json.WriteNumber("deadLettersEvicted", stats.DeadLettersEvicted);
                 if (stats.OldestOverdue is { } overdue) json.WriteNumber("oldestOverdueMs", SnapshotOutput.Milliseconds(overdue));
                 else json.WriteNull("oldestOverdueMs");
             });
             string overdueFor = stats.OldestOverdue is { } oldest ? $" (the oldest is overdue by {Printable.Duration(oldest)})" : "";
-            string trimmed = stats.DeadTrimmed > 0 ? $" ({Printable.Count(stats.DeadTrimmed)} more were trimmed)" : "";
-            session.Printer.Text($"namespace   {Printable.OneLine(session.Timer.Namespace)}");
-            session.Printer.Text($"scheduled   {Printable.Count(stats.Scheduled)}{overdueFor}");
-            session.Printer.Text($"in flight   {Printable.Count(stats.InFlight)}");
-            session.Printer.Text($"dead        {Printable.Count(stats.Dead)}{trimmed}");
+            string trimmed = stats.DeadLettersEvicted > 0 ? $" ({Printable.Count(stats.DeadLettersEvicted)} more were evicted)" : "";
+            session.Printer.Text($"namespace     {Printable.OneLine(session.Timer.Namespace)}");
+            session.Printer.Text($"scheduled     {Printable.Count(stats.Scheduled)}{overdueFor}");
+            session.Printer.Text($"in flight     {Printable.Count(stats.InFlight)}");
+            session.Printer.Text($"dead letters  {Printable.Count(stats.DeadLetters)}{trimmed}");
             return ExitCodes.Done;
         });
         return command;

@@ -14,7 +14,7 @@ internal static class TimerCommand
         DelayCommand.Create(host),
         ConfirmCommand.Create(host),
         UpcomingCommand.Create(host),
-        DeadCommand.Create(host),
+        DeadLettersCommand.Create(host),
         NamespacesCommand.Create(host),
         NodesCommand.Create(host),
         StatsCommand.Create(host),

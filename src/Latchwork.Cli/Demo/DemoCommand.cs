@@ -22,11 +22,11 @@ internal static class DemoCommand
         {
             if (result.GetResult(host.Globals.Namespace) is not null) result.AddError("'--namespace' is not for the demo: it makes one of its own");
         });
-        command.SetAction((parsed, stop) => RunAsync(host.Terminal, parsed.GetValue(host.Globals.Store), host.CreatePrinter(parsed), stop));
+        command.SetAction((parsed, cancellationToken) => RunAsync(host.Terminal, parsed.GetValue(host.Globals.Store), host.CreatePrinter(parsed), cancellationToken));
         return command;
     }
 
-    private static async Task<int> RunAsync(Terminal terminal, string? address, Printer printer, CancellationToken stop)
+    private static async Task<int> RunAsync(Terminal terminal, string? address, Printer printer, CancellationToken cancellationToken)
     {
         if (address is not null) address = StoreResolver.Find(address, terminal);
         if (address is not null && StoreResolver.IsMemory(address))
@@ -35,13 +35,13 @@ internal static class DemoCommand
         }
 
         var log = new DemoLog(printer);
-        DemoEnvironment environment = await DemoEnvironment.OpenAsync(address, log, stop).ConfigureAwait(false);
+        DemoEnvironment environment = await DemoEnvironment.OpenAsync(address, log, cancellationToken).ConfigureAwait(false);
         await using (environment.ConfigureAwait(false))
         {
             try
             {
                 log.Line($"Latchwork demo on {environment.Store.Description}");
-                (TimerSummary timers, LockerSummary locker) = await PlayAsync(environment).ConfigureAwait(false);
+                (TimerSummary timers, LockerSummary locker) = await RunAsync(environment).ConfigureAwait(false);
                 return Conclude(environment, printer, timers, locker);
             }
             catch (OperationCanceledException) when (environment.Loss is { } loss)
@@ -55,7 +55,7 @@ internal static class DemoCommand
         }
     }
 
-    private static async Task<(TimerSummary Timers, LockerSummary Locker)> PlayAsync(DemoEnvironment environment)
+    private static async Task<(TimerSummary Timers, LockerSummary Locker)> RunAsync(DemoEnvironment environment)
     {
         var timers = new TimerScenario(environment);
         await using (timers.ConfigureAwait(false))

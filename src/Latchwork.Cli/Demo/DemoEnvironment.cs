@@ -12,12 +12,12 @@ internal sealed class DemoEnvironment : IAsyncDisposable
     private readonly CancellationTokenSource _closing = new();
     private readonly Task _measuring;
 
-    private DemoEnvironment(string address, DirectoryInfo? folder, LatchworkStore store, DemoLog log, CancellationToken stop)
+    private DemoEnvironment(string address, DirectoryInfo? folder, LatchworkStore store, DemoLog log, CancellationToken cancellationToken)
     {
         _folder = folder;
-        _stop = CancellationTokenSource.CreateLinkedTokenSource(stop);
+        _stop = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
         (Store, Log) = (store, log);
-        Nodes = [.. DemoPlan.Nodes.Select(name => new DemoNode(new NodeStart(name, Namespace, address), Ledger.Record, Lose))];
+        Nodes = [.. DemoPlan.Nodes.Select(name => new DemoNode(new NodeStart(name, Namespace, address), Ledger.Record, OnNodeLost))];
         _measuring = MeasureStallsAsync();
     }
 
@@ -47,14 +47,14 @@ internal sealed class DemoEnvironment : IAsyncDisposable
     /// <summary>Opens a store.</summary>
     /// <param name="address">Its address; null for a database in a new folder, deleted at the end, that only this user may read.</param>
     /// <param name="log">Where to print.</param>
-    /// <param name="stop">Interrupts the demo.</param>
-    public static async Task<DemoEnvironment> OpenAsync(string? address, DemoLog log, CancellationToken stop)
+    /// <param name="cancellationToken">Interrupts the demo.</param>
+    public static async Task<DemoEnvironment> OpenAsync(string? address, DemoLog log, CancellationToken cancellationToken)
     {
         DirectoryInfo? folder = address is null ? Directory.CreateTempSubdirectory("latchwork-demo-") : null;
         address ??= StoreResolver.AddressOf(Path.Combine(folder!.FullName, "latchwork.db"));
         try
         {
-            return new DemoEnvironment(address, folder, await StoreResolver.OpenAsync(address, stop).ConfigureAwait(false), log, stop);
+            return new DemoEnvironment(address, folder, await StoreResolver.OpenAsync(address, cancellationToken).ConfigureAwait(false), log, cancellationToken);
         }
         catch
         {
@@ -78,7 +78,7 @@ internal sealed class DemoEnvironment : IAsyncDisposable
 
     public void TellAll(NodeOrder order)
     {
-        foreach (DemoNode node in Nodes.Where(n => !n.IsKilled)) node.Tell(order);
+        foreach (DemoNode node in Nodes.Where(n => !n.IsKilled)) node.Send(order);
     }
 
     /// <summary>Kills a node and records it.</summary>
@@ -103,7 +103,7 @@ internal sealed class DemoEnvironment : IAsyncDisposable
         _stop.Dispose();
     }
 
-    private void Lose(CliException loss)
+    private void OnNodeLost(CliException loss)
     {
         Loss ??= loss;
         _stop.Cancel();

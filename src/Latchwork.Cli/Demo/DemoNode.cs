@@ -43,7 +43,7 @@ internal sealed class DemoNode : IAsyncDisposable
         await _ready.Task.WaitAsync(cancellationToken).ConfigureAwait(false);
     }
 
-    public void Tell(NodeOrder order) => Send(order, DemoJson.Default.NodeOrder);
+    public void Send(NodeOrder order) => Send(order, DemoJson.Default.NodeOrder);
 
     /// <summary>Kills it: it finishes nothing. Afterwards all that it reported before is recorded.</summary>
     public async Task KillAsync()
@@ -58,7 +58,7 @@ internal sealed class DemoNode : IAsyncDisposable
         if (_reading is not null)
         {
             _isLeaving = true;
-            if (!IsKilled) Tell(NodeOrder.Leave);
+            if (!IsKilled) Send(NodeOrder.Leave);
             await Task.WhenAny(_reading, Task.Delay(_leaveTimeout, TimeProvider.System)).ConfigureAwait(false);
             if (!_reading.IsCompleted) _process.Kill();
             await _reading.ConfigureAwait(false);

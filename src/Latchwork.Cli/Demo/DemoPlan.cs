@@ -52,8 +52,8 @@ internal static class DemoPlan
         NodeId = node,
         MaxEvents = 40,
         MaxInFlight = 200,
-        ConfirmTimeout = EventLease,
-        LeaveTimeout = TimeSpan.FromSeconds(1),
+        LeaseDuration = EventLease,
+        ShutdownTimeout = TimeSpan.FromSeconds(1),
         Backoff = new RetryBackoff { Initial = TimeSpan.FromMilliseconds(200), Max = TimeSpan.FromSeconds(1) },
     };
 
@@ -61,10 +61,10 @@ internal static class DemoPlan
     {
         Namespace = ns,
         NodeId = node,
-        Lease = KeyLease,
+        LeaseDuration = KeyLease,
         WaitTimeout = Timeout,
-        OutageTolerance = Timeout,
-        LeaveTimeout = TimeSpan.FromMilliseconds(250),
+        StoreRetryTimeout = Timeout,
+        ShutdownTimeout = TimeSpan.FromMilliseconds(250),
         LockTimeout = Timeout, // for as long the store keeps the last fencing token of a key that was forgotten
         ResultTimeout = TimeSpan.FromMinutes(1),
     };

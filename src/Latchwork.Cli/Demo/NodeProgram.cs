@@ -112,9 +112,9 @@ internal sealed class NodeProgram(NodeStart start, LatchworkStore store)
 
             Report(new NodeReport(NodeAct.Deciding, delivery.Id, delivery.Token));
             TimerOutcome outcome = kind == EventKind.Rejected
-                ? await delivery.DeadAsync("No such customer.", cancellationToken: stopping).ConfigureAwait(false)
+                ? await delivery.DeadLetterAsync("No such customer.", cancellationToken: stopping).ConfigureAwait(false)
                 : await delivery.ConfirmAsync(stopping).ConfigureAwait(false);
-            end = outcome is TimerOutcome.Done or TimerOutcome.Dead ? AttemptEnd.Accepted : AttemptEnd.Refused;
+            end = outcome is TimerOutcome.Done or TimerOutcome.DeadLettered ? AttemptEnd.Accepted : AttemptEnd.Refused;
         }
         finally
         {
@@ -138,15 +138,15 @@ internal sealed class NodeProgram(NodeStart start, LatchworkStore store)
         Report(answer);
     }
 
-    private async Task<ReadOnlyMemory<byte>> WorkAsync(WorkLease lease, CancellationToken stop)
+    private async Task<ReadOnlyMemory<byte>> WorkAsync(WorkLease lease, CancellationToken cancellationToken)
     {
         var report = new NodeReport(NodeAct.RunBegan, Token: lease.FencingToken.ToString(CultureInfo.InvariantCulture), At: _time.GetTimestamp());
         Report(report);
         try
         {
             // Not before all callers have asked, and never in the process that is killed.
-            await _endRun.Task.WaitAsync(stop).ConfigureAwait(false);
-            await Task.Delay(300, stop).ConfigureAwait(false);
+            await _endRun.Task.WaitAsync(cancellationToken).ConfigureAwait(false);
+            await Task.Delay(300, cancellationToken).ConfigureAwait(false);
             long now = _time.GetTimestamp();
             if (lease.IsHeld) report = report with { At = now, End = AttemptEnd.Accepted };
             return Encoding.UTF8.GetBytes(Verdict.ResultOf(lease.FencingToken));

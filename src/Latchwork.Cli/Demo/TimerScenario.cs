@@ -75,7 +75,7 @@ internal sealed class TimerScenario(DemoEnvironment environment) : IAsyncDisposa
         do
         {
             await Task.Delay(50, environment.Stop).ConfigureAwait(false);
-            stats = await _poster.StatsAsync(environment.Stop).ConfigureAwait(false);
+            stats = await _poster.GetStatsAsync(environment.Stop).ConfigureAwait(false);
         }
         while (stats.Scheduled + stats.InFlight > 0 && TimeProvider.System.GetElapsedTime(start) < DemoPlan.Timeout);
         await environment.WaitAsync(() => _ledger.Running.All(pair => pair.Attempt.Node == victim)).ConfigureAwait(false);

@@ -50,7 +50,7 @@ internal static class Verdict
                     .. Unless(posted == ledger.Events.Count, $"only {posted} were posted"),
                     .. ends["lost"].Select(e => $"{e.Id} is lost"),
                     .. ends["twofold"].Select(e => $"{e.Id} was confirmed or cancelled, and is still in the store"),
-                    .. stored.Where(s => s.State == TimerState.Dead && (s.DeadReason is null || s.Failures.Count == 0)).Select(s => $"{s.Id} is a dead letter without a reason"),
+                    .. stored.Where(s => s.State == TimerState.DeadLettered && (s.DeadLetterReason is null || s.Failures.Count == 0)).Select(s => $"{s.Id} is a dead letter without a reason"),
                 ]),
             new("at most one live lease per event; none early, altered or after cancellation", [.. ledger.Events.SelectMany(e => DeliveryProblems(e, ledger.PostedAt))]),
             new(
@@ -122,7 +122,7 @@ internal static class Verdict
     {
         (true, not null) => "twofold",
         (true, null) => e.CancelledAt is null ? "confirmed" : "cancelled",
-        (_, TimerState.Dead) => "dead",
+        (_, TimerState.DeadLettered) => "dead",
         (_, not null) => "left",
         _ => e.Attempts.Exists(a => a.IsUnknown) ? "confirmed" : "lost",
     };

@@ -96,7 +96,7 @@ internal sealed class ConsoleListener
         string next = outcome switch
         {
             TimerOutcome.Done => "it will be retried",
-            TimerOutcome.Dead => "no retry is left, so it is dead",
+            TimerOutcome.DeadLettered => "no retry is left, so it is dead-lettered",
             _ => Names.Of(outcome),
         };
         _session.Printer.Warn($"{delivery.Id}: {result.Error}; {next}");

@@ -42,7 +42,7 @@ internal static class ShellCommand
         Task pumping = Task.WhenAll(errors.RunAsync(), output.RunAsync());
         try
         {
-            await FeedAsync(process, delivery.Payload, stopping).ConfigureAwait(false);
+            await PipeAsync(process, delivery.Payload, stopping).ConfigureAwait(false);
             await process.WaitForExitAsync(stopping).ConfigureAwait(false);
         }
         catch (OperationCanceledException)
@@ -91,7 +91,7 @@ internal static class ShellCommand
         return info;
     }
 
-    private static async Task FeedAsync(Process process, ReadOnlyMemory<byte> payload, CancellationToken stopping)
+    private static async Task PipeAsync(Process process, ReadOnlyMemory<byte> payload, CancellationToken stopping)
     {
         try
         {

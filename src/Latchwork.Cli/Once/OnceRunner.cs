@@ -102,7 +102,7 @@ internal sealed class OnceRunner
         try
         {
             outcome = result.ExitCode != 0 && _settings.RetryFailures
-                ? await lease.FailAsync("ExitCode", "", FailurePolicy.NextWaiterTries).ConfigureAwait(false)
+                ? await lease.FailAsync("ExitCode", "", FailurePolicy.RetryNextWaiter).ConfigureAwait(false)
                 : await lease.PublishAsync(result.ToBytes()).ConfigureAwait(false);
         }
         catch (LatchworkStoreException e)

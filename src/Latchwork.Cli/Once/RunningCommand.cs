@@ -18,7 +18,7 @@ internal sealed class RunningCommand : IDisposable
     private readonly int _maxOutput;
     private readonly OutputCapture _capture;
     private readonly ManualResetEventSlim _over;
-    private readonly GroupWatch? _watch;
+    private readonly ProcessGroupMonitor? _monitor;
     private readonly Task _reading;
 
     private RunningCommand(Process process, string nonce, int maxOutput, ManualResetEventSlim over)
@@ -28,7 +28,7 @@ internal sealed class RunningCommand : IDisposable
         _maxOutput = maxOutput;
         _capture = new OutputCapture(Math.Max(maxOutput, CommandLauncher.MaxReportBytes));
         _over = over;
-        _watch = GroupWatch.Start(process.Id);
+        _monitor = ProcessGroupMonitor.Start(process.Id);
         process.StandardInput.Close();
         _reading = _capture.ReadAsync(process.StandardOutput.BaseStream, process.StandardError.BaseStream);
         Exited = process.WaitForExitAsync(CancellationToken.None);
@@ -91,7 +91,7 @@ internal sealed class RunningCommand : IDisposable
     }
 
     /// <summary>Tells the command and its children to stop (SIGTERM), and kills those who have not after a while.</summary>
-    /// <param name="hurry">Kills at once.</param>
+    /// <param name="hurry">Kills immediately.</param>
     public async Task StopAsync(CancellationToken hurry)
     {
         if (OperatingSystem.IsWindows())
@@ -116,7 +116,7 @@ internal sealed class RunningCommand : IDisposable
 
     public void Dispose()
     {
-        _watch?.Dispose();
+        _monitor?.Dispose();
         _over.Set();
         _process.Dispose();
     }

@@ -10,12 +10,12 @@ internal static class Names
         ["keep"] = Latchwork.IfExists.Keep,
     };
 
-    public static readonly IReadOnlyDictionary<string, DeadReason> DeadReasons = new Dictionary<string, DeadReason>(StringComparer.OrdinalIgnoreCase)
+    public static readonly IReadOnlyDictionary<string, DeadLetterReason> DeadLetterReasons = new Dictionary<string, DeadLetterReason>(StringComparer.OrdinalIgnoreCase)
     {
-        ["retriesExhausted"] = DeadReason.RetriesExhausted,
-        ["leaseExpired"] = DeadReason.LeaseExpired,
-        ["rejected"] = DeadReason.Rejected,
-        ["unreadable"] = DeadReason.Unreadable,
+        ["retriesExhausted"] = DeadLetterReason.RetriesExhausted,
+        ["leaseExpired"] = DeadLetterReason.LeaseExpired,
+        ["rejected"] = DeadLetterReason.Rejected,
+        ["deserializationFailed"] = DeadLetterReason.DeserializationFailed,
     };
 
     public static string Of(PostOutcome outcome) => outcome switch
@@ -33,7 +33,7 @@ internal static class Names
         TimerOutcome.NotFound => "notFound",
         TimerOutcome.InFlight => "inFlight",
         TimerOutcome.Stale => "stale",
-        TimerOutcome.Dead => "dead",
+        TimerOutcome.DeadLettered => "deadLettered",
         _ => outcome.ToString(),
     };
 
@@ -41,7 +41,7 @@ internal static class Names
     {
         TimerState.Scheduled => "scheduled",
         TimerState.InFlight => "inFlight",
-        TimerState.Dead => "dead",
+        TimerState.DeadLettered => "deadLettered",
         _ => state.ToString(),
     };
 
@@ -53,9 +53,9 @@ internal static class Names
         _ => state.ToString(),
     };
 
-    public static string Of(DeadReason reason)
+    public static string Of(DeadLetterReason reason)
     {
-        foreach ((string name, DeadReason value) in DeadReasons)
+        foreach ((string name, DeadLetterReason value) in DeadLetterReasons)
         {
             if (value == reason) return name;
         }

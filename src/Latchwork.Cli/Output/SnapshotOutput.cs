@@ -17,8 +17,8 @@ internal static class SnapshotOutput
         if (snapshot.NodeId is { } node) json.WriteString("node", node);
         if (snapshot.Token is { } token) json.WriteString("token", token);
         if (snapshot.LeaseLeft is { } lease) json.WriteNumber("leaseLeftMs", Milliseconds(lease));
-        if (snapshot.DeadReason is { } reason) json.WriteString("reason", Names.Of(reason));
-        if (snapshot.DiedAt is { } diedAt) json.WriteString("diedAt", diedAt.UtcDateTime);
+        if (snapshot.DeadLetterReason is { } reason) json.WriteString("reason", Names.Of(reason));
+        if (snapshot.DeadLetteredAt is { } deadLetteredAt) json.WriteString("deadLetteredAt", deadLetteredAt.UtcDateTime);
         if (snapshot.Headers.Count > 0)
         {
             json.WriteStartObject("headers");

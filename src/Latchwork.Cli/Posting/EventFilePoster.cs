@@ -45,7 +45,7 @@ internal sealed class EventFilePoster
         {
             while (await ReadEventAsync().ConfigureAwait(false) is { } post && _summary.Failure is null)
             {
-                if (!batch.HasRoomFor(post))
+                if (!batch.HasCapacityFor(post))
                 {
                     await SendAsync(batch).ConfigureAwait(false);
                     batch = new Batch();
@@ -173,7 +173,7 @@ internal sealed class EventFilePoster
 
         public List<long> Lines { get; } = new(Limits.MaxBatch);
 
-        public bool HasRoomFor(TimerPost post) =>
+        public bool HasCapacityFor(TimerPost post) =>
             Posts.Count == 0 || (Posts.Count < Limits.MaxBatch && _bytes + post.Payload.Length <= Limits.MaxBatchBytes);
 
         public void Add(TimerPost post, long line)

@@ -24,7 +24,7 @@ internal sealed class ClusterMonitor : IAsyncDisposable
         _link = link;
         _logger = logger;
         _primaries = [.. RedisConnection.PrimariesOf(link.Main)];
-        _loop = Task.Run(WatchAsync);
+        _loop = Task.Run(MonitorAsync);
     }
 
     /// <summary>Has a member asked soon.</summary>
@@ -40,7 +40,7 @@ internal sealed class ClusterMonitor : IAsyncDisposable
         _closing.Dispose();
     }
 
-    private async Task WatchAsync()
+    private async Task MonitorAsync()
     {
         long nextQuestion = 0;
         while (!_closing.IsCancellationRequested)

@@ -131,7 +131,7 @@ internal sealed class SocketRegistry
         return ConnectLog.ConnectAsync(settings);
     }
 
-    /// <summary>Ends what nobody waits for any more. If it connects after all, it would go on trying for ever.</summary>
+    /// <summary>Ends what nobody waits for any more. If it connects after all, it would go on trying forever.</summary>
     public static void Discard<T>(Task<T> connecting)
         where T : IAsyncDisposable =>
         _ = connecting.ContinueWith(

@@ -269,7 +269,7 @@ internal sealed partial class RedisConnection
     private void Use(MultiplexerLink link)
     {
         Observe(link);
-        if (link.Renewals is null) WatchPool(); // the client's own sockets: renewals need the pool
+        if (link.Renewals is null) MonitorPool(); // the client's own sockets: renewals need the pool
         lock (_lostConnections) _lostConnections.Clear(); // what was lost of the former ones is over, and another loss of the same server is a new one
         _link = link;
         LastError = null;
@@ -353,7 +353,7 @@ internal sealed partial class RedisConnection
         }
     }
 
-    private void WatchPool() => _pool ??= new PoolMonitor(
+    private void MonitorPool() => _pool ??= new PoolMonitor(
         warning => RedisLog.PoolStarved(_logger, warning),
         "let the store make a connection of its own, whose renewals do not need the pool (RedisStore.ConnectAsync)");
 

@@ -88,7 +88,7 @@ internal sealed partial class RedisConnection : IRedisConnection
         var link = new MultiplexerLink(multiplexer, null, null, null);
         connection._link = link;
         connection.Observe(link);
-        connection.WatchPool();
+        connection.MonitorPool();
         return connection;
     }
 

@@ -33,7 +33,7 @@ internal sealed class ReplicatedWriter(RedisConnection connection, RedisReplicat
                     sent = true;
                     object[] words = [asText ? used.Source : used.Sha1, keys.Length, .. keys, .. arguments];
 
-                    // It must run here or not at all: WAIT would be answered at once by a server that the client was sent away from.
+                    // It must run here or not at all: WAIT would be answered immediately by a server that the client was sent away from.
                     RedisResult reply = await server.ExecuteAsync(database, asText ? "EVAL" : "EVALSHA", words, CommandFlags.NoRedirect).WaitAsync(timeout.Token).ConfigureAwait(false);
                     return (new RedisReply(reply), await WaitAsync(server, before, name, timeout.Token).ConfigureAwait(false));
                 }

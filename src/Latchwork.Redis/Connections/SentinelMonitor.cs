@@ -41,7 +41,7 @@ internal sealed class SentinelMonitor : IAsyncDisposable
         _sentinels = [.. settings.EndPoints.Select(endpoint => RedisConfiguration.WithPort(endpoint, RedisConfiguration.DefaultSentinelPort))];
         _reports = new SentinelReport?[_sentinels.Length];
         _ask = Array.ConvertAll(_sentinels, static _ => new SemaphoreSlim(0));
-        _loops = [.. Enumerable.Range(0, _sentinels.Length).Select(i => Task.Run(() => WatchAsync(i)))];
+        _loops = [.. Enumerable.Range(0, _sentinels.Length).Select(i => Task.Run(() => MonitorAsync(i)))];
     }
 
     /// <summary>Completes as soon as one Sentinel knows the primary, and fails when all have been asked and none does.</summary>
@@ -76,7 +76,7 @@ internal sealed class SentinelMonitor : IAsyncDisposable
         _closing.Dispose();
     }
 
-    private async Task WatchAsync(int index)
+    private async Task MonitorAsync(int index)
     {
         EndPoint sentinel = _sentinels[index];
         while (!_closing.IsCancellationRequested)

@@ -25,14 +25,14 @@ internal ref struct LockerAnswer
                 case Granted:
                     return new LockGranted(answer.NextNumber(), TakenOver: answer.NextByte() != 0);
                 case Held:
-                    (long generation, long left, long age) = (answer.NextNumber(), answer.NextNumber(), answer.NextNumber());
+                    (long fencingToken, long left, long age) = (answer.NextNumber(), answer.NextNumber(), answer.NextNumber());
                     string nonce = answer.NextText(answer.NextByte());
-                    return new LockHeld(generation, answer.NextText(answer._rest.Length), RedisLockerStore.Span(left), RedisLockerStore.Span(age), nonce);
+                    return new LockHeld(fencingToken, answer.NextText(answer._rest.Length), RedisLockerStore.Span(left), RedisLockerStore.Span(age), nonce);
                 case Outcome:
-                    (generation, age) = (answer.NextNumber(), answer.NextNumber());
+                    (fencingToken, age) = (answer.NextNumber(), answer.NextNumber());
                     var kind = (LockerOutcomeKind)answer.NextByte();
                     bool isFresh = answer.NextByte() != 0;
-                    return new LockerOutcome(generation, kind, apart ?? answer._rest, isFresh, RedisLockerStore.Span(age));
+                    return new LockerOutcome(fencingToken, kind, apart ?? answer._rest, isFresh, RedisLockerStore.Span(age));
             }
         }
         catch (ArgumentOutOfRangeException)
@@ -49,11 +49,11 @@ internal ref struct LockerAnswer
         try
         {
             var answer = new LockerAnswer(message);
-            (long generation, long fresh, long handOver) = (answer.NextNumber(), answer.NextNumber(), answer.NextNumber());
+            (long fencingToken, long fresh, long handOver) = (answer.NextNumber(), answer.NextNumber(), answer.NextNumber());
             var kind = (LockerOutcomeKind)answer.NextByte();
             string nonce = answer.NextText(answer.NextByte());
             if (!Enum.IsDefined(kind) || fresh < 0 || handOver < 0) return null;
-            return new LockerNotification(nonce, new LockerOutcome(generation, kind, answer._rest.ToArray(), IsFresh: fresh > 0, Age: TimeSpan.Zero));
+            return new LockerNotification(nonce, new LockerOutcome(fencingToken, kind, answer._rest.ToArray(), IsFresh: fresh > 0, Age: TimeSpan.Zero));
         }
         catch (ArgumentOutOfRangeException)
         {

@@ -16,7 +16,7 @@ internal readonly record struct LockerStep(LockerKey Key, byte[] Operation, Read
     public static LockerStep Acquire(LockerKey key, LockerRequest request)
     {
         var text = new Packer(Acquires, 8 + 8 + 8 + 1, request.Nonce, request.NodeId);
-        text.Add(request.Lease);
+        text.Add(request.LeaseDuration);
         text.Add(request.LockTimeout);
         text.Add(request.WaitingFor ?? -1);
         text.Add(request.LockOnly ? (byte)1 : (byte)0);
@@ -25,10 +25,10 @@ internal readonly record struct LockerStep(LockerKey Key, byte[] Operation, Read
         return new(key, text.Bytes, null);
     }
 
-    public static LockerStep Renew(LockerKey key, long generation, string nonce, TimeSpan lease)
+    public static LockerStep Renew(LockerKey key, long fencingToken, string nonce, TimeSpan lease)
     {
         var text = new Packer(Renews, 8 + 8, nonce);
-        text.Add(generation);
+        text.Add(fencingToken);
         text.Add(lease);
         text.AddNonce(nonce);
         return new(key, text.Bytes, null);
@@ -38,7 +38,7 @@ internal readonly record struct LockerStep(LockerKey Key, byte[] Operation, Read
     {
         string nonce = publication.Nonce ?? "";
         var text = new Packer(Publishes, 8 + 8 + 8 + 1, nonce);
-        text.Add(publication.Generation);
+        text.Add(publication.FencingToken);
         text.Add(publication.FreshFor);
         text.Add(publication.HandOverFor);
         text.Add((byte)publication.Kind);
@@ -46,10 +46,10 @@ internal readonly record struct LockerStep(LockerKey Key, byte[] Operation, Read
         return new(key, text.Bytes, publication.Data);
     }
 
-    public static LockerStep Release(LockerKey key, long? generation, string nonce)
+    public static LockerStep Release(LockerKey key, long? fencingToken, string nonce)
     {
         var text = new Packer(Releases, 8, nonce);
-        text.Add(generation ?? -1);
+        text.Add(fencingToken ?? -1);
         text.AddNonce(nonce);
         return new(key, text.Bytes, null);
     }

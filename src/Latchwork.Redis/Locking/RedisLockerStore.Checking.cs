@@ -1,6 +1,6 @@
 namespace Latchwork.Redis.Locking;
 
-/// <content>Examining keys; see <see cref="IStoreDoctor"/>.</content>
+/// <content>Examining keys; see <see cref="IStoreChecker"/>.</content>
 internal sealed partial class RedisLockerStore
 {
     /// <summary>The marks of moves; in a cluster there are none, as its locks cannot be moved.</summary>
@@ -8,7 +8,7 @@ internal sealed partial class RedisLockerStore
         _keys.IsInCluster ? new TransferMarks(null, null) : (await MarksAsync(ns, null, cancellationToken).ConfigureAwait(false)).Marks;
 
     /// <summary>Examines some keys of a namespace.</summary>
-    /// <returns>Those of which something would stay for ever, and the next cursor; null at the end.</returns>
+    /// <returns>Those of which something would stay forever, and the next cursor; null at the end.</returns>
     internal async Task<(IReadOnlyList<string> Keys, string? Cursor)> CheckLifeAsync(string ns, string? cursor, bool fix, CancellationToken cancellationToken)
     {
         (RedisReply reply, string? next) = await ScanAsync(ns, _keys.LockPattern(ns), cursor, PageSize, cancellationToken).ConfigureAwait(false);

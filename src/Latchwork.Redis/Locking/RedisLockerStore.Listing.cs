@@ -4,7 +4,7 @@ namespace Latchwork.Redis.Locking;
 internal sealed partial class RedisLockerStore
 {
     /// <inheritdoc/>
-    public async Task<KeySnapshot?> ShowAsync(LockerKey key, CancellationToken cancellationToken)
+    public async Task<KeySnapshot?> PeekAsync(LockerKey key, CancellationToken cancellationToken)
     {
         RedisReply reply = await EvaluateAsync(LockerScripts.Show, key, [Now, Format], cancellationToken).ConfigureAwait(false);
         if (reply.IsNull) return null;
@@ -13,7 +13,7 @@ internal sealed partial class RedisLockerStore
         {
             Key = key.Key,
             IsLocked = isLocked,
-            Generation = reply[1].Number,
+            FencingToken = reply[1].Number,
             NodeId = isLocked ? reply[2].Text : null,
             Age = isLocked ? Span(reply[3]) : null,
             LeaseLeft = isLocked ? Span(reply[4]) : null,
@@ -30,7 +30,7 @@ internal sealed partial class RedisLockerStore
         IEnumerable<Task<KeySnapshot?>> looks = reply[1].Texts
             .Select(name => _keys.KeyOfLock(ns, name))
             .OfType<string>()
-            .Select(key => ShowAsync(new LockerKey(ns, key), cancellationToken));
+            .Select(key => PeekAsync(new LockerKey(ns, key), cancellationToken));
 
         // The looks are sent one after the other, without waiting for the replies in between.
         KeySnapshot?[] keys = await Task.WhenAll(looks).ConfigureAwait(false);

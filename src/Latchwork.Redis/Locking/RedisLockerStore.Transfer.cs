@@ -56,12 +56,12 @@ internal sealed partial class RedisLockerStore
     {
         var key = new LockerKey(ns, moved.Key);
         RedisValue[] outcome = moved.Outcome is { } o
-            ? [o.Generation, (int)o.Kind, Microseconds(o.Age), Microseconds(o.FreshFor), Microseconds(o.HandOverFor), o.Data]
+            ? [o.FencingToken, (int)o.Kind, Microseconds(o.Age), Microseconds(o.FreshFor), Microseconds(o.HandOverFor), o.Data]
             : [""];
         ValueTask<RedisReply> pending = _connection.EvaluateAsync(
             LockerScripts.Import,
             [.. _keys.Of(key).All, _keys.ImportOf(ns)],
-            [Now, Format, moveId, moved.Generation, Microseconds(moved.KeepFor), .. outcome],
+            [Now, Format, moveId, moved.FencingToken, Microseconds(moved.KeepFor), .. outcome],
             cancellationToken);
         return (ImportOutcome)(await TranslateAsync(pending, LockerScripts.Import, ns).ConfigureAwait(false)).Number;
     }
@@ -74,11 +74,11 @@ internal sealed partial class RedisLockerStore
 
     private static TransferKey ReadMoved(string key, RedisReply items)
     {
-        long generation = items[0].Number;
-        if (items[1].Text is { Length: > 0 } node) return new TransferKey(key, generation, TimeSpan.Zero, null, node, Span(items[2]));
+        long fencingToken = items[0].Number;
+        if (items[1].Text is { Length: > 0 } node) return new TransferKey(key, fencingToken, TimeSpan.Zero, null, node, Span(items[2]));
         TransferResult? outcome = items.Length == 3
             ? null
             : new TransferResult(items[3].Number, Kind(items[4]), items[8].Bytes, Span(items[5]), Span(items[6]), Span(items[7]));
-        return new TransferKey(key, generation, TimerCodec.Span(Math.Max(0, items[2].Number)), outcome, null, TimeSpan.Zero);
+        return new TransferKey(key, fencingToken, TimerCodec.Span(Math.Max(0, items[2].Number)), outcome, null, TimeSpan.Zero);
     }
 }

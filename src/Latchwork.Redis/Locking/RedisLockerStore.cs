@@ -58,10 +58,10 @@ internal sealed partial class RedisLockerStore : ILockerStore
     }
 
     /// <inheritdoc/>
-    public async Task<bool> RenewAsync(LockerKey key, long generation, string nonce, TimeSpan lease, CancellationToken cancellationToken)
+    public async Task<bool> RenewAsync(LockerKey key, long fencingToken, string nonce, TimeSpan lease, CancellationToken cancellationToken)
     {
         cancellationToken.ThrowIfCancellationRequested();
-        (RedisKey[] keys, RedisValue[] arguments) = ListOf([LockerStep.Renew(key, generation, nonce, lease)]);
+        (RedisKey[] keys, RedisValue[] arguments) = ListOf([LockerStep.Renew(key, fencingToken, nonce, lease)]);
         RedisReply reply = await TranslateAsync(_connection.RenewAsync(LockerScripts.Step, keys, arguments, lease), LockerScripts.Step, key.Namespace).ConfigureAwait(false);
         return Judge(key, reply[0]).Number != 0;
     }
@@ -80,8 +80,8 @@ internal sealed partial class RedisLockerStore : ILockerStore
     }
 
     /// <inheritdoc/>
-    public async Task<bool> ReleaseAsync(LockerKey key, long? generation, string nonce, CancellationToken cancellationToken) =>
-        (await StepAsync(LockerStep.Release(key, generation, nonce), cancellationToken).ConfigureAwait(false)).Number != 0;
+    public async Task<bool> ReleaseAsync(LockerKey key, long? fencingToken, string nonce, CancellationToken cancellationToken) =>
+        (await StepAsync(LockerStep.Release(key, fencingToken, nonce), cancellationToken).ConfigureAwait(false)).Number != 0;
 
     /// <inheritdoc/>
     public async Task<LockerOutcome?> TryGetAsync(LockerKey key, CancellationToken cancellationToken)
@@ -206,6 +206,6 @@ internal sealed partial class RedisLockerStore : ILockerStore
             $"The record of the key '{key}' in the namespace '{ns}' of locks is damaged: its bytes are no record. Nothing was changed. Delete the key of Redis whose name ends with '{{l:…:{key}}}:lock'.",
             StoreOutcome.NotApplied),
         "OOM" => RedisFailures.Judge(error, $"script '{script.Name}'").Exception!,
-        _ => RedisRefusal.Of(error, script, Layout, new TransferUnit(TransferKind.Locks, ns)),
+        _ => RedisRefusal.Of(error, script, Layout, new NamespaceRef(TransferKind.Locks, ns)),
     };
 }

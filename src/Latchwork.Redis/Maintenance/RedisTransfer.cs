@@ -5,36 +5,36 @@ internal sealed class RedisTransfer(RedisTimerStore timers, RedisLockerStore loc
 {
     public string Place => place;
 
-    public async Task<IReadOnlyList<TransferUnit>> ListAsync(CancellationToken cancellationToken)
+    public async Task<IReadOnlyList<NamespaceRef>> ListAsync(CancellationToken cancellationToken)
     {
         IReadOnlyList<string> ofTimers = await timers.NamespacesAsync(cancellationToken).ConfigureAwait(false);
         IReadOnlyList<string> ofLocks = await locks.NamespacesAsync(cancellationToken).ConfigureAwait(false);
         return
         [
-            .. ofTimers.Select(static ns => new TransferUnit(TransferKind.Timers, ns)),
-            .. ofLocks.Select(static ns => new TransferUnit(TransferKind.Locks, ns)),
+            .. ofTimers.Select(static ns => new NamespaceRef(TransferKind.Timers, ns)),
+            .. ofLocks.Select(static ns => new NamespaceRef(TransferKind.Locks, ns)),
         ];
     }
 
-    public async Task<TransferMarks> LookAsync(TransferUnit unit, CancellationToken cancellationToken) =>
+    public async Task<TransferMarks> PeekAsync(NamespaceRef unit, CancellationToken cancellationToken) =>
         (await MarksAsync(unit, null, cancellationToken).ConfigureAwait(false)).Marks;
 
-    public async Task<SealAnswer> SealAsync(TransferUnit unit, string moveId, string target, bool checkOnly, CancellationToken cancellationToken)
+    public async Task<SealAnswer> SealAsync(NamespaceRef unit, string moveId, string target, bool checkOnly, CancellationToken cancellationToken)
     {
         if (unit.Kind == TransferKind.Timers) return await timers.SealAsync(unit.Namespace, moveId, target, checkOnly, cancellationToken).ConfigureAwait(false);
         while (true)
         {
-            TransferMarks marks = await LookAsync(unit, cancellationToken).ConfigureAwait(false);
+            TransferMarks marks = await PeekAsync(unit, cancellationToken).ConfigureAwait(false);
             if (marks.Seal is not null || checkOnly) return new SealAnswer(marks.Seal, [], TimeSpan.Zero);
             TransferMarks next = marks with { Seal = new TransferMark(TransferPhase.Moving, moveId, 0, target) };
             if (await ChangeAsync(unit, marks, next, cancellationToken).ConfigureAwait(false)) return new SealAnswer(next.Seal, [], TimeSpan.Zero);
         }
     }
 
-    public async Task<bool> ChangeAsync(TransferUnit unit, TransferMarks expected, TransferMarks wanted, CancellationToken cancellationToken) =>
+    public async Task<bool> ChangeAsync(NamespaceRef unit, TransferMarks expected, TransferMarks wanted, CancellationToken cancellationToken) =>
         (await MarksAsync(unit, (expected, wanted), cancellationToken).ConfigureAwait(false)).Changed;
 
-    public async Task<bool> DropJournalAsync(TransferUnit unit, CancellationToken cancellationToken)
+    public async Task<bool> DropJournalAsync(NamespaceRef unit, CancellationToken cancellationToken)
     {
         if (unit.Kind == TransferKind.Timers) await timers.DropJournalAsync(unit.Namespace, cancellationToken).ConfigureAwait(false);
         return true;
@@ -53,7 +53,7 @@ internal sealed class RedisTransfer(RedisTimerStore timers, RedisLockerStore loc
         locks.ImportAsync(ns, moveId, keys, cancellationToken);
 
     private Task<(TransferMarks Marks, bool Changed)> MarksAsync(
-        TransferUnit unit, (TransferMarks Expected, TransferMarks Next)? change, CancellationToken cancellationToken) =>
+        NamespaceRef unit, (TransferMarks Expected, TransferMarks Next)? change, CancellationToken cancellationToken) =>
         unit.Kind == TransferKind.Timers
             ? timers.MarksAsync(unit.Namespace, change, cancellationToken)
             : locks.MarksAsync(unit.Namespace, change, cancellationToken);

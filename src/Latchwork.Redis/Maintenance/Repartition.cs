@@ -12,7 +12,7 @@ namespace Latchwork.Redis.Maintenance;
 /// <para>
 /// What happens if a step is the last that this process makes: in (1) nothing has moved, and clients find the namespace closed. In (2) a batch may
 /// be in two partitions, both of which are closed, and the next run stores it again, in the place of itself, and deletes it. If a partition of
-/// the former ones records <c>12</c>, then (2) is over for ever, and the next run only opens the others. The first partition, which every client
+/// the former ones records <c>12</c>, then (2) is over forever, and the next run only opens the others. The first partition, which every client
 /// asks first, is frozen first and opened last. Every script names <c>5&gt;12</c> and is refused where something else is recorded, so what was sent by
 /// a process that is gone does nothing once it is over. Turning back is the same with <c>12&gt;5</c>, which replaces <c>5&gt;12</c>.
 /// </para>
@@ -26,7 +26,7 @@ internal sealed class Repartition(RedisTimerStore store) : IStorePartitions
     {
         Limits.CheckId(ns, nameof(ns));
         Limits.CheckRange(partitions, 1, RedisOptions.MaxPartitions, nameof(partitions));
-        PartitionState first = await store.InspectAsync(new TimerPartition(ns, 0), cancellationToken).ConfigureAwait(false);
+        PartitionState first = await store.PeekPartitionAsync(new TimerPartition(ns, 0), cancellationToken).ConfigureAwait(false);
         if (first.Format.Length == 0) return null;
 
         var now = PartitionNumber.Parse(first.Partitions);
@@ -59,7 +59,7 @@ internal sealed class Repartition(RedisTimerStore store) : IStorePartitions
             {
                 for (int i = 0; i < _count; i++)
                 {
-                    (string answer, IReadOnlyList<string> names) = await store.FreezeAsync(Partition(i), mark, checkOnly, cancellationToken).ConfigureAwait(false);
+                    (string answer, IReadOnlyList<string> names) = await store.LockPartitionAsync(Partition(i), mark, checkOnly, cancellationToken).ConfigureAwait(false);
                     if (ObstacleOf(answer, names) is { } obstacle) return obstacle;
                     done[i] = answer == "done";
                 }
@@ -71,7 +71,7 @@ internal sealed class Repartition(RedisTimerStore store) : IStorePartitions
             for (int i = _count - 1; i >= 0; i--)
             {
                 if (done[i]) continue;
-                long left = await store.ThawAsync(Partition(i), mark, cancellationToken).ConfigureAwait(false);
+                long left = await store.UnlockPartitionAsync(Partition(i), mark, cancellationToken).ConfigureAwait(false);
                 if (left > 0) throw new LatchworkStoreException($"Partition {i} of '{ns}' still has {left} events that belong elsewhere. Run it again; if that does not help, please report it.", StoreOutcome.NotApplied);
             }
 
@@ -91,12 +91,12 @@ internal sealed class Repartition(RedisTimerStore store) : IStorePartitions
         /// <summary>Moves to their partitions the events that one partition has, and that belong to others.</summary>
         private async Task EmptyAsync(int index, CancellationToken cancellationToken)
         {
-            foreach (TimerState state in (TimerState[])[TimerState.Scheduled, TimerState.InFlight, TimerState.Dead])
+            foreach (TimerState state in (TimerState[])[TimerState.Scheduled, TimerState.InFlight, TimerState.DeadLettered])
             {
                 (string Id, string Score)? last = null;
                 while (true)
                 {
-                    IReadOnlyList<(string Id, string Score)> page = await store.RollAsync(Partition(index), mark, state, last, cancellationToken).ConfigureAwait(false);
+                    IReadOnlyList<(string Id, string Score)> page = await store.ScanPartitionAsync(Partition(index), mark, state, last, cancellationToken).ConfigureAwait(false);
                     string[] leaving = [.. page.Select(static e => e.Id).Where(id => HomeOf(id, mark.To!.Value) != index)];
                     while (leaving.Length > 0) leaving = leaving[(await MoveAsync(index, leaving, cancellationToken).ConfigureAwait(false))..];
                     if (page.Count == 0) break;
@@ -155,7 +155,7 @@ internal sealed record PartitionState(string Format, string Partitions, Transfer
 /// <param name="Id">Its id.</param>
 /// <param name="Fields">Due time, end of the lease, time of death, body, record of its tries, lease (empty for none); then slot and failure in turn.</param>
 /// <param name="Replace">Whether what has its id in the other partition is replaced.</param>
-internal sealed record LiftedEvent(string Id, IReadOnlyList<ReadOnlyMemory<byte>> Fields, bool Replace)
+internal sealed record RawEvent(string Id, IReadOnlyList<ReadOnlyMemory<byte>> Fields, bool Replace)
 {
     public const int FirstFailure = 6;
     private const int DueTime = 0, LeaseEnd = 1, DeathTime = 2, Payload = 3, Lease = 5;
@@ -167,7 +167,7 @@ internal sealed record LiftedEvent(string Id, IReadOnlyList<ReadOnlyMemory<byte>
 
     /// <summary>The same, scheduled and not leased.</summary>
     /// <param name="due">When it is due, in ms.</param>
-    public LiftedEvent Scheduled(string due)
+    public RawEvent Scheduled(string due)
     {
         ReadOnlyMemory<byte>[] fields = [.. Fields];
         (fields[DueTime], fields[LeaseEnd], fields[Lease]) = (Encoding.ASCII.GetBytes(due), default, default);

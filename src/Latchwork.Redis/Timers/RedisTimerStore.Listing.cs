@@ -26,21 +26,21 @@ internal sealed partial class RedisTimerStore
         static RedisValue Microseconds(TimeSpan? span) => span is { } given ? TimerCodec.Microseconds(given) : "";
     }
 
-    public async Task<TimerPage> DeadAsync(TimerPartition partition, string? cursor, int limit, CancellationToken cancellationToken)
+    public async Task<TimerPage> DeadLettersAsync(TimerPartition partition, string? cursor, int limit, CancellationToken cancellationToken)
     {
         TimedId? after = cursor is null ? null : PageCursor.Parse(cursor).After;
         RedisReply reply = await SendAsync(
-            TimerScript.Dead, partition, cancellationToken, Math.Clamp(limit, 1, Limits.MaxBatch), after is { At: var at } ? at : "", after?.Id ?? "").ConfigureAwait(false);
-        return ReadPage(TimerState.Dead, reply);
+            TimerScript.DeadLetters, partition, cancellationToken, Math.Clamp(limit, 1, Limits.MaxBatch), after is { At: var at } ? at : "", after?.Id ?? "").ConfigureAwait(false);
+        return ReadPage(TimerState.DeadLettered, reply);
     }
 
-    public Task<IReadOnlyList<TimerOutcome>> RequeueAsync(TimerPartition partition, IReadOnlyList<DeadKey> keys, Due due, CancellationToken cancellationToken) =>
+    public Task<IReadOnlyList<TimerOutcome>> RequeueAsync(TimerPartition partition, IReadOnlyList<DeadLetterKey> keys, Due due, CancellationToken cancellationToken) =>
         keys.Count == 0 ? Nothing() : SettleAsync(TimerScript.Requeue, partition, WithDeaths(keys, BellOf(partition), TimerCodec.Encode(due)), cancellationToken);
 
-    public Task<IReadOnlyList<TimerOutcome>> PurgeAsync(TimerPartition partition, IReadOnlyList<DeadKey> keys, CancellationToken cancellationToken) =>
+    public Task<IReadOnlyList<TimerOutcome>> PurgeAsync(TimerPartition partition, IReadOnlyList<DeadLetterKey> keys, CancellationToken cancellationToken) =>
         keys.Count == 0 ? Nothing() : SettleAsync(TimerScript.Purge, partition, WithDeaths(keys), cancellationToken);
 
-    public async Task<IReadOnlyList<TimerNode>> NodesAsync(TimerPartition partition, CancellationToken cancellationToken)
+    public async Task<IReadOnlyList<TimerNode>> GetNodesAsync(TimerPartition partition, CancellationToken cancellationToken)
     {
         var nodes = new Dictionary<string, TimerNode>(StringComparer.Ordinal);
         string cursor = "0";
@@ -54,7 +54,7 @@ internal sealed partial class RedisTimerStore
         return [.. nodes.Values.OrderBy(node => node.NodeId, StringComparer.Ordinal)];
     }
 
-    public async Task<TimerStats> StatsAsync(TimerPartition partition, CancellationToken cancellationToken)
+    public async Task<TimerStats> GetStatsAsync(TimerPartition partition, CancellationToken cancellationToken)
     {
         RedisReply reply = await SendAsync(TimerScript.Stats, partition, cancellationToken).ConfigureAwait(false);
         long nowUs = reply[0].Number;
@@ -63,14 +63,14 @@ internal sealed partial class RedisTimerStore
         return new TimerStats(reply[1].Number, reply[2].Number, reply[3].Number, reply[4].Number, overdue);
     }
 
-    private RedisValue[] WithDeaths(IReadOnlyList<DeadKey> keys, params ReadOnlySpan<RedisValue> first)
+    private RedisValue[] WithDeaths(IReadOnlyList<DeadLetterKey> keys, params ReadOnlySpan<RedisValue> first)
     {
         CheckBatch(keys.Count);
         RedisValue[] arguments = Begin(partitions, 2 * keys.Count, out int next, first);
-        foreach (DeadKey key in keys)
+        foreach (DeadLetterKey key in keys)
         {
             arguments[next++] = key.Id;
-            arguments[next++] = key.DiedAt is DateTimeOffset diedAt ? diedAt.ToUnixTimeMilliseconds() : "";
+            arguments[next++] = key.DeadLetteredAt is DateTimeOffset deadLetteredAt ? deadLetteredAt.ToUnixTimeMilliseconds() : "";
         }
 
         return arguments;
@@ -84,12 +84,12 @@ internal sealed partial class RedisTimerStore
         {
             ReadOnlySpan<byte> record = reply[i + 1].Bytes.Span;
             TimeSpan lastSeen = TimerCodec.Span(Math.Max(0, nowUs - TimerCodec.ReadNumber(ref record)));
-            long turn = TimerCodec.ReadNumber(ref record);
+            long pollSlot = TimerCodec.ReadNumber(ref record);
             bool full = TimerCodec.ReadNumber(ref record) == 1;
             int held = (int)TimerCodec.ReadNumber(ref record);
             if (lastSeen > _forgottenAfter) continue;
 
-            TimerNodeState state = turn < nowUs / 1000 - SilentAfterMs ? TimerNodeState.Silent : full ? TimerNodeState.Full : TimerNodeState.Listening;
+            TimerNodeState state = pollSlot < nowUs / 1000 - SilentAfterMs ? TimerNodeState.Silent : full ? TimerNodeState.Full : TimerNodeState.Listening;
             string id = reply[i].Text;
             nodes[id] = new TimerNode(id, state, held, lastSeen);
         }
@@ -121,12 +121,12 @@ internal sealed partial class RedisTimerStore
         return new TimerPage(snapshots, new PageCursor(last, reply[1].Bytes.IsEmpty ? long.MaxValue : reply[1].Number).ToString());
     }
 
-    // All times but the present one are in ms. Of a dead event its record says when it was due, and `end` is the time of its death.
+    // All times but the present one are in ms. Of a dead letter its record says when it was due, and `end` is the time of its death.
     private static TimerSnapshot Snapshot(string id, TimerState state, long nowUs, long due, long end, RedisReply tries, RedisReply failures, RedisReply stored)
     {
         EventPast past = TimerCodec.DecodePast(tries.Bytes.Span, failures.Bytes.Span);
         EventBody body = TimerCodec.DecodeBody(stored.Bytes);
-        bool dead = state == TimerState.Dead;
+        bool dead = state == TimerState.DeadLettered;
         if (dead) due = past.Due;
         return new TimerSnapshot
         {
@@ -139,9 +139,9 @@ internal sealed partial class RedisTimerStore
             MaxRetries = body.MaxRetries,
             Payload = body.Payload,
             Headers = body.Headers,
-            DeadReason = dead ? past.Reason : null,
-            DiedAt = dead ? TimerCodec.Time(end) : null,
-            DeadFor = dead ? TimerCodec.Since(end, nowUs) : null,
+            DeadLetterReason = dead ? past.Reason : null,
+            DeadLetteredAt = dead ? TimerCodec.Time(end) : null,
+            DeadLetteredFor = dead ? TimerCodec.Since(end, nowUs) : null,
             Failures = past.Failures,
         };
     }

@@ -1,7 +1,7 @@
 namespace Latchwork.Redis.Timers;
 
 /// <content>
-/// The steps of examining a partition (see <see cref="IStoreDoctor"/>) and of changing the number of partitions (see <see cref="Repartition"/>).
+/// The steps of examining a partition (see <see cref="IStoreChecker"/>) and of changing the number of partitions (see <see cref="Repartition"/>).
 /// Each is one script on one partition, which decides.
 /// </content>
 internal sealed partial class RedisTimerStore
@@ -28,17 +28,17 @@ internal sealed partial class RedisTimerStore
 
     /// <summary>Holds scheduled events that are in the wrong partition.</summary>
     /// <returns>Of each whether it is held now.</returns>
-    internal async Task<bool[]> GrabAsync(
+    internal async Task<bool[]> TakeEventsAsync(
         TimerPartition partition, PartitionNumber number, string token, string node, IReadOnlyList<string> ids, CancellationToken cancellationToken)
     {
         long lease = TimerCodec.Microseconds(TimeSpan.FromMinutes(1));
         RedisReply reply = await SendAsync(
-            TimerScript.Grab, partition, number, cancellationToken, [token, node, lease, .. ids.Select(static id => (RedisValue)id)]).ConfigureAwait(false);
+            TimerScript.TakeEvents, partition, number, cancellationToken, [token, node, lease, .. ids.Select(static id => (RedisValue)id)]).ConfigureAwait(false);
         return TimerCodec.Outcomes(reply, static digit => digit == 0);
     }
 
-    /// <summary>Ends, or hands back, what <see cref="GrabAsync"/> held.</summary>
-    internal async Task EndGrabAsync(
+    /// <summary>Ends, or hands back, what <see cref="TakeEventsAsync"/> held.</summary>
+    internal async Task EndTakeAsync(
         TimerPartition partition, PartitionNumber number, string token, IReadOnlyList<string> ids, bool confirm, CancellationToken cancellationToken)
     {
         if (ids.Count == 0) return;
@@ -47,11 +47,11 @@ internal sealed partial class RedisTimerStore
         else await SendAsync(TimerScript.Release, partition, number, cancellationToken, [BellOf(partition), .. keys]).ConfigureAwait(false);
     }
 
-    /// <summary>Deletes dead events, if they died at the time at which they were seen.</summary>
-    internal async Task PurgeAsync(TimerPartition partition, PartitionNumber number, IReadOnlyList<(string Id, string Score)> deaths, CancellationToken cancellationToken)
+    /// <summary>Deletes dead letters, if they died at the time at which they were seen.</summary>
+    internal async Task PurgeAsync(TimerPartition partition, PartitionNumber number, IReadOnlyList<(string Id, string Score)> deadLetters, CancellationToken cancellationToken)
     {
-        if (deaths.Count == 0) return;
-        RedisValue[] keys = [.. deaths.SelectMany(static death => (RedisValue[])[death.Id, death.Score])];
+        if (deadLetters.Count == 0) return;
+        RedisValue[] keys = [.. deadLetters.SelectMany(static deadLetter => (RedisValue[])[deadLetter.Id, deadLetter.Score])];
         await SendAsync(TimerScript.Purge, partition, number, cancellationToken, keys).ConfigureAwait(false);
     }
 
@@ -59,28 +59,28 @@ internal sealed partial class RedisTimerStore
         await SendAsync(TimerScript.DropJournal, partition, number, cancellationToken).ConfigureAwait(false);
 
     /// <summary>Says what a partition is, whatever its layout.</summary>
-    internal async Task<PartitionState> InspectAsync(TimerPartition partition, CancellationToken cancellationToken)
+    internal async Task<PartitionState> PeekPartitionAsync(TimerPartition partition, CancellationToken cancellationToken)
     {
-        RedisReply reply = await SendAsync(TimerScript.Inspect, partition, cancellationToken).ConfigureAwait(false);
+        RedisReply reply = await SendAsync(TimerScript.PeekPartition, partition, cancellationToken).ConfigureAwait(false);
         return new PartitionState(
             reply[0].Text, reply[1].Text, TransferMark.Parse(reply[2].Text), TransferMark.Parse(reply[3].Text), reply[4].Number, reply[5].Number == 1);
     }
 
     /// <summary>Closes a partition to everybody else, or says what stands in the way.</summary>
-    internal async Task<(string Answer, IReadOnlyList<string> Names)> FreezeAsync(
+    internal async Task<(string Answer, IReadOnlyList<string> Names)> LockPartitionAsync(
         TimerPartition partition, PartitionNumber mark, bool checkOnly, CancellationToken cancellationToken)
     {
         RedisReply reply = await SendAsync(
-            TimerScript.Freeze, partition, mark, cancellationToken, mark.From, mark.To!.Value, partition.Index, checkOnly ? 1 : 0).ConfigureAwait(false);
+            TimerScript.LockPartition, partition, mark, cancellationToken, mark.From, mark.To!.Value, partition.Index, checkOnly ? 1 : 0).ConfigureAwait(false);
         string[] texts = reply.Texts;
         return (texts[0], texts[1..]);
     }
 
     /// <summary>A page of the ids in one state.</summary>
-    internal async Task<IReadOnlyList<(string Id, string Score)>> RollAsync(
+    internal async Task<IReadOnlyList<(string Id, string Score)>> ScanPartitionAsync(
         TimerPartition partition, PartitionNumber mark, TimerState state, (string Id, string Score)? after, CancellationToken cancellationToken) =>
         Pairs(await SendAsync(
-            TimerScript.Roll, partition, mark, cancellationToken, (int)state, after?.Score ?? "", after?.Id ?? "", Limits.MaxBatch).ConfigureAwait(false));
+            TimerScript.ScanPartition, partition, mark, cancellationToken, (int)state, after?.Score ?? "", after?.Id ?? "", Limits.MaxBatch).ConfigureAwait(false));
 
     /// <summary>
     /// Reads events as they are stored, as many of them as fit, and stores those that are there in the partitions where they belong under the
@@ -88,18 +88,18 @@ internal sealed partial class RedisTimerStore
     /// </summary>
     /// <returns>How many ids were looked at; which of them were stored; and which not, as their ids are there already, and not to be replaced.</returns>
     internal async Task<(int Read, List<string> Placed, List<string> Taken)> MoveAsync(
-        TimerPartition partition, PartitionNumber mark, int count, IReadOnlyList<string> ids, Func<LiftedEvent, LiftedEvent> change, CancellationToken cancellationToken)
+        TimerPartition partition, PartitionNumber mark, int count, IReadOnlyList<string> ids, Func<RawEvent, RawEvent> change, CancellationToken cancellationToken)
     {
-        (long clockOffset, LiftedEvent[] read) = await LiftAsync(partition, mark, ids, cancellationToken).ConfigureAwait(false);
-        List<string> placed = [], taken = [];
-        foreach (IGrouping<TimerPartition, LiftedEvent> group in read.Where(static e => e.IsThere).GroupBy(e => TimerPartition.Of(partition.Namespace, e.Id, count)))
+        (long clockOffset, RawEvent[] read) = await ReadEventsAsync(partition, mark, ids, cancellationToken).ConfigureAwait(false);
+        List<string> written = [], taken = [];
+        foreach (IGrouping<TimerPartition, RawEvent> group in read.Where(static e => e.IsThere).GroupBy(e => TimerPartition.Of(partition.Namespace, e.Id, count)))
         {
-            LiftedEvent[] events = [.. group.Select(change)];
-            bool[] answers = await PlaceAsync(group.Key, mark, clockOffset, events, cancellationToken).ConfigureAwait(false);
-            for (int i = 0; i < events.Length; i++) (answers[i] ? placed : taken).Add(events[i].Id);
+            RawEvent[] events = [.. group.Select(change)];
+            bool[] answers = await WriteEventsAsync(group.Key, mark, clockOffset, events, cancellationToken).ConfigureAwait(false);
+            for (int i = 0; i < events.Length; i++) (answers[i] ? written : taken).Add(events[i].Id);
         }
 
-        return (read.Length, placed, taken);
+        return (read.Length, written, taken);
     }
 
     /// <summary>Deletes events that are stored elsewhere.</summary>
@@ -108,43 +108,43 @@ internal sealed partial class RedisTimerStore
 
     /// <summary>Opens a partition under the new number, or ends it if it is none of the namespace any more.</summary>
     /// <returns>How many events stand in the way.</returns>
-    internal async Task<long> ThawAsync(TimerPartition partition, PartitionNumber mark, CancellationToken cancellationToken) =>
-        (await SendAsync(TimerScript.Thaw, partition, mark, cancellationToken, mark.To!.Value, partition.Index < mark.To ? 1 : 0).ConfigureAwait(false)).Number;
+    internal async Task<long> UnlockPartitionAsync(TimerPartition partition, PartitionNumber mark, CancellationToken cancellationToken) =>
+        (await SendAsync(TimerScript.UnlockPartition, partition, mark, cancellationToken, mark.To!.Value, partition.Index < mark.To ? 1 : 0).ConfigureAwait(false)).Number;
 
-    private async Task<(long ClockOffset, LiftedEvent[] Events)> LiftAsync(
+    private async Task<(long ClockOffset, RawEvent[] Events)> ReadEventsAsync(
         TimerPartition partition, PartitionNumber mark, IReadOnlyList<string> ids, CancellationToken cancellationToken)
     {
         CheckBatch(ids.Count);
-        RedisReply reply = await SendAsync(TimerScript.Lift, partition, mark, cancellationToken, [.. ids.Select(static id => (RedisValue)id)]).ConfigureAwait(false);
-        var events = new LiftedEvent[reply.Length - 1];
+        RedisReply reply = await SendAsync(TimerScript.ReadEvents, partition, mark, cancellationToken, [.. ids.Select(static id => (RedisValue)id)]).ConfigureAwait(false);
+        var events = new RawEvent[reply.Length - 1];
         for (int i = 0; i < events.Length; i++)
         {
             RedisReply item = reply[i + 1];
-            events[i] = new LiftedEvent(ids[i], [.. Enumerable.Range(0, item.Length).Select(f => item[f].Bytes)], Replace: true);
+            events[i] = new RawEvent(ids[i], [.. Enumerable.Range(0, item.Length).Select(f => item[f].Bytes)], Replace: true);
         }
 
         return (reply[0].Number, events);
     }
 
-    private async Task<bool[]> PlaceAsync(
-        TimerPartition partition, PartitionNumber mark, long clockOffset, LiftedEvent[] events, CancellationToken cancellationToken)
+    private async Task<bool[]> WriteEventsAsync(
+        TimerPartition partition, PartitionNumber mark, long clockOffset, RawEvent[] events, CancellationToken cancellationToken)
     {
         int largest = Math.Max(0, events.Max(static e => e.Body.Length) - TimerCodec.BodyPrefix);
         RedisValue[] arguments = Begin(mark.ToString(), events.Sum(static e => 3 + e.Fields.Count), out int next, clockOffset, largest);
-        foreach (LiftedEvent e in events)
+        foreach (RawEvent e in events)
         {
             arguments[next++] = e.Id;
             arguments[next++] = e.Replace ? 1 : 0;
             for (int i = 0; i < e.Fields.Count; i++)
             {
-                if (i == LiftedEvent.FirstFailure) arguments[next++] = (e.Fields.Count - i) / 2;
+                if (i == RawEvent.FirstFailure) arguments[next++] = (e.Fields.Count - i) / 2;
                 arguments[next++] = e.Fields[i];
             }
 
-            if (e.Fields.Count == LiftedEvent.FirstFailure) arguments[next++] = 0;
+            if (e.Fields.Count == RawEvent.FirstFailure) arguments[next++] = 0;
         }
 
-        (RedisReply reply, LatchworkStoreException? shortfall) = await WriteAsync(TimerScript.Place, partition, arguments, cancellationToken).ConfigureAwait(false);
+        (RedisReply reply, LatchworkStoreException? shortfall) = await WriteAsync(TimerScript.WriteEvents, partition, arguments, cancellationToken).ConfigureAwait(false);
         if (shortfall is not null) throw shortfall; // they stay where they were as well; the next run goes on
         return TimerCodec.Outcomes(reply, static digit => digit == 0);
     }

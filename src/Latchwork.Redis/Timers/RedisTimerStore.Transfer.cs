@@ -172,10 +172,10 @@ internal sealed partial class RedisTimerStore
             TransferEvent moved = events[i];
             arguments[next++] = moved.Id;
             arguments[next++] = TimerCodec.Microseconds(moved.DueIn);
-            arguments[next++] = moved.Death is { } death ? TimerCodec.Microseconds(death.Ago) : "";
+            arguments[next++] = moved.DeadLetter is { } deadLetter ? TimerCodec.Microseconds(deadLetter.Ago) : "";
             arguments[next++] = bodies[i];
             arguments[next++] = moved.Retries;
-            arguments[next++] = (int)(moved.Death?.Reason ?? 0);
+            arguments[next++] = (int)(moved.DeadLetter?.Reason ?? 0);
             arguments[next++] = moved.Failures.Count;
             foreach (AttemptFailure failure in moved.Failures) arguments[next++] = Encode(failure);
         }

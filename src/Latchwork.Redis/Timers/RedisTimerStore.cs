@@ -16,7 +16,7 @@ internal sealed partial class RedisTimerStore(IRedisConnection connection, Redis
     /// <summary>What the post script is told instead of what to do if the id exists: it cannot.</summary>
     private const int IdIsNew = 3;
 
-    /// <summary>How long a guard waits for the claimer, in ms: random, so that the guards of many partitions do not come at once.</summary>
+    /// <summary>How long a backup waker waits for the primary waker, in ms: random, so that the backup wakers of many partitions do not come at once.</summary>
     private const int MinGrace = 50, MaxGrace = 200;
 
     private readonly string _layout = string.Create(CultureInfo.InvariantCulture, $"format={Format} partitions={partitions}");
@@ -81,9 +81,9 @@ internal sealed partial class RedisTimerStore(IRedisConnection connection, Redis
             request.NodeId,
             request.ClaimToken,
             Math.Clamp(request.Max, 0, Limits.MaxBatch),
-            Math.Max(request.Room, 0),
+            Math.Max(request.Capacity, 0),
             Math.Max(request.Held, 0),
-            TimerCodec.Microseconds(request.Lease),
+            TimerCodec.Microseconds(request.LeaseDuration),
             (long)request.DeadLetters.Retention.TotalMilliseconds,
             request.DeadLetters.MaxCount,
             Random.Shared.Next(MinGrace, MaxGrace),
@@ -185,7 +185,7 @@ internal sealed partial class RedisTimerStore(IRedisConnection connection, Redis
                 reply[at].Text, body.Payload, body.Headers, (int)reply[at + 2].Number, body.MaxRetries, TimerCodec.Time(due), TimerCodec.Since(due, nowUs));
         }
 
-        return new TimerClaim(events, TimerCodec.Span(reply[0].Number)) { Buried = (int)reply[3].Number };
+        return new TimerClaim(events, TimerCodec.Span(reply[0].Number)) { DeadLettered = (int)reply[3].Number };
     }
 
     private static Task<IReadOnlyList<TimerOutcome>> Nothing() => Task.FromResult<IReadOnlyList<TimerOutcome>>([]);
@@ -212,7 +212,7 @@ internal sealed partial class RedisTimerStore(IRedisConnection connection, Redis
         return [.. results];
     }
 
-    private RedisValue BellOf(TimerPartition partition) => keySpace.Of(partition).Bell;
+    private RedisValue BellOf(TimerPartition partition) => keySpace.Of(partition).Channel;
 
     /// <summary>
     /// Begins the arguments of a script with those that every script has (time, format, number of partitions as recorded) and then the
@@ -267,7 +267,7 @@ internal sealed partial class RedisTimerStore(IRedisConnection connection, Redis
         TranslateAsync(connection.EvaluateAsync(script, [keySpace.TimerNamespaces], [argument], cancellationToken), script);
 
     private ValueTask<T> TranslateAsync<T>(ValueTask<T> pending, RedisScript script, string ns = "") =>
-        RedisRefusal.TranslateAsync(pending, script, _layout, new TransferUnit(TransferKind.Timers, ns));
+        RedisRefusal.TranslateAsync(pending, script, _layout, new NamespaceRef(TransferKind.Timers, ns));
 
     /// <summary>Notes the namespace in the list of all, before this process first writes to it.</summary>
     private async ValueTask RegisterAsync(string ns, CancellationToken cancellationToken)

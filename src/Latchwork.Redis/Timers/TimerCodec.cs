@@ -85,7 +85,7 @@ internal static class TimerCodec
 
         var list = new List<AttemptFailure>(kept);
         while (!failures.IsEmpty) list.Add(DecodeFailure(ref failures));
-        return new EventPast(retries, due, (DeadReason)reason, list);
+        return new EventPast(retries, due, (DeadLetterReason)reason, list);
     }
 
     /// <summary>Reads digits and the space after them.</summary>
@@ -163,4 +163,4 @@ internal static class TimerCodec
 internal readonly record struct EventBody(int MaxRetries, IReadOnlyDictionary<string, string> Headers, ReadOnlyMemory<byte> Payload);
 
 /// <summary>What is stored of an event that failed: the retries spent; of a dead one, when it was due and of what it died; its last failures.</summary>
-internal readonly record struct EventPast(int Retries, long Due, DeadReason Reason, IReadOnlyList<AttemptFailure> Failures);
+internal readonly record struct EventPast(int Retries, long Due, DeadLetterReason Reason, IReadOnlyList<AttemptFailure> Failures);

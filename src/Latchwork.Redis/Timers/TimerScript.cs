@@ -15,7 +15,7 @@ internal sealed class TimerScript
     public static TimerScript Cancel { get; } = Load(nameof(Cancel));
     public static TimerScript ChangeDelay { get; } = Load(nameof(ChangeDelay));
     public static TimerScript Upcoming { get; } = Load(nameof(Upcoming));
-    public static TimerScript Dead { get; } = Load(nameof(Dead));
+    public static TimerScript DeadLetters { get; } = Load(nameof(DeadLetters));
     public static TimerScript Requeue { get; } = Load(nameof(Requeue));
     public static TimerScript Purge { get; } = Load(nameof(Purge));
     public static TimerScript Nodes { get; } = Load(nameof(Nodes));
@@ -26,18 +26,18 @@ internal sealed class TimerScript
     public static TimerScript Next { get; } = Load(nameof(Next));
     public static TimerScript Import { get; } = Load(nameof(Import));
     public static TimerScript DropJournal { get; } = Load(nameof(DropJournal));
-    public static TimerScript Inspect { get; } = Load(nameof(Inspect));
-    public static TimerScript Freeze { get; } = Load(nameof(Freeze));
-    public static TimerScript Roll { get; } = Load(nameof(Roll));
-    public static TimerScript Lift { get; } = Load(nameof(Lift));
-    public static TimerScript Place { get; } = Load(nameof(Place));
+    public static TimerScript PeekPartition { get; } = Load(nameof(PeekPartition));
+    public static TimerScript LockPartition { get; } = Load(nameof(LockPartition));
+    public static TimerScript ScanPartition { get; } = Load(nameof(ScanPartition));
+    public static TimerScript ReadEvents { get; } = Load(nameof(ReadEvents));
+    public static TimerScript WriteEvents { get; } = Load(nameof(WriteEvents));
     public static TimerScript Drop { get; } = Load(nameof(Drop));
-    public static TimerScript Thaw { get; } = Load(nameof(Thaw));
+    public static TimerScript UnlockPartition { get; } = Load(nameof(UnlockPartition));
     public static TimerScript CheckStates { get; } = Load(nameof(CheckStates));
     public static TimerScript CheckBodies { get; } = Load(nameof(CheckBodies));
     public static TimerScript CheckRecords { get; } = Load(nameof(CheckRecords));
     public static TimerScript CheckNodes { get; } = Load(nameof(CheckNodes));
-    public static TimerScript Grab { get; } = Load(nameof(Grab));
+    public static TimerScript TakeEvents { get; } = Load(nameof(TakeEvents));
 
     /// <summary>Works on the list of namespaces, not on a partition.</summary>
     public static RedisScript Register { get; } = RedisScripts.Load("Timers/Register");

@@ -27,7 +27,7 @@ internal abstract class WorkThread<TContext>
     /// <summary>Puts an operation in the queue.</summary>
     /// <param name="body">What to do, on the store's thread.</param>
     /// <param name="isDurable">Whether its effect is to survive the loss of power once it is acknowledged.</param>
-    /// <param name="cancellationToken">Gives up waiting; an operation that has not begun is left out.</param>
+    /// <param name="cancellationToken">A token that cancels the wait. An operation that has not begun is skipped.</param>
     /// <returns>Its result.</returns>
     public Task<TResult> RunAsync<TResult>(Func<TContext, TResult> body, bool isDurable, CancellationToken cancellationToken)
     {

@@ -1,4 +1,4 @@
-using Latchwork.Sqlite.Bells;
+using Latchwork.Sqlite.Notifications;
 using Latchwork.Sqlite.Timers;
 using Latchwork.Storage;
 using Latchwork.Storage.Rules;
@@ -6,13 +6,13 @@ using Latchwork.Storage.Rules;
 namespace Latchwork.Sqlite.Database;
 
 /// <summary>
-/// What operations that write share: the connection, the namespaces as far as they are in memory, and the bells to be rung after the commit.
+/// What operations that write share: the connection, the namespaces as far as they are in memory, and the notifications to be sent after the commit.
 /// Belongs to the writer's thread.
 /// </summary>
-internal sealed class WriteScope(SqliteFile file, TimeProvider time, BellExchange bells)
+internal sealed class WriteScope(SqliteFile file, TimeProvider time, NotificationExchange notifications)
 {
     private readonly Dictionary<TimerPartition, TimerNamespace> _namespaces = [];
-    private readonly List<RungBell> _rung = [];
+    private readonly List<PendingNotification> _pending = [];
     private long _version = -1;
 
     public SqliteFile File => file;
@@ -31,9 +31,9 @@ internal sealed class WriteScope(SqliteFile file, TimeProvider time, BellExchang
         return found;
     }
 
-    /// <summary>Rings whoever waits for a topic, once the transaction is committed.</summary>
+    /// <summary>Notifies whoever waits for a topic, once the transaction is committed.</summary>
     /// <returns>Whether anybody waits.</returns>
-    public bool Ring(string topic, in BellMessage message)
+    public bool Notify(string topic, in NotificationMessage message)
     {
         bool anybody = false;
         using Statement rows = file[
@@ -43,7 +43,7 @@ internal sealed class WriteScope(SqliteFile file, TimeProvider time, BellExchang
         while (rows.Step())
         {
             anybody = true;
-            _rung.Add(new RungBell(new BellAddress(rows.Long(0), rows.Int(1), rows.Bytes(2)), topic, message));
+            _pending.Add(new PendingNotification(new NotificationAddress(rows.Long(0), rows.Int(1), rows.Bytes(2)), topic, message));
         }
 
         return anybody;
@@ -70,13 +70,13 @@ internal sealed class WriteScope(SqliteFile file, TimeProvider time, BellExchang
     public void Forget()
     {
         _namespaces.Clear();
-        _rung.Clear();
+        _pending.Clear();
     }
 
     /// <summary>The transaction was committed.</summary>
-    public void RingBells()
+    public void SendNotifications()
     {
-        foreach (RungBell bell in _rung) bells.Send(bell);
-        _rung.Clear();
+        foreach (PendingNotification notification in _pending) notifications.Send(notification);
+        _pending.Clear();
     }
 }

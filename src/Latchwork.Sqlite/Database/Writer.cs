@@ -5,12 +5,12 @@ namespace Latchwork.Sqlite.Database;
 
 /// <summary>
 /// The one thread of a store that writes. What waits goes into one transaction (group commit), so many callers share one sync of the disk;
-/// it is acknowledged, and bells are rung, after the commit.
+/// it is acknowledged, and notifications are sent, after the commit.
 /// </summary>
 /// <remarks>
 /// What happens if each step is the last of this process: before the commit nothing was acknowledged and SQLite forgets the transaction when
-/// the file is next opened; between commit and acknowledgement the effect is there and the caller is gone with the process; a bell that was
-/// not rung costs its listener the wait until it looks by itself.
+/// the file is next opened; between commit and acknowledgement the effect is there and the caller is gone with the process; a notification that was
+/// not sent costs its listener the wait until its next poll.
 /// </remarks>
 internal sealed class Writer : WorkThread<WriteScope>
 {
@@ -88,7 +88,7 @@ internal sealed class Writer : WorkThread<WriteScope>
             return FailOrRepeat(items, from, next, e, committing);
         }
 
-        _scope.RingBells();
+        _scope.SendNotifications();
         for (int i = from; i < next; i++) items[i].Succeed();
         return next;
     }

@@ -38,7 +38,7 @@ internal readonly record struct LockNamespace(long Id, string Name, TransferMark
     public LockNamespace Unsealed() => Marks.Seal is null ? this : throw Refusal();
 
     /// <summary>What its clients are told while it is sealed.</summary>
-    public LatchworkStoreException Refusal() => TransferRules.Refuse(new TransferUnit(TransferKind.Locks, Name), Marks.Seal!);
+    public LatchworkStoreException Refusal() => TransferRules.Refuse(new NamespaceRef(TransferKind.Locks, Name), Marks.Seal!);
 
     public void SetMarks(SqliteFile file, TransferMarks marks) =>
         file["UPDATE lock_namespaces SET seal = ?, import = ? WHERE id = ?"].Set(marks.Seal?.ToString()).Set(marks.Import?.ToString()).Set(Id).Run();

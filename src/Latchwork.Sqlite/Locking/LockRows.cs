@@ -13,7 +13,7 @@ internal static class LockRows
         outcome_generation, outcome_kind, published_at, fresh_for, hand_over_for, outcome
         """;
 
-    /// <summary>How long a record is kept after its use, in µs: a clock that is set forward for a moment is not to cost a key its generation. One hour.</summary>
+    /// <summary>How long a record is kept after its use, in µs: a clock that is set forward for a moment is not to cost a key its fencing token. One hour.</summary>
     private const long Respite = 3_600_000_000;
 
     /// <summary>Finds what is kept of a key.</summary>
@@ -42,7 +42,7 @@ internal static class LockRows
                 outcome_kind = excluded.outcome_kind, published_at = excluded.published_at, fresh_for = excluded.fresh_for,
                 hand_over_for = excluded.hand_over_for, outcome = excluded.outcome
             """].Set(ns).Set(key).Set(state.GarbageFrom);
-        upsert.Set(state.Generation).Set(state.KeepUntil).Set(state.PublishedGeneration).Set(state.PublishedNonce);
+        upsert.Set(state.FencingToken).Set(state.KeepUntil).Set(state.PublishedFencingToken).Set(state.PublishedNonce);
         SetLock(upsert, state.Lock);
         SetOutcome(upsert, state.Outcome);
         upsert.Run();
@@ -117,17 +117,17 @@ internal static class LockRows
 
     private static LockState Read(Statement row, int first) => new()
     {
-        Generation = row.Long(first),
+        FencingToken = row.Long(first),
         KeepUntil = row.Long(first + 1),
-        PublishedGeneration = row.Long(first + 2),
+        PublishedFencingToken = row.Long(first + 2),
         PublishedNonce = row.Text(first + 3),
         Lock = row.TextOrNull(first + 4) is { } node
             ? new LockState.Held(
                 node, row.Text(first + 5), row.Long(first + 6), row.Long(first + 7), row.Long(first + 8) != 0, row.Long(first + 9), row.Long(first + 10))
             : null,
-        Outcome = row.LongOrNull(first + 11) is { } generation
+        Outcome = row.LongOrNull(first + 11) is { } fencingToken
             ? new LockState.Ending(
-                generation, (LockerOutcomeKind)row.Int(first + 12), row.Bytes(first + 16), row.Long(first + 13), row.Long(first + 14), row.Long(first + 15))
+                fencingToken, (LockerOutcomeKind)row.Int(first + 12), row.Bytes(first + 16), row.Long(first + 13), row.Long(first + 14), row.Long(first + 15))
             : null,
     };
 
@@ -136,6 +136,6 @@ internal static class LockRows
             .Set(held is null ? null : held.TakenOver ? 1L : 0L).Set(held?.Lease).Set(held?.Deadline);
 
     private static void SetOutcome(Statement statement, LockState.Ending? outcome) =>
-        statement.Set(outcome?.Generation).Set((long?)outcome?.Kind).Set(outcome?.PublishedAt).Set(outcome?.FreshFor)
+        statement.Set(outcome?.FencingToken).Set((long?)outcome?.Kind).Set(outcome?.PublishedAt).Set(outcome?.FreshFor)
             .Set(outcome?.HandOverFor).Set(outcome?.Data);
 }

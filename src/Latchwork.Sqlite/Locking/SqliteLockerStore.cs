@@ -1,12 +1,12 @@
-using Latchwork.Sqlite.Bells;
 using Latchwork.Sqlite.Database;
+using Latchwork.Sqlite.Notifications;
 using Latchwork.Storage;
 using Latchwork.Storage.Rules;
 
 namespace Latchwork.Sqlite.Locking;
 
 /// <summary>Locks on SQLite. Every operation reads the record of its key, lets it decide, and writes it back, in one transaction.</summary>
-internal sealed class SqliteLockerStore(Writer writer, Reader reader, BellExchange bells, TimeProvider time) : ILockerStore
+internal sealed class SqliteLockerStore(Writer writer, Reader reader, NotificationExchange notifications, TimeProvider time) : ILockerStore
 {
     /// <summary>The format of the records that this program works with.</summary>
     public const int Format = 1;
@@ -14,12 +14,12 @@ internal sealed class SqliteLockerStore(Writer writer, Reader reader, BellExchan
     public Task OpenAsync(string ns, CancellationToken cancellationToken) =>
         writer.RunAsync(scope => LockNamespace.Of(scope.File, ns).Unsealed(), isDurable: false, cancellationToken);
 
-    // Not durable: no owner outlives a loss of power, and the next generation is then greater all the same, because the clock went on.
+    // Not durable: no owner outlives a loss of power, and the next fencing token is then greater all the same, because the clock went on.
     public Task<LockerReply> RequestAsync(LockerKey key, LockerRequest request, CancellationToken cancellationToken) =>
         Change(key, isDurable: false, (record, now) => (record.Request(request, now), false), cancellationToken);
 
-    public Task<bool> RenewAsync(LockerKey key, long generation, string nonce, TimeSpan lease, CancellationToken cancellationToken) =>
-        Change(key, isDurable: false, (record, now) => (record.Renew(generation, nonce, lease, now), false), cancellationToken, static renewed => renewed);
+    public Task<bool> RenewAsync(LockerKey key, long fencingToken, string nonce, TimeSpan lease, CancellationToken cancellationToken) =>
+        Change(key, isDurable: false, (record, now) => (record.Renew(fencingToken, nonce, lease, now), false), cancellationToken, static renewed => renewed);
 
     public Task<PublishOutcome> PublishAsync(LockerKey key, LockerPublication publication, CancellationToken cancellationToken)
     {
@@ -37,11 +37,11 @@ internal sealed class SqliteLockerStore(Writer writer, Reader reader, BellExchan
     }
 
     // Not durable: see the request.
-    public Task<bool> ReleaseAsync(LockerKey key, long? generation, string nonce, CancellationToken cancellationToken) =>
+    public Task<bool> ReleaseAsync(LockerKey key, long? fencingToken, string nonce, CancellationToken cancellationToken) =>
         Change(
             key,
             isDurable: false,
-            (record, now) => record.Release(generation, nonce, now) ? (true, true) : (false, false),
+            (record, now) => record.Release(fencingToken, nonce, now) ? (true, true) : (false, false),
             cancellationToken,
             static released => released);
 
@@ -75,7 +75,7 @@ internal sealed class SqliteLockerStore(Writer writer, Reader reader, BellExchan
             : await Change(key, isDurable: false, static (record, now) => (record.TryGet(now), false), cancellationToken).ConfigureAwait(false);
     }
 
-    public Task<KeySnapshot?> ShowAsync(LockerKey key, CancellationToken cancellationToken) =>
+    public Task<KeySnapshot?> PeekAsync(LockerKey key, CancellationToken cancellationToken) =>
         reader.RunAsync(
             file =>
             {
@@ -96,19 +96,19 @@ internal sealed class SqliteLockerStore(Writer writer, Reader reader, BellExchan
             cancellationToken);
 
     public Task<IAsyncDisposable> SubscribeAsync(LockerKey key, Action<LockerNotification?> onNotified, CancellationToken cancellationToken) =>
-        bells.SubscribeAsync(BellMessage.TopicOf(key), _ => onNotified(null), cancellationToken);
+        notifications.SubscribeAsync(NotificationMessage.TopicOf(key), _ => onNotified(null), cancellationToken);
 
     /// <summary>
-    /// Lets the record of a key decide, writes down what changed, and rings those who wait for it if that is asked for. Every operation pays
+    /// Lets the record of a key decide, writes down what changed, and notifies the waiters for it if that is asked for. Every operation pays
     /// for dropping two old records, so that what is over goes without ever looking at all of them.
     /// </summary>
     /// <param name="key">The key.</param>
     /// <param name="isDurable">Whether its effect is to survive the loss of power once it is acknowledged.</param>
     /// <param name="act">Decides.</param>
-    /// <param name="cancellationToken">Gives up waiting.</param>
+    /// <param name="cancellationToken">A token that cancels the wait.</param>
     /// <param name="wasOwner">For what an owner does: whether the answer says that it is the owner. It may end its run even while the namespace is sealed.</param>
     private Task<T> Change<T>(
-        LockerKey key, bool isDurable, Func<LockRecord, long, (T Answer, bool Ring)> act, CancellationToken cancellationToken, Func<T, bool>? wasOwner = null) =>
+        LockerKey key, bool isDurable, Func<LockRecord, long, (T Answer, bool Notify)> act, CancellationToken cancellationToken, Func<T, bool>? wasOwner = null) =>
         writer.RunAsync(
             scope =>
             {
@@ -118,10 +118,10 @@ internal sealed class SqliteLockerStore(Writer writer, Reader reader, BellExchan
                 LockRows.Sweep(scope.File, ns.Id, key.Key, now);
                 LockState? before = LockRows.Find(scope.File, key);
                 LockRecord record = before is null ? new LockRecord() : new LockRecord(before);
-                (T answer, bool ring) = act(record, now);
+                (T answer, bool notify) = act(record, now);
                 if (wasOwner?.Invoke(answer) == false) ns.Unsealed();
                 Save(scope.File, ns.Id, key.Key, before ?? new LockRecord().Save(), record.Save());
-                if (ring) scope.Ring(BellMessage.TopicOf(key), default);
+                if (notify) scope.Notify(NotificationMessage.TopicOf(key), default);
                 return answer;
             },
             isDurable,

@@ -94,7 +94,7 @@ CREATE UNIQUE INDEX locks_by_name ON locks (namespace, name);
 CREATE INDEX locks_held ON locks (namespace, name) WHERE node IS NOT NULL;
 CREATE INDEX locks_garbage ON locks (garbage_from);
 
--- The processes that can be rung, and what they wait for.
+-- The processes that can be notified, and what they wait for.
 CREATE TABLE processes (
     id          INTEGER PRIMARY KEY,
     port        INTEGER NOT NULL,     -- UDP, on 127.0.0.1

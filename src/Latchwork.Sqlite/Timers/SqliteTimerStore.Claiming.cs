@@ -17,20 +17,20 @@ internal sealed partial class SqliteTimerStore
             (file, ns) =>
             {
                 StoreTime now = ns.Now();
-                (int takenBack, int buried) = TakeBackExpired(file, ns, now, request.DeadLetters);
-                RosterNode node = ns.Roster.Meet(request.NodeId, request.Held, now);
+                (int takenBack, int deadLettered) = TakeBackExpired(file, ns, now, request.DeadLetters);
+                WakeNode node = ns.Wakes.Meet(request.NodeId, request.Held, now);
                 List<ClaimedEvent> claimed = node.ClaimToken == request.ClaimToken
                     ? RenewClaimed(file, ns, request, now)
-                    : TakeDue(file, ns, request, Math.Min(Math.Min(request.Max, request.Room), Limits.MaxBatch - takenBack), now);
+                    : TakeDue(file, ns, request, Math.Min(Math.Min(request.Max, request.Capacity), Limits.MaxBatch - takenBack), now);
                 node.ClaimToken = request.ClaimToken;
-                TimeSpan askAgainIn = ns.Roster.Arm(node, request.Room - claimed.Count, new TimerEvents(file, ns).Head, now);
-                return new TimerClaim(claimed, askAgainIn) { Buried = buried };
+                TimeSpan askAgainIn = ns.Wakes.Arm(node, request.Capacity - claimed.Count, new TimerEvents(file, ns).Head, now);
+                return new TimerClaim(claimed, askAgainIn) { DeadLettered = deadLettered };
             },
             cancellationToken);
 
     /// <summary>A node whose lease ran out spent an attempt. The event is due since then, or dead.</summary>
     /// <returns>How many events were taken back, at most <see cref="Limits.MaxBatch"/>; and how many of them are dead.</returns>
-    private static (int Count, int Buried) TakeBackExpired(SqliteFile file, TimerNamespace ns, StoreTime now, DeadLetterLimits deadLetters)
+    private static (int Count, int DeadLettered) TakeBackExpired(SqliteFile file, TimerNamespace ns, StoreTime now, DeadLetterLimits deadLetters)
     {
         if (ns.InFlight == 0) return (0, 0);
         var expired = new List<EventPlace>();
@@ -48,7 +48,7 @@ internal sealed partial class SqliteTimerStore
         }
 
         var events = new TimerEvents(file, ns);
-        int buried = 0;
+        int deadLettered = 0;
         foreach (EventPlace place in expired)
         {
             events.Record(place, place.Node!, FailureRecord.LeaseExpired, now);
@@ -58,13 +58,13 @@ internal sealed partial class SqliteTimerStore
             }
             else
             {
-                events.Bury(place, now.Milliseconds, DeadReason.LeaseExpired);
-                buried++;
+                events.MoveToDeadLetters(place, now.Milliseconds, DeadLetterReason.LeaseExpired);
+                deadLettered++;
             }
         }
 
-        if (buried > 0) TrimDead(file, ns, deadLetters, now);
-        return (expired.Count, buried);
+        if (deadLettered > 0) EvictDeadLetters(file, ns, deadLetters, now);
+        return (expired.Count, deadLettered);
     }
 
     /// <summary>
@@ -100,7 +100,7 @@ internal sealed partial class SqliteTimerStore
             }
         }
 
-        long deadline = now.After(request.Lease);
+        long deadline = now.After(request.LeaseDuration);
         foreach (EventPlace place in places) events.Hold(place, request.ClaimToken, request.NodeId, deadline);
         if (backlog) claimed.Sort(static (a, b) => new TimedId(a.Due.UtcTicks, a.Id).CompareTo(new TimedId(b.Due.UtcTicks, b.Id)));
         return claimed;
@@ -123,7 +123,7 @@ internal sealed partial class SqliteTimerStore
         }
 
         var events = new TimerEvents(file, ns);
-        foreach (long key in keys) events.Prolong(key, now.After(request.Lease));
+        foreach (long key in keys) events.Prolong(key, now.After(request.LeaseDuration));
         return claimed;
     }
 

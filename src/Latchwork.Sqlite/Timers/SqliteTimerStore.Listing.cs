@@ -44,7 +44,7 @@ internal sealed partial class SqliteTimerStore
             },
             cancellationToken);
 
-    public Task<TimerPage> DeadAsync(TimerPartition partition, string? cursor, int limit, CancellationToken cancellationToken) =>
+    public Task<TimerPage> DeadLettersAsync(TimerPartition partition, string? cursor, int limit, CancellationToken cancellationToken) =>
         Look(
             partition,
             new TimerPage([], null),
@@ -87,7 +87,7 @@ internal sealed partial class SqliteTimerStore
     {
         long due = row.Long(1);
         long? deadline = row.LongOrNull(7), died = row.LongOrNull(10);
-        TimerState state = deadline is not null ? TimerState.InFlight : died is not null ? TimerState.Dead : TimerState.Scheduled;
+        TimerState state = deadline is not null ? TimerState.InFlight : died is not null ? TimerState.DeadLettered : TimerState.Scheduled;
         return new TimerSnapshot
         {
             Id = row.Text(0),
@@ -101,9 +101,9 @@ internal sealed partial class SqliteTimerStore
             MaxRetries = row.Int(3),
             Payload = row.Bytes(5),
             Headers = EventCodec.DecodeHeaders(row.BytesOrNull(4)),
-            DeadReason = died is null ? null : (DeadReason)row.Int(11),
-            DiedAt = died is { } at ? DateTimeOffset.FromUnixTimeMilliseconds(at) : null,
-            DeadFor = died is { } since ? now.Since(since) : null,
+            DeadLetterReason = died is null ? null : (DeadLetterReason)row.Int(11),
+            DeadLetteredAt = died is { } at ? DateTimeOffset.FromUnixTimeMilliseconds(at) : null,
+            DeadLetteredFor = died is { } since ? now.Since(since) : null,
             Failures = EventCodec.DecodeFailures(row.BytesOrNull(6)),
         };
     }

@@ -54,7 +54,7 @@ internal sealed partial class SqliteTimerStore
                 var events = new TimerEvents(file, ns);
                 if (events.Find(id) is not { } place) return TimerOutcome.NotFound;
                 if (place.IsInFlight) return TimerOutcome.InFlight;
-                if (place.IsDead) return TimerOutcome.Dead;
+                if (place.IsDeadLettered) return TimerOutcome.DeadLettered;
 
                 StoreTime now = ns.Now();
                 long dueAt = now.Resolve(due);
@@ -69,8 +69,8 @@ internal sealed partial class SqliteTimerStore
         if (events.TryAdd(entry, due)) return PostOutcome.Created;
 
         EventPlace existing = events.Find(entry.Id)!.Value;
-        if (!existing.IsDead && entry.IfExists == IfExists.Keep) return PostOutcome.Kept; // a dead event never stands in the way of a new one
-        if (!existing.IsDead && entry.IfExists == IfExists.Fail) return PostOutcome.Exists;
+        if (!existing.IsDeadLettered && entry.IfExists == IfExists.Keep) return PostOutcome.Kept; // a dead letter never stands in the way of a new one
+        if (!existing.IsDeadLettered && entry.IfExists == IfExists.Fail) return PostOutcome.Exists;
         Remove(events, ns, existing);
         events.TryAdd(entry, due);
         return PostOutcome.Replaced;

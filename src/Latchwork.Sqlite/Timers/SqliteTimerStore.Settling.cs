@@ -60,7 +60,7 @@ internal sealed partial class SqliteTimerStore
             (file, ns) =>
             {
                 TimerOutcome[] outcomes = ForEachDelivery(file, ns, failures, static failure => failure.Delivery, Fail);
-                if (outcomes.Contains(TimerOutcome.Dead)) TrimDead(file, ns, deadLetters, ns.Now());
+                if (outcomes.Contains(TimerOutcome.DeadLettered)) EvictDeadLetters(file, ns, deadLetters, ns.Now());
                 return outcomes;
             },
             cancellationToken);
@@ -70,8 +70,8 @@ internal sealed partial class SqliteTimerStore
         events.Record(place, failure.NodeId, failure.Error, now);
         if (failure.RetryIn is not TimeSpan delay || place.Retries >= place.MaxRetries)
         {
-            events.Bury(place, now.Milliseconds, failure.Reason);
-            return TimerOutcome.Dead;
+            events.MoveToDeadLetters(place, now.Milliseconds, failure.Reason);
+            return TimerOutcome.DeadLettered;
         }
 
         long due = now.After(delay);

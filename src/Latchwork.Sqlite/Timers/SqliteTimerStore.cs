@@ -1,12 +1,12 @@
-using Latchwork.Sqlite.Bells;
 using Latchwork.Sqlite.Database;
+using Latchwork.Sqlite.Notifications;
 using Latchwork.Storage;
 using Latchwork.Storage.Rules;
 
 namespace Latchwork.Sqlite.Timers;
 
 /// <summary>Timers on SQLite. Every operation is (a part of) one transaction; a namespace has one partition, as there is one writer at a time anyway.</summary>
-internal sealed partial class SqliteTimerStore(Writer writer, Reader reader, BellExchange bells, TimeProvider time) : ITimerStore
+internal sealed partial class SqliteTimerStore(Writer writer, Reader reader, NotificationExchange notifications, TimeProvider time) : ITimerStore
 {
     public Task<int> OpenAsync(string ns, CancellationToken cancellationToken) =>
         writer.RunAsync(
@@ -31,10 +31,10 @@ internal sealed partial class SqliteTimerStore(Writer writer, Reader reader, Bel
             isDurable: false,
             cancellationToken);
 
-    public Task<IReadOnlyList<TimerNode>> NodesAsync(TimerPartition partition, CancellationToken cancellationToken) =>
-        Look<IReadOnlyList<TimerNode>>(partition, [], static (_, ns) => ns.Roster.List(ns.Now()), cancellationToken);
+    public Task<IReadOnlyList<TimerNode>> GetNodesAsync(TimerPartition partition, CancellationToken cancellationToken) =>
+        Look<IReadOnlyList<TimerNode>>(partition, [], static (_, ns) => ns.Wakes.List(ns.Now()), cancellationToken);
 
-    public Task<TimerStats> StatsAsync(TimerPartition partition, CancellationToken cancellationToken) =>
+    public Task<TimerStats> GetStatsAsync(TimerPartition partition, CancellationToken cancellationToken) =>
         Look(
             partition,
             new TimerStats(0, 0, 0, 0, null),
@@ -43,12 +43,12 @@ internal sealed partial class SqliteTimerStore(Writer writer, Reader reader, Bel
                 StoreTime now = ns.Now();
                 long? first = new TimerEvents(file, ns).FirstDue();
                 TimeSpan? overdue = first is { } due && due <= now.Milliseconds ? now.Since(due) : null;
-                return new TimerStats(ns.Scheduled, ns.InFlight, ns.Dead, ns.DeadTrimmed, overdue);
+                return new TimerStats(ns.Scheduled, ns.InFlight, ns.DeadLetters, ns.DeadLettersEvicted, overdue);
             },
             cancellationToken);
 
-    public Task<IAsyncDisposable> SubscribeAsync(string ns, string nodeId, Action<TimerBell> ring, CancellationToken cancellationToken) =>
-        bells.SubscribeAsync(BellMessage.TopicOf(ns, nodeId), message => ring(message.Bell), cancellationToken);
+    public Task<IAsyncDisposable> SubscribeAsync(string ns, string nodeId, Action<WakeNotification> notify, CancellationToken cancellationToken) =>
+        notifications.SubscribeAsync(NotificationMessage.TopicOf(ns, nodeId), message => notify(message.Notification), cancellationToken);
 
     public Task LeaveAsync(TimerPartition partition, string nodeId, CancellationToken cancellationToken) =>
         Change(
@@ -56,7 +56,7 @@ internal sealed partial class SqliteTimerStore(Writer writer, Reader reader, Bel
             isDurable: false,
             (file, ns) =>
             {
-                ns.Roster.Leave(nodeId, new TimerEvents(file, ns).Head, ns.Now());
+                ns.Wakes.Leave(nodeId, new TimerEvents(file, ns).Head, ns.Now());
                 return true;
             },
             cancellationToken);
@@ -75,6 +75,6 @@ internal sealed partial class SqliteTimerStore(Writer writer, Reader reader, Bel
     /// <summary>Wakes listeners for what became due earlier; <see cref="long.MaxValue"/> if nothing did.</summary>
     private static void Wake(TimerNamespace ns, long earliest, StoreTime now)
     {
-        if (earliest != long.MaxValue) ns.Roster.Wake(earliest, now);
+        if (earliest != long.MaxValue) ns.Wakes.Wake(earliest, now);
     }
 }

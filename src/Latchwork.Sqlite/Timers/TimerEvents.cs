@@ -19,7 +19,7 @@ internal readonly record struct EventPlace(
 {
     public bool IsInFlight => Token is not null;
 
-    public bool IsDead => Died is not null;
+    public bool IsDeadLettered => Died is not null;
 }
 
 /// <summary>
@@ -82,7 +82,7 @@ internal readonly struct TimerEvents(SqliteFile file, TimerNamespace ns)
             .Set(ns.Id).Set(moved.Id).Set(due).Set(moved.Retries).Set(moved.MaxRetries)
             .Set(EventCodec.Encode(moved.Headers)).Set(EventCodec.Encode(moved.Failures)).Set(moved.Payload.Span).Run();
         long key = file.LastKey;
-        if (died is { } at) InsertDead(key, at, moved.Id, moved.Death!.Reason);
+        if (died is { } at) InsertDeadLetter(key, at, moved.Id, moved.DeadLetter!.Reason);
         else InsertScheduled(due, moved.Id, key);
     }
 
@@ -139,10 +139,10 @@ internal readonly struct TimerEvents(SqliteFile file, TimerNamespace ns)
     }
 
     /// <summary>Anything → dead.</summary>
-    public void Bury(in EventPlace place, long died, DeadReason reason)
+    public void MoveToDeadLetters(in EventPlace place, long died, DeadLetterReason reason)
     {
         Displace(place);
-        InsertDead(place.Key, died, place.Id, reason);
+        InsertDeadLetter(place.Key, died, place.Id, reason);
     }
 
     /// <summary>Adds a failed attempt to those that are kept.</summary>
@@ -164,7 +164,7 @@ internal readonly struct TimerEvents(SqliteFile file, TimerNamespace ns)
         return row.Step() ? row.LongOrNull(0) : null;
     }
 
-    private void InsertDead(long key, long died, string id, DeadReason reason)
+    private void InsertDeadLetter(long key, long died, string id, DeadLetterReason reason)
     {
         file["INSERT INTO dead (key, namespace, died, id, reason) VALUES (?, ?, ?, ?, ?)"].Set(key).Set(ns.Id).Set(died).Set(id).Set((int)reason).Run();
         ns.Count(dead: 1);
@@ -184,7 +184,7 @@ internal readonly struct TimerEvents(SqliteFile file, TimerNamespace ns)
             file["DELETE FROM leases WHERE key = ?"].Set(place.Key).Run();
             ns.Count(inFlight: -1);
         }
-        else if (place.IsDead)
+        else if (place.IsDeadLettered)
         {
             file["DELETE FROM dead WHERE key = ?"].Set(place.Key).Run();
             ns.Count(dead: -1);

@@ -1,5 +1,5 @@
-using Latchwork.Sqlite.Bells;
 using Latchwork.Sqlite.Database;
+using Latchwork.Sqlite.Notifications;
 using Latchwork.Storage;
 using Latchwork.Storage.Rules;
 
@@ -17,23 +17,23 @@ internal sealed class TimerNamespace
 
     private readonly StoreClock _clock;
     private readonly TimerPartition _partition;
-    private byte[] _savedRoster;
+    private byte[] _savedSchedule;
     private WriteScope? _scope;
     private bool _isDirty;
 
-    private TimerNamespace(TimeProvider time, TimerPartition partition, long id, byte[] roster)
+    private TimerNamespace(TimeProvider time, TimerPartition partition, long id, byte[] wakes)
     {
-        (_partition, Id, _savedRoster) = (partition, id, roster);
+        (_partition, Id, _savedSchedule) = (partition, id, wakes);
         _clock = new StoreClock(time);
-        Roster = new ListenerRoster(Ring);
-        Roster.Load(roster);
+        Wakes = new WakeScheduler(Notify);
+        Wakes.Load(wakes);
     }
 
     /// <summary>The number by which other tables refer to it.</summary>
     public long Id { get; }
 
     /// <summary>Who listens.</summary>
-    public ListenerRoster Roster { get; }
+    public WakeScheduler Wakes { get; }
 
     /// <summary>While it is being moved elsewhere, and after that: its mark.</summary>
     public TransferMark? Seal { get; private set; }
@@ -45,9 +45,9 @@ internal sealed class TimerNamespace
 
     public long InFlight { get; private set; }
 
-    public long Dead { get; private set; }
+    public long DeadLetters { get; private set; }
 
-    public long DeadTrimmed { get; private set; }
+    public long DeadLettersEvicted { get; private set; }
 
     /// <summary>Finds a namespace and checks that this program can work with it.</summary>
     /// <returns>The namespace, or null if it was never used.</returns>
@@ -80,8 +80,8 @@ internal sealed class TimerNamespace
             Import = TransferMark.Parse(row.TextOrNull(11)),
             Scheduled = row.Long(6),
             InFlight = row.Long(7),
-            Dead = row.Long(8),
-            DeadTrimmed = row.Long(9),
+            DeadLetters = row.Long(8),
+            DeadLettersEvicted = row.Long(9),
         };
         (found._clock.Last, found._clock.Offset) = (row.Long(4), row.Long(5));
         return found;
@@ -106,18 +106,18 @@ internal sealed class TimerNamespace
     }
 
     /// <summary>Notes that events changed their state.</summary>
-    public void Count(int scheduled = 0, int inFlight = 0, int dead = 0, int trimmed = 0)
+    public void Count(int scheduled = 0, int inFlight = 0, int dead = 0, int evicted = 0)
     {
         _isDirty = true;
         Scheduled += scheduled;
         InFlight += inFlight;
-        Dead += dead;
-        DeadTrimmed += trimmed;
+        DeadLetters += dead;
+        DeadLettersEvicted += evicted;
     }
 
     /// <summary>Refuses what would change a namespace that is being moved.</summary>
     public TimerNamespace Unsealed() =>
-        Seal is null ? this : throw TransferRules.Refuse(new TransferUnit(TransferKind.Timers, _partition.Namespace), Seal);
+        Seal is null ? this : throw TransferRules.Refuse(new NamespaceRef(TransferKind.Timers, _partition.Namespace), Seal);
 
     /// <summary>Notes that it is being moved, or was.</summary>
     public void SetMarks(SqliteFile file, TransferMarks marks)
@@ -128,24 +128,24 @@ internal sealed class TimerNamespace
 
     /// <summary>Tells a node that a delivery of its was taken from it.</summary>
     public void Revoke(string nodeId, DeliveryKey delivery) =>
-        _scope!.Ring(BellMessage.TopicOf(_partition.Namespace, nodeId), new BellMessage(new TimerBell(TimerBellKind.Revoked, _partition.Index, TimeSpan.Zero, delivery)));
+        _scope!.Notify(NotificationMessage.TopicOf(_partition.Namespace, nodeId), new NotificationMessage(new WakeNotification(WakeNotificationKind.Revoked, _partition.Index, TimeSpan.Zero, delivery)));
 
     /// <summary>Writes down what changed.</summary>
     public void Save(WriteScope scope)
     {
         if (!_isDirty) return;
-        byte[] roster = Roster.Save();
-        bool sameRoster = roster.AsSpan().SequenceEqual(_savedRoster);
-        Statement update = sameRoster
+        byte[] wakes = Wakes.Save();
+        bool sameSchedule = wakes.AsSpan().SequenceEqual(_savedSchedule);
+        Statement update = sameSchedule
             ? scope.File["UPDATE timer_namespaces SET clock_last = ?, clock_offset = ?, scheduled = ?, in_flight = ?, dead = ?, dead_trimmed = ? WHERE id = ?"]
             : scope.File["UPDATE timer_namespaces SET clock_last = ?, clock_offset = ?, scheduled = ?, in_flight = ?, dead = ?, dead_trimmed = ?, roster = ? WHERE id = ?"];
-        update.Set(_clock.Last).Set(_clock.Offset).Set(Scheduled).Set(InFlight).Set(Dead).Set(DeadTrimmed);
-        if (!sameRoster) update.Set(roster);
+        update.Set(_clock.Last).Set(_clock.Offset).Set(Scheduled).Set(InFlight).Set(DeadLetters).Set(DeadLettersEvicted);
+        if (!sameSchedule) update.Set(wakes);
         update.Set(Id).Run();
-        _savedRoster = roster;
+        _savedSchedule = wakes;
         _isDirty = false;
     }
 
-    private bool Ring(string nodeId, TimeSpan askIn) =>
-        _scope!.Ring(BellMessage.TopicOf(_partition.Namespace, nodeId), new BellMessage(new TimerBell(TimerBellKind.Due, _partition.Index, askIn, default)));
+    private bool Notify(string nodeId, TimeSpan askIn) =>
+        _scope!.Notify(NotificationMessage.TopicOf(_partition.Namespace, nodeId), new NotificationMessage(new WakeNotification(WakeNotificationKind.Due, _partition.Index, askIn, default)));
 }

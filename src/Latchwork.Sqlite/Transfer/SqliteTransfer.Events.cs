@@ -13,7 +13,7 @@ internal sealed partial class SqliteTransfer
             scope =>
             {
                 TimerNamespace sealedOne = TimersOf(scope, ns);
-                if (sealedOne.Seal?.MoveId != moveId) throw TransferRules.NotSealed(new TransferUnit(TransferKind.Timers, ns), sealedOne.Seal);
+                if (sealedOne.Seal?.MoveId != moveId) throw TransferRules.NotSealed(new NamespaceRef(TransferKind.Timers, ns), sealedOne.Seal);
                 var events = new TimerEvents(scope.File, sealedOne);
                 foreach (string id in arrived)
                 {
@@ -57,15 +57,15 @@ internal sealed partial class SqliteTransfer
         {
             if (outcomes[i] != ImportOutcome.Imported) continue;
             long due = now.From(events[i].DueIn);
-            table.Import(events[i], due, events[i].Death is { } death ? now.From(-death.Ago) : null);
+            table.Import(events[i], due, events[i].DeadLetter is { } deadLetter ? now.From(-deadLetter.Ago) : null);
             file["INSERT INTO imported (namespace, id) VALUES (?, ?)"].Set(ns.Id).Set(events[i].Id).Run();
-            if (events[i].Death is null) earliest = Math.Min(earliest, due);
+            if (events[i].DeadLetter is null) earliest = Math.Min(earliest, due);
             count++;
         }
 
         if (count == 0) return;
         ns.SetMarks(file, new TransferMarks(ns.Seal, ns.Import! with { Count = ns.Import.Count + count }));
-        if (earliest != long.MaxValue) ns.Roster.Wake(earliest, now);
+        if (earliest != long.MaxValue) ns.Wakes.Wake(earliest, now);
     }
 
     private static bool IsInJournal(SqliteFile file, long ns, string id)

@@ -12,7 +12,7 @@ internal sealed partial class SqliteTransfer
             scope =>
             {
                 var source = LockNamespace.Of(scope.File, ns);
-                if (source.Marks.Seal?.MoveId != moveId) throw TransferRules.NotSealed(new TransferUnit(TransferKind.Locks, ns), source.Marks.Seal);
+                if (source.Marks.Seal?.MoveId != moveId) throw TransferRules.NotSealed(new NamespaceRef(TransferKind.Locks, ns), source.Marks.Seal);
                 foreach (string key in arrived) LockRows.Drop(scope.File, source.Id, key);
 
                 long now = scope.Microseconds;

@@ -14,16 +14,16 @@ internal sealed partial class SqliteTransfer(Writer writer, Reader reader, strin
 
     public string Place => place;
 
-    public Task<IReadOnlyList<TransferUnit>> ListAsync(CancellationToken cancellationToken) =>
-        reader.RunAsync<IReadOnlyList<TransferUnit>>(
+    public Task<IReadOnlyList<NamespaceRef>> ListAsync(CancellationToken cancellationToken) =>
+        reader.RunAsync<IReadOnlyList<NamespaceRef>>(
             static file => [.. Names(file, TransferKind.Timers), .. Names(file, TransferKind.Locks)],
             isDurable: false,
             cancellationToken);
 
-    public Task<TransferMarks> LookAsync(TransferUnit unit, CancellationToken cancellationToken) =>
+    public Task<TransferMarks> PeekAsync(NamespaceRef unit, CancellationToken cancellationToken) =>
         writer.RunAsync(scope => Marks(scope, unit), isDurable: false, cancellationToken);
 
-    public Task<SealAnswer> SealAsync(TransferUnit unit, string moveId, string target, bool checkOnly, CancellationToken cancellationToken) =>
+    public Task<SealAnswer> SealAsync(NamespaceRef unit, string moveId, string target, bool checkOnly, CancellationToken cancellationToken) =>
         writer.RunAsync(
             scope =>
             {
@@ -35,9 +35,9 @@ internal sealed partial class SqliteTransfer(Writer writer, Reader reader, strin
                 {
                     TimerNamespace ns = TimersOf(scope, unit.Namespace);
                     StoreTime now = ns.Now();
-                    listeners = [.. ns.Roster.List(now).Where(node => node.State != TimerNodeState.Silent).Take(TransferRules.MaxNamed).Select(node => node.NodeId)];
+                    listeners = [.. ns.Wakes.List(now).Where(node => node.State != TimerNodeState.Silent).Take(TransferRules.MaxNamed).Select(node => node.NodeId)];
                     leaseLeft = LastLease(scope.File, ns) is { } deadline ? now.Until(deadline) : TimeSpan.Zero;
-                    count = ns.Scheduled + ns.InFlight + ns.Dead;
+                    count = ns.Scheduled + ns.InFlight + ns.DeadLetters;
                 }
 
                 if (checkOnly || listeners.Length > 0 || leaseLeft > TimeSpan.Zero) return new SealAnswer(null, listeners, leaseLeft);
@@ -48,7 +48,7 @@ internal sealed partial class SqliteTransfer(Writer writer, Reader reader, strin
             isDurable: true,
             cancellationToken);
 
-    public Task<bool> ChangeAsync(TransferUnit unit, TransferMarks expected, TransferMarks wanted, CancellationToken cancellationToken) =>
+    public Task<bool> ChangeAsync(NamespaceRef unit, TransferMarks expected, TransferMarks wanted, CancellationToken cancellationToken) =>
         writer.RunAsync(
             scope =>
             {
@@ -61,7 +61,7 @@ internal sealed partial class SqliteTransfer(Writer writer, Reader reader, strin
             isDurable: true,
             cancellationToken);
 
-    public Task<bool> DropJournalAsync(TransferUnit unit, CancellationToken cancellationToken)
+    public Task<bool> DropJournalAsync(NamespaceRef unit, CancellationToken cancellationToken)
     {
         if (unit.Kind == TransferKind.Locks) return Task.FromResult(true);
         return writer.RunAsync(
@@ -77,7 +77,7 @@ internal sealed partial class SqliteTransfer(Writer writer, Reader reader, strin
             cancellationToken);
     }
 
-    private static List<TransferUnit> Names(SqliteFile file, TransferKind kind)
+    private static List<NamespaceRef> Names(SqliteFile file, TransferKind kind)
     {
         var names = new List<string>();
         using (Statement rows = kind == TransferKind.Timers ? file["SELECT DISTINCT name FROM timer_namespaces"] : file["SELECT name FROM lock_namespaces"])
@@ -86,27 +86,27 @@ internal sealed partial class SqliteTransfer(Writer writer, Reader reader, strin
         }
 
         names.Sort(StringComparer.Ordinal);
-        return names.ConvertAll(name => new TransferUnit(kind, name));
+        return names.ConvertAll(name => new NamespaceRef(kind, name));
     }
 
     private static TimerNamespace TimersOf(WriteScope scope, string ns) => scope.Namespace(new TimerPartition(ns, 0));
 
-    private static TransferMarks Marks(WriteScope scope, TransferUnit unit)
+    private static TransferMarks Marks(WriteScope scope, NamespaceRef unit)
     {
         if (unit.Kind == TransferKind.Locks) return LockNamespace.Of(scope.File, unit.Namespace).Marks;
         TimerNamespace ns = TimersOf(scope, unit.Namespace);
         return new TransferMarks(ns.Seal, ns.Import);
     }
 
-    private static void SetMarks(WriteScope scope, TransferUnit unit, TransferMarks marks)
+    private static void SetMarks(WriteScope scope, NamespaceRef unit, TransferMarks marks)
     {
         if (unit.Kind == TransferKind.Timers) TimersOf(scope, unit.Namespace).SetMarks(scope.File, marks);
         else LockNamespace.Of(scope.File, unit.Namespace).SetMarks(scope.File, marks);
     }
 
-    private static bool IsEmpty(WriteScope scope, TransferUnit unit)
+    private static bool IsEmpty(WriteScope scope, NamespaceRef unit)
     {
-        if (unit.Kind == TransferKind.Timers) return TimersOf(scope, unit.Namespace) is { Scheduled: 0, InFlight: 0, Dead: 0 };
+        if (unit.Kind == TransferKind.Timers) return TimersOf(scope, unit.Namespace) is { Scheduled: 0, InFlight: 0, DeadLetters: 0 };
         using Statement row = scope.File["SELECT 1 FROM locks WHERE namespace = ? LIMIT 1"].Set(LockNamespace.Of(scope.File, unit.Namespace).Id);
         return !row.Step();
     }

@@ -12,11 +12,11 @@ internal static class LiveTimers
 
     public static void Left(Listener listener) => _joined.TryRemove(listener, out _);
 
-    public static IEnumerable<Measurement<long>> InFlight() => _joined.Keys.Select(listener => Of(listener, (long)listener.Room.Taken));
+    public static IEnumerable<Measurement<long>> InFlight() => _joined.Keys.Select(listener => Of(listener, (long)listener.Capacity.Taken));
 
     public static IEnumerable<Measurement<long>> Scheduled() => Sampled(stats => stats.Scheduled);
 
-    public static IEnumerable<Measurement<long>> Dead() => Sampled(stats => stats.Dead);
+    public static IEnumerable<Measurement<long>> DeadLetters() => Sampled(stats => stats.DeadLetters);
 
     public static IEnumerable<Measurement<double>> OldestOverdue() => Sampled(stats => stats.OldestOverdue?.TotalSeconds ?? 0);
 
@@ -43,7 +43,7 @@ internal sealed class TimerSample(Func<CancellationToken, Task<TimerStats>> ask)
     /// <summary>Several instruments are read in one collection.</summary>
     private static readonly TimeSpan _sameCollection = TimeSpan.FromMilliseconds(500);
 
-    private static readonly TimeSpan _patience = TimeSpan.FromSeconds(5);
+    private static readonly TimeSpan _timeout = TimeSpan.FromSeconds(5);
 
     private readonly Lock _gate = new();
     private TimerStats? _last;
@@ -71,7 +71,7 @@ internal sealed class TimerSample(Func<CancellationToken, Task<TimerStats>> ask)
         TimerStats? stats = null;
         try
         {
-            using var bound = new CancellationTokenSource(_patience, TimeProvider.System);
+            using var bound = new CancellationTokenSource(_timeout, TimeProvider.System);
             stats = await ask(bound.Token).ConfigureAwait(false);
         }
         catch (Exception e) when (e is LatchworkStoreException or OperationCanceledException or ObjectDisposedException)

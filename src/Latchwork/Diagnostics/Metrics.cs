@@ -31,8 +31,8 @@ internal static class Metrics
     public static readonly Counter<long> Retries = _meter.CreateCounter<long>(
         "latchwork.timer.retries", "{event}", "Deliveries that failed and will be tried again.");
 
-    public static readonly Counter<long> Deaths = _meter.CreateCounter<long>(
-        "latchwork.timer.deaths", "{event}", "Events that died of a failure on this node, or were found dead by it of an expired lease, by reason.");
+    public static readonly Counter<long> DeadLettered = _meter.CreateCounter<long>(
+        "latchwork.timer.dead_lettered", "{event}", "Events that were dead-lettered by this node, because of a failure or an expired lease, by reason.");
 
     public static readonly Counter<long> LostLeases = _meter.CreateCounter<long>(
         "latchwork.timer.lost_leases", "{lease}", "Deliveries that this node lost before it had ended them, by reason.");
@@ -62,7 +62,7 @@ internal static class Metrics
         _meter.CreateObservableGauge(
             "latchwork.timer.scheduled", LiveTimers.Scheduled, "{event}", "Events of a joined namespace that wait, as of the collection before.");
         _meter.CreateObservableGauge(
-            "latchwork.timer.dead", LiveTimers.Dead, "{event}", "Dead events of a joined namespace, as of the collection before.");
+            "latchwork.timer.dead_letters", LiveTimers.DeadLetters, "{event}", "Dead letters of a joined namespace, as of the collection before.");
         _meter.CreateObservableGauge(
             "latchwork.timer.oldest_overdue", LiveTimers.OldestOverdue, "s", "How long the most overdue event of a joined namespace has waited, as of the collection before.");
         _meter.CreateObservableCounter(
@@ -70,8 +70,8 @@ internal static class Metrics
     }
 
     /// <summary>Whether anybody listens to what the wrapper around the timer store tells.</summary>
-    public static bool TimerStoreIsWatched => StoreOperation.Enabled || Sent.Enabled || Consumed.Enabled || Retries.Enabled || Deaths.Enabled;
+    public static bool TimerStoreIsMeasured => StoreOperation.Enabled || Sent.Enabled || Consumed.Enabled || Retries.Enabled || DeadLettered.Enabled;
 
     /// <summary>Whether anybody listens to what the wrapper around the locker store tells.</summary>
-    public static bool LockerStoreIsWatched => StoreOperation.Enabled || Takeovers.Enabled || Superseded.Enabled;
+    public static bool LockerStoreIsMeasured => StoreOperation.Enabled || Takeovers.Enabled || Superseded.Enabled;
 }

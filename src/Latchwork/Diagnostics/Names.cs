@@ -54,11 +54,11 @@ internal static class Names
     public static string Of(CallerAnswer answer) =>
         answer.Lock is not null ? "owner" : answer.Outcome!.Kind == LockerOutcomeKind.Failure ? "failure" : "result";
 
-    public static string Of(DeadReason reason) => reason switch
+    public static string Of(DeadLetterReason reason) => reason switch
     {
-        DeadReason.RetriesExhausted => "retries_exhausted",
-        DeadReason.LeaseExpired => "lease_expired",
-        DeadReason.Rejected => "rejected",
-        _ => "unreadable",
+        DeadLetterReason.RetriesExhausted => "retries_exhausted",
+        DeadLetterReason.LeaseExpired => "lease_expired",
+        DeadLetterReason.Rejected => "rejected",
+        _ => "deserialization_failed",
     };
 }

@@ -7,7 +7,7 @@ namespace Latchwork.Diagnostics;
 /// <summary>Measures and traces the wait of one caller for a key.</summary>
 internal static class Waiting
 {
-    public static async Task<CallerAnswer> WatchAsync(string ns, AlarmClock clock, FlightCaller caller, Func<Task<CallerAnswer>> wait)
+    public static async Task<CallerAnswer> MeasureAsync(string ns, AlarmClock clock, FlightCaller caller, Func<Task<CallerAnswer>> wait)
     {
         using Activity? activity = Tracing.StartWait(ns);
         caller.Context = Activity.Current?.Context ?? default;
@@ -16,13 +16,13 @@ internal static class Waiting
         {
             CallerAnswer answer = await wait().ConfigureAwait(false);
             if (activity is not null) Describe(activity, answer);
-            Tell(ns, clock, start, Names.Of(answer));
+            Record(ns, clock, start, Names.Of(answer));
             return answer;
         }
         catch (Exception e)
         {
             activity?.Fail(e);
-            Tell(ns, clock, start, e is LockTimeoutException ? "timeout" : e is OperationCanceledException ? "cancelled" : "error");
+            Record(ns, clock, start, e is LockTimeoutException ? "timeout" : e is OperationCanceledException ? "cancelled" : "error");
             throw;
         }
     }
@@ -31,11 +31,11 @@ internal static class Waiting
     {
         activity.SetTag(Names.Outcome, Names.Of(answer));
         // By the token the waits and the run of one result are found together across processes, too.
-        activity.SetTag(Names.FencingToken, answer.Lock?.Generation ?? answer.Outcome?.Generation);
+        activity.SetTag(Names.FencingToken, answer.Lock?.FencingToken ?? answer.Outcome?.FencingToken);
         if (answer.Run != default) activity.AddLink(new ActivityLink(answer.Run));
     }
 
-    private static void Tell(string ns, AlarmClock clock, long start, string outcome)
+    private static void Record(string ns, AlarmClock clock, long start, string outcome)
     {
         if (!Metrics.LockWait.Enabled) return;
         TagList tags = Names.OfLock(ns);

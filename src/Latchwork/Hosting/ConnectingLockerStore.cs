@@ -2,7 +2,7 @@ using Latchwork.Storage;
 
 namespace Latchwork.Hosting;
 
-/// <summary>The locker operations of a <see cref="ConnectingStore"/>: passed on at once when the store is open, else when it is.</summary>
+/// <summary>The locker operations of a <see cref="ConnectingStore"/>: passed on immediately when the store is open, else when it is.</summary>
 internal sealed class ConnectingLockerStore(ConnectingStore owner) : ILockerStore
 {
     public Task OpenAsync(string ns, CancellationToken cancellationToken) =>
@@ -11,14 +11,14 @@ internal sealed class ConnectingLockerStore(ConnectingStore owner) : ILockerStor
     public Task<LockerReply> RequestAsync(LockerKey key, LockerRequest request, CancellationToken cancellationToken) =>
         owner.PassAsync(store => store.Locks.RequestAsync(key, request, cancellationToken), cancellationToken);
 
-    public Task<bool> RenewAsync(LockerKey key, long generation, string nonce, TimeSpan lease, CancellationToken cancellationToken) =>
-        owner.PassAsync(store => store.Locks.RenewAsync(key, generation, nonce, lease, cancellationToken), cancellationToken);
+    public Task<bool> RenewAsync(LockerKey key, long fencingToken, string nonce, TimeSpan lease, CancellationToken cancellationToken) =>
+        owner.PassAsync(store => store.Locks.RenewAsync(key, fencingToken, nonce, lease, cancellationToken), cancellationToken);
 
     public Task<PublishOutcome> PublishAsync(LockerKey key, LockerPublication publication, CancellationToken cancellationToken) =>
         owner.PassAsync(store => store.Locks.PublishAsync(key, publication, cancellationToken), cancellationToken);
 
-    public Task<bool> ReleaseAsync(LockerKey key, long? generation, string nonce, CancellationToken cancellationToken) =>
-        owner.PassAsync(store => store.Locks.ReleaseAsync(key, generation, nonce, cancellationToken), cancellationToken);
+    public Task<bool> ReleaseAsync(LockerKey key, long? fencingToken, string nonce, CancellationToken cancellationToken) =>
+        owner.PassAsync(store => store.Locks.ReleaseAsync(key, fencingToken, nonce, cancellationToken), cancellationToken);
 
     public Task<LockerOutcome?> TryGetAsync(LockerKey key, CancellationToken cancellationToken) =>
         owner.PassAsync(store => store.Locks.TryGetAsync(key, cancellationToken), cancellationToken);
@@ -26,8 +26,8 @@ internal sealed class ConnectingLockerStore(ConnectingStore owner) : ILockerStor
     public Task<bool> ForgetAsync(LockerKey key, TimeSpan lockTimeout, CancellationToken cancellationToken) =>
         owner.PassAsync(store => store.Locks.ForgetAsync(key, lockTimeout, cancellationToken), cancellationToken);
 
-    public Task<KeySnapshot?> ShowAsync(LockerKey key, CancellationToken cancellationToken) =>
-        owner.PassAsync(store => store.Locks.ShowAsync(key, cancellationToken), cancellationToken);
+    public Task<KeySnapshot?> PeekAsync(LockerKey key, CancellationToken cancellationToken) =>
+        owner.PassAsync(store => store.Locks.PeekAsync(key, cancellationToken), cancellationToken);
 
     public Task<LockerPage> ListAsync(string ns, string? cursor, int limit, CancellationToken cancellationToken) =>
         owner.PassAsync(store => store.Locks.ListAsync(ns, cursor, limit, cancellationToken), cancellationToken);

@@ -17,7 +17,7 @@ internal sealed class ConnectingStore : LatchworkStore
     private readonly Lock _gate = new();
     private TaskCompletionSource _news = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private volatile LatchworkStore? _store;
-    private volatile Exception? _trouble;
+    private volatile Exception? _lastError;
     private Task? _opening;
 
     /// <param name="source">Opens the store.</param>
@@ -42,7 +42,7 @@ internal sealed class ConnectingStore : LatchworkStore
     public override IStoreTransfer? Transfer => _store?.Transfer;
 
     /// <summary>Why the store could not be opened the last time; null if it is open or was not tried yet.</summary>
-    public Exception? Trouble => _trouble;
+    public Exception? LastError => _lastError;
 
     /// <summary>Begins to open the store, if nobody did before.</summary>
     /// <returns>Ends when it is open; cancelled when this is disposed.</returns>
@@ -52,7 +52,7 @@ internal sealed class ConnectingStore : LatchworkStore
         return _opened.Task;
     }
 
-    /// <summary>Passes an operation on: at once when the store is open, else when it is.</summary>
+    /// <summary>Passes an operation on: immediately when the store is open, else when it is.</summary>
     /// <exception cref="LatchworkStoreException">It is not open within the bound, or refuses.</exception>
     public Task<T> PassAsync<T>(Func<LatchworkStore, Task<T>> call, CancellationToken cancellationToken)
     {
@@ -111,12 +111,12 @@ internal sealed class ConnectingStore : LatchworkStore
 
     private LatchworkStoreException NotOpen(string how)
     {
-        Exception? trouble = _trouble;
+        Exception? lastError = _lastError;
         return new LatchworkStoreException(
-            $"The store at {Description} has not been reached yet, {how}; it is tried again in the background.{(trouble is null ? "" : " " + trouble.Message)}",
+            $"The store at {Description} has not been reached yet, {how}; it is tried again in the background.{(lastError is null ? "" : " " + lastError.Message)}",
             StoreOutcome.NotApplied,
-            trouble)
-        { IsTransient = trouble is not LatchworkStoreException { IsTransient: false } };
+            lastError)
+        { IsTransient = lastError is not LatchworkStoreException { IsTransient: false } };
     }
 
     // Never throws.
@@ -127,11 +127,11 @@ internal sealed class ConnectingStore : LatchworkStore
             try
             {
                 _store = await _source.OpenAsync(_closing.Token).ConfigureAwait(false);
-                bool wasInTrouble = _trouble is not null;
-                _trouble = null;
-                if (wasInTrouble) _log.StoreReached(Description);
+                bool hadFailed = _lastError is not null;
+                _lastError = null;
+                if (hadFailed) _log.StoreReached(Description);
                 _opened.TrySetResult(_store);
-                Tell();
+                NotifyWaiters();
                 return;
             }
             catch (OperationCanceledException) when (_closing.IsCancellationRequested)
@@ -154,11 +154,11 @@ internal sealed class ConnectingStore : LatchworkStore
     private void GiveUp()
     {
         _opened.TrySetCanceled(CancellationToken.None);
-        Tell();
+        NotifyWaiters();
     }
 
     /// <summary>Wakes those who wait: the store is open, refuses, or is given up.</summary>
-    private void Tell()
+    private void NotifyWaiters()
     {
         TaskCompletionSource told;
         lock (_gate) (told, _news) = (_news, new(TaskCreationOptions.RunContinuationsAsynchronously));
@@ -168,12 +168,12 @@ internal sealed class ConnectingStore : LatchworkStore
     private void OnFailure(Exception e)
     {
         bool refuses = IsRefusal(e);
-        Exception? before = _trouble;
-        _trouble = e;
+        Exception? before = _lastError;
+        _lastError = e;
         // Once for each change: unreachable, and reachable but refusing.
         if (before is null || IsRefusal(before) != refuses) _log.StoreNotReached(e, Description);
         else _log.StoreStillNotReached(e, Description);
-        if (refuses) Tell();
+        if (refuses) NotifyWaiters();
     }
 
     private static bool IsRefusal(Exception e) => e is LatchworkStoreException { IsTransient: false };

@@ -2,7 +2,7 @@ using Latchwork.Storage;
 
 namespace Latchwork.Hosting;
 
-/// <summary>The timer operations of a <see cref="ConnectingStore"/>: passed on at once when the store is open, else when it is.</summary>
+/// <summary>The timer operations of a <see cref="ConnectingStore"/>: passed on immediately when the store is open, else when it is.</summary>
 internal sealed class ConnectingTimerStore(ConnectingStore owner) : ITimerStore
 {
     public Task<int> OpenAsync(string ns, CancellationToken cancellationToken) =>
@@ -41,23 +41,23 @@ internal sealed class ConnectingTimerStore(ConnectingStore owner) : ITimerStore
     public Task<TimerPage> UpcomingAsync(TimerPartition partition, TimeSpan? offset, TimeSpan? duration, string? cursor, int limit, CancellationToken cancellationToken) =>
         owner.PassAsync(store => store.Timers.UpcomingAsync(partition, offset, duration, cursor, limit, cancellationToken), cancellationToken);
 
-    public Task<TimerPage> DeadAsync(TimerPartition partition, string? cursor, int limit, CancellationToken cancellationToken) =>
-        owner.PassAsync(store => store.Timers.DeadAsync(partition, cursor, limit, cancellationToken), cancellationToken);
+    public Task<TimerPage> DeadLettersAsync(TimerPartition partition, string? cursor, int limit, CancellationToken cancellationToken) =>
+        owner.PassAsync(store => store.Timers.DeadLettersAsync(partition, cursor, limit, cancellationToken), cancellationToken);
 
-    public Task<IReadOnlyList<TimerOutcome>> RequeueAsync(TimerPartition partition, IReadOnlyList<DeadKey> keys, Due due, CancellationToken cancellationToken) =>
+    public Task<IReadOnlyList<TimerOutcome>> RequeueAsync(TimerPartition partition, IReadOnlyList<DeadLetterKey> keys, Due due, CancellationToken cancellationToken) =>
         owner.PassAsync(store => store.Timers.RequeueAsync(partition, keys, due, cancellationToken), cancellationToken);
 
-    public Task<IReadOnlyList<TimerOutcome>> PurgeAsync(TimerPartition partition, IReadOnlyList<DeadKey> keys, CancellationToken cancellationToken) =>
+    public Task<IReadOnlyList<TimerOutcome>> PurgeAsync(TimerPartition partition, IReadOnlyList<DeadLetterKey> keys, CancellationToken cancellationToken) =>
         owner.PassAsync(store => store.Timers.PurgeAsync(partition, keys, cancellationToken), cancellationToken);
 
-    public Task<IReadOnlyList<TimerNode>> NodesAsync(TimerPartition partition, CancellationToken cancellationToken) =>
-        owner.PassAsync(store => store.Timers.NodesAsync(partition, cancellationToken), cancellationToken);
+    public Task<IReadOnlyList<TimerNode>> GetNodesAsync(TimerPartition partition, CancellationToken cancellationToken) =>
+        owner.PassAsync(store => store.Timers.GetNodesAsync(partition, cancellationToken), cancellationToken);
 
-    public Task<TimerStats> StatsAsync(TimerPartition partition, CancellationToken cancellationToken) =>
-        owner.PassAsync(store => store.Timers.StatsAsync(partition, cancellationToken), cancellationToken);
+    public Task<TimerStats> GetStatsAsync(TimerPartition partition, CancellationToken cancellationToken) =>
+        owner.PassAsync(store => store.Timers.GetStatsAsync(partition, cancellationToken), cancellationToken);
 
-    public Task<IAsyncDisposable> SubscribeAsync(string ns, string nodeId, Action<TimerBell> ring, CancellationToken cancellationToken) =>
-        owner.PassAsync(store => store.Timers.SubscribeAsync(ns, nodeId, ring, cancellationToken), cancellationToken);
+    public Task<IAsyncDisposable> SubscribeAsync(string ns, string nodeId, Action<WakeNotification> notify, CancellationToken cancellationToken) =>
+        owner.PassAsync(store => store.Timers.SubscribeAsync(ns, nodeId, notify, cancellationToken), cancellationToken);
 
     public Task LeaveAsync(TimerPartition partition, string nodeId, CancellationToken cancellationToken) =>
         owner.PassAsync(store => store.Timers.LeaveAsync(partition, nodeId, cancellationToken), cancellationToken);

@@ -3,7 +3,7 @@ using System.Text.Json;
 namespace Latchwork.Hosting;
 
 /// <summary>The typed face of a <see cref="DistributedTimer"/>.</summary>
-internal sealed class HostedTimer<TEvent>(DistributedTimer timer, EventFormat<TEvent> format, JsonSerializerOptions? json) : ITimer<TEvent>
+internal sealed class HostedTimer<TEvent>(DistributedTimer timer, EventFormat<TEvent> format, JsonSerializerOptions? json) : IDistributedTimer<TEvent>
 {
     public string Namespace => timer.Namespace;
 
@@ -39,7 +39,7 @@ internal sealed class HostedTimer<TEvent>(DistributedTimer timer, EventFormat<TE
         TimeSpan? offset = null, TimeSpan? duration = null, long? limit = null, CancellationToken cancellationToken = default) =>
         timer.UpcomingAsync(offset, duration, limit, cancellationToken);
 
-    public Task<TimerStats> StatsAsync(CancellationToken cancellationToken = default) => timer.StatsAsync(cancellationToken);
+    public Task<TimerStats> GetStatsAsync(CancellationToken cancellationToken = default) => timer.GetStatsAsync(cancellationToken);
 
     public TEvent Read(TimerSnapshot snapshot)
     {

@@ -26,14 +26,14 @@ internal static partial class HostingLog
     [LoggerMessage(4006, LogLevel.Debug, "Namespace {Namespace} still cannot be joined.")]
     public static partial void JoinStillFails(this ILogger logger, Exception exception, string @namespace);
 
-    [LoggerMessage(4007, LogLevel.Warning, "An event of namespace {Namespace} cannot be read as {Type}; it is dead now, with its payload as it was posted.")]
-    public static partial void Unreadable(this ILogger logger, string @namespace, Type type);
+    [LoggerMessage(4007, LogLevel.Warning, "An event of namespace {Namespace} cannot be read as {Type}; it is dead-lettered, with its payload as it was posted.")]
+    public static partial void DeserializationFailed(this ILogger logger, string @namespace, Type type);
 
     [LoggerMessage(4008, LogLevel.Debug, "Event {Id} cannot be read.")]
-    public static partial void UnreadableEvent(this ILogger logger, Exception exception, string id);
+    public static partial void EventNotDeserialized(this ILogger logger, Exception exception, string id);
 
-    [LoggerMessage(4010, LogLevel.Warning, "An event of namespace {Namespace} cannot be read as {Type}; it is not among the dead, as this node does not hold it any more ({Outcome}).")]
-    public static partial void UnreadableNotKept(this ILogger logger, string @namespace, Type type, TimerOutcome outcome);
+    [LoggerMessage(4010, LogLevel.Warning, "An event of namespace {Namespace} cannot be read as {Type}; it was not dead-lettered, as this node does not hold it any more ({Outcome}).")]
+    public static partial void DeserializationFailureNotKept(this ILogger logger, string @namespace, Type type, TimerOutcome outcome);
 
     [LoggerMessage(4009, LogLevel.Information, "Namespace {Namespace} was joined after it could not be.")]
     public static partial void JoinedAtLast(this ILogger logger, string @namespace);

@@ -14,7 +14,7 @@ public sealed partial class LatchworkBuilder
     private static readonly TimeSpan _untilShutdown = TimeSpan.FromDays(1);
 
     /// <summary>
-    /// Adds a timer for posting, injected as <see cref="ITimer{TEvent}"/>. Without a handler this application claims nothing. Its settings are
+    /// Adds a timer for posting, injected as <see cref="IDistributedTimer{TEvent}"/>. Without a handler this application claims nothing. Its settings are
     /// read from the configuration sections <c>Latchwork:TimerDefaults</c> and <c>Latchwork:Timers:NAMESPACE</c>.
     /// </summary>
     /// <typeparam name="TEvent">The kind of event.</typeparam>
@@ -108,13 +108,13 @@ public sealed partial class LatchworkBuilder
     private static EventHandling<TEvent> HandlingOf<TEvent>(Func<TEvent, TimerDelivery, CancellationToken, Task> handler)
     {
         ArgumentNullException.ThrowIfNull(handler);
-        return (_, value, delivery, stop) => handler(value, delivery, stop);
+        return (_, value, delivery, cancellationToken) => handler(value, delivery, cancellationToken);
     }
 
     private static EventHandling<TEvent> HandlingOf<TEvent>(Func<IServiceProvider, TEvent, TimerDelivery, CancellationToken, Task> handler)
     {
         ArgumentNullException.ThrowIfNull(handler);
-        return (services, value, delivery, stop) => handler(services, value, delivery, stop);
+        return (services, value, delivery, cancellationToken) => handler(services, value, delivery, cancellationToken);
     }
 
     private LatchworkBuilder AddHandler<TEvent, [DynamicallyAccessedMembers(DynamicallyAccessedMemberTypes.PublicConstructors)] THandler>(
@@ -124,7 +124,7 @@ public sealed partial class LatchworkBuilder
         Add<TEvent>(
             ns,
             format,
-            static (services, value, delivery, stop) => services.GetRequiredService<THandler>().HandleAsync(value, delivery, stop),
+            static (services, value, delivery, cancellationToken) => services.GetRequiredService<THandler>().HandleAsync(value, delivery, cancellationToken),
             configure);
         Services.TryAddScoped<THandler>();
         return this;
@@ -168,14 +168,14 @@ public sealed partial class LatchworkBuilder
         {
             options.Namespace = ns;
             options.MaxRetries = LatchworkOptions.DefaultMaxRetries;
-            options.LeaveTimeout = _untilShutdown;
+            options.ShutdownTimeout = _untilShutdown;
             options.LoggerFactory = services.GetService<ILoggerFactory>();
             options.TimeProvider = services.GetService<TimeProvider>() ?? TimeProvider.System;
             List<string> failures = settings.Begin<TimerOptions>(key);
             if (registration.SectionOf(services) is { } section) SettingsBinding.Bind(section, ns, options, failures);
         });
         Services.AddKeyedSingleton(key, (services, _) => registration.CreateTimer(services, ns));
-        Services.AddKeyedSingleton<ITimer<TEvent>>(key, (services, _) => new HostedTimer<TEvent>(
+        Services.AddKeyedSingleton<IDistributedTimer<TEvent>>(key, (services, _) => new HostedTimer<TEvent>(
             registration.TimerOf(services, ns), format, registration.TimerOptionsOf(services, ns).SerializerOptions));
         Services.TryAdd(registration.Singleton(registration.OnlyTimerOf<TEvent>));
         return timer;

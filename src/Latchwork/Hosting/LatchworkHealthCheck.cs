@@ -25,8 +25,8 @@ internal sealed class LatchworkHealthCheck(
         }
         catch (OperationCanceledException e) when (!cancellationToken.IsCancellationRequested)
         {
-            Exception? trouble = (store as ConnectingStore)?.Trouble;
-            report.Add(HealthStatus.Unhealthy, $"The store at {store.Description} did not answer within {wanted.Timeout}.{(trouble is null ? "" : " " + trouble.Message)}", trouble ?? e);
+            Exception? lastError = (store as ConnectingStore)?.LastError;
+            report.Add(HealthStatus.Unhealthy, $"The store at {store.Description} did not answer within {wanted.Timeout}.{(lastError is null ? "" : " " + lastError.Message)}", lastError ?? e);
         }
         catch (Exception e) when (e is LatchworkStoreException or ObjectDisposedException)
         {
@@ -50,7 +50,7 @@ internal sealed class LatchworkHealthCheck(
         foreach (TimerRegistration timer in registration.Timers.Where(timer => timer.Handler is not null))
         {
             asked = true;
-            TimerStats stats = await registration.TimerOf(services, timer.Namespace).StatsAsync(cancellationToken).ConfigureAwait(false);
+            TimerStats stats = await registration.TimerOf(services, timer.Namespace).GetStatsAsync(cancellationToken).ConfigureAwait(false);
             CheckOverdue(timer.Namespace, stats.OldestOverdue ?? TimeSpan.Zero, wanted, report);
         }
 

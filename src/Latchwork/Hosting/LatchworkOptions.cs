@@ -19,5 +19,5 @@ public sealed class LatchworkOptions
     /// How long an operation waits for a store that has not been reached since the application started: zero to 10 min; default 5 s. After
     /// that it fails with a <see cref="LatchworkStoreException"/> that says so; the store is tried in the background all the while.
     /// </summary>
-    public TimeSpan StoreWait { get; set; } = TimeSpan.FromSeconds(5);
+    public TimeSpan StoreUnavailableTimeout { get; set; } = TimeSpan.FromSeconds(5);
 }

@@ -19,7 +19,7 @@ internal sealed class LatchworkOptionsValidator(
 
         List<string> failures = [.. settings.Of<LatchworkOptions>(name)];
         if (options.NodeId is not null) Check(() => Limits.CheckId(options.NodeId, nameof(options.NodeId)));
-        Check(() => Limits.CheckDuration(options.StoreWait, TimeSpan.Zero, TimeSpan.FromMinutes(10), nameof(options.StoreWait)));
+        Check(() => Limits.CheckDuration(options.StoreUnavailableTimeout, TimeSpan.Zero, TimeSpan.FromMinutes(10), nameof(options.StoreUnavailableTimeout)));
         CheckStore();
         foreach (TimerRegistration timer in registration.Timers) CheckTimer(timer.Namespace);
         CheckLocker(null);

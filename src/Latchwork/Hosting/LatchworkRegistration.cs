@@ -110,7 +110,7 @@ internal sealed class LatchworkRegistration(string? key, IConfigurationSection? 
         LatchworkStoreSource source = CreateSource(services);
         return source is ReadyStoreSource ready
             ? ready.Open()
-            : new ConnectingStore(source, options.StoreWait, LogOf(services));
+            : new ConnectingStore(source, options.StoreUnavailableTimeout, LogOf(services));
     }
 
     public DistributedTimer CreateTimer(IServiceProvider services, string ns)
@@ -133,11 +133,11 @@ internal sealed class LatchworkRegistration(string? key, IConfigurationSection? 
 
     /// <summary>The one timer of a type of event, for those who name no namespace.</summary>
     /// <exception cref="InvalidOperationException">There are several.</exception>
-    public ITimer<TEvent> OnlyTimerOf<TEvent>(IServiceProvider services)
+    public IDistributedTimer<TEvent> OnlyTimerOf<TEvent>(IServiceProvider services)
     {
         string[] keys = [.. Timers.Where(timer => timer.EventType == typeof(TEvent)).Select(timer => KeyOf(timer.Namespace))];
         return keys.Length == 1
-            ? services.GetRequiredKeyedService<ITimer<TEvent>>(keys[0])
+            ? services.GetRequiredKeyedService<IDistributedTimer<TEvent>>(keys[0])
             : throw new InvalidOperationException(
                 $"There are {keys.Length} timers for events of type {typeof(TEvent)}. Say which one is meant: [FromKeyedServices(\"…\")] with " +
                 $"one of the keys {string.Join(", ", keys.Select(one => $"'{one}'"))}.");

@@ -36,7 +36,7 @@ public static class LatchworkServiceCollectionExtensions
 
     /// <summary>
     /// Registers one more Latchwork, with a store of its own, under a service key: its <see cref="LatchworkStore"/>,
-    /// <see cref="IProcessLocker"/> and <see cref="ITimer{TEvent}"/> are injected with <c>[FromKeyedServices(key)]</c>. Its settings are read
+    /// <see cref="IProcessLocker"/> and <see cref="IDistributedTimer{TEvent}"/> are injected with <c>[FromKeyedServices(key)]</c>. Its settings are read
     /// from the configuration section <c>Latchwork:KEY</c>.
     /// </summary>
     /// <param name="services">The services.</param>

@@ -19,7 +19,7 @@ public abstract class LatchworkStoreSource
     public abstract Task<LatchworkStore> OpenAsync(CancellationToken cancellationToken);
 }
 
-/// <summary>A store that is at hand at once.</summary>
+/// <summary>A store that is at hand immediately.</summary>
 internal sealed class ReadyStoreSource(Func<LatchworkStore> open, string description) : LatchworkStoreSource
 {
     public LatchworkStore Open() => open();

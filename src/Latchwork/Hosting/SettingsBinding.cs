@@ -17,7 +17,7 @@ internal static class SettingsBinding
     {
         var reader = new SettingsReader(section, failures);
         reader.Text(nameof(options.NodeId), value => options.NodeId = value);
-        reader.Span(nameof(options.StoreWait), value => options.StoreWait = value);
+        reader.Span(nameof(options.StoreUnavailableTimeout), value => options.StoreUnavailableTimeout = value);
         foreach (string name in (string[])[TimerDefaults, Locker, Health]) reader.Section(name);
         reader.Section(Timers).RefuseUnknownNames([.. registration.Timers.Select(timer => timer.Namespace)], "timer");
         reader.Section(Lockers).RefuseUnknownNames(registration.Lockers, "locker");
@@ -43,11 +43,11 @@ internal static class SettingsBinding
         reader.Text(nameof(options.NodeId), value => options.NodeId = value);
         reader.Span(nameof(options.ResultTimeout), value => options.ResultTimeout = value);
         reader.Span(nameof(options.LockTimeout), value => options.LockTimeout = value);
-        reader.Span(nameof(options.Lease), value => options.Lease = value);
+        reader.Span(nameof(options.LeaseDuration), value => options.LeaseDuration = value);
         reader.Span(nameof(options.WaitTimeout), value => options.WaitTimeout = value);
-        reader.Span(nameof(options.RecheckInterval), value => options.RecheckInterval = value);
-        reader.Span(nameof(options.OutageTolerance), value => options.OutageTolerance = value);
-        reader.Span(nameof(options.LeaveTimeout), value => options.LeaveTimeout = value);
+        reader.Span(nameof(options.FallbackPollInterval), value => options.FallbackPollInterval = value);
+        reader.Span(nameof(options.StoreRetryTimeout), value => options.StoreRetryTimeout = value);
+        reader.Span(nameof(options.ShutdownTimeout), value => options.ShutdownTimeout = value);
         reader.Number(nameof(options.MaxResultBytes), value => options.MaxResultBytes = value);
         reader.RefuseUnknown();
     }
@@ -71,14 +71,14 @@ internal static class SettingsBinding
         reader.Number(nameof(options.MaxEvents), value => options.MaxEvents = value);
         reader.Number(nameof(options.MaxInFlight), value => options.MaxInFlight = value);
         reader.Number(nameof(options.MaxConcurrency), value => options.MaxConcurrency = value);
-        reader.Span(nameof(options.ConfirmTimeout), value => options.ConfirmTimeout = value);
+        reader.Span(nameof(options.LeaseDuration), value => options.LeaseDuration = value);
         reader.Span(nameof(options.MaxHandlingTime), value => options.MaxHandlingTime = value);
         reader.Choice<Confirmation>(nameof(options.Confirmation), value => options.Confirmation = value);
         reader.Number(nameof(options.MaxRetries), value => options.MaxRetries = value);
-        reader.Span(nameof(options.LeaveTimeout), value => options.LeaveTimeout = value);
+        reader.Span(nameof(options.ShutdownTimeout), value => options.ShutdownTimeout = value);
         reader.Number(nameof(options.MaxPayloadBytes), value => options.MaxPayloadBytes = value);
-        reader.Span(nameof(options.DeadRetention), value => options.DeadRetention = value);
-        reader.Number(nameof(options.MaxDead), value => options.MaxDead = value);
+        reader.Span(nameof(options.DeadLetterRetention), value => options.DeadLetterRetention = value);
+        reader.Number(nameof(options.MaxDeadLetters), value => options.MaxDeadLetters = value);
         SettingsReader backoff = reader.Section(nameof(options.Backoff));
         backoff.Span(nameof(RetryBackoff.Initial), value => options.Backoff = options.Backoff with { Initial = value });
         backoff.Span(nameof(RetryBackoff.Max), value => options.Backoff = options.Backoff with { Max = value });

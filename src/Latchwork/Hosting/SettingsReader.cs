@@ -91,8 +91,8 @@ internal sealed class SettingsReader
             }
             else
             {
-                string known = names.Count == 0 ? "there is none" : $"there are {string.Join(", ", names.Order(StringComparer.Ordinal))}";
-                _failures.Add($"'{child.Path}' is no {what} of this registration; {known}.");
+                string known = names.Count == 0 ? "none" : $"{string.Join(", ", names.Order(StringComparer.Ordinal))}";
+                _failures.Add($"Unknown {what} '{child.Path}'. Registered: {known}.");
             }
         }
     }
@@ -110,7 +110,7 @@ internal sealed class SettingsReader
         {
             if (_known.Contains(child.Key) || (!sectionsToo && child.Value is null)) continue;
             // The value is not quoted: who knows what it is.
-            _failures.Add($"'{child.Path}' is no setting; there are {string.Join(", ", _known.Order(StringComparer.Ordinal))}.");
+            _failures.Add($"Unknown setting '{child.Path}'. Valid settings: {string.Join(", ", _known.Order(StringComparer.Ordinal))}.");
         }
     }
 

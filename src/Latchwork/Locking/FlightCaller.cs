@@ -4,7 +4,7 @@ using Latchwork.Storage;
 namespace Latchwork.Locking;
 
 /// <summary>The work of a caller, together with how its result is written.</summary>
-internal delegate Task<RunValue> Work(WorkLease lease, CancellationToken stop);
+internal delegate Task<RunValue> Work(WorkLease lease, CancellationToken cancellationToken);
 
 /// <summary>What a caller got: the lock, or an outcome.</summary>
 /// <param name="Lock">The lock, if it is the caller's to hold.</param>
@@ -45,7 +45,7 @@ internal sealed class FlightCaller
     /// <summary>When it called, as a timestamp.</summary>
     public long JoinedAt { get; set; }
 
-    /// <summary>The generation that was the owner's at some moment after it called; it may have any outcome from there on.</summary>
+    /// <summary>The fencing token that was the owner's at some moment after it called; it may have any outcome from there on.</summary>
     public long? WaitingFor { get; set; }
 
     public void Give(HeldLock held) => _answer.TrySetResult(new CallerAnswer(held, null, null));

@@ -20,13 +20,13 @@ internal sealed partial class HeldLock
         {
             lock (_gate)
             {
-                if (!IsBelieved) return PublishOutcome.Superseded;
+                if (!HoldsLease) return PublishOutcome.Superseded;
                 _publishing = true;
             }
 
             // Whoever asks from here on may do so after the store has published: it has to ask the store.
             long ticket = LastTicket();
-            var publication = new LockerPublication(Generation, _nonce, value.Kind, value.Data, freshFor, _core.HandOver);
+            var publication = new LockerPublication(FencingToken, _nonce, value.Kind, value.Data, freshFor, _core.HandOver);
             int attempts = 0;
             LatchworkStoreException? notReplicated = null;
             PublishOutcome outcome;
@@ -49,7 +49,7 @@ internal sealed partial class HeldLock
 
             if (outcome == PublishOutcome.Accepted)
             {
-                var published = new LockerOutcome(Generation, value.Kind, value.Data, freshFor > TimeSpan.Zero, TimeSpan.Zero);
+                var published = new LockerOutcome(FencingToken, value.Kind, value.Data, freshFor > TimeSpan.Zero, TimeSpan.Zero);
                 End(new LockEnding(LockEnd.Published, published, original, ticket));
                 return notReplicated is null ? outcome : throw notReplicated;
             }
@@ -89,8 +89,8 @@ internal sealed partial class HeldLock
             if (!_core.IsAbandoned)
             {
                 await _core.RepeatAsync(
-                    _ => _core.Store.ReleaseAsync(_core.KeyOf(Key), Generation, _nonce, CancellationToken.None),
-                    () => _core.Clock.Now < _beliefEnd,
+                    _ => _core.Store.ReleaseAsync(_core.KeyOf(Key), FencingToken, _nonce, CancellationToken.None),
+                    () => _core.Clock.Now < _leaseExpiry,
                     CancellationToken.None).ConfigureAwait(false);
             }
         }
@@ -111,7 +111,7 @@ internal sealed partial class HeldLock
         {
             _publishing = false;
             if (_over) return;
-            _renewAt = Math.Min(_renewAt, _core.Clock.Now); // look at once whether the key is still ours
+            _renewAt = Math.Min(_renewAt, _core.Clock.Now); // look immediately whether the key is still ours
         }
 
         OnAlarm();

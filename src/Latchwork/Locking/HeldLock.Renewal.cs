@@ -2,15 +2,15 @@ using Latchwork.Threading;
 
 namespace Latchwork.Locking;
 
-/// <content>Renewal, and the end of belief. All of it runs on the alarm clock's thread and on the store's.</content>
+/// <content>Renewal, and the local lease expiry. All of it runs on the alarm clock's thread and on the store's.</content>
 internal sealed partial class HeldLock
 {
-    /// <summary>Counts belief from when something was sent that the store has granted. Needs the gate.</summary>
-    private void Believe(long sent)
+    /// <summary>Counts the local lease from when something was sent that the store has granted. Needs the gate.</summary>
+    private void SetLeaseExpiry(long sent)
     {
-        TimeSpan lease = _core.Options.Lease;
-        _beliefEnd = Math.Min(sent + _core.Clock.ToTimestamps(lease), _ceiling);
-        _renewAt = _beliefEnd == _ceiling ? Alarm.Never : sent + _core.Clock.ToTimestamps(lease / 3);
+        TimeSpan lease = _core.Options.LeaseDuration;
+        _leaseExpiry = Math.Min(sent + _core.Clock.ToTimestamps(lease), _ceiling);
+        _renewAt = _leaseExpiry == _ceiling ? Alarm.Never : sent + _core.Clock.ToTimestamps(lease / 3);
     }
 
     private void OnAlarm()
@@ -21,7 +21,7 @@ internal sealed partial class HeldLock
         {
             if (_over) return;
             long now = _core.Clock.Now;
-            if (now >= _beliefEnd)
+            if (now >= _leaseExpiry)
             {
                 end = _leaving ? LockEnd.Released : now >= _ceiling ? LockEnd.LockTimeout : LockEnd.LeaseRanOut;
             }
@@ -43,9 +43,9 @@ internal sealed partial class HeldLock
         Exception? fault = null;
         try
         {
-            isOurs = await _core.Store.RenewAsync(_core.KeyOf(Key), Generation, _nonce, _core.Options.Lease, CancellationToken.None).ConfigureAwait(false);
+            isOurs = await _core.Store.RenewAsync(_core.KeyOf(Key), FencingToken, _nonce, _core.Options.LeaseDuration, CancellationToken.None).ConfigureAwait(false);
         }
-#pragma warning disable CA1031 // whatever the store throws, belief runs out by itself; it is logged
+#pragma warning disable CA1031 // whatever the store throws, the local lease runs out by itself; it is logged
         catch (Exception e)
 #pragma warning restore CA1031
         {
@@ -61,12 +61,12 @@ internal sealed partial class HeldLock
             if (_over) return;
             if (fault is not null)
             {
-                _renewAt = _core.Clock.Now + _core.Clock.ToTimestamps(_core.Options.Lease / 10);
+                _renewAt = _core.Clock.Now + _core.Clock.ToTimestamps(_core.Options.LeaseDuration / 10);
             }
             else if (isOurs)
             {
-                // An answer that comes after belief has ended is too late: others may have been told already.
-                if (_core.Clock.Now < _beliefEnd) Believe(sent);
+                // An answer that comes after the local lease has expired is too late: others may have been told already.
+                if (_core.Clock.Now < _leaseExpiry) SetLeaseExpiry(sent);
             }
             else if (_publishing)
             {
@@ -86,7 +86,7 @@ internal sealed partial class HeldLock
     /// <summary>Sets the alarm to whatever comes next. Needs the gate.</summary>
     private void SetAlarm()
     {
-        long next = _renewing || _leaving ? _beliefEnd : Math.Min(_renewAt, _beliefEnd);
+        long next = _renewing || _leaving ? _leaseExpiry : Math.Min(_renewAt, _leaseExpiry);
         TimeSpan sleep = SpanUntil(next);
         _alarm.Set(sleep < _longestSleep ? sleep : _longestSleep);
     }

@@ -50,7 +50,7 @@ internal sealed partial class HeldLock
     private readonly LazyCancellation _work = new();
     private readonly TaskCompletionSource<LockEnding> _ended = new();
 
-    private long _beliefEnd;
+    private long _leaseExpiry;
     private long _renewAt;
     private bool _renewing;
     private bool _publishing;
@@ -68,19 +68,19 @@ internal sealed partial class HeldLock
         _core = core;
         _nonce = nonce;
         Key = key;
-        Generation = grant.Generation;
+        FencingToken = grant.FencingToken;
         TakenOver = grant.TakenOver;
         _ceiling = firstSent + core.Clock.ToTimestamps(core.Options.LockTimeout);
         _alarm = core.Clock.CreateAlarm(OnAlarm);
         core.Remember(this);
-        core.Log.Granted(key, grant.Generation, grant.TakenOver);
-        lock (_gate) Believe(sent);
+        core.Log.Granted(key, grant.FencingToken, grant.TakenOver);
+        lock (_gate) SetLeaseExpiry(sent);
         OnAlarm();
     }
 
     public string Key { get; }
 
-    public long Generation { get; }
+    public long FencingToken { get; }
 
     public bool TakenOver { get; }
 
@@ -100,7 +100,7 @@ internal sealed partial class HeldLock
     {
         get
         {
-            lock (_gate) return IsBelieved;
+            lock (_gate) return HoldsLease;
         }
     }
 
@@ -108,11 +108,11 @@ internal sealed partial class HeldLock
     {
         get
         {
-            lock (_gate) return IsBelieved ? SpanUntil(_beliefEnd) : TimeSpan.Zero;
+            lock (_gate) return HoldsLease ? SpanUntil(_leaseExpiry) : TimeSpan.Zero;
         }
     }
 
-    private bool IsBelieved => !_over && !_leaving && _core.Clock.Now < _beliefEnd;
+    private bool HoldsLease => !_over && !_leaving && _core.Clock.Now < _leaseExpiry;
 
     /// <summary>Tells the work to stop, for another reason than a loss.</summary>
     public void StopWork() => Fire(_work);
@@ -151,7 +151,7 @@ internal sealed partial class HeldLock
 
     private void LogEnd(LockEnd end)
     {
-        _core.Log.Ended(Key, Generation, end);
+        _core.Log.Ended(Key, FencingToken, end);
         if (end is not (LockEnd.Published or LockEnd.Released) && !_core.IsAbandoned) _core.Log.OwnershipLost(end);
     }
 
@@ -167,7 +167,7 @@ internal sealed partial class HeldLock
         Metrics.LostLocks.Add(1, tags);
     }
 
-    /// <summary>The token's state changes at once; its callbacks, which are user code, run on the pool.</summary>
+    /// <summary>The token's state changes immediately; its callbacks, which are user code, run on the pool.</summary>
     private void Fire(LazyCancellation source)
     {
         Task callbacks = source.CancelAsync();

@@ -31,7 +31,7 @@ public interface IProcessLocker
     /// caller in this process is left.
     /// </param>
     /// <param name="options">Lifetime of the result, treatment of failures; null for the defaults.</param>
-    /// <param name="cancellationToken">Gives up waiting. The work goes on as long as somebody else in this process waits for it.</param>
+    /// <param name="cancellationToken">A token that cancels the wait. The work continues while another caller in this process waits for it.</param>
     /// <returns>The result; each caller gets an object of its own.</returns>
     /// <exception cref="RunFailedException">The work failed, here or elsewhere.</exception>
     /// <exception cref="LockTimeoutException">The wait took longer than the wait timeout, or the work longer than the lock timeout.</exception>
@@ -46,7 +46,7 @@ public interface IProcessLocker
     /// <param name="typeInfo">How to write and read the result.</param>
     /// <param name="factory">The work, as in the overload without <paramref name="typeInfo"/>.</param>
     /// <param name="options">Lifetime of the result, treatment of failures; null for the defaults.</param>
-    /// <param name="cancellationToken">Gives up waiting. The work goes on as long as somebody else in this process waits for it.</param>
+    /// <param name="cancellationToken">A token that cancels the wait. The work continues while another caller in this process waits for it.</param>
     /// <returns>The result; each caller gets an object of its own.</returns>
     /// <exception cref="RunFailedException">The work failed, here or elsewhere.</exception>
     /// <exception cref="LockTimeoutException">The wait took longer than the wait timeout, or the work longer than the lock timeout.</exception>
@@ -64,7 +64,7 @@ public interface IProcessLocker
     /// <summary>Asks for a key: either it is the caller's to process, or, perhaps after a wait, the result is there.</summary>
     /// <param name="key">The key: 1 to 512 bytes of UTF-8.</param>
     /// <param name="waitTimeout">How long to wait: 1 ms to 100 years. Default: null, as in <see cref="LockerOptions.WaitTimeout"/>.</param>
-    /// <param name="cancellationToken">Gives up waiting.</param>
+    /// <param name="cancellationToken">A token that cancels the wait.</param>
     /// <returns>The lease, which the caller has to publish, fail or dispose; or the result.</returns>
     /// <exception cref="RunFailedException">The work that the caller waited for failed.</exception>
     /// <exception cref="LockTimeoutException">The wait took longer than the wait timeout.</exception>
@@ -73,9 +73,9 @@ public interface IProcessLocker
 
     /// <summary>Reads the result of a key if there is one that is fresh. Never waits for work.</summary>
     /// <param name="key">The key: 1 to 512 bytes of UTF-8.</param>
-    /// <param name="cancellationToken">Gives up waiting.</param>
+    /// <param name="cancellationToken">A token that cancels the wait.</param>
     /// <returns>The result, or null if there is none (a null result is a result: see <see cref="LockerResult.IsNull"/>).</returns>
-    /// <exception cref="RunFailedException">The last run failed, and that is remembered (<see cref="FailurePolicy.Remember"/>).</exception>
+    /// <exception cref="RunFailedException">The last run failed, and that is remembered (<see cref="FailurePolicy.CacheFor"/>).</exception>
     /// <exception cref="LatchworkStoreException">The store could not be asked, or its answer never came.</exception>
     Task<LockerResult?> TryGetAsync(string key, CancellationToken cancellationToken = default);
 
@@ -84,7 +84,7 @@ public interface IProcessLocker
     /// <param name="fencingToken">The owner's <see cref="WorkLease.FencingToken"/>.</param>
     /// <param name="result">The bytes, at most <see cref="LockerOptions.MaxResultBytes"/>; null is a result too.</param>
     /// <param name="resultTimeout">How long it is given to callers that come later: zero to 100 years. Default: null, as in <see cref="LockerOptions.ResultTimeout"/>.</param>
-    /// <param name="cancellationToken">Gives up waiting; what was sent may still happen.</param>
+    /// <param name="cancellationToken">A token that cancels the wait. What was sent may still take effect.</param>
     /// <returns><see cref="PublishOutcome.Superseded"/> if the key is not that owner's any more; then nothing was changed.</returns>
     /// <exception cref="LatchworkStoreException">The store could not be asked, or its answer never came.</exception>
     Task<PublishOutcome> PublishAsync(string key, long fencingToken, ReadOnlyMemory<byte>? result, TimeSpan? resultTimeout = null, CancellationToken cancellationToken = default);
@@ -94,16 +94,16 @@ public interface IProcessLocker
     /// <param name="fencingToken">The owner's <see cref="WorkLease.FencingToken"/>.</param>
     /// <param name="kind">What kind of failure: 1 to 512 bytes of UTF-8.</param>
     /// <param name="message">What went wrong; up to 1 KiB of it is kept.</param>
-    /// <param name="rememberFor">How long callers that come later get it too: zero to 100 years; default zero.</param>
-    /// <param name="cancellationToken">Gives up waiting; what was sent may still happen.</param>
+    /// <param name="cacheFor">How long callers that come later get it too: zero to 100 years; default zero.</param>
+    /// <param name="cancellationToken">A token that cancels the wait. What was sent may still take effect.</param>
     /// <returns><see cref="PublishOutcome.Superseded"/> if the key is not that owner's any more; then nothing was changed.</returns>
     /// <exception cref="LatchworkStoreException">The store could not be asked, or its answer never came.</exception>
-    Task<PublishOutcome> FailAsync(string key, long fencingToken, string kind, string message, TimeSpan rememberFor = default, CancellationToken cancellationToken = default);
+    Task<PublishOutcome> FailAsync(string key, long fencingToken, string kind, string message, TimeSpan cacheFor = default, CancellationToken cancellationToken = default);
 
     /// <summary>Takes a key as a plain lock, without a result: waits until it is free. Renewed and fenced like every ownership.</summary>
     /// <param name="key">The key: 1 to 512 bytes of UTF-8.</param>
     /// <param name="waitTimeout">How long to wait: 1 ms to 100 years. Default: null, as in <see cref="LockerOptions.WaitTimeout"/>.</param>
-    /// <param name="cancellationToken">Gives up waiting.</param>
+    /// <param name="cancellationToken">A token that cancels the wait.</param>
     /// <returns>The lease; dispose it to release the key.</returns>
     /// <exception cref="LockTimeoutException">The wait took longer than the wait timeout.</exception>
     /// <exception cref="LatchworkStoreException">The store could not be asked, or its answer never came.</exception>
@@ -111,27 +111,27 @@ public interface IProcessLocker
 
     /// <summary>Takes a key as a plain lock if it is free now.</summary>
     /// <param name="key">The key: 1 to 512 bytes of UTF-8.</param>
-    /// <param name="cancellationToken">Gives up waiting for the store.</param>
+    /// <param name="cancellationToken">A token that cancels the wait for the store.</param>
     /// <returns>The lease; null if the key is somebody's.</returns>
     /// <exception cref="LatchworkStoreException">The store could not be asked, or its answer never came.</exception>
     Task<WorkLease?> TryAcquireAsync(string key, CancellationToken cancellationToken = default);
 
     /// <summary>
-    /// Forgets a key: its result is dropped, and work in progress is superseded at once (its publication will be refused, and one of those who
+    /// Forgets a key: its result is dropped, and work in progress is superseded immediately (its publication will be refused, and one of those who
     /// wait starts anew). Nobody who asks afterwards gets the result of work that began before.
     /// </summary>
     /// <param name="key">The key: 1 to 512 bytes of UTF-8.</param>
-    /// <param name="cancellationToken">Gives up waiting; what was sent may still happen.</param>
+    /// <param name="cancellationToken">A token that cancels the wait. What was sent may still take effect.</param>
     /// <returns>Whether there was anything to forget.</returns>
     /// <exception cref="LatchworkStoreException">The store could not be asked, or its answer never came.</exception>
     Task<bool> ForgetAsync(string key, CancellationToken cancellationToken = default);
 
     /// <summary>Looks at a key and changes nothing.</summary>
     /// <param name="key">The key: 1 to 512 bytes of UTF-8.</param>
-    /// <param name="cancellationToken">Gives up waiting.</param>
+    /// <param name="cancellationToken">A token that cancels the wait.</param>
     /// <returns>The key; null if it is neither locked, nor has a fresh outcome, nor is waited for here.</returns>
     /// <exception cref="LatchworkStoreException">The store could not be asked, or its answer never came.</exception>
-    Task<KeySnapshot?> ShowAsync(string key, CancellationToken cancellationToken = default);
+    Task<KeySnapshot?> PeekAsync(string key, CancellationToken cancellationToken = default);
 
     /// <summary>Lists the keys of the namespace that are locked, in pages, in no particular order. A key that stays locked during the listing appears at least once.</summary>
     /// <param name="cancellationToken">Ends the listing.</param>

@@ -8,20 +8,20 @@ internal sealed partial class KeyFlight
 {
     private readonly object _wakeGate = new();
     private TaskCompletionSource? _sleep;
-    private bool _awake; // rung since the last request was sent
+    private bool _awake; // notified since the last request was sent
 
     private string _nonce = Nonces.Next();
-    private long? _waitingFor; // the lowest generation that a caller may be waiting for
+    private long? _waitingFor; // the lowest fencing token that a caller may be waiting for
     private bool _listen;
-    private (long Generation, string Nonce, long Ticket) _owner = (0, "", 0); // whom the last request found at work, and who had called before it was sent; under the wake gate
-    private IAsyncDisposable? _bell;
+    private (long FencingToken, string Nonce, long Ticket) _owner = (0, "", 0); // whom the last request found at work, and who had called before it was sent; under the wake gate
+    private IAsyncDisposable? _subscription;
     private Alarm? _alarm;
 
-    private async Task FlyAsync()
+    private async Task RunAsync()
     {
         try
         {
-            while (TryGoOn())
+            while (TryContinue())
             {
                 await AskAsync().ConfigureAwait(false);
             }
@@ -37,13 +37,13 @@ internal sealed partial class KeyFlight
         finally
         {
             _alarm?.Dispose();
-            if (_bell is not null) await UnsubscribeAsync(_bell).ConfigureAwait(false);
+            if (_subscription is not null) await UnsubscribeAsync(_subscription).ConfigureAwait(false);
             _completion.TrySetResult();
         }
     }
 
     /// <summary>Goes on as long as somebody waits; else closes, in the same step.</summary>
-    private bool TryGoOn()
+    private bool TryContinue()
     {
         lock (_gate)
         {
@@ -69,11 +69,11 @@ internal sealed partial class KeyFlight
         lock (_gate) ticket = _lastTicket;
 
         // Subscribe first, without waiting for it: the request is decided after the subscription took effect.
-        Task<IAsyncDisposable>? subscribing = _listen && _bell is null
+        Task<IAsyncDisposable>? subscribing = _listen && _subscription is null
             ? _core.Store.SubscribeAsync(_core.KeyOf(_key), OnNotified, CancellationToken.None)
             : null;
         var request = new LockerRequest(
-            _core.NodeId, _nonce, _core.Options.Lease, _core.Options.LockTimeout, _lockOnly ? null : _waitingFor, _lockOnly);
+            _core.NodeId, _nonce, _core.Options.LeaseDuration, _core.Options.LockTimeout, _lockOnly ? null : _waitingFor, _lockOnly);
         long firstSent = _core.Clock.Now, sent = firstSent;
         LockerReply? reply = null;
         try
@@ -104,21 +104,21 @@ internal sealed partial class KeyFlight
             case LockGranted granted:
                 var held = new HeldLock(_core, _key, _nonce, granted, firstSent, sent);
                 _nonce = Nonces.Next();
-                NoteOwner(granted.Generation, ticket);
-                _waitingFor ??= granted.Generation;
+                NoteOwner(granted.FencingToken, ticket);
+                _waitingFor ??= granted.FencingToken;
                 await HoldAsync(held).ConfigureAwait(false);
                 break;
             case LockHeld other:
-                NoteOwner(other.Generation, ticket);
-                _waitingFor ??= other.Generation;
-                lock (_wakeGate) _owner = (other.Generation, other.Nonce, ticket);
+                NoteOwner(other.FencingToken, ticket);
+                _waitingFor ??= other.FencingToken;
+                lock (_wakeGate) _owner = (other.FencingToken, other.Nonce, ticket);
                 if (_listen) await SleepAsync(other.LeaseLeft).ConfigureAwait(false);
                 _listen = true;
                 break;
         }
     }
 
-    /// <summary>Sleeps until the bell rings, the owner's lease runs out, or it is time to look in case a ring was lost.</summary>
+    /// <summary>Sleeps until a notification comes, the owner's lease runs out, or it is time to look in case a notification was lost.</summary>
     private async Task SleepAsync(TimeSpan leaseLeft)
     {
         TaskCompletionSource sleep = new(TaskCreationOptions.RunContinuationsAsynchronously);
@@ -129,7 +129,7 @@ internal sealed partial class KeyFlight
         }
 
         _alarm ??= _core.Clock.CreateAlarm(Wake);
-        _alarm.Set(leaseLeft < _core.Options.RecheckInterval ? leaseLeft : _core.Options.RecheckInterval);
+        _alarm.Set(leaseLeft < _core.Options.FallbackPollInterval ? leaseLeft : _core.Options.FallbackPollInterval);
         await sleep.Task.ConfigureAwait(false);
         _alarm.Cancel();
     }
@@ -142,9 +142,9 @@ internal sealed partial class KeyFlight
     {
         if (notification is not null && !_lockOnly)
         {
-            (long generation, string nonce, long ticket) = (0, "", 0);
-            lock (_wakeGate) (generation, nonce, ticket) = _owner;
-            if (notification.Outcome.Generation == generation && notification.Nonce == nonce && nonce.Length > 0)
+            (long fencingToken, string nonce, long ticket) = (0, "", 0);
+            lock (_wakeGate) (fencingToken, nonce, ticket) = _owner;
+            if (notification.Outcome.FencingToken == fencingToken && notification.Nonce == nonce && nonce.Length > 0)
             {
                 foreach (FlightCaller caller in Take(c => c.Ticket <= ticket)) caller.Give(notification.Outcome, null);
             }
@@ -170,7 +170,7 @@ internal sealed partial class KeyFlight
     {
         try
         {
-            _bell = await subscribing.ConfigureAwait(false);
+            _subscription = await subscribing.ConfigureAwait(false);
         }
         catch (Exception e) when (e is LatchworkStoreException or ObjectDisposedException)
         {
@@ -178,11 +178,11 @@ internal sealed partial class KeyFlight
         }
     }
 
-    private async Task UnsubscribeAsync(IAsyncDisposable bell)
+    private async Task UnsubscribeAsync(IAsyncDisposable subscription)
     {
         try
         {
-            await bell.DisposeAsync().ConfigureAwait(false);
+            await subscription.DisposeAsync().ConfigureAwait(false);
         }
         catch (Exception e) when (e is LatchworkStoreException or ObjectDisposedException)
         {

@@ -3,7 +3,7 @@ using Latchwork.Storage;
 namespace Latchwork.Locking;
 
 /// <summary>
-/// All the callers of one key in one process: they share one request to the store, one bell, and one run. It lives from the first caller to
+/// All the callers of one key in one process: they share one request to the store, one subscription, and one run. It lives from the first caller to
 /// the last, and as long as one of them holds the lock.
 /// </summary>
 /// <remarks>
@@ -76,7 +76,7 @@ internal sealed partial class KeyFlight
             _started = true;
         }
 
-        if (start) _ = FlyAsync();
+        if (start) _ = RunAsync();
         return true;
     }
 
@@ -158,19 +158,19 @@ internal sealed partial class KeyFlight
     {
         long published = sent - _core.Clock.ToTimestamps(outcome.Age); // at the earliest
         List<FlightCaller> served = Take(c =>
-            (outcome.IsFresh && c.Ticket <= ticket) || outcome.Generation >= c.WaitingFor || c.JoinedAt <= published);
+            (outcome.IsFresh && c.Ticket <= ticket) || outcome.FencingToken >= c.WaitingFor || c.JoinedAt <= published);
         foreach (FlightCaller caller in served) caller.Give(outcome, null);
     }
 
     /// <summary>Notes that a request found an owner at work: whoever called before it was sent waits for that owner's outcome.</summary>
-    private void NoteOwner(long generation, long ticket)
+    private void NoteOwner(long fencingToken, long ticket)
     {
         lock (_gate)
         {
-            // From the end: those that have a generation already are the older ones.
+            // From the end: those that have a fencing token already are the older ones.
             for (LinkedListNode<FlightCaller>? node = _callers.Last; node is { Value.WaitingFor: null }; node = node.Previous)
             {
-                if (node.Value.Ticket <= ticket) node.Value.WaitingFor = generation;
+                if (node.Value.Ticket <= ticket) node.Value.WaitingFor = fencingToken;
             }
         }
     }

@@ -9,8 +9,8 @@ public sealed record KeySnapshot
     /// <summary>Whether it has an owner (whose lease may have run out, as long as nobody has taken over).</summary>
     public required bool IsLocked { get; init; }
 
-    /// <summary>The generation (fencing token) of the owner; of the last outcome if there is no owner.</summary>
-    public required long Generation { get; init; }
+    /// <summary>The fencing token of the owner; of the last outcome if there is no owner.</summary>
+    public required long FencingToken { get; init; }
 
     /// <summary>The owner's node; null if there is none.</summary>
     public string? NodeId { get; init; }

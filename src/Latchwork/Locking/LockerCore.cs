@@ -13,7 +13,7 @@ internal sealed class LockerCore
     private static readonly TimeSpan _firstPause = TimeSpan.FromMilliseconds(20);
     private static readonly TimeSpan _longestPause = TimeSpan.FromSeconds(1);
 
-    private readonly ConcurrentDictionary<(string Key, long Generation), HeldLock> _held = new();
+    private readonly ConcurrentDictionary<(string Key, long FencingToken), HeldLock> _held = new();
 
     public LockerCore(ILockerStore store, LockerOptions options)
     {
@@ -38,17 +38,17 @@ internal sealed class LockerCore
     public bool IsAbandoned { get; set; }
 
     /// <summary>For how long an outcome is kept for those who wait: each of them looks at least twice in that time.</summary>
-    public TimeSpan HandOver => 2 * Options.RecheckInterval;
+    public TimeSpan HandOver => 2 * Options.FallbackPollInterval;
 
     public IEnumerable<HeldLock> Held => _held.Values;
 
     public LockerKey KeyOf(string key) => new(Options.Namespace, key);
 
-    public void Remember(HeldLock held) => _held[(held.Key, held.Generation)] = held;
+    public void Remember(HeldLock held) => _held[(held.Key, held.FencingToken)] = held;
 
-    public void Remove(HeldLock held) => _held.TryRemove(new((held.Key, held.Generation), held));
+    public void Remove(HeldLock held) => _held.TryRemove(new((held.Key, held.FencingToken), held));
 
-    public HeldLock? FindHeld(string key, long generation) => _held.GetValueOrDefault((key, generation));
+    public HeldLock? FindHeld(string key, long fencingToken) => _held.GetValueOrDefault((key, fencingToken));
 
     public TimeSpan Since(long timestamp) => Options.TimeProvider.GetElapsedTime(timestamp);
 
@@ -57,9 +57,9 @@ internal sealed class LockerCore
     /// obstacle. A fault that will not pass by itself, or goes on for longer than the outage tolerance, is thrown.
     /// </summary>
     /// <param name="operation">What to do; it is told which attempt this is, from 0.</param>
-    /// <param name="goOn">Whether there is still a point in another attempt.</param>
+    /// <param name="shouldRetry">Whether there is still a point in another attempt.</param>
     /// <param name="cancellationToken">Ends the pauses in between.</param>
-    public async Task<T> RepeatAsync<T>(Func<int, Task<T>> operation, Func<bool> goOn, CancellationToken cancellationToken)
+    public async Task<T> RepeatAsync<T>(Func<int, Task<T>> operation, Func<bool> shouldRetry, CancellationToken cancellationToken)
     {
         long start = Clock.Now;
         TimeSpan pause = _firstPause;
@@ -69,7 +69,7 @@ internal sealed class LockerCore
             {
                 return await operation(attempt).ConfigureAwait(false);
             }
-            catch (LatchworkStoreException e) when (CanPass(e) && Since(start) < Options.OutageTolerance && goOn())
+            catch (LatchworkStoreException e) when (CanPass(e) && Since(start) < Options.StoreRetryTimeout && shouldRetry())
             {
                 Log.StoreFault(e, attempt + 1);
             }

@@ -25,7 +25,7 @@ public sealed class LockerOptions
     /// How long a key stays with an owner that gives no sign of life: 100 ms to <see cref="LockTimeout"/>; default 5 s. It is renewed every
     /// third of it while the owner lives, so this is not a limit on the work but the time after which another node takes over from a dead one.
     /// </summary>
-    public TimeSpan Lease { get; set; } = TimeSpan.FromSeconds(5);
+    public TimeSpan LeaseDuration { get; set; } = TimeSpan.FromSeconds(5);
 
     /// <summary>How long a caller waits before it gets a <see cref="LockTimeoutException"/>: 1 ms to 100 years. Default: null, as long as <see cref="LockTimeout"/>.</summary>
     public TimeSpan? WaitTimeout { get; set; }
@@ -34,16 +34,16 @@ public sealed class LockerOptions
     /// How often a node that waits for a key looks at it in case a notification was lost: 10 ms to 1 day; default 1 s. An outcome that is meant
     /// for those who wait is handed over for twice this time.
     /// </summary>
-    public TimeSpan RecheckInterval { get; set; } = TimeSpan.FromSeconds(1);
+    public TimeSpan FallbackPollInterval { get; set; } = TimeSpan.FromSeconds(1);
 
     /// <summary>How long a store that does not answer is asked again before a call fails: zero to 1 day; default 30 s.</summary>
-    public TimeSpan OutageTolerance { get; set; } = TimeSpan.FromSeconds(30);
+    public TimeSpan StoreRetryTimeout { get; set; } = TimeSpan.FromSeconds(30);
 
     /// <summary>
     /// How long work that was cancelled may take to end while its key is still kept from others: zero to 1 day; default 5 s. The key of work
     /// that goes on regardless is renewed no more, and its lease runs out.
     /// </summary>
-    public TimeSpan LeaveTimeout { get; set; } = TimeSpan.FromSeconds(5);
+    public TimeSpan ShutdownTimeout { get; set; } = TimeSpan.FromSeconds(5);
 
     /// <summary>The largest result accepted, in bytes: 1 to 256 MiB; default 1 MiB.</summary>
     public int MaxResultBytes { get; set; } = Limits.DefaultMaxPayloadBytes;

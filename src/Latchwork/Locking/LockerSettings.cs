@@ -16,16 +16,16 @@ internal static class LockerSettings
         if (options.NodeId is not null) Check(() => Limits.CheckId(options.NodeId, nameof(options.NodeId)));
         Check(() => Limits.CheckDuration(options.ResultTimeout, TimeSpan.Zero, Limits.MaxDelay, nameof(options.ResultTimeout)));
         Check(() => Limits.CheckDuration(options.LockTimeout, _shortest, Limits.MaxDelay, nameof(options.LockTimeout)));
-        Check(() => Limits.CheckDuration(options.Lease, _shortest, Limits.MaxDelay, nameof(options.Lease)));
-        if (options.Lease > options.LockTimeout)
+        Check(() => Limits.CheckDuration(options.LeaseDuration, _shortest, Limits.MaxDelay, nameof(options.LeaseDuration)));
+        if (options.LeaseDuration > options.LockTimeout)
         {
-            failures.Add($"'{nameof(options.Lease)}' must not be longer than '{nameof(options.LockTimeout)}', {options.LockTimeout}; it is {options.Lease}.");
+            failures.Add($"'{nameof(options.LeaseDuration)}' must not be longer than '{nameof(options.LockTimeout)}', {options.LockTimeout}; it is {options.LeaseDuration}.");
         }
 
         if (options.WaitTimeout is { } wait) Check(() => CheckWait(wait, nameof(options.WaitTimeout)));
-        Check(() => Limits.CheckDuration(options.RecheckInterval, TimeSpan.FromMilliseconds(10), _day, nameof(options.RecheckInterval)));
-        Check(() => Limits.CheckDuration(options.OutageTolerance, TimeSpan.Zero, _day, nameof(options.OutageTolerance)));
-        Check(() => Limits.CheckDuration(options.LeaveTimeout, TimeSpan.Zero, _day, nameof(options.LeaveTimeout)));
+        Check(() => Limits.CheckDuration(options.FallbackPollInterval, TimeSpan.FromMilliseconds(10), _day, nameof(options.FallbackPollInterval)));
+        Check(() => Limits.CheckDuration(options.StoreRetryTimeout, TimeSpan.Zero, _day, nameof(options.StoreRetryTimeout)));
+        Check(() => Limits.CheckDuration(options.ShutdownTimeout, TimeSpan.Zero, _day, nameof(options.ShutdownTimeout)));
         Check(() => Limits.CheckRange(options.MaxResultBytes, 1, 256 << 20, nameof(options.MaxResultBytes)));
         if (options.TimeProvider is null) failures.Add($"'{nameof(options.TimeProvider)}' must not be null.");
         return failures;
@@ -42,11 +42,11 @@ internal static class LockerSettings
             NodeId = options.NodeId,
             ResultTimeout = options.ResultTimeout,
             LockTimeout = options.LockTimeout,
-            Lease = options.Lease,
+            LeaseDuration = options.LeaseDuration,
             WaitTimeout = options.WaitTimeout,
-            RecheckInterval = options.RecheckInterval,
-            OutageTolerance = options.OutageTolerance,
-            LeaveTimeout = options.LeaveTimeout,
+            FallbackPollInterval = options.FallbackPollInterval,
+            StoreRetryTimeout = options.StoreRetryTimeout,
+            ShutdownTimeout = options.ShutdownTimeout,
             MaxResultBytes = options.MaxResultBytes,
             SerializerOptions = options.SerializerOptions,
             LoggerFactory = options.LoggerFactory,

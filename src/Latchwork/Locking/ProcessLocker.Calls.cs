@@ -9,7 +9,7 @@ namespace Latchwork;
 /// <content>How calls reach the store, and how all of them end.</content>
 public sealed partial class ProcessLocker
 {
-    /// <summary>The longest wait that the runtime's timers can do; what is longer is for ever.</summary>
+    /// <summary>The longest wait that the runtime's timers can do; what is longer is forever.</summary>
     private static readonly TimeSpan _longestWait = TimeSpan.FromMilliseconds(uint.MaxValue - 1);
 
     private readonly ConcurrentDictionary<string, KeyFlight> _flights = new();
@@ -47,7 +47,7 @@ public sealed partial class ProcessLocker
 
     /// <summary>
     /// Releases what this locker holds and ends what waits: callers get an <see cref="ObjectDisposedException"/>, the tokens of leases and of
-    /// work fire. Work has <see cref="LockerOptions.LeaveTimeout"/> to end before its key is left to its lease. The store stays open.
+    /// work fire. Work has <see cref="LockerOptions.ShutdownTimeout"/> to end before its key is left to its lease. The store stays open.
     /// </summary>
     /// <returns>A task that ends when this locker holds nothing more.</returns>
     public async ValueTask DisposeAsync()
@@ -73,7 +73,7 @@ public sealed partial class ProcessLocker
         return Task.WhenAll(_flights.Values.Concat(_lockFlights.Values).Select(flight => flight.ShutDownAsync(reason)));
     }
 
-    private bool GoOn() => !_disposed;
+    private bool ShouldRetry() => !_disposed;
 
     private int CountWaiters(string key) =>
         (_flights.TryGetValue(key, out KeyFlight? flight) ? flight.Count : 0) + (_lockFlights.TryGetValue(key, out flight) ? flight.Count : 0);
@@ -97,14 +97,14 @@ public sealed partial class ProcessLocker
             await _core.Store.OpenAsync(Namespace, CancellationToken.None).ConfigureAwait(false);
             return true;
         },
-        GoOn,
+        ShouldRetry,
         CancellationToken.None).OffStoreThread().ConfigureAwait(false);
 
     private async Task<T> AskAsync<T>(string key, Func<LockerKey, Task<T>> ask, CancellationToken cancellationToken)
     {
         Limits.CheckId(key);
         await OpenAsync(cancellationToken).ConfigureAwait(false);
-        return await _core.RepeatAsync(_ => ask(_core.KeyOf(key)), GoOn, cancellationToken).OffStoreThread().ConfigureAwait(false);
+        return await _core.RepeatAsync(_ => ask(_core.KeyOf(key)), ShouldRetry, cancellationToken).OffStoreThread().ConfigureAwait(false);
     }
 
     private async Task<PublishOutcome> PublishAsync(string key, long fencingToken, RunValue value, TimeSpan freshFor, CancellationToken cancellationToken)
@@ -123,7 +123,7 @@ public sealed partial class ProcessLocker
     private async Task<HeldLock?> TryTakeAsync(string key)
     {
         var request = new LockerRequest(
-            NodeId, Nonces.Next(), _core.Options.Lease, _core.Options.LockTimeout, WaitingFor: null, LockOnly: true);
+            NodeId, Nonces.Next(), _core.Options.LeaseDuration, _core.Options.LockTimeout, WaitingFor: null, LockOnly: true);
         long? firstSent = null;
         long sent = 0;
         LockerReply reply = await AskAsync(
@@ -145,7 +145,7 @@ public sealed partial class ProcessLocker
     private Task<CallerAnswer> JoinAsync(
         ConcurrentDictionary<string, KeyFlight> flights, string key, FlightCaller caller, TimeSpan? waitTimeout, CancellationToken cancellationToken) =>
         Metrics.LockWait.Enabled || Tracing.Source.HasListeners()
-            ? Waiting.WatchAsync(Namespace, _core.Clock, caller, () => JoinFlightAsync(flights, key, caller, waitTimeout, cancellationToken))
+            ? Waiting.MeasureAsync(Namespace, _core.Clock, caller, () => JoinFlightAsync(flights, key, caller, waitTimeout, cancellationToken))
             : JoinFlightAsync(flights, key, caller, waitTimeout, cancellationToken);
 
     private async Task<CallerAnswer> JoinFlightAsync(

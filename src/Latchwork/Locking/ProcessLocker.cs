@@ -21,13 +21,13 @@ public sealed partial class ProcessLocker : IProcessLocker, IAsyncDisposable
     {
         ArgumentNullException.ThrowIfNull(store);
         LiveStores.Add(store);
-        _core = new LockerCore(new WatchedLockerStore(store.Locks, LiveStores.KindOf(store)), LockerSettings.CopyOf(options ?? new LockerOptions()));
+        _core = new LockerCore(new InstrumentedLockerStore(store.Locks, LiveStores.KindOf(store)), LockerSettings.CopyOf(options ?? new LockerOptions()));
     }
 
     /// <summary>For tests that stand between the engine and the store.</summary>
     internal ProcessLocker(ILockerStore store, LockerOptions? options = null)
     {
-        _core = new LockerCore(new WatchedLockerStore(store, "other"), LockerSettings.CopyOf(options ?? new LockerOptions()));
+        _core = new LockerCore(new InstrumentedLockerStore(store, "other"), LockerSettings.CopyOf(options ?? new LockerOptions()));
     }
 
     /// <summary>The namespace.</summary>
@@ -119,12 +119,12 @@ public sealed partial class ProcessLocker : IProcessLocker, IAsyncDisposable
     }
 
     /// <inheritdoc/>
-    public Task<PublishOutcome> FailAsync(string key, long fencingToken, string kind, string message, TimeSpan rememberFor = default, CancellationToken cancellationToken = default)
+    public Task<PublishOutcome> FailAsync(string key, long fencingToken, string kind, string message, TimeSpan cacheFor = default, CancellationToken cancellationToken = default)
     {
         Limits.CheckId(kind);
         ArgumentNullException.ThrowIfNull(message);
-        Limits.CheckDuration(rememberFor, TimeSpan.Zero, Limits.MaxDelay);
-        return PublishAsync(key, fencingToken, RunValue.Failure(kind, message), rememberFor, cancellationToken);
+        Limits.CheckDuration(cacheFor, TimeSpan.Zero, Limits.MaxDelay);
+        return PublishAsync(key, fencingToken, RunValue.Failure(kind, message), cacheFor, cancellationToken);
     }
 
     /// <inheritdoc/>
@@ -138,12 +138,12 @@ public sealed partial class ProcessLocker : IProcessLocker, IAsyncDisposable
     }
 
     /// <inheritdoc/>
-    public async Task<KeySnapshot?> ShowAsync(string key, CancellationToken cancellationToken = default)
+    public async Task<KeySnapshot?> PeekAsync(string key, CancellationToken cancellationToken = default)
     {
-        KeySnapshot? snapshot = await AskAsync(key, k => _core.Store.ShowAsync(k, cancellationToken), cancellationToken).ConfigureAwait(false);
+        KeySnapshot? snapshot = await AskAsync(key, k => _core.Store.PeekAsync(k, cancellationToken), cancellationToken).ConfigureAwait(false);
         int waiters = CountWaiters(key);
         if (snapshot is not null) return snapshot with { Waiters = waiters };
-        return waiters == 0 ? null : new KeySnapshot { Key = key, IsLocked = false, Generation = 0, Waiters = waiters };
+        return waiters == 0 ? null : new KeySnapshot { Key = key, IsLocked = false, FencingToken = 0, Waiters = waiters };
     }
 
     /// <inheritdoc/>
@@ -156,7 +156,7 @@ public sealed partial class ProcessLocker : IProcessLocker, IAsyncDisposable
             string? from = cursor;
             LockerPage page = await _core.RepeatAsync(
                 _ => _core.Store.ListAsync(Namespace, from, Limits.MaxBatch, cancellationToken),
-                GoOn,
+                ShouldRetry,
                 cancellationToken).OffStoreThread().ConfigureAwait(false);
             foreach (KeySnapshot snapshot in page.Items) yield return snapshot with { Waiters = CountWaiters(snapshot.Key) };
             cursor = page.Cursor;
@@ -174,5 +174,5 @@ public sealed partial class ProcessLocker : IProcessLocker, IAsyncDisposable
 
     private LockerResult Read(LockerOutcome outcome, Exception? original) => outcome.Kind == LockerOutcomeKind.Failure
         ? throw RunValue.ReadFailure(outcome.Data.Span, original)
-        : new LockerResult(outcome.Kind == LockerOutcomeKind.Null, outcome.Data, outcome.Generation, _core.Options.SerializerOptions);
+        : new LockerResult(outcome.Kind == LockerOutcomeKind.Null, outcome.Data, outcome.FencingToken, _core.Options.SerializerOptions);
 }

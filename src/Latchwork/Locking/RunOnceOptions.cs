@@ -13,7 +13,7 @@ public sealed record RunOnceOptions
     public double ResultJitter { get; init; }
 
     /// <summary>Whether a null result is given to later callers like any other. Default: true. If false, only those who wait already get it.</summary>
-    public bool KeepNull { get; init; } = true;
+    public bool CacheNull { get; init; } = true;
 
     /// <summary>What becomes of a failure. Default: <see cref="FailurePolicy.Share"/>.</summary>
     public FailurePolicy OnFailure { get; init; } = FailurePolicy.Share;
@@ -25,26 +25,26 @@ public sealed record RunOnceOptions
 /// <summary>What becomes of the failure of a run.</summary>
 public sealed record FailurePolicy
 {
-    private FailurePolicy(bool isShared, TimeSpan rememberFor)
+    private FailurePolicy(bool isShared, TimeSpan cacheDuration)
     {
         IsShared = isShared;
-        RememberFor = rememberFor;
+        CacheDuration = cacheDuration;
     }
 
     /// <summary>Everybody who waits gets the failure; who comes later starts a new run.</summary>
     public static FailurePolicy Share { get; } = new(true, TimeSpan.Zero);
 
     /// <summary>Only the caller whose factory failed gets the failure; the next one who waits tries.</summary>
-    public static FailurePolicy NextWaiterTries { get; } = new(false, TimeSpan.Zero);
+    public static FailurePolicy RetryNextWaiter { get; } = new(false, TimeSpan.Zero);
 
     internal bool IsShared { get; }
 
-    internal TimeSpan RememberFor { get; }
+    internal TimeSpan CacheDuration { get; }
 
     /// <summary>Everybody who waits gets the failure, and so does who comes within a time.</summary>
     /// <param name="time">Zero to 100 years.</param>
     /// <returns>The policy.</returns>
-    public static FailurePolicy Remember(TimeSpan time)
+    public static FailurePolicy CacheFor(TimeSpan time)
     {
         Limits.CheckDuration(time, TimeSpan.Zero, Limits.MaxDelay);
         return new FailurePolicy(true, time);

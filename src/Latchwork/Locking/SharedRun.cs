@@ -43,11 +43,11 @@ internal sealed class SharedRun
     {
         _cancelled = true;
         _held.StopWork();
-        Alarm patience = _core.Clock.CreateAlarm(_held.LeaveToLease);
-        patience.Set(_core.Options.LeaveTimeout);
+        Alarm timeout = _core.Clock.CreateAlarm(_held.LeaveToLease);
+        timeout.Set(_core.Options.ShutdownTimeout);
         _ = _held.Ended.ContinueWith(
             static (_, alarm) => ((Alarm)alarm!).Dispose(),
-            patience,
+            timeout,
             CancellationToken.None,
             TaskContinuationOptions.ExecuteSynchronously,
             TaskScheduler.Default);
@@ -80,7 +80,7 @@ internal sealed class SharedRun
     private async Task<(RunValue Value, Exception? Failure)> WorkAsync(WorkLease lease)
     {
         long start = _core.Clock.Now;
-        using Activity? activity = Tracing.StartRun(_core.Options.Namespace, _held.Generation, _initiator.Context);
+        using Activity? activity = Tracing.StartRun(_core.Options.Namespace, _held.FencingToken, _initiator.Context);
         Context = activity?.Context ?? default;
         RunValue value;
         Exception? failure = null;
@@ -120,7 +120,7 @@ internal sealed class SharedRun
         }
         else if (_initiator.Options.OnFailure is { IsShared: true } policy)
         {
-            await _held.PublishAsync(value, policy.RememberFor, failure, CancellationToken.None).ConfigureAwait(false);
+            await _held.PublishAsync(value, policy.CacheDuration, failure, CancellationToken.None).ConfigureAwait(false);
         }
         else if (_held.IsHeld)
         {
@@ -132,7 +132,7 @@ internal sealed class SharedRun
     private TimeSpan Lifetime(WorkLease lease, RunValue value)
     {
         RunOnceOptions options = _initiator.Options;
-        if (value.Kind == LockerOutcomeKind.Null && !options.KeepNull) return TimeSpan.Zero;
+        if (value.Kind == LockerOutcomeKind.Null && !options.CacheNull) return TimeSpan.Zero;
         double factor = 1 + options.ResultJitter * (2 * Random.Shared.NextDouble() - 1);
         TimeSpan lifetime = lease.ResultTimeout * factor;
         return lifetime < Limits.MaxDelay ? lifetime : Limits.MaxDelay;

@@ -32,8 +32,8 @@ public sealed class WorkLease : IAsyncDisposable
     /// <summary>The key.</summary>
     public string Key => _held.Key;
 
-    /// <summary>The generation of this ownership: greater than that of every owner before.</summary>
-    public long FencingToken => _held.Generation;
+    /// <summary>The fencing token of this ownership: greater than that of every owner before.</summary>
+    public long FencingToken => _held.FencingToken;
 
     /// <summary>Whether the key was taken over from an owner that gave no sign of life any more.</summary>
     public bool TakenOver => _held.TakenOver;
@@ -64,7 +64,7 @@ public sealed class WorkLease : IAsyncDisposable
 
     /// <summary>Publishes a result of bytes and frees the key, in one step.</summary>
     /// <param name="result">The bytes: at most <see cref="LockerOptions.MaxResultBytes"/>.</param>
-    /// <param name="cancellationToken">Gives up waiting; what was sent may still happen.</param>
+    /// <param name="cancellationToken">A token that cancels the wait. What was sent may still take effect.</param>
     /// <returns><see cref="PublishOutcome.Superseded"/> if the lease is over; then nothing was changed.</returns>
     /// <exception cref="LatchworkStoreException">The store could not be asked, or its answer never came.</exception>
     public Task<PublishOutcome> PublishAsync(ReadOnlyMemory<byte> result, CancellationToken cancellationToken = default) =>
@@ -77,7 +77,7 @@ public sealed class WorkLease : IAsyncDisposable
     /// <summary>Publishes a result as JSON and frees the key, in one step.</summary>
     /// <typeparam name="T">The value's type. Its name is not stored. Bytes are published as they are.</typeparam>
     /// <param name="value">The value; null is a result too.</param>
-    /// <param name="cancellationToken">Gives up waiting; what was sent may still happen.</param>
+    /// <param name="cancellationToken">A token that cancels the wait. What was sent may still take effect.</param>
     /// <returns><see cref="PublishOutcome.Superseded"/> if the lease is over; then nothing was changed.</returns>
     /// <exception cref="LatchworkStoreException">The store could not be asked, or its answer never came.</exception>
     [RequiresUnreferencedCode("Uses reflection-based JSON. Pass a JsonTypeInfo when trimming.")]
@@ -89,7 +89,7 @@ public sealed class WorkLease : IAsyncDisposable
     /// <typeparam name="T">The value's type. Its name is not stored.</typeparam>
     /// <param name="value">The value; null is a result too.</param>
     /// <param name="typeInfo">How to write it.</param>
-    /// <param name="cancellationToken">Gives up waiting; what was sent may still happen.</param>
+    /// <param name="cancellationToken">A token that cancels the wait. What was sent may still take effect.</param>
     /// <returns><see cref="PublishOutcome.Superseded"/> if the lease is over; then nothing was changed.</returns>
     /// <exception cref="LatchworkStoreException">The store could not be asked, or its answer never came.</exception>
     public Task<PublishOutcome> PublishAsync<T>(T value, JsonTypeInfo<T> typeInfo, CancellationToken cancellationToken = default) =>
@@ -99,7 +99,7 @@ public sealed class WorkLease : IAsyncDisposable
     /// <param name="kind">What kind of failure: 1 to 512 bytes of UTF-8.</param>
     /// <param name="message">What went wrong; up to 1 KiB of it is kept.</param>
     /// <param name="policy">Who gets the failure. Default: null, <see cref="FailurePolicy.Share"/>.</param>
-    /// <param name="cancellationToken">Gives up waiting; what was sent may still happen.</param>
+    /// <param name="cancellationToken">A token that cancels the wait. What was sent may still take effect.</param>
     /// <returns><see cref="PublishOutcome.Superseded"/> if the lease is over; then nothing was changed.</returns>
     /// <exception cref="LatchworkStoreException">The store could not be asked, or its answer never came.</exception>
     public Task<PublishOutcome> FailAsync(string kind, string message, FailurePolicy? policy = null, CancellationToken cancellationToken = default)
@@ -112,7 +112,7 @@ public sealed class WorkLease : IAsyncDisposable
     /// <summary>Fails the work and frees the key, in one step: everybody who waits gets a <see cref="RunFailedException"/>.</summary>
     /// <param name="exception">Its type's name and message are shared; callers in this process find it as the inner exception.</param>
     /// <param name="policy">Who gets the failure. Default: null, <see cref="FailurePolicy.Share"/>.</param>
-    /// <param name="cancellationToken">Gives up waiting; what was sent may still happen.</param>
+    /// <param name="cancellationToken">A token that cancels the wait. What was sent may still take effect.</param>
     /// <returns><see cref="PublishOutcome.Superseded"/> if the lease is over; then nothing was changed.</returns>
     /// <exception cref="LatchworkStoreException">The store could not be asked, or its answer never came.</exception>
     public Task<PublishOutcome> FailAsync(Exception exception, FailurePolicy? policy = null, CancellationToken cancellationToken = default)
@@ -135,7 +135,7 @@ public sealed class WorkLease : IAsyncDisposable
     {
         if (policy.IsShared)
         {
-            return await _held.PublishAsync(failure, policy.RememberFor, original, cancellationToken).OffStoreThread().ConfigureAwait(false);
+            return await _held.PublishAsync(failure, policy.CacheDuration, original, cancellationToken).OffStoreThread().ConfigureAwait(false);
         }
 
         if (!_held.IsHeld) return PublishOutcome.Superseded;

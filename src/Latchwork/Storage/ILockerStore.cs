@@ -8,10 +8,10 @@ namespace Latchwork.Storage;
 /// </summary>
 /// <remarks>
 /// <para>
-/// A key has two independent parts. The <b>lock</b>: owner, nonce, generation, the deadline of its lease, when it started, and its ceiling
-/// (start + lock timeout), beyond which it is no lock any more. The <b>last outcome</b>: generation, what it was, its bytes, fresh until,
-/// handed over until. Besides, the highest generation ever given is kept for the lock timeout after the key was freed, and with it the
-/// generation and nonce of the last publication that was accepted.
+/// A key has two independent parts. The <b>lock</b>: owner, nonce, fencing token, the deadline of its lease, when it started, and its ceiling
+/// (start + lock timeout), beyond which it is no lock any more. The <b>last outcome</b>: fencing token, what it was, its bytes, fresh until,
+/// handed over until. Besides, the highest fencing token ever given is kept for the lock timeout after the key was freed, and with it the
+/// fencing token and nonce of the last publication that was accepted.
 /// </para>
 /// <para>
 /// A lock whose lease has run out, but which nobody has taken over, is still good for renewal, publication and release until its ceiling.
@@ -28,7 +28,7 @@ public interface ILockerStore
 {
     /// <summary>Prepares a namespace: records it and its format when first used, else checks that this client can work with it.</summary>
     /// <param name="ns">The namespace.</param>
-    /// <param name="cancellationToken">Gives up waiting.</param>
+    /// <param name="cancellationToken">A token that cancels the wait.</param>
     /// <returns>A task that ends when the namespace can be used.</returns>
     /// <exception cref="LatchworkStoreException">The namespace has a format that this client cannot work with; it is named.</exception>
     Task OpenAsync(string ns, CancellationToken cancellationToken);
@@ -37,72 +37,72 @@ public interface ILockerStore
     /// <remarks>
     /// <list type="number">
     /// <item>The lock is held with the same nonce (the reply was lost): the same grant, its lease renewed.</item>
-    /// <item>Unless <see cref="LockerRequest.LockOnly"/>: an outcome that is fresh; or one of generation ≥ <see cref="LockerRequest.WaitingFor"/>
+    /// <item>Unless <see cref="LockerRequest.LockOnly"/>: an outcome that is fresh; or one of fencing token ≥ <see cref="LockerRequest.WaitingFor"/>
     /// within its hand-over time: <see cref="LockerOutcome"/>.</item>
     /// <item>The lock is held and its lease has not run out: <see cref="LockHeld"/>.</item>
-    /// <item>Else the lock is granted with generation max(highest + 1, now in µs): <see cref="LockGranted"/>. The outcome stays as it is.</item>
+    /// <item>Else the lock is granted with fencing token max(highest + 1, now in µs): <see cref="LockGranted"/>. The outcome stays as it is.</item>
     /// </list>
     /// </remarks>
     /// <param name="key">The key.</param>
     /// <param name="request">Who asks, and for what.</param>
-    /// <param name="cancellationToken">Gives up waiting; what was sent may still happen.</param>
+    /// <param name="cancellationToken">A token that cancels the wait. What was sent may still take effect.</param>
     /// <returns><see cref="LockGranted"/>, <see cref="LockerOutcome"/> or <see cref="LockHeld"/>.</returns>
     Task<LockerReply> RequestAsync(LockerKey key, LockerRequest request, CancellationToken cancellationToken);
 
     /// <summary>Renews a lease: its deadline is now + <paramref name="lease"/>, but never beyond the lock's ceiling.</summary>
     /// <param name="key">The key.</param>
-    /// <param name="generation">The generation that was granted.</param>
+    /// <param name="fencingToken">The fencing token that was granted.</param>
     /// <param name="nonce">The nonce that it was granted to.</param>
     /// <param name="lease">The length of the lease.</param>
-    /// <param name="cancellationToken">Gives up waiting; what was sent may still happen.</param>
+    /// <param name="cancellationToken">A token that cancels the wait. What was sent may still take effect.</param>
     /// <returns>Whether the lock is still that owner's; if not, nothing was changed.</returns>
-    Task<bool> RenewAsync(LockerKey key, long generation, string nonce, TimeSpan lease, CancellationToken cancellationToken);
+    Task<bool> RenewAsync(LockerKey key, long fencingToken, string nonce, TimeSpan lease, CancellationToken cancellationToken);
 
-    /// <summary>Replaces the outcome of a key and frees its lock, in one step, and rings those who wait.</summary>
+    /// <summary>Replaces the outcome of a key and frees its lock, in one step, and notifies the waiters.</summary>
     /// <param name="key">The key.</param>
     /// <param name="publication">What is published, and by whom.</param>
-    /// <param name="cancellationToken">Gives up waiting; what was sent may still happen.</param>
+    /// <param name="cancellationToken">A token that cancels the wait. What was sent may still take effect.</param>
     /// <returns>
     /// <see cref="PublishOutcome.Accepted"/>, also when the same publication was accepted before (the last one of the key is remembered, for its lock timeout at least);
     /// <see cref="PublishOutcome.Superseded"/> if the lock is not that owner's any more, and nothing was changed.
     /// </returns>
     Task<PublishOutcome> PublishAsync(LockerKey key, LockerPublication publication, CancellationToken cancellationToken);
 
-    /// <summary>Frees a lock without an outcome (the last outcome stays as it is), and rings those who wait.</summary>
+    /// <summary>Frees a lock without an outcome (the last outcome stays as it is), and notifies the waiters.</summary>
     /// <param name="key">The key.</param>
-    /// <param name="generation">The generation that was granted; null if the reply to the request was never seen.</param>
+    /// <param name="fencingToken">The fencing token that was granted; null if the reply to the request was never seen.</param>
     /// <param name="nonce">The nonce that it was granted to.</param>
-    /// <param name="cancellationToken">Gives up waiting; what was sent may still happen.</param>
+    /// <param name="cancellationToken">A token that cancels the wait. What was sent may still take effect.</param>
     /// <returns>Whether the lock was that owner's; if not, nothing was changed.</returns>
-    Task<bool> ReleaseAsync(LockerKey key, long? generation, string nonce, CancellationToken cancellationToken);
+    Task<bool> ReleaseAsync(LockerKey key, long? fencingToken, string nonce, CancellationToken cancellationToken);
 
     /// <summary>Reads the outcome of a key if it is fresh.</summary>
     /// <param name="key">The key.</param>
-    /// <param name="cancellationToken">Gives up waiting.</param>
+    /// <param name="cancellationToken">A token that cancels the wait.</param>
     /// <returns>The outcome, or null.</returns>
     Task<LockerOutcome?> TryGetAsync(LockerKey key, CancellationToken cancellationToken);
 
     /// <summary>
-    /// Drops the outcome and takes the lock, if there is one, from its owner; the highest generation grows as for a grant, and those who wait
-    /// are rung. So a run that began before can never publish.
+    /// Drops the outcome and takes the lock, if there is one, from its owner; the highest fencing token grows as for a grant, and those who wait
+    /// are notified. So a run that began before can never publish.
     /// </summary>
     /// <param name="key">The key.</param>
-    /// <param name="lockTimeout">How long to keep the generation.</param>
-    /// <param name="cancellationToken">Gives up waiting; what was sent may still happen.</param>
+    /// <param name="lockTimeout">How long to keep the fencing token.</param>
+    /// <param name="cancellationToken">A token that cancels the wait. What was sent may still take effect.</param>
     /// <returns>Whether there was a lock or a fresh outcome.</returns>
     Task<bool> ForgetAsync(LockerKey key, TimeSpan lockTimeout, CancellationToken cancellationToken);
 
     /// <summary>Looks at a key and changes nothing.</summary>
     /// <param name="key">The key.</param>
-    /// <param name="cancellationToken">Gives up waiting.</param>
+    /// <param name="cancellationToken">A token that cancels the wait.</param>
     /// <returns>The key, with no <see cref="KeySnapshot.Waiters"/>; null if it is neither locked nor has a fresh outcome.</returns>
-    Task<KeySnapshot?> ShowAsync(LockerKey key, CancellationToken cancellationToken);
+    Task<KeySnapshot?> PeekAsync(LockerKey key, CancellationToken cancellationToken);
 
     /// <summary>Lists the keys of a namespace that are locked, in no particular order. A key that stays locked while all pages are read appears at least once.</summary>
     /// <param name="ns">The namespace.</param>
     /// <param name="cursor">Null for the first page, then the cursor of the page before.</param>
     /// <param name="limit">About how many keys to look at for the page: 1 to <see cref="Limits.MaxBatch"/>.</param>
-    /// <param name="cancellationToken">Gives up waiting.</param>
+    /// <param name="cancellationToken">A token that cancels the wait.</param>
     /// <returns>A page; it may be empty and yet not be the last.</returns>
     Task<LockerPage> ListAsync(string ns, string? cursor, int limit, CancellationToken cancellationToken);
 
@@ -117,7 +117,7 @@ public interface ILockerStore
     /// </para>
     /// <para>
     /// A notification is a hint: it may be lost, late, doubled or forged. It may carry the outcome that was published. Whoever waits may take that
-    /// only if its generation and nonce are those of the owner in an answer (<see cref="LockHeld"/>) to a request that was sent after the waiter
+    /// only if its fencing token and nonce are those of the owner in an answer (<see cref="LockHeld"/>) to a request that was sent after the waiter
     /// called; else the key is asked.
     /// </para>
     /// </remarks>

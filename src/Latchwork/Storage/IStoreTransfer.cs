@@ -32,15 +32,15 @@ public interface IStoreTransfer
     string Place { get; }
 
     /// <summary>Lists the namespaces of timers and of locks, sealed ones included.</summary>
-    /// <param name="cancellationToken">Gives up waiting.</param>
+    /// <param name="cancellationToken">A token that cancels the wait.</param>
     /// <returns>The namespaces, in ordinal order within their kind.</returns>
-    Task<IReadOnlyList<TransferUnit>> ListAsync(CancellationToken cancellationToken);
+    Task<IReadOnlyList<NamespaceRef>> ListAsync(CancellationToken cancellationToken);
 
     /// <summary>Looks at the marks of a namespace.</summary>
     /// <param name="unit">The namespace; it need not exist.</param>
-    /// <param name="cancellationToken">Gives up waiting.</param>
+    /// <param name="cancellationToken">A token that cancels the wait.</param>
     /// <returns>The marks.</returns>
-    Task<TransferMarks> LookAsync(TransferUnit unit, CancellationToken cancellationToken);
+    Task<TransferMarks> PeekAsync(NamespaceRef unit, CancellationToken cancellationToken);
 
     /// <summary>
     /// Source: seals a namespace. Timers: refused while a node listens or an event is in flight under a lease that has not run out. Locks:
@@ -50,32 +50,32 @@ public interface IStoreTransfer
     /// <param name="moveId">The move: 1 to 64 characters without spaces.</param>
     /// <param name="target">The <see cref="Place"/> of the target.</param>
     /// <param name="checkOnly">Only says whether it would be refused.</param>
-    /// <param name="cancellationToken">Gives up waiting; what was sent may still happen.</param>
+    /// <param name="cancellationToken">A token that cancels the wait. What was sent may still take effect.</param>
     /// <returns>The seal in force, which may be an earlier one; or what stands in the way.</returns>
-    Task<SealAnswer> SealAsync(TransferUnit unit, string moveId, string target, bool checkOnly, CancellationToken cancellationToken);
+    Task<SealAnswer> SealAsync(NamespaceRef unit, string moveId, string target, bool checkOnly, CancellationToken cancellationToken);
 
     /// <summary>Replaces both marks if they are as expected, and if a seal becomes <see cref="TransferPhase.Moved"/> only of a namespace that is empty.</summary>
     /// <param name="unit">The namespace.</param>
     /// <param name="expected">The marks as they were seen.</param>
     /// <param name="wanted">The marks as they are to be.</param>
-    /// <param name="cancellationToken">Gives up waiting; what was sent may still happen.</param>
+    /// <param name="cancellationToken">A token that cancels the wait. What was sent may still take effect.</param>
     /// <returns>Whether they were replaced; if not, nothing was changed.</returns>
-    Task<bool> ChangeAsync(TransferUnit unit, TransferMarks expected, TransferMarks wanted, CancellationToken cancellationToken);
+    Task<bool> ChangeAsync(NamespaceRef unit, TransferMarks expected, TransferMarks wanted, CancellationToken cancellationToken);
 
     /// <summary>Target: drops a piece of the journal, unless an import is open or closed.</summary>
     /// <param name="unit">The namespace.</param>
-    /// <param name="cancellationToken">Gives up waiting; what was sent may still happen.</param>
+    /// <param name="cancellationToken">A token that cancels the wait. What was sent may still take effect.</param>
     /// <returns>Whether nothing (more) is to be dropped.</returns>
-    Task<bool> DropJournalAsync(TransferUnit unit, CancellationToken cancellationToken);
+    Task<bool> DropJournalAsync(NamespaceRef unit, CancellationToken cancellationToken);
 
     /// <summary>
     /// Source: deletes events that have arrived, and reads the next: partition by partition those that fall due first, then those whose lease ran
-    /// out (as they would be after somebody took them back), then the dead. The order is the same at every call.
+    /// out (as they would be after somebody took them back), then the dead letters. The order is the same at every call.
     /// </summary>
     /// <param name="ns">The namespace.</param>
     /// <param name="moveId">The move under which it is sealed.</param>
     /// <param name="arrived">The events to delete; those that are gone already are passed over.</param>
-    /// <param name="cancellationToken">Gives up waiting; what was sent may still happen.</param>
+    /// <param name="cancellationToken">A token that cancels the wait. What was sent may still take effect.</param>
     /// <returns>Events; none if the namespace is empty.</returns>
     /// <exception cref="LatchworkStoreException">The namespace is not sealed by this move.</exception>
     Task<IReadOnlyList<TransferEvent>> NextEventsAsync(string ns, string moveId, IReadOnlyList<string> arrived, CancellationToken cancellationToken);
@@ -84,7 +84,7 @@ public interface IStoreTransfer
     /// <param name="ns">The namespace.</param>
     /// <param name="moveId">The move.</param>
     /// <param name="events">The events, each id once.</param>
-    /// <param name="cancellationToken">Gives up waiting; what was sent may still happen.</param>
+    /// <param name="cancellationToken">A token that cancels the wait. What was sent may still take effect.</param>
     /// <returns>An answer for each event.</returns>
     Task<IReadOnlyList<ImportOutcome>> ImportEventsAsync(string ns, string moveId, IReadOnlyList<TransferEvent> events, CancellationToken cancellationToken);
 
@@ -96,19 +96,19 @@ public interface IStoreTransfer
     /// <param name="moveId">The move under which it is sealed.</param>
     /// <param name="arrived">The keys to delete; those that are gone already are passed over.</param>
     /// <param name="cursor">Null to begin, then the cursor of the page before.</param>
-    /// <param name="cancellationToken">Gives up waiting; what was sent may still happen.</param>
+    /// <param name="cancellationToken">A token that cancels the wait. What was sent may still take effect.</param>
     /// <returns>Keys; there may be none and yet more to come.</returns>
     /// <exception cref="LatchworkStoreException">The namespace is not sealed by this move.</exception>
     Task<TransferKeyPage> NextKeysAsync(string ns, string moveId, IReadOnlyList<string> arrived, string? cursor, CancellationToken cancellationToken);
 
     /// <summary>
-    /// Target: takes keys in. A key whose highest generation here is as high or higher is <see cref="ImportOutcome.Known"/> and stays as it is,
+    /// Target: takes keys in. A key whose highest fencing token here is as high or higher is <see cref="ImportOutcome.Known"/> and stays as it is,
     /// so no journal is needed; one that is locked here is a <see cref="ImportOutcome.Conflict"/>. Each key is a step of its own.
     /// </summary>
     /// <param name="ns">The namespace.</param>
     /// <param name="moveId">The move.</param>
     /// <param name="keys">The keys.</param>
-    /// <param name="cancellationToken">Gives up waiting; what was sent may still happen.</param>
+    /// <param name="cancellationToken">A token that cancels the wait. What was sent may still take effect.</param>
     /// <returns>An answer for each key.</returns>
     Task<IReadOnlyList<ImportOutcome>> ImportKeysAsync(string ns, string moveId, IReadOnlyList<TransferKey> keys, CancellationToken cancellationToken);
 }

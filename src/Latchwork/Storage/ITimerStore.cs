@@ -16,38 +16,38 @@ public interface ITimerStore
 {
     /// <summary>Prepares a namespace: records it and its layout when first used, else checks that this client can work with it.</summary>
     /// <param name="ns">The namespace.</param>
-    /// <param name="cancellationToken">Gives up waiting.</param>
+    /// <param name="cancellationToken">A token that cancels the wait.</param>
     /// <returns>Its number of partitions.</returns>
     /// <exception cref="LatchworkStoreException">The namespace has a format or a number of partitions that this client cannot work with; both are named.</exception>
     Task<int> OpenAsync(string ns, CancellationToken cancellationToken);
 
     /// <summary>Lists the namespaces that were ever used and not forgotten, in ordinal order.</summary>
-    /// <param name="cancellationToken">Gives up waiting.</param>
+    /// <param name="cancellationToken">A token that cancels the wait.</param>
     /// <returns>The namespaces.</returns>
     Task<IReadOnlyList<string>> NamespacesAsync(CancellationToken cancellationToken);
 
-    /// <summary>Schedules events. An earlier head rings two listening nodes.</summary>
+    /// <summary>Schedules events. An earlier head notifies two listening nodes.</summary>
     /// <param name="partition">The partition to which all the ids belong.</param>
     /// <param name="entries">The events; the same id may come twice.</param>
-    /// <param name="cancellationToken">Gives up waiting; what was sent may still happen.</param>
+    /// <param name="cancellationToken">A token that cancels the wait. What was sent may still take effect.</param>
     /// <returns>An answer for each event.</returns>
     Task<IReadOnlyList<PostOutcome>> PostAsync(TimerPartition partition, IReadOnlyList<TimerEntry> entries, CancellationToken cancellationToken);
 
     /// <summary>
-    /// Takes back events whose lease ran out (a retry is spent, or they die), then moves due events in flight, and says when to ask again. Due events are taken
+    /// Takes back events whose lease ran out (a retry is spent, or they are dead-lettered), then moves due events in flight, and says when to ask again. Due events are taken
     /// in order of due time, then id; in a backlog (see <see cref="ClaimRequest.BacklogAge"/>) from both ends in turn. The bound of bytes cuts what was so chosen.
-    /// Also the node's sign of life: it is listed, woken and given turns from its first claim until it leaves or misses its turn.
+    /// Also the node's sign of life: it is listed, woken and given poll slots from its first claim until it leaves or misses its poll slot.
     /// </summary>
     /// <param name="partition">The partition.</param>
     /// <param name="request">The node's request.</param>
-    /// <param name="cancellationToken">Gives up waiting.</param>
+    /// <param name="cancellationToken">A token that cancels the wait.</param>
     /// <returns>The events and the time to ask again.</returns>
     Task<TimerClaim> ClaimAsync(TimerPartition partition, ClaimRequest request, CancellationToken cancellationToken);
 
     /// <summary>Ends deliveries for good: the events are gone. An expired lease that nobody took over is still good.</summary>
     /// <param name="partition">The partition.</param>
     /// <param name="deliveries">The deliveries.</param>
-    /// <param name="cancellationToken">Gives up waiting.</param>
+    /// <param name="cancellationToken">A token that cancels the wait.</param>
     /// <returns><see cref="TimerOutcome.Done"/>, <see cref="TimerOutcome.Stale"/> or <see cref="TimerOutcome.NotFound"/> for each.</returns>
     Task<IReadOnlyList<TimerOutcome>> ConfirmAsync(TimerPartition partition, IReadOnlyList<DeliveryKey> deliveries, CancellationToken cancellationToken);
 
@@ -58,37 +58,37 @@ public interface ITimerStore
     /// <param name="partition">The partition.</param>
     /// <param name="deliveries">The deliveries.</param>
     /// <param name="lease">The lease from now on.</param>
-    /// <param name="cancellationToken">Gives up waiting.</param>
+    /// <param name="cancellationToken">A token that cancels the wait.</param>
     /// <returns><see cref="TimerOutcome.Done"/>, <see cref="TimerOutcome.Stale"/> or <see cref="TimerOutcome.NotFound"/> for each.</returns>
     Task<IReadOnlyList<TimerOutcome>> ExtendAsync(TimerPartition partition, IReadOnlyList<DeliveryKey> deliveries, TimeSpan lease, CancellationToken cancellationToken);
 
     /// <summary>Hands deliveries back: the events are scheduled again at their former due time, no retry is spent, and a free node is woken.</summary>
     /// <param name="partition">The partition.</param>
     /// <param name="deliveries">The deliveries.</param>
-    /// <param name="cancellationToken">Gives up waiting.</param>
+    /// <param name="cancellationToken">A token that cancels the wait.</param>
     /// <returns><see cref="TimerOutcome.Done"/>, <see cref="TimerOutcome.Stale"/> or <see cref="TimerOutcome.NotFound"/> for each.</returns>
     Task<IReadOnlyList<TimerOutcome>> ReleaseAsync(TimerPartition partition, IReadOnlyList<DeliveryKey> deliveries, CancellationToken cancellationToken);
 
-    /// <summary>Ends deliveries that failed: each event is scheduled again with one retry spent, or dies.</summary>
+    /// <summary>Ends deliveries that failed: each event is scheduled again with one retry spent, or is dead-lettered.</summary>
     /// <param name="partition">The partition.</param>
     /// <param name="failures">The failures.</param>
-    /// <param name="deadLetters">What to keep of the dead.</param>
-    /// <param name="cancellationToken">Gives up waiting.</param>
-    /// <returns><see cref="TimerOutcome.Done"/> (will be retried), <see cref="TimerOutcome.Dead"/> (it died), <see cref="TimerOutcome.Stale"/> or <see cref="TimerOutcome.NotFound"/> for each.</returns>
+    /// <param name="deadLetters">What to keep of the dead letters.</param>
+    /// <param name="cancellationToken">A token that cancels the wait.</param>
+    /// <returns><see cref="TimerOutcome.Done"/> (will be retried), <see cref="TimerOutcome.DeadLettered"/> (it was dead-lettered), <see cref="TimerOutcome.Stale"/> or <see cref="TimerOutcome.NotFound"/> for each.</returns>
     Task<IReadOnlyList<TimerOutcome>> FailAsync(TimerPartition partition, IReadOnlyList<TimerFailure> failures, DeadLetterLimits deadLetters, CancellationToken cancellationToken);
 
     /// <summary>Looks at an event.</summary>
     /// <param name="partition">The partition.</param>
     /// <param name="id">The event's id.</param>
-    /// <param name="cancellationToken">Gives up waiting.</param>
+    /// <param name="cancellationToken">A token that cancels the wait.</param>
     /// <returns>The event, or null if it is unknown.</returns>
     Task<TimerSnapshot?> PeekAsync(TimerPartition partition, string id, CancellationToken cancellationToken);
 
-    /// <summary>Removes a scheduled event, purges a dead one, and with <paramref name="revoke"/> takes one in flight from its node, which is told.</summary>
+    /// <summary>Removes a scheduled event, purges a dead letter, and with <paramref name="revoke"/> takes one in flight from its node, which is told.</summary>
     /// <param name="partition">The partition.</param>
     /// <param name="id">The event's id.</param>
     /// <param name="revoke">Whether to remove the event even in flight.</param>
-    /// <param name="cancellationToken">Gives up waiting; what was sent may still happen.</param>
+    /// <param name="cancellationToken">A token that cancels the wait. What was sent may still take effect.</param>
     /// <returns><see cref="TimerOutcome.Done"/>, <see cref="TimerOutcome.NotFound"/> or <see cref="TimerOutcome.InFlight"/>.</returns>
     Task<TimerOutcome> CancelAsync(TimerPartition partition, string id, bool revoke, CancellationToken cancellationToken);
 
@@ -96,7 +96,7 @@ public interface ITimerStore
     /// <param name="partition">The partition.</param>
     /// <param name="id">The event's id.</param>
     /// <param name="due">Its new due time.</param>
-    /// <param name="cancellationToken">Gives up waiting; what was sent may still happen.</param>
+    /// <param name="cancellationToken">A token that cancels the wait. What was sent may still take effect.</param>
     /// <returns><see cref="TimerOutcome.Done"/>, or why nothing was changed.</returns>
     Task<TimerOutcome> ChangeDelayAsync(TimerPartition partition, string id, Due due, CancellationToken cancellationToken);
 
@@ -106,57 +106,57 @@ public interface ITimerStore
     /// <param name="duration">The length of the window from there (from now, when there is no offset; overdue events are before it and included); null: to the end.</param>
     /// <param name="cursor">Null for the first page, then the cursor of the page before (which keeps the window of the first).</param>
     /// <param name="limit">The most events on the page: 1 to <see cref="Limits.MaxBatch"/>.</param>
-    /// <param name="cancellationToken">Gives up waiting.</param>
+    /// <param name="cancellationToken">A token that cancels the wait.</param>
     /// <returns>A page.</returns>
     Task<TimerPage> UpcomingAsync(TimerPartition partition, TimeSpan? offset, TimeSpan? duration, string? cursor, int limit, CancellationToken cancellationToken);
 
-    /// <summary>Lists dead events, the longest dead first.</summary>
+    /// <summary>Lists dead letters, the oldest first.</summary>
     /// <param name="partition">The partition.</param>
     /// <param name="cursor">Null for the first page, then the cursor of the page before.</param>
     /// <param name="limit">The most events on the page: 1 to <see cref="Limits.MaxBatch"/>.</param>
-    /// <param name="cancellationToken">Gives up waiting.</param>
+    /// <param name="cancellationToken">A token that cancels the wait.</param>
     /// <returns>A page.</returns>
-    Task<TimerPage> DeadAsync(TimerPartition partition, string? cursor, int limit, CancellationToken cancellationToken);
+    Task<TimerPage> DeadLettersAsync(TimerPartition partition, string? cursor, int limit, CancellationToken cancellationToken);
 
-    /// <summary>Schedules dead events again, with no retry spent and their failures kept.</summary>
+    /// <summary>Schedules dead letters again, with no retry spent and their failures kept.</summary>
     /// <param name="partition">The partition.</param>
-    /// <param name="keys">The deaths that are meant.</param>
+    /// <param name="keys">The dead letters that are meant.</param>
     /// <param name="due">When they are due.</param>
-    /// <param name="cancellationToken">Gives up waiting; what was sent may still happen.</param>
+    /// <param name="cancellationToken">A token that cancels the wait. What was sent may still take effect.</param>
     /// <returns><see cref="TimerOutcome.Done"/> or <see cref="TimerOutcome.NotFound"/> for each.</returns>
-    Task<IReadOnlyList<TimerOutcome>> RequeueAsync(TimerPartition partition, IReadOnlyList<DeadKey> keys, Due due, CancellationToken cancellationToken);
+    Task<IReadOnlyList<TimerOutcome>> RequeueAsync(TimerPartition partition, IReadOnlyList<DeadLetterKey> keys, Due due, CancellationToken cancellationToken);
 
-    /// <summary>Deletes dead events for good.</summary>
+    /// <summary>Deletes dead letters for good.</summary>
     /// <param name="partition">The partition.</param>
-    /// <param name="keys">The deaths that are meant.</param>
-    /// <param name="cancellationToken">Gives up waiting; what was sent may still happen.</param>
+    /// <param name="keys">The dead letters that are meant.</param>
+    /// <param name="cancellationToken">A token that cancels the wait. What was sent may still take effect.</param>
     /// <returns><see cref="TimerOutcome.Done"/> or <see cref="TimerOutcome.NotFound"/> for each.</returns>
-    Task<IReadOnlyList<TimerOutcome>> PurgeAsync(TimerPartition partition, IReadOnlyList<DeadKey> keys, CancellationToken cancellationToken);
+    Task<IReadOnlyList<TimerOutcome>> PurgeAsync(TimerPartition partition, IReadOnlyList<DeadLetterKey> keys, CancellationToken cancellationToken);
 
     /// <summary>Lists the nodes that listen, and those that fell silent in the last hour.</summary>
     /// <param name="partition">The partition.</param>
-    /// <param name="cancellationToken">Gives up waiting.</param>
+    /// <param name="cancellationToken">A token that cancels the wait.</param>
     /// <returns>The nodes, by id.</returns>
-    Task<IReadOnlyList<TimerNode>> NodesAsync(TimerPartition partition, CancellationToken cancellationToken);
+    Task<IReadOnlyList<TimerNode>> GetNodesAsync(TimerPartition partition, CancellationToken cancellationToken);
 
     /// <summary>Counts by state and reads the age of the oldest overdue event, at a cost that does not grow with their number.</summary>
     /// <param name="partition">The partition.</param>
-    /// <param name="cancellationToken">Gives up waiting.</param>
+    /// <param name="cancellationToken">A token that cancels the wait.</param>
     /// <returns>The counts.</returns>
-    Task<TimerStats> StatsAsync(TimerPartition partition, CancellationToken cancellationToken);
+    Task<TimerStats> GetStatsAsync(TimerPartition partition, CancellationToken cancellationToken);
 
-    /// <summary>Hears the bells of one node in one namespace. Completes when the store is known to have accepted; call it before the first claim.</summary>
+    /// <summary>Subscribes to the notifications of one node in one namespace. Completes when the store is known to have accepted; call it before the first claim.</summary>
     /// <param name="ns">The namespace.</param>
     /// <param name="nodeId">The node.</param>
-    /// <param name="ring">Called for each bell, one at a time, on a thread of the store: it must return at once and must not throw.</param>
-    /// <param name="cancellationToken">Gives up waiting.</param>
+    /// <param name="notify">Called for each notification, one at a time, on a thread of the store: it must return immediately and must not throw.</param>
+    /// <param name="cancellationToken">A token that cancels the wait.</param>
     /// <returns>Ends the subscription when disposed.</returns>
-    Task<IAsyncDisposable> SubscribeAsync(string ns, string nodeId, Action<TimerBell> ring, CancellationToken cancellationToken);
+    Task<IAsyncDisposable> SubscribeAsync(string ns, string nodeId, Action<WakeNotification> notify, CancellationToken cancellationToken);
 
     /// <summary>Takes a node off the list: it is woken no more, and if it was the one to claim next, another is woken.</summary>
     /// <param name="partition">The partition.</param>
     /// <param name="nodeId">The node.</param>
-    /// <param name="cancellationToken">Gives up waiting.</param>
+    /// <param name="cancellationToken">A token that cancels the wait.</param>
     /// <returns>A task that ends when it is done.</returns>
     Task LeaveAsync(TimerPartition partition, string nodeId, CancellationToken cancellationToken);
 }

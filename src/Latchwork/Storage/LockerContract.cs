@@ -14,15 +14,15 @@ public readonly record struct LockerKey(string Namespace, string Key);
 /// Random, new for every ownership that is sought. A request repeated with the nonce of the present owner (because its reply was lost) gets
 /// the same grant again.
 /// </param>
-/// <param name="Lease">How long the lock is the owner's unless it renews: at least 1 ms.</param>
-/// <param name="LockTimeout">How long it can be the owner's at most, renewed or not: at least <paramref name="Lease"/>.</param>
+/// <param name="LeaseDuration">How long the lock is the owner's unless it renews: at least 1 ms.</param>
+/// <param name="LockTimeout">How long it can be the owner's at most, renewed or not: at least <paramref name="LeaseDuration"/>.</param>
 /// <param name="WaitingFor">
-/// The generation that the node was told of when it began to wait: it may have any outcome from there on that is within its hand-over time.
+/// The fencing token that the node was told of when it began to wait: it may have any outcome from there on that is within its hand-over time.
 /// Null for a request that begins now: it may have only what is fresh.
 /// </param>
 /// <param name="LockOnly">No outcome will do: the lock itself is wanted.</param>
 [Experimental("LATCHWORK001")]
-public sealed record LockerRequest(string NodeId, string Nonce, TimeSpan Lease, TimeSpan LockTimeout, long? WaitingFor, bool LockOnly);
+public sealed record LockerRequest(string NodeId, string Nonce, TimeSpan LeaseDuration, TimeSpan LockTimeout, long? WaitingFor, bool LockOnly);
 
 /// <summary>The answer to a <see cref="LockerRequest"/>: <see cref="LockGranted"/>, <see cref="LockHeld"/> or <see cref="LockerOutcome"/>.</summary>
 [Experimental("LATCHWORK001")]
@@ -34,28 +34,28 @@ public abstract record LockerReply
 }
 
 /// <summary>The lock is the asking node's.</summary>
-/// <param name="Generation">The fencing token: greater than that of every owner before.</param>
+/// <param name="FencingToken">The fencing token: greater than that of every owner before.</param>
 /// <param name="TakenOver">Whether it was taken from an owner whose lease had run out.</param>
 [Experimental("LATCHWORK001")]
-public sealed record LockGranted(long Generation, bool TakenOver) : LockerReply;
+public sealed record LockGranted(long FencingToken, bool TakenOver) : LockerReply;
 
 /// <summary>The lock is somebody else's.</summary>
-/// <param name="Generation">The owner's generation.</param>
+/// <param name="FencingToken">The owner's fencing token.</param>
 /// <param name="NodeId">The owner's node.</param>
 /// <param name="LeaseLeft">The time left on its lease: more than zero, to the microsecond.</param>
 /// <param name="Age">How long it has been the owner.</param>
 /// <param name="Nonce">The owner's nonce, by which a notification of its outcome is known.</param>
 [Experimental("LATCHWORK001")]
-public sealed record LockHeld(long Generation, string NodeId, TimeSpan LeaseLeft, TimeSpan Age, string Nonce) : LockerReply;
+public sealed record LockHeld(long FencingToken, string NodeId, TimeSpan LeaseLeft, TimeSpan Age, string Nonce) : LockerReply;
 
 /// <summary>How a run ended.</summary>
-/// <param name="Generation">The generation of its owner.</param>
+/// <param name="FencingToken">The fencing token of its owner.</param>
 /// <param name="Kind">What the bytes are.</param>
 /// <param name="Data">The bytes of the value or the failure; empty for <see cref="LockerOutcomeKind.Null"/>.</param>
 /// <param name="IsFresh">Whether it may be given to a request that begins now; else it is only handed over to those who waited for it.</param>
 /// <param name="Age">How long ago it was published, by the store's clock; never negative.</param>
 [Experimental("LATCHWORK001")]
-public sealed record LockerOutcome(long Generation, LockerOutcomeKind Kind, ReadOnlyMemory<byte> Data, bool IsFresh, TimeSpan Age) : LockerReply;
+public sealed record LockerOutcome(long FencingToken, LockerOutcomeKind Kind, ReadOnlyMemory<byte> Data, bool IsFresh, TimeSpan Age) : LockerReply;
 
 /// <summary>What the bytes of an outcome are.</summary>
 [Experimental("LATCHWORK001")]
@@ -72,15 +72,15 @@ public enum LockerOutcomeKind
 }
 
 /// <summary>The end of a run.</summary>
-/// <param name="Generation">The generation of the owner.</param>
-/// <param name="Nonce">The nonce of the owner; null when it is published from anywhere, by whoever knows the generation.</param>
+/// <param name="FencingToken">The fencing token of the owner.</param>
+/// <param name="Nonce">The nonce of the owner; null when it is published from anywhere, by whoever knows the fencing token.</param>
 /// <param name="Kind">What the bytes are.</param>
 /// <param name="Data">The bytes.</param>
 /// <param name="FreshFor">How long it is given to requests that begin later: zero to 100 years.</param>
 /// <param name="HandOverFor">How long it is kept for those who wait already: zero to 100 years. It is never less than <paramref name="FreshFor"/> in effect.</param>
 [Experimental("LATCHWORK001")]
 public sealed record LockerPublication(
-    long Generation,
+    long FencingToken,
     string? Nonce,
     LockerOutcomeKind Kind,
     ReadOnlyMemory<byte> Data,

@@ -40,23 +40,23 @@ internal abstract class PassingTimerStore(ITimerStore inner) : ITimerStore
     public virtual Task<TimerPage> UpcomingAsync(TimerPartition partition, TimeSpan? offset, TimeSpan? duration, string? cursor, int limit, CancellationToken cancellationToken) =>
         inner.UpcomingAsync(partition, offset, duration, cursor, limit, cancellationToken);
 
-    public virtual Task<TimerPage> DeadAsync(TimerPartition partition, string? cursor, int limit, CancellationToken cancellationToken) =>
-        inner.DeadAsync(partition, cursor, limit, cancellationToken);
+    public virtual Task<TimerPage> DeadLettersAsync(TimerPartition partition, string? cursor, int limit, CancellationToken cancellationToken) =>
+        inner.DeadLettersAsync(partition, cursor, limit, cancellationToken);
 
-    public virtual Task<IReadOnlyList<TimerOutcome>> RequeueAsync(TimerPartition partition, IReadOnlyList<DeadKey> keys, Due due, CancellationToken cancellationToken) =>
+    public virtual Task<IReadOnlyList<TimerOutcome>> RequeueAsync(TimerPartition partition, IReadOnlyList<DeadLetterKey> keys, Due due, CancellationToken cancellationToken) =>
         inner.RequeueAsync(partition, keys, due, cancellationToken);
 
-    public virtual Task<IReadOnlyList<TimerOutcome>> PurgeAsync(TimerPartition partition, IReadOnlyList<DeadKey> keys, CancellationToken cancellationToken) =>
+    public virtual Task<IReadOnlyList<TimerOutcome>> PurgeAsync(TimerPartition partition, IReadOnlyList<DeadLetterKey> keys, CancellationToken cancellationToken) =>
         inner.PurgeAsync(partition, keys, cancellationToken);
 
-    public virtual Task<IReadOnlyList<TimerNode>> NodesAsync(TimerPartition partition, CancellationToken cancellationToken) =>
-        inner.NodesAsync(partition, cancellationToken);
+    public virtual Task<IReadOnlyList<TimerNode>> GetNodesAsync(TimerPartition partition, CancellationToken cancellationToken) =>
+        inner.GetNodesAsync(partition, cancellationToken);
 
-    public virtual Task<TimerStats> StatsAsync(TimerPartition partition, CancellationToken cancellationToken) =>
-        inner.StatsAsync(partition, cancellationToken);
+    public virtual Task<TimerStats> GetStatsAsync(TimerPartition partition, CancellationToken cancellationToken) =>
+        inner.GetStatsAsync(partition, cancellationToken);
 
-    public virtual Task<IAsyncDisposable> SubscribeAsync(string ns, string nodeId, Action<TimerBell> ring, CancellationToken cancellationToken) =>
-        inner.SubscribeAsync(ns, nodeId, ring, cancellationToken);
+    public virtual Task<IAsyncDisposable> SubscribeAsync(string ns, string nodeId, Action<WakeNotification> notify, CancellationToken cancellationToken) =>
+        inner.SubscribeAsync(ns, nodeId, notify, cancellationToken);
 
     public virtual Task LeaveAsync(TimerPartition partition, string nodeId, CancellationToken cancellationToken) =>
         inner.LeaveAsync(partition, nodeId, cancellationToken);

@@ -8,7 +8,7 @@ namespace Latchwork.Storage;
 [Experimental("LATCHWORK001")]
 public readonly record struct TimerPartition(string Namespace, int Index)
 {
-    /// <summary>The partition to which an id belongs: FNV-1a (32 bits) of its UTF-8 bytes, modulo the number of partitions. Stable for ever.</summary>
+    /// <summary>The partition to which an id belongs: FNV-1a (32 bits) of its UTF-8 bytes, modulo the number of partitions. Stable forever.</summary>
     /// <param name="ns">The namespace.</param>
     /// <param name="id">The event's id.</param>
     /// <param name="partitions">The namespace's number of partitions, at least 1.</param>
@@ -45,8 +45,8 @@ public sealed record TimerEntry(
     IReadOnlyDictionary<string, string>? Headers,
     bool IdIsNew);
 
-/// <summary>How long dead events are kept. What is trimmed is counted.</summary>
-/// <param name="Retention">From the moment they die.</param>
+/// <summary>How long dead letters are kept. What is evicted is counted.</summary>
+/// <param name="Retention">From the moment that they are dead-lettered.</param>
 /// <param name="MaxCount">The most that a partition keeps; the oldest go first.</param>
 [Experimental("LATCHWORK001")]
 public sealed record DeadLetterLimits(TimeSpan Retention, int MaxCount);
@@ -58,18 +58,18 @@ public sealed record DeadLetterLimits(TimeSpan Retention, int MaxCount);
 /// (because its reply was lost) returns the events that it got the first time and that are still its own, their leases renewed.
 /// </param>
 /// <param name="Max">The most events to return: 0 to <see cref="Limits.MaxBatch"/>. With 0 the request is a sign of life.</param>
-/// <param name="Room">How many events the node could hold, <paramref name="Max"/> included. A node whose room is used up is not woken until it asks again.</param>
+/// <param name="Capacity">How many events the node could hold, <paramref name="Max"/> included. A node whose capacity is used up is not woken until it asks again.</param>
 /// <param name="Held">How many events the node holds already, for the list of nodes.</param>
-/// <param name="Lease">How long the returned events belong to the node unless it extends.</param>
-/// <param name="DeadLetters">What to keep of the events that die of an expired lease.</param>
+/// <param name="LeaseDuration">How long the returned events belong to the node unless it extends.</param>
+/// <param name="DeadLetters">What to keep of the events whose last lease expired.</param>
 [Experimental("LATCHWORK001")]
 public sealed record ClaimRequest(
     string NodeId,
     string ClaimToken,
     int Max,
-    int Room,
+    int Capacity,
     int Held,
-    TimeSpan Lease,
+    TimeSpan LeaseDuration,
     DeadLetterLimits DeadLetters)
 {
     /// <summary>
@@ -103,14 +103,14 @@ public sealed record ClaimedEvent(
 /// <summary>The answer to a <see cref="ClaimRequest"/>.</summary>
 /// <param name="Events">The events that now belong to the node, in order of their due times.</param>
 /// <param name="AskAgainIn">
-/// When the node is to ask again at the latest, counted from the answer: zero if more is due now and the node has room; the time until
-/// the next event or lease falls due if this node is the one to claim it (plus a grace if it is the guard); else its turn to look.
+/// When the node is to ask again at the latest, counted from the answer: zero if more is due now and the node has free capacity; the time until
+/// the next event or lease falls due if this node is the one to claim it (plus a grace if it is the backup waker); else its poll slot.
 /// </param>
 [Experimental("LATCHWORK001")]
 public sealed record TimerClaim(IReadOnlyList<ClaimedEvent> Events, TimeSpan AskAgainIn)
 {
-    /// <summary>How many events this claim found dead of an expired lease, for who counts deaths. A repeated claim does not tell those of the first again.</summary>
-    public int Buried { get; init; }
+    /// <summary>How many events this claim dead-lettered because of an expired lease. A repeated claim does not tell those of the first again.</summary>
+    public int DeadLettered { get; init; }
 }
 
 /// <summary>A delivery: an event and the token of the lease under which it is held.</summary>
@@ -123,10 +123,10 @@ public readonly record struct DeliveryKey(string Id, string Token);
 /// <param name="Delivery">The delivery.</param>
 /// <param name="NodeId">The node that failed.</param>
 /// <param name="Error">What went wrong; at most <see cref="Limits.MaxErrorBytes"/> bytes of it are kept.</param>
-/// <param name="RetryIn">When to try again if a retry is left. Null: never; the event dies at once of <paramref name="Reason"/>.</param>
-/// <param name="Reason">Of what the event dies if it does.</param>
+/// <param name="RetryIn">When to try again if a retry is left. Null: never; it is dead-lettered immediately, for <paramref name="Reason"/>.</param>
+/// <param name="Reason">The reason if it is dead-lettered.</param>
 [Experimental("LATCHWORK001")]
-public sealed record TimerFailure(DeliveryKey Delivery, string NodeId, string Error, TimeSpan? RetryIn, DeadReason Reason);
+public sealed record TimerFailure(DeliveryKey Delivery, string NodeId, string Error, TimeSpan? RetryIn, DeadLetterReason Reason);
 
 /// <summary>A page of a listing.</summary>
 /// <param name="Items">At most as many as were asked for; fewer where their payloads exceed <see cref="Limits.MaxBatchBytes"/>.</param>
@@ -134,30 +134,30 @@ public sealed record TimerFailure(DeliveryKey Delivery, string NodeId, string Er
 [Experimental("LATCHWORK001")]
 public sealed record TimerPage(IReadOnlyList<TimerSnapshot> Items, string? Cursor);
 
-/// <summary>A dead event that is meant only as long as it is the same death.</summary>
+/// <summary>A dead letter that is meant only as long as it is the same dead letter.</summary>
 /// <param name="Id">The event's id.</param>
-/// <param name="DiedAt">When it died, as listed; null means whichever death there is.</param>
+/// <param name="DeadLetteredAt">When it was dead-lettered, as listed; null means whichever there is.</param>
 [Experimental("LATCHWORK001")]
-public readonly record struct DeadKey(string Id, DateTimeOffset? DiedAt);
+public readonly record struct DeadLetterKey(string Id, DateTimeOffset? DeadLetteredAt);
 
-/// <summary>What a bell is rung for.</summary>
+/// <summary>Why a node is notified.</summary>
 [Experimental("LATCHWORK001")]
-public enum TimerBellKind
+public enum WakeNotificationKind
 {
-    /// <summary>An event falls due earlier than this node knows: ask in <see cref="TimerBell.AskIn"/>.</summary>
+    /// <summary>An event falls due earlier than this node knows: ask in <see cref="WakeNotification.AskIn"/>.</summary>
     Due = 0,
 
     /// <summary>A delivery that this node holds was superseded or revoked.</summary>
     Revoked = 1,
 
-    /// <summary>Bells may have been missed (the connection was away): ask every partition now.</summary>
+    /// <summary>Notifications may have been missed (the connection was away): ask every partition now.</summary>
     Missed = 2,
 }
 
-/// <summary>A notification to one listening node. It may be lost, late or doubled: it is a doorbell, never the truth.</summary>
-/// <param name="Kind">What it is rung for.</param>
+/// <summary>A notification to one listening node. It may be lost, late or doubled: it is a hint, never the truth.</summary>
+/// <param name="Kind">Why it is notified.</param>
 /// <param name="Partition">The index of the partition.</param>
-/// <param name="AskIn">For <see cref="TimerBellKind.Due"/>: when to ask, from now on.</param>
-/// <param name="Delivery">For <see cref="TimerBellKind.Revoked"/>: the delivery.</param>
+/// <param name="AskIn">For <see cref="WakeNotificationKind.Due"/>: when to ask, from now on.</param>
+/// <param name="Delivery">For <see cref="WakeNotificationKind.Revoked"/>: the delivery.</param>
 [Experimental("LATCHWORK001")]
-public readonly record struct TimerBell(TimerBellKind Kind, int Partition, TimeSpan AskIn, DeliveryKey Delivery);
+public readonly record struct WakeNotification(WakeNotificationKind Kind, int Partition, TimeSpan AskIn, DeliveryKey Delivery);

@@ -18,7 +18,7 @@ public enum TransferKind
 /// <param name="Kind">What it is of.</param>
 /// <param name="Namespace">Its name.</param>
 [Experimental("LATCHWORK001")]
-public readonly record struct TransferUnit(TransferKind Kind, string Namespace)
+public readonly record struct NamespaceRef(TransferKind Kind, string Namespace)
 {
     /// <inheritdoc/>
     public override string ToString() => $"the {(Kind == TransferKind.Timers ? "timer" : "lock")} namespace '{Namespace}'";
@@ -110,7 +110,7 @@ public enum ImportOutcome
 /// <param name="MaxRetries">The retries that it has in all.</param>
 /// <param name="DueIn">When it is due; below zero if that has passed.</param>
 /// <param name="Failures">Its last ten failures, the oldest first.</param>
-/// <param name="Death">Of what it died, and how long ago; null if it lives.</param>
+/// <param name="DeadLetter">Why it was dead-lettered, and how long ago; null if it was not.</param>
 [Experimental("LATCHWORK001")]
 public sealed record TransferEvent(
     string Id,
@@ -120,33 +120,33 @@ public sealed record TransferEvent(
     int MaxRetries,
     TimeSpan DueIn,
     IReadOnlyList<AttemptFailure> Failures,
-    TransferDeath? Death);
+    TransferDeadLetter? DeadLetter);
 
-/// <summary>The death of an event.</summary>
-/// <param name="Reason">Of what it died.</param>
+/// <summary>A dead letter on its way.</summary>
+/// <param name="Reason">Why it was dead-lettered.</param>
 /// <param name="Ago">How long ago.</param>
 [Experimental("LATCHWORK001")]
-public sealed record TransferDeath(DeadReason Reason, TimeSpan Ago);
+public sealed record TransferDeadLetter(DeadLetterReason Reason, TimeSpan Ago);
 
 /// <summary>A key on its way. Its times are relative to the clock of the store that was read, at the moment of reading.</summary>
 /// <param name="Key">The key.</param>
-/// <param name="Generation">The highest generation ever given.</param>
+/// <param name="FencingToken">The highest fencing token ever given.</param>
 /// <param name="KeepFor">How long it is to be kept.</param>
 /// <param name="Outcome">The last outcome, if it is still of use.</param>
 /// <param name="HeldBy">The node that holds the lock under a lease that runs; such a key cannot be moved yet. Else null.</param>
 /// <param name="LeaseLeft">The time left on that lease.</param>
 [Experimental("LATCHWORK001")]
-public sealed record TransferKey(string Key, long Generation, TimeSpan KeepFor, TransferResult? Outcome, string? HeldBy, TimeSpan LeaseLeft);
+public sealed record TransferKey(string Key, long FencingToken, TimeSpan KeepFor, TransferResult? Outcome, string? HeldBy, TimeSpan LeaseLeft);
 
 /// <summary>An outcome on its way.</summary>
-/// <param name="Generation">The generation of its run.</param>
+/// <param name="FencingToken">The fencing token of its run.</param>
 /// <param name="Kind">What the bytes are.</param>
 /// <param name="Data">The bytes.</param>
 /// <param name="Age">How long ago it was published.</param>
 /// <param name="FreshFor">How long it is fresh, from its publication on.</param>
 /// <param name="HandOverFor">How long it is handed over to those who waited, from its publication on.</param>
 [Experimental("LATCHWORK001")]
-public sealed record TransferResult(long Generation, LockerOutcomeKind Kind, ReadOnlyMemory<byte> Data, TimeSpan Age, TimeSpan FreshFor, TimeSpan HandOverFor);
+public sealed record TransferResult(long FencingToken, LockerOutcomeKind Kind, ReadOnlyMemory<byte> Data, TimeSpan Age, TimeSpan FreshFor, TimeSpan HandOverFor);
 
 /// <summary>A page of keys.</summary>
 /// <param name="Keys">The keys.</param>

@@ -1,7 +1,7 @@
 namespace Latchwork.Threading;
 
 /// <summary>
-/// One alarm of an <see cref="AlarmClock"/>: set, set again, or cancelled at will, by any thread. A ring that has begun when the alarm is set
+/// One alarm of an <see cref="AlarmClock"/>: set, set again, or cancelled at will, by any thread. A callback that has begun when the alarm is set
 /// again or cancelled still happens: the callback looks at the state of things, not at the fact that it was called.
 /// </summary>
 internal sealed class Alarm : IDisposable
@@ -22,17 +22,17 @@ internal sealed class Alarm : IDisposable
         _id = id;
         if (!clock.HasThread)
         {
-            _timer = clock.Time.CreateTimer(static alarm => ((Alarm)alarm!).Ring(), this, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
+            _timer = clock.Time.CreateTimer(static alarm => ((Alarm)alarm!).Fire(), this, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
         }
     }
 
-    /// <summary>The order in which alarms ring: by time, then by age.</summary>
+    /// <summary>The order in which alarms fire: by time, then by age.</summary>
     internal static IComparer<Alarm> ByTime { get; } = Comparer<Alarm>.Create(static (a, b) => (a.At, a._id).CompareTo((b.At, b._id)));
 
-    /// <summary>When it rings, as a timestamp. Belongs to the clock.</summary>
+    /// <summary>When it fires, as a timestamp. Belongs to the clock.</summary>
     internal long At { get; set; } = Never;
 
-    /// <summary>Sets the alarm to ring once after <paramref name="delay"/> (at once if it is not positive), in place of what it was set to.</summary>
+    /// <summary>Sets the alarm to fire once after <paramref name="delay"/> (immediately if it is not positive), in place of what it was set to.</summary>
     public void Set(TimeSpan delay)
     {
         if (_disposed) return;
@@ -41,7 +41,7 @@ internal sealed class Alarm : IDisposable
         else _timer.Change(delay, Timeout.InfiniteTimeSpan);
     }
 
-    /// <summary>Lets the alarm ring no more until it is set again.</summary>
+    /// <summary>Lets the alarm fire no more until it is set again.</summary>
     public void Cancel()
     {
         if (_timer is null) _clock.Move(this, Never);
@@ -56,5 +56,5 @@ internal sealed class Alarm : IDisposable
         _timer?.Dispose();
     }
 
-    internal void Ring() => _callback();
+    internal void Fire() => _callback();
 }

@@ -3,12 +3,12 @@ using System.Runtime.CompilerServices;
 namespace Latchwork.Threading;
 
 /// <summary>
-/// Calls back at given times on one dedicated thread, so that the renewal of leases and the end of local belief do not depend on a free
+/// Calls back at given times on one dedicated thread, so that the renewal of leases and the local lease expiry do not depend on a free
 /// thread of the pool. There is one clock per <see cref="TimeProvider"/>.
 /// </summary>
 /// <remarks>
 /// Callbacks are short, never block and never run code of a user: they share the thread. The alarms of a <see cref="TimeProvider"/> other
-/// than the system's are plain timers of that provider, so that a test which advances its time rings them on its own stack.
+/// than the system's are plain timers of that provider, so that a test which advances its time fires them on its own stack.
 /// </remarks>
 internal sealed class AlarmClock
 {
@@ -67,7 +67,7 @@ internal sealed class AlarmClock
     {
         while (true)
         {
-            TakeNext().Ring();
+            TakeNext().Fire();
         }
     }
 

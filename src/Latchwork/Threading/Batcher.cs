@@ -1,7 +1,7 @@
 namespace Latchwork.Threading;
 
 /// <summary>
-/// Group commit. An item is sent at once while fewer than a given number of batches are under way; otherwise items gather and go
+/// Group commit. An item is sent immediately while fewer than a given number of batches are under way; otherwise items gather and go
 /// together. Each caller gets its own result, and never on the thread that brought it.
 /// </summary>
 /// <remarks>

@@ -1,6 +1,6 @@
 namespace Latchwork.Threading;
 
-/// <summary>A clock that never goes back, for waits and for local belief. Its readings are spans since some start.</summary>
+/// <summary>A clock that never goes back, for waits and for local leases. Its readings are spans since some start.</summary>
 internal sealed class MonotonicClock(TimeProvider time)
 {
     /// <summary>The provider.</summary>

@@ -8,7 +8,7 @@ namespace Latchwork;
 /// other (a script that the server has forgotten is sent again), so a piece waits for earlier ones with which it shares an id: of equal
 /// ids the last one stands, as if they had been posted one by one.
 /// </summary>
-internal sealed class BatchPost(ITimerStore store, TimerLane[] lanes, TimerEntry[] entries, CancellationToken closed)
+internal sealed class BatchPost(ITimerStore store, PartitionClient[] clients, TimerEntry[] entries, CancellationToken closed)
 {
     private const int MaxUnderWay = 4;
 
@@ -21,13 +21,13 @@ internal sealed class BatchPost(ITimerStore store, TimerLane[] lanes, TimerEntry
     /// <exception cref="TimerBatchException">A piece failed.</exception>
     public async Task<IReadOnlyList<PostResult>> RunAsync(CancellationToken cancellationToken)
     {
-        using var room = new SemaphoreSlim(MaxUnderWay);
+        using var capacity = new SemaphoreSlim(MaxUnderWay);
         foreach (Piece piece in Split())
         {
             if (_failure is not null || cancellationToken.IsCancellationRequested) break;
             if (piece.WaitsFor >= 0) await Task.WhenAll(_underWay[..(piece.WaitsFor + 1)]).ConfigureAwait(false);
-            await room.WaitAsync(CancellationToken.None).ConfigureAwait(false);
-            _underWay.Add(SendAsync(piece, room));
+            await capacity.WaitAsync(CancellationToken.None).ConfigureAwait(false);
+            _underWay.Add(SendAsync(piece, capacity));
         }
 
         await Task.WhenAll(_underWay).OffStoreThread().ConfigureAwait(false);
@@ -44,7 +44,7 @@ internal sealed class BatchPost(ITimerStore store, TimerLane[] lanes, TimerEntry
     private IEnumerable<Piece> Split()
     {
         int index = 0;
-        foreach (TimerLane lane in lanes)
+        foreach (PartitionClient client in clients)
         {
             List<int> piece = [];
             long bytes = 0;
@@ -52,11 +52,11 @@ internal sealed class BatchPost(ITimerStore store, TimerLane[] lanes, TimerEntry
             for (int i = 0; i < entries.Length; i++)
             {
                 TimerEntry entry = entries[i];
-                if (lanes.Length > 1 && TimerLanes.Of(lanes, entry.Id) != lane) continue;
+                if (clients.Length > 1 && PartitionClients.Of(clients, entry.Id) != client) continue;
 
                 if (piece.Count == Limits.MaxBatch || (piece.Count > 0 && bytes + entry.Payload.Length > Limits.MaxBatchBytes))
                 {
-                    yield return new Piece(lane, piece, waitsFor);
+                    yield return new Piece(client, piece, waitsFor);
                     index++;
                     (piece, bytes, waitsFor) = ([], 0, -1);
                 }
@@ -69,19 +69,19 @@ internal sealed class BatchPost(ITimerStore store, TimerLane[] lanes, TimerEntry
             }
 
             if (piece.Count == 0) continue;
-            yield return new Piece(lane, piece, waitsFor);
+            yield return new Piece(client, piece, waitsFor);
             index++;
         }
     }
 
     // Never throws.
-    private async Task SendAsync(Piece piece, SemaphoreSlim room)
+    private async Task SendAsync(Piece piece, SemaphoreSlim capacity)
     {
         try
         {
             TimerEntry[] batch = [.. piece.Indexes.Select(i => entries[i])];
-            IReadOnlyList<PostOutcome> outcomes = await store.PostAsync(piece.Lane.Partition, batch, closed).ConfigureAwait(false);
-            PostResult[] results = TimerLane.ToResults(batch, outcomes);
+            IReadOnlyList<PostOutcome> outcomes = await store.PostAsync(piece.Client.Partition, batch, closed).ConfigureAwait(false);
+            PostResult[] results = PartitionClient.ToResults(batch, outcomes);
             for (int i = 0; i < results.Length; i++) _results[piece.Indexes[i]] = results[i];
         }
 #pragma warning disable CA1031 // It is thrown to the caller, with what is known of the other pieces.
@@ -92,12 +92,12 @@ internal sealed class BatchPost(ITimerStore store, TimerLane[] lanes, TimerEntry
         }
         finally
         {
-            room.Release();
+            capacity.Release();
         }
     }
 
-    /// <param name="Lane">The partition.</param>
+    /// <param name="Client">The partition.</param>
     /// <param name="Indexes">The events.</param>
     /// <param name="WaitsFor">The last of the earlier pieces with which it shares an id, or -1.</param>
-    private sealed record Piece(TimerLane Lane, List<int> Indexes, int WaitsFor);
+    private sealed record Piece(PartitionClient Client, List<int> Indexes, int WaitsFor);
 }

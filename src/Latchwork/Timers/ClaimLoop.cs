@@ -5,7 +5,7 @@ using Latchwork.Threading;
 namespace Latchwork;
 
 /// <summary>
-/// Claims the due events of one partition: asks when the store said to, when a bell says to, or when room appears after there was none.
+/// Claims the due events of one partition: asks when the store said to, when a notification says to, or when capacity is free again after there was none.
 /// A claim is sent only from a thread of the pool, so that a node whose pool is blocked takes nothing that it could not handle.
 /// </summary>
 internal sealed class ClaimLoop : IDisposable
@@ -17,7 +17,7 @@ internal sealed class ClaimLoop : IDisposable
 
     private readonly Listener _listener;
     private readonly ITimerStore _store;
-    private readonly TimerLane _lane;
+    private readonly PartitionClient _client;
     private readonly Alarm _alarm;
     private readonly Lock _gate = new();
     private readonly TaskCompletionSource _answered = new(TaskCreationOptions.RunContinuationsAsynchronously);
@@ -30,11 +30,11 @@ internal sealed class ClaimLoop : IDisposable
     private bool _claiming;
     private bool _stopping;
 
-    public ClaimLoop(Listener listener, ITimerStore store, TimerLane lane)
+    public ClaimLoop(Listener listener, ITimerStore store, PartitionClient client)
     {
         _listener = listener;
         _store = store;
-        _lane = lane;
+        _client = client;
         _alarm = AlarmClock.For(listener.Settings.Time).CreateAlarm(OnAlarm);
     }
 
@@ -42,7 +42,7 @@ internal sealed class ClaimLoop : IDisposable
     public Task Answered => _answered.Task;
 
     // A claim without an answer may have brought events, which are to be handed back: it is repeated for as long as the leave allows.
-    private bool MustGoOn => _unanswered is not null && !_listener.Aborted.IsCancellationRequested;
+    private bool MustRetry => _unanswered is not null && !_listener.Aborted.IsCancellationRequested;
 
     /// <summary>Claims until stopped. Never throws.</summary>
     public async Task RunAsync()
@@ -58,8 +58,8 @@ internal sealed class ClaimLoop : IDisposable
         AskAt(delay <= TimeSpan.Zero ? now : delay < _longest ? now + delay : now + _longest, mayStay: true);
     }
 
-    /// <summary>There is room on this node: asks if there was none the last time.</summary>
-    public void OnRoom()
+    /// <summary>There is free capacity on this node: asks if there was none the last time.</summary>
+    public void OnCapacityFreed()
     {
         if (Interlocked.CompareExchange(ref _full, 0, 1) == 1) AskAt(_listener.Now);
     }
@@ -80,11 +80,11 @@ internal sealed class ClaimLoop : IDisposable
         lock (_gate)
         {
             _stopping = true;
-            if (MustGoOn) return;
+            if (MustRetry) return;
             (waiter, _waiter) = (_waiter, null);
         }
 
-        if (waiter is not null) End(waiter, goOn: false);
+        if (waiter is not null) End(waiter, shouldRetry: false);
     }
 
     public void Dispose() => _alarm.Dispose();
@@ -94,7 +94,7 @@ internal sealed class ClaimLoop : IDisposable
         TaskCompletionSource<bool> waiter;
         lock (_gate)
         {
-            if (_stopping && !MustGoOn) return false;
+            if (_stopping && !MustRetry) return false;
 
             waiter = new TaskCompletionSource<bool>();
             TimeSpan left = _askAt - _listener.Now;
@@ -128,14 +128,14 @@ internal sealed class ClaimLoop : IDisposable
 
         if (waiter is null) return;
         if (mayStay && Thread.CurrentThread.IsThreadPoolThread) waiter.SetResult(true);
-        else End(waiter, goOn: true);
+        else End(waiter, shouldRetry: true);
     }
 
     private void OnAlarm()
     {
         TaskCompletionSource<bool>? waiter;
         lock (_gate) waiter = TakeOrArm();
-        if (waiter is not null) End(waiter, goOn: true);
+        if (waiter is not null) End(waiter, shouldRetry: true);
     }
 
     /// <summary>Takes what waits for the time, if it has come, and else sets the alarm. Needs the gate; whoever has taken it ends it.</summary>
@@ -154,8 +154,8 @@ internal sealed class ClaimLoop : IDisposable
         return waiter;
     }
 
-    private static void End(TaskCompletionSource<bool> waiter, bool goOn) => ThreadPool.UnsafeQueueUserWorkItem(
-        static end => end.Waiter.SetResult(end.GoOn), (Waiter: waiter, GoOn: goOn), preferLocal: false);
+    private static void End(TaskCompletionSource<bool> waiter, bool shouldRetry) => ThreadPool.UnsafeQueueUserWorkItem(
+        static end => end.Waiter.SetResult(end.GoOn), (Waiter: waiter, GoOn: shouldRetry), preferLocal: false);
 
     private async Task AskAsync()
     {
@@ -172,12 +172,12 @@ internal sealed class ClaimLoop : IDisposable
         TimeSpan sentAt = _listener.Now;
         try
         {
-            TimerClaim claim = await _store.ClaimAsync(_lane.Partition, request, _listener.Aborted).ConfigureAwait(false);
+            TimerClaim claim = await _store.ClaimAsync(_client.Partition, request, _listener.Aborted).ConfigureAwait(false);
             // From here on perhaps on the thread of the store: short, and nothing of the user's.
             TimeSpan receivedAt = _listener.Now;
             _unanswered = null;
             _failures = 0;
-            _listener.Claiming.Succeeded(_lane.Partition.Index);
+            _listener.Claiming.Succeeded(_client.Partition.Index);
             Task taken = Take(request, claim, sentAt, receivedAt);
             Plan(request, claim, receivedAt);
             _answered.TrySetResult();
@@ -197,27 +197,27 @@ internal sealed class ClaimLoop : IDisposable
 
     private ClaimRequest NextRequest()
     {
-        int max = _listener.Room.Reserve(Math.Min(_listener.MaxEvents, _listener.RoomOfLane));
+        int max = _listener.Capacity.Reserve(Math.Min(_listener.MaxEvents, _listener.CapacityOfPartition));
         return new ClaimRequest(
             _listener.Settings.NodeId,
             NewToken(),
             max,
-            max + _listener.Room.Free,
-            _listener.Room.Taken - max,
-            _listener.Settings.Lease,
+            max + _listener.Capacity.Free,
+            _listener.Capacity.Taken - max,
+            _listener.Settings.LeaseDuration,
             _listener.Settings.DeadLetters);
     }
 
     private Task Take(ClaimRequest request, TimerClaim claim, TimeSpan sentAt, TimeSpan receivedAt)
     {
-        _listener.Errors.Log.Claimed(claim.Events.Count, _lane.Partition.Index, claim.AskAgainIn);
+        _listener.Errors.Log.Claimed(claim.Events.Count, _client.Partition.Index, claim.AskAgainIn);
         Task taken = Task.CompletedTask;
         if (claim.Events.Count > 0)
         {
             var deliveries = new List<TimerDelivery>(claim.Events.Count);
             foreach (ClaimedEvent claimed in claim.Events)
             {
-                deliveries.Add(new TimerDelivery(_listener, _lane, claimed, request.ClaimToken, receivedAt, sentAt + request.Lease));
+                deliveries.Add(new TimerDelivery(_listener, _client, claimed, request.ClaimToken, receivedAt, sentAt + request.LeaseDuration));
             }
 
             taken = _listener.ReceiveAsync(deliveries);
@@ -231,7 +231,7 @@ internal sealed class ClaimLoop : IDisposable
         }
 
         foreach (DeliveryKey key in revoked) _listener.OnRevoked(key);
-        _listener.Room.GiveBack(request.Max - claim.Events.Count);
+        _listener.Capacity.GiveBack(request.Max - claim.Events.Count);
         return taken;
     }
 
@@ -240,10 +240,10 @@ internal sealed class ClaimLoop : IDisposable
         TimeSpan wait = claim.AskAgainIn < TimeSpan.Zero ? TimeSpan.Zero : claim.AskAgainIn < _longest ? claim.AskAgainIn : _longest;
         AskAt(receivedAt + wait);
 
-        // The store rings a full node no more. Room that appeared before the flag was set is seen here, after it in OnRoom.
-        if (request.Room > claim.Events.Count) return;
+        // The store no longer notifies a full node. Capacity that was freed before the flag was set is seen here, after it in OnCapacityFreed.
+        if (request.Capacity > claim.Events.Count) return;
         Interlocked.Exchange(ref _full, 1);
-        if (_listener.Room.Free > 0) OnRoom();
+        if (_listener.Capacity.Free > 0) OnCapacityFreed();
     }
 
     private void OnFailure(ClaimRequest request, Exception e)
@@ -252,7 +252,7 @@ internal sealed class ClaimLoop : IDisposable
         if (e is LatchworkStoreException { Outcome: StoreOutcome.NotApplied })
         {
             _unanswered = null;
-            _listener.Room.GiveBack(request.Max);
+            _listener.Capacity.GiveBack(request.Max);
         }
         else
         {
@@ -262,7 +262,7 @@ internal sealed class ClaimLoop : IDisposable
 
         AskIn(Backoff.OfStore(_failures++));
         bool isTheJoins = _answered.TrySetException(e);
-        _listener.Claiming.Failed(_lane.Partition.Index, e, isTold: isTheJoins);
+        _listener.Claiming.Failed(_client.Partition.Index, e, isTold: isTheJoins);
     }
 
     /// <summary>96 random bits: nobody else's, ever.</summary>

@@ -8,19 +8,19 @@ namespace Latchwork;
 /// </summary>
 internal sealed class DeliveryCalls(ITimerStore store, TimerSettings settings)
 {
-    public Task<TimerOutcome> ConfirmAsync(TimerLane lane, DeliveryKey key, TimeSpan repeatUntil, CancellationToken cancellationToken) =>
-        RepeatAsync(static (s, token) => s.lane.Confirms.AddAsync(s.key, token), (lane, key), repeatUntil, cancellationToken);
+    public Task<TimerOutcome> ConfirmAsync(PartitionClient client, DeliveryKey key, TimeSpan repeatUntil, CancellationToken cancellationToken) =>
+        RepeatAsync(static (s, token) => s.client.Confirms.AddAsync(s.key, token), (client, key), repeatUntil, cancellationToken);
 
-    public Task<TimerOutcome> FailAsync(TimerLane lane, TimerFailure failure, TimeSpan repeatUntil, CancellationToken cancellationToken) =>
-        RepeatAsync(static (s, token) => s.lane.Failures.AddAsync(s.failure, token), (lane, failure), repeatUntil, cancellationToken);
+    public Task<TimerOutcome> FailAsync(PartitionClient client, TimerFailure failure, TimeSpan repeatUntil, CancellationToken cancellationToken) =>
+        RepeatAsync(static (s, token) => s.client.Failures.AddAsync(s.failure, token), (client, failure), repeatUntil, cancellationToken);
 
-    public Task<TimerOutcome> ReleaseAsync(TimerLane lane, DeliveryKey key, TimeSpan repeatUntil, CancellationToken cancellationToken) =>
-        RepeatAsync(static (s, token) => s.lane.Releases.AddAsync(s.key, token), (lane, key), repeatUntil, cancellationToken);
+    public Task<TimerOutcome> ReleaseAsync(PartitionClient client, DeliveryKey key, TimeSpan repeatUntil, CancellationToken cancellationToken) =>
+        RepeatAsync(static (s, token) => s.client.Releases.AddAsync(s.key, token), (client, key), repeatUntil, cancellationToken);
 
     /// <summary>Extends one lease.</summary>
     /// <returns>The answer, and the reading of the clock before the request that was answered was sent.</returns>
     public async Task<(TimerOutcome Outcome, TimeSpan SentAt)> ExtendAsync(
-        TimerLane lane, DeliveryKey key, TimeSpan lease, TimeSpan repeatUntil, CancellationToken cancellationToken)
+        PartitionClient client, DeliveryKey key, TimeSpan lease, TimeSpan repeatUntil, CancellationToken cancellationToken)
     {
         for (int n = 0; ; n++)
         {
@@ -29,7 +29,7 @@ internal sealed class DeliveryCalls(ITimerStore store, TimerSettings settings)
             try
             {
                 IReadOnlyList<TimerOutcome> outcomes =
-                    await store.ExtendAsync(lane.Partition, [key], lease, cancellationToken).ConfigureAwait(false);
+                    await store.ExtendAsync(client.Partition, [key], lease, cancellationToken).ConfigureAwait(false);
                 return (outcomes[0], sentAt);
             }
             catch (LatchworkStoreException e) when (CanRepeat(e) && settings.Clock.Now + pause < repeatUntil)

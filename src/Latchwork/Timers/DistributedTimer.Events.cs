@@ -8,42 +8,42 @@ public sealed partial class DistributedTimer
 {
     /// <summary>Looks at an event in any state.</summary>
     /// <param name="id">Its id.</param>
-    /// <param name="cancellationToken">Gives up waiting.</param>
+    /// <param name="cancellationToken">A token that cancels the wait.</param>
     /// <returns>The event, or null if it is unknown.</returns>
     /// <exception cref="LatchworkStoreException">The store did not answer.</exception>
     public Task<TimerSnapshot?> PeekAsync(string id, CancellationToken cancellationToken = default)
     {
         Limits.CheckId(id);
-        return OnLaneAsync(id, lane => _store.PeekAsync(lane.Partition, id, cancellationToken), cancellationToken);
+        return OnPartitionAsync(id, client => _store.PeekAsync(client.Partition, id, cancellationToken), cancellationToken);
     }
 
-    /// <summary>Cancels an event: a scheduled one is removed, a dead one purged.</summary>
+    /// <summary>Cancels an event: a scheduled one is removed, a dead letter is purged.</summary>
     /// <param name="id">Its id.</param>
     /// <param name="revoke">Whether to remove it even in flight; the handler's token fires.</param>
-    /// <param name="cancellationToken">Gives up waiting; a request that was sent may still happen.</param>
+    /// <param name="cancellationToken">A token that cancels the wait. A request that was sent may still take effect.</param>
     /// <returns><see cref="TimerOutcome.Done"/>, <see cref="TimerOutcome.NotFound"/> or <see cref="TimerOutcome.InFlight"/>.</returns>
     /// <exception cref="LatchworkStoreException">The store refused or did not answer.</exception>
     public Task<TimerOutcome> CancelAsync(string id, bool revoke = false, CancellationToken cancellationToken = default)
     {
         Limits.CheckId(id);
-        return OnLaneAsync(id, lane => _store.CancelAsync(lane.Partition, id, revoke, cancellationToken), cancellationToken);
+        return OnPartitionAsync(id, client => _store.CancelAsync(client.Partition, id, revoke, cancellationToken), cancellationToken);
     }
 
     /// <summary>Gives a scheduled event another due time.</summary>
     /// <param name="id">Its id.</param>
     /// <param name="due">When it is due now: a <see cref="TimeSpan"/> or a <see cref="DateTimeOffset"/>.</param>
-    /// <param name="cancellationToken">Gives up waiting; a request that was sent may still happen.</param>
-    /// <returns><see cref="TimerOutcome.Done"/>; or <see cref="TimerOutcome.NotFound"/>, <see cref="TimerOutcome.InFlight"/> or <see cref="TimerOutcome.Dead"/>, and nothing was changed.</returns>
+    /// <param name="cancellationToken">A token that cancels the wait. A request that was sent may still take effect.</param>
+    /// <returns><see cref="TimerOutcome.Done"/>; or <see cref="TimerOutcome.NotFound"/>, <see cref="TimerOutcome.InFlight"/> or <see cref="TimerOutcome.DeadLettered"/>, and nothing was changed.</returns>
     /// <exception cref="LatchworkStoreException">The store refused or did not answer.</exception>
     public Task<TimerOutcome> ChangeDelayAsync(string id, Due due, CancellationToken cancellationToken = default)
     {
         Limits.CheckId(id);
-        return OnLaneAsync(id, lane => _store.ChangeDelayAsync(lane.Partition, id, due, cancellationToken), cancellationToken);
+        return OnPartitionAsync(id, client => _store.ChangeDelayAsync(client.Partition, id, due, cancellationToken), cancellationToken);
     }
 
     /// <summary>Confirms a delivery that this node holds.</summary>
     /// <param name="id">The event's id.</param>
-    /// <param name="cancellationToken">Gives up waiting.</param>
+    /// <param name="cancellationToken">A token that cancels the wait.</param>
     /// <returns><see cref="TimerOutcome.Done"/>, <see cref="TimerOutcome.Stale"/>, or <see cref="TimerOutcome.NotFound"/> if this node does not hold it.</returns>
     /// <exception cref="LatchworkStoreException">The store did not answer for as long as the lease lasted.</exception>
     public Task<TimerOutcome> ConfirmAsync(string id, CancellationToken cancellationToken = default)
@@ -55,9 +55,9 @@ public sealed partial class DistributedTimer
     /// <summary>Confirms a delivery from anywhere.</summary>
     /// <param name="id">The event's id.</param>
     /// <param name="token">The delivery's token.</param>
-    /// <param name="cancellationToken">Gives up waiting.</param>
+    /// <param name="cancellationToken">A token that cancels the wait.</param>
     /// <returns><see cref="TimerOutcome.Done"/>, <see cref="TimerOutcome.Stale"/> or <see cref="TimerOutcome.NotFound"/>.</returns>
-    /// <exception cref="LatchworkStoreException">The store did not answer for <see cref="TimerOptions.ConfirmTimeout"/>.</exception>
+    /// <exception cref="LatchworkStoreException">The store did not answer for <see cref="TimerOptions.LeaseDuration"/>.</exception>
     public Task<TimerOutcome> ConfirmAsync(string id, string token, CancellationToken cancellationToken = default)
     {
         Limits.CheckId(id);
@@ -65,9 +65,9 @@ public sealed partial class DistributedTimer
         // A delivery of this node is told, so that it is extended no more.
         return _listener?.Held.Find(new DeliveryKey(id, token)) is { } held
             ? held.ConfirmAsync(cancellationToken)
-            : OnLaneAsync(
+            : OnPartitionAsync(
                 id,
-                lane => _calls.ConfirmAsync(lane, new DeliveryKey(id, token), _settings.Clock.Now + _settings.Lease, cancellationToken),
+                client => _calls.ConfirmAsync(client, new DeliveryKey(id, token), _settings.Clock.Now + _settings.LeaseDuration, cancellationToken),
                 cancellationToken);
     }
 
@@ -94,10 +94,10 @@ public sealed partial class DistributedTimer
     {
         if (limit == 0) yield break;
 
-        TimerLane[] lanes = _lanes.Opened ?? await _lanes.OpenAsync(cancellationToken).ConfigureAwait(false);
+        PartitionClient[] clients = _clients.Opened ?? await _clients.OpenAsync(cancellationToken).ConfigureAwait(false);
         int pageSize = (int)Math.Min(limit, Limits.MaxBatch);
-        IAsyncEnumerable<TimerSnapshot>[] sources = Array.ConvertAll(lanes, lane => TimerListing.PagesAsync(
-            (cursor, token) => _store.UpcomingAsync(lane.Partition, offset, duration, cursor, pageSize, token), cancellationToken));
+        IAsyncEnumerable<TimerSnapshot>[] sources = Array.ConvertAll(clients, client => TimerListing.PagesAsync(
+            (cursor, token) => _store.UpcomingAsync(client.Partition, offset, duration, cursor, pageSize, token), cancellationToken));
         IAsyncEnumerable<TimerSnapshot> merged =
             sources.Length == 1 ? sources[0] : TimerListing.MergeAsync(sources, TimerListing.ByDue, cancellationToken);
         await foreach (TimerSnapshot item in merged.ConfigureAwait(false))
@@ -107,9 +107,9 @@ public sealed partial class DistributedTimer
         }
     }
 
-    private async Task<T> OnLaneAsync<T>(string id, Func<TimerLane, Task<T>> call, CancellationToken cancellationToken)
+    private async Task<T> OnPartitionAsync<T>(string id, Func<PartitionClient, Task<T>> call, CancellationToken cancellationToken)
     {
-        TimerLane lane = await _lanes.OfAsync(id, cancellationToken).ConfigureAwait(false);
-        return await call(lane).OffStoreThread().ConfigureAwait(false);
+        PartitionClient client = await _clients.OfAsync(id, cancellationToken).ConfigureAwait(false);
+        return await call(client).OffStoreThread().ConfigureAwait(false);
     }
 }

@@ -12,7 +12,7 @@ public sealed partial class DistributedTimer
     private int _maxEvents;
     private bool _disposed;
 
-    /// <summary>The most events that one claim takes, 1 to 200. A value ≤ 0 restores the configured one. Takes effect at once.</summary>
+    /// <summary>The most events that one claim takes, 1 to 200. A value ≤ 0 restores the configured one. Takes effect immediately.</summary>
     /// <exception cref="ArgumentOutOfRangeException">The value is above 200.</exception>
     public int MaxEvents
     {
@@ -59,8 +59,8 @@ public sealed partial class DistributedTimer
     }
 
     /// <summary>
-    /// Stops to listen: nothing more is claimed; running handlers get <see cref="TimerOptions.LeaveTimeout"/>; what has not begun is handed back
-    /// at once. Handlers that end neither within that time nor shortly after their tokens have fired are left behind with their leases.
+    /// Stops to listen: nothing more is claimed; running handlers get <see cref="TimerOptions.ShutdownTimeout"/>; what has not begun is handed back
+    /// immediately. Handlers that end neither within that time nor shortly after their tokens have fired are left behind with their leases.
     /// </summary>
     /// <param name="cancellationToken">Ends the wait for running handlers early: their tokens fire.</param>
     /// <returns>A task that ends when this node holds nothing more. It does not fail if the store does not answer: the leases run out then.</returns>
@@ -88,20 +88,20 @@ public sealed partial class DistributedTimer
     {
         lock (_gate) _disposed = true;
         await LeaveAsync(CancellationToken.None).ConfigureAwait(false);
-        _lanes.Dispose();
+        _clients.Dispose();
     }
 
     /// <summary>
-    /// Stops everything at once without telling the store, as a crash or a frozen process would: for tests and demonstrations. The
-    /// subscription stays, deaf, until the timer is disposed.
+    /// Stops everything immediately without telling the store, as a crash or a frozen process would: for tests and demonstrations. The
+    /// subscription stays, without a listener, until the timer is disposed.
     /// </summary>
     internal void Abandon() => _listener?.Abandon();
 
     /// <summary>Prepares to handle events one by one, when a test says so. The namespace does not count as joined.</summary>
     internal async Task<SteppedListener> JoinSteppedAsync(Func<TimerDelivery, CancellationToken, Task> handler)
     {
-        TimerLane[] lanes = await _lanes.OpenAsync(CancellationToken.None).ConfigureAwait(false);
-        return new SteppedListener(_store, lanes, _settings, new Listener(_lanes, lanes, _settings, _errors, () => 1, handler));
+        PartitionClient[] clients = await _clients.OpenAsync(CancellationToken.None).ConfigureAwait(false);
+        return new SteppedListener(_store, clients, _settings, new Listener(_clients, clients, _settings, _errors, () => 1, handler));
     }
 
     private async Task JoinCoreAsync(
@@ -111,11 +111,11 @@ public sealed partial class DistributedTimer
         bool joined = false;
         try
         {
-            TimerLane[] lanes = _lanes.Opened ?? await _lanes.OpenAsync(stop.Token).ConfigureAwait(false);
-            listener = new Listener(_lanes, lanes, _settings, _errors, () => MaxEvents, handler);
+            PartitionClient[] clients = _clients.Opened ?? await _clients.OpenAsync(stop.Token).ConfigureAwait(false);
+            listener = new Listener(_clients, clients, _settings, _errors, () => MaxEvents, handler);
             _listener = listener;
             await listener.StartAsync(stop.Token).ConfigureAwait(false);
-            LiveTimers.Joined(listener, StatsAsync);
+            LiveTimers.Joined(listener, GetStatsAsync);
             joined = true;
         }
         finally

@@ -12,7 +12,7 @@ public sealed partial class DistributedTimer
     /// <param name="payload">Its bytes: at most <see cref="TimerOptions.MaxPayloadBytes"/>. Not to be changed before the returned task has ended.</param>
     /// <param name="due">When it is due: a <see cref="TimeSpan"/> or a <see cref="DateTimeOffset"/>.</param>
     /// <param name="options">Id, retries, headers; null for the defaults.</param>
-    /// <param name="cancellationToken">Gives up waiting; a post that was sent may still happen.</param>
+    /// <param name="cancellationToken">A token that cancels the wait. A post that was sent may still take effect.</param>
     /// <returns>The id, and what the post did.</returns>
     /// <exception cref="ArgumentException">An argument is out of its bounds; nothing was sent.</exception>
     /// <exception cref="LatchworkStoreException">The store refused or did not answer. A post whose outcome is unknown is not repeated.</exception>
@@ -34,7 +34,7 @@ public sealed partial class DistributedTimer
     /// <param name="value">The value.</param>
     /// <param name="due">When it is due: a <see cref="TimeSpan"/> or a <see cref="DateTimeOffset"/>.</param>
     /// <param name="options">Id, retries, headers; null for the defaults.</param>
-    /// <param name="cancellationToken">Gives up waiting; a post that was sent may still happen.</param>
+    /// <param name="cancellationToken">A token that cancels the wait. A post that was sent may still take effect.</param>
     /// <returns>The id, and what the post did.</returns>
     /// <exception cref="ArgumentException">An argument is out of its bounds; nothing was sent.</exception>
     /// <exception cref="LatchworkStoreException">The store refused or did not answer. A post whose outcome is unknown is not repeated.</exception>
@@ -52,7 +52,7 @@ public sealed partial class DistributedTimer
     /// <param name="typeInfo">How to write it.</param>
     /// <param name="due">When it is due: a <see cref="TimeSpan"/> or a <see cref="DateTimeOffset"/>.</param>
     /// <param name="options">Id, retries, headers; null for the defaults.</param>
-    /// <param name="cancellationToken">Gives up waiting; a post that was sent may still happen.</param>
+    /// <param name="cancellationToken">A token that cancels the wait. A post that was sent may still take effect.</param>
     /// <returns>The id, and what the post did.</returns>
     /// <exception cref="ArgumentException">An argument is out of its bounds; nothing was sent.</exception>
     /// <exception cref="LatchworkStoreException">The store refused or did not answer. A post whose outcome is unknown is not repeated.</exception>
@@ -91,8 +91,8 @@ public sealed partial class DistributedTimer
         return Tracing.Source.HasListeners() ? PostAllTracedAsync(entries, cancellationToken) : PostAllAsync(entries, cancellationToken);
     }
 
-    private Task<PostResult> PostEntryAsync(TimerEntry entry, CancellationToken cancellationToken) => _lanes.Opened is { } lanes
-        ? TimerLanes.Of(lanes, entry.Id).Posts.AddAsync(entry, cancellationToken)
+    private Task<PostResult> PostEntryAsync(TimerEntry entry, CancellationToken cancellationToken) => _clients.Opened is { } clients
+        ? PartitionClients.Of(clients, entry.Id).Posts.AddAsync(entry, cancellationToken)
         : OpenAndPostAsync(entry, cancellationToken);
 
     private async Task<PostResult> PostTracedAsync(TimerEntry entry, CancellationToken cancellationToken)
@@ -129,13 +129,13 @@ public sealed partial class DistributedTimer
 
     private async Task<IReadOnlyList<PostResult>> PostAllAsync(TimerEntry[] entries, CancellationToken cancellationToken)
     {
-        TimerLane[] lanes = _lanes.Opened ?? await _lanes.OpenAsync(cancellationToken).ConfigureAwait(false);
-        return await new BatchPost(_store, lanes, entries, _lanes.Closed).RunAsync(cancellationToken).ConfigureAwait(false);
+        PartitionClient[] clients = _clients.Opened ?? await _clients.OpenAsync(cancellationToken).ConfigureAwait(false);
+        return await new BatchPost(_store, clients, entries, _clients.Closed).RunAsync(cancellationToken).ConfigureAwait(false);
     }
 
     private async Task<PostResult> OpenAndPostAsync(TimerEntry entry, CancellationToken cancellationToken)
     {
-        TimerLane[] lanes = await _lanes.OpenAsync(cancellationToken).ConfigureAwait(false);
-        return await TimerLanes.Of(lanes, entry.Id).Posts.AddAsync(entry, cancellationToken).ConfigureAwait(false);
+        PartitionClient[] clients = await _clients.OpenAsync(cancellationToken).ConfigureAwait(false);
+        return await PartitionClients.Of(clients, entry.Id).Posts.AddAsync(entry, cancellationToken).ConfigureAwait(false);
     }
 }

@@ -5,14 +5,14 @@ namespace Latchwork;
 
 /// <summary>
 /// Durable distributed timers of one namespace. Post an event with a delay from any node; when it is due, exactly one of the nodes that
-/// joined gets it, again and again until it is confirmed or its retries are spent; then it is kept as dead.
+/// joined gets it, again and again until it is confirmed or its retries are spent; then it is kept as a dead letter.
 /// </summary>
 /// <remarks>Safe for use by many threads. Posting needs no join.</remarks>
 public sealed partial class DistributedTimer : IAsyncDisposable
 {
-    private readonly WatchedTimerStore _store;
+    private readonly InstrumentedTimerStore _store;
     private readonly TimerSettings _settings;
-    private readonly TimerLanes _lanes;
+    private readonly PartitionClients _clients;
     private readonly ErrorReporter _errors;
     private readonly DeliveryCalls _calls;
 
@@ -26,12 +26,12 @@ public sealed partial class DistributedTimer : IAsyncDisposable
         options ??= new TimerOptions();
         _settings = new TimerSettings(options);
         LiveStores.Add(store);
-        _store = new WatchedTimerStore(store.Timers, LiveStores.KindOf(store));
-        _lanes = new TimerLanes(_store, _settings);
+        _store = new InstrumentedTimerStore(store.Timers, LiveStores.KindOf(store));
+        _clients = new PartitionClients(_store, _settings);
         _errors = new ErrorReporter(options.LoggerFactory) { Sender = this };
         _calls = new DeliveryCalls(_store, _settings);
         _maxEvents = _settings.MaxEvents;
-        DeadLetters = new DeadLetters(_store, _lanes);
+        DeadLetters = new DeadLetters(_store, _clients);
     }
 
     /// <summary>The namespace.</summary>
@@ -40,7 +40,7 @@ public sealed partial class DistributedTimer : IAsyncDisposable
     /// <summary>This node's id: the given one, or the generated one.</summary>
     public string NodeId => _settings.NodeId;
 
-    /// <summary>Dead events: list, requeue, purge.</summary>
+    /// <summary>Dead letters: list, requeue, purge.</summary>
     public DeadLetters DeadLetters { get; }
 
     /// <summary>
@@ -54,19 +54,19 @@ public sealed partial class DistributedTimer : IAsyncDisposable
     }
 
     /// <summary>Lists the nodes that joined this namespace, and those that fell silent in the last hour.</summary>
-    /// <param name="cancellationToken">Gives up waiting.</param>
+    /// <param name="cancellationToken">A token that cancels the wait.</param>
     /// <returns>The nodes, by id.</returns>
     /// <exception cref="LatchworkStoreException">The store did not answer.</exception>
-    public async Task<IReadOnlyList<TimerNode>> NodesAsync(CancellationToken cancellationToken = default)
+    public async Task<IReadOnlyList<TimerNode>> GetNodesAsync(CancellationToken cancellationToken = default)
     {
-        TimerLane[] lanes = _lanes.Opened ?? await _lanes.OpenAsync(cancellationToken).ConfigureAwait(false);
-        if (lanes.Length == 1) return await _store.NodesAsync(lanes[0].Partition, cancellationToken).OffStoreThread().ConfigureAwait(false);
+        PartitionClient[] clients = _clients.Opened ?? await _clients.OpenAsync(cancellationToken).ConfigureAwait(false);
+        if (clients.Length == 1) return await _store.GetNodesAsync(clients[0].Partition, cancellationToken).OffStoreThread().ConfigureAwait(false);
 
         // A node tells every partition what it holds in all; what it told last is right.
         var nodes = new SortedDictionary<string, TimerNode>(StringComparer.Ordinal);
-        foreach (TimerLane lane in lanes)
+        foreach (PartitionClient client in clients)
         {
-            foreach (TimerNode node in await _store.NodesAsync(lane.Partition, cancellationToken).OffStoreThread().ConfigureAwait(false))
+            foreach (TimerNode node in await _store.GetNodesAsync(client.Partition, cancellationToken).OffStoreThread().ConfigureAwait(false))
             {
                 if (!nodes.TryGetValue(node.NodeId, out TimerNode? known) || node.LastSeen < known.LastSeen) nodes[node.NodeId] = node;
             }
@@ -76,21 +76,21 @@ public sealed partial class DistributedTimer : IAsyncDisposable
     }
 
     /// <summary>Counts events by state and reads the age of the oldest overdue one, at a cost that does not grow with their number.</summary>
-    /// <param name="cancellationToken">Gives up waiting.</param>
+    /// <param name="cancellationToken">A token that cancels the wait.</param>
     /// <returns>The counts.</returns>
     /// <exception cref="LatchworkStoreException">The store did not answer.</exception>
-    public async Task<TimerStats> StatsAsync(CancellationToken cancellationToken = default)
+    public async Task<TimerStats> GetStatsAsync(CancellationToken cancellationToken = default)
     {
-        TimerLane[] lanes = _lanes.Opened ?? await _lanes.OpenAsync(cancellationToken).ConfigureAwait(false);
+        PartitionClient[] clients = _clients.Opened ?? await _clients.OpenAsync(cancellationToken).ConfigureAwait(false);
         var sum = new TimerStats(0, 0, 0, 0, null);
-        foreach (TimerLane lane in lanes)
+        foreach (PartitionClient client in clients)
         {
-            TimerStats one = await _store.StatsAsync(lane.Partition, cancellationToken).OffStoreThread().ConfigureAwait(false);
+            TimerStats one = await _store.GetStatsAsync(client.Partition, cancellationToken).OffStoreThread().ConfigureAwait(false);
             sum = new TimerStats(
                 sum.Scheduled + one.Scheduled,
                 sum.InFlight + one.InFlight,
-                sum.Dead + one.Dead,
-                sum.DeadTrimmed + one.DeadTrimmed,
+                sum.DeadLetters + one.DeadLetters,
+                sum.DeadLettersEvicted + one.DeadLettersEvicted,
                 Nullable.Compare(sum.OldestOverdue, one.OldestOverdue) >= 0 ? sum.OldestOverdue : one.OldestOverdue);
         }
 

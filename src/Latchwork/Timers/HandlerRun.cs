@@ -7,7 +7,7 @@ namespace Latchwork;
 internal sealed class HandlerRun(Listener listener, Func<TimerDelivery, CancellationToken, Task> handler)
 {
     /// <summary>How long the engine repeats the end of a delivery that the store does not take, unless the lease is longer.</summary>
-    private static readonly TimeSpan _patience = TimeSpan.FromSeconds(30);
+    private static readonly TimeSpan _timeout = TimeSpan.FromSeconds(30);
 
     /// <summary>Runs it. Never throws.</summary>
     public async Task RunAsync(TimerDelivery delivery)
@@ -43,7 +43,7 @@ internal sealed class HandlerRun(Listener listener, Func<TimerDelivery, Cancella
             if (failure is not null) activity?.Fail(failure);
         }
 
-        if (Metrics.Processing.Enabled) Tell(delivery, failure);
+        if (Metrics.Processing.Enabled) Record(delivery, failure);
         return failure;
     }
 
@@ -65,7 +65,7 @@ internal sealed class HandlerRun(Listener listener, Func<TimerDelivery, Cancella
         }
     }
 
-    private void Tell(TimerDelivery delivery, Exception? failure)
+    private void Record(TimerDelivery delivery, Exception? failure)
     {
         TagList tags = Names.OfTimer(delivery.Namespace, "process");
         if (failure is not null and not OperationCanceledException) tags.Add(Names.ErrorType, Names.OfError(failure));
@@ -89,7 +89,7 @@ internal sealed class HandlerRun(Listener listener, Func<TimerDelivery, Cancella
         else if (stopped || delivery.IsLost)
         {
             // The lease is lost, or the node leaves: what was begun is never handed back, so the lease runs out.
-            listener.Lose(delivery, DeliveryEnd.LeftBehind, quietly: true);
+            listener.OnLeaseLost(delivery, DeliveryEnd.LeftBehind, quietly: true);
         }
         else
         {
@@ -103,9 +103,9 @@ internal sealed class HandlerRun(Listener listener, Func<TimerDelivery, Cancella
         bool wasLost = delivery.IsLost;
         try
         {
-            TimeSpan patience = listener.Settings.Lease > _patience ? listener.Settings.Lease : _patience;
-            TimerOutcome outcome = await delivery.EndAsync(failure, listener.Now + patience, listener.Aborted).ConfigureAwait(false);
-            if (outcome is TimerOutcome.Done or TimerOutcome.Dead) return true;
+            TimeSpan timeout = listener.Settings.LeaseDuration > _timeout ? listener.Settings.LeaseDuration : _timeout;
+            TimerOutcome outcome = await delivery.EndAsync(failure, listener.Now + timeout, listener.Aborted).ConfigureAwait(false);
+            if (outcome is TimerOutcome.Done or TimerOutcome.DeadLettered) return true;
 
             if (!wasLost && !delivery.WasRevoked)
             {
@@ -116,14 +116,14 @@ internal sealed class HandlerRun(Listener listener, Func<TimerDelivery, Cancella
         catch (OperationCanceledException) when (listener.Aborted.IsCancellationRequested)
         {
             listener.Errors.Log.Stopped("The end of a delivery");
-            listener.Lose(delivery, DeliveryEnd.LeftBehind, quietly: true);
+            listener.OnLeaseLost(delivery, DeliveryEnd.LeftBehind, quietly: true);
         }
 #pragma warning disable CA1031 // Nobody waits for this: it is reported, and the lease runs out.
         catch (Exception e)
 #pragma warning restore CA1031
         {
             listener.Errors.Report(e, what, delivery.Id);
-            listener.Lose(delivery, DeliveryEnd.Unknown, quietly: true);
+            listener.OnLeaseLost(delivery, DeliveryEnd.Unknown, quietly: true);
         }
 
         return false;

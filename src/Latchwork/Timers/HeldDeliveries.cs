@@ -2,7 +2,7 @@ using Latchwork.Storage;
 
 namespace Latchwork;
 
-/// <summary>The deliveries that this node believes to hold, by id.</summary>
+/// <summary>The deliveries that this node holds by its own clock, by id.</summary>
 internal sealed class HeldDeliveries
 {
     private readonly Lock _gate = new();

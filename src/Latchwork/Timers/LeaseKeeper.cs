@@ -4,7 +4,7 @@ using Latchwork.Threading;
 namespace Latchwork;
 
 /// <summary>
-/// Extends what this node holds every third of a lease, and ends belief in what could not be extended. It runs on the alarm clock's
+/// Extends what this node holds every third of a lease, and ends the local lease of what could not be extended. It runs on the alarm clock's
 /// thread and on the threads of the store, never on the pool: a blocked pool loses no lease.
 /// </summary>
 internal sealed class LeaseKeeper : IDisposable
@@ -29,7 +29,7 @@ internal sealed class LeaseKeeper : IDisposable
     {
         _listener = listener;
         _store = store;
-        _lease = listener.Settings.Lease;
+        _lease = listener.Settings.LeaseDuration;
         _third = _lease / 3;
         // Renewals gather for so long, however many claims there were; also the pause after a failed extension.
         _pause = TimeSpan.FromMilliseconds(Math.Clamp(_lease.TotalMilliseconds / 12, 5, 100));
@@ -38,7 +38,7 @@ internal sealed class LeaseKeeper : IDisposable
     }
 
     /// <summary>Sees to it that a delivery that was just claimed is extended in time.</summary>
-    public void Watch(TimerDelivery delivery)
+    public void Track(TimerDelivery delivery)
     {
         delivery.RenewAt = delivery.Deadline - _lease + _third;
         ArmFor(delivery.RenewAt);
@@ -107,12 +107,12 @@ internal sealed class LeaseKeeper : IDisposable
         if (nextRenewal != _never) ArmFor(Max(nextRenewal, now + _pause));
         if (nextDeadline != _never) ArmFor(Max(nextDeadline, now + _shortPause));
         else _extending.Forget(); // nothing is held any more
-        foreach (TimerDelivery delivery in lost ?? []) _listener.Lose(delivery, DeliveryEnd.LeaseRanOut);
+        foreach (TimerDelivery delivery in lost ?? []) _listener.OnLeaseLost(delivery, DeliveryEnd.LeaseRanOut);
         if (due is null) return;
 
-        foreach (IGrouping<TimerLane, TimerDelivery> lane in due.GroupBy(delivery => delivery.Lane))
+        foreach (IGrouping<PartitionClient, TimerDelivery> client in due.GroupBy(delivery => delivery.Client))
         {
-            foreach (TimerDelivery[] piece in lane.Chunk(Limits.MaxBatch)) _ = ExtendAsync(lane.Key, piece);
+            foreach (TimerDelivery[] piece in client.Chunk(Limits.MaxBatch)) _ = ExtendAsync(client.Key, piece);
         }
     }
 
@@ -124,20 +124,20 @@ internal sealed class LeaseKeeper : IDisposable
     }
 
     // Never throws. Continues on the thread of the store: short, and nothing of the user's.
-    private async Task ExtendAsync(TimerLane lane, TimerDelivery[] deliveries)
+    private async Task ExtendAsync(PartitionClient client, TimerDelivery[] deliveries)
     {
         TimeSpan sentAt = _listener.Now;
         try
         {
             DeliveryKey[] keys = Array.ConvertAll(deliveries, delivery => delivery.Key);
             IReadOnlyList<TimerOutcome> outcomes =
-                await _store.ExtendAsync(lane.Partition, keys, _lease, _listener.Aborted).ConfigureAwait(false);
-            _extending.Succeeded(lane.Partition.Index);
+                await _store.ExtendAsync(client.Partition, keys, _lease, _listener.Aborted).ConfigureAwait(false);
+            _extending.Succeeded(client.Partition.Index);
             for (int i = 0; i < deliveries.Length; i++)
             {
                 TimerDelivery delivery = deliveries[i];
-                if (outcomes[i] == TimerOutcome.Done) delivery.Believe(sentAt + _lease);
-                else if (!delivery.IsDeciding && !delivery.IsOver) _listener.Lose(delivery, DeliveryEnd.TakenOver);
+                if (outcomes[i] == TimerOutcome.Done) delivery.SetLeaseExpiry(sentAt + _lease);
+                else if (!delivery.IsDeciding && !delivery.IsOver) _listener.OnLeaseLost(delivery, DeliveryEnd.TakenOver);
             }
         }
         catch (OperationCanceledException) when (_listener.Aborted.IsCancellationRequested)
@@ -155,7 +155,7 @@ internal sealed class LeaseKeeper : IDisposable
             }
 
             ArmFor(again);
-            _extending.Failed(lane.Partition.Index, e);
+            _extending.Failed(client.Partition.Index, e);
         }
     }
 

@@ -5,13 +5,13 @@ using Latchwork.Threading;
 namespace Latchwork;
 
 /// <summary>
-/// One stay of a node in a namespace, from join to leave: it hears bells, claims, keeps leases, and runs handlers.
+/// One membership of a node in a namespace, from join to leave: it receives notifications, claims, keeps leases, and runs handlers.
 /// </summary>
 internal sealed class Listener : IDisposable
 {
     private readonly ITimerStore _store;
     private readonly ClaimLoop[] _loops;
-    private readonly TimerLane[] _lanes;
+    private readonly PartitionClient[] _clients;
     private readonly LeaseKeeper _keeper;
     private readonly Func<int> _maxEvents;
     private readonly CancellationTokenSource _abort = new();
@@ -20,24 +20,24 @@ internal sealed class Listener : IDisposable
     private volatile bool _abandoned;
 
     public Listener(
-        TimerLanes lanes,
-        TimerLane[] opened,
+        PartitionClients clients,
+        PartitionClient[] opened,
         TimerSettings settings,
         ErrorReporter errors,
         Func<int> maxEvents,
         Func<TimerDelivery, CancellationToken, Task> handler)
     {
-        _store = lanes.Store;
-        _lanes = opened;
+        _store = clients.Store;
+        _clients = opened;
         _maxEvents = maxEvents;
         Settings = settings;
         Errors = errors;
         Claiming = new OutageReporter(errors, settings.Clock, "Due events could not be claimed; trying again.", "Due events can be claimed again");
-        Calls = new DeliveryCalls(lanes.Store, settings);
-        Room = new InFlightRoom(settings.MaxInFlight, OnRoom);
+        Calls = new DeliveryCalls(clients.Store, settings);
+        Capacity = new InFlightCapacity(settings.MaxInFlight, OnCapacityFreed);
         Dispatcher = new Dispatcher(settings.MaxConcurrency, new HandlerRun(this, handler).RunAsync);
-        _keeper = new LeaseKeeper(this, lanes.Store);
-        _loops = Array.ConvertAll(opened, lane => new ClaimLoop(this, lanes.Store, lane));
+        _keeper = new LeaseKeeper(this, clients.Store);
+        _loops = Array.ConvertAll(opened, client => new ClaimLoop(this, clients.Store, client));
     }
 
     public TimerSettings Settings { get; }
@@ -51,7 +51,7 @@ internal sealed class Listener : IDisposable
 
     public HeldDeliveries Held { get; } = new();
 
-    public InFlightRoom Room { get; }
+    public InFlightCapacity Capacity { get; }
 
     public Dispatcher Dispatcher { get; }
 
@@ -61,7 +61,7 @@ internal sealed class Listener : IDisposable
     /// The most places that the claim of one partition takes: an equal share, so that claims that wait for one server (of a cluster, say) do
     /// not keep those of the others from being sent, and no partition hears of a full node that is not.
     /// </summary>
-    public int RoomOfLane => Math.Max(1, Settings.MaxInFlight / _lanes.Length);
+    public int CapacityOfPartition => Math.Max(1, Settings.MaxInFlight / _clients.Length);
 
     /// <summary>Called when a handler has returned and the store was told.</summary>
     public Action<TimerDelivery>? Ran { get; set; }
@@ -74,10 +74,10 @@ internal sealed class Listener : IDisposable
     /// <summary>Whether the node stopped without telling the store.</summary>
     public bool IsAbandoned => _abandoned;
 
-    /// <summary>Listens to bells, then claims. Ends when every partition has answered the first claim.</summary>
+    /// <summary>Subscribes to notifications, then claims. Ends when every partition has answered the first claim.</summary>
     public async Task StartAsync(CancellationToken cancellationToken)
     {
-        _subscription = await _store.SubscribeAsync(Settings.Namespace, Settings.NodeId, OnBell, cancellationToken)
+        _subscription = await _store.SubscribeAsync(Settings.Namespace, Settings.NodeId, OnNotification, cancellationToken)
             .OffStoreThread().ConfigureAwait(false);
         _claiming = Task.WhenAll(Array.ConvertAll(_loops, loop => Task.Run(loop.RunAsync, CancellationToken.None)));
         await Task.WhenAll(Array.ConvertAll(_loops, loop => loop.Answered)).WaitAsync(cancellationToken).ConfigureAwait(false);
@@ -92,7 +92,7 @@ internal sealed class Listener : IDisposable
         Task handingBack = HandBackAsync(queued);
 
         int overran = 0;
-        if (!await EndsWithinAsync(Dispatcher.Idle, Settings.LeaveTimeout, cancellationToken).ConfigureAwait(false))
+        if (!await EndsWithinAsync(Dispatcher.Idle, Settings.ShutdownTimeout, cancellationToken).ConfigureAwait(false))
         {
             TimerDelivery[] running = Dispatcher.Running();
             overran = running.Length;
@@ -104,14 +104,14 @@ internal sealed class Listener : IDisposable
         Task settled = Task.WhenAll(_claiming, handingBack, Dispatcher.Settled);
         await EndsWithinAsync(settled, TimerSettings.LeaveGrace, CancellationToken.None).ConfigureAwait(false);
         Close();
-        await Task.WhenAll(Array.ConvertAll(_lanes, lane => TellAsync(
-            bound => _store.LeaveAsync(lane.Partition, Settings.NodeId, bound), "The store could not be told that this node leaves.")))
+        await Task.WhenAll(Array.ConvertAll(_clients, client => TryAsync(
+            bound => _store.LeaveAsync(client.Partition, Settings.NodeId, bound), "The store could not be told that this node leaves.")))
             .ConfigureAwait(false);
         await UnsubscribeAsync().ConfigureAwait(false);
         Errors.Log.Left(Settings.NodeId, Settings.Namespace, queued.Count, overran);
     }
 
-    /// <summary>Stops everything at once and tells nobody, as a crash or a frozen process would. The subscription stays, and nobody listens to it.</summary>
+    /// <summary>Stops everything immediately and tells nobody, as a crash or a frozen process would. The subscription stays, and nobody listens to it.</summary>
     public void Abandon()
     {
         _abandoned = true;
@@ -119,7 +119,7 @@ internal sealed class Listener : IDisposable
         List<TimerDelivery> queued = Dispatcher.Stop();
         _keeper.Dispose();
         _abort.Cancel();
-        foreach (TimerDelivery delivery in queued.Concat(Held.ToArray())) Lose(delivery, DeliveryEnd.LeftBehind, quietly: true);
+        foreach (TimerDelivery delivery in queued.Concat(Held.ToArray())) OnLeaseLost(delivery, DeliveryEnd.LeftBehind, quietly: true);
     }
 
     public void Dispose()
@@ -133,26 +133,26 @@ internal sealed class Listener : IDisposable
     public async Task UnsubscribeAsync()
     {
         if (Interlocked.Exchange(ref _subscription, null) is not { } subscription) return;
-        await TellAsync(_ => subscription.DisposeAsync().AsTask(), "The subscription could not be ended.").ConfigureAwait(false);
+        await TryAsync(_ => subscription.DisposeAsync().AsTask(), "The subscription could not be ended.").ConfigureAwait(false);
     }
 
-    /// <summary>Takes what a claim brought. Ends at once, or after a leave when all of it was handed back.</summary>
+    /// <summary>Takes what a claim brought. Ends immediately, or after a leave when all of it was handed back.</summary>
     public Task ReceiveAsync(List<TimerDelivery> deliveries)
     {
         foreach (TimerDelivery delivery in deliveries)
         {
             // Another delivery of the same event can only be stale: its lease ran out, or the event was replaced.
-            if (Held.Add(delivery) is { } older) Lose(older, Now >= older.Deadline ? DeliveryEnd.LeaseRanOut : DeliveryEnd.TakenOver);
-            _keeper.Watch(delivery);
+            if (Held.Add(delivery) is { } older) OnLeaseLost(older, Now >= older.Deadline ? DeliveryEnd.LeaseRanOut : DeliveryEnd.TakenOver);
+            _keeper.Track(delivery);
         }
 
         if (Dispatcher.TryAdd(deliveries)) return Task.CompletedTask;
-        Errors.Log.HandedBack(deliveries[0].Lane.Partition.Index, deliveries.Count);
+        Errors.Log.HandedBack(deliveries[0].Client.Partition.Index, deliveries.Count);
         return HandBackAsync(deliveries);
     }
 
     /// <summary>A delivery is no longer this node's: its handler is told, and what was not begun will not be.</summary>
-    public void Lose(TimerDelivery delivery, DeliveryEnd why, bool quietly = false)
+    public void OnLeaseLost(TimerDelivery delivery, DeliveryEnd why, bool quietly = false)
     {
         bool running = delivery.HasStarted && !(delivery.HasReturned && Settings.Confirmation == Confirmation.Manual);
         if (why == DeliveryEnd.Revoked) delivery.WasRevoked = true;
@@ -191,39 +191,39 @@ internal sealed class Listener : IDisposable
     /// <summary>The store told of a replacement or revocation.</summary>
     public void OnRevoked(DeliveryKey key)
     {
-        if (Held.Find(key) is { } delivery) Lose(delivery, DeliveryEnd.Revoked);
+        if (Held.Find(key) is { } delivery) OnLeaseLost(delivery, DeliveryEnd.Revoked);
     }
 
     /// <summary>A delivery was settled or lost.</summary>
     public void NotHeld(TimerDelivery delivery) => Held.Remove(delivery);
 
     /// <summary>A delivery was settled or lost, and its handler is through: its place is free.</summary>
-    public void Finished() => Room.GiveBack(1);
+    public void Finished() => Capacity.GiveBack(1);
 
-    private void OnRoom()
+    private void OnCapacityFreed()
     {
-        foreach (ClaimLoop loop in _loops) loop.OnRoom();
+        foreach (ClaimLoop loop in _loops) loop.OnCapacityFreed();
     }
 
     // On a thread of the store: never calls the store, never throws.
-    private void OnBell(TimerBell bell)
+    private void OnNotification(WakeNotification notification)
     {
         if (_abandoned) return;
-        if (bell.Kind == TimerBellKind.Missed)
+        if (notification.Kind == WakeNotificationKind.Missed)
         {
             foreach (ClaimLoop loop in _loops) loop.AskIn(TimeSpan.Zero);
         }
-        else if (bell.Partition >= 0 && bell.Partition < _loops.Length)
+        else if (notification.Partition >= 0 && notification.Partition < _loops.Length)
         {
-            if (bell.Kind == TimerBellKind.Due)
+            if (notification.Kind == WakeNotificationKind.Due)
             {
-                _loops[bell.Partition].AskIn(bell.AskIn);
+                _loops[notification.Partition].AskIn(notification.AskIn);
             }
-            else if (bell.Kind == TimerBellKind.Revoked)
+            else if (notification.Kind == WakeNotificationKind.Revoked)
             {
                 // First noted, then looked up: of a claim that is being taken in, one or the other finds it.
-                _loops[bell.Partition].RevokedEarly(bell.Delivery);
-                OnRevoked(bell.Delivery);
+                _loops[notification.Partition].RevokedEarly(notification.Delivery);
+                OnRevoked(notification.Delivery);
             }
         }
     }
@@ -243,7 +243,7 @@ internal sealed class Listener : IDisposable
         catch (Exception e)
 #pragma warning restore CA1031
         {
-            Lose(delivery, DeliveryEnd.LeftBehind, quietly: true);
+            OnLeaseLost(delivery, DeliveryEnd.LeftBehind, quietly: true);
             if (!_abandoned) Errors.Report(e, "A delivery could not be handed back.", delivery.Id);
         }
 
@@ -255,10 +255,10 @@ internal sealed class Listener : IDisposable
     {
         Dispose();
         foreach (ClaimLoop loop in _loops) loop.Stop();
-        foreach (TimerDelivery delivery in Held.ToArray()) Lose(delivery, DeliveryEnd.LeftBehind, quietly: true);
+        foreach (TimerDelivery delivery in Held.ToArray()) OnLeaseLost(delivery, DeliveryEnd.LeftBehind, quietly: true);
     }
 
-    private async Task TellAsync(Func<CancellationToken, Task> call, string failure)
+    private async Task TryAsync(Func<CancellationToken, Task> call, string failure)
     {
         using var bound = new CancellationTokenSource(TimerSettings.LeaveGrace, Settings.Time);
         try

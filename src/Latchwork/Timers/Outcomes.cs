@@ -16,7 +16,7 @@ public enum PostOutcome
     Exists = 3,
 }
 
-/// <summary>What to do with a post whose id is already scheduled or in flight. A dead event never stands in the way: it is replaced.</summary>
+/// <summary>What to do with a post whose id is already scheduled or in flight. A dead letter never stands in the way: it is replaced.</summary>
 public enum IfExists
 {
     /// <summary>The new event takes the place of the old one. A delivery under way is superseded: its token fires, its confirm answers <see cref="TimerOutcome.Stale"/>.</summary>
@@ -44,8 +44,8 @@ public enum TimerOutcome
     /// <summary>The token is not that of the live delivery: the lease was lost, or the event was replaced. Nothing was changed.</summary>
     Stale = 3,
 
-    /// <summary>The event is dead. As an answer to a failure: it died of it. Otherwise nothing was changed.</summary>
-    Dead = 4,
+    /// <summary>The event is dead-lettered. As an answer to a failure: because of it. Otherwise nothing was changed.</summary>
+    DeadLettered = 4,
 }
 
 /// <summary>Where an event stands. A confirmed event is gone.</summary>
@@ -58,11 +58,11 @@ public enum TimerState
     InFlight = 1,
 
     /// <summary>It was given up and is kept with its reason and its failures.</summary>
-    Dead = 2,
+    DeadLettered = 2,
 }
 
-/// <summary>Why an event is dead.</summary>
-public enum DeadReason
+/// <summary>Why an event was dead-lettered.</summary>
+public enum DeadLetterReason
 {
     /// <summary>Its last attempt failed.</summary>
     RetriesExhausted = 0,
@@ -74,7 +74,7 @@ public enum DeadReason
     Rejected = 2,
 
     /// <summary>Its payload could not be read.</summary>
-    Unreadable = 3,
+    DeserializationFailed = 3,
 }
 
 /// <summary>The answer to a post.</summary>

@@ -4,7 +4,7 @@ namespace Latchwork;
 
 /// <summary>
 /// A listener that never asks by itself: it claims one event and handles it to its end, when it is told to. Everything but the claim loop is
-/// the engine's own, so a test that steps sees the leases, retries and deaths of the real thing.
+/// the engine's own, so a test that steps sees the leases, retries and dead letters of the real thing.
 /// </summary>
 internal sealed class SteppedListener : IDisposable
 {
@@ -12,15 +12,15 @@ internal sealed class SteppedListener : IDisposable
     private static readonly TimeSpan _roundedUp = TimeSpan.FromMilliseconds(1);
 
     private readonly ITimerStore _store;
-    private readonly TimerLane[] _lanes;
+    private readonly PartitionClient[] _clients;
     private readonly TimerSettings _settings;
     private readonly Listener _listener;
     private TaskCompletionSource? _ran;
 
-    public SteppedListener(ITimerStore store, TimerLane[] lanes, TimerSettings settings, Listener listener)
+    public SteppedListener(ITimerStore store, PartitionClient[] clients, TimerSettings settings, Listener listener)
     {
         _store = store;
-        _lanes = lanes;
+        _clients = clients;
         _settings = settings;
         _listener = listener;
         listener.Ran = _ => _ran?.TrySetResult();
@@ -30,9 +30,9 @@ internal sealed class SteppedListener : IDisposable
     public async Task<TimeSpan?> NextAsync()
     {
         TimeSpan? next = null;
-        foreach (TimerLane lane in _lanes)
+        foreach (PartitionClient client in _clients)
         {
-            TimerPage page = await _store.UpcomingAsync(lane.Partition, null, null, null, 1, CancellationToken.None).ConfigureAwait(false);
+            TimerPage page = await _store.UpcomingAsync(client.Partition, null, null, null, 1, CancellationToken.None).ConfigureAwait(false);
             if (page.Items.Count > 0) next = Earlier(next, page.Items[0].TimeLeft);
         }
 
@@ -44,11 +44,11 @@ internal sealed class SteppedListener : IDisposable
     public async Task<TimeSpan?> OverdueAsync()
     {
         TimeSpan? overdue = null;
-        foreach (TimerLane lane in _lanes)
+        foreach (PartitionClient client in _clients)
         {
             // A claim of nothing takes back what has a lease that ran out.
-            await _store.ClaimAsync(lane.Partition, Request($"look-{Guid.NewGuid():N}", 0), CancellationToken.None).ConfigureAwait(false);
-            TimerStats stats = await _store.StatsAsync(lane.Partition, CancellationToken.None).ConfigureAwait(false);
+            await _store.ClaimAsync(client.Partition, Request($"look-{Guid.NewGuid():N}", 0), CancellationToken.None).ConfigureAwait(false);
+            TimerStats stats = await _store.GetStatsAsync(client.Partition, CancellationToken.None).ConfigureAwait(false);
             if (stats.OldestOverdue is { } one && (overdue is null || one > overdue)) overdue = one;
         }
 
@@ -56,23 +56,23 @@ internal sealed class SteppedListener : IDisposable
     }
 
     /// <summary>Claims one event that is due and handles it to its end.</summary>
-    /// <param name="patience">How long the handler may take, in real time.</param>
+    /// <param name="timeout">How long the handler may take, in real time.</param>
     /// <returns>The delivery; null if nothing is due.</returns>
     /// <exception cref="TimeoutException">The handler took longer.</exception>
-    public async Task<TimerDelivery?> StepAsync(TimeSpan patience)
+    public async Task<TimerDelivery?> StepAsync(TimeSpan timeout)
     {
-        foreach (TimerLane lane in _lanes)
+        foreach (PartitionClient client in _clients)
         {
             string token = $"step-{Guid.NewGuid():N}";
-            TimerClaim claim = await _store.ClaimAsync(lane.Partition, Request(token, 1), CancellationToken.None).ConfigureAwait(false);
+            TimerClaim claim = await _store.ClaimAsync(client.Partition, Request(token, 1), CancellationToken.None).ConfigureAwait(false);
             if (claim.Events.Count == 0) continue;
 
-            _listener.Room.Reserve(1);
+            _listener.Capacity.Reserve(1);
             _ran = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
             TimeSpan now = _listener.Now;
-            var delivery = new TimerDelivery(_listener, lane, claim.Events[0], token, now, now + _settings.Lease);
+            var delivery = new TimerDelivery(_listener, client, claim.Events[0], token, now, now + _settings.LeaseDuration);
             await _listener.ReceiveAsync([delivery]).ConfigureAwait(false);
-            await _ran.Task.WaitAsync(patience, TimeProvider.System).ConfigureAwait(false);
+            await _ran.Task.WaitAsync(timeout, TimeProvider.System).ConfigureAwait(false);
             return delivery;
         }
 
@@ -81,7 +81,7 @@ internal sealed class SteppedListener : IDisposable
 
     public void Dispose() => _listener.Dispose();
 
-    private ClaimRequest Request(string token, int max) => new(_settings.NodeId, token, max, max, 0, _settings.Lease, _settings.DeadLetters);
+    private ClaimRequest Request(string token, int max) => new(_settings.NodeId, token, max, max, 0, _settings.LeaseDuration, _settings.DeadLetters);
 
     private static TimeSpan? Earlier(TimeSpan? a, TimeSpan b) => a < b ? a : b;
 }

@@ -23,11 +23,11 @@ public sealed partial class TimerDelivery
     private TimerOutcome _afterwards;
     private volatile Task? _decision;
 
-    internal TimerLane Lane { get; }
+    internal PartitionClient Client { get; }
 
     internal DeliveryKey Key => new(Id, Token);
 
-    /// <summary>The end of local belief, by the monotonic clock.</summary>
+    /// <summary>The local lease expiry, by the monotonic clock.</summary>
     internal TimeSpan Deadline => new(Volatile.Read(ref _deadline));
 
     /// <summary>When to extend the lease next. Belongs to the <see cref="LeaseKeeper"/>.</summary>
@@ -49,7 +49,7 @@ public sealed partial class TimerDelivery
     internal bool WasRevoked { get; set; }
 
     /// <summary>Why a typed handler was not called: the payload cannot be read.</summary>
-    internal Exception? Unreadable { get; set; }
+    internal Exception? DeserializationFailed { get; set; }
 
     /// <summary>When the handler was called.</summary>
     internal TimeSpan StartedAt => _startedAt;
@@ -64,7 +64,7 @@ public sealed partial class TimerDelivery
     internal bool TryStart()
     {
         _startedAt = _listener.Now;
-        if (_startedAt >= Deadline) _listener.Lose(this, DeliveryEnd.LeaseRanOut);
+        if (_startedAt >= Deadline) _listener.OnLeaseLost(this, DeliveryEnd.LeaseRanOut);
         _stop = new CancellationTokenSource();
         return TryMark(Started, unless: Dropped | Settled);
     }
@@ -90,7 +90,7 @@ public sealed partial class TimerDelivery
         return true;
     }
 
-    /// <summary>Fires the token. Its state changes at once, callbacks run on the pool.</summary>
+    /// <summary>Fires the token. Its state changes immediately, callbacks run on the pool.</summary>
     internal void Stop()
     {
         if (_stop is not { } stop) return;
@@ -102,8 +102,8 @@ public sealed partial class TimerDelivery
             TaskScheduler.Default);
     }
 
-    /// <summary>Moves the end of local belief, never back.</summary>
-    internal void Believe(TimeSpan deadline)
+    /// <summary>Moves the local lease expiry, never back.</summary>
+    internal void SetLeaseExpiry(TimeSpan deadline)
     {
         long seen = Volatile.Read(ref _deadline);
         while (deadline.Ticks > seen)
@@ -117,7 +117,7 @@ public sealed partial class TimerDelivery
     /// <summary>Ends the delivery: confirms it, or reports a failure.</summary>
     /// <param name="failure">The failure; null to confirm.</param>
     /// <param name="repeatUntil">Until when to repeat it if the store does not answer.</param>
-    /// <param name="cancellationToken">Gives up waiting.</param>
+    /// <param name="cancellationToken">A token that cancels the wait.</param>
     internal async Task<TimerOutcome> EndAsync(TimerFailure? failure, TimeSpan repeatUntil, CancellationToken cancellationToken)
     {
         TimerOutcome outcome;
@@ -125,28 +125,28 @@ public sealed partial class TimerDelivery
         try
         {
             outcome = failure is null
-                ? await _listener.Calls.ConfirmAsync(Lane, Key, repeatUntil, cancellationToken).ConfigureAwait(false)
-                : await _listener.Calls.FailAsync(Lane, failure, repeatUntil, cancellationToken).ConfigureAwait(false);
+                ? await _listener.Calls.ConfirmAsync(Client, Key, repeatUntil, cancellationToken).ConfigureAwait(false)
+                : await _listener.Calls.FailAsync(Client, failure, repeatUntil, cancellationToken).ConfigureAwait(false);
         }
         finally
         {
             Interlocked.Decrement(ref _deciding);
         }
 
-        if (outcome == TimerOutcome.Stale) _listener.Lose(this, DeliveryEnd.TakenOver, quietly: true);
+        if (outcome == TimerOutcome.Stale) _listener.OnLeaseLost(this, DeliveryEnd.TakenOver, quietly: true);
         else Settle(failure is null || outcome == TimerOutcome.NotFound ? TimerOutcome.NotFound : TimerOutcome.Stale);
         return outcome;
     }
 
     /// <summary>Hands the delivery back: no retry is spent.</summary>
     /// <param name="repeatUntil">Until when to repeat it if the store does not answer.</param>
-    /// <param name="cancellationToken">Gives up waiting.</param>
+    /// <param name="cancellationToken">A token that cancels the wait.</param>
     internal async Task ReleaseAsync(TimeSpan repeatUntil, CancellationToken cancellationToken)
     {
         Interlocked.Increment(ref _deciding);
         try
         {
-            await _listener.Calls.ReleaseAsync(Lane, Key, repeatUntil, cancellationToken).ConfigureAwait(false);
+            await _listener.Calls.ReleaseAsync(Client, Key, repeatUntil, cancellationToken).ConfigureAwait(false);
         }
         finally
         {
@@ -160,7 +160,7 @@ public sealed partial class TimerDelivery
     {
         if (Refusal() is { } refusal) return Task.FromResult(refusal);
 
-        TimeSpan leaseEnd = _listener.Now + _listener.Settings.Lease;
+        TimeSpan leaseEnd = _listener.Now + _listener.Settings.LeaseDuration;
         Task<TimerOutcome> decision = EndAsync(failure, leaseEnd > Deadline ? leaseEnd : Deadline, cancellationToken);
         _decision = decision;
         return decision;
@@ -171,13 +171,13 @@ public sealed partial class TimerDelivery
         if (Refusal() is { } refusal) return refusal;
 
         (TimerOutcome outcome, TimeSpan sentAt) =
-            await _listener.Calls.ExtendAsync(Lane, Key, lease, Deadline, cancellationToken).OffStoreThread().ConfigureAwait(false);
-        if (outcome == TimerOutcome.Done) Believe(sentAt + lease);
-        else if (!IsDeciding) _listener.Lose(this, DeliveryEnd.TakenOver, quietly: true);
+            await _listener.Calls.ExtendAsync(Client, Key, lease, Deadline, cancellationToken).OffStoreThread().ConfigureAwait(false);
+        if (outcome == TimerOutcome.Done) SetLeaseExpiry(sentAt + lease);
+        else if (!IsDeciding) _listener.OnLeaseLost(this, DeliveryEnd.TakenOver, quietly: true);
         return outcome;
     }
 
-    // Belief ends locally: what the store would say is not asked.
+    // The lease ends locally: what the store would say is not asked.
     private TimerOutcome? Refusal()
     {
         int marks = Volatile.Read(ref _marks);

@@ -12,14 +12,14 @@ public sealed partial class TimerDelivery
     private readonly TimeSpan _receivedAt;
     private TimeSpan _startedAt;
 
-    internal TimerDelivery(Listener listener, TimerLane lane, ClaimedEvent claimed, string token, TimeSpan receivedAt, TimeSpan deadline)
+    internal TimerDelivery(Listener listener, PartitionClient client, ClaimedEvent claimed, string token, TimeSpan receivedAt, TimeSpan deadline)
     {
         _listener = listener;
         _event = claimed;
         _receivedAt = receivedAt;
         _startedAt = receivedAt;
         _deadline = deadline.Ticks;
-        Lane = lane;
+        Client = client;
         Token = token;
     }
 
@@ -27,7 +27,7 @@ public sealed partial class TimerDelivery
     public string Id => _event.Id;
 
     /// <summary>The namespace it came from.</summary>
-    public string Namespace => Lane.Partition.Namespace;
+    public string Namespace => Client.Partition.Namespace;
 
     /// <summary>Its bytes, as they were posted.</summary>
     public ReadOnlyMemory<byte> Payload => _event.Payload;
@@ -50,7 +50,7 @@ public sealed partial class TimerDelivery
     /// <summary>The token of this delivery. Whoever knows it can confirm.</summary>
     public string Token { get; }
 
-    /// <summary>How long this node may still believe that it holds the event; zero when the lease is lost or the delivery has ended.</summary>
+    /// <summary>How long this node still holds the lease of the event; zero when the lease is lost or the delivery has ended.</summary>
     public TimeSpan LeaseLeft
     {
         get
@@ -83,16 +83,16 @@ public sealed partial class TimerDelivery
     }
 
     /// <summary>Confirms: the event is gone. What the handler does afterwards (return or throw) changes nothing.</summary>
-    /// <param name="cancellationToken">Gives up waiting.</param>
+    /// <param name="cancellationToken">A token that cancels the wait.</param>
     /// <returns><see cref="TimerOutcome.Done"/>, or <see cref="TimerOutcome.Stale"/> or <see cref="TimerOutcome.NotFound"/> if it is no longer this node's.</returns>
     /// <exception cref="LatchworkStoreException">The store did not answer for as long as the lease lasted.</exception>
     public Task<TimerOutcome> ConfirmAsync(CancellationToken cancellationToken = default) => Decide(failure: null, cancellationToken);
 
-    /// <summary>Spends a retry: the event comes again after <paramref name="delay"/>, or dies if none is left.</summary>
+    /// <summary>Spends a retry: the event comes again after <paramref name="delay"/>, or is dead-lettered if none is left.</summary>
     /// <param name="delay">Zero to 100 years; null for the configured backoff.</param>
     /// <param name="error">What went wrong, kept with the event (1 KiB of it).</param>
-    /// <param name="cancellationToken">Gives up waiting.</param>
-    /// <returns><see cref="TimerOutcome.Done"/> (comes again), <see cref="TimerOutcome.Dead"/>, or <see cref="TimerOutcome.Stale"/> or <see cref="TimerOutcome.NotFound"/>.</returns>
+    /// <param name="cancellationToken">A token that cancels the wait.</param>
+    /// <returns><see cref="TimerOutcome.Done"/> (comes again), <see cref="TimerOutcome.DeadLettered"/>, or <see cref="TimerOutcome.Stale"/> or <see cref="TimerOutcome.NotFound"/>.</returns>
     /// <exception cref="LatchworkStoreException">The store did not answer for as long as the lease lasted.</exception>
     public Task<TimerOutcome> RetryAsync(TimeSpan? delay = null, string? error = null, CancellationToken cancellationToken = default)
     {
@@ -100,13 +100,13 @@ public sealed partial class TimerDelivery
         return Decide(FailureOf(error ?? "A retry was asked for.", delay), cancellationToken);
     }
 
-    /// <summary>Gives the event up at once, whatever retries are left.</summary>
+    /// <summary>Gives the event up immediately, whatever retries are left.</summary>
     /// <param name="error">Why, kept with the event (1 KiB of it).</param>
-    /// <param name="reason">The reason to list it under. Default: <see cref="DeadReason.Rejected"/>.</param>
-    /// <param name="cancellationToken">Gives up waiting.</param>
-    /// <returns><see cref="TimerOutcome.Dead"/>, or <see cref="TimerOutcome.Stale"/> or <see cref="TimerOutcome.NotFound"/>.</returns>
+    /// <param name="reason">The reason to list it under. Default: <see cref="DeadLetterReason.Rejected"/>.</param>
+    /// <param name="cancellationToken">A token that cancels the wait.</param>
+    /// <returns><see cref="TimerOutcome.DeadLettered"/>, or <see cref="TimerOutcome.Stale"/> or <see cref="TimerOutcome.NotFound"/>.</returns>
     /// <exception cref="LatchworkStoreException">The store did not answer for as long as the lease lasted.</exception>
-    public Task<TimerOutcome> DeadAsync(string error, DeadReason reason = DeadReason.Rejected, CancellationToken cancellationToken = default)
+    public Task<TimerOutcome> DeadLetterAsync(string error, DeadLetterReason reason = DeadLetterReason.Rejected, CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(error);
         if (!Enum.IsDefined(reason))
@@ -119,7 +119,7 @@ public sealed partial class TimerDelivery
 
     /// <summary>Makes the lease last at least <paramref name="lease"/> from now on. Needed only with <see cref="Confirmation.Manual"/> after the handler has returned.</summary>
     /// <param name="lease">100 ms to 1 day.</param>
-    /// <param name="cancellationToken">Gives up waiting.</param>
+    /// <param name="cancellationToken">A token that cancels the wait.</param>
     /// <returns><see cref="TimerOutcome.Done"/>, or <see cref="TimerOutcome.Stale"/> or <see cref="TimerOutcome.NotFound"/> if it is no longer this node's.</returns>
     /// <exception cref="LatchworkStoreException">The store did not answer for as long as the lease lasted.</exception>
     public Task<TimerOutcome> ExtendAsync(TimeSpan lease, CancellationToken cancellationToken = default)
@@ -134,5 +134,5 @@ public sealed partial class TimerDelivery
         _listener.Settings.NodeId,
         ErrorText.Clip(error),
         delay ?? _listener.Settings.Backoff.DelayOf(Retries, Random.Shared),
-        DeadReason.RetriesExhausted);
+        DeadLetterReason.RetriesExhausted);
 }

@@ -11,8 +11,8 @@ internal static class TimerListing
     /// <summary>The order of scheduled events.</summary>
     public static int ByDue(TimerSnapshot a, TimerSnapshot b) => Then(a.Due.CompareTo(b.Due), a, b);
 
-    /// <summary>The order of dead events.</summary>
-    public static int ByDeath(TimerSnapshot a, TimerSnapshot b) => Then(Nullable.Compare(a.DiedAt, b.DiedAt), a, b);
+    /// <summary>The order of dead letters.</summary>
+    public static int ByDeadLetterTime(TimerSnapshot a, TimerSnapshot b) => Then(Nullable.Compare(a.DeadLetteredAt, b.DeadLetteredAt), a, b);
 
     /// <summary>Reads page after page.</summary>
     /// <param name="read">Reads the page after a cursor.</param>

@@ -3,13 +3,13 @@ namespace Latchwork;
 /// <summary>What a listening node is doing.</summary>
 public enum TimerNodeState
 {
-    /// <summary>It has room and can be woken.</summary>
+    /// <summary>It has free capacity and can be woken.</summary>
     Listening = 0,
 
     /// <summary>It holds as much as it may and is not woken until it asks again.</summary>
     Full = 1,
 
-    /// <summary>It missed its turn: it is dead, frozen, or cut off. It is forgotten after an hour.</summary>
+    /// <summary>It missed its poll slot: it is dead, frozen, or cut off. It is forgotten after an hour.</summary>
     Silent = 2,
 }
 
@@ -23,7 +23,7 @@ public sealed record TimerNode(string NodeId, TimerNodeState State, int InFlight
 /// <summary>Counts of a namespace.</summary>
 /// <param name="Scheduled">Events that wait, overdue ones included.</param>
 /// <param name="InFlight">Events that a node holds.</param>
-/// <param name="Dead">Dead events that are kept.</param>
-/// <param name="DeadTrimmed">Dead events that were deleted because they were too old or too many, since the namespace was first used.</param>
+/// <param name="DeadLetters">Dead letters that are kept.</param>
+/// <param name="DeadLettersEvicted">Dead letters that were deleted because they were too old or too many, since the namespace was first used.</param>
 /// <param name="OldestOverdue">How long the most overdue scheduled event has waited since its time; null when none is overdue.</param>
-public sealed record TimerStats(long Scheduled, long InFlight, long Dead, long DeadTrimmed, TimeSpan? OldestOverdue);
+public sealed record TimerStats(long Scheduled, long InFlight, long DeadLetters, long DeadLettersEvicted, TimeSpan? OldestOverdue);

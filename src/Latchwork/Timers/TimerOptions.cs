@@ -50,7 +50,7 @@ public sealed class TimerOptions
     /// The lease of a delivery: 100 ms to 1 day; default 10 s. It is extended while the event is queued or handled, so this is not a limit on
     /// handling but the time after which the events of a dead node go to others.
     /// </summary>
-    public TimeSpan ConfirmTimeout { get; set; } = TimeSpan.FromSeconds(10);
+    public TimeSpan LeaseDuration { get; set; } = TimeSpan.FromSeconds(10);
 
     /// <summary>How long a handler may run before its lease is extended no more: 100 ms to 30 days; default 30 min.</summary>
     public TimeSpan MaxHandlingTime { get; set; } = TimeSpan.FromMinutes(30);
@@ -59,7 +59,7 @@ public sealed class TimerOptions
     public Confirmation Confirmation { get; set; } = Confirmation.AfterHandler;
 
     /// <summary>
-    /// The attempts after the first of events whose post does not say: 0 to 1,000,000. Default 0: one attempt; if it fails, the event is dead.
+    /// The attempts after the first of events whose post does not say: 0 to 1,000,000. Default 0: one attempt; if it fails, the event is dead-lettered.
     /// Timers that were registered with a service collection default to 10.
     /// </summary>
     public int MaxRetries { get; set; }
@@ -70,16 +70,16 @@ public sealed class TimerOptions
     /// <summary>
     /// How long <see cref="DistributedTimer.LeaveAsync"/> lets running handlers finish before their tokens fire: zero to 1 day; default 30 s.
     /// </summary>
-    public TimeSpan LeaveTimeout { get; set; } = TimeSpan.FromSeconds(30);
+    public TimeSpan ShutdownTimeout { get; set; } = TimeSpan.FromSeconds(30);
 
     /// <summary>The largest payload accepted, in bytes: 1 to 256 MiB; default 1 MiB.</summary>
     public int MaxPayloadBytes { get; set; } = Limits.DefaultMaxPayloadBytes;
 
-    /// <summary>How long a dead event is kept: 1 s to 100 years; default 30 days.</summary>
-    public TimeSpan DeadRetention { get; set; } = TimeSpan.FromDays(30);
+    /// <summary>How long a dead letter is kept: 1 s to 100 years; default 30 days.</summary>
+    public TimeSpan DeadLetterRetention { get; set; } = TimeSpan.FromDays(30);
 
-    /// <summary>The most dead events that are kept in a partition: 0 to 100,000,000; default 100,000. The oldest go first.</summary>
-    public int MaxDead { get; set; } = 100_000;
+    /// <summary>The most dead letters that are kept in a partition: 0 to 100,000,000; default 100,000. The oldest go first.</summary>
+    public int MaxDeadLetters { get; set; } = 100_000;
 
     /// <summary>How payloads are written and read by the generic methods. Default: null, the web defaults of <see cref="JsonSerializerOptions"/>.</summary>
     public JsonSerializerOptions? SerializerOptions { get; set; }

@@ -26,11 +26,11 @@ internal static class TimerOptionsValidator
         Number(options.MaxEvents, 1, Limits.MaxBatch, nameof(options.MaxEvents));
         Number(options.MaxInFlight, 1, 100_000, nameof(options.MaxInFlight));
         if (options.MaxConcurrency is { } concurrency) Number(concurrency, 1, 100_000, nameof(options.MaxConcurrency));
-        Span(options.ConfirmTimeout, _shortest, TimeSpan.FromDays(1), nameof(options.ConfirmTimeout));
+        Span(options.LeaseDuration, _shortest, TimeSpan.FromDays(1), nameof(options.LeaseDuration));
         Span(options.MaxHandlingTime, _shortest, TimeSpan.FromDays(30), nameof(options.MaxHandlingTime));
-        Span(options.LeaveTimeout, TimeSpan.Zero, TimeSpan.FromDays(1), nameof(options.LeaveTimeout));
-        Span(options.DeadRetention, TimeSpan.FromSeconds(1), Limits.MaxDelay, nameof(options.DeadRetention));
-        Number(options.MaxDead, 0, 100_000_000, nameof(options.MaxDead));
+        Span(options.ShutdownTimeout, TimeSpan.Zero, TimeSpan.FromDays(1), nameof(options.ShutdownTimeout));
+        Span(options.DeadLetterRetention, TimeSpan.FromSeconds(1), Limits.MaxDelay, nameof(options.DeadLetterRetention));
+        Number(options.MaxDeadLetters, 0, 100_000_000, nameof(options.MaxDeadLetters));
         Number(options.MaxPayloadBytes, 1, 256 << 20, nameof(options.MaxPayloadBytes));
         if (!Enum.IsDefined(options.Confirmation)) failures.Add($"Confirmation must be one of its named values; it is {(int)options.Confirmation}.");
         if (options.TimeProvider is null) failures.Add("TimeProvider must not be null.");

@@ -19,14 +19,14 @@ internal sealed class TimerSettings
         MaxEvents = options.MaxEvents;
         MaxInFlight = options.MaxInFlight;
         MaxConcurrency = Math.Min(options.MaxConcurrency ?? options.MaxInFlight, options.MaxInFlight);
-        Lease = options.ConfirmTimeout;
+        LeaseDuration = options.LeaseDuration;
         MaxHandlingTime = options.MaxHandlingTime;
         Confirmation = options.Confirmation;
         MaxRetries = options.MaxRetries;
         Backoff = options.Backoff;
-        LeaveTimeout = options.LeaveTimeout;
+        ShutdownTimeout = options.ShutdownTimeout;
         MaxPayloadBytes = options.MaxPayloadBytes;
-        DeadLetters = new DeadLetterLimits(options.DeadRetention, options.MaxDead);
+        DeadLetters = new DeadLetterLimits(options.DeadLetterRetention, options.MaxDeadLetters);
         Json = options.SerializerOptions;
         Clock = new MonotonicClock(options.TimeProvider);
     }
@@ -41,7 +41,7 @@ internal sealed class TimerSettings
 
     public int MaxConcurrency { get; }
 
-    public TimeSpan Lease { get; }
+    public TimeSpan LeaseDuration { get; }
 
     public TimeSpan MaxHandlingTime { get; }
 
@@ -51,7 +51,7 @@ internal sealed class TimerSettings
 
     public RetryBackoff Backoff { get; }
 
-    public TimeSpan LeaveTimeout { get; }
+    public TimeSpan ShutdownTimeout { get; }
 
     public int MaxPayloadBytes { get; }
 

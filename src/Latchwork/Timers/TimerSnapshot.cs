@@ -9,10 +9,10 @@ public sealed record TimerSnapshot
     /// <summary>Where it stands.</summary>
     public required TimerState State { get; init; }
 
-    /// <summary>When it is due (in flight and dead: when it was due), by the store's clock.</summary>
+    /// <summary>When it is due (in flight and dead-lettered: when it was due), by the store's clock.</summary>
     public required DateTimeOffset Due { get; init; }
 
-    /// <summary>The time left until it is due, by the store's clock; zero if it is overdue, in flight or dead.</summary>
+    /// <summary>The time left until it is due, by the store's clock; zero if it is overdue, in flight or dead-lettered.</summary>
     public required TimeSpan TimeLeft { get; init; }
 
     /// <summary>In flight: the time left on the lease; zero if it ran out and nobody has taken over yet. Otherwise null.</summary>
@@ -36,14 +36,14 @@ public sealed record TimerSnapshot
     /// <summary>Its headers; empty if it has none.</summary>
     public required IReadOnlyDictionary<string, string> Headers { get; init; }
 
-    /// <summary>Dead: why. Otherwise null.</summary>
-    public DeadReason? DeadReason { get; init; }
+    /// <summary>Dead-lettered: why. Otherwise null.</summary>
+    public DeadLetterReason? DeadLetterReason { get; init; }
 
-    /// <summary>Dead: since when, by the store's clock. Otherwise null.</summary>
-    public DateTimeOffset? DiedAt { get; init; }
+    /// <summary>Dead-lettered: since when, by the store's clock. Otherwise null.</summary>
+    public DateTimeOffset? DeadLetteredAt { get; init; }
 
-    /// <summary>Dead: for how long, by the store's clock. Otherwise null.</summary>
-    public TimeSpan? DeadFor { get; init; }
+    /// <summary>Dead-lettered: for how long, by the store's clock. Otherwise null.</summary>
+    public TimeSpan? DeadLetteredFor { get; init; }
 
     /// <summary>Its last ten failures, the oldest first.</summary>
     public IReadOnlyList<AttemptFailure> Failures { get; init; } = [];

@@ -72,12 +72,12 @@ public sealed class CliProcess : IAsyncDisposable
     /// <summary>Waits for its end.</summary>
     public async Task<int> ExitsAsync()
     {
-        using var patience = new CancellationTokenSource(TimeSpan.FromMinutes(3));
-        await _process.WaitForExitAsync(patience.Token);
+        using var timeout = new CancellationTokenSource(TimeSpan.FromMinutes(3));
+        await _process.WaitForExitAsync(timeout.Token);
         return _process.ExitCode;
     }
 
-    /// <summary>Ends it at once (SIGKILL), like a crash.</summary>
+    /// <summary>Ends it immediately (SIGKILL), like a crash.</summary>
     public void Kill() => _process.Kill();
 
     /// <summary>Asks it to end (SIGTERM).</summary>

@@ -40,13 +40,13 @@ public sealed class OnceProcess : IAsyncDisposable
     /// <returns>Its exit code, and its outputs with a character for each byte.</returns>
     public async Task<CliResult> EndsAsync()
     {
-        using var patience = new CancellationTokenSource(TimeSpan.FromMinutes(3));
-        await _process.WaitForExitAsync(patience.Token);
-        await _reading.WaitAsync(patience.Token);
+        using var timeout = new CancellationTokenSource(TimeSpan.FromMinutes(3));
+        await _process.WaitForExitAsync(timeout.Token);
+        await _reading.WaitAsync(timeout.Token);
         return new CliResult(_process.ExitCode, Encoding.Latin1.GetString(_output.ToArray()), Encoding.Latin1.GetString(_error.ToArray()));
     }
 
-    /// <summary>Ends it at once (SIGKILL), like a crash.</summary>
+    /// <summary>Ends it immediately (SIGKILL), like a crash.</summary>
     public void Kill() => _process.Kill();
 
     /// <summary>Asks it to end (SIGTERM).</summary>

@@ -15,7 +15,7 @@ public sealed class RedisFixture : IAsyncLifetime
     public async Task DisposeAsync() => await Server.DisposeAsync();
 
     /// <summary>A namespace of its own on the server.</summary>
-    public RedisNamespace NewNamespace() => new(Server.PatientUri, $"test-{Guid.NewGuid():N}");
+    public RedisNamespace NewNamespace() => new(Server.LenientUri, $"test-{Guid.NewGuid():N}");
 
     /// <summary>A namespace of keys of its own on the server.</summary>
     public RedisKeyspace NewKeyspace() => new(Server, $"test-{Guid.NewGuid():N}");
@@ -29,7 +29,7 @@ public sealed record RedisNamespace(string Store, string Name)
     private string[] Global => ["--store", Store, "--namespace", Name, "--json"];
 
     /// <summary>Runs a timer command in this process, with <c>--json</c>.</summary>
-    public Task<CliResult> RunAsync(params string[] args) => Tool.RunAsync([.. Global, "timer", .. Patient(args)]);
+    public Task<CliResult> RunAsync(params string[] args) => Tool.RunAsync([.. Global, "timer", .. WithLongLease(args)]);
 
     /// <summary>Runs a timer command in this process, for people.</summary>
     public Task<CliResult> RunPlainAsync(params string[] args) => Tool.RunAsync(["--store", Store, "--namespace", Name, "timer", .. args]);
@@ -38,10 +38,10 @@ public sealed record RedisNamespace(string Store, string Name)
     public Task<CliResult> RunWithInputAsync(string stdin, params string[] args) => Tool.RunAsync([.. Global, "timer", .. args], stdin);
 
     /// <summary>Starts a timer command as a process, with <c>--json</c>.</summary>
-    public CliProcess Start(params string[] args) => CliProcess.Start([.. Global, "timer", .. Patient(args)]);
+    public CliProcess Start(params string[] args) => CliProcess.Start([.. Global, "timer", .. WithLongLease(args)]);
 
     /// <summary>Starts a timer command as a process, with <c>--json</c>, piped into another command.</summary>
-    public CliProcess StartInto(string reader, params string[] args) => CliProcess.StartInto(reader, [.. Global, "timer", .. Patient(args)]);
+    public CliProcess StartInto(string reader, params string[] args) => CliProcess.StartInto(reader, [.. Global, "timer", .. WithLongLease(args)]);
 
     /// <summary>Waits until this many listeners are on the list.</summary>
     /// <returns>Their lines.</returns>
@@ -51,6 +51,6 @@ public sealed record RedisNamespace(string Store, string Name)
         $"{count} nodes listen");
 
     // A listener whose machine stalls keeps its leases, unless the test says how long they are.
-    private static string[] Patient(string[] args) =>
-        args is ["listen", ..] && !args.Contains("--confirm-timeout") ? [.. args, "--confirm-timeout", "10m"] : args;
+    private static string[] WithLongLease(string[] args) =>
+        args is ["listen", ..] && !args.Contains("--lease") ? [.. args, "--lease", "10m"] : args;
 }

@@ -8,11 +8,11 @@ namespace Latchwork.Cli.Tests.Support;
 /// <param name="Name">The namespace.</param>
 public sealed record RedisKeyspace(RedisServer Server, string Name)
 {
-    private string[] Global => ["--store", Server.PatientUri, "--namespace", Name];
+    private string[] Global => ["--store", Server.LenientUri, "--namespace", Name];
 
     /// <summary>Runs <c>once</c> in this process.</summary>
-    public Task<CliResult> OnceAsync(string[] options, string[] command, CancellationToken stop = default) =>
-        Tool.RunAsync(["once", .. Patient(options), .. Global, "--", .. command], stdin: "", stop: stop);
+    public Task<CliResult> OnceAsync(string[] options, string[] command, CancellationToken cancellationToken = default) =>
+        Tool.RunAsync(["once", .. WithLongLease(options), .. Global, "--", .. command], stdin: "", cancellationToken: cancellationToken);
 
     /// <summary>Runs <c>once</c> in this process with a script for the shell.</summary>
     public Task<CliResult> OnceAsync(string key, string script, params string[] options) => OnceAsync([key, .. options], ["sh", "-c", script]);
@@ -25,13 +25,13 @@ public sealed record RedisKeyspace(RedisServer Server, string Name)
 
     /// <summary>Starts <c>once</c> as a process with a script for the shell.</summary>
     public OnceProcess Start(string key, string script, params string[] options) =>
-        OnceProcess.Start([.. Global, "once", key, .. Patient(options), "--", "sh", "-c", script]);
+        OnceProcess.Start([.. Global, "once", key, .. WithLongLease(options), "--", "sh", "-c", script]);
 
     /// <summary>Waits until this many nodes listen for something to happen to a key.</summary>
     public async Task HasWaitersAsync(int count) => await Eventually.ReadsAsync(CountWaitersAsync, seen => seen >= count, $"{count} nodes wait");
 
     // A node whose machine stalls keeps its lease, unless the test says how long it is.
-    private static string[] Patient(string[] options) => options.Contains("--lease") ? options : [.. options, "--lease", "10m"];
+    private static string[] WithLongLease(string[] options) => options.Contains("--lease") ? options : [.. options, "--lease", "10m"];
 
     private async Task<int> CountWaitersAsync()
     {

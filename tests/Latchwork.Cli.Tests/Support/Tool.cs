@@ -25,9 +25,9 @@ public static class Tool
     /// <param name="stdin">What is on its standard input.</param>
     /// <param name="store">The variable <c>LATCHWORK_STORE</c>.</param>
     /// <param name="dataFolder">The folder for the user's data; by default there is none.</param>
-    /// <param name="stop">Asks it to stop.</param>
+    /// <param name="cancellationToken">Asks it to stop.</param>
     public static async Task<CliResult> RunAsync(
-        string[] args, string stdin, string? store = null, string? dataFolder = null, CancellationToken stop = default)
+        string[] args, string stdin, string? store = null, string? dataFolder = null, CancellationToken cancellationToken = default)
     {
         var output = new MemoryStream();
         var error = new MemoryStream();
@@ -41,7 +41,7 @@ public static class Tool
             Environment = name => name == "LATCHWORK_STORE" ? store : null,
             UserDataFolder = dataFolder,
         };
-        int exitCode = await CliApplication.RunAsync(args, terminal, stop);
+        int exitCode = await CliApplication.RunAsync(args, terminal, cancellationToken);
         return new CliResult(exitCode, Encoding.UTF8.GetString(output.ToArray()), Encoding.UTF8.GetString(error.ToArray()));
     }
 

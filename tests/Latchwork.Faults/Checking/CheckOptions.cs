@@ -17,7 +17,7 @@ public sealed record CheckOptions
 
     /// <summary>
     /// How long after its end, or after the end of a fault that it met, a claim or a forgetting without an answer may still take effect. (All
-    /// other operations without an answer: for ever. These two concern so many others that little could be said.)
+    /// other operations without an answer: forever. These two concern so many others that little could be said.)
     /// </summary>
     public long Reach { get; init; } = 5_000_000;
 

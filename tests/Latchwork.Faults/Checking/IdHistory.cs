@@ -14,7 +14,7 @@ internal sealed record Operation(string Process, OperationStarted Start, Operati
 
     public long From => Start.At;
 
-    /// <summary>Until when it was under way; for ever if its end was not seen.</summary>
+    /// <summary>Until when it was under way; forever if its end was not seen.</summary>
     public long To => End?.At ?? long.MaxValue;
 
     /// <summary>Whether it was answered, so that it has taken effect (in some way) by its end.</summary>

@@ -18,7 +18,7 @@ public static class Rules
     /// <summary>An event was delivered or is stored after another one took its place.</summary>
     public const string Replaced = "replaced";
 
-    /// <summary>A dead event was delivered though nobody requeued it.</summary>
+    /// <summary>A dead letter was delivered though nobody requeued it.</summary>
     public const string DeadDelivered = "dead-delivered";
 
     /// <summary>The number of retries is not what failures and expired leases make it.</summary>
@@ -40,7 +40,7 @@ public static class Rules
     public const string Handler = "handler";
 
     /// <summary>A holder believed longer than its lease allows.</summary>
-    public const string Belief = "belief";
+    public const string LocalLease = "local-lease";
 
     /// <summary>A caller was told something that the store did not say.</summary>
     public const string Told = "told";

@@ -22,13 +22,13 @@ public sealed class KeyPropertyTests
     }
 
     [Fact]
-    public Task A_generation_that_falls_back_is_caught() => IsCaughtAsync((lines, random) =>
+    public Task A_fencing_token_that_falls_back_is_caught() => IsCaughtAsync((lines, random) =>
     {
         HistoryLine[] grants = [.. lines.Where(line => line.Entry is OperationEnded { Outcome: "Granted" }).OrderBy(line => line.Entry.At)];
         if (grants.Length < 3) return null;
         HistoryLine last = grants[^1];
-        long first = ((OperationEnded)grants[0].Entry).Generation!.Value;
-        return Change(lines, last, (OperationEnded)last.Entry with { Generation = first - 1 });
+        long first = ((OperationEnded)grants[0].Entry).FencingToken!.Value;
+        return Change(lines, last, (OperationEnded)last.Entry with { FencingToken = first - 1 });
     });
 
     [Fact]
@@ -67,7 +67,7 @@ public sealed class KeyPropertyTests
             [
                 .. lines,
                 new HistoryLine("q", request with { At = granted.At + 1000, Op = 100_000, Token = "other" }),
-                new HistoryLine("q", granted with { At = granted.At + 2000, Op = 100_000, Generation = granted.Generation + 1 }),
+                new HistoryLine("q", granted with { At = granted.At + 2000, Op = 100_000, FencingToken = granted.FencingToken + 1 }),
             ];
         }
 

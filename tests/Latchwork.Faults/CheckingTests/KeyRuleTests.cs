@@ -21,11 +21,11 @@ public sealed class KeyRuleTests
         _script.Grant(0, 1, "x", 10).Grant(2000, 2001, "y", 20, process: "b").Renew(3000, 3001, "x", 10, isOurs: false).ShouldBreak(Rules.Overlap);
 
     [Fact]
-    public void A_generation_that_falls_back() =>
+    public void A_fencing_token_that_falls_back() =>
         _script.Grant(0, 1, "x", 10).Release(2, 3, "x", 10).Grant(5, 6, "y", 9, process: "b").ShouldBreak(Rules.Fencing);
 
     [Fact]
-    public void A_generation_that_is_given_twice() =>
+    public void A_fencing_token_that_is_given_twice() =>
         _script.Grant(0, 1, "x", 10, lease: 1).Grant(0.5, 7, "y", 10, lease: 1, process: "b").ShouldBreak(Rules.Fencing);
 
     [Fact]
@@ -97,5 +97,5 @@ public sealed class KeyRuleTests
 
     [Fact]
     public void An_owner_that_believes_longer_than_it_was_granted() =>
-        _script.Grant(0, 1, "x", 10).Add("a", new WorkBelief(Script.Us(1000), "n", "k", 10, Script.Us(4500))).ShouldBreak(Rules.Belief);
+        _script.Grant(0, 1, "x", 10).Add("a", new WorkLocalLease(Script.Us(1000), "n", "k", 10, Script.Us(4500))).ShouldBreak(Rules.LocalLease);
 }

@@ -5,35 +5,35 @@ namespace Latchwork.Faults.CheckingTests;
 /// <summary>What happens to the key <c>k</c>. Times are in ms.</summary>
 internal static class KeyScript
 {
-    public static Script Grant(this Script script, double from, double to, string nonce, long generation, double lease = 5000, string process = "a", long? ceiling = null) =>
+    public static Script Grant(this Script script, double from, double to, string nonce, long fencingToken, double lease = 5000, string process = "a", long? ceiling = null) =>
         script.Op(
             Verb.LockRequest, "k", from, to, "Granted",
             start => start with { Token = nonce, Lease = Script.Us(lease), Ceiling = ceiling is { } c ? Script.Us(c) : null },
-            end => end with { Generation = generation },
+            end => end with { FencingToken = fencingToken },
             process);
 
     /// <summary>A request that is answered with an outcome.</summary>
-    public static Script Given(this Script script, double from, double to, string value, long generation, long? waitingFor = null, string process = "b") =>
+    public static Script Given(this Script script, double from, double to, string value, long fencingToken, long? waitingFor = null, string process = "b") =>
         script.Op(
             Verb.LockRequest, "k", from, to, "Outcome",
             start => start with { Token = "x", Lease = Script.Us(5000), WaitingFor = waitingFor },
-            end => end with { Generation = generation, Value = value },
+            end => end with { FencingToken = fencingToken, Value = value },
             process);
 
-    public static Script Renew(this Script script, double from, double to, string nonce, long generation, bool isOurs = true, double lease = 5000, string process = "a") =>
+    public static Script Renew(this Script script, double from, double to, string nonce, long fencingToken, bool isOurs = true, double lease = 5000, string process = "a") =>
         script.Op(
-            Verb.LockRenew, "k", from, to, isOurs.ToString(), start => start with { Token = nonce, Generation = generation, Lease = Script.Us(lease) }, process: process);
+            Verb.LockRenew, "k", from, to, isOurs.ToString(), start => start with { Token = nonce, FencingToken = fencingToken, Lease = Script.Us(lease) }, process: process);
 
     public static Script Publish(
-        this Script script, double from, double? to, string? nonce, long generation, string value, string? outcome = "Accepted", double freshFor = 60_000, string process = "a", Ending ending = Ending.Answered) =>
+        this Script script, double from, double? to, string? nonce, long fencingToken, string value, string? outcome = "Accepted", double freshFor = 60_000, string process = "a", Ending ending = Ending.Answered) =>
         script.Op(
             Verb.LockPublish, "k", from, to, outcome,
-            start => start with { Token = nonce, Generation = generation, Value = value, FreshFor = Script.Us(freshFor) },
+            start => start with { Token = nonce, FencingToken = fencingToken, Value = value, FreshFor = Script.Us(freshFor) },
             process: process,
             ending: ending);
 
-    public static Script Release(this Script script, double from, double to, string nonce, long generation, string process = "a") =>
-        script.Op(Verb.LockRelease, "k", from, to, "True", start => start with { Token = nonce, Generation = generation }, process: process);
+    public static Script Release(this Script script, double from, double to, string nonce, long fencingToken, string process = "a") =>
+        script.Op(Verb.LockRelease, "k", from, to, "True", start => start with { Token = nonce, FencingToken = fencingToken }, process: process);
 
     public static Script Forget(this Script script, double from, double? to, Ending ending = Ending.Answered) =>
         script.Op(Verb.LockForget, "k", from, to, ending == Ending.Answered ? "True" : null, process: "f", ending: ending);

@@ -43,13 +43,13 @@ internal sealed class LegalKeyHistory(int seed)
                 return RequestAsync();
             case 6 or 7 when holder is not null:
                 return CallAsync(
-                    Verb.LockRenew, holder.Process, s => s with { Token = holder.Nonce, Generation = holder.Generation, Lease = MonotonicTime.Of(holder.Lease) },
-                    async () => new Answer($"{await _store.RenewAsync(_key, holder.Generation, holder.Nonce, holder.Lease, default)}"), holder.Since);
+                    Verb.LockRenew, holder.Process, s => s with { Token = holder.Nonce, FencingToken = holder.FencingToken, Lease = MonotonicTime.Of(holder.Lease) },
+                    async () => new Answer($"{await _store.RenewAsync(_key, holder.FencingToken, holder.Nonce, holder.Lease, default)}"), holder.Since);
             case 8 when holder is not null:
                 _holders.Remove(holder);
                 return CallAsync(
-                    Verb.LockRelease, holder.Process, s => s with { Token = holder.Nonce, Generation = holder.Generation },
-                    async () => new Answer($"{await _store.ReleaseAsync(_key, holder.Generation, holder.Nonce, default)}"), holder.Since);
+                    Verb.LockRelease, holder.Process, s => s with { Token = holder.Nonce, FencingToken = holder.FencingToken },
+                    async () => new Answer($"{await _store.ReleaseAsync(_key, holder.FencingToken, holder.Nonce, default)}"), holder.Since);
             case 9 or 10 when holder is not null:
                 _holders.Remove(holder);
                 return PublishAsync(holder);
@@ -70,11 +70,11 @@ internal sealed class LegalKeyHistory(int seed)
             async () =>
             {
                 LockerReply reply = await _store.RequestAsync(_key, new LockerRequest(process, nonce, lease, TimeSpan.FromMinutes(1), null, LockOnly: _random.Next(2) == 0), default);
-                if (reply is LockGranted granted) holder = new Holder(process, nonce, granted.Generation, lease, 0);
+                if (reply is LockGranted granted) holder = new Holder(process, nonce, granted.FencingToken, lease, 0);
                 return reply switch
                 {
-                    LockGranted g => new Answer("Granted", g.Generation),
-                    LockHeld h => new Answer("Held", h.Generation),
+                    LockGranted g => new Answer("Granted", g.FencingToken),
+                    LockHeld h => new Answer("Held", h.FencingToken),
                     _ => Of((LockerOutcome)reply),
                 };
             });
@@ -87,12 +87,12 @@ internal sealed class LegalKeyHistory(int seed)
         string value = $"v:{++_op}";
         var fresh = TimeSpan.FromMilliseconds(_random.Next(0, 1000));
         var publication = new LockerPublication(
-            holder.Generation, holder.Nonce, LockerOutcomeKind.Value, System.Text.Encoding.UTF8.GetBytes(value[2..]), fresh, TimeSpan.FromSeconds(1));
+            holder.FencingToken, holder.Nonce, LockerOutcomeKind.Value, System.Text.Encoding.UTF8.GetBytes(value[2..]), fresh, TimeSpan.FromSeconds(1));
         long since = holder.Since;
         for (int attempt = 0; attempt < 2; attempt++)
         {
             await CallAsync(
-                Verb.LockPublish, holder.Process, s => s with { Token = holder.Nonce, Generation = holder.Generation, Value = value, FreshFor = MonotonicTime.Of(fresh) },
+                Verb.LockPublish, holder.Process, s => s with { Token = holder.Nonce, FencingToken = holder.FencingToken, Value = value, FreshFor = MonotonicTime.Of(fresh) },
                 async () => new Answer($"{await _store.PublishAsync(_key, publication, default)}"), since);
             if (_lines[^1].Entry is not OperationEnded { Ending: Ending.Unknown } end) return;
             since = end.At;
@@ -101,7 +101,7 @@ internal sealed class LegalKeyHistory(int seed)
     }
 
     private static Answer Of(LockerOutcome? outcome) =>
-        outcome is null ? new Answer("Absent") : new Answer("Outcome", outcome.Generation, LockValue.OfBytes(outcome.Data.Span));
+        outcome is null ? new Answer("Absent") : new Answer("Outcome", outcome.FencingToken, LockValue.OfBytes(outcome.Data.Span));
 
     private async Task CallAsync(Verb verb, string process, Func<OperationStarted, OperationStarted> describe, Func<Task<Answer>> call, long notBefore = 0)
     {
@@ -116,7 +116,7 @@ internal sealed class LegalKeyHistory(int seed)
         }
 
         Answer answer = await call();
-        OperationEnded end = new(After(), op, Ending.Answered) { Outcome = answer.Outcome, Generation = answer.Generation, Value = answer.Value };
+        OperationEnded end = new(After(), op, Ending.Answered) { Outcome = answer.Outcome, FencingToken = answer.FencingToken, Value = answer.Value };
         Write(process, fate == 2 ? new OperationEnded(end.At, op, Ending.Unknown) : end);
     }
 
@@ -124,7 +124,7 @@ internal sealed class LegalKeyHistory(int seed)
 
     private void Write(string process, HistoryEntry entry) => _lines.Add(new HistoryLine(process, entry));
 
-    private sealed record Answer(string Outcome, long? Generation = null, string? Value = null);
+    private sealed record Answer(string Outcome, long? FencingToken = null, string? Value = null);
 
-    private sealed record Holder(string Process, string Nonce, long Generation, TimeSpan Lease, long Since);
+    private sealed record Holder(string Process, string Nonce, long FencingToken, TimeSpan Lease, long Since);
 }

@@ -58,9 +58,9 @@ internal sealed class LegalTimerHistory(int seed, bool withLosses)
             case 5:
                 return CallAsync(Verb.ChangeDelay, id, s => s with { Delay = us }, async () => $"{await _store.ChangeDelayAsync(_partition, id, delay, default)}");
             case 6:
-                return CallAsync(Verb.Requeue, id, s => s with { Delay = us }, async () => $"{(await _store.RequeueAsync(_partition, [new DeadKey(id, null)], delay, default))[0]}");
+                return CallAsync(Verb.Requeue, id, s => s with { Delay = us }, async () => $"{(await _store.RequeueAsync(_partition, [new DeadLetterKey(id, null)], delay, default))[0]}");
             case 7 when _random.Next(3) == 0:
-                return CallAsync(Verb.Purge, id, s => s, async () => $"{(await _store.PurgeAsync(_partition, [new DeadKey(id, null)], default))[0]}");
+                return CallAsync(Verb.Purge, id, s => s, async () => $"{(await _store.PurgeAsync(_partition, [new DeadLetterKey(id, null)], default))[0]}");
             case 7 or 8:
                 return PeekAsync(id);
             case 9 or 10 or 11:
@@ -144,7 +144,7 @@ internal sealed class LegalTimerHistory(int seed, bool withLosses)
             2 => CallAsync(Verb.Release, id, s => s with { Token = token }, async () => $"{(await _store.ReleaseAsync(_partition, [key], default))[0]}", process, since),
             3 or 4 or 5 => CallAsync(
                 Verb.Fail, id, s => s with { Token = token, Delay = choice == 3 ? null : MonotonicTime.Of(delay) },
-                async () => $"{(await _store.FailAsync(_partition, [new TimerFailure(key, process, "x", choice == 3 ? null : delay, DeadReason.Rejected)], _dead, default))[0]}",
+                async () => $"{(await _store.FailAsync(_partition, [new TimerFailure(key, process, "x", choice == 3 ? null : delay, DeadLetterReason.Rejected)], _dead, default))[0]}",
                 process, since),
             6 => Task.CompletedTask, // its holder died
             _ => CallAsync(Verb.Confirm, id, s => s with { Token = token }, async () => $"{(await _store.ConfirmAsync(_partition, [key], default))[0]}", process, since),

@@ -14,7 +14,7 @@ public sealed class LegalTimerTests
     public void A_life_with_all_its_turns() =>
         _script.Post("a", "v1", 0, 1, 10, retries: 1).Simple(Verb.ChangeDelay, "a", 2, 3, "Done", 5)
             .Claim("a", "v1", 9, 10, "t1", 0, 1).End(Verb.Fail, "a", 11, 12, "t1", delay: 5)
-            .Claim("a", "v1", 20, 21, "t2", 1, 1).End(Verb.Fail, "a", 22, 23, "t2", "Dead", delay: 5)
+            .Claim("a", "v1", 20, 21, "t2", 1, 1).End(Verb.Fail, "a", 22, 23, "t2", "DeadLettered", delay: 5)
             .Simple(Verb.Requeue, "a", 30, 31, "Done", 5)
             .Claim("a", "v1", 40, 41, "t3", 0, 1).End(Verb.Release, "a", 42, 43, "t3")
             .Claim("a", "v1", 44, 45, "t4", 0, 1, process: "m").End(Verb.Confirm, "a", 46, 47, "t4", process: "m")
@@ -67,7 +67,7 @@ public sealed class LegalTimerTests
 
     [Fact]
     public void An_event_without_retries_dies_with_its_holder() =>
-        _script.Post("a", "v1", 0, 1, 0).Claim("a", "v1", 1, 2, "t1", lease: 1000).Final(6000, Script.Left("a", "v1", TimerState.Dead)).ShouldPass();
+        _script.Post("a", "v1", 0, 1, 0).Claim("a", "v1", 1, 2, "t1", lease: 1000).Final(6000, Script.Left("a", "v1", TimerState.DeadLettered)).ShouldPass();
 
     [Fact]
     public void A_claim_without_an_answer_may_have_spent_a_retry()
@@ -99,8 +99,8 @@ public sealed class LegalTimerTests
         _script.Post("a", "v1", 0, 1, 0).Claim("a", "v1", 1, 2, "t1").Simple(Verb.Revoke, "a", 3, 4, "Done").End(Verb.Confirm, "a", 5, 6, "t1", "NotFound").Final(20).ShouldPass();
 
     [Fact]
-    public void A_dead_event_is_replaced_whatever_the_post_says() =>
-        _script.Post("a", "v1", 0, 1, 0).Claim("a", "v1", 1, 2, "t1").End(Verb.Fail, "a", 3, 4, "t1", "Dead", delay: 1)
+    public void A_dead_letter_is_replaced_whatever_the_post_says() =>
+        _script.Post("a", "v1", 0, 1, 0).Claim("a", "v1", 1, 2, "t1").End(Verb.Fail, "a", 3, 4, "t1", "DeadLettered", delay: 1)
             .Post("a", "v2", 5, 6, 0, "Replaced", ifExists: IfExists.Keep).Claim("a", "v2", 7, 8, "t2").End(Verb.Confirm, "a", 9, 10, "t2").Final(20).ShouldPass();
 
     [Fact]

@@ -14,8 +14,8 @@ public sealed class TimerRuleTests
         _script.Post("a", "v1", 0, 1, 1000).Final(5000).ShouldBreak(Rules.Lost);
 
     [Fact]
-    public void A_dead_event_that_vanished_is_lost() =>
-        _script.Post("a", "v1", 0, 1, 0).Claim("a", "v1", 1, 2, "t1").End(Verb.Fail, "a", 3, 4, "t1", "Dead", delay: 10).Final(5000).ShouldBreak(Rules.Lost);
+    public void A_dead_letter_that_vanished_is_lost() =>
+        _script.Post("a", "v1", 0, 1, 0).Claim("a", "v1", 1, 2, "t1").End(Verb.Fail, "a", 3, 4, "t1", "DeadLettered", delay: 10).Final(5000).ShouldBreak(Rules.Lost);
 
     [Fact]
     public void An_event_that_a_later_answer_does_not_know_is_lost() =>
@@ -40,7 +40,7 @@ public sealed class TimerRuleTests
 
     [Fact]
     public void A_requeued_event_before_its_delay_is_early() =>
-        _script.Post("a", "v1", 0, 1, 0).Claim("a", "v1", 1, 2, "t1").End(Verb.Fail, "a", 3, 4, "t1", "Dead", delay: 1)
+        _script.Post("a", "v1", 0, 1, 0).Claim("a", "v1", 1, 2, "t1").End(Verb.Fail, "a", 3, 4, "t1", "DeadLettered", delay: 1)
             .Simple(Verb.Requeue, "a", 10, 11, "Done", 1000).Claim("a", "v1", 500, 501, "t2").ShouldBreak(Rules.Early);
 
     [Fact]
@@ -76,8 +76,8 @@ public sealed class TimerRuleTests
         _script.Post("a", "v1", 0, 1, 10).Post("a", "v2", 2, 3, 10, "Replaced").Claim("a", "v1", 20, 21, "t1").ShouldBreak(Rules.Replaced);
 
     [Fact]
-    public void A_dead_event_that_is_delivered() =>
-        _script.Post("a", "v1", 0, 1, 0).Claim("a", "v1", 1, 2, "t1").End(Verb.Fail, "a", 3, 4, "t1", "Dead", delay: 1).Claim("a", "v1", 5, 6, "t2").ShouldBreak(Rules.DeadDelivered);
+    public void A_dead_letter_that_is_delivered() =>
+        _script.Post("a", "v1", 0, 1, 0).Claim("a", "v1", 1, 2, "t1").End(Verb.Fail, "a", 3, 4, "t1", "DeadLettered", delay: 1).Claim("a", "v1", 5, 6, "t2").ShouldBreak(Rules.DeadDelivered);
 
     [Theory]
     [InlineData(0)]
@@ -98,7 +98,7 @@ public sealed class TimerRuleTests
     [Fact]
     public void A_requeued_event_begins_without_retries() =>
         _script.Post("a", "v1", 0, 1, 0, retries: 1).Claim("a", "v1", 1, 2, "t1", 0, 1).End(Verb.Fail, "a", 3, 4, "t1", delay: 1)
-            .Claim("a", "v1", 10, 11, "t2", 1, 1).End(Verb.Fail, "a", 12, 13, "t2", "Dead", delay: 1)
+            .Claim("a", "v1", 10, 11, "t2", 1, 1).End(Verb.Fail, "a", 12, 13, "t2", "DeadLettered", delay: 1)
             .Simple(Verb.Requeue, "a", 20, 21, "Done").Claim("a", "v1", 22, 23, "t3", 1, 1).ShouldBreak(Rules.Retries);
 
     [Fact]
@@ -157,12 +157,12 @@ public sealed class TimerRuleTests
     [Fact]
     public void A_holder_that_believes_longer_than_it_was_granted() =>
         _script.Post("a", "v1", 0, 1, 0).Claim("a", "v1", 1, 500, "t1", lease: 1000)
-            .Add("l", new DeliveryBelief(Script.Us(600), "n", "a", "t1", Script.Us(900))).ShouldBreak(Rules.Belief);
+            .Add("l", new DeliveryLocalLease(Script.Us(600), "n", "a", "t1", Script.Us(900))).ShouldBreak(Rules.LocalLease);
 
     [Fact]
     public void A_handler_that_is_told_what_the_store_did_not_say() =>
         _script.Post("a", "v1", 0, 1, 0).Claim("a", "v1", 1, 2, "t1")
-            .End(Verb.Confirm, "a", 3, 4, "t1", "Done").End(Verb.Settle, "a", 3, 5, "t1", "Dead").ShouldBreak(Rules.Told);
+            .End(Verb.Confirm, "a", 3, 4, "t1", "Done").End(Verb.Settle, "a", 3, 5, "t1", "DeadLettered").ShouldBreak(Rules.Told);
 
     [Fact]
     public void A_loss_is_allowed_only_within_its_window()

@@ -19,10 +19,10 @@ namespace Latchwork.Faults.History;
 [JsonDerivedType(typeof(EventClaimed), "claimed")]
 [JsonDerivedType(typeof(HandlerStarted), "handler")]
 [JsonDerivedType(typeof(HandlerEnded), "handlerEnd")]
-[JsonDerivedType(typeof(DeliveryBelief), "belief")]
+[JsonDerivedType(typeof(DeliveryLocalLease), "localLease")]
 [JsonDerivedType(typeof(DeliveryStopped), "stopped")]
 [JsonDerivedType(typeof(WorkStarted), "work")]
-[JsonDerivedType(typeof(WorkBelief), "workBelief")]
+[JsonDerivedType(typeof(WorkLocalLease), "workLocalLease")]
 [JsonDerivedType(typeof(WorkLost), "workLost")]
 [JsonDerivedType(typeof(WorkEnded), "workEnd")]
 [JsonDerivedType(typeof(FinalScanStarted), "scan")]
@@ -102,8 +102,8 @@ public sealed record FinalEvent(long At, string Ns, string Id, string Version, T
     /// <summary>In flight: the delivery's token.</summary>
     public string? Token { get; init; }
 
-    /// <summary>Dead: why.</summary>
-    public DeadReason? Reason { get; init; }
+    /// <summary>Dead-lettered: why.</summary>
+    public DeadLetterReason? Reason { get; init; }
 
     /// <summary>Scheduled: how long it has been overdue, by the store's clock.</summary>
     public long? Overdue { get; init; }

@@ -40,7 +40,7 @@ public sealed record HandlerEnded(long At, string Ns, string Id, string Token, C
 /// <param name="Id">The event's id.</param>
 /// <param name="Token">The delivery's token.</param>
 /// <param name="LeaseLeft"><see cref="TimerDelivery.LeaseLeft"/>.</param>
-public sealed record DeliveryBelief(long At, string Ns, string Id, string Token, long LeaseLeft) : HistoryEntry(At);
+public sealed record DeliveryLocalLease(long At, string Ns, string Id, string Token, long LeaseLeft) : HistoryEntry(At);
 
 /// <summary>The delivery's token fired.</summary>
 /// <param name="At">When.</param>
@@ -53,30 +53,30 @@ public sealed record DeliveryStopped(long At, string Ns, string Id, string Token
 /// <param name="At">When: the clock is read before <paramref name="LeaseLeft"/>.</param>
 /// <param name="Ns">The namespace.</param>
 /// <param name="Id">The key.</param>
-/// <param name="Generation">The fencing token.</param>
+/// <param name="FencingToken">The fencing token.</param>
 /// <param name="LeaseLeft">How long it may believe to own the key.</param>
-public sealed record WorkStarted(long At, string Ns, string Id, long Generation, long LeaseLeft) : HistoryEntry(At);
+public sealed record WorkStarted(long At, string Ns, string Id, long FencingToken, long LeaseLeft) : HistoryEntry(At);
 
 /// <summary>A look at what an owner may believe: often enough while it works, and once before it ends.</summary>
 /// <param name="At">When: the clock is read before <paramref name="LeaseLeft"/>.</param>
 /// <param name="Ns">The namespace.</param>
 /// <param name="Id">The key.</param>
-/// <param name="Generation">The fencing token.</param>
+/// <param name="FencingToken">The fencing token.</param>
 /// <param name="LeaseLeft"><see cref="WorkLease.LeaseLeft"/>.</param>
-public sealed record WorkBelief(long At, string Ns, string Id, long Generation, long LeaseLeft) : HistoryEntry(At);
+public sealed record WorkLocalLease(long At, string Ns, string Id, long FencingToken, long LeaseLeft) : HistoryEntry(At);
 
 /// <summary>The owner's <see cref="WorkLease.Lost"/> fired.</summary>
 /// <param name="At">When.</param>
 /// <param name="Ns">The namespace.</param>
 /// <param name="Id">The key.</param>
-/// <param name="Generation">The fencing token.</param>
-public sealed record WorkLost(long At, string Ns, string Id, long Generation) : HistoryEntry(At);
+/// <param name="FencingToken">The fencing token.</param>
+public sealed record WorkLost(long At, string Ns, string Id, long FencingToken) : HistoryEntry(At);
 
 /// <summary>The work ended.</summary>
 /// <param name="At">When.</param>
 /// <param name="Ns">The namespace.</param>
 /// <param name="Id">The key.</param>
-/// <param name="Generation">The fencing token.</param>
+/// <param name="FencingToken">The fencing token.</param>
 /// <param name="Result">How.</param>
 /// <param name="Value">Returned: what it is about to publish; see <see cref="LockValue"/>.</param>
-public sealed record WorkEnded(long At, string Ns, string Id, long Generation, CodeResult Result, string? Value = null) : HistoryEntry(At);
+public sealed record WorkEnded(long At, string Ns, string Id, long FencingToken, CodeResult Result, string? Value = null) : HistoryEntry(At);

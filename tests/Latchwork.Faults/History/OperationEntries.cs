@@ -15,10 +15,10 @@ public enum Verb
     /// <summary>API.</summary>
     ChangeDelay,
 
-    /// <summary>API: of one dead event.</summary>
+    /// <summary>API: of one dead letter.</summary>
     Requeue,
 
-    /// <summary>API: of one dead event.</summary>
+    /// <summary>API: of one dead letter.</summary>
     Purge,
 
     /// <summary>API: a look at one id.</summary>
@@ -109,7 +109,7 @@ public sealed record OperationStarted(long At, long Op, Verb Verb, string Ns, st
     /// <summary>Post: what makes this post unlike any other of the run; see <see cref="EventVersion"/>.</summary>
     public string? Version { get; init; }
 
-    /// <summary>Post, change of delay, requeue, fail: the delay from now. A fail without one gives up at once.</summary>
+    /// <summary>Post, change of delay, requeue, fail: the delay from now. A fail without one gives up immediately.</summary>
     public long? Delay { get; init; }
 
     /// <summary>In the place of a delay: µs since 1970 by the store's clock.</summary>
@@ -133,8 +133,8 @@ public sealed record OperationStarted(long At, long Op, Verb Verb, string Ns, st
     /// <summary>Lock request: the longest that the ownership can last, renewed or not.</summary>
     public long? Ceiling { get; init; }
 
-    /// <summary>Locks: the generation that is renewed, published, released.</summary>
-    public long? Generation { get; init; }
+    /// <summary>Locks: the fencing token that is renewed, published, released.</summary>
+    public long? FencingToken { get; init; }
 
     /// <summary>Publication: what; see <see cref="LockValue"/>.</summary>
     public string? Value { get; init; }
@@ -145,7 +145,7 @@ public sealed record OperationStarted(long At, long Op, Verb Verb, string Ns, st
     /// <summary>Lock request: only the lock itself will do.</summary>
     public bool? LockOnly { get; init; }
 
-    /// <summary>Lock request: the generation that it waits for.</summary>
+    /// <summary>Lock request: the fencing token that it waits for.</summary>
     public long? WaitingFor { get; init; }
 
     /// <summary>Waits: the time after which the caller is to be told that it took too long.</summary>
@@ -170,8 +170,8 @@ public sealed record OperationEnded(long At, long Op, Ending Ending) : HistoryEn
     /// <summary>Peek: the retries.</summary>
     public int? Retries { get; init; }
 
-    /// <summary>Locks: the generation of the grant, of the other's lock, or of the outcome.</summary>
-    public long? Generation { get; init; }
+    /// <summary>Locks: the fencing token of the grant, of the other's lock, or of the outcome.</summary>
+    public long? FencingToken { get; init; }
 
     /// <summary>Locks: the outcome; see <see cref="LockValue"/>.</summary>
     public string? Value { get; init; }

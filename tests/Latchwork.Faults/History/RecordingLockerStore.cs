@@ -14,7 +14,7 @@ internal sealed class RecordingLockerStore(ILockerStore inner, HistoryWriter his
             start => start with
             {
                 Token = request.Nonce,
-                Lease = MonotonicTime.Of(request.Lease),
+                Lease = MonotonicTime.Of(request.LeaseDuration),
                 Ceiling = MonotonicTime.Of(request.LockTimeout),
                 LockOnly = request.LockOnly ? true : null,
                 WaitingFor = request.WaitingFor,
@@ -22,19 +22,19 @@ internal sealed class RecordingLockerStore(ILockerStore inner, HistoryWriter his
             () => inner.RequestAsync(key, request, cancellationToken),
             (end, reply) => reply switch
             {
-                LockGranted granted => end with { Outcome = "Granted", Generation = granted.Generation, TakenOver = granted.TakenOver },
-                LockHeld held => end with { Outcome = "Held", Generation = held.Generation },
-                LockerOutcome outcome => end with { Outcome = "Outcome", Generation = outcome.Generation, Value = ValueOf(outcome.Kind, outcome.Data.Span) },
+                LockGranted granted => end with { Outcome = "Granted", FencingToken = granted.FencingToken, TakenOver = granted.TakenOver },
+                LockHeld held => end with { Outcome = "Held", FencingToken = held.FencingToken },
+                LockerOutcome outcome => end with { Outcome = "Outcome", FencingToken = outcome.FencingToken, Value = ValueOf(outcome.Kind, outcome.Data.Span) },
                 _ => throw new InvalidOperationException($"A locker store answered {reply.GetType().Name}."),
             });
 
-    public Task<bool> RenewAsync(LockerKey key, long generation, string nonce, TimeSpan lease, CancellationToken cancellationToken) =>
+    public Task<bool> RenewAsync(LockerKey key, long fencingToken, string nonce, TimeSpan lease, CancellationToken cancellationToken) =>
         history.RecordAsync(
             Verb.LockRenew,
             key.Namespace,
             key.Key,
-            start => start with { Token = nonce, Generation = generation, Lease = MonotonicTime.Of(lease) },
-            () => inner.RenewAsync(key, generation, nonce, lease, cancellationToken),
+            start => start with { Token = nonce, FencingToken = fencingToken, Lease = MonotonicTime.Of(lease) },
+            () => inner.RenewAsync(key, fencingToken, nonce, lease, cancellationToken),
             (end, isOurs) => end with { Outcome = isOurs.ToString() });
 
     public Task<PublishOutcome> PublishAsync(LockerKey key, LockerPublication publication, CancellationToken cancellationToken) =>
@@ -45,20 +45,20 @@ internal sealed class RecordingLockerStore(ILockerStore inner, HistoryWriter his
             start => start with
             {
                 Token = publication.Nonce,
-                Generation = publication.Generation,
+                FencingToken = publication.FencingToken,
                 Value = ValueOf(publication.Kind, publication.Data.Span),
                 FreshFor = MonotonicTime.Of(publication.FreshFor),
             },
             () => inner.PublishAsync(key, publication, cancellationToken),
             (end, outcome) => end with { Outcome = outcome.ToString() });
 
-    public Task<bool> ReleaseAsync(LockerKey key, long? generation, string nonce, CancellationToken cancellationToken) =>
+    public Task<bool> ReleaseAsync(LockerKey key, long? fencingToken, string nonce, CancellationToken cancellationToken) =>
         history.RecordAsync(
             Verb.LockRelease,
             key.Namespace,
             key.Key,
-            start => start with { Token = nonce, Generation = generation },
-            () => inner.ReleaseAsync(key, generation, nonce, cancellationToken),
+            start => start with { Token = nonce, FencingToken = fencingToken },
+            () => inner.ReleaseAsync(key, fencingToken, nonce, cancellationToken),
             (end, wasOurs) => end with { Outcome = wasOurs.ToString() });
 
     public Task<LockerOutcome?> TryGetAsync(LockerKey key, CancellationToken cancellationToken) =>
@@ -70,7 +70,7 @@ internal sealed class RecordingLockerStore(ILockerStore inner, HistoryWriter his
             () => inner.TryGetAsync(key, cancellationToken),
             (end, outcome) => outcome is null
                 ? end with { Outcome = "Absent" }
-                : end with { Outcome = "Outcome", Generation = outcome.Generation, Value = ValueOf(outcome.Kind, outcome.Data.Span) });
+                : end with { Outcome = "Outcome", FencingToken = outcome.FencingToken, Value = ValueOf(outcome.Kind, outcome.Data.Span) });
 
     public Task<bool> ForgetAsync(LockerKey key, TimeSpan lockTimeout, CancellationToken cancellationToken) =>
         history.RecordAsync(
@@ -83,7 +83,7 @@ internal sealed class RecordingLockerStore(ILockerStore inner, HistoryWriter his
 
     public Task OpenAsync(string ns, CancellationToken cancellationToken) => inner.OpenAsync(ns, cancellationToken);
 
-    public Task<KeySnapshot?> ShowAsync(LockerKey key, CancellationToken cancellationToken) => inner.ShowAsync(key, cancellationToken);
+    public Task<KeySnapshot?> PeekAsync(LockerKey key, CancellationToken cancellationToken) => inner.PeekAsync(key, cancellationToken);
 
     public Task<LockerPage> ListAsync(string ns, string? cursor, int limit, CancellationToken cancellationToken) =>
         inner.ListAsync(ns, cursor, limit, cancellationToken);

@@ -8,7 +8,7 @@ internal sealed class RecordingTimerStore(ITimerStore inner, HistoryWriter histo
     public override async Task<TimerClaim> ClaimAsync(TimerPartition partition, ClaimRequest request, CancellationToken cancellationToken)
     {
         long op = history.NextOp();
-        long lease = MonotonicTime.Of(request.Lease);
+        long lease = MonotonicTime.Of(request.LeaseDuration);
         long sent = MonotonicTime.Now;
         history.Write(new OperationStarted(sent, op, Verb.Claim, partition.Namespace, null) { Token = request.ClaimToken, Lease = lease });
         TimerClaim claim;

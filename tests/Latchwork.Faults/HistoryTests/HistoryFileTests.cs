@@ -19,7 +19,7 @@ public sealed class HistoryFileTests : IDisposable
             new HandlerStarted(4, "ns", "a", "token", "p-1", 1, 3, 9_000_000, 17),
             new HandlerEnded(5, "ns", "a", "token", CodeResult.Stopped),
             new FaultStarted(6, 1, "failover", "store") { Outage = true, LossWindow = 2_000_000 },
-            new FinalEvent(7, "ns", "a", "p-1", TimerState.Dead, 3, 0) { Reason = DeadReason.LeaseExpired },
+            new FinalEvent(7, "ns", "a", "p-1", TimerState.DeadLettered, 3, 0) { Reason = DeadLetterReason.LeaseExpired },
         ];
         using (var writer = new HistoryWriter(_directory, "poster-1", "poster"))
         {

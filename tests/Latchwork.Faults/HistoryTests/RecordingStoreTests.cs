@@ -48,9 +48,9 @@ public sealed class RecordingStoreTests : IDisposable
 
         HistoryEntry[] entries = [.. new HistoryReader(_directory).Read("a")];
         OperationStarted request = entries.OfType<OperationStarted>().First(start => start.Verb == Verb.LockRequest);
-        long? generation = entries.OfType<OperationEnded>().Single(end => end.Op == request.Op).Generation;
+        long? fencingToken = entries.OfType<OperationEnded>().Single(end => end.Op == request.Op).FencingToken;
         OperationStarted publish = entries.OfType<OperationStarted>().Single(start => start.Verb == Verb.LockPublish);
-        (publish.Generation, publish.Value, publish.Token).ShouldBe((generation, "v:r1", request.Token));
+        (publish.FencingToken, publish.Value, publish.Token).ShouldBe((fencingToken, "v:r1", request.Token));
         entries.OfType<OperationEnded>().Single(end => end.Op == publish.Op).Outcome.ShouldBe("Accepted");
     }
 

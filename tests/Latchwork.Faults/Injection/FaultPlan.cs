@@ -9,7 +9,7 @@ public static class FaultPlan
     /// <summary>Before this nothing is hurt, so that all processes are at work.</summary>
     public static readonly TimeSpan Start = TimeSpan.FromSeconds(1);
 
-    private static readonly FaultKind[] _onWorkers = [FaultKind.Kill, FaultKind.Stop, FaultKind.Clock, FaultKind.Stall, FaultKind.Cut, FaultKind.Throttle, FaultKind.Deaf];
+    private static readonly FaultKind[] _onWorkers = [FaultKind.Kill, FaultKind.Stop, FaultKind.Clock, FaultKind.Stall, FaultKind.Cut, FaultKind.Throttle, FaultKind.DropNotifications];
 
     /// <summary>Makes a plan.</summary>
     /// <param name="seed">The seed.</param>
@@ -21,11 +21,11 @@ public static class FaultPlan
         FaultKind[] onWorkers = [.. _onWorkers.Where(kinds.Contains)];
         FaultKind[] onServer = [.. Enum.GetValues<FaultKind>().Where(kind => kinds.Contains(kind) && !_onWorkers.Contains(kind))];
         var plan = new List<PlannedFault>();
-        for (int lane = 0; lane < 2; lane++)
+        for (int client = 0; client < 2; client++)
         {
             // A worker belongs to one lane: two faults at once never fight over one process.
-            int[] targets = [.. Enumerable.Range(0, workers).Where(worker => worker % 2 == lane)];
-            if (targets.Length > 0) Fill(plan, new Random(HashCode(seed, lane)), length, onWorkers, targets, gap: 1.0);
+            int[] targets = [.. Enumerable.Range(0, workers).Where(worker => worker % 2 == client)];
+            if (targets.Length > 0) Fill(plan, new Random(HashCode(seed, client)), length, onWorkers, targets, gap: 1.0);
         }
 
         Fill(plan, new Random(HashCode(seed, 2)), length, onServer, [.. Enumerable.Range(0, 64)], gap: 3.0);
@@ -33,7 +33,7 @@ public static class FaultPlan
     }
 
     // Not System.HashCode, which is another one in each process.
-    private static int HashCode(int seed, int lane) => unchecked((seed * 486187739) + (lane * 7919) + 17);
+    private static int HashCode(int seed, int client) => unchecked((seed * 486187739) + (client * 7919) + 17);
 
     private static void Fill(List<PlannedFault> plan, Random random, TimeSpan length, FaultKind[] kinds, int[] targets, double gap)
     {
@@ -73,7 +73,7 @@ public static class FaultPlan
         FaultKind.Stop => (0.2, 5),
         FaultKind.Clock => (3, 10),
         FaultKind.Stall or FaultKind.Cut => (0.3, 5),
-        FaultKind.Throttle or FaultKind.Deaf => (2, 8),
+        FaultKind.Throttle or FaultKind.DropNotifications => (2, 8),
         FaultKind.Connections or FaultKind.Flush or FaultKind.Reshard => (0, 0),
         FaultKind.Restart => (0.1, 3),
         FaultKind.Freeze => (0.2, 4),

@@ -22,7 +22,7 @@ public enum FaultKind
     Throttle,
 
     /// <summary>A worker hears no notification.</summary>
-    Deaf,
+    DropNotifications,
 
     /// <summary>The server ends all connections of clients (<c>CLIENT KILL</c>).</summary>
     Connections,

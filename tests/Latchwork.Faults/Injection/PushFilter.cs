@@ -16,7 +16,7 @@ public sealed class PushFilter
     private bool _inPush;
 
     /// <summary>Whether notifications are left out.</summary>
-    public bool IsDeaf { get; set; }
+    public bool DropsNotifications { get; set; }
 
     /// <summary>How many notifications were left out.</summary>
     public long Dropped { get; private set; }
@@ -86,7 +86,7 @@ public sealed class PushFilter
         ReadOnlySpan<byte> frame = _push.WrittenSpan;
         ReadOnlySpan<byte> rest = frame[(frame.IndexOf((byte)'\n') + 1)..];
         bool isNotification = rest.StartsWith("$7\r\nmessage\r\n"u8) || rest.StartsWith("$8\r\nsmessage\r\n"u8) || rest.StartsWith("$8\r\npmessage\r\n"u8);
-        if (IsDeaf && isNotification) Dropped++;
+        if (DropsNotifications && isNotification) Dropped++;
         else output.Write(frame);
         _push.Clear();
         _inPush = false;

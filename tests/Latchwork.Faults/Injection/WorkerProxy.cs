@@ -36,7 +36,7 @@ public sealed class WorkerProxy : IAsyncDisposable
     private volatile Direction _cut;
     private volatile Direction _throttled;
     private volatile int _bytesPerSecond;
-    private volatile bool _isDeaf;
+    private volatile bool _dropsNotifications;
     private long _dropped;
 
     /// <param name="target">The server's port on this machine.</param>
@@ -54,10 +54,10 @@ public sealed class WorkerProxy : IAsyncDisposable
     public long DroppedNotifications => Interlocked.Read(ref _dropped);
 
     /// <summary>Whether notifications are left out from now on.</summary>
-    public bool IsDeaf
+    public bool DropsNotifications
     {
-        get => _isDeaf;
-        set => _isDeaf = value;
+        get => _dropsNotifications;
+        set => _dropsNotifications = value;
     }
 
     /// <summary>Holds back what is said until <see cref="Heal"/>; nothing is lost.</summary>
@@ -159,7 +159,7 @@ public sealed class WorkerProxy : IAsyncDisposable
                 }
 
                 long before = filter.Dropped;
-                filter.IsDeaf = _isDeaf;
+                filter.DropsNotifications = _dropsNotifications;
                 filter.Pass(buffer.AsSpan(0, count), passed);
                 Interlocked.Add(ref _dropped, filter.Dropped - before);
                 await SendAsync(to, passed.WrittenMemory, direction);

@@ -21,7 +21,7 @@ public sealed class PushFilterTests
     [InlineData(7)]
     [InlineData(1000)]
     public void Everything_passes_unchanged_however_it_is_cut(int piece) =>
-        Pass(Notification + Replies + Sharded + Replies, piece, isDeaf: false).ShouldBe(Notification + Replies + Sharded + Replies);
+        Pass(Notification + Replies + Sharded + Replies, piece, dropsNotifications: false).ShouldBe(Notification + Replies + Sharded + Replies);
 
     [Theory]
     [InlineData(1)]
@@ -29,11 +29,11 @@ public sealed class PushFilterTests
     [InlineData(7)]
     [InlineData(1000)]
     public void Only_notifications_are_left_out(int piece) =>
-        Pass(Notification + Replies + Sharded + Notification + Replies, piece, isDeaf: true).ShouldBe(Replies + Replies);
+        Pass(Notification + Replies + Sharded + Notification + Replies, piece, dropsNotifications: true).ShouldBe(Replies + Replies);
 
-    private static string Pass(string text, int piece, bool isDeaf)
+    private static string Pass(string text, int piece, bool dropsNotifications)
     {
-        var filter = new PushFilter { IsDeaf = isDeaf };
+        var filter = new PushFilter { DropsNotifications = dropsNotifications };
         var output = new ArrayBufferWriter<byte>();
         byte[] bytes = Encoding.ASCII.GetBytes(text);
         for (int i = 0; i < bytes.Length; i += piece) filter.Pass(bytes.AsSpan(i, Math.Min(piece, bytes.Length - i)), output);

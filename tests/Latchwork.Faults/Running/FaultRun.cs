@@ -14,20 +14,20 @@ namespace Latchwork.Faults.Running;
 /// <param name="Faults">How often each fault was done.</param>
 /// <param name="DroppedNotifications">How many notifications were left out.</param>
 /// <param name="Missing">Kinds of fault that this machine does not allow; null if there are none.</param>
-/// <param name="Troubles">What went wrong with the run itself: a worker that crashed, events that were not drained in time.</param>
+/// <param name="Problems">What went wrong with the run itself: a worker that crashed, events that were not drained in time.</param>
 internal sealed record RunResult(
-    string Folder, string Version, IReadOnlyDictionary<FaultKind, int> Faults, long DroppedNotifications, string? Missing, IReadOnlyList<string> Troubles);
+    string Folder, string Version, IReadOnlyDictionary<FaultKind, int> Faults, long DroppedNotifications, string? Missing, IReadOnlyList<string> Problems);
 
 /// <summary>One run: servers, workers, faults; then healing, draining, and a look at what is left.</summary>
 internal sealed class FaultRun : IAsyncDisposable
 {
-    private static readonly TimeSpan _patience = TimeSpan.FromMinutes(3);
+    private static readonly TimeSpan _timeout = TimeSpan.FromMinutes(3);
     private readonly RunOptions _options;
     private readonly Action<string> _say;
     private readonly Stand _stand;
     private readonly HistoryWriter _history;
     private readonly WorkerHost[] _workers;
-    private readonly List<string> _troubles = [];
+    private readonly List<string> _problems = [];
     private readonly string _folder;
 
     private FaultRun(RunOptions options, Action<string> say, Stand stand, string folder)
@@ -67,7 +67,7 @@ internal sealed class FaultRun : IAsyncDisposable
     {
         string version = $"{_stand.Version}, .NET {Environment.Version}, Latchwork {typeof(LatchworkStore).Assembly.GetName().Version?.ToString(3)}, {RuntimeInformation.OSDescription.Trim()}, {Environment.ProcessorCount} cores";
         FaultKind[] kinds = [.. (_options.Faults ?? _stand.Faults).Where(_stand.Faults.Contains)];
-        if (_options.Faults?.Except(kinds).ToArray() is { Length: > 0 } unknown) _troubles.Add($"These faults cannot be done here: {string.Join(", ", unknown)}.");
+        if (_options.Faults?.Except(kinds).ToArray() is { Length: > 0 } unknown) _problems.Add($"These faults cannot be done here: {string.Join(", ", unknown)}.");
         _history.Write(new RunStarted(MonotonicTime.Now, _options.Store.ToString().ToLowerInvariant(), _options.Seed, $"{_options.Command}; {version}"));
         _say($"{version}. Seed {_options.Seed}. History: {_folder}");
 
@@ -75,7 +75,7 @@ internal sealed class FaultRun : IAsyncDisposable
         using var over = new CancellationTokenSource();
         Task clock = SampleClockAsync(over.Token);
         foreach (WorkerHost worker in _workers) worker.Start();
-        await Eventually.HoldsAsync(() => _workers.All(IsAtWork), "all workers are at work", _patience);
+        await Eventually.HoldsAsync(() => _workers.All(IsAtWork), "all workers are at work", _timeout);
         long start = Stopwatch.GetTimestamp();
         Task progress = ProgressAsync(start, over.Token);
 
@@ -94,12 +94,12 @@ internal sealed class FaultRun : IAsyncDisposable
             await new FinalScan(_history, _folder, timer).RunAsync(drained);
         }
 
-        if (await _stand.FindSurpriseAsync() is { } surprise) _troubles.Add(surprise);
+        if (await _stand.FindSurpriseAsync() is { } surprise) _problems.Add(surprise);
         await over.CancelAsync();
         await Task.WhenAll(clock, progress);
-        foreach (WorkerHost worker in _workers) _troubles.AddRange(worker.Errors);
+        foreach (WorkerHost worker in _workers) _problems.AddRange(worker.Errors);
         long dropped = Enumerable.Range(0, _workers.Length).Sum(worker => _stand.ProxyOf(worker)?.DroppedNotifications ?? 0);
-        return new RunResult(_folder, version, injector.Counts, dropped, _stand.Missing, _troubles);
+        return new RunResult(_folder, version, injector.Counts, dropped, _stand.Missing, _problems);
     }
 
     // It has written more than its name.
@@ -111,7 +111,7 @@ internal sealed class FaultRun : IAsyncDisposable
         foreach (WorkerHost worker in leaving) await worker.StopAsync();
         foreach (WorkerHost worker in leaving)
         {
-            if (!await worker.EndedAsync(_patience)) _troubles.Add($"{worker.ProcessName} did not end in good order within {_patience} of being told to.");
+            if (!await worker.EndedAsync(_timeout)) _problems.Add($"{worker.ProcessName} did not end in good order within {_timeout} of being told to.");
         }
     }
 
@@ -121,15 +121,15 @@ internal sealed class FaultRun : IAsyncDisposable
         try
         {
             await Eventually.ReadsAsync(
-                () => timer.StatsAsync(),
+                () => timer.GetStatsAsync(),
                 stats => stats is { Scheduled: 0, InFlight: 0 },
                 "everything scheduled and in flight is delivered or dead",
-                _patience);
+                _timeout);
             return true;
         }
         catch (TimeoutException e)
         {
-            _troubles.Add(e.Message);
+            _problems.Add(e.Message);
             return false;
         }
     }

@@ -15,7 +15,7 @@ internal sealed class FinalScan(HistoryWriter history, string folder, Distribute
         await foreach (TimerSnapshot item in timer.DeadLetters.ListAsync()) Write(item);
 
         // What is in flight is in no list: it is found by its id.
-        if ((await timer.StatsAsync()).InFlight > 0)
+        if ((await timer.GetStatsAsync()).InFlight > 0)
         {
             string[] ids = [.. new HistoryReader(folder).Read().Select(line => line.Entry).OfType<OperationStarted>().Where(op => op.Verb == Verb.Post).Select(op => op.Id!).Distinct()];
             foreach (string id in ids)
@@ -37,7 +37,7 @@ internal sealed class FinalScan(HistoryWriter history, string folder, Distribute
         MonotonicTime.Of(item.State == TimerState.InFlight ? item.LeaseLeft!.Value : item.TimeLeft))
     {
         Token = item.Token,
-        Reason = item.DeadReason,
+        Reason = item.DeadLetterReason,
         // The server has the machine's clock, and this process has it too.
         Overdue = item.State == TimerState.Scheduled ? MonotonicTime.Of(DateTimeOffset.UtcNow - item.Due) : null,
     });

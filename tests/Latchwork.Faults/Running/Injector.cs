@@ -15,7 +15,7 @@ internal sealed class Injector(Stand stand, IReadOnlyList<WorkerHost> workers, H
     private readonly Lock _gate = new();
     private readonly Dictionary<FaultKind, int> _counts = [];
     private readonly SemaphoreSlim _store = new(1);
-    private readonly SemaphoreSlim[] _lanes = [new(1), new(1)];
+    private readonly SemaphoreSlim[] _clients = [new(1), new(1)];
     private int _faults;
 
     /// <summary>How often each kind was done.</summary>
@@ -52,7 +52,7 @@ internal sealed class Injector(Stand stand, IReadOnlyList<WorkerHost> workers, H
         FaultKind.Stall => "stall",
         FaultKind.Cut => "cut",
         FaultKind.Throttle => "throttle",
-        FaultKind.Deaf => "dropNotifications",
+        FaultKind.DropNotifications => "dropNotifications",
         FaultKind.Connections => "cutConnections",
         FaultKind.Flush => "scriptFlush",
         FaultKind.Restart => "restartServer",
@@ -65,16 +65,16 @@ internal sealed class Injector(Stand stand, IReadOnlyList<WorkerHost> workers, H
         _ => throw new ArgumentOutOfRangeException(nameof(kind), kind, null),
     };
 
-    private static bool IsOutage(FaultKind kind) => kind is not (FaultKind.Kill or FaultKind.Clock or FaultKind.Deaf or FaultKind.Flush);
+    private static bool IsOutage(FaultKind kind) => kind is not (FaultKind.Kill or FaultKind.Clock or FaultKind.DropNotifications or FaultKind.Flush);
 
     // What took longer than planned (a failover) may reach into the next fault of its lane: that one waits, and leaves some time for work.
     private async Task RunAsync(PlannedFault fault, long end)
     {
-        bool isOnWorker = fault.Kind is FaultKind.Kill or FaultKind.Stop or FaultKind.Clock or FaultKind.Stall or FaultKind.Cut or FaultKind.Throttle or FaultKind.Deaf;
+        bool isOnWorker = fault.Kind is FaultKind.Kill or FaultKind.Stop or FaultKind.Clock or FaultKind.Stall or FaultKind.Cut or FaultKind.Throttle or FaultKind.DropNotifications;
         int worker = fault.Target % workers.Count;
-        SemaphoreSlim lane = isOnWorker ? _lanes[worker % 2] : _store;
-        bool waits = !await lane.WaitAsync(TimeSpan.Zero);
-        if (waits) await lane.WaitAsync();
+        SemaphoreSlim client = isOnWorker ? _clients[worker % 2] : _store;
+        bool waits = !await client.WaitAsync(TimeSpan.Zero);
+        if (waits) await client.WaitAsync();
         try
         {
             if (waits && Stopwatch.GetTimestamp() < end) await Task.Delay(_breath);
@@ -90,7 +90,7 @@ internal sealed class Injector(Stand stand, IReadOnlyList<WorkerHost> workers, H
         }
         finally
         {
-            lane.Release();
+            client.Release();
         }
     }
 
@@ -130,15 +130,15 @@ internal sealed class Injector(Stand stand, IReadOnlyList<WorkerHost> workers, H
             case FaultKind.Throttle:
                 proxy.Throttle(direction, _bytesPerSecond[fault.Variant % _bytesPerSecond.Length]);
                 break;
-            case FaultKind.Deaf:
-                proxy.IsDeaf = true;
+            case FaultKind.DropNotifications:
+                proxy.DropsNotifications = true;
                 break;
             default:
                 throw new ArgumentOutOfRangeException(nameof(fault), fault.Kind, "This is not done to a worker.");
         }
 
         await Task.Delay(fault.Duration);
-        proxy.IsDeaf = false;
+        proxy.DropsNotifications = false;
         proxy.Heal();
     }
 }

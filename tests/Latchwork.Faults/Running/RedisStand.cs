@@ -25,7 +25,7 @@ internal sealed class RedisStand : Stand
     }
 
     public override IReadOnlyCollection<FaultKind> Faults { get; } =
-        [.. RedisFaults.Common, FaultKind.Stall, FaultKind.Cut, FaultKind.Throttle, FaultKind.Deaf, FaultKind.Restart, FaultKind.Freeze];
+        [.. RedisFaults.Common, FaultKind.Stall, FaultKind.Cut, FaultKind.Throttle, FaultKind.DropNotifications, FaultKind.Restart, FaultKind.Freeze];
 
     public override string Version { get; }
 

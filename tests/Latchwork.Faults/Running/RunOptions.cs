@@ -32,7 +32,7 @@ public sealed record RunOptions
                            [--partitions N] [--keep] [--out FOLDER] [--lies]
                ./fault-run --all [FILE] [options]   each store in turn; the report goes to FILE (docs/faults-report.md)
                ./fault-run --check FOLDER      checks the history of an earlier run again
-        faults: kill, stop, clock, stall, cut, throttle, deaf, connections, flush, restart, freeze, failover, memory, disk, busy,
+        faults: kill, stop, clock, stall, cut, throttle, dropnotifications, connections, flush, restart, freeze, failover, memory, disk, busy,
                 reshard (default: all that the store knows)
         --lies: the store breaks promises on purpose, and the run must find it out
         """;

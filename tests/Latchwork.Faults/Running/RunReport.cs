@@ -15,9 +15,9 @@ internal static class RunReport
         CheckReport report = HistoryChecker.Check(result.Folder);
         output.WriteLine();
         Table(options, result, report, output);
-        foreach (string trouble in result.Troubles) output.WriteLine($"TROUBLE       {trouble}");
+        foreach (string problem in result.Problems) output.WriteLine($"PROBLEM       {problem}");
         int code = Conclude(report, result.Folder, output);
-        if (result.Troubles.Count > 0) code = 1;
+        if (result.Problems.Count > 0) code = 1;
         if (code != 0) output.WriteLine($"again         {options.Command}");
         if (code == 0 && !options.Keep && options.Out is null) Directory.Delete(result.Folder, recursive: true);
         else output.WriteLine($"history       {result.Folder}");
@@ -35,7 +35,7 @@ internal static class RunReport
         Line("operations", Number(report.Operations.Values.Sum()));
         Line("faults", $"{Number(result.Faults.Values.Sum())}: {string.Join(", ", result.Faults.OrderBy(pair => pair.Key).Select(pair => $"{pair.Key.ToString().ToLowerInvariant()} {Number(pair.Value)}"))}");
         if (result.Missing is { } missing) Line("not possible", missing);
-        if (result.DroppedNotifications > 0) Line("bells", $"{Number(result.DroppedNotifications)} left out");
+        if (result.DroppedNotifications > 0) Line("notifications", $"{Number(result.DroppedNotifications)} left out");
         Line("deliveries", Number(report.Deliveries));
         Line("redeliveries", Number(report.Redeliveries.Values.Sum()));
         Line("ownerships", Number(report.Grants));

@@ -6,7 +6,7 @@ namespace Latchwork.Faults.Running;
 /// <summary>A primary, a replica, and three Sentinels that make the one the other.</summary>
 internal sealed class SentinelStand : Stand
 {
-    private static readonly TimeSpan _patience = TimeSpan.FromMinutes(2);
+    private static readonly TimeSpan _timeout = TimeSpan.FromMinutes(2);
 
     // Long enough that a busy machine causes no failover by itself.
     private static readonly TimeSpan _downAfter = TimeSpan.FromSeconds(3);
@@ -61,7 +61,7 @@ internal sealed class SentinelStand : Stand
 
     private async Task FailOverAsync(PlannedFault fault)
     {
-        RedisServer old = await Eventually.ReadsAsync(_group.PrimaryAsync, primary => primary is not null, "the Sentinels agree on the primary", _patience)
+        RedisServer old = await Eventually.ReadsAsync(_group.PrimaryAsync, primary => primary is not null, "the Sentinels agree on the primary", _timeout)
             ?? throw new InvalidOperationException("There is no primary.");
         switch (WayOf(fault))
         {
@@ -89,7 +89,7 @@ internal sealed class SentinelStand : Stand
                     () => _group.Sentinels[0].CommandAsync("SENTINEL", "FAILOVER", RedisGroup.Service),
                     answer => answer == "OK",
                     "a Sentinel begins a failover",
-                    _patience);
+                    _timeout);
                 await _group.NewPrimaryAsync(old);
                 break;
         }
@@ -101,7 +101,7 @@ internal sealed class SentinelStand : Stand
             () => old.CommandAsync("INFO", "replication"),
             info => info.Contains("role:slave", StringComparison.Ordinal) && info.Contains("master_link_status:up", StringComparison.Ordinal),
             "the old primary follows the new one",
-            _patience);
+            _timeout);
     }
 
     private enum Way

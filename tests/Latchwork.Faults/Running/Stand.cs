@@ -39,7 +39,7 @@ public abstract class Stand : IAsyncDisposable
     /// <returns>What; null if nothing did.</returns>
     public virtual Task<string?> FindSurpriseAsync() => Task.FromResult<string?>(null);
 
-    /// <summary>Does something to the store, and mends it again.</summary>
+    /// <summary>Does something to the store, and repairs it again.</summary>
     /// <param name="fault">What.</param>
     /// <returns>A task that ends when all is well again.</returns>
     public abstract Task HurtAsync(PlannedFault fault);

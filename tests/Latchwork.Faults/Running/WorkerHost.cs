@@ -54,7 +54,7 @@ internal sealed class WorkerHost : IAsyncDisposable
         _process = process;
     }
 
-    /// <summary>Ends the process at once (SIGKILL).</summary>
+    /// <summary>Ends the process immediately (SIGKILL).</summary>
     public async Task KillAsync()
     {
         Process process = Current;
@@ -81,10 +81,10 @@ internal sealed class WorkerHost : IAsyncDisposable
     public async Task<bool> EndedAsync(TimeSpan within)
     {
         Process process = Current;
-        using var patience = new CancellationTokenSource(within);
+        using var timeout = new CancellationTokenSource(within);
         try
         {
-            await process.WaitForExitAsync(patience.Token);
+            await process.WaitForExitAsync(timeout.Token);
             return process.ExitCode == 0;
         }
         catch (OperationCanceledException)

@@ -12,7 +12,7 @@ internal static class ShortRun
     public static Task HoldsAsync(StoreKind store, int seed, int seconds, params FaultKind[] faults) =>
         CheckAsync(Options(store, seed, seconds, faults), (result, report, seen) =>
         {
-            result.Troubles.ShouldBeEmpty(seen);
+            result.Problems.ShouldBeEmpty(seen);
             report.ViolationCount.ShouldBe(0, seen);
             report.Deliveries.ShouldBeGreaterThan(0, seen);
         });

@@ -8,8 +8,8 @@ namespace Latchwork.Faults.ShortRuns;
 public sealed class ShortServerRuns
 {
     [Fact]
-    public Task Workers_are_killed_frozen_cut_off_and_deaf() =>
-        ShortRun.HoldsAsync(StoreKind.Redis, 101, 5, FaultKind.Kill, FaultKind.Stop, FaultKind.Cut, FaultKind.Stall, FaultKind.Throttle, FaultKind.Deaf, FaultKind.Clock);
+    public Task Workers_are_killed_frozen_cut_off_and_without_notifications() =>
+        ShortRun.HoldsAsync(StoreKind.Redis, 101, 5, FaultKind.Kill, FaultKind.Stop, FaultKind.Cut, FaultKind.Stall, FaultKind.Throttle, FaultKind.DropNotifications, FaultKind.Clock);
 
     [Fact]
     public Task The_server_is_killed_frozen_and_full_and_ends_connections() =>

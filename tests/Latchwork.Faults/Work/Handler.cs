@@ -11,21 +11,21 @@ internal sealed class Handler(Recorder recorder, DistributedTimer timer, bool is
     private readonly Lock _gate = new();
 
     /// <summary>Handles a delivery.</summary>
-    public async Task HandleAsync(TimerDelivery delivery, CancellationToken stop)
+    public async Task HandleAsync(TimerDelivery delivery, CancellationToken cancellationToken)
     {
         long at = MonotonicTime.Now;
         long left = MonotonicTime.Of(delivery.LeaseLeft);
         recorder.History.Write(new HandlerStarted(
             at, delivery.Namespace, delivery.Id, delivery.Token, EventVersion.Of(delivery.Payload.Span), delivery.Retries, delivery.MaxRetries, left, MonotonicTime.Of(delivery.Lateness)));
-        await using CancellationTokenRegistration stopped = stop.UnsafeRegister(
+        await using CancellationTokenRegistration stopped = cancellationToken.UnsafeRegister(
             _ => recorder.History.Write(new DeliveryStopped(MonotonicTime.Now, delivery.Namespace, delivery.Id, delivery.Token)), null);
         CodeResult result = CodeResult.Threw;
         try
         {
-            await ActAsync(delivery, stop);
+            await ActAsync(delivery, cancellationToken);
             result = CodeResult.Returned;
         }
-        catch (OperationCanceledException) when (stop.IsCancellationRequested)
+        catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested)
         {
             result = CodeResult.Stopped;
             throw;
@@ -40,18 +40,18 @@ internal sealed class Handler(Recorder recorder, DistributedTimer timer, bool is
     /// <summary>Ends when everything that handlers left behind has ended.</summary>
     public Task EndedAsync() => Task.WhenAll(_afterwards.Keys);
 
-    private async Task ActAsync(TimerDelivery delivery, CancellationToken stop)
+    private async Task ActAsync(TimerDelivery delivery, CancellationToken cancellationToken)
     {
         switch (Next(100))
         {
             case < 8:
-                await WorkAsync(delivery, Next(30), stop);
+                await WorkAsync(delivery, Next(30), cancellationToken);
                 throw new InvalidOperationException("This handler fails.");
             case < 12:
-                await WorkAsync(delivery, 1_500 + Next(2_500), stop); // beyond the lease, which is renewed meanwhile
+                await WorkAsync(delivery, 1_500 + Next(2_500), cancellationToken); // beyond the lease, which is renewed meanwhile
                 break;
             case < 13:
-                await WorkAsync(delivery, (int)longest.TotalMilliseconds + Next(2_500), stop); // beyond the time for handling
+                await WorkAsync(delivery, (int)longest.TotalMilliseconds + Next(2_500), cancellationToken); // beyond the time for handling
                 break;
             case < 14:
                 await WorkAsync(delivery, 500 + Next(2_000), CancellationToken.None); // deaf to its token
@@ -61,10 +61,10 @@ internal sealed class Handler(Recorder recorder, DistributedTimer timer, bool is
                 await SettleAsync(delivery, () => delivery.RetryAsync(delay, "Postponed."), delay);
                 break;
             case < 24:
-                await SettleAsync(delivery, () => delivery.DeadAsync("Rejected."));
+                await SettleAsync(delivery, () => delivery.DeadLetterAsync("Rejected."));
                 break;
             case < 30:
-                await WorkAsync(delivery, Next(100), stop);
+                await WorkAsync(delivery, Next(100), cancellationToken);
                 await SettleAsync(delivery, () => delivery.ConfirmAsync(CancellationToken.None));
                 if (Next(3) == 0) throw new InvalidOperationException("This handler fails after its confirmation.");
                 break;
@@ -72,7 +72,7 @@ internal sealed class Handler(Recorder recorder, DistributedTimer timer, bool is
                 await SettleAsync(delivery, () => timer.ConfirmAsync(delivery.Id, delivery.Token));
                 break;
             default:
-                await WorkAsync(delivery, Next(60), stop);
+                await WorkAsync(delivery, Next(60), cancellationToken);
                 break;
         }
 
@@ -106,11 +106,11 @@ internal sealed class Handler(Recorder recorder, DistributedTimer timer, bool is
         (end, outcome) => end with { Outcome = $"{outcome}" });
 
     // Works for some time, and looks again and again at what it may believe.
-    private async Task WorkAsync(TimerDelivery delivery, int milliseconds, CancellationToken stop)
+    private async Task WorkAsync(TimerDelivery delivery, int milliseconds, CancellationToken cancellationToken)
     {
         for (TimeSpan left = TimeSpan.FromMilliseconds(milliseconds); left > TimeSpan.Zero; left -= _look)
         {
-            await Task.Delay(left < _look ? left : _look, stop);
+            await Task.Delay(left < _look ? left : _look, cancellationToken);
             Look(delivery);
         }
     }
@@ -118,7 +118,7 @@ internal sealed class Handler(Recorder recorder, DistributedTimer timer, bool is
     private void Look(TimerDelivery delivery)
     {
         long at = MonotonicTime.Now;
-        recorder.History.Write(new DeliveryBelief(at, delivery.Namespace, delivery.Id, delivery.Token, MonotonicTime.Of(delivery.LeaseLeft)));
+        recorder.History.Write(new DeliveryLocalLease(at, delivery.Namespace, delivery.Id, delivery.Token, MonotonicTime.Of(delivery.LeaseLeft)));
     }
 
     private void Leave(Task task)

@@ -6,9 +6,9 @@ namespace Latchwork.Faults.Work;
 internal interface IWork
 {
     /// <summary>Works.</summary>
-    /// <param name="stop">Fires when it is to begin nothing more.</param>
+    /// <param name="cancellationToken">Fires when it is to begin nothing more.</param>
     /// <returns>A task that ends when all that it began has ended.</returns>
-    Task RunAsync(CancellationToken stop);
+    Task RunAsync(CancellationToken cancellationToken);
 }
 
 /// <summary>Small helpers of all work.</summary>
@@ -18,14 +18,14 @@ internal static class Pace
     public static long Epoch => MonotonicTime.Now / 30_000_000;
 
     /// <summary>Waits for a random time around a mean, or until it is time to stop.</summary>
-    public static async Task PauseAsync(Random chance, int meanMilliseconds, CancellationToken stop)
+    public static async Task PauseAsync(Random chance, int meanMilliseconds, CancellationToken cancellationToken)
     {
         int pause = chance.Next(meanMilliseconds * 2);
-        await Task.Delay(pause, stop).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        await Task.Delay(pause, cancellationToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
     }
 
     /// <summary>A token that fires after a short random time in some of the calls, and never in the others.</summary>
-    public static CancellationTokenSource Impatience(Random chance, int percent, int milliseconds)
+    public static CancellationTokenSource CallerTimeout(Random chance, int percent, int milliseconds)
     {
         var source = new CancellationTokenSource();
         if (chance.Next(100) < percent) source.CancelAfter(chance.Next(milliseconds));

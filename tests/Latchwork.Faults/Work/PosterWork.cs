@@ -14,24 +14,24 @@ internal sealed class PosterWork(WorkerSettings settings, Recorder recorder, Dis
     private const int SharedIds = 12;
     private long _posts;
 
-    public Task RunAsync(CancellationToken stop) => Task.WhenAll(Enumerable.Range(0, Loops).Select(loop => Task.Run(() => LoopAsync(settings.Chance(loop), stop), CancellationToken.None)));
+    public Task RunAsync(CancellationToken cancellationToken) => Task.WhenAll(Enumerable.Range(0, Loops).Select(loop => Task.Run(() => LoopAsync(settings.Chance(loop), cancellationToken), CancellationToken.None)));
 
-    private async Task LoopAsync(Random chance, CancellationToken stop)
+    private async Task LoopAsync(Random chance, CancellationToken cancellationToken)
     {
-        while (!stop.IsCancellationRequested)
+        while (!cancellationToken.IsCancellationRequested)
         {
-            using CancellationTokenSource impatience = Pace.Impatience(chance, percent: 3, milliseconds: 20);
+            using CancellationTokenSource callerTimeout = Pace.CallerTimeout(chance, percent: 3, milliseconds: 20);
             await (chance.Next(100) switch
             {
-                < 45 => PostAsync(chance, impatience.Token),
+                < 45 => PostAsync(chance, callerTimeout.Token),
                 < 53 => PostBatchAsync(chance),
                 < 66 => CancelAsync(KnownId(chance), revoke: false),
                 < 70 => CancelAsync(KnownId(chance), revoke: true),
                 < 83 => ChangeDelayAsync(KnownId(chance), DelayOf(chance)),
                 < 93 => PeekAsync(KnownId(chance)),
-                _ => SeeToTheDeadAsync(chance, stop),
+                _ => HandleDeadLettersAsync(chance, cancellationToken),
             });
-            await Pace.PauseAsync(chance, MeanPause, stop);
+            await Pace.PauseAsync(chance, MeanPause, cancellationToken);
         }
     }
 
@@ -72,12 +72,12 @@ internal sealed class PosterWork(WorkerSettings settings, Recorder recorder, Dis
         return (operation, new TimerPost(EventVersion.ToPayload(version, chance.Next(200)), due, options));
     }
 
-    private Task PostAsync(Random chance, CancellationToken impatience)
+    private Task PostAsync(Random chance, CancellationToken callerTimeout)
     {
         (OperationStarted operation, TimerPost post) = NewPost(chance);
         return recorder.CallAsync(
             operation,
-            () => timer.PostAsync(post.Payload, post.Due, post.Options, impatience),
+            () => timer.PostAsync(post.Payload, post.Due, post.Options, callerTimeout),
             (end, result) => end with { Outcome = $"{result.Outcome}" });
     }
 
@@ -133,12 +133,12 @@ internal sealed class PosterWork(WorkerSettings settings, Recorder recorder, Dis
             ? end with { Outcome = "Absent" }
             : end with { Outcome = $"{seen.State}", Version = EventVersion.Of(seen.Payload.Span), Retries = seen.Retries });
 
-    private async Task SeeToTheDeadAsync(Random chance, CancellationToken stop)
+    private async Task HandleDeadLettersAsync(Random chance, CancellationToken cancellationToken)
     {
         var dead = new List<string>();
         try
         {
-            await foreach (TimerSnapshot item in timer.DeadLetters.ListAsync(cancellationToken: stop))
+            await foreach (TimerSnapshot item in timer.DeadLetters.ListAsync(cancellationToken: cancellationToken))
             {
                 dead.Add(item.Id);
                 if (dead.Count == 20) break;

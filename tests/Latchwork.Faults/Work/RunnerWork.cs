@@ -12,24 +12,24 @@ internal sealed class RunnerWork(WorkerSettings settings, Recorder recorder, Pro
     private static readonly TimeSpan _bound = TimeSpan.FromSeconds(20);
     private long _values;
 
-    public Task RunAsync(CancellationToken stop) => Task.WhenAll(Enumerable.Range(0, Loops).Select(loop => Task.Run(() => LoopAsync(settings.Chance(loop), stop), CancellationToken.None)));
+    public Task RunAsync(CancellationToken cancellationToken) => Task.WhenAll(Enumerable.Range(0, Loops).Select(loop => Task.Run(() => LoopAsync(settings.Chance(loop), cancellationToken), CancellationToken.None)));
 
-    private async Task LoopAsync(Random chance, CancellationToken stop)
+    private async Task LoopAsync(Random chance, CancellationToken cancellationToken)
     {
-        while (!stop.IsCancellationRequested)
+        while (!cancellationToken.IsCancellationRequested)
         {
             string key = $"key-{Pace.Epoch}-{chance.Next(Keys)}";
-            using CancellationTokenSource impatience = Pace.Impatience(chance, percent: 8, milliseconds: 500);
+            using CancellationTokenSource callerTimeout = Pace.CallerTimeout(chance, percent: 8, milliseconds: 500);
             await (chance.Next(100) switch
             {
-                < 55 => RunOnceAsync(key, chance, impatience.Token),
-                < 68 => RequestAsync(key, chance, impatience.Token),
-                < 80 => AcquireAsync(key, chance, impatience.Token),
+                < 55 => RunOnceAsync(key, chance, callerTimeout.Token),
+                < 68 => RequestAsync(key, chance, callerTimeout.Token),
+                < 80 => AcquireAsync(key, chance, callerTimeout.Token),
                 < 85 => TryAcquireAsync(key, chance),
                 < 95 => TryGetAsync(key),
                 _ => ForgetAsync(key),
             });
-            await Pace.PauseAsync(chance, MeanPause, stop);
+            await Pace.PauseAsync(chance, MeanPause, cancellationToken);
         }
     }
 
@@ -38,32 +38,32 @@ internal sealed class RunnerWork(WorkerSettings settings, Recorder recorder, Pro
     private static FailurePolicy PolicyOf(Random chance) => chance.Next(3) switch
     {
         0 => FailurePolicy.Share,
-        1 => FailurePolicy.NextWaiterTries,
-        _ => FailurePolicy.Remember(TimeSpan.FromMilliseconds(chance.Next(500))),
+        1 => FailurePolicy.RetryNextWaiter,
+        _ => FailurePolicy.CacheFor(TimeSpan.FromMilliseconds(chance.Next(500))),
     };
 
     private static OperationEnded WithResult(OperationEnded end, LockerResult result) =>
-        end with { Value = result.IsNull ? LockValue.Null : LockValue.OfBytes(result.Bytes.Span), Generation = result.FencingToken };
+        end with { Value = result.IsNull ? LockValue.Null : LockValue.OfBytes(result.Bytes.Span), FencingToken = result.FencingToken };
 
     private string NewText() => $"{settings.ProcessName}:{LockValue.Number(Interlocked.Increment(ref _values))}";
 
-    private Task RunOnceAsync(string key, Random chance, CancellationToken impatience)
+    private Task RunOnceAsync(string key, Random chance, CancellationToken callerTimeout)
     {
         var options = new RunOnceOptions { ResultTimeout = ResultTimeoutOf(chance), OnFailure = PolicyOf(chance), WaitTimeout = _bound };
         int seed = chance.Next();
         return recorder.CallAsync(
             recorder.Begin(Verb.RunOnce, key) with { Bound = MonotonicTime.Of(_bound), FreshFor = MonotonicTime.Of(options.ResultTimeout.Value) },
-            () => locker.RunOnceAsync(key, (lease, stop) => WorkAsync(lease, new Random(seed), stop), options, impatience),
+            () => locker.RunOnceAsync(key, (lease, cancellationToken) => WorkAsync(lease, new Random(seed), cancellationToken), options, callerTimeout),
             (end, bytes) => end with { Outcome = "Done", Value = bytes is null ? LockValue.Null : LockValue.OfBytes(bytes) });
     }
 
-    private async Task RequestAsync(string key, Random chance, CancellationToken impatience)
+    private async Task RequestAsync(string key, Random chance, CancellationToken callerTimeout)
     {
         RequestResult? result = await recorder.CallAsync(
             recorder.Begin(Verb.Request, key) with { Bound = MonotonicTime.Of(_bound) },
-            () => locker.RequestAsync(key, _bound, impatience),
+            () => locker.RequestAsync(key, _bound, callerTimeout),
             (end, answer) => answer.IsLocked
-                ? end with { Outcome = "Locked", Generation = answer.Lease.FencingToken, TakenOver = answer.Lease.TakenOver }
+                ? end with { Outcome = "Locked", FencingToken = answer.Lease.FencingToken, TakenOver = answer.Lease.TakenOver }
                 : WithResult(end, answer.Result) with { Outcome = "Done" });
         if (result is not { Lease: { } lease }) return;
 
@@ -105,12 +105,12 @@ internal sealed class RunnerWork(WorkerSettings settings, Recorder recorder, Pro
         }
     }
 
-    private async Task AcquireAsync(string key, Random chance, CancellationToken impatience)
+    private async Task AcquireAsync(string key, Random chance, CancellationToken callerTimeout)
     {
         WorkLease? lease = await recorder.CallAsync(
             recorder.Begin(Verb.Acquire, key) with { Bound = MonotonicTime.Of(_bound) },
-            () => locker.AcquireAsync(key, _bound, impatience),
-            (end, answer) => end with { Outcome = "Locked", Generation = answer.FencingToken, TakenOver = answer.TakenOver });
+            () => locker.AcquireAsync(key, _bound, callerTimeout),
+            (end, answer) => end with { Outcome = "Locked", FencingToken = answer.FencingToken, TakenOver = answer.TakenOver });
         if (lease is not null) await HoldAsync(lease, chance);
     }
 
@@ -161,11 +161,11 @@ internal sealed class RunnerWork(WorkerSettings settings, Recorder recorder, Pro
         }
     }
 
-    private async Task<byte[]?> WorkAsync(WorkLease lease, Random chance, CancellationToken stop)
+    private async Task<byte[]?> WorkAsync(WorkLease lease, Random chance, CancellationToken cancellationToken)
     {
         long at = MonotonicTime.Now;
         recorder.History.Write(new WorkStarted(at, WorkerSettings.Namespace, lease.Key, lease.FencingToken, MonotonicTime.Of(lease.LeaseLeft)));
-        await using CancellationTokenRegistration lost = WatchLost(lease);
+        await using CancellationTokenRegistration lost = MonitorLost(lease);
         CodeResult result = CodeResult.Threw;
         string? value = null;
         try
@@ -173,7 +173,7 @@ internal sealed class RunnerWork(WorkerSettings settings, Recorder recorder, Pro
             int milliseconds = chance.Next(100) < 6 ? 1_000 + chance.Next(2_500) : chance.Next(120);
             for (TimeSpan left = TimeSpan.FromMilliseconds(milliseconds); left > TimeSpan.Zero; left -= _look)
             {
-                await Task.Delay(left < _look ? left : _look, stop);
+                await Task.Delay(left < _look ? left : _look, cancellationToken);
                 Look(lease);
             }
 
@@ -195,7 +195,7 @@ internal sealed class RunnerWork(WorkerSettings settings, Recorder recorder, Pro
             value = LockValue.OfText(text);
             return System.Text.Encoding.UTF8.GetBytes(text);
         }
-        catch (OperationCanceledException) when (stop.IsCancellationRequested)
+        catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested)
         {
             result = CodeResult.Stopped;
             throw;
@@ -207,12 +207,12 @@ internal sealed class RunnerWork(WorkerSettings settings, Recorder recorder, Pro
         }
     }
 
-    private CancellationTokenRegistration WatchLost(WorkLease lease) => lease.Lost.UnsafeRegister(
+    private CancellationTokenRegistration MonitorLost(WorkLease lease) => lease.Lost.UnsafeRegister(
         _ => recorder.History.Write(new WorkLost(MonotonicTime.Now, WorkerSettings.Namespace, lease.Key, lease.FencingToken)), null);
 
     private void Look(WorkLease lease)
     {
         long at = MonotonicTime.Now;
-        recorder.History.Write(new WorkBelief(at, WorkerSettings.Namespace, lease.Key, lease.FencingToken, MonotonicTime.Of(lease.LeaseLeft)));
+        recorder.History.Write(new WorkLocalLease(at, WorkerSettings.Namespace, lease.Key, lease.FencingToken, MonotonicTime.Of(lease.LeaseLeft)));
     }
 }

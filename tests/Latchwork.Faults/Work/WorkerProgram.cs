@@ -59,8 +59,8 @@ internal static class WorkerProgram
                 {
                     Namespace = WorkerSettings.Namespace,
                     NodeId = settings.ProcessName,
-                    Lease = WorkerSettings.LockLease,
-                    RecheckInterval = TimeSpan.FromMilliseconds(500),
+                    LeaseDuration = WorkerSettings.LockLease,
+                    FallbackPollInterval = TimeSpan.FromMilliseconds(500),
                     LockTimeout = TimeSpan.FromMinutes(1),
                     TimeProvider = clock,
                 };

@@ -22,7 +22,7 @@ internal sealed record WorkerSettings
     public const string Namespace = "faults";
 
     /// <summary>The lease of a delivery.</summary>
-    public static readonly TimeSpan ConfirmTimeout = TimeSpan.FromSeconds(1.5);
+    public static readonly TimeSpan LeaseDuration = TimeSpan.FromSeconds(1.5);
 
     /// <summary>The lease of a key.</summary>
     public static readonly TimeSpan LockLease = TimeSpan.FromSeconds(1);

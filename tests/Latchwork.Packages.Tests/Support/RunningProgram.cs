@@ -7,7 +7,7 @@ namespace Latchwork.Packages.Tests.Support;
 internal sealed class RunningProgram : IAsyncDisposable
 {
     // Far more than anything takes: only a program that hangs meets it.
-    private static readonly TimeSpan _patience = TimeSpan.FromMinutes(10);
+    private static readonly TimeSpan _timeout = TimeSpan.FromMinutes(10);
 
     private readonly Process _process;
     private readonly StringBuilder _output = new();
@@ -69,11 +69,11 @@ internal sealed class RunningProgram : IAsyncDisposable
     {
         try
         {
-            await _process.WaitForExitAsync().WaitAsync(_patience);
+            await _process.WaitForExitAsync().WaitAsync(_timeout);
         }
         catch (TimeoutException)
         {
-            throw new TimeoutException($"{Name} has not ended after {_patience}. It wrote:\n{Output}");
+            throw new TimeoutException($"{Name} has not ended after {_timeout}. It wrote:\n{Output}");
         }
 
         return _process.ExitCode == 0 ? Output : throw new InvalidOperationException($"{Name} ended with exit code {_process.ExitCode}:\n{Output}");

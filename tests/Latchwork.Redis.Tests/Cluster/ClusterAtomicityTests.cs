@@ -22,11 +22,11 @@ public sealed class ClusterAtomicityTests(ClusterFixture fixture)
         foreach (string id in (string[])["dies", "runs", "waits"])
             await store.Timers.PostAsync(partition, [new TimerEntry(id, DateTimeOffset.UnixEpoch, "payload"u8.ToArray(), 0, IfExists.Replace, null, true)], CancellationToken.None);
         string first = (await ClaimAsync("one")).Events.Single().Id;
-        await store.Timers.FailAsync(partition, [new TimerFailure(new DeliveryKey(first, "one"), "node", "no", null, DeadReason.Rejected)], _limits, CancellationToken.None);
+        await store.Timers.FailAsync(partition, [new TimerFailure(new DeliveryKey(first, "one"), "node", "no", null, DeadLetterReason.Rejected)], _limits, CancellationToken.None);
         (await ClaimAsync("two")).Events.Count.ShouldBe(1);
-        await Task.Delay(TimeSpan.FromSeconds(1.2)); // Until the node's turn is over, so that it gets a new one.
+        await Task.Delay(TimeSpan.FromSeconds(1.2)); // Until the node's poll slot is over, so that it gets a new one.
 
-        int slot = HashSlot.Of(new RedisKeys("lw:").Of(partition).BellPrefix);
+        int slot = HashSlot.Of(new RedisKeys("lw:").Of(partition).ChannelPrefix);
         TimerClaim claim = await WhileMovingAsync(slot, () => ClaimAsync("three"));
         claim.Events.Count.ShouldBe(1, "what was left");
 
@@ -39,17 +39,17 @@ public sealed class ClusterAtomicityTests(ClusterFixture fixture)
     {
         await using RedisStore store = await fixture.ConnectAsync();
         var key = new LockerKey("whole", $"{Guid.NewGuid():N}");
-        long former = (await RequestAsync("former")).Generation;
+        long former = (await RequestAsync("former")).FencingToken;
         await store.Locks.PublishAsync(
             key,
             new LockerPublication(former, "former", LockerOutcomeKind.Value, "result"u8.ToArray(), TimeSpan.FromHours(1), TimeSpan.FromHours(1)),
             CancellationToken.None);
-        long generation = (await RequestAsync("owner")).Generation;
+        long fencingToken = (await RequestAsync("owner")).FencingToken;
 
         int slot = HashSlot.Of(new RedisKeys("lw:", () => true).Of(key).Channel);
-        (await WhileMovingAsync(slot, () => store.Locks.RenewAsync(key, generation, "owner", TimeSpan.FromHours(1), CancellationToken.None))).ShouldBeTrue();
+        (await WhileMovingAsync(slot, () => store.Locks.RenewAsync(key, fencingToken, "owner", TimeSpan.FromHours(1), CancellationToken.None))).ShouldBeTrue();
         (await store.Locks.RequestAsync(key, new LockerRequest("node", "other", TimeSpan.FromHours(1), TimeSpan.FromHours(2), null, true), CancellationToken.None))
-            .ShouldBeOfType<LockHeld>().Generation.ShouldBe(generation);
+            .ShouldBeOfType<LockHeld>().FencingToken.ShouldBe(fencingToken);
 
         async Task<LockGranted> RequestAsync(string nonce) => (await store.Locks.RequestAsync(
             key, new LockerRequest("node", nonce, TimeSpan.FromHours(1), TimeSpan.FromHours(2), null, true), CancellationToken.None)).ShouldBeOfType<LockGranted>();

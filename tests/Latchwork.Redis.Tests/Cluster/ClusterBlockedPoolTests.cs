@@ -17,15 +17,15 @@ public sealed class ClusterBlockedPoolTests(ClusterFixture fixture) : IClassFixt
     [Fact]
     public async Task No_lease_is_lost_in_three_leases_while_the_pool_is_blocked()
     {
-        await using RedisStore store = await RedisStore.ConnectAsync(Cluster.PatientUri + "&partitions=6");
-        await using var locker = new ProcessLocker(store, new() { Namespace = "kept", Lease = _lease });
-        await using var timer = new DistributedTimer(store, new() { Namespace = "kept", ConfirmTimeout = _lease });
+        await using RedisStore store = await RedisStore.ConnectAsync(Cluster.LenientUri + "&partitions=6");
+        await using var locker = new ProcessLocker(store, new() { Namespace = "kept", LeaseDuration = _lease });
+        await using var timer = new DistributedTimer(store, new() { Namespace = "kept", LeaseDuration = _lease });
         WorkLease[] held = [.. await Task.WhenAll(Enumerable.Range(0, 30).Select(i => locker.AcquireAsync($"key {i}")))];
         var end = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
         int started = 0, lost = 0;
-        await timer.JoinAsync(async (_, stop) =>
+        await timer.JoinAsync(async (_, cancellationToken) =>
         {
-            using CancellationTokenRegistration registration = stop.Register(() => Interlocked.Increment(ref lost));
+            using CancellationTokenRegistration registration = cancellationToken.Register(() => Interlocked.Increment(ref lost));
             Interlocked.Increment(ref started);
             await end.Task;
         });
@@ -38,14 +38,14 @@ public sealed class ClusterBlockedPoolTests(ClusterFixture fixture) : IClassFixt
         Volatile.Read(ref lost).ShouldBe(0);
         foreach (WorkLease lease in held) await lease.DisposeAsync();
         end.SetResult();
-        await Eventually.ReadsAsync(async () => (await timer.StatsAsync()).InFlight, static count => count == 0, "all are confirmed");
+        await Eventually.ReadsAsync(async () => (await timer.GetStatsAsync()).InFlight, static count => count == 0, "all are confirmed");
     }
 
     [Fact]
     public async Task A_frozen_primary_costs_no_lease_at_the_others_while_the_pool_is_blocked()
     {
-        await using RedisStore store = await RedisStore.ConnectAsync(Cluster.PatientUri);
-        await using var locker = new ProcessLocker(store, new() { Namespace = "frozen", Lease = _lease });
+        await using RedisStore store = await RedisStore.ConnectAsync(Cluster.LenientUri);
+        await using var locker = new ProcessLocker(store, new() { Namespace = "frozen", LeaseDuration = _lease });
         var keys = new RedisKeys("lw:", () => true);
         string[] names = [.. Enumerable.Range(0, 60).Select(i => $"key {i}")];
         WorkLease[] held = [.. await Task.WhenAll(names.Select(name => locker.AcquireAsync(name)))];

@@ -19,7 +19,7 @@ public sealed class ClusterTimerLeaseTests(ClusterFixture fixture) : TimerLeaseS
 public sealed class ClusterTimerFailingTests(ClusterFixture fixture) : TimerFailingSuite(fixture);
 
 [Collection(ClusterCollection.Name)]
-public sealed class ClusterTimerDeadTests(ClusterFixture fixture) : TimerDeadSuite(fixture);
+public sealed class ClusterTimerDeadLettersTests(ClusterFixture fixture) : TimerDeadLettersSuite(fixture);
 
 [Collection(ClusterCollection.Name)]
 public sealed class ClusterTimerChangingTests(ClusterFixture fixture) : TimerChangingSuite(fixture);
@@ -37,7 +37,7 @@ public sealed class ClusterTimerClockTests(ClusterFixture fixture) : TimerClockS
 public sealed class ClusterTimerContentTests(ClusterFixture fixture) : TimerContentSuite(fixture);
 
 [Collection(ClusterCollection.Name)]
-public sealed class ClusterTimerTurnsTests(ClusterFixture fixture) : TimerTurnsSuite(fixture);
+public sealed class ClusterTimerPollSlotsTests(ClusterFixture fixture) : TimerPollSlotsSuite(fixture);
 
 [Collection(ClusterCollection.Name)]
 public sealed class ClusterTimerWakingTests(ClusterFixture fixture) : TimerWakingSuite(fixture);

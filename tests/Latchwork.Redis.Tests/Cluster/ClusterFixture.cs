@@ -27,7 +27,7 @@ public sealed class ClusterFixture : StoreFixture, IAsyncLifetime
 
     public Task<RedisStore> ConnectAsync(TimeProvider? clock = null, string prefix = RedisOptions.DefaultKeyPrefix, int partitions = 1)
     {
-        return RedisStore.ConnectAsync(Cluster.PatientUri, new RedisOptions { TimeProvider = clock, KeyPrefix = prefix, Partitions = partitions });
+        return RedisStore.ConnectAsync(Cluster.LenientUri, new RedisOptions { TimeProvider = clock, KeyPrefix = prefix, Partitions = partitions });
     }
 
     public async Task InitializeAsync() => Cluster = await RedisCluster.StartAsync(new() { Replicas = 0, NodeTimeout = TimeSpan.FromMinutes(1) });

@@ -20,17 +20,17 @@ public sealed class ClusterRepartitionTests(ClusterFixture fixture)
         (await one.Partitions.RepartitionAsync(ns, 12, null, default)).ShouldNotBeNull().Obstacle.ShouldBeNull();
         await using (var timer = new DistributedTimer(twelve, new() { Namespace = ns }))
         {
-            (await timer.StatsAsync()).Scheduled.ShouldBe(300);
+            (await timer.GetStatsAsync()).Scheduled.ShouldBe(300);
             (await timer.UpcomingAsync().ToListAsync()).Select(e => e.Id).Order().ShouldBe(Enumerable.Range(0, 300).Select(i => $"id{i}").Order());
             await twelve.Timers.PostAsync(new(ns, Home("stray", 12) == 3 ? 4 : 3), [new("stray", TimeSpan.FromHours(1), "x"u8.ToArray(), 0, IfExists.Fail, null, false)], default);
-            DoctorFinding stray = (await twelve.Doctor.ExamineAsync(ns, true, default).ToListAsync()).ShouldHaveSingleItem();
-            (stray.Problem, stray.IsMended).ShouldBe((DoctorProblem.WrongPartition, true));
+            StoreFinding stray = (await twelve.Checker.ExamineAsync(ns, true, default).ToListAsync()).ShouldHaveSingleItem();
+            (stray.Problem, stray.IsRepaired).ShouldBe((StoreProblem.WrongPartition, true));
             (await timer.PeekAsync("stray")).ShouldNotBeNull();
         }
 
         (await one.Partitions.RepartitionAsync(ns, 5, null, default)).ShouldNotBeNull().Obstacle.ShouldBeNull();
-        (await five.Doctor.ExamineAsync(ns, false, default).ToListAsync()).ShouldBeEmpty();
-        await using (var timer = new DistributedTimer(five, new() { Namespace = ns })) (await timer.StatsAsync()).Scheduled.ShouldBe(301);
+        (await five.Checker.ExamineAsync(ns, false, default).ToListAsync()).ShouldBeEmpty();
+        await using (var timer = new DistributedTimer(five, new() { Namespace = ns })) (await timer.GetStatsAsync()).Scheduled.ShouldBe(301);
     }
 
     private static int Home(string id, int partitions) => TimerPartition.Of("", id, partitions).Index;

@@ -22,8 +22,8 @@ public sealed class ClusterReshardingTests(ClusterFixture fixture, ITestOutputHe
         await using RedisStore store = await fixture.ConnectAsync(partitions: Partitions);
         string ns = $"moving-{Guid.NewGuid():N}";
         var delivered = new ConcurrentDictionary<string, int>();
-        await using var one = new DistributedTimer(store, new() { Namespace = ns, NodeId = "one", ConfirmTimeout = TimeSpan.FromMinutes(2) });
-        await using var two = new DistributedTimer(store, new() { Namespace = ns, NodeId = "two", ConfirmTimeout = TimeSpan.FromMinutes(2) });
+        await using var one = new DistributedTimer(store, new() { Namespace = ns, NodeId = "one", LeaseDuration = TimeSpan.FromMinutes(2) });
+        await using var two = new DistributedTimer(store, new() { Namespace = ns, NodeId = "two", LeaseDuration = TimeSpan.FromMinutes(2) });
         foreach (DistributedTimer timer in (DistributedTimer[])[one, two])
         {
             await timer.JoinAsync((delivery, _) =>
@@ -49,7 +49,7 @@ public sealed class ClusterReshardingTests(ClusterFixture fixture, ITestOutputHe
         for (int partition = 0; partition < Partitions; partition++)
         {
             int before = delivered.Count;
-            int slot = HashSlot.Of(new RedisKeys("lw:").Of(new TimerPartition(ns, partition)).BellPrefix);
+            int slot = HashSlot.Of(new RedisKeys("lw:").Of(new TimerPartition(ns, partition)).ChannelPrefix);
             RedisServer owner = await Cluster.OwnerOfAsync(slot);
             RedisServer target = Cluster.Servers.First(server => server != owner);
             await Cluster.BeginMoveAsync(slot, target);
@@ -65,7 +65,7 @@ public sealed class ClusterReshardingTests(ClusterFixture fixture, ITestOutputHe
         await Eventually.HoldsAsync(() => delivered.Count >= posted.Count, "all are delivered");
         delivered.Keys.Order().ShouldBe(posted.Order());
         delivered.Where(pair => pair.Value != 1).ShouldBeEmpty("nothing is repeated");
-        await Eventually.ReadsAsync(async () => (await one.StatsAsync()) is { Scheduled: 0, InFlight: 0, Dead: 0 }, done => done, "nothing is left");
+        await Eventually.ReadsAsync(async () => (await one.GetStatsAsync()) is { Scheduled: 0, InFlight: 0, DeadLetters: 0 }, done => done, "nothing is left");
         output.WriteLine($"{posted.Count} events while {Partitions} slots moved.");
         foreach (RedisServer server in Cluster.Servers)
         {

@@ -21,7 +21,7 @@ public sealed class ClusterRightsTests
             (await server.CommandAsync([.. more])).ShouldBe("OK");
         }
 
-        await using RedisStore store = await RedisStore.ConnectAsync(cluster.PatientUri.Replace("//", "//latchwork:SECRET@", StringComparison.Ordinal) + "&partitions=3");
+        await using RedisStore store = await RedisStore.ConnectAsync(cluster.LenientUri.Replace("//", "//latchwork:SECRET@", StringComparison.Ordinal) + "&partitions=3");
         await using (var timer = new DistributedTimer(store, new() { Namespace = "orders" }))
         {
             int count = 0;
@@ -33,7 +33,7 @@ public sealed class ClusterRightsTests
             for (int i = 0; i < 30; i++) await timer.PostAsync("{}"u8.ToArray(), TimeSpan.Zero, new() { Id = $"{i}" });
             await Eventually.HoldsAsync(() => Volatile.Read(ref count) == 30, "all are delivered");
 
-            int slot = HashSlot.Of(new RedisKeys("lw:").Of(new TimerPartition("orders", 0)).BellPrefix);
+            int slot = HashSlot.Of(new RedisKeys("lw:").Of(new TimerPartition("orders", 0)).ChannelPrefix);
             RedisServer source = await cluster.OwnerOfAsync(slot);
             RedisServer target = cluster.Servers.Take(3).First(server => server != source);
             await cluster.BeginMoveAsync(slot, target);
@@ -80,7 +80,7 @@ public sealed class ClusterRightsTests
         }));
     }
 
-    private static Task<RedisStore> ConnectAsync(RedisCluster cluster) => RedisStore.ConnectAsync(cluster.PatientUri.Replace("//", "//latchwork:SECRET@", StringComparison.Ordinal));
+    private static Task<RedisStore> ConnectAsync(RedisCluster cluster) => RedisStore.ConnectAsync(cluster.LenientUri.Replace("//", "//latchwork:SECRET@", StringComparison.Ordinal));
 
     private static void Check(LatchworkStoreException error)
     {

@@ -12,7 +12,7 @@ namespace Latchwork.Redis.Tests.Cluster;
 [Collection(ClusterCollection.Name)]
 public sealed class ClusterSubscriptionTests(ClusterFixture fixture)
 {
-    private static readonly RedisScript _ring = new("ring", "return redis.call('PUBLISH', ARGV[1], ARGV[2])");
+    private static readonly RedisScript _publish = new("ring", "return redis.call('PUBLISH', ARGV[1], ARGV[2])");
 
     private RedisCluster Cluster => fixture.Cluster;
 
@@ -22,20 +22,20 @@ public sealed class ClusterSubscriptionTests(ClusterFixture fixture)
     public async Task Whoever_listens_is_counted_where_the_script_runs(bool isPlain)
     {
         await using RedisConnection listener = await ConnectAsync(isPlain);
-        await using RedisConnection ringer = await ConnectAsync(isPlain);
+        await using RedisConnection notifier = await ConnectAsync(isPlain);
         for (int i = 0; i < 20; i++)
         {
-            string channel = $"{{{Guid.NewGuid():N}}}:bell";
+            string channel = $"{{{Guid.NewGuid():N}}}:wake";
             var heard = new ConcurrentQueue<string>();
             await using (await listener.SubscribeAsync(channel, message => heard.Enqueue(Encoding.UTF8.GetString(message.Span)), () => { }, CancellationToken.None))
             {
-                (await RingAsync(ringer, channel, "a")).ShouldBe(1);
-                (await RingAsync(listener, channel, "b")).ShouldBe(1, "what is sent behind the subscription finds it in force");
+                (await NotifyAsync(notifier, channel, "a")).ShouldBe(1);
+                (await NotifyAsync(listener, channel, "b")).ShouldBe(1, "what is sent behind the subscription finds it in force");
                 await Eventually.HoldsAsync(() => heard.Count == 2, "both messages are heard");
                 heard.Order().ShouldBe(["a", "b"]);
             }
 
-            await Eventually.ReadsAsync(() => RingAsync(ringer, channel, "c"), count => count == 0, "nobody listens any more");
+            await Eventually.ReadsAsync(() => NotifyAsync(notifier, channel, "c"), count => count == 0, "nobody listens any more");
         }
 
         listener.Reconnects.ShouldBe(0);
@@ -47,14 +47,14 @@ public sealed class ClusterSubscriptionTests(ClusterFixture fixture)
     public async Task A_subscription_follows_its_slot_and_says_that_messages_may_be_missing(bool isPlain)
     {
         await using RedisConnection listener = await ConnectAsync(isPlain);
-        await using RedisConnection ringer = await ConnectAsync(isPlain);
+        await using RedisConnection notifier = await ConnectAsync(isPlain);
         string tag = $"{{{Guid.NewGuid():N}}}";
         int slot = await Cluster.SlotOfAsync(tag);
         bool isSilent = isPlain || (await Cluster.Servers[0].VersionAsync()).Major < 7;
         var heard = new ConcurrentQueue<string>();
         int restored = 0;
         await using IAsyncDisposable subscription = await listener.SubscribeAsync(
-            tag + "bell", message => heard.Enqueue(Encoding.UTF8.GetString(message.Span)), () => Interlocked.Increment(ref restored), CancellationToken.None);
+            tag + "wake", message => heard.Enqueue(Encoding.UTF8.GetString(message.Span)), () => Interlocked.Increment(ref restored), CancellationToken.None);
         for (int round = 1; round <= 3; round++)
         {
             RedisServer owner = await Cluster.OwnerOfAsync(slot);
@@ -65,12 +65,12 @@ public sealed class ClusterSubscriptionTests(ClusterFixture fixture)
                 async () =>
                 {
                     // Before Redis 7 no member tells that a slot has moved, except to those who send it something.
-                    if (isSilent) await listener.EvaluateAsync(_ring, [tag], ["nobody", ""], CancellationToken.None);
+                    if (isSilent) await listener.EvaluateAsync(_publish, [tag], ["nobody", ""], CancellationToken.None);
                     return Volatile.Read(ref restored);
                 },
                 count => count > before,
                 "it is made anew at the new owner");
-            await Eventually.ReadsAsync(() => RingAsync(ringer, tag + "bell", "x", tag), count => count == 1, "it is heard there");
+            await Eventually.ReadsAsync(() => NotifyAsync(notifier, tag + "wake", "x", tag), count => count == 1, "it is heard there");
         }
 
         await Eventually.HoldsAsync(() => !heard.IsEmpty, "messages arrive");
@@ -113,8 +113,8 @@ public sealed class ClusterSubscriptionTests(ClusterFixture fixture)
         connection.Reconnects.ShouldBe(0);
     }
 
-    private Task<RedisConnection> ConnectAsync(bool isPlain) => TestConnection.OpenAsync(Cluster.PatientUri, new RedisOptions { UsesPlainChannels = isPlain });
+    private Task<RedisConnection> ConnectAsync(bool isPlain) => TestConnection.OpenAsync(Cluster.LenientUri, new RedisOptions { UsesPlainChannels = isPlain });
 
-    private static async Task<long> RingAsync(RedisConnection connection, string channel, string message, string? key = null) =>
-        (await connection.EvaluateAsync(_ring, [key ?? channel], [channel, message], CancellationToken.None)).Number;
+    private static async Task<long> NotifyAsync(RedisConnection connection, string channel, string message, string? key = null) =>
+        (await connection.EvaluateAsync(_publish, [key ?? channel], [channel, message], CancellationToken.None)).Number;
 }

@@ -24,7 +24,7 @@ public sealed class HashSlotTests
         foreach (string key in keys.ToArray())
         {
             keys.AddRange(locks.Of(new LockerKey(key, key)).All.Select(name => name.ToString()));
-            keys.Add(locks.Of(new TimerPartition(key, 1)).BellPrefix);
+            keys.Add(locks.Of(new TimerPartition(key, 1)).ChannelPrefix);
         }
 
         string script = "local slots = {} for i, key in ipairs(ARGV) do slots[i] = redis.call('CLUSTER', 'KEYSLOT', key) end return slots";
@@ -44,7 +44,7 @@ public sealed class HashSlotTests
         foreach (string ns in Enumerable.Range(0, 10).Select(i => $"kind-{i}").Append("}x").Append("{}"))
         {
             int[] counts = new int[3];
-            for (int i = 0; i < partitions; i++) counts[HashSlot.Of(keys.Of(new TimerPartition(ns, i)).BellPrefix) * 3L / HashSlot.Count]++;
+            for (int i = 0; i < partitions; i++) counts[HashSlot.Of(keys.Of(new TimerPartition(ns, i)).ChannelPrefix) * 3L / HashSlot.Count]++;
             counts.ShouldAllBe(count => count == partitions / 3, $"{ns}: {string.Join(' ', counts)}");
         }
     }
@@ -63,7 +63,7 @@ public sealed class HashSlotTests
         {
             int[] counts = new int[primaries];
             for (int i = 0; i < partitions; i++)
-                counts[HashSlot.Of(keys.Of(new TimerPartition($"kind-{n}", i)).BellPrefix) * (long)primaries / HashSlot.Count]++;
+                counts[HashSlot.Of(keys.Of(new TimerPartition($"kind-{n}", i)).ChannelPrefix) * (long)primaries / HashSlot.Count]++;
             counts.ShouldAllBe(count => Math.Abs(count - (partitions / (double)primaries)) < 2, $"kind-{n}: {string.Join(' ', counts)}");
         }
     }
@@ -72,9 +72,9 @@ public sealed class HashSlotTests
     public void Tags_of_partitions_never_change()
     {
         var keys = new RedisKeys("lw:");
-        keys.Of(new TimerPartition("dt", 0)).BellPrefix.ShouldBe("lw:{t:dt:0}:bell:");
-        keys.Of(new TimerPartition("dt", 1)).BellPrefix.ShouldBe("lw:{t:dt:1:28679}:bell:");
-        keys.Of(new TimerPartition("dt", 11)).BellPrefix.ShouldBe("lw:{t:dt:11:5513}:bell:");
-        keys.Of(new TimerPartition("order-unpaid", 5)).BellPrefix.ShouldBe("lw:{t:order-unpaid:5:5017}:bell:");
+        keys.Of(new TimerPartition("dt", 0)).ChannelPrefix.ShouldBe("lw:{t:dt:0}:wake:");
+        keys.Of(new TimerPartition("dt", 1)).ChannelPrefix.ShouldBe("lw:{t:dt:1:28679}:wake:");
+        keys.Of(new TimerPartition("dt", 11)).ChannelPrefix.ShouldBe("lw:{t:dt:11:5513}:wake:");
+        keys.Of(new TimerPartition("order-unpaid", 5)).ChannelPrefix.ShouldBe("lw:{t:order-unpaid:5:5017}:wake:");
     }
 }

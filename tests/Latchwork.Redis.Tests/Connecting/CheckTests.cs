@@ -18,7 +18,7 @@ public sealed class CheckTests
     {
         await using RedisServer server = await RedisServer.StartAsync(new() { AppendOnly = true });
         using var log = new LogTimes();
-        await using RedisStore store = await RedisStore.ConnectAsync(server.PatientUri, new RedisOptions { LoggerFactory = log.Factory() });
+        await using RedisStore store = await RedisStore.ConnectAsync(server.LenientUri, new RedisOptions { LoggerFactory = log.Factory() });
         (await store.CheckAsync()).ShouldBeEmpty();
 
         await server.CommandAsync("CONFIG", "SET", "maxmemory-policy", "allkeys-lru");
@@ -30,7 +30,7 @@ public sealed class CheckTests
         log.Lines.Count(line => line.Text.Contains("maxmemory-policy", StringComparison.Ordinal)).ShouldBe(1);
 
         using var other = new LogTimes();
-        await using RedisStore second = await RedisStore.ConnectAsync(server.PatientUri, new RedisOptions { LoggerFactory = other.Factory() });
+        await using RedisStore second = await RedisStore.ConnectAsync(server.LenientUri, new RedisOptions { LoggerFactory = other.Factory() });
         other.Lines.Count(line => line.Text.Contains("maxmemory-policy", StringComparison.Ordinal)).ShouldBe(1, "at the start");
     }
 
@@ -40,7 +40,7 @@ public sealed class CheckTests
         await using RedisServer server = await RedisServer.StartAsync();
         await Task.Run(async () =>
         {
-            await using RedisStore store = await RedisStore.ConnectAsync(server.PatientUri).ConfigureAwait(false);
+            await using RedisStore store = await RedisStore.ConnectAsync(server.LenientUri).ConfigureAwait(false);
             Thread.CurrentThread.IsThreadPoolThread.ShouldBeTrue();
             await store.CheckAsync().ConfigureAwait(false);
             Thread.CurrentThread.IsThreadPoolThread.ShouldBeTrue();
@@ -51,7 +51,7 @@ public sealed class CheckTests
     public async Task A_primary_that_became_a_replica_is_noticed()
     {
         await using RedisServer server = await RedisServer.StartAsync(new() { AppendOnly = true });
-        await using RedisStore store = await RedisStore.ConnectAsync(server.PatientUri);
+        await using RedisStore store = await RedisStore.ConnectAsync(server.LenientUri);
         await server.CommandAsync("REPLICAOF", "127.0.0.1", "1");
         (await store.CheckAsync()).ShouldHaveSingleItem().Code.ShouldBe("replica");
     }
@@ -61,7 +61,7 @@ public sealed class CheckTests
     {
         await using RedisServer server = await RedisServer.StartAsync(new() { AppendOnly = true });
         using var log = new LogTimes();
-        await using RedisStore store = await RedisStore.ConnectAsync(server.PatientUri, new RedisOptions { LoggerFactory = log.Factory() });
+        await using RedisStore store = await RedisStore.ConnectAsync(server.LenientUri, new RedisOptions { LoggerFactory = log.Factory() });
         await server.CommandAsync("CONFIG", "SET", "maxmemory-policy", "allkeys-lru");
         await server.CommandAsync("CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes");
         await Eventually.HoldsAsync(
@@ -75,7 +75,7 @@ public sealed class CheckTests
     public async Task A_server_that_forbids_to_ask_works_with_fewer_warnings(string forbidden)
     {
         await using RedisServer server = await RedisServer.StartAsync(new() { Arguments = ["--rename-command", forbidden, ""] });
-        await using RedisStore store = await RedisStore.ConnectAsync(server.PatientUri);
+        await using RedisStore store = await RedisStore.ConnectAsync(server.LenientUri);
         (await store.CheckAsync()).Select(warning => warning.Code).ShouldBe(forbidden == "COMMAND" ? ["no-persistence"] : []);
         await WorksAsync(store);
     }
@@ -94,7 +94,7 @@ public sealed class CheckTests
     public async Task Commands_that_are_disabled_are_named()
     {
         await using RedisServer server = await RedisServer.StartAsync(new() { Arguments = ["--rename-command", "HSCAN", "", "--rename-command", "PTTL", "other"] });
-        await using RedisStore store = await RedisStore.ConnectAsync(server.PatientUri);
+        await using RedisStore store = await RedisStore.ConnectAsync(server.LenientUri);
         (await store.CheckAsync()).First(warning => warning.Code == "commands-missing").Message.ShouldContain("HSCAN, PTTL");
     }
 
@@ -102,7 +102,7 @@ public sealed class CheckTests
     public async Task A_server_without_scripts_is_refused_at_the_start()
     {
         await using RedisServer server = await RedisServer.StartAsync(new() { Arguments = ["--rename-command", "EVALSHA", ""] });
-        LatchworkStoreException error = await Should.ThrowAsync<LatchworkStoreException>(() => RedisStore.ConnectAsync(server.PatientUri));
+        LatchworkStoreException error = await Should.ThrowAsync<LatchworkStoreException>(() => RedisStore.ConnectAsync(server.LenientUri));
         error.Message.ShouldContain("scripts are disabled, or the command was renamed");
         (error.Outcome, error.IsTransient).ShouldBe((StoreOutcome.NotApplied, false));
     }

@@ -8,15 +8,15 @@ namespace Latchwork.Redis.Tests.Connecting;
 public sealed class ClockAfterFailoverTests
 {
     [Fact]
-    public async Task Due_times_leases_and_generations_stay_safe()
+    public async Task Due_times_leases_and_fencing_tokens_stay_safe()
     {
         await using RedisServer first = await RedisServer.StartAsync(new() { Arguments = ["--repl-diskless-sync-delay", "0"] });
         await using RedisServer second = await RedisServer.StartAsync(new() { Arguments = ["--replicaof", "127.0.0.1", $"{first.Port}"] });
         await Eventually.ReadsAsync(
             () => first.CommandAsync("INFO", "replication"), static info => info.Contains("state=online", StringComparison.Ordinal), "it follows", TimeSpan.FromMinutes(1));
-        await using RedisStore before = await RedisStore.ConnectAsync(first.PatientUri + "&waitReplicas=1&waitTimeout=1m", new RedisOptions { TimeProvider = new HourAhead() });
+        await using RedisStore before = await RedisStore.ConnectAsync(first.LenientUri + "&waitReplicas=1&waitTimeout=1m", new RedisOptions { TimeProvider = new HourAhead() });
         await using var oldTimer = new DistributedTimer(before);
-        await using var oldLocker = new ProcessLocker(before, new() { Lease = TimeSpan.FromMinutes(5) });
+        await using var oldLocker = new ProcessLocker(before, new() { LeaseDuration = TimeSpan.FromMinutes(5) });
         await using WorkLease held = await oldLocker.AcquireAsync("held");
         WorkLease freed = await oldLocker.AcquireAsync("freed");
         await freed.DisposeAsync();
@@ -25,13 +25,13 @@ public sealed class ClockAfterFailoverTests
         // Waiting for the post is waiting for everything before it.
         first.Kill();
         await second.CommandAsync("REPLICAOF", "NO", "ONE");
-        await using RedisStore after = await RedisStore.ConnectAsync(second.PatientUri);
+        await using RedisStore after = await RedisStore.ConnectAsync(second.LenientUri);
         await using var timer = new DistributedTimer(after);
         await using var locker = new ProcessLocker(after);
 
         TimerSnapshot? soon = await timer.PeekAsync("soon");
         soon!.TimeLeft.ShouldBeLessThanOrEqualTo(TimeSpan.FromMinutes(10) + TimeSpan.FromMilliseconds(100), "the partition makes up for the hour");
-        KeySnapshot? seen = await locker.ShowAsync("held");
+        KeySnapshot? seen = await locker.PeekAsync("held");
         seen!.IsLocked.ShouldBeTrue();
         seen.LeaseLeft!.Value.ShouldBeLessThanOrEqualTo(TimeSpan.FromMinutes(5), "a lease is never longer than it was given for");
         await using WorkLease next = await locker.AcquireAsync("freed");

@@ -75,7 +75,7 @@ internal sealed record OrderUnpaid(int Number);
 
 internal sealed class CancelUnpaidOrder : ITimerHandler<OrderUnpaid>
 {
-    public Task HandleAsync(OrderUnpaid value, TimerDelivery delivery, CancellationToken stop) => Task.CompletedTask;
+    public Task HandleAsync(OrderUnpaid value, TimerDelivery delivery, CancellationToken cancellationToken) => Task.CompletedTask;
 }
 
 internal sealed class ElastiCacheProvider(string user, Func<string> token) : DefaultOptionsProvider

@@ -84,7 +84,7 @@ public sealed class FailoverTests(ITestOutputHelper output)
             output.WriteLine($"{fault}: {text} The next post succeeded {(resumed is { } r ? Stopwatch.GetElapsedTime(at, r).TotalMilliseconds : -1):F0} ms later.");
         }
 
-        output.WriteLine($"{fault}: {posts.Acknowledged} acknowledged, {posts.Lost} of them lost, {posts.Dead} dead; {posts.NotReplicated} applied but not replicated; {posts.Failures.Count} failed; the longest call took {posts.Longest.TotalSeconds:F2} s.");
+        output.WriteLine($"{fault}: {posts.Acknowledged} acknowledged, {posts.Lost} of them lost, {posts.DeadLetters} dead; {posts.NotReplicated} applied but not replicated; {posts.Failures.Count} failed; the longest call took {posts.Longest.TotalSeconds:F2} s.");
         if (waits) posts.Lost.ShouldBe(0, "what was acknowledged is on the replica, which is the primary now");
         if (fault == Fault.Frozen) old.Resume();
     }
@@ -93,7 +93,7 @@ public sealed class FailoverTests(ITestOutputHelper output)
     internal sealed class PostLoad(RedisStore store, int callers = 4) : IAsyncDisposable
     {
         private readonly CancellationTokenSource _stop = new();
-        private readonly DistributedTimer _timer = new(store, new() { Namespace = "failover", ConfirmTimeout = TimeSpan.FromSeconds(2) });
+        private readonly DistributedTimer _timer = new(store, new() { Namespace = "failover", LeaseDuration = TimeSpan.FromSeconds(2) });
         private readonly ConcurrentDictionary<string, long> _acknowledged = new();
         private readonly ConcurrentDictionary<string, long> _notReplicated = new();
         private readonly ConcurrentDictionary<string, bool> _delivered = new();
@@ -105,7 +105,7 @@ public sealed class FailoverTests(ITestOutputHelper output)
 
         public int Acknowledged => _acknowledged.Count;
 
-        public int Dead => _dead.Count;
+        public int DeadLetters => _dead.Count;
 
         public int Lost => _acknowledged.Keys.Count(id => !_delivered.ContainsKey(id) && !_dead.ContainsKey(id));
 
@@ -143,7 +143,7 @@ public sealed class FailoverTests(ITestOutputHelper output)
             await Eventually.ReadsAsync(
                 async () =>
                 {
-                    TimerStats stats = await _timer.StatsAsync();
+                    TimerStats stats = await _timer.GetStatsAsync();
                     return stats.Scheduled + stats.InFlight;
                 },
                 static left => left == 0,

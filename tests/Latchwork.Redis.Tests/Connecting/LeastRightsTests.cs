@@ -58,11 +58,11 @@ public sealed partial class LeastRightsTests : IAsyncLifetime
             (await fired.Task.WaitAsync(TimeSpan.FromSeconds(60))).ShouldBe("now");
             (await timer.UpcomingAsync().ToListAsync()).ShouldContain(e => e.Id == "later");
             (await timer.CancelAsync("later")).ShouldBe(TimerOutcome.Done);
-            await Eventually.ReadsAsync(async () => (await timer.StatsAsync()).Dead, static dead => dead == 1, "the bad one is dead");
+            await Eventually.ReadsAsync(async () => (await timer.GetStatsAsync()).DeadLetters, static dead => dead == 1, "the bad one is dead");
             (await timer.DeadLetters.ListAsync().ToListAsync()).ShouldHaveSingleItem();
             await timer.DeadLetters.RequeueAsync("bad", TimeSpan.FromHours(1));
             await timer.DeadLetters.PurgeAllAsync();
-            await timer.NodesAsync();
+            await timer.GetNodesAsync();
             await timer.LeaveAsync();
         }
 

@@ -54,7 +54,7 @@ public sealed class SentinelTests
         int nobody = RedisServer.FreePort();
         string sentinels = $"127.0.0.1:{nobody},127.0.0.1:{server.Port},127.0.0.1:{sentinel.Port},127.0.0.1:{locked.Port}";
         LatchworkStoreException error = await Should.ThrowAsync<LatchworkStoreException>(
-            () => ConnectAsync($"redis+sentinel://{sentinels}/main?sentinelPassword=wrong-secret"));
+            () => ConnectAsync($"redis+sentinel://{sentinels}/main?sentinelPassword=wrong-secret&connectTimeout=20s"));
         foreach (string part in new[] { "'main'", $"127.0.0.1:{nobody}: ", "refused", "it is no Sentinel", "No such master", "WRONGPASS" })
             error.Message.ShouldContain(part);
         error.ToString().ShouldNotContain("wrong-secret");
@@ -116,8 +116,8 @@ public sealed class SentinelTests
 
         // Sentinels that were set up anew begin to count from 0 again.
         sentinels[0].Rewrite = sentinels[1].Rewrite = BeforeFailover;
-        sentinels[0].GoOn();
-        sentinels[1].GoOn();
+        sentinels[0].Resume();
+        sentinels[1].Resume();
         await Eventually.HoldsAsync(() => Returns() > before, "they are followed");
 
         void BeforeFailover(Memory<byte> bytes)

@@ -29,7 +29,7 @@ public sealed class TlsTests : IDisposable
         await server.Server.CommandAsync("PUBLISH", "channel", "hello");
         (await heard.Task).ShouldBe("hello");
 
-        // Larger than a record and than every buffer, in both directions at once, among small ones.
+        // Larger than a record and than every buffer, in both directions immediately, among small ones.
         await Task.WhenAll(Enumerable.Range(0, 16).Select(async i =>
         {
             byte[] payload = new byte[i % 2 == 0 ? i : 500_000 + (i * 100_003)];
@@ -151,7 +151,7 @@ public sealed class TlsTests : IDisposable
         proxy.StallAfter(7); // In the header of a record, or just behind it.
         LatchworkStoreException error = await Should.ThrowAsync<LatchworkStoreException>(async () => await connection.EvaluateAsync(_echo, [], ["second"], default));
         error.Outcome.ShouldBe(StoreOutcome.Unknown);
-        proxy.GoOn();
+        proxy.Resume();
         await EchoesAsync(connection, "third");
     }
 

@@ -28,15 +28,15 @@ public sealed class BlockedPoolTests
         await using IAsyncDisposable server = tls ? await TlsServer.StartAsync(certificates) : await RedisServer.StartAsync();
         string uri = server is TlsServer secure ? $"rediss://127.0.0.1:{secure.Port}?ca={certificates.AuthorityFile}" : ((RedisServer)server).Uri;
         await using RedisStore store = await RedisStore.ConnectAsync(uri);
-        await using var locker = new ProcessLocker(store, new() { Lease = _lease });
-        await using var timer = new DistributedTimer(store, new() { Namespace = "kept", ConfirmTimeout = _lease });
+        await using var locker = new ProcessLocker(store, new() { LeaseDuration = _lease });
+        await using var timer = new DistributedTimer(store, new() { Namespace = "kept", LeaseDuration = _lease });
         WorkLease[] held = [.. await Task.WhenAll(Enumerable.Range(0, 20).Select(i => locker.AcquireAsync($"key {i}")))];
         var started = new TaskCompletionSource<TimerDelivery>(TaskCreationOptions.RunContinuationsAsynchronously);
         var end = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
         bool lost = false;
-        await timer.JoinAsync(async (delivery, stop) =>
+        await timer.JoinAsync(async (delivery, cancellationToken) =>
         {
-            using CancellationTokenRegistration registration = stop.Register(() => lost = true);
+            using CancellationTokenRegistration registration = cancellationToken.Register(() => lost = true);
             started.TrySetResult(delivery);
             await end.Task;
         });
@@ -50,7 +50,7 @@ public sealed class BlockedPoolTests
         foreach (WorkLease lease in held)
             await lease.DisposeAsync();
         end.SetResult();
-        await Eventually.ReadsAsync(async () => (await timer.StatsAsync()).InFlight, static count => count == 0, "it is confirmed");
+        await Eventually.ReadsAsync(async () => (await timer.GetStatsAsync()).InFlight, static count => count == 0, "it is confirmed");
     }
 
     [Fact]

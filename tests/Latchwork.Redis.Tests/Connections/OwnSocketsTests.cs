@@ -20,7 +20,7 @@ public sealed class OwnSocketsTests
     {
         await using RedisServer server = await RedisServer.StartAsync();
         var keptAlive = new List<bool>();
-        await using RedisConnection connection = await TestConnection.OpenAsync(server.PatientUri, configure: settings => settings.BeforeSocketConnect = (_, type, socket) =>
+        await using RedisConnection connection = await TestConnection.OpenAsync(server.LenientUri, configure: settings => settings.BeforeSocketConnect = (_, type, socket) =>
         {
             if (type == ConnectionType.Interactive) keptAlive.Add((int)socket.GetSocketOption(SocketOptionLevel.Socket, SocketOptionName.KeepAlive)! != 0);
         });
@@ -41,7 +41,7 @@ public sealed class OwnSocketsTests
         Task<RedisReply>[] renewals = [.. Enumerable.Range(0, 100).Select(_ => connection.RenewAsync(_count, ["count"], [], lease).AsTask())];
         await Eventually.ReadsAsync(() => server.CommandAsync("GET", "count"), static count => count == "102", "the server has all of them");
         renewals.ShouldAllBe(renewal => !renewal.IsCompleted);
-        proxy.GoOn();
+        proxy.Resume();
         (await Task.WhenAll(renewals)).Select(reply => reply.Number).ShouldBe(Enumerable.Range(3, 100).Select(i => (long)i), "each has its own");
     }
 
@@ -51,7 +51,7 @@ public sealed class OwnSocketsTests
         await using RedisServer server = await RedisServer.StartAsync();
         var log = new HarmfulLog(static (_, _) => throw new InvalidOperationException("mine"));
         await using RedisConnection connection = await TestConnection.OpenAsync(
-            server.PatientUri, new RedisOptions { LoggerFactory = log }, settings => settings.LoggerFactory = log);
+            server.LenientUri, new RedisOptions { LoggerFactory = log }, settings => settings.LoggerFactory = log);
         int restored = 0;
         await using IAsyncDisposable subscription = await connection.SubscribeAsync("channel", _ => { }, () => Interlocked.Increment(ref restored), default);
         for (int round = 1; round <= 3; round++)
@@ -82,7 +82,7 @@ public sealed class OwnSocketsTests
             end.Wait();
         });
         await using RedisStore store = await RedisStore.ConnectAsync($"redis://half:pw@127.0.0.1:{server.Port}");
-        await using var locker = new ProcessLocker(store, new() { Lease = TimeSpan.FromSeconds(6), LoggerFactory = log });
+        await using var locker = new ProcessLocker(store, new() { LeaseDuration = TimeSpan.FromSeconds(6), LoggerFactory = log });
         WorkLease[] held = [await locker.AcquireAsync("one"), await locker.AcquireAsync("two")];
         await server.CommandAsync("ACL", "SETUSER", "half", "-evalsha", "-eval");
         await Eventually.HoldsAsync(() => Volatile.Read(ref failures) > 0, "a renewal has failed");

@@ -39,7 +39,7 @@ public sealed class PipelineTests
     public async Task A_caller_who_gives_up_is_free_at_once_and_costs_the_others_nothing()
     {
         await using RedisServer server = await RedisServer.StartAsync();
-        await using RedisConnection connection = await TestConnection.OpenAsync(server.PatientUri);
+        await using RedisConnection connection = await TestConnection.OpenAsync(server.LenientUri);
         server.Freeze();
         using var giveUp = new CancellationTokenSource();
         Task<RedisReply> first = connection.EvaluateAsync(_add, ["given"], ["up"], giveUp.Token).AsTask();
@@ -61,7 +61,7 @@ public sealed class PipelineTests
     public async Task A_caller_who_gives_up_while_there_is_no_server_sends_nothing_later()
     {
         await using RedisServer server = await RedisServer.StartAsync(new() { AppendOnly = true });
-        await using RedisConnection connection = await TestConnection.OpenAsync(server.PatientUri);
+        await using RedisConnection connection = await TestConnection.OpenAsync(server.LenientUri);
         server.Kill();
         await Eventually.HoldsAsync(() => connection.LastError is not null, "the loss is noticed");
         using var giveUp = new CancellationTokenSource();
@@ -98,7 +98,7 @@ public sealed class PipelineTests
         await EchoesAsync(connection, "first");
         proxy.StallAfter(bytes);
         (await Should.ThrowAsync<LatchworkStoreException>(() => EchoAsync(connection, new string('x', 5000)))).Outcome.ShouldBe(StoreOutcome.Unknown);
-        proxy.GoOn();
+        proxy.Resume();
         await EchoesAsync(connection, "third");
     }
 
@@ -117,7 +117,7 @@ public sealed class PipelineTests
     public async Task Sent_is_unknown_when_the_connection_breaks_and_what_was_not_sent_is_sent_later()
     {
         await using RedisServer server = await RedisServer.StartAsync();
-        await using RedisConnection connection = await TestConnection.OpenAsync(server.PatientUri);
+        await using RedisConnection connection = await TestConnection.OpenAsync(server.LenientUri);
         await EchoesAsync(connection, "first");
         await server.CommandAsync("CLIENT", "PAUSE", "60000", "ALL");
         Task<RedisReply> sent = connection.EvaluateAsync(_add, ["pause"], ["sent"], default).AsTask();

@@ -17,7 +17,7 @@ public sealed class RecoveryTests
     public async Task Lost_scripts_are_loaded_again_and_no_caller_sees_it()
     {
         await using RedisServer server = await RedisServer.StartAsync();
-        await using RedisConnection connection = await TestConnection.OpenAsync(server.PatientUri);
+        await using RedisConnection connection = await TestConnection.OpenAsync(server.LenientUri);
         await using var load = new Load(connection, callers: 64);
         for (int i = 0; i < 20; i++)
         {
@@ -34,7 +34,7 @@ public sealed class RecoveryTests
     public async Task When_connections_are_killed_each_command_succeeded_or_is_unknown()
     {
         await using RedisServer server = await RedisServer.StartAsync();
-        await using RedisConnection connection = await TestConnection.OpenAsync(server.PatientUri);
+        await using RedisConnection connection = await TestConnection.OpenAsync(server.LenientUri);
         int restored = 0;
         await using IAsyncDisposable subscription = await connection.SubscribeAsync("channel", _ => { }, () => Interlocked.Increment(ref restored), default);
         await using var load = new Load(connection, callers: 64);
@@ -59,7 +59,7 @@ public sealed class RecoveryTests
     public async Task Commands_wait_for_a_server_that_restarts(bool unixSocket)
     {
         await using RedisServer server = await RedisServer.StartAsync(new() { AppendOnly = true, UnixSocket = unixSocket });
-        await using RedisConnection connection = await TestConnection.OpenAsync(server.PatientUri);
+        await using RedisConnection connection = await TestConnection.OpenAsync(server.LenientUri);
         await using var load = new Load(connection, callers: 16);
         for (int i = 0; i < 2; i++)
         {
@@ -127,7 +127,7 @@ public sealed class RecoveryTests
         await using RedisServer server = await RedisServer.StartAsync();
         foreach (bool frozen in new[] { false, true })
         {
-            RedisConnection connection = await TestConnection.OpenAsync(server.PatientUri);
+            RedisConnection connection = await TestConnection.OpenAsync(server.LenientUri);
             await using var load = new Load(connection, callers: 32);
             await load.MoreAsync(100);
             if (frozen) server.Freeze();

@@ -13,7 +13,7 @@ public sealed class SharedTimerLeaseTests(SharedFixture fixture) : TimerLeaseSui
 
 public sealed class SharedTimerFailingTests(SharedFixture fixture) : TimerFailingSuite(fixture), IClassFixture<SharedFixture>;
 
-public sealed class SharedTimerDeadTests(SharedFixture fixture) : TimerDeadSuite(fixture), IClassFixture<SharedFixture>;
+public sealed class SharedTimerDeadLettersTests(SharedFixture fixture) : TimerDeadLettersSuite(fixture), IClassFixture<SharedFixture>;
 
 public sealed class SharedTimerChangingTests(SharedFixture fixture) : TimerChangingSuite(fixture), IClassFixture<SharedFixture>;
 
@@ -25,7 +25,7 @@ public sealed class SharedTimerClockTests(SharedFixture fixture) : TimerClockSui
 
 public sealed class SharedTimerContentTests(SharedFixture fixture) : TimerContentSuite(fixture), IClassFixture<SharedFixture>;
 
-public sealed class SharedTimerTurnsTests(SharedFixture fixture) : TimerTurnsSuite(fixture), IClassFixture<SharedFixture>;
+public sealed class SharedTimerPollSlotsTests(SharedFixture fixture) : TimerPollSlotsSuite(fixture), IClassFixture<SharedFixture>;
 
 public sealed class SharedTimerWakingTests(SharedFixture fixture) : TimerWakingSuite(fixture), IClassFixture<SharedFixture>;
 

@@ -31,7 +31,7 @@ public sealed class RedisHostingTests
         app.Services.GetRequiredKeyedService<DistributedTimer>("orders").IsJoined.ShouldBeFalse();
         await server.StartAgainAsync();
         await Eventually.HoldsAsync(() => app.Services.GetRequiredKeyedService<DistributedTimer>("orders").IsJoined, "it has joined");
-        await app.Services.GetRequiredService<ITimer<string>>().PostAsync("hello", TimeSpan.Zero);
+        await app.Services.GetRequiredService<IDistributedTimer<string>>().PostAsync("hello", TimeSpan.Zero);
 
         (await handled.Task.WaitAsync(TimeSpan.FromSeconds(30))).ShouldBe("hello");
         await app.StopAsync();
@@ -46,7 +46,7 @@ public sealed class RedisHostingTests
             builder => builder.UseRedis($"redis://:{Secret}@127.0.0.1:{server.Port}/3?prefix=from-address:", options => options.KeyPrefix = "from-code:").AddTimer<string>("orders"));
         await app.StartAsync();
 
-        await app.Services.GetRequiredService<ITimer<string>>().PostAsync("x", TimeSpan.FromHours(1), new() { Id = "1" });
+        await app.Services.GetRequiredService<IDistributedTimer<string>>().PostAsync("x", TimeSpan.FromHours(1), new() { Id = "1" });
 
         app.Services.GetRequiredService<LatchworkStore>().Description.ShouldBe($"redis://127.0.0.1:{server.Port}/3");
         await using RedisStore store = await RedisStore.ConnectAsync($"redis://:{Secret}@127.0.0.1:{server.Port}/3?prefix=from-code:&partitions=3");
@@ -68,7 +68,7 @@ public sealed class RedisHostingTests
         OptionsValidationException failure = await Should.ThrowAsync<OptionsValidationException>(() => app.StartAsync());
 
         failure.Message.ShouldNotContain(Secret);
-        foreach (string named in (string[])["a port is not a number", "'Latchwork:Redis:Pasword' is no setting", "'Latchwork:Redis:CommandTimeout' must be a time", "number of partitions '5000'"])
+        foreach (string named in (string[])["a port is not a number", "Unknown setting 'Latchwork:Redis:Pasword'", "'Latchwork:Redis:CommandTimeout' must be a time", "number of partitions '5000'"])
         {
             failure.Message.ShouldContain(named);
         }
@@ -157,7 +157,7 @@ public sealed class RedisHostingTests
                 builder.Services.AddKeyedSingleton<IConnectionMultiplexer>("cache", other);
             });
             await app.StartAsync();
-            await app.Services.GetRequiredService<ITimer<string>>().PostAsync("x", TimeSpan.FromHours(1));
+            await app.Services.GetRequiredService<IDistributedTimer<string>>().PostAsync("x", TimeSpan.FromHours(1));
             string description = app.Services.GetRequiredService<LatchworkStore>().Description;
             await app.StopAsync();
             return new Uri(description).Port;
@@ -196,7 +196,7 @@ public sealed class RedisHostingTests
                 builder.AddTimer<string>("orders").Services.AddSingleton<IConnectionMultiplexer>(multiplexer);
             });
             await app.StartAsync();
-            await app.Services.GetRequiredService<ITimer<string>>().PostAsync("x", TimeSpan.FromHours(1));
+            await app.Services.GetRequiredService<IDistributedTimer<string>>().PostAsync("x", TimeSpan.FromHours(1));
             await app.StopAsync();
         }
 
@@ -223,7 +223,7 @@ public sealed class RedisHostingTests
             .UseRedis(_ => new ConfigurationOptions { EndPoints = { { "127.0.0.1", server.Port } }, Password = Secret })
             .AddTimer<string>("orders"));
         await app.StartAsync();
-        await app.Services.GetRequiredService<ITimer<string>>().PostAsync("x", TimeSpan.FromHours(1));
+        await app.Services.GetRequiredService<IDistributedTimer<string>>().PostAsync("x", TimeSpan.FromHours(1));
         app.Services.GetRequiredService<LatchworkStore>().Description.ShouldNotContain(Secret);
         await app.StopAsync();
     }
@@ -261,7 +261,7 @@ public sealed class RedisHostingTests
         builder.Services.AddHealthChecks().AddLatchwork();
         using IHost app = builder.Build();
 
-        app.Services.GetRequiredService<ITimer<OrderUnpaid>>().Namespace.ShouldBe("order-unpaid");
+        app.Services.GetRequiredService<IDistributedTimer<OrderUnpaid>>().Namespace.ShouldBe("order-unpaid");
     }
 
     /// <summary>What an address and settings make of the options, as the code that has the last word sees them.</summary>
@@ -287,6 +287,6 @@ public sealed class RedisHostingTests
 
     private sealed class CancelUnpaidOrder : ITimerHandler<OrderUnpaid>
     {
-        public Task HandleAsync(OrderUnpaid value, TimerDelivery delivery, CancellationToken stop) => Task.CompletedTask;
+        public Task HandleAsync(OrderUnpaid value, TimerDelivery delivery, CancellationToken cancellationToken) => Task.CompletedTask;
     }
 }

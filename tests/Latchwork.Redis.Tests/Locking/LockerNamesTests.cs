@@ -16,9 +16,9 @@ public sealed class LockerNamesTests : LockerTest
     [MemberData(nameof(OddTexts))]
     public async Task An_odd_key_works_in_one_slot_and_is_listed(string text)
     {
-        long generation = await TakeAsync(text);
+        long fencingToken = await TakeAsync(text);
         (await ListAsync()).Single().Key.ShouldBe(text);
-        (await PublishAsync(text, generation)).ShouldBe(PublishOutcome.Accepted);
+        (await PublishAsync(text, fencingToken)).ShouldBe(PublishOutcome.Accepted);
         await TakeAsync(text);
         (await TryGetAsync(text)).ShouldNotBeNull();
         await CheckSlotsAsync();
@@ -33,7 +33,7 @@ public sealed class LockerNamesTests : LockerTest
         LockGranted granted = (await Locks.RequestAsync(mine, Ask("n"), default)).ShouldBeOfType<LockGranted>();
         await TakeAsync("other");
         (await ListAsync(text)).Select(key => key.Key).ShouldBe(["mine"]);
-        (await Locks.ReleaseAsync(mine, granted.Generation, "n", default)).ShouldBeTrue();
+        (await Locks.ReleaseAsync(mine, granted.FencingToken, "n", default)).ShouldBeTrue();
         await CheckSlotsAsync(expected: 2);
     }
 
@@ -49,9 +49,9 @@ public sealed class LockerNamesTests : LockerTest
     public async Task Thousands_of_keys_are_listed_in_small_pages_and_only_those_that_are_locked()
     {
         const int Count = 3_000;
-        long[] generations = await Task.WhenAll(Enumerable.Range(0, Count).Select(i => TakeAsync($"key-{i}")));
-        await Task.WhenAll(Enumerable.Range(0, Count).Where(i => i % 3 == 0).Select(i => ReleaseAsync($"key-{i}", generations[i])));
-        await Task.WhenAll(Enumerable.Range(0, Count).Where(i => i % 3 == 1).Select(i => PublishAsync($"key-{i}", generations[i])));
+        long[] fencingTokens = await Task.WhenAll(Enumerable.Range(0, Count).Select(i => TakeAsync($"key-{i}")));
+        await Task.WhenAll(Enumerable.Range(0, Count).Where(i => i % 3 == 0).Select(i => ReleaseAsync($"key-{i}", fencingTokens[i])));
+        await Task.WhenAll(Enumerable.Range(0, Count).Where(i => i % 3 == 1).Select(i => PublishAsync($"key-{i}", fencingTokens[i])));
 
         int pages = 0;
         List<KeySnapshot> listed = await ListAsync(limit: 50, onPage: page =>

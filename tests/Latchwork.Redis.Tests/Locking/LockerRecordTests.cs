@@ -26,12 +26,12 @@ public sealed class LockerRecordTests : LockerTest
     public async Task Generations_are_the_servers_time_in_microseconds()
     {
         long before = await ServerTimeAsync();
-        long generation = await TakeAsync("a");
-        generation.ShouldBeInRange(before, await ServerTimeAsync());
+        long fencingToken = await TakeAsync("a");
+        fencingToken.ShouldBeInRange(before, await ServerTimeAsync());
     }
 
     [Fact]
-    public async Task A_generation_grows_although_the_stored_one_is_ahead_of_the_clock()
+    public async Task A_fencing_token_grows_although_the_stored_one_is_ahead_of_the_clock()
     {
         long ahead = await ServerTimeAsync() + 3_600_000_000;
         await SetRecordAsync("a", $"struct.pack('<BBdd', 2, 0, {ahead}, {ahead})");
@@ -55,17 +55,17 @@ public sealed class LockerRecordTests : LockerTest
     [MemberData(nameof(BadRecords))]
     public async Task A_record_that_cannot_be_read_is_refused_by_name_and_left_alone(string record, string words)
     {
-        long generation = await TakeAsync("a");
-        await PublishAsync("a", generation);
-        generation = await TakeAsync("a");
+        long fencingToken = await TakeAsync("a");
+        await PublishAsync("a", fencingToken);
+        fencingToken = await TakeAsync("a");
         await SetRecordAsync("a", record);
         string before = await Server.CommandAsync("GET", Name("a", "lock"));
 
         Func<Task>[] attempts =
         [
-            () => RequestAsync("a", Ask("other")), () => RenewAsync("a", generation), () => PublishAsync("a", generation),
-            () => ReleaseAsync("a", generation), () => TryGetAsync("a"), () => Locks.ForgetAsync(Key("a"), LockTimeout, default),
-            () => Locks.ShowAsync(Key("a"), default),
+            () => RequestAsync("a", Ask("other")), () => RenewAsync("a", fencingToken), () => PublishAsync("a", fencingToken),
+            () => ReleaseAsync("a", fencingToken), () => TryGetAsync("a"), () => Locks.ForgetAsync(Key("a"), LockTimeout, default),
+            () => Locks.PeekAsync(Key("a"), default),
         ];
         foreach (Func<Task> attempt in attempts)
         {
@@ -84,13 +84,13 @@ public sealed class LockerRecordTests : LockerTest
         for (int bad = 0; bad < Count; bad += 5)
         {
             string[] names = [.. Enumerable.Range(0, Count).Select(i => $"list-{bad}-{i}")];
-            long[] generations = await Task.WhenAll(names.Select(name => TakeAsync(name)));
+            long[] fencingTokens = await Task.WhenAll(names.Select(name => TakeAsync(name)));
             await SetRecordAsync(names[bad], "'\\2'");
 
-            // All at once, so that they go in lists; half of them publish, the others release and ask again.
+            // All immediately, so that they go in lists; half of them publish, the others release and ask again.
             Task<bool>[] ends = [.. names.Select(async (name, i) => i % 2 == 0
-                ? await PublishAsync(name, generations[i]) == PublishOutcome.Accepted
-                : await ReleaseAsync(name, generations[i]))];
+                ? await PublishAsync(name, fencingTokens[i]) == PublishOutcome.Accepted
+                : await ReleaseAsync(name, fencingTokens[i]))];
             for (int i = 0; i < Count; i++)
             {
                 if (i == bad) (await Should.ThrowAsync<LatchworkStoreException>(ends[i])).Message.ShouldContain("damaged");
@@ -137,15 +137,15 @@ public sealed class LockerRecordTests : LockerTest
     [Fact]
     public async Task Every_key_has_a_life_time_at_each_step()
     {
-        long generation = await TakeAsync("a");
+        long fencingToken = await TakeAsync("a");
         await CheckAsync();
-        await RenewAsync("a", generation);
+        await RenewAsync("a", fencingToken);
         await CheckAsync();
-        await PublishAsync("a", generation);
+        await PublishAsync("a", fencingToken);
         await CheckAsync();
-        generation = await TakeAsync("a");
+        fencingToken = await TakeAsync("a");
         await CheckAsync();
-        await ReleaseAsync("a", generation);
+        await ReleaseAsync("a", fencingToken);
         await CheckAsync();
         await TakeAsync("a");
         await Locks.ForgetAsync(Key("a"), LockTimeout, default);
@@ -161,10 +161,10 @@ public sealed class LockerRecordTests : LockerTest
     [Fact]
     public async Task The_bytes_of_an_outcome_go_as_soon_as_nobody_may_have_them()
     {
-        long generation = await TakeAsync("a");
-        await PublishAsync("a", generation, new byte[1025], freshFor: TimeSpan.Zero, handOverFor: TimeSpan.FromMilliseconds(30));
+        long fencingToken = await TakeAsync("a");
+        await PublishAsync("a", fencingToken, new byte[1025], freshFor: TimeSpan.Zero, handOverFor: TimeSpan.FromMilliseconds(30));
         await Eventually.ReadsAsync(() => Server.CommandAsync("EXISTS", Name("a", "data")), exists => exists == "0", "the bytes expire");
-        (await PublishAsync("a", generation)).ShouldBe(PublishOutcome.Accepted, "the publication is remembered");
+        (await PublishAsync("a", fencingToken)).ShouldBe(PublishOutcome.Accepted, "the publication is remembered");
         long.Parse(await Server.CommandAsync("PTTL", Name("a", "lock")), CultureInfo.InvariantCulture).ShouldBeGreaterThan(3_500_000);
     }
 
@@ -195,18 +195,18 @@ public sealed class LockerRecordTests : LockerTest
         await PublishAsync("a", await TakeAsync("a"), new byte[1025]);
         await Server.CommandAsync("DEL", Name("a", "data"));
         (await TryGetAsync("a")).ShouldBeNull();
-        (await Locks.ShowAsync(Key("a"), default)).ShouldBeNull();
+        (await Locks.PeekAsync(Key("a"), default)).ShouldBeNull();
         (await RequestAsync("a", Ask("next"))).ShouldBeOfType<LockGranted>();
     }
 
     [Fact]
     public async Task Flushed_scripts_are_loaded_again_unnoticed()
     {
-        long generation = await TakeAsync("a");
+        long fencingToken = await TakeAsync("a");
         await Server.CommandAsync("SCRIPT", "FLUSH");
-        (await RenewAsync("a", generation)).ShouldBeTrue();
+        (await RenewAsync("a", fencingToken)).ShouldBeTrue();
         await Server.CommandAsync("SCRIPT", "FLUSH");
-        (await PublishAsync("a", generation)).ShouldBe(PublishOutcome.Accepted);
+        (await PublishAsync("a", fencingToken)).ShouldBe(PublishOutcome.Accepted);
         await Server.CommandAsync("SCRIPT", "FLUSH");
         (await TryGetAsync("a")).ShouldNotBeNull();
     }

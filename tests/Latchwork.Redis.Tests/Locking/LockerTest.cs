@@ -23,7 +23,7 @@ public abstract class LockerTest(params string[] serverArguments) : IAsyncLifeti
     public virtual async Task InitializeAsync()
     {
         Server = await RedisServer.StartAsync(new RedisServerOptions { UnixSocket = true, Arguments = serverArguments });
-        Store = await RedisStore.ConnectAsync(Server.PatientUri);
+        Store = await RedisStore.ConnectAsync(Server.LenientUri);
         await Locks.OpenAsync(Namespace, CancellationToken.None);
     }
 
@@ -47,26 +47,26 @@ public abstract class LockerTest(params string[] serverArguments) : IAsyncLifeti
     protected Task<LockerReply> RequestAsync(string key, LockerRequest request) => Locks.RequestAsync(Key(key), request, CancellationToken.None);
 
     /// <summary>Takes a lock that must be free.</summary>
-    /// <returns>Its generation.</returns>
+    /// <returns>Its fencing token.</returns>
     protected async Task<long> TakeAsync(string key, string nonce = "nonce", TimeSpan? lease = null, TimeSpan? lockTimeout = null) =>
-        Assert.IsType<LockGranted>(await RequestAsync(key, Ask(nonce, lease: lease, lockTimeout: lockTimeout, lockOnly: true))).Generation;
+        Assert.IsType<LockGranted>(await RequestAsync(key, Ask(nonce, lease: lease, lockTimeout: lockTimeout, lockOnly: true))).FencingToken;
 
-    protected Task<bool> RenewAsync(string key, long generation, string nonce = "nonce", TimeSpan? lease = null) =>
-        Locks.RenewAsync(Key(key), generation, nonce, lease ?? Lease, CancellationToken.None);
+    protected Task<bool> RenewAsync(string key, long fencingToken, string nonce = "nonce", TimeSpan? lease = null) =>
+        Locks.RenewAsync(Key(key), fencingToken, nonce, lease ?? Lease, CancellationToken.None);
 
-    protected Task<bool> ReleaseAsync(string key, long generation, string nonce = "nonce") =>
-        Locks.ReleaseAsync(Key(key), generation, nonce, CancellationToken.None);
-
-    protected Task<PublishOutcome> PublishAsync(
-        string key, long generation, string result = "result", string? nonce = "nonce", TimeSpan? freshFor = null, TimeSpan? handOverFor = null) =>
-        PublishAsync(key, generation, Bytes(result), nonce, freshFor, handOverFor);
+    protected Task<bool> ReleaseAsync(string key, long fencingToken, string nonce = "nonce") =>
+        Locks.ReleaseAsync(Key(key), fencingToken, nonce, CancellationToken.None);
 
     protected Task<PublishOutcome> PublishAsync(
-        string key, long generation, byte[] result, string? nonce = "nonce", TimeSpan? freshFor = null, TimeSpan? handOverFor = null) =>
+        string key, long fencingToken, string result = "result", string? nonce = "nonce", TimeSpan? freshFor = null, TimeSpan? handOverFor = null) =>
+        PublishAsync(key, fencingToken, Bytes(result), nonce, freshFor, handOverFor);
+
+    protected Task<PublishOutcome> PublishAsync(
+        string key, long fencingToken, byte[] result, string? nonce = "nonce", TimeSpan? freshFor = null, TimeSpan? handOverFor = null) =>
         Locks.PublishAsync(
             Key(key),
             new LockerPublication(
-                generation, nonce, LockerOutcomeKind.Value, result, freshFor ?? TimeSpan.FromMinutes(1), handOverFor ?? TimeSpan.FromSeconds(2)),
+                fencingToken, nonce, LockerOutcomeKind.Value, result, freshFor ?? TimeSpan.FromMinutes(1), handOverFor ?? TimeSpan.FromSeconds(2)),
             CancellationToken.None);
 
     protected Task<LockerOutcome?> TryGetAsync(string key) => Locks.TryGetAsync(Key(key), CancellationToken.None);

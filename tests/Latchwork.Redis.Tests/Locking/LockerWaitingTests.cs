@@ -8,7 +8,7 @@ using Latchwork.Redis.Tests.Support;
 
 namespace Latchwork.Redis.Tests.Locking;
 
-/// <summary>How lockers wait on Redis: by the bell, with a bounded look in between, and without polling.</summary>
+/// <summary>How lockers wait on Redis: by the notification, with a bounded look in between, and without polling.</summary>
 public sealed partial class LockerWaitingTests : LockerTest
 {
     private static readonly TimeSpan _recheck = TimeSpan.FromMilliseconds(500);
@@ -16,7 +16,7 @@ public sealed partial class LockerWaitingTests : LockerTest
     [Fact]
     public async Task A_hundred_waiters_send_one_request_in_each_re_check_and_nothing_else()
     {
-        long generation = await TakeAsync("a");
+        long fencingToken = await TakeAsync("a");
         await using ProcessLocker locker = NewLocker(Store);
         Task<string>[] waiters = Wait(locker, "a", 100);
         await Eventually.ReadsAsync(() => NumberOfSubscribersAsync("a"), number => number == 1, "they wait");
@@ -29,7 +29,7 @@ public sealed partial class LockerWaitingTests : LockerTest
         stats.ShouldNotContain("cmdstat_subscribe");
         stats.ShouldNotContain("cmdstat_eval:");
 
-        await PublishAsync("a", generation, "\"done\"");
+        await PublishAsync("a", fencingToken, "\"done\"");
         (await Task.WhenAll(waiters)).ShouldAllBe(result => result == "done");
         await Eventually.ReadsAsync(() => NumberOfSubscribersAsync("a"), number => number == 0, "nobody listens any more");
     }
@@ -58,11 +58,11 @@ public sealed partial class LockerWaitingTests : LockerTest
     }
 
     [Fact]
-    public async Task When_all_rings_are_lost_everyone_is_served_by_the_re_check()
+    public async Task When_all_notifications_are_lost_everyone_is_served_by_the_poll()
     {
-        long generation = await TakeAsync("a");
-        await using RedisStore deaf = new RedisStore(new DeafConnection(await TestConnection.OpenAsync(Server.PatientUri)), new RedisOptions());
-        await using ProcessLocker locker = NewLocker(deaf);
+        long fencingToken = await TakeAsync("a");
+        await using RedisStore unsubscribed = new RedisStore(new UnsubscribedConnection(await TestConnection.OpenAsync(Server.LenientUri)), new RedisOptions());
+        await using ProcessLocker locker = NewLocker(unsubscribed);
         Task<string>[] waiters = Wait(locker, "a", 100);
         await Eventually.ReadsAsync(() => NumberOfSubscribersAsync("a"), number => number == 1, "they wait");
 
@@ -71,15 +71,15 @@ public sealed partial class LockerWaitingTests : LockerTest
         await Eventually.ReadsAsync(() => CallsAsync("evalsha"), calls => calls >= looks + 3, "they look again");
 
         // Handed over only: nobody who comes later would get it, so each must have looked in time.
-        await PublishAsync("a", generation, "\"done\"", freshFor: TimeSpan.Zero, handOverFor: TimeSpan.FromMinutes(10));
+        await PublishAsync("a", fencingToken, "\"done\"", freshFor: TimeSpan.Zero, handOverFor: TimeSpan.FromMinutes(10));
         (await Task.WhenAll(waiters).WaitAsync(TimeSpan.FromSeconds(60))).ShouldAllBe(result => result == "done");
     }
 
     [Fact]
     public async Task When_every_connection_is_killed_while_they_wait_everyone_is_served()
     {
-        long generation = await TakeAsync("a");
-        await using RedisStore elsewhere = await RedisStore.ConnectAsync(Server.PatientUri);
+        long fencingToken = await TakeAsync("a");
+        await using RedisStore elsewhere = await RedisStore.ConnectAsync(Server.LenientUri);
         await using ProcessLocker here = NewLocker(Store), there = NewLocker(elsewhere);
         Task<string>[] waiters = [.. Wait(here, "a", 50), .. Wait(there, "a", 50)];
         await Eventually.ReadsAsync(() => NumberOfSubscribersAsync("a"), number => number == 2, "they wait");
@@ -91,7 +91,7 @@ public sealed partial class LockerWaitingTests : LockerTest
             {
                 try
                 {
-                    return await PublishAsync("a", generation, "\"done\"");
+                    return await PublishAsync("a", fencingToken, "\"done\"");
                 }
                 catch (LatchworkStoreException e) when (e.Outcome == StoreOutcome.Unknown)
                 {
@@ -106,7 +106,7 @@ public sealed partial class LockerWaitingTests : LockerTest
     private static long Number(string text) => text.Length == 0 ? 0 : long.Parse(text, CultureInfo.InvariantCulture);
 
     private static ProcessLocker NewLocker(RedisStore store) =>
-        new(store, new LockerOptions { Namespace = Namespace, RecheckInterval = _recheck, Lease = TimeSpan.FromMinutes(10) });
+        new(store, new LockerOptions { Namespace = Namespace, FallbackPollInterval = _recheck, LeaseDuration = TimeSpan.FromMinutes(10) });
 
     private static Task<string>[] Wait(ProcessLocker locker, string key, int count) =>
     [
@@ -122,5 +122,5 @@ public sealed partial class LockerWaitingTests : LockerTest
             .Sum(match => long.Parse(match.Groups["calls"].Value, CultureInfo.InvariantCulture));
 
     private async Task<long> NumberOfSubscribersAsync(string key) =>
-        Number((await Server.CommandAsync("PUBSUB", "NUMSUB", Name(key, "bell"))).Split('\n')[1]);
+        Number((await Server.CommandAsync("PUBSUB", "NUMSUB", Name(key, "wake"))).Split('\n')[1]);
 }

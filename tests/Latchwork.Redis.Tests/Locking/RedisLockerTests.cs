@@ -14,18 +14,18 @@ public sealed class RedisLockerTests : IAsyncLifetime
     private ProcessLocker _a = null!;
     private ProcessLocker _b = null!;
 
-    private static TimeSpan Patience => TimeSpan.FromSeconds(60);
+    private static TimeSpan TestTimeout => TimeSpan.FromSeconds(60);
 
     /// <summary>A machine that stalls loses no key.</summary>
-    private static LockerOptions Patient() => new() { Lease = TimeSpan.FromMinutes(10) };
+    private static LockerOptions LongLease() => new() { LeaseDuration = TimeSpan.FromMinutes(10) };
 
     public async Task InitializeAsync()
     {
         _server = await RedisServer.StartAsync(new RedisServerOptions { UnixSocket = true });
         _storeA = await RedisTimerFixture.ConnectAsync(_server);
         _storeB = await RedisTimerFixture.ConnectAsync(_server);
-        _a = new ProcessLocker(_storeA, Patient());
-        _b = new ProcessLocker(_storeB, Patient());
+        _a = new ProcessLocker(_storeA, LongLease());
+        _b = new ProcessLocker(_storeB, LongLease());
     }
 
     public async Task DisposeAsync()
@@ -45,8 +45,8 @@ public sealed class RedisLockerTests : IAsyncLifetime
         await Eventually.ReadsAsync(() => _server.InfoAsync("stats", "pubsub_channels"), count => count == 1, "b listens");
         await _server.CommandAsync("CLIENT", "KILL", "TYPE", "normal");
         await _server.CommandAsync("CLIENT", "KILL", "TYPE", "pubsub");
-        (await lease.PublishAsync("done", CancellationToken.None).WaitAsync(Patience)).ShouldBe(PublishOutcome.Accepted);
-        foreach (RequestResult result in await Task.WhenAll(waiting).WaitAsync(Patience)) result.Result!.Read<string>().ShouldBe("done");
+        (await lease.PublishAsync("done", CancellationToken.None).WaitAsync(TestTimeout)).ShouldBe(PublishOutcome.Accepted);
+        foreach (RequestResult result in await Task.WhenAll(waiting).WaitAsync(TestTimeout)) result.Result!.Read<string>().ShouldBe("done");
     }
 
     [Fact]
@@ -76,13 +76,13 @@ public sealed class RedisLockerTests : IAsyncLifetime
     {
         await using RedisServer server = await RedisServer.StartAsync(new RedisServerOptions { UnixSocket = true, AppendOnly = true });
         await using RedisStore store = await RedisTimerFixture.ConnectAsync(server);
-        await using var locker = new ProcessLocker(store, Patient());
-        await using var other = new ProcessLocker(store, Patient());
+        await using var locker = new ProcessLocker(store, LongLease());
+        await using var other = new ProcessLocker(store, LongLease());
         WorkLease lease = (await locker.RequestAsync("k")).Lease!;
         Task<RequestResult> waiting = other.RequestAsync("k");
-        await Eventually.ReadsAsync(() => other.ShowAsync("k"), s => s?.Waiters == 1, "the other waits");
+        await Eventually.ReadsAsync(() => other.PeekAsync("k"), s => s?.Waiters == 1, "the other waits");
         await server.RestartAsync();
-        (await lease.PublishAsync("done", CancellationToken.None).WaitAsync(Patience)).ShouldBe(PublishOutcome.Accepted);
-        (await waiting.WaitAsync(Patience)).Result!.Read<string>().ShouldBe("done");
+        (await lease.PublishAsync("done", CancellationToken.None).WaitAsync(TestTimeout)).ShouldBe(PublishOutcome.Accepted);
+        (await waiting.WaitAsync(TestTimeout)).Result!.Read<string>().ShouldBe("done");
     }
 }

@@ -11,7 +11,7 @@ namespace Latchwork.Redis.Tests.Partitioning;
 /// <summary>Changing the number of partitions: everything is there exactly once, as it was, whatever happens in between.</summary>
 public sealed class RepartitionTests(PartitionedFixture fixture) : IClassFixture<PartitionedFixture>, IAsyncLifetime
 {
-    private static readonly DeadLetterLimits _keepDead = new(TimeSpan.FromDays(30), 100_000);
+    private static readonly DeadLetterLimits _keepDeadLetters = new(TimeSpan.FromDays(30), 100_000);
 
     private readonly ManualTimeProvider _clock = new();
     private readonly string _ns = $"re-{Guid.NewGuid():N}";
@@ -147,7 +147,7 @@ public sealed class RepartitionTests(PartitionedFixture fixture) : IClassFixture
         LetNodesDie();
         HashSet<string> expected = [.. (await ReadAsync(posting, 1)).Keys];
         await using var old = new DistributedTimer(posting, new() { Namespace = _ns });
-        await old.StatsAsync();
+        await old.GetStatsAsync();
         int kept = 0, refused = 0;
         (RedisStore stopping, StoppingConnection connection) = await ConnectOverAsync(1, 0, false, async number =>
         {
@@ -181,7 +181,7 @@ public sealed class RepartitionTests(PartitionedFixture fixture) : IClassFixture
         RedisStore store = await ConnectAsync(1);
         await store.Timers.OpenAsync(_ns, default);
         await store.Timers.PostAsync(new(_ns, 0), [Entry("a"), Entry("b", maxRetries: 2)], default);
-        var request = new ClaimRequest("gone", "token", 10, 10, 0, TimeSpan.FromMinutes(5), _keepDead);
+        var request = new ClaimRequest("gone", "token", 10, 10, 0, TimeSpan.FromMinutes(5), _keepDeadLetters);
         (await store.Timers.ClaimAsync(new(_ns, 0), request, default)).Events.Count.ShouldBe(2);
         LetNodesDie();
         await RepartitionAsync(store, 9);
@@ -220,7 +220,7 @@ public sealed class RepartitionTests(PartitionedFixture fixture) : IClassFixture
         (await RepartitionAsync(store, 2)).Obstacle.ShouldBeNull();
         (await Should.ThrowAsync<ArgumentOutOfRangeException>(() => RepartitionAsync(store, 2000))).Message.ShouldContain("1024");
 
-        var unit = new TransferUnit(TransferKind.Timers, _ns);
+        var unit = new NamespaceRef(TransferKind.Timers, _ns);
         (await store.Transfer.SealAsync(unit, "m", "elsewhere", checkOnly: false, default)).Seal.ShouldNotBeNull();
         (await RepartitionAsync(store, 3)).Obstacle.ShouldNotBeNull().ShouldContain("elsewhere");
     }
@@ -256,7 +256,7 @@ public sealed class RepartitionTests(PartitionedFixture fixture) : IClassFixture
     private async Task<(RedisStore Store, StoppingConnection Connection)> ConnectOverAsync(int partitions, int stopAt, bool afterEffect, Func<int, Task>? before = null)
     {
         var options = new RedisOptions { Partitions = partitions, TimeProvider = _clock };
-        var connection = new StoppingConnection(await TestConnection.OpenAsync(fixture.Server.PatientUri, options), stopAt, afterEffect) { Before = before };
+        var connection = new StoppingConnection(await TestConnection.OpenAsync(fixture.Server.LenientUri, options), stopAt, afterEffect) { Before = before };
         var store = new RedisStore(connection, options);
         _stores.Add(store);
         return (store, connection);
@@ -267,7 +267,7 @@ public sealed class RepartitionTests(PartitionedFixture fixture) : IClassFixture
         try
         {
             await using var timer = new DistributedTimer(store, new() { Namespace = ns });
-            await timer.StatsAsync();
+            await timer.GetStatsAsync();
             return true;
         }
         catch (LatchworkStoreException e)
@@ -309,10 +309,10 @@ public sealed class RepartitionTests(PartitionedFixture fixture) : IClassFixture
         for (int attempt = 0; attempt < 3; attempt++)
         {
             string token = $"t-{random.Next()}";
-            TimerClaim claim = await store.Timers.ClaimAsync(partition, new("n1", token, 200, 400, 0, TimeSpan.FromSeconds(30), _keepDead), default);
+            TimerClaim claim = await store.Timers.ClaimAsync(partition, new("n1", token, 200, 400, 0, TimeSpan.FromSeconds(30), _keepDeadLetters), default);
             TimerFailure[] failures = [.. claim.Events.Where(_ => random.Next(3) > 0).Select(e => new TimerFailure(
-                new(e.Id, token), "n1", $"error {attempt} {new string('x', random.Next(100))}", random.Next(4) == 0 ? null : TimeSpan.FromMilliseconds(random.Next(2000) * round), DeadReason.Rejected))];
-            if (failures.Length > 0) await store.Timers.FailAsync(partition, failures, _keepDead, default);
+                new(e.Id, token), "n1", $"error {attempt} {new string('x', random.Next(100))}", random.Next(4) == 0 ? null : TimeSpan.FromMilliseconds(random.Next(2000) * round), DeadLetterReason.Rejected))];
+            if (failures.Length > 0) await store.Timers.FailAsync(partition, failures, _keepDeadLetters, default);
             _clock.Advance(TimeSpan.FromMilliseconds(5));
         }
     }
@@ -325,14 +325,14 @@ public sealed class RepartitionTests(PartitionedFixture fixture) : IClassFixture
         for (int i = 0; i < partitions; i++)
         {
             var partition = new TimerPartition(ns, i);
-            string key = new RedisKeys(RedisOptions.DefaultKeyPrefix).Of(partition).BellPrefix[..^"bell:".Length];
+            string key = new RedisKeys(RedisOptions.DefaultKeyPrefix).Of(partition).ChannelPrefix[..^"wake:".Length];
             foreach (string set in (string[])["due", "flight", "dead"])
             {
                 foreach (string id in (await fixture.Server.CommandAsync("ZRANGE", key + set, "0", "-1")).Split('\n', StringSplitOptions.RemoveEmptyEntries))
                 {
                     TimerPartition.Of(ns, id, partitions).ShouldBe(partition, id);
                     TimerSnapshot e = (await store.Timers.PeekAsync(partition, id, default)).ShouldNotBeNull(id);
-                    string text = $"{e.State} {e.Due:O} {e.TimeLeft} {e.LeaseLeft} {e.Token} {e.NodeId} {e.Retries}/{e.MaxRetries} {e.DeadReason} {e.DiedAt:O} "
+                    string text = $"{e.State} {e.Due:O} {e.TimeLeft} {e.LeaseLeft} {e.Token} {e.NodeId} {e.Retries}/{e.MaxRetries} {e.DeadLetterReason} {e.DeadLetteredAt:O} "
                         + $"{Convert.ToHexString(System.Security.Cryptography.SHA256.HashData(e.Payload.Span))} {string.Join(',', e.Headers)} {string.Join(',', e.Failures)}";
                     all.TryAdd(id, text).ShouldBeTrue($"'{id}' is there twice");
                 }

@@ -15,7 +15,7 @@ public sealed class FaultyProxy : IAsyncDisposable
     private readonly object _gate = new();
     private readonly int _target;
     private int _left = int.MaxValue; // What may still pass from the server before it stalls.
-    private int _generation;
+    private int _fencingToken;
     private bool _isCutOff;
     private bool _isOver;
 
@@ -34,7 +34,7 @@ public sealed class FaultyProxy : IAsyncDisposable
     /// <summary>The most bytes of the server that are passed on at a time.</summary>
     public int Piece { get; set; } = 64 << 10;
 
-    /// <summary>Lets so many bytes of the server pass, and holds back the rest until <see cref="GoOn"/>.</summary>
+    /// <summary>Lets so many bytes of the server pass, and holds back the rest until <see cref="Resume"/>.</summary>
     public void StallAfter(int bytes)
     {
         lock (_gate) _left = bytes;
@@ -43,7 +43,7 @@ public sealed class FaultyProxy : IAsyncDisposable
     /// <summary>From now on the server is not heard any more over the connections that there are; new ones work.</summary>
     public void Mute()
     {
-        lock (_gate) _generation++;
+        lock (_gate) _fencingToken++;
     }
 
     /// <summary>How many connections there are.</summary>
@@ -56,7 +56,7 @@ public sealed class FaultyProxy : IAsyncDisposable
     }
 
     /// <summary>Ends <see cref="StallAfter"/> and <see cref="CutOff"/>. What was lost meanwhile stays lost, so its connections end.</summary>
-    public void GoOn()
+    public void Resume()
     {
         lock (_gate)
         {
@@ -124,8 +124,8 @@ public sealed class FaultyProxy : IAsyncDisposable
     private void Copy(Socket from, Socket to, bool isFromServer)
     {
         byte[] buffer = new byte[64 << 10];
-        int generation;
-        lock (_gate) generation = _generation;
+        int fencingToken;
+        lock (_gate) fencingToken = _fencingToken;
         try
         {
             while (true)
@@ -139,7 +139,7 @@ public sealed class FaultyProxy : IAsyncDisposable
                     lock (_gate)
                     {
                         if (_isOver) return;
-                        if (_isCutOff || (isFromServer && generation != _generation)) break;
+                        if (_isCutOff || (isFromServer && fencingToken != _fencingToken)) break;
                     }
 
                     sent += to.Send(buffer, sent, allowed, SocketFlags.None);

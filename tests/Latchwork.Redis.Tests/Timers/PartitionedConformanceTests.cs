@@ -9,7 +9,7 @@ public sealed class PartitionedPostingTests(PartitionedFixture fixture) : TimerP
 
 public sealed class PartitionedClaimingTests(PartitionedFixture fixture) : TimerClaimingSuite(fixture), IClassFixture<PartitionedFixture>;
 
-public sealed class PartitionedDeadTests(PartitionedFixture fixture) : TimerDeadSuite(fixture), IClassFixture<PartitionedFixture>;
+public sealed class PartitionedDeadLettersTests(PartitionedFixture fixture) : TimerDeadLettersSuite(fixture), IClassFixture<PartitionedFixture>;
 
 public sealed class PartitionedUpcomingTests(PartitionedFixture fixture) : TimerUpcomingSuite(fixture), IClassFixture<PartitionedFixture>;
 
@@ -17,7 +17,7 @@ public sealed class PartitionedRegistryTests(PartitionedFixture fixture) : Timer
 
 public sealed class PartitionedWakingTests(PartitionedFixture fixture) : TimerWakingSuite(fixture), IClassFixture<PartitionedFixture>;
 
-public sealed class PartitionedTurnsTests(PartitionedFixture fixture) : TimerTurnsSuite(fixture), IClassFixture<PartitionedFixture>;
+public sealed class PartitionedPollSlotsTests(PartitionedFixture fixture) : TimerPollSlotsSuite(fixture), IClassFixture<PartitionedFixture>;
 
 public sealed class PartitionedModelTests(PartitionedFixture fixture) : TimerModelSuite(fixture), IClassFixture<PartitionedFixture>;
 

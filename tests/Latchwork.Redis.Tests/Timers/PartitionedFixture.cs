@@ -27,7 +27,7 @@ public sealed class PartitionedFixture : StoreFixture, IAsyncLifetime
 
     public static Task<RedisStore> ConnectAsync(RedisServer server, int partitions, TimeProvider? clock = null, string prefix = RedisOptions.DefaultKeyPrefix)
     {
-        return RedisStore.ConnectAsync(server.PatientUri, new RedisOptions { TimeProvider = clock, KeyPrefix = prefix, Partitions = partitions });
+        return RedisStore.ConnectAsync(server.LenientUri, new RedisOptions { TimeProvider = clock, KeyPrefix = prefix, Partitions = partitions });
     }
 
     public async Task InitializeAsync() => Server = await RedisServer.StartAsync(new RedisServerOptions { UnixSocket = true });

@@ -32,7 +32,7 @@ public sealed class PartitionsTests(PartitionedFixture fixture, ITestOutputHelpe
             () => other.JoinAsync((_, _) => Task.CompletedTask),
             () => other.PeekAsync("a"),
             () => other.CancelAsync("a"),
-            () => other.StatsAsync(),
+            () => other.GetStatsAsync(),
         ];
         foreach (Func<Task> operation in operations)
         {
@@ -45,7 +45,7 @@ public sealed class PartitionsTests(PartitionedFixture fixture, ITestOutputHelpe
         }
 
         (await CountKeysAsync()).ShouldBe(before, "nothing was written");
-        (await timer.StatsAsync()).Scheduled.ShouldBe(1);
+        (await timer.GetStatsAsync()).Scheduled.ShouldBe(1);
     }
 
     [Fact]
@@ -53,7 +53,7 @@ public sealed class PartitionsTests(PartitionedFixture fixture, ITestOutputHelpe
     {
         await using RedisStore store = await ConnectAsync(5);
         await using DistributedTimer timer = NewTimer(store);
-        await timer.StatsAsync(); // it knows its five partitions from now on
+        await timer.GetStatsAsync(); // it knows its five partitions from now on
         var keys = new RedisKeys(RedisOptions.DefaultKeyPrefix);
         for (int i = 0; i < 5; i++) await Server.CommandAsync("HSET", MetaOf(keys, i), "partitions", "7");
         for (int i = 0; i < 20; i++)
@@ -70,7 +70,7 @@ public sealed class PartitionsTests(PartitionedFixture fixture, ITestOutputHelpe
         IReadOnlyList<PostResult> results = await timer.PostAsync(posts);
         results.Select(result => result.Id).ShouldBe(posts.Select(post => post.Options!.Id!));
         int[] sizes = new int[5];
-        for (int i = 0; i < 5; i++) sizes[i] = (int)(await store.Timers.StatsAsync(new TimerPartition(_ns, i), default)).Scheduled;
+        for (int i = 0; i < 5; i++) sizes[i] = (int)(await store.Timers.GetStatsAsync(new TimerPartition(_ns, i), default)).Scheduled;
         sizes.Sum().ShouldBe(1000);
         sizes.ShouldAllBe(size => size > 140 && size < 260);
 
@@ -78,21 +78,21 @@ public sealed class PartitionsTests(PartitionedFixture fixture, ITestOutputHelpe
         upcoming.Count.ShouldBe(1000);
         upcoming.Select(e => e.Due).ShouldBeInOrder();
         (await timer.UpcomingAsync(limit: 3).ToListAsync()).Select(e => e.Id).ShouldBe(upcoming.Take(3).Select(e => e.Id));
-        (await timer.StatsAsync()).Scheduled.ShouldBe(1000);
+        (await timer.GetStatsAsync()).Scheduled.ShouldBe(1000);
 
         await using DistributedTimer node = NewTimer(store, options => options.NodeId = "node");
         await node.JoinAsync((_, _) => throw new InvalidOperationException("no"));
         await timer.PostAsync([.. Enumerable.Range(0, 50).Select(i => new TimerPost(Bytes("x"), TimeSpan.Zero, new() { Id = $"dies{i}" }))]);
-        await Eventually.ReadsAsync(async () => (await timer.StatsAsync()).Dead, static dead => dead == 50, "fifty are dead");
-        (await timer.NodesAsync()).ShouldHaveSingleItem().NodeId.ShouldBe("node");
+        await Eventually.ReadsAsync(async () => (await timer.GetStatsAsync()).DeadLetters, static dead => dead == 50, "fifty are dead");
+        (await timer.GetNodesAsync()).ShouldHaveSingleItem().NodeId.ShouldBe("node");
         await node.LeaveAsync();
         List<TimerSnapshot> dead = await timer.DeadLetters.ListAsync().ToListAsync();
         dead.Count.ShouldBe(50);
-        dead.Select(e => e.DiedAt!.Value).ShouldBeInOrder();
+        dead.Select(e => e.DeadLetteredAt!.Value).ShouldBeInOrder();
         (await timer.DeadLetters.RequeueAsync("dies7", TimeSpan.FromHours(1))).ShouldBe(TimerOutcome.Done);
         (await timer.DeadLetters.PurgeAllAsync()).ShouldBe(49);
         (await timer.CancelAsync("id500")).ShouldBe(TimerOutcome.Done);
-        (await timer.StatsAsync()).ShouldBe(new TimerStats(1000, 0, 0, 0, null));
+        (await timer.GetStatsAsync()).ShouldBe(new TimerStats(1000, 0, 0, 0, null));
     }
 
     [Fact]
@@ -133,7 +133,7 @@ public sealed class PartitionsTests(PartitionedFixture fixture, ITestOutputHelpe
             await timers[i].JoinAsync((_, _) => Task.CompletedTask);
         }
 
-        await Task.Delay(TimeSpan.FromSeconds(1)); // the first turns
+        await Task.Delay(TimeSpan.FromSeconds(1)); // the first poll slots
         long before = await ScriptsAsync(server), began = Stopwatch.GetTimestamp();
         await Task.Delay(TimeSpan.FromSeconds(4));
         double perSecond = (await ScriptsAsync(server) - before) / Stopwatch.GetElapsedTime(began).TotalSeconds;
@@ -169,12 +169,12 @@ public sealed class PartitionsTests(PartitionedFixture fixture, ITestOutputHelpe
 
     private DistributedTimer NewTimer(LatchworkStore store, Action<TimerOptions>? configure = null)
     {
-        var options = new TimerOptions { Namespace = _ns, ConfirmTimeout = TimeSpan.FromMinutes(5), LeaveTimeout = TimeSpan.FromSeconds(1) };
+        var options = new TimerOptions { Namespace = _ns, LeaseDuration = TimeSpan.FromMinutes(5), ShutdownTimeout = TimeSpan.FromSeconds(1) };
         configure?.Invoke(options);
         return new DistributedTimer(store, options);
     }
 
-    private string MetaOf(RedisKeys keys, int partition) => keys.Of(new TimerPartition(_ns, partition)).BellPrefix[..^"bell:".Length] + "meta";
+    private string MetaOf(RedisKeys keys, int partition) => keys.Of(new TimerPartition(_ns, partition)).ChannelPrefix[..^"wake:".Length] + "meta";
 
     private async Task<string> CountKeysAsync() => await Server.CommandAsync("EVAL", "return #redis.call('KEYS', ARGV[1])", "0", $"*{_ns}*");
 

@@ -21,7 +21,7 @@ public sealed class RedisTimerBoundsTests(RedisTimerFixture fixture) : RedisTime
         (await CountCommandsAsync(() => PostAsync(Entries(200)))).ShouldBeLessThanOrEqualTo(9);
         (await CountCommandsAsync(() => PostAsync(Entries(200)))).ShouldBeLessThanOrEqualTo(11);
         (await CountCommandsAsync(() => PostAsync(Entry("single", 60_000)))).ShouldBeLessThanOrEqualTo(7);
-        await ClaimAsync("t1", 0); // the node is given a turn, which happens once a second
+        await ClaimAsync("t1", 0); // the node is given a poll slot, which happens once a second
         DeliveryKey[] taken = [];
         (await CountCommandsAsync(async () => taken = await TakeAsync("t2"))).ShouldBeLessThanOrEqualTo(20);
         taken.Length.ShouldBe(200);
@@ -55,10 +55,10 @@ public sealed class RedisTimerBoundsTests(RedisTimerFixture fixture) : RedisTime
 
         Clock.Advance(TimeSpan.FromSeconds(11));
         (await ClaimAsync("u1")).AskAgainIn.ShouldBe(TimeSpan.Zero);
-        (await Timers.StatsAsync(Partition, CancellationToken.None)).ShouldBe(new TimerStats(0, 400, 200, 0, null));
+        (await Timers.GetStatsAsync(Partition, CancellationToken.None)).ShouldBe(new TimerStats(0, 400, 200, 0, null));
         await ClaimAsync("u2");
         await ClaimAsync("u3");
-        (await Timers.StatsAsync(Partition, CancellationToken.None)).ShouldBe(new TimerStats(0, 0, 600, 0, null));
+        (await Timers.GetStatsAsync(Partition, CancellationToken.None)).ShouldBe(new TimerStats(0, 0, 600, 0, null));
     }
 
     [Fact]
@@ -69,8 +69,8 @@ public sealed class RedisTimerBoundsTests(RedisTimerFixture fixture) : RedisTime
         for (int attempt = 1; attempt <= 25; attempt++)
         {
             DeliveryKey[] taken = await TakeAsync($"t{attempt}");
-            TimerFailure[] failures = [.. taken.Select(key => new TimerFailure(key, "n1", $"error {attempt}", TimeSpan.Zero, DeadReason.Rejected))];
-            commands.Add(await CountCommandsAsync(() => Timers.FailAsync(Partition, failures, KeepDead, CancellationToken.None)));
+            TimerFailure[] failures = [.. taken.Select(key => new TimerFailure(key, "n1", $"error {attempt}", TimeSpan.Zero, DeadLetterReason.Rejected))];
+            commands.Add(await CountCommandsAsync(() => Timers.FailAsync(Partition, failures, KeepDeadLetters, CancellationToken.None)));
         }
 
         commands[2..].ShouldAllBe(count => count == commands[2]);

@@ -13,7 +13,7 @@ public sealed class RedisTimerLeaseTests(RedisTimerFixture fixture) : TimerLease
 
 public sealed class RedisTimerFailingTests(RedisTimerFixture fixture) : TimerFailingSuite(fixture), IClassFixture<RedisTimerFixture>;
 
-public sealed class RedisTimerDeadTests(RedisTimerFixture fixture) : TimerDeadSuite(fixture), IClassFixture<RedisTimerFixture>;
+public sealed class RedisTimerDeadLettersTests(RedisTimerFixture fixture) : TimerDeadLettersSuite(fixture), IClassFixture<RedisTimerFixture>;
 
 public sealed class RedisTimerChangingTests(RedisTimerFixture fixture) : TimerChangingSuite(fixture), IClassFixture<RedisTimerFixture>;
 
@@ -25,7 +25,7 @@ public sealed class RedisTimerClockTests(RedisTimerFixture fixture) : TimerClock
 
 public sealed class RedisTimerContentTests(RedisTimerFixture fixture) : TimerContentSuite(fixture), IClassFixture<RedisTimerFixture>;
 
-public sealed class RedisTimerTurnsTests(RedisTimerFixture fixture) : TimerTurnsSuite(fixture), IClassFixture<RedisTimerFixture>;
+public sealed class RedisTimerPollSlotsTests(RedisTimerFixture fixture) : TimerPollSlotsSuite(fixture), IClassFixture<RedisTimerFixture>;
 
 public sealed class RedisTimerWakingTests(RedisTimerFixture fixture) : TimerWakingSuite(fixture), IClassFixture<RedisTimerFixture>;
 

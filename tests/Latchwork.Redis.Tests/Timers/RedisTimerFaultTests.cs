@@ -34,9 +34,9 @@ public sealed class RedisTimerFaultTests(RedisTimerFixture fixture) : RedisTimer
         await DoneAsync(timers.ExtendAsync(Partition, keys, TimeSpan.FromSeconds(60), CancellationToken.None));
         await DoneAsync(timers.ConfirmAsync(Partition, [keys[1]], CancellationToken.None));
         await DoneAsync(timers.ReleaseAsync(Partition, [keys[2]], CancellationToken.None));
-        await DoneAsync(timers.FailAsync(Partition, [new(keys[3], "n1", "no", TimeSpan.Zero, DeadReason.Rejected)], KeepDead, CancellationToken.None));
-        (await timers.FailAsync(Partition, [new(keys[4], "n1", "no", null, DeadReason.Rejected)], KeepDead, CancellationToken.None))
-            .ShouldBe([TimerOutcome.Dead]);
+        await DoneAsync(timers.FailAsync(Partition, [new(keys[3], "n1", "no", TimeSpan.Zero, DeadLetterReason.Rejected)], KeepDeadLetters, CancellationToken.None));
+        (await timers.FailAsync(Partition, [new(keys[4], "n1", "no", null, DeadLetterReason.Rejected)], KeepDeadLetters, CancellationToken.None))
+            .ShouldBe([TimerOutcome.DeadLettered]);
         await DoneAsync(timers.RequeueAsync(Partition, [new(keys[4].Id, null)], TimeSpan.Zero, CancellationToken.None));
         (await timers.ChangeDelayAsync(Partition, "later", TimeSpan.FromSeconds(1), CancellationToken.None)).ShouldBe(TimerOutcome.Done);
         (await timers.CancelAsync(Partition, "later", false, CancellationToken.None)).ShouldBe(TimerOutcome.Done);
@@ -94,12 +94,12 @@ public sealed class RedisTimerFaultTests(RedisTimerFixture fixture) : RedisTimer
     [Fact]
     public async Task A_message_of_another_hand_makes_the_node_look()
     {
-        var bells = new System.Collections.Concurrent.ConcurrentQueue<TimerBell>();
-        await using IAsyncDisposable subscription = await Timers.SubscribeAsync(Partition.Namespace, "n1", bells.Enqueue, CancellationToken.None);
+        var notifications = new System.Collections.Concurrent.ConcurrentQueue<WakeNotification>();
+        await using IAsyncDisposable subscription = await Timers.SubscribeAsync(Partition.Namespace, "n1", notifications.Enqueue, CancellationToken.None);
         string[] messages = ["", "c", "c 1", "c x y", "c 5 5 5", "r 9 short", "r -1 x", "z 1 2", "g 99999999999999999999 1"];
-        foreach (string message in messages) await Server.CommandAsync("PUBLISH", $"lw:{{t:{Partition.Namespace}:0}}:bell:n1", message);
+        foreach (string message in messages) await Server.CommandAsync("PUBLISH", $"lw:{{t:{Partition.Namespace}:0}}:wake:n1", message);
 
-        await Eventually.HoldsAsync(() => bells.Count == messages.Length, "all bells");
-        bells.ShouldAllBe(bell => bell.Kind == TimerBellKind.Missed);
+        await Eventually.HoldsAsync(() => notifications.Count == messages.Length, "all notifications");
+        notifications.ShouldAllBe(notification => notification.Kind == WakeNotificationKind.Missed);
     }
 }

@@ -23,7 +23,7 @@ public sealed class RedisTimerFixture : StoreFixture, IAsyncLifetime
 
     public static Task<RedisStore> ConnectAsync(RedisServer server, TimeProvider? clock = null, string prefix = RedisOptions.DefaultKeyPrefix)
     {
-        return RedisStore.ConnectAsync(server.PatientUri, new RedisOptions { TimeProvider = clock, KeyPrefix = prefix });
+        return RedisStore.ConnectAsync(server.LenientUri, new RedisOptions { TimeProvider = clock, KeyPrefix = prefix });
     }
 
     public async Task InitializeAsync() => Server = await RedisServer.StartAsync(new RedisServerOptions { UnixSocket = true });

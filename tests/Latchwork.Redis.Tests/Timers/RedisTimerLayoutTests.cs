@@ -8,7 +8,7 @@ namespace Latchwork.Redis.Tests.Timers;
 /// <summary>The layout of keys, and what happens when it is not as expected.</summary>
 public sealed class RedisTimerLayoutTests(RedisTimerFixture fixture) : RedisTimerTests(fixture), IClassFixture<RedisTimerFixture>
 {
-    private TransferUnit Unit => new(TransferKind.Timers, Partition.Namespace);
+    private NamespaceRef Unit => new(TransferKind.Timers, Partition.Namespace);
 
     public static TheoryData<string> OddNamespaces => ["}x", "{", "{}", "a{b}c", "%7D", "a:0", " ", "ü\n\"", "*"];
 
@@ -16,9 +16,9 @@ public sealed class RedisTimerLayoutTests(RedisTimerFixture fixture) : RedisTime
     public void Keys_of_a_partition_share_a_tag_that_no_text_can_break()
     {
         var keys = new RedisKeys("lw:");
-        keys.Of(new TimerPartition("orders", 0)).BellPrefix.ShouldBe("lw:{t:orders:0}:bell:");
-        keys.Of(new TimerPartition("}x{%", 3)).BellPrefix.ShouldStartWith("lw:{t:%7Dx%7B%25:3:");
-        keys.Of(new TimerPartition("%7D", 0)).BellPrefix.ShouldNotBe(keys.Of(new TimerPartition("}", 0)).BellPrefix);
+        keys.Of(new TimerPartition("orders", 0)).ChannelPrefix.ShouldBe("lw:{t:orders:0}:wake:");
+        keys.Of(new TimerPartition("}x{%", 3)).ChannelPrefix.ShouldStartWith("lw:{t:%7Dx%7B%25:3:");
+        keys.Of(new TimerPartition("%7D", 0)).ChannelPrefix.ShouldNotBe(keys.Of(new TimerPartition("}", 0)).ChannelPrefix);
     }
 
     [Theory]
@@ -54,8 +54,8 @@ public sealed class RedisTimerLayoutTests(RedisTimerFixture fixture) : RedisTime
         DeliveryKey[] taken = await TakeAsync("t1");
         await Timers.FailAsync(
             Partition,
-            [.. taken.Select(key => new TimerFailure(key, "n1", "no", TimeSpan.Zero, DeadReason.RetriesExhausted))],
-            KeepDead,
+            [.. taken.Select(key => new TimerFailure(key, "n1", "no", TimeSpan.Zero, DeadLetterReason.RetriesExhausted))],
+            KeepDeadLetters,
             CancellationToken.None);
         await ClaimAsync("t2");
 
@@ -85,18 +85,18 @@ public sealed class RedisTimerLayoutTests(RedisTimerFixture fixture) : RedisTime
             () => timers.ConfirmAsync(Partition, [key], CancellationToken.None),
             () => timers.ExtendAsync(Partition, [key], TimeSpan.FromSeconds(60), CancellationToken.None),
             () => timers.ReleaseAsync(Partition, [key], CancellationToken.None),
-            () => timers.FailAsync(Partition, [new(key, "n1", "no", null, DeadReason.Rejected)], KeepDead, CancellationToken.None),
+            () => timers.FailAsync(Partition, [new(key, "n1", "no", null, DeadLetterReason.Rejected)], KeepDeadLetters, CancellationToken.None),
             () => timers.PeekAsync(Partition, "a", CancellationToken.None),
             () => timers.CancelAsync(Partition, "b", true, CancellationToken.None),
             () => timers.ChangeDelayAsync(Partition, "b", TimeSpan.Zero, CancellationToken.None),
             () => timers.UpcomingAsync(Partition, null, null, null, 10, CancellationToken.None),
-            () => timers.DeadAsync(Partition, null, 10, CancellationToken.None),
+            () => timers.DeadLettersAsync(Partition, null, 10, CancellationToken.None),
             () => timers.RequeueAsync(Partition, [new("a", null)], TimeSpan.Zero, CancellationToken.None),
             () => timers.PurgeAsync(Partition, [new("a", null)], CancellationToken.None),
-            () => timers.NodesAsync(Partition, CancellationToken.None),
-            () => timers.StatsAsync(Partition, CancellationToken.None),
+            () => timers.GetNodesAsync(Partition, CancellationToken.None),
+            () => timers.GetStatsAsync(Partition, CancellationToken.None),
             () => timers.LeaveAsync(Partition, "n1", CancellationToken.None),
-            () => store.Transfer.LookAsync(Unit, CancellationToken.None),
+            () => store.Transfer.PeekAsync(Unit, CancellationToken.None),
             () => store.Transfer.SealAsync(Unit, "m", "elsewhere", checkOnly: false, CancellationToken.None),
             () => store.Transfer.ChangeAsync(Unit, new(null, null), new(null, new(TransferPhase.Importing, "m", 0, "elsewhere")), CancellationToken.None),
             () => store.Transfer.NextEventsAsync(Partition.Namespace, "m", ["b"], CancellationToken.None),
@@ -131,21 +131,21 @@ public sealed class RedisTimerLayoutTests(RedisTimerFixture fixture) : RedisTime
     public async Task A_cluster_runs_every_script_within_one_slot()
     {
         await using RedisCluster cluster = await RedisCluster.StartAsync(new() { Primaries = 1, Replicas = 0, NodeTimeout = TimeSpan.FromMinutes(1) });
-        await using RedisStore store = await RedisStore.ConnectAsync(cluster.PatientUri, new RedisOptions { TimeProvider = Clock });
+        await using RedisStore store = await RedisStore.ConnectAsync(cluster.LenientUri, new RedisOptions { TimeProvider = Clock });
         ITimerStore timers = store.Timers;
         var partition = new TimerPartition("a}b{c", 0);
         await timers.OpenAsync(partition.Namespace, CancellationToken.None);
-        await using IAsyncDisposable bells = await timers.SubscribeAsync(partition.Namespace, "n1", _ => { }, CancellationToken.None);
+        await using IAsyncDisposable notifications = await timers.SubscribeAsync(partition.Namespace, "n1", _ => { }, CancellationToken.None);
         await timers.PostAsync(partition, [Entry("a"), Entry("b", maxRetries: 1), Entry("c"), Entry("d", 60_000)], CancellationToken.None);
         TimerClaim claim = await timers.ClaimAsync(partition, Request("t"), CancellationToken.None);
         DeliveryKey[] keys = [.. claim.Events.Select(e => new DeliveryKey(e.Id, "t"))];
         keys.Length.ShouldBe(3);
         await timers.ExtendAsync(partition, keys, TimeSpan.FromSeconds(20), CancellationToken.None);
         await timers.ConfirmAsync(partition, [keys[0]], CancellationToken.None);
-        await timers.FailAsync(partition, [new(keys[1], "n1", "no", TimeSpan.Zero, DeadReason.Rejected)], KeepDead, CancellationToken.None);
-        await timers.FailAsync(partition, [new(keys[2], "n1", "no", null, DeadReason.Rejected)], KeepDead, CancellationToken.None);
+        await timers.FailAsync(partition, [new(keys[1], "n1", "no", TimeSpan.Zero, DeadLetterReason.Rejected)], KeepDeadLetters, CancellationToken.None);
+        await timers.FailAsync(partition, [new(keys[2], "n1", "no", null, DeadLetterReason.Rejected)], KeepDeadLetters, CancellationToken.None);
         (await timers.PeekAsync(partition, "b", CancellationToken.None)).ShouldNotBeNull();
-        (await timers.DeadAsync(partition, null, 10, CancellationToken.None)).Items.Select(e => e.Id).ShouldBe(["c"]);
+        (await timers.DeadLettersAsync(partition, null, 10, CancellationToken.None)).Items.Select(e => e.Id).ShouldBe(["c"]);
         await timers.RequeueAsync(partition, [new("c", null)], TimeSpan.Zero, CancellationToken.None);
         await timers.ClaimAsync(partition, Request("u", 1), CancellationToken.None);
         await timers.ReleaseAsync(partition, [new("b", "u"), new("c", "u")], CancellationToken.None);
@@ -153,8 +153,8 @@ public sealed class RedisTimerLayoutTests(RedisTimerFixture fixture) : RedisTime
         await timers.CancelAsync(partition, "d", true, CancellationToken.None);
         (await timers.UpcomingAsync(partition, null, null, null, 10, CancellationToken.None)).Items.Count.ShouldBe(2);
         await timers.PurgeAsync(partition, [new("c", null)], CancellationToken.None);
-        (await timers.NodesAsync(partition, CancellationToken.None)).Count.ShouldBe(1);
-        (await timers.StatsAsync(partition, CancellationToken.None)).Scheduled.ShouldBe(2);
+        (await timers.GetNodesAsync(partition, CancellationToken.None)).Count.ShouldBe(1);
+        (await timers.GetStatsAsync(partition, CancellationToken.None)).Scheduled.ShouldBe(2);
         await timers.LeaveAsync(partition, "n1", CancellationToken.None);
     }
 }

@@ -10,7 +10,7 @@ namespace Latchwork.Redis.Tests.Timers;
 /// <summary>What the tests that concern Redis only share: a store on the class's server, a namespace of its own, and short ways to say things.</summary>
 public abstract class RedisTimerTests(RedisTimerFixture fixture) : IAsyncLifetime
 {
-    protected static readonly DeadLetterLimits KeepDead = new(TimeSpan.FromDays(30), 100_000);
+    protected static readonly DeadLetterLimits KeepDeadLetters = new(TimeSpan.FromDays(30), 100_000);
 
     protected RedisServer Server => fixture.Server;
 
@@ -40,8 +40,8 @@ public abstract class RedisTimerTests(RedisTimerFixture fixture) : IAsyncLifetim
         foreach (TimerEntry[] batch in entries.Chunk(Limits.MaxBatch)) await PostAsync(batch);
     }
 
-    protected static ClaimRequest Request(string token, int max = 200, string node = "n1", DeadLetterLimits? keepDead = null) =>
-        new(node, token, max, 1000, 0, TimeSpan.FromSeconds(10), keepDead ?? KeepDead);
+    protected static ClaimRequest Request(string token, int max = 200, string node = "n1", DeadLetterLimits? keepDeadLetters = null) =>
+        new(node, token, max, 1000, 0, TimeSpan.FromSeconds(10), keepDeadLetters ?? KeepDeadLetters);
 
     protected Task<TimerClaim> ClaimAsync(string token, int max = 200, string node = "n1") =>
         Timers.ClaimAsync(Partition, Request(token, max, node), CancellationToken.None);

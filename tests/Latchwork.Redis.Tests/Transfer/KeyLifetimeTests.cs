@@ -12,8 +12,8 @@ public sealed class KeyLifetimeTests
     public async Task A_key_that_arrives_when_its_time_is_over_is_taken_in_and_holds_nothing_up()
     {
         await using RedisServer server = await RedisServer.StartAsync();
-        await using RedisStore store = await RedisStore.ConnectAsync(server.PatientUri);
-        var unit = new TransferUnit(TransferKind.Locks, "keys");
+        await using RedisStore store = await RedisStore.ConnectAsync(server.LenientUri);
+        var unit = new NamespaceRef(TransferKind.Locks, "keys");
         var open = new TransferMarks(null, new TransferMark(TransferPhase.Importing, "move", 0, "elsewhere"));
         (await store.Transfer!.ChangeAsync(unit, new TransferMarks(null, null), open, default)).ShouldBeTrue();
         var stale = new TransferResult(4, LockerOutcomeKind.Value, "x"u8.ToArray(), TimeSpan.FromMinutes(2), TimeSpan.FromMinutes(1), TimeSpan.Zero);

@@ -38,7 +38,7 @@ internal sealed class RoutedStore(LatchworkStore inner, int partitions) : Latchw
             foreach (TimerPartition one in All(partition))
             {
                 int max = request.Max - events.Count;
-                TimerClaim claim = await inner.ClaimAsync(one, request with { Max = max, Room = Math.Max(max, request.Room - events.Count) }, cancellationToken);
+                TimerClaim claim = await inner.ClaimAsync(one, request with { Max = max, Capacity = Math.Max(max, request.Capacity - events.Count) }, cancellationToken);
                 events.AddRange(claim.Events);
                 if (claim.AskAgainIn < next) next = claim.AskAgainIn;
             }
@@ -72,40 +72,40 @@ internal sealed class RoutedStore(LatchworkStore inner, int partitions) : Latchw
         public Task<TimerPage> UpcomingAsync(TimerPartition partition, TimeSpan? offset, TimeSpan? duration, string? cursor, int limit, CancellationToken cancellationToken) =>
             PageAsync(partition, cursor, (one, from) => inner.UpcomingAsync(one, offset, duration, from, limit, cancellationToken));
 
-        public Task<TimerPage> DeadAsync(TimerPartition partition, string? cursor, int limit, CancellationToken cancellationToken) =>
-            PageAsync(partition, cursor, (one, from) => inner.DeadAsync(one, from, limit, cancellationToken));
+        public Task<TimerPage> DeadLettersAsync(TimerPartition partition, string? cursor, int limit, CancellationToken cancellationToken) =>
+            PageAsync(partition, cursor, (one, from) => inner.DeadLettersAsync(one, from, limit, cancellationToken));
 
-        public Task<IReadOnlyList<TimerOutcome>> RequeueAsync(TimerPartition partition, IReadOnlyList<DeadKey> keys, Due due, CancellationToken cancellationToken) =>
+        public Task<IReadOnlyList<TimerOutcome>> RequeueAsync(TimerPartition partition, IReadOnlyList<DeadLetterKey> keys, Due due, CancellationToken cancellationToken) =>
             SplitAsync(partition, keys, key => key.Id, (home, some) => inner.RequeueAsync(home, some, due, cancellationToken));
 
-        public Task<IReadOnlyList<TimerOutcome>> PurgeAsync(TimerPartition partition, IReadOnlyList<DeadKey> keys, CancellationToken cancellationToken) =>
+        public Task<IReadOnlyList<TimerOutcome>> PurgeAsync(TimerPartition partition, IReadOnlyList<DeadLetterKey> keys, CancellationToken cancellationToken) =>
             SplitAsync(partition, keys, key => key.Id, (home, some) => inner.PurgeAsync(home, some, cancellationToken));
 
-        public async Task<IReadOnlyList<TimerNode>> NodesAsync(TimerPartition partition, CancellationToken cancellationToken)
+        public async Task<IReadOnlyList<TimerNode>> GetNodesAsync(TimerPartition partition, CancellationToken cancellationToken)
         {
             var nodes = new SortedDictionary<string, TimerNode>(StringComparer.Ordinal);
             foreach (TimerPartition one in All(partition))
             {
-                foreach (TimerNode node in await inner.NodesAsync(one, cancellationToken)) nodes[node.NodeId] = node;
+                foreach (TimerNode node in await inner.GetNodesAsync(one, cancellationToken)) nodes[node.NodeId] = node;
             }
 
             return [.. nodes.Values];
         }
 
-        public async Task<TimerStats> StatsAsync(TimerPartition partition, CancellationToken cancellationToken)
+        public async Task<TimerStats> GetStatsAsync(TimerPartition partition, CancellationToken cancellationToken)
         {
             var sum = new TimerStats(0, 0, 0, 0, null);
             foreach (TimerPartition one in All(partition))
             {
-                TimerStats stats = await inner.StatsAsync(one, cancellationToken);
-                sum = new TimerStats(sum.Scheduled + stats.Scheduled, sum.InFlight + stats.InFlight, sum.Dead + stats.Dead, sum.DeadTrimmed + stats.DeadTrimmed, null);
+                TimerStats stats = await inner.GetStatsAsync(one, cancellationToken);
+                sum = new TimerStats(sum.Scheduled + stats.Scheduled, sum.InFlight + stats.InFlight, sum.DeadLetters + stats.DeadLetters, sum.DeadLettersEvicted + stats.DeadLettersEvicted, null);
             }
 
             return sum;
         }
 
-        public Task<IAsyncDisposable> SubscribeAsync(string ns, string nodeId, Action<TimerBell> ring, CancellationToken cancellationToken) =>
-            inner.SubscribeAsync(ns, nodeId, ring, cancellationToken);
+        public Task<IAsyncDisposable> SubscribeAsync(string ns, string nodeId, Action<WakeNotification> notify, CancellationToken cancellationToken) =>
+            inner.SubscribeAsync(ns, nodeId, notify, cancellationToken);
 
         public async Task LeaveAsync(TimerPartition partition, string nodeId, CancellationToken cancellationToken)
         {

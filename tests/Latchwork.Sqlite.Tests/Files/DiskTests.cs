@@ -32,7 +32,7 @@ public sealed class DiskTests
             refused.Message.ShouldContain("is full");
             refused.Message.ShouldContain("make room");
             (refused.Outcome, refused.IsTransient).ShouldBe((StoreOutcome.NotApplied, true));
-            (await timer.StatsAsync()).Scheduled.ShouldBe(acknowledged.Count);
+            (await timer.GetStatsAsync()).Scheduled.ShouldBe(acknowledged.Count);
 
             disk.Empty();
             await timer.PostAsync(new byte[20_000], TimeSpan.FromHours(1), new() { Id = "after" });

@@ -33,7 +33,7 @@ public sealed class OpeningTests : IDisposable
     {
         SqliteStore[] stores = await Task.WhenAll(Enumerable.Range(0, 8).Select(_ => SqliteStore.OpenAsync(_folder.Database)));
         foreach (SqliteStore store in stores) await new DistributedTimer(store).PostAsync(1, TimeSpan.FromHours(1));
-        (await new DistributedTimer(stores[0]).StatsAsync()).Scheduled.ShouldBe(8);
+        (await new DistributedTimer(stores[0]).GetStatsAsync()).Scheduled.ShouldBe(8);
         foreach (SqliteStore store in stores) await store.DisposeAsync();
     }
 

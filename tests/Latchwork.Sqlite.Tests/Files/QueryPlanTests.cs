@@ -43,7 +43,7 @@ public sealed class QueryPlanTests : IDisposable
         var p = new TimerPartition("plans", 0);
         ITimerStore timers = store.Timers;
         var limits = new DeadLetterLimits(TimeSpan.FromDays(1), 0);
-        Due now = DateTimeOffset.UnixEpoch.AddYears(50); // due at once, not at the end of this millisecond
+        Due now = DateTimeOffset.UnixEpoch.AddYears(50); // due immediately, not at the end of this millisecond
         TimerEntry Entry(string id, Due due) => new(id, due, "x"u8.ToArray(), 1, IfExists.Replace, null, false);
         ClaimRequest Claim(string token, double leaseMs = 60_000) => new("n", token, 10, 10, 0, TimeSpan.FromMilliseconds(leaseMs), limits);
 
@@ -59,18 +59,18 @@ public sealed class QueryPlanTests : IDisposable
         await timers.ExtendAsync(p, [new("a", "t0")], TimeSpan.FromMinutes(5), default);
         await timers.ReleaseAsync(p, [new("a", "t0")], default);
         await timers.ConfirmAsync(p, [new("b", "t0")], default);
-        await timers.FailAsync(p, [new(new("d", "t0"), "n", "why", TimeSpan.Zero, DeadReason.RetriesExhausted)], limits, default);
-        await timers.FailAsync(p, [new(new("e", "t0"), "n", "why", null, DeadReason.Rejected)], new(TimeSpan.FromDays(1), 10), default);
+        await timers.FailAsync(p, [new(new("d", "t0"), "n", "why", TimeSpan.Zero, DeadLetterReason.RetriesExhausted)], limits, default);
+        await timers.FailAsync(p, [new(new("e", "t0"), "n", "why", null, DeadLetterReason.Rejected)], new(TimeSpan.FromDays(1), 10), default);
         await timers.ClaimAsync(p, Claim("t1", leaseMs: 1), default);
-        while ((await timers.StatsAsync(p, default)).InFlight > 0) await timers.ClaimAsync(p, Claim("t2", leaseMs: 1) with { Max = 0 }, default);
+        while ((await timers.GetStatsAsync(p, default)).InFlight > 0) await timers.ClaimAsync(p, Claim("t2", leaseMs: 1) with { Max = 0 }, default);
         await timers.PeekAsync(p, "a", default);
         await timers.ChangeDelayAsync(p, "c", TimeSpan.FromHours(2), default);
         await timers.UpcomingAsync(p, null, null, null, 10, default);
-        await timers.DeadAsync(p, null, 10, default);
+        await timers.DeadLettersAsync(p, null, 10, default);
         await timers.RequeueAsync(p, [new("e", null)], TimeSpan.FromHours(1), default);
         await timers.PurgeAsync(p, [new("d", null)], default);
         await timers.CancelAsync(p, "c", revoke: true, default);
-        await timers.NodesAsync(p, default);
+        await timers.GetNodesAsync(p, default);
         await timers.LeaveAsync(p, "n", default);
 
         var key = new LockerKey("plans", "k");
@@ -78,12 +78,12 @@ public sealed class QueryPlanTests : IDisposable
         await locks.OpenAsync("plans", default);
         await using IAsyncDisposable waiting = await locks.SubscribeAsync(key, _ => { }, default);
         var granted = (LockGranted)await locks.RequestAsync(key, new("n", "o", TimeSpan.FromSeconds(5), TimeSpan.FromMinutes(1), null, false), default);
-        await locks.RenewAsync(key, granted.Generation, "o", TimeSpan.FromSeconds(9), default);
+        await locks.RenewAsync(key, granted.FencingToken, "o", TimeSpan.FromSeconds(9), default);
         await locks.ListAsync("plans", null, 10, default);
-        await locks.ShowAsync(key, default);
-        await locks.PublishAsync(key, new(granted.Generation, "o", LockerOutcomeKind.Value, "x"u8.ToArray(), TimeSpan.FromMinutes(1), TimeSpan.FromMinutes(1)), default);
+        await locks.PeekAsync(key, default);
+        await locks.PublishAsync(key, new(granted.FencingToken, "o", LockerOutcomeKind.Value, "x"u8.ToArray(), TimeSpan.FromMinutes(1), TimeSpan.FromMinutes(1)), default);
         await locks.TryGetAsync(key, default);
-        await locks.ReleaseAsync(key, granted.Generation, "o", default);
+        await locks.ReleaseAsync(key, granted.FencingToken, "o", default);
         await locks.ForgetAsync(key, TimeSpan.FromMinutes(1), default);
     }
 }

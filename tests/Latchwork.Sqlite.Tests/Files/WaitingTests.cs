@@ -22,7 +22,7 @@ public sealed class WaitingTests : IDisposable
         using SqliteConnection other = Connect();
         Run(other, "BEGIN IMMEDIATE");
         Task<PostResult> post = timer.PostAsync(2, TimeSpan.FromHours(1));
-        (await timer.StatsAsync()).Scheduled.ShouldBe(1, "who only looks need not wait");
+        (await timer.GetStatsAsync()).Scheduled.ShouldBe(1, "who only looks need not wait");
         post.IsCompleted.ShouldBeFalse();
         Run(other, "COMMIT");
         (await post).Outcome.ShouldBe(PostOutcome.Created);
@@ -41,7 +41,7 @@ public sealed class WaitingTests : IDisposable
         e.Message.ShouldContain("was locked by another process for more than 0.1 s");
         e.Message.ShouldContain("BusyTimeout");
         Run(other, "COMMIT");
-        (await timer.StatsAsync()).Scheduled.ShouldBe(1);
+        (await timer.GetStatsAsync()).Scheduled.ShouldBe(1);
     }
 
     [Fact]
@@ -60,7 +60,7 @@ public sealed class WaitingTests : IDisposable
         }
 
         listed.ShouldBeGreaterThanOrEqualTo(2_000);
-        (await timer.StatsAsync()).Scheduled.ShouldBe(2_000 + 20);
+        (await timer.GetStatsAsync()).Scheduled.ShouldBe(2_000 + 20);
     }
 
     /// <summary>Who cancels goes on, inside the cancellation, with what waited; and that may wait for the store.</summary>
@@ -128,7 +128,7 @@ public sealed class WaitingTests : IDisposable
             else (await posts[i]).Single().ShouldBe(PostOutcome.Created, "done once, although it was tried twice");
         }
 
-        (await store.Timers.StatsAsync(new TimerPartition("good", 0), default)).Scheduled.ShouldBe(20);
+        (await store.Timers.GetStatsAsync(new TimerPartition("good", 0), default)).Scheduled.ShouldBe(20);
     }
 
     [Fact]

@@ -20,7 +20,7 @@ public sealed class SqliteHostingTests : IDisposable
         using (IHost app = Build([("Latchwork:Sqlite:Path", _folder.Database)], builder => builder.UseSqlite().AddTimer<string>("orders")))
         {
             await app.StartAsync();
-            await app.Services.GetRequiredService<ITimer<string>>().PostAsync("hello", TimeSpan.Zero);
+            await app.Services.GetRequiredService<IDistributedTimer<string>>().PostAsync("hello", TimeSpan.Zero);
             app.Services.GetRequiredService<LatchworkStore>().Description.ShouldBe($"sqlite:{_folder.Database}");
             await app.StopAsync();
         }
@@ -43,7 +43,7 @@ public sealed class SqliteHostingTests : IDisposable
             [("Latchwork:Sqlite:Synchronous", "Sometimes"), ("Latchwork:Sqlite:BusyTimeout", "1ms"), ("Latchwork:Sqlite:Paht", "x")],
             builder => builder.UseSqlite());
         OptionsValidationException failure = await Should.ThrowAsync<OptionsValidationException>(() => app.StartAsync());
-        foreach (string named in (string[])["the path must not be empty", "must be one of Normal, Full; it is 'Sometimes'", "BusyTimeout must be between", "'Latchwork:Sqlite:Paht' is no setting"])
+        foreach (string named in (string[])["the path must not be empty", "must be one of Normal, Full; it is 'Sometimes'", "BusyTimeout must be between", "Unknown setting 'Latchwork:Sqlite:Paht'"])
         {
             failure.Message.ShouldContain(named);
         }

@@ -37,6 +37,6 @@ public sealed class SweepingTests : IDisposable
         var key = new LockerKey("sweeping", name);
         TimeSpan second = TimeSpan.FromSeconds(1);
         var granted = (await store.Locks.RequestAsync(key, new LockerRequest("n", name, second, second, null, LockOnly: true), default)).ShouldBeOfType<LockGranted>();
-        await store.Locks.PublishAsync(key, new LockerPublication(granted.Generation, name, LockerOutcomeKind.Null, default, second, second), default);
+        await store.Locks.PublishAsync(key, new LockerPublication(granted.FencingToken, name, LockerOutcomeKind.Null, default, second, second), default);
     }
 }

@@ -34,7 +34,7 @@ public sealed class KillTests : IDisposable
             second.Send($"timer flood kills b{round} 1");
             await CountAsync(first, "posted", 1 + Random.Shared.Next(2_000));
             first.Kill();
-            await CountAsync(second, "posted", Count(second, "posted") + 3); // the other goes on at once
+            await CountAsync(second, "posted", Count(second, "posted") + 3); // the other goes on immediately
             second.Kill();
             await first.EndedAsync();
             await second.EndedAsync();
@@ -47,7 +47,7 @@ public sealed class KillTests : IDisposable
         HashSet<string> there = [.. (await timer.UpcomingAsync().ToListAsync()).Select(item => item.Id)];
         acknowledged.Count.ShouldBeGreaterThan(Rounds * 3);
         acknowledged.Where(id => !there.Contains(id)).ShouldBeEmpty();
-        (await timer.StatsAsync()).Scheduled.ShouldBe(there.Count, "the counts are right as well");
+        (await timer.GetStatsAsync()).Scheduled.ShouldBe(there.Count, "the counts are right as well");
         _folder.Ask("PRAGMA integrity_check").ShouldBe("ok");
     }
 
@@ -106,8 +106,8 @@ public sealed class KillTests : IDisposable
 
         foreach (WorkerProcess worker in workers) await worker.DisposeAsync();
         await using SqliteStore end = await SqliteStore.OpenAsync(_folder.Database);
-        TimerStats stats = await new DistributedTimer(end, new() { Namespace = "kills" }).StatsAsync();
-        (stats.Scheduled, stats.InFlight, stats.Dead).ShouldBe((0, 0, 0));
+        TimerStats stats = await new DistributedTimer(end, new() { Namespace = "kills" }).GetStatsAsync();
+        (stats.Scheduled, stats.InFlight, stats.DeadLetters).ShouldBe((0, 0, 0));
     }
 
     private static IEnumerable<string> Ids(WorkerProcess worker, string word) =>

@@ -13,7 +13,7 @@ public sealed class SqliteTimerLeaseTests(SqliteFixture fixture) : TimerLeaseSui
 
 public sealed class SqliteTimerFailingTests(SqliteFixture fixture) : TimerFailingSuite(fixture), IClassFixture<SqliteFixture>;
 
-public sealed class SqliteTimerDeadTests(SqliteFixture fixture) : TimerDeadSuite(fixture), IClassFixture<SqliteFixture>;
+public sealed class SqliteTimerDeadLettersTests(SqliteFixture fixture) : TimerDeadLettersSuite(fixture), IClassFixture<SqliteFixture>;
 
 public sealed class SqliteTimerChangingTests(SqliteFixture fixture) : TimerChangingSuite(fixture), IClassFixture<SqliteFixture>;
 
@@ -25,7 +25,7 @@ public sealed class SqliteTimerClockTests(SqliteFixture fixture) : TimerClockSui
 
 public sealed class SqliteTimerContentTests(SqliteFixture fixture) : TimerContentSuite(fixture), IClassFixture<SqliteFixture>;
 
-public sealed class SqliteTimerTurnsTests(SqliteFixture fixture) : TimerTurnsSuite(fixture), IClassFixture<SqliteFixture>;
+public sealed class SqliteTimerPollSlotsTests(SqliteFixture fixture) : TimerPollSlotsSuite(fixture), IClassFixture<SqliteFixture>;
 
 public sealed class SqliteTimerWakingTests(SqliteFixture fixture) : TimerWakingSuite(fixture), IClassFixture<SqliteFixture>;
 

@@ -14,14 +14,14 @@ public abstract class DtimerDefectEngineSuite(StoreFixture fixture) : EngineSuit
     {
         ManualTimeProvider clock = await StopTimeAsync();
         var never = new TaskCompletionSource();
-        Node crashing = await JoinAsync((_, _) => never.Task, o => o.ConfirmTimeout = Seconds(10));
+        Node crashing = await JoinAsync((_, _) => never.Task, o => o.LeaseDuration = Seconds(10));
         await crashing.Timer.PostAsync("precious", TimeSpan.Zero, new() { Id = "a", MaxRetries = 0 });
         await crashing.NthAsync(1);
         crashing.Timer.Abandon();
         Node other = await JoinAsync();
-        await clock.AdvanceUntilAsync(async () => (await other.Timer.PeekAsync("a"))?.State == TimerState.Dead, Ms(100), "dead");
+        await clock.AdvanceUntilAsync(async () => (await other.Timer.PeekAsync("a"))?.State == TimerState.DeadLettered, Ms(100), "dead");
         TimerSnapshot dead = (await other.Timer.PeekAsync("a"))!;
-        dead.DeadReason.ShouldBe(DeadReason.LeaseExpired);
+        dead.DeadLetterReason.ShouldBe(DeadLetterReason.LeaseExpired);
         System.Text.Encoding.UTF8.GetString(dead.Payload.Span).ShouldBe("\"precious\"");
         never.SetResult();
     }
@@ -32,7 +32,7 @@ public abstract class DtimerDefectEngineSuite(StoreFixture fixture) : EngineSuit
         Node node = await JoinAsync((_, _) => throw new TimeoutException());
         await node.Timer.PostAsync(1, TimeSpan.Zero, new() { Id = "a", MaxRetries = 1 });
         await node.NthAsync(2);
-        (await Eventually.ReadsAsync(() => node.Timer.PeekAsync("a"), s => s?.State == TimerState.Dead, "dead"))!.Failures.Count.ShouldBe(2);
+        (await Eventually.ReadsAsync(() => node.Timer.PeekAsync("a"), s => s?.State == TimerState.DeadLettered, "dead"))!.Failures.Count.ShouldBe(2);
     }
 
     [Fact]
@@ -63,7 +63,7 @@ public abstract class DtimerDefectEngineSuite(StoreFixture fixture) : EngineSuit
         await node.NthAsync(2);
         await EmptyAsync(timer);
         changed.ShouldBe(TimerOutcome.InFlight);
-        (await timer.StatsAsync()).Dead.ShouldBe(0);
+        (await timer.GetStatsAsync()).DeadLetters.ShouldBe(0);
     }
 
     [Fact]
@@ -77,7 +77,7 @@ public abstract class DtimerDefectEngineSuite(StoreFixture fixture) : EngineSuit
         await node.Timer.PostAsync([.. Enumerable.Range(0, 8).Select(i => new TimerPost(i == 2 ? "\0poison"u8.ToArray() : "{}"u8.ToArray(), Ms(50), new() { Id = $"{i}" }))]);
         await EmptyAsync(node.Timer);
         node.Got.Count.ShouldBe(8);
-        (await node.Timer.StatsAsync()).Dead.ShouldBe(1);
+        (await node.Timer.GetStatsAsync()).DeadLetters.ShouldBe(1);
         (await node.Timer.PeekAsync("2"))!.Failures.Single().Error.ShouldStartWith("JsonException");
     }
 
@@ -86,7 +86,7 @@ public abstract class DtimerDefectEngineSuite(StoreFixture fixture) : EngineSuit
     {
         Node node = await JoinAsync((delivery, _) => delivery.Id == "0" ? throw new TimeoutException() : Task.CompletedTask);
         await node.Timer.PostAsync([.. Enumerable.Range(0, 8).Select(i => new TimerPost("{}"u8.ToArray(), Ms(50), new() { Id = $"{i}", MaxRetries = 1 }))]);
-        await Eventually.ReadsAsync(() => node.Timer.StatsAsync(), stats => stats is { Scheduled: 0, InFlight: 0, Dead: 1 }, "seven done, one dead");
+        await Eventually.ReadsAsync(() => node.Timer.GetStatsAsync(), stats => stats is { Scheduled: 0, InFlight: 0, DeadLetters: 1 }, "seven done, one dead");
         node.Ids.Distinct().Count().ShouldBe(8);
     }
 
@@ -94,7 +94,7 @@ public abstract class DtimerDefectEngineSuite(StoreFixture fixture) : EngineSuit
     public async Task Defect_09_a_stale_owner_cannot_confirm_the_next_owners_delivery()
     {
         ManualTimeProvider clock = await StopTimeAsync();
-        Node first = await JoinAsync(configure: o => (o.Confirmation, o.ConfirmTimeout) = (Confirmation.Manual, Seconds(10)));
+        Node first = await JoinAsync(configure: o => (o.Confirmation, o.LeaseDuration) = (Confirmation.Manual, Seconds(10)));
         await first.Timer.PostAsync(1, TimeSpan.Zero, new() { Id = "a", MaxRetries = 1 });
         TimerDelivery stale = await first.NthAsync(1);
         await EventuallyAsync(() => stale.HasReturned, "the handler has returned");
@@ -110,7 +110,7 @@ public abstract class DtimerDefectEngineSuite(StoreFixture fixture) : EngineSuit
     [Fact]
     public async Task Defect_10_an_event_in_flight_can_be_seen_and_revoked()
     {
-        Node node = await JoinAsync(async (_, stop) => await Task.Delay(Timeout.Infinite, stop));
+        Node node = await JoinAsync(async (_, cancellationToken) => await Task.Delay(Timeout.Infinite, cancellationToken));
         await node.Timer.PostAsync(1, TimeSpan.Zero, new() { Id = "a" });
         TimerDelivery delivery = await node.NthAsync(1);
         TimerSnapshot seen = (await node.Timer.PeekAsync("a"))!;
@@ -137,7 +137,7 @@ public abstract class DtimerDefectEngineSuite(StoreFixture fixture) : EngineSuit
         var fast = new ManualTimeProvider(); // the node's clock, a little ahead of the store's
         Node node = await JoinAsync(configure: o => o.TimeProvider = fast);
         await node.Timer.PostAsync(1, Ms(100));
-        await EventuallyAsync(() => Faults.BellsHeard(TimerBellKind.Due) == 1, "the bell");
+        await EventuallyAsync(() => Faults.NotificationsReceived(WakeNotificationKind.Due) == 1, "the notification");
         int asked = Faults.Claims.Count;
         clock.Advance(Ms(99));
         fast.Advance(Ms(100));
@@ -158,7 +158,7 @@ public abstract class DtimerDefectEngineSuite(StoreFixture fixture) : EngineSuit
         Node node = await JoinAsync();
         await node.Timer.PostAsync(1, Ms(100), new() { Id = "first" });
         await node.Timer.PostAsync(2, Ms(150), new() { Id = "second" });
-        await EventuallyAsync(() => Faults.BellsHeard(TimerBellKind.Due) == 1, "the bell for the first");
+        await EventuallyAsync(() => Faults.NotificationsReceived(WakeNotificationKind.Due) == 1, "the notification for the first");
         (await node.Timer.CancelAsync("first")).ShouldBe(TimerOutcome.Done);
         await clock.AdvanceToNextAsync(Ms(100), "it looks when the first was due");
         await clock.AdvanceToNextAsync(Ms(50), "it looks when the second is due");
@@ -171,23 +171,23 @@ public abstract class DtimerDefectEngineSuite(StoreFixture fixture) : EngineSuit
     {
         ManualTimeProvider clock = await StopTimeAsync();
         Node frozen = await JoinAsync();
-        Node guard = await JoinAsync();
+        Node backup = await JoinAsync();
         DistributedTimer poster = NewTimer();
         frozen.Timer.Abandon();
         for (int i = 1; i <= 3; i++)
         {
-            // The living one is rung to claim, or to look after the one who is. (Its turn is later than all that passes here.)
+            // The living one is notified to claim, or to look after the one who is. (Its poll slot is later than all that passes here.)
             await poster.PostAsync(i, Ms(50));
             await EventuallyAsync(() => clock.NextDueIn <= Ms(250), "it knows when to look");
             clock.Advance(Ms(50));
             await EventuallyAsync(
-                () => guard.Got.Count == i || (clock.NextDueIn is { } next && next > TimeSpan.Zero && next <= Ms(200)), "it has come, or comes soon");
-            if (guard.Got.Count < i) clock.Advance(Ms(200));
-            await guard.NthAsync(i);
+                () => backup.Got.Count == i || (clock.NextDueIn is { } next && next > TimeSpan.Zero && next <= Ms(200)), "it has come, or comes soon");
+            if (backup.Got.Count < i) clock.Advance(Ms(200));
+            await backup.NthAsync(i);
             await EmptyAsync(poster);
         }
 
-        guard.Got.ShouldAllBe(delivery => delivery.Lateness <= Ms(250));
+        backup.Got.ShouldAllBe(delivery => delivery.Lateness <= Ms(250));
         frozen.Got.ShouldBeEmpty();
     }
 
@@ -196,13 +196,13 @@ public abstract class DtimerDefectEngineSuite(StoreFixture fixture) : EngineSuit
     {
         ManualTimeProvider clock = await StopTimeAsync();
         var never = new TaskCompletionSource();
-        Node crashing = await JoinAsync((_, _) => never.Task, o => o.ConfirmTimeout = Ms(400));
+        Node crashing = await JoinAsync((_, _) => never.Task, o => o.LeaseDuration = Ms(400));
         await crashing.Timer.PostAsync(1, TimeSpan.Zero, new() { Id = "a", MaxRetries = 1 });
         await crashing.NthAsync(1);
         Node other = await JoinAsync();
         crashing.Timer.Abandon();
 
-        // Nobody rings; it looks when the lease is over, or a moment later if the dead one was to look first.
+        // Nobody notifies it; it polls when the lease is over, or a moment later if the dead one was to look first.
         clock.Advance(Ms(600));
         (await other.NthAsync(1)).Lateness.ShouldBeLessThanOrEqualTo(Ms(200));
         never.SetResult();

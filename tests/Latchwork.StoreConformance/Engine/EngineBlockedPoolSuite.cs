@@ -16,10 +16,10 @@ public abstract class EngineBlockedPoolSuite(StoreFixture fixture) : EngineSuite
     {
         // The leases are as long as they are because they must survive a machine that stalls for seconds; and the pool is blocked for longer.
         var finish = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
-        Node node = await JoinAsync((_, _) => finish.Task, o => (o.ConfirmTimeout, o.MaxConcurrency) = (Seconds(9), 1));
+        Node node = await JoinAsync((_, _) => finish.Task, o => (o.LeaseDuration, o.MaxConcurrency) = (Seconds(9), 1));
         await node.Timer.PostAsync([.. Enumerable.Range(0, 5).Select(i => new TimerPost("{}"u8.ToArray(), TimeSpan.Zero, new() { Id = $"{i}" }))]);
         await node.NthAsync(1);
-        await Eventually.ReadsAsync(() => node.Timer.StatsAsync(), stats => stats.InFlight == 5, "all held");
+        await Eventually.ReadsAsync(() => node.Timer.GetStatsAsync(), stats => stats.InFlight == 5, "all held");
 
         using var fourThirds = new CountdownEvent(4);
         using (new BlockedPool())
@@ -28,7 +28,7 @@ public abstract class EngineBlockedPoolSuite(StoreFixture fixture) : EngineSuite
             {
                 if (operation == nameof(ITimerStore.ExtendAsync) && !fourThirds.IsSet) fourThirds.Signal();
             };
-            fourThirds.Wait(Patience).ShouldBeTrue("four extensions while the pool was blocked");
+            fourThirds.Wait(TestTimeout).ShouldBeTrue("four extensions while the pool was blocked");
             Faults.Answered = null;
         }
 
@@ -60,7 +60,7 @@ public abstract class EngineBlockedPoolSuite(StoreFixture fixture) : EngineSuite
             if (AnswersWithoutPool)
             {
                 new Thread(() => poster.PostAsync(1, TimeSpan.Zero)).Start();
-                posted.Wait(Patience).ShouldBeTrue();
+                posted.Wait(TestTimeout).ShouldBeTrue();
             }
             else
             {

@@ -51,10 +51,10 @@ public abstract class EngineDeliverySuite(StoreFixture fixture) : EngineSuite(fi
         Node node = await JoinAsync((_, _) => throw new InvalidOperationException(text));
         await node.Timer.PostAsync("x"u8.ToArray(), TimeSpan.Zero, new() { Id = "a", MaxRetries = 2 });
         await node.NthAsync(3);
-        TimerSnapshot dead = (await Eventually.ReadsAsync(() => node.Timer.PeekAsync("a"), s => s?.State == TimerState.Dead, "dead"))!;
+        TimerSnapshot dead = (await Eventually.ReadsAsync(() => node.Timer.PeekAsync("a"), s => s?.State == TimerState.DeadLettered, "dead"))!;
 
         node.Got.Select(delivery => delivery.Retries).ShouldBe([0, 1, 2]);
-        dead.DeadReason.ShouldBe(DeadReason.RetriesExhausted);
+        dead.DeadLetterReason.ShouldBe(DeadLetterReason.RetriesExhausted);
         dead.Failures.Select(failure => failure.Attempt).ShouldBe([1, 2, 3]);
         dead.Failures[0].Error.ShouldStartWith("InvalidOperationException: ü");
         System.Text.Encoding.UTF8.GetByteCount(dead.Failures[0].Error).ShouldBeInRange(1000, Limits.MaxErrorBytes);
@@ -82,7 +82,7 @@ public abstract class EngineDeliverySuite(StoreFixture fixture) : EngineSuite(fi
         await node.Timer.PostAsync([.. Enumerable.Range(0, 8).Select(i => new TimerPost("{}"u8.ToArray(), TimeSpan.Zero, new() { Id = i == 3 ? "bad" : $"good{i}" }))]);
         await EmptyAsync(node.Timer);
         node.Ids.Order().ShouldBe(["bad", "good0", "good1", "good2", "good4", "good5", "good6", "good7"]);
-        (await node.Timer.PeekAsync("bad"))!.State.ShouldBe(TimerState.Dead);
+        (await node.Timer.PeekAsync("bad"))!.State.ShouldBe(TimerState.DeadLettered);
     }
 
     [Fact]
@@ -93,10 +93,10 @@ public abstract class EngineDeliverySuite(StoreFixture fixture) : EngineSuite(fi
             TimerOutcome outcome = delivery.Id switch
             {
                 "confirm" => await delivery.ConfirmAsync(),
-                "dead" => await delivery.DeadAsync("not wanted", DeadReason.Unreadable),
+                "dead" => await delivery.DeadLetterAsync("not wanted", DeadLetterReason.DeserializationFailed),
                 _ => delivery.Retries == 0 ? await delivery.RetryAsync(TimeSpan.Zero, "once more") : await delivery.ConfirmAsync(),
             };
-            outcome.ShouldBe(delivery.Id == "dead" ? TimerOutcome.Dead : TimerOutcome.Done);
+            outcome.ShouldBe(delivery.Id == "dead" ? TimerOutcome.DeadLettered : TimerOutcome.Done);
             delivery.LeaseLeft.ShouldBe(TimeSpan.Zero);
             (await delivery.ConfirmAsync()).ShouldBe(delivery.Id == "confirm" || delivery.Retries > 0 ? TimerOutcome.NotFound : TimerOutcome.Stale);
             if (delivery.Id == "confirm") throw new TimeoutException("after the confirm");
@@ -106,7 +106,7 @@ public abstract class EngineDeliverySuite(StoreFixture fixture) : EngineSuite(fi
 
         node.Ids.Order().ShouldBe(["confirm", "dead", "retry", "retry"]);
         TimerSnapshot dead = (await node.Timer.PeekAsync("dead"))!;
-        (dead.DeadReason, dead.Failures.Single().Error).ShouldBe((DeadReason.Unreadable, "not wanted"));
+        (dead.DeadLetterReason, dead.Failures.Single().Error).ShouldBe((DeadLetterReason.DeserializationFailed, "not wanted"));
         await EventuallyAsync(() => Errors.Count == 1, "the exception after the confirm");
     }
 
@@ -124,7 +124,7 @@ public abstract class EngineDeliverySuite(StoreFixture fixture) : EngineSuite(fi
         await node.NthAsync(1);
         hold.SetResult();
         await EmptyAsync(node.Timer);
-        await unawaited!.WaitAsync(Patience);
+        await unawaited!.WaitAsync(TestTimeout);
         await node.Timer.LeaveAsync();
         Faults.Calls(nameof(Faults.ConfirmAsync)).ShouldBe(1);
         Errors.ShouldBeEmpty();
@@ -147,7 +147,7 @@ public abstract class EngineDeliverySuite(StoreFixture fixture) : EngineSuite(fi
         await node.NthAsync(1);
         await EventuallyAsync(() => Errors.Count == 1, "the handler's failure");
         seen.ShouldBeNull();
-        (await node.Timer.StatsAsync()).ShouldBe(new TimerStats(0, 0, 0, 0, null));
+        (await node.Timer.GetStatsAsync()).ShouldBe(new TimerStats(0, 0, 0, 0, null));
     }
 
     [Fact]
@@ -157,7 +157,7 @@ public abstract class EngineDeliverySuite(StoreFixture fixture) : EngineSuite(fi
         {
             if (claim.Events.Count > 0) await NewTimer().CancelAsync(claim.Events[0].Id, revoke: true);
         };
-        Faults.DropBells = true;
+        Faults.DropNotifications = true;
         Node node = await JoinAsync(configure: o => o.Confirmation = Confirmation.OnDelivery);
         await node.Timer.PostAsync(1, TimeSpan.Zero, new() { Id = "a" });
         await EventuallyAsync(() => Errors.Count == 1, "the failed confirm");
@@ -198,7 +198,7 @@ public abstract class EngineDeliverySuite(StoreFixture fixture) : EngineSuite(fi
         await EmptyAsync(node.Timer);
         node.Got.Count.ShouldBe(200);
         most.ShouldBeInRange(1, 3);
-        Faults.Claims.ShouldAllBe(claim => claim.Max <= 4 && claim.Max <= claim.Room && claim.Room + claim.Held <= 10);
+        Faults.Claims.ShouldAllBe(claim => claim.Max <= 4 && claim.Max <= claim.Capacity && claim.Capacity + claim.Held <= 10);
     }
 
     [Fact]

@@ -6,13 +6,13 @@ using Xunit;
 
 namespace Latchwork.StoreConformance.Engine;
 
-/// <summary>A store that fails, loses replies or loses bells.</summary>
+/// <summary>A store that fails, loses replies or loses notifications.</summary>
 public abstract class EngineFaultSuite(StoreFixture fixture) : EngineSuite(fixture)
 {
     [Fact]
     public async Task A_claim_whose_reply_is_lost_is_repeated_and_brings_the_same_events()
     {
-        Node node = await JoinAsync(configure: o => o.ConfirmTimeout = Seconds(60));
+        Node node = await JoinAsync(configure: o => o.LeaseDuration = Seconds(60));
         await EventuallyAsync(() => !Faults.Claims.IsEmpty, "the first claim");
         Faults.Fail(nameof(Faults.ClaimAsync), Fault.ReplyLost, Fault.RequestLost, Fault.ReplyLost);
         await node.Timer.PostAsync([.. Enumerable.Range(0, 5).Select(i => new TimerPost("{}"u8.ToArray(), TimeSpan.Zero, new() { Id = $"{i}" }))]);
@@ -42,24 +42,24 @@ public abstract class EngineFaultSuite(StoreFixture fixture) : EngineSuite(fixtu
     }
 
     [Fact]
-    public async Task With_every_bell_lost_events_are_delivered_within_three_seconds()
+    public async Task With_every_notification_lost_events_are_delivered_within_three_seconds()
     {
         ManualTimeProvider clock = await StopTimeAsync();
-        Faults.DropBells = true;
+        Faults.DropNotifications = true;
         Node[] nodes = [await JoinAsync(), await JoinAsync(), await JoinAsync()];
         await NewTimer().PostAsync(1, Ms(100));
 
-        // Nobody knows of it; but each looks when it is its turn.
+        // Nobody knows of it; but each looks when its poll slot comes.
         Faults.Answers.ShouldAllBe(answer => answer.AskAgainIn <= Seconds(3));
-        await clock.AdvanceToNextAsync(Seconds(1), "a node's turn");
+        await clock.AdvanceToNextAsync(Seconds(1), "a node's poll slot");
         await EventuallyAsync(() => nodes.Any(node => !node.Got.IsEmpty), "delivered");
         nodes.Single(node => !node.Got.IsEmpty).Got.Single().Lateness.ShouldBeLessThan(Seconds(1));
     }
 
     [Fact]
-    public async Task A_bell_that_is_heard_while_a_claim_is_under_way_is_not_undone_by_its_reply()
+    public async Task A_notification_that_is_heard_while_a_claim_is_under_way_is_not_undone_by_its_reply()
     {
-        // The reply names the node's next turn, which never comes: if it undid the bell, nothing would be delivered.
+        // The reply names the node's next poll slot, which never comes: if it undid the notification, nothing would be delivered.
         await StopTimeAsync();
         DistributedTimer other = NewTimer();
         TimerPartition itsOwn = TimerPartition.Of(Namespace, "a", await Store.Timers.OpenAsync(Namespace, CancellationToken.None));
@@ -69,7 +69,7 @@ public abstract class EngineFaultSuite(StoreFixture fixture) : EngineSuite(fixtu
             // After the store has answered "nothing for a long time", and before the engine hears it.
             if (partition != itsOwn || Interlocked.Exchange(ref posted, 1) == 1) return;
             await other.PostAsync("in between", TimeSpan.Zero, new() { Id = "a" });
-            await EventuallyAsync(() => Faults.BellsHeard(TimerBellKind.Due) > 0, "the bell");
+            await EventuallyAsync(() => Faults.NotificationsReceived(WakeNotificationKind.Due) > 0, "the notification");
         };
         Node node = await JoinAsync();
         await node.NthAsync(1);
@@ -163,7 +163,7 @@ public abstract class EngineFaultSuite(StoreFixture fixture) : EngineSuite(fixtu
     {
         Faults.Partitions = 1; // the pieces are known then
         DistributedTimer timer = NewTimer();
-        await timer.StatsAsync();
+        await timer.GetStatsAsync();
         Faults.Fail(nameof(Faults.PostAsync), Fault.FailsLater);
         TimerPost[] posts = [.. Enumerable.Range(0, 500).Select(i => new TimerPost("{}"u8.ToArray(), Seconds(60), new() { Id = $"{i}" }))];
         var failure = await Should.ThrowAsync<TimerBatchException>(() => timer.PostAsync(posts));
@@ -190,7 +190,7 @@ public abstract class EngineFaultSuite(StoreFixture fixture) : EngineSuite(fixtu
             (nameof(ITimerStore.ChangeDelayAsync), () => timer.ChangeDelayAsync("a", Seconds(70))),
             (nameof(ITimerStore.ConfirmAsync), () => timer.ConfirmAsync("a", "token")),
             (nameof(ITimerStore.UpcomingAsync), async () => await timer.UpcomingAsync().GetAsyncEnumerator().MoveNextAsync()),
-            (nameof(ITimerStore.DeadAsync), async () => await timer.DeadLetters.ListAsync().GetAsyncEnumerator().MoveNextAsync()),
+            (nameof(ITimerStore.DeadLettersAsync), async () => await timer.DeadLetters.ListAsync().GetAsyncEnumerator().MoveNextAsync()),
             (nameof(ITimerStore.CancelAsync), () => timer.CancelAsync("a")),
         ])
         {

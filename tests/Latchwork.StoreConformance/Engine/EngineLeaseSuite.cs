@@ -17,7 +17,7 @@ public abstract class EngineLeaseSuite(StoreFixture fixture) : EngineSuite(fixtu
     {
         ManualTimeProvider clock = await StopTimeAsync();
         var finish = new TaskCompletionSource();
-        Node node = await JoinAsync((_, _) => finish.Task, o => (o.ConfirmTimeout, o.MaxConcurrency) = (_lease, 1));
+        Node node = await JoinAsync((_, _) => finish.Task, o => (o.LeaseDuration, o.MaxConcurrency) = (_lease, 1));
         await node.Timer.PostAsync([.. ((string[])["a", "b"]).Select(id => new TimerPost("{}"u8.ToArray(), TimeSpan.Zero, new() { Id = id }))]);
         TimerDelivery first = await node.NthAsync(1);
         for (int i = 1; i <= 10; i++)
@@ -32,7 +32,7 @@ public abstract class EngineLeaseSuite(StoreFixture fixture) : EngineSuite(fixtu
         await EmptyAsync(node.Timer);
         node.Ids.ShouldBe(["a", "b"], ignoreOrder: true); // they may be of different partitions, which have no order
         node.Got.ShouldAllBe(delivery => delivery.Retries == 0);
-        (await node.Timer.StatsAsync()).Dead.ShouldBe(0);
+        (await node.Timer.GetStatsAsync()).DeadLetters.ShouldBe(0);
         Errors.ShouldBeEmpty();
     }
 
@@ -42,12 +42,12 @@ public abstract class EngineLeaseSuite(StoreFixture fixture) : EngineSuite(fixtu
         ManualTimeProvider clock = await StopTimeAsync();
         var asserted = new TaskCompletionSource(); // until then no other delivery confirms anything
         Node node = await JoinAsync(
-            async (delivery, stop) =>
+            async (delivery, cancellationToken) =>
             {
                 if (delivery.Retries > 0) await asserted.Task;
-                else await Task.Delay(Timeout.Infinite, stop);
+                else await Task.Delay(Timeout.Infinite, cancellationToken);
             },
-            o => o.ConfirmTimeout = _lease);
+            o => o.LeaseDuration = _lease);
         Faults.FailAlways(nameof(Faults.ExtendAsync), Fault.FailsLater);
         await node.Timer.PostAsync(1, TimeSpan.Zero, new() { Id = "a", MaxRetries = 1000 });
         TimerDelivery delivery = await node.NthAsync(1);
@@ -76,7 +76,7 @@ public abstract class EngineLeaseSuite(StoreFixture fixture) : EngineSuite(fixtu
         ManualTimeProvider clock = await StopTimeAsync();
         var finish = new TaskCompletionSource();
         Faults.Fail(nameof(Faults.ExtendAsync), Fault.ThrowsAtOnce, Fault.FailedTask, Fault.FailsLater, Fault.ReplyLost);
-        Node node = await JoinAsync((_, _) => finish.Task, o => o.ConfirmTimeout = _lease);
+        Node node = await JoinAsync((_, _) => finish.Task, o => o.LeaseDuration = _lease);
         await node.Timer.PostAsync(1, TimeSpan.Zero);
         TimerDelivery delivery = await node.NthAsync(1);
         clock.Advance(_third);
@@ -98,32 +98,32 @@ public abstract class EngineLeaseSuite(StoreFixture fixture) : EngineSuite(fixtu
     [Theory]
     [InlineData(true)]
     [InlineData(false)]
-    public async Task A_revoked_or_replaced_delivery_is_told_with_or_without_the_bell(bool bell)
+    public async Task A_revoked_or_replaced_delivery_is_told_with_or_without_the_notification(bool notification)
     {
         ManualTimeProvider clock = await StopTimeAsync();
         TimeSpan lease = Seconds(3600);
         var told = new TaskCompletionSource();
         Node node = await JoinAsync(
-            async (delivery, stop) =>
+            async (delivery, cancellationToken) =>
             {
                 if (delivery.Payload.Length > 1) return;
-                await using CancellationTokenRegistration registration = stop.Register(told.SetResult);
+                await using CancellationTokenRegistration registration = cancellationToken.Register(told.SetResult);
                 await told.Task;
             },
-            o => o.ConfirmTimeout = lease);
+            o => o.LeaseDuration = lease);
         await node.Timer.PostAsync(1, TimeSpan.Zero, new() { Id = "a" });
         TimerDelivery first = await node.NthAsync(1);
-        Faults.DropBells = !bell;
+        Faults.DropNotifications = !notification;
         (await NewTimer().PostAsync("new", TimeSpan.Zero, new() { Id = "a" })).Outcome.ShouldBe(PostOutcome.Replaced);
-        if (!bell)
+        if (!notification)
         {
             first.Stopping.IsCancellationRequested.ShouldBeFalse();
             clock.Advance(lease / 3); // the extension is refused
         }
 
-        await told.Task.WaitAsync(Patience);
+        await told.Task.WaitAsync(TestTimeout);
         (await first.ConfirmAsync()).ShouldBe(TimerOutcome.Stale);
-        if (!bell) await clock.AdvanceUntilAsync(() => node.Got.Count >= 2, Ms(100), "the node's turn");
+        if (!notification) await clock.AdvanceUntilAsync(() => node.Got.Count >= 2, Ms(100), "the node's poll slot");
         (await node.NthAsync(2)).Read<string>().ShouldBe("new");
         await EmptyAsync(node.Timer);
     }
@@ -137,11 +137,11 @@ public abstract class EngineLeaseSuite(StoreFixture fixture) : EngineSuite(fixtu
         {
             if (claim.Events.Count == 0) return;
             (await other.CancelAsync(claim.Events[0].Id, revoke: true)).ShouldBe(TimerOutcome.Done);
-            await EventuallyAsync(() => Faults.BellsHeard(TimerBellKind.Revoked) > 0, "the bell");
+            await EventuallyAsync(() => Faults.NotificationsReceived(WakeNotificationKind.Revoked) > 0, "the notification");
         };
-        Node node = await JoinAsync(async (_, stop) => await Task.Delay(Timeout.Infinite, stop));
+        Node node = await JoinAsync(async (_, cancellationToken) => await Task.Delay(Timeout.Infinite, cancellationToken));
         await node.Timer.PostAsync(1, TimeSpan.Zero, new() { Id = "a" });
-        await EventuallyAsync(() => Faults.BellsHeard(TimerBellKind.Revoked) > 0, "the bell");
+        await EventuallyAsync(() => Faults.NotificationsReceived(WakeNotificationKind.Revoked) > 0, "the notification");
         await EventuallyAsync(() => node.Got.All(delivery => delivery.Stopping.IsCancellationRequested), "no handler goes on");
         Errors.ShouldBeEmpty();
     }
@@ -150,7 +150,7 @@ public abstract class EngineLeaseSuite(StoreFixture fixture) : EngineSuite(fixtu
     public async Task With_manual_confirmation_the_lease_is_not_extended_after_the_handler_has_returned()
     {
         ManualTimeProvider clock = await StopTimeAsync();
-        Node node = await JoinAsync(configure: o => (o.ConfirmTimeout, o.Confirmation) = (_lease, Confirmation.Manual));
+        Node node = await JoinAsync(configure: o => (o.LeaseDuration, o.Confirmation) = (_lease, Confirmation.Manual));
         await node.Timer.PostAsync(1, TimeSpan.Zero, new() { Id = "a", MaxRetries = 1000 });
         TimerDelivery first = await node.NthAsync(1);
         await EventuallyAsync(() => first.HasReturned, "the handler has returned");
@@ -174,8 +174,8 @@ public abstract class EngineLeaseSuite(StoreFixture fixture) : EngineSuite(fixtu
         ManualTimeProvider clock = await StopTimeAsync();
         var never = new TaskCompletionSource();
         Node node = await JoinAsync(
-            (_, stop) => never.Task.WaitAsync(stop),
-            o => (o.ConfirmTimeout, o.MaxHandlingTime) = (_lease, Seconds(20)));
+            (_, cancellationToken) => never.Task.WaitAsync(cancellationToken),
+            o => (o.LeaseDuration, o.MaxHandlingTime) = (_lease, Seconds(20)));
         await node.Timer.PostAsync(1, TimeSpan.Zero, new() { Id = "a" });
         TimerDelivery delivery = await node.NthAsync(1);
         for (int i = 1; i <= 6; i++)
@@ -191,7 +191,7 @@ public abstract class EngineLeaseSuite(StoreFixture fixture) : EngineSuite(fixtu
         delivery.Stopping.IsCancellationRequested.ShouldBeTrue();
         Faults.Calls(nameof(Faults.ExtendAsync)).ShouldBe(extensions);
 
-        await clock.AdvanceUntilAsync(async () => (await node.Timer.StatsAsync()).Dead == 1, Ms(250), "dead");
-        (await node.Timer.PeekAsync("a"))!.DeadReason.ShouldBe(DeadReason.LeaseExpired);
+        await clock.AdvanceUntilAsync(async () => (await node.Timer.GetStatsAsync()).DeadLetters == 1, Ms(250), "dead");
+        (await node.Timer.PeekAsync("a"))!.DeadLetterReason.ShouldBe(DeadLetterReason.LeaseExpired);
     }
 }

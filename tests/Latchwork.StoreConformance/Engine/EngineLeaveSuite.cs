@@ -17,11 +17,11 @@ public abstract class EngineLeaveSuite(StoreFixture fixture) : EngineSuite(fixtu
         ManualTimeProvider clock = await StopTimeAsync();
         var finish = new TaskCompletionSource();
         Node leaving = await JoinAsync(
-            (_, _) => finish.Task, o => (o.MaxConcurrency, o.LeaveTimeout, o.ConfirmTimeout) = (1, TimeSpan.FromHours(20), _longLease));
+            (_, _) => finish.Task, o => (o.MaxConcurrency, o.ShutdownTimeout, o.LeaseDuration) = (1, TimeSpan.FromHours(20), _longLease));
         await leaving.Timer.PostAsync([.. Enumerable.Range(0, 5).Select(i => new TimerPost("{}"u8.ToArray(), TimeSpan.Zero, new() { Id = $"{i}" }))]);
         await leaving.NthAsync(1);
-        await Eventually.ReadsAsync(() => leaving.Timer.StatsAsync(), stats => stats.InFlight == 5, "all held");
-        Node other = await JoinAsync(configure: o => o.ConfirmTimeout = _longLease);
+        await Eventually.ReadsAsync(() => leaving.Timer.GetStatsAsync(), stats => stats.InFlight == 5, "all held");
+        Node other = await JoinAsync(configure: o => o.LeaseDuration = _longLease);
 
         Task left = leaving.Timer.LeaveAsync();
         await clock.AdvanceUntilAsync(() => other.Got.Count >= 4, Ms(10), "what has not begun comes to the other");
@@ -32,7 +32,7 @@ public abstract class EngineLeaveSuite(StoreFixture fixture) : EngineSuite(fixtu
         await EmptyAsync(other.Timer);
         leaving.Got.Count.ShouldBe(1);
         other.Got.Select(delivery => delivery.Retries).ShouldBe([0, 0, 0, 0]);
-        (await other.Timer.NodesAsync()).Select(node => node.NodeId).ShouldBe([other.Timer.NodeId]);
+        (await other.Timer.GetNodesAsync()).Select(node => node.NodeId).ShouldBe([other.Timer.NodeId]);
         Errors.ShouldBeEmpty();
     }
 
@@ -40,7 +40,7 @@ public abstract class EngineLeaveSuite(StoreFixture fixture) : EngineSuite(fixtu
     public async Task A_handler_that_overruns_is_cancelled_and_its_lease_is_left_to_run_out()
     {
         ManualTimeProvider clock = await StopTimeAsync();
-        Node leaving = await JoinAsync(async (_, stop) => await Task.Delay(Timeout.Infinite, stop), o => o.ConfirmTimeout = _longLease);
+        Node leaving = await JoinAsync(async (_, cancellationToken) => await Task.Delay(Timeout.Infinite, cancellationToken), o => o.LeaseDuration = _longLease);
         await leaving.Timer.PostAsync(1, TimeSpan.Zero, new() { Id = "a", MaxRetries = 1 });
         TimerDelivery delivery = await leaving.NthAsync(1);
         Task left = leaving.Timer.LeaveAsync();
@@ -62,7 +62,7 @@ public abstract class EngineLeaveSuite(StoreFixture fixture) : EngineSuite(fixtu
     {
         ManualTimeProvider clock = await StopTimeAsync();
         var never = new TaskCompletionSource();
-        Node leaving = await JoinAsync((_, _) => never.Task, o => (o.LeaveTimeout, o.ConfirmTimeout) = (TimeSpan.FromHours(20), _longLease));
+        Node leaving = await JoinAsync((_, _) => never.Task, o => (o.ShutdownTimeout, o.LeaseDuration) = (TimeSpan.FromHours(20), _longLease));
         await leaving.Timer.PostAsync(1, TimeSpan.Zero, new() { Id = "a", MaxRetries = 1 });
         await leaving.NthAsync(1);
         using var cut = new CancellationTokenSource();
@@ -79,11 +79,11 @@ public abstract class EngineLeaveSuite(StoreFixture fixture) : EngineSuite(fixtu
     [Fact]
     public async Task What_a_claim_under_way_brings_is_handed_back()
     {
-        await StopTimeAsync(); // so that no claim is under way but that for which the bell rings
+        await StopTimeAsync(); // so that no claim is under way but that for which a notification comes
         Node leaving = await JoinAsync();
         TaskCompletionSource hold = Faults.Hold(nameof(Faults.ClaimAsync));
         await leaving.Timer.PostAsync(1, TimeSpan.Zero, new() { Id = "a" });
-        await Eventually.ReadsAsync(() => leaving.Timer.StatsAsync(), stats => stats.InFlight == 1, "claimed");
+        await Eventually.ReadsAsync(() => leaving.Timer.GetStatsAsync(), stats => stats.InFlight == 1, "claimed");
 
         Task left = leaving.Timer.LeaveAsync();
         Faults.Release(nameof(Faults.ClaimAsync));
@@ -116,7 +116,7 @@ public abstract class EngineLeaveSuite(StoreFixture fixture) : EngineSuite(fixtu
         Node leaving = await JoinAsync();
         foreach (string operation in (string[])["ClaimAsync", "ConfirmAsync", "ExtendAsync", "ReleaseAsync", "LeaveAsync"]) Faults.Hold(operation);
         await leaving.Timer.PostAsync(1, TimeSpan.Zero);
-        await leaving.Timer.LeaveAsync().WaitAsync(Patience);
+        await leaving.Timer.LeaveAsync().WaitAsync(TestTimeout);
         foreach (string operation in (string[])["ClaimAsync", "ConfirmAsync", "ExtendAsync", "ReleaseAsync", "LeaveAsync"]) Faults.Release(operation);
     }
 
@@ -153,10 +153,10 @@ public abstract class EngineLeaveSuite(StoreFixture fixture) : EngineSuite(fixtu
     {
         ManualTimeProvider clock = await StopTimeAsync();
         var never = new TaskCompletionSource();
-        Node crashing = await JoinAsync((_, _) => never.Task, o => (o.ConfirmTimeout, o.MaxConcurrency) = (Seconds(10), 1));
+        Node crashing = await JoinAsync((_, _) => never.Task, o => (o.LeaseDuration, o.MaxConcurrency) = (Seconds(10), 1));
         await crashing.Timer.PostAsync([.. Enumerable.Range(0, 3).Select(i => new TimerPost("{}"u8.ToArray(), TimeSpan.Zero, new() { Id = $"{i}", MaxRetries = 1 }))]);
-        await Eventually.ReadsAsync(() => crashing.Timer.StatsAsync(), stats => stats.InFlight == 3, "all held");
-        Node other = await JoinAsync(configure: o => o.ConfirmTimeout = _longLease);
+        await Eventually.ReadsAsync(() => crashing.Timer.GetStatsAsync(), stats => stats.InFlight == 3, "all held");
+        Node other = await JoinAsync(configure: o => o.LeaseDuration = _longLease);
         crashing.Timer.Abandon();
         crashing.Timer.IsJoined.ShouldBeFalse();
         await clock.AdvanceUntilAsync(() => other.Got.Count >= 3, Ms(100), "all come to the other");

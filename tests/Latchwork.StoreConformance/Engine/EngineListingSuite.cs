@@ -30,7 +30,7 @@ public abstract class EngineListingSuite(StoreFixture fixture) : EngineSuite(fix
         all.Select(item => item.Id).ShouldBe(posts.OrderBy(post => post.Due.Value).Select(post => post.Options!.Id));
         (await ReadAsync(timer.UpcomingAsync(limit: 450))).Count.ShouldBe(450);
         (await ReadAsync(timer.UpcomingAsync(limit: 0))).ShouldBeEmpty();
-        (await timer.StatsAsync()).Scheduled.ShouldBe(1000);
+        (await timer.GetStatsAsync()).Scheduled.ShouldBe(1000);
         (await timer.CancelAsync("037")).ShouldBe(TimerOutcome.Done);
         (await timer.ChangeDelayAsync("038", TimeSpan.FromDays(1))).ShouldBe(TimerOutcome.Done);
         (await ReadAsync(timer.UpcomingAsync(offset: TimeSpan.FromHours(23)))).Single().Id.ShouldBe("038");
@@ -62,8 +62,8 @@ public abstract class EngineListingSuite(StoreFixture fixture) : EngineSuite(fix
         await node.Timer.PostAsync([.. Enumerable.Range(0, 300).Select(i => new TimerPost("{}"u8.ToArray(), Ms(i % 7), new() { Id = $"{i}" }))]);
         await EmptyAsync(node.Timer);
         node.Ids.Distinct().Count().ShouldBe(300);
-        Faults.Claims.ShouldAllBe(claim => claim.Room + claim.Held <= 5);
-        (await node.Timer.NodesAsync()).Single().NodeId.ShouldBe(node.Timer.NodeId);
+        Faults.Claims.ShouldAllBe(claim => claim.Capacity + claim.Held <= 5);
+        (await node.Timer.GetNodesAsync()).Single().NodeId.ShouldBe(node.Timer.NodeId);
     }
 
     [Fact]
@@ -71,39 +71,39 @@ public abstract class EngineListingSuite(StoreFixture fixture) : EngineSuite(fix
     {
         Node node = await JoinAsync(async (delivery, _) =>
         {
-            if (delivery.Id.StartsWith('r')) await delivery.DeadAsync("no");
+            if (delivery.Id.StartsWith('r')) await delivery.DeadLetterAsync("no");
             else throw new TimeoutException("later");
         });
         DistributedTimer timer = node.Timer;
         await timer.PostAsync([.. Enumerable.Range(0, 250).Select(i => new TimerPost("{}"u8.ToArray(), TimeSpan.Zero, new() { Id = $"{(i % 5 == 0 ? 'r' : 'e')}{i}" }))]);
-        await Eventually.ReadsAsync(() => timer.StatsAsync(), stats => stats.Dead == 250, "all dead");
+        await Eventually.ReadsAsync(() => timer.GetStatsAsync(), stats => stats.DeadLetters == 250, "all dead");
         await timer.LeaveAsync();
 
         DeadLetters dead = timer.DeadLetters;
-        (await ReadAsync(dead.ListAsync())).Select(item => item.DiedAt).ShouldBeInOrder();
-        (await ReadAsync(dead.ListAsync(DeadReason.Rejected))).Count.ShouldBe(50);
+        (await ReadAsync(dead.ListAsync())).Select(item => item.DeadLetteredAt).ShouldBeInOrder();
+        (await ReadAsync(dead.ListAsync(DeadLetterReason.Rejected))).Count.ShouldBe(50);
         (await ReadAsync(dead.ListAsync(olderThan: TimeSpan.FromHours(1)))).ShouldBeEmpty();
         (await Eventually.ReadsAsync(async () => (await ReadAsync(dead.ListAsync(olderThan: Ms(1)))).Count, count => count == 250, "all older than 1 ms")).ShouldBe(250);
-        (await ReadAsync(dead.ListAsync())).ShouldAllBe(item => item.DeadFor >= TimeSpan.Zero && item.DeadFor < TimeSpan.FromHours(1));
+        (await ReadAsync(dead.ListAsync())).ShouldAllBe(item => item.DeadLetteredFor >= TimeSpan.Zero && item.DeadLetteredFor < TimeSpan.FromHours(1));
 
         (await dead.RequeueAsync("r0", Seconds(3600))).ShouldBe(TimerOutcome.Done);
         (await dead.RequeueAsync("r0")).ShouldBe(TimerOutcome.NotFound);
         TimerSnapshot again = (await timer.PeekAsync("r0"))!;
         (again.State, again.Retries).ShouldBe((TimerState.Scheduled, 0));
         (await dead.PurgeAsync("r5")).ShouldBe(TimerOutcome.Done);
-        (await dead.PurgeAllAsync(DeadReason.Rejected)).ShouldBe(48);
+        (await dead.PurgeAllAsync(DeadLetterReason.Rejected)).ShouldBe(48);
         (await dead.PurgeAllAsync(olderThan: TimeSpan.FromHours(1))).ShouldBe(0);
         (await dead.RequeueAllAsync(due: Seconds(3600))).ShouldBe(200);
-        (await timer.StatsAsync()).ShouldBe(new TimerStats(201, 0, 0, 0, null));
+        (await timer.GetStatsAsync()).ShouldBe(new TimerStats(201, 0, 0, 0, null));
     }
 
     [Fact]
     public async Task Requeueing_all_ends_even_if_everything_dies_again_at_once()
     {
-        Node node = await JoinAsync((delivery, _) => delivery.DeadAsync("no"));
+        Node node = await JoinAsync((delivery, _) => delivery.DeadLetterAsync("no"));
         await node.Timer.PostAsync([.. Enumerable.Range(0, 30).Select(i => new TimerPost("{}"u8.ToArray(), TimeSpan.Zero, new() { Id = $"{i}" }))]);
-        await Eventually.ReadsAsync(() => node.Timer.StatsAsync(), stats => stats.Dead == 30, "all dead");
+        await Eventually.ReadsAsync(() => node.Timer.GetStatsAsync(), stats => stats.DeadLetters == 30, "all dead");
         (await node.Timer.DeadLetters.RequeueAllAsync()).ShouldBeInRange(1, 30);
-        await Eventually.ReadsAsync(() => node.Timer.StatsAsync(), stats => stats.Dead == 30, "all dead again");
+        await Eventually.ReadsAsync(() => node.Timer.GetStatsAsync(), stats => stats.DeadLetters == 30, "all dead again");
     }
 }

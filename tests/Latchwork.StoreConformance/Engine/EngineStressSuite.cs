@@ -6,7 +6,7 @@ using Xunit;
 
 namespace Latchwork.StoreConformance.Engine;
 
-/// <summary>Many callers and several nodes at once; in the end everything is accounted for.</summary>
+/// <summary>Many callers and several nodes immediately; in the end everything is accounted for.</summary>
 public abstract class EngineStressSuite(StoreFixture fixture) : EngineSuite(fixture)
 {
     [Fact]
@@ -60,7 +60,7 @@ public abstract class EngineStressSuite(StoreFixture fixture) : EngineSuite(fixt
         await EmptyAsync(nodes[0].Timer);
         delivered.Keys.Order().ShouldBe(expected.Keys.Order());
         delivered.Values.ShouldAllBe(count => count == 1);
-        (await nodes[0].Timer.StatsAsync()).Dead.ShouldBe(0);
+        (await nodes[0].Timer.GetStatsAsync()).DeadLetters.ShouldBe(0);
         Errors.ShouldAllBe(error => error.Exception is TimeoutException);
     }
 
@@ -90,7 +90,7 @@ public abstract class EngineStressSuite(StoreFixture fixture) : EngineSuite(fixt
         }
 
         await coming;
-        await clock.AdvanceUntilAsync(async () => await poster.StatsAsync() is { Scheduled: 0, InFlight: 0 }, Ms(1), "all are handled");
+        await clock.AdvanceUntilAsync(async () => await poster.GetStatsAsync() is { Scheduled: 0, InFlight: 0 }, Ms(1), "all are handled");
         TimerDelivery[] all = [.. comers.Append(stays).SelectMany(node => node.Got)];
         all.Select(delivery => int.Parse(delivery.Id)).Order().ShouldBe(Enumerable.Range(0, Count));
         all.ShouldAllBe(delivery => delivery.Retries == 0);

@@ -34,7 +34,7 @@ public abstract class EngineSuite(StoreFixture fixture) : IAsyncLifetime
     }
 
     /// <summary>
-    /// To be called first: from now on the time of the store and of the timers stands still unless the test moves it. So no lease, turn or
+    /// To be called first: from now on the time of the store and of the timers stands still unless the test moves it. So no lease, poll slot or
     /// bound runs out by itself, however long the machine stalls.
     /// </summary>
     protected async Task<ManualTimeProvider> StopTimeAsync()
@@ -46,7 +46,7 @@ public abstract class EngineSuite(StoreFixture fixture) : IAsyncLifetime
     }
 
     /// <summary>How long to wait for what must come.</summary>
-    protected static TimeSpan Patience => Seconds(60);
+    protected static TimeSpan TestTimeout => Seconds(60);
 
     protected static TimeSpan Ms(double milliseconds) => TimeSpan.FromMilliseconds(milliseconds);
 
@@ -58,8 +58,8 @@ public abstract class EngineSuite(StoreFixture fixture) : IAsyncLifetime
         var options = new TimerOptions
         {
             Namespace = Namespace,
-            ConfirmTimeout = Seconds(300),
-            LeaveTimeout = Seconds(1),
+            LeaseDuration = Seconds(300),
+            ShutdownTimeout = Seconds(1),
             Backoff = new() { Initial = Ms(20), Jitter = 0 },
         };
         if (_clock is not null) options.TimeProvider = _clock;
@@ -82,7 +82,7 @@ public abstract class EngineSuite(StoreFixture fixture) : IAsyncLifetime
 
     /// <summary>Waits until nothing is scheduled or in flight.</summary>
     protected static async Task EmptyAsync(DistributedTimer timer) =>
-        await Eventually.ReadsAsync(() => timer.StatsAsync(), stats => stats is { Scheduled: 0, InFlight: 0 }, "nothing scheduled or in flight");
+        await Eventually.ReadsAsync(() => timer.GetStatsAsync(), stats => stats is { Scheduled: 0, InFlight: 0 }, "nothing scheduled or in flight");
 
     /// <summary>A listening timer and what it got.</summary>
     protected sealed class Node(DistributedTimer timer, Func<TimerDelivery, CancellationToken, Task> handler)
@@ -93,10 +93,10 @@ public abstract class EngineSuite(StoreFixture fixture) : IAsyncLifetime
 
         public IEnumerable<string> Ids => Got.Select(delivery => delivery.Id);
 
-        public Task HandleAsync(TimerDelivery delivery, CancellationToken stop)
+        public Task HandleAsync(TimerDelivery delivery, CancellationToken cancellationToken)
         {
             Got.Enqueue(delivery);
-            return handler(delivery, stop);
+            return handler(delivery, cancellationToken);
         }
 
         /// <summary>Waits for the nth delivery.</summary>

@@ -22,7 +22,7 @@ public enum Fault
     RequestLost,
 }
 
-/// <summary>A store whose operations fail, wait, or lose bells when a test says so.</summary>
+/// <summary>A store whose operations fail, wait, or lose notifications when a test says so.</summary>
 public sealed class FaultyStore(LatchworkStore inner) : LatchworkStore
 {
     /// <summary>The operations, by the names of the contract.</summary>
@@ -45,13 +45,13 @@ public sealed class FaultyTimerStore(ITimerStore inner) : ITimerStore
     private readonly ConcurrentDictionary<string, int> _calls = new();
     private readonly ConcurrentDictionary<string, Fault> _always = new();
 
-    private readonly ConcurrentQueue<TimerBell> _heard = new();
+    private readonly ConcurrentQueue<WakeNotification> _heard = new();
 
-    /// <summary>How many bells of a kind the timers have heard.</summary>
-    public int BellsHeard(TimerBellKind kind) => _heard.Count(bell => bell.Kind == kind);
+    /// <summary>How many notifications of a kind the timers have received.</summary>
+    public int NotificationsReceived(WakeNotificationKind kind) => _heard.Count(notification => notification.Kind == kind);
 
-    /// <summary>Whether bells are lost.</summary>
-    public bool DropBells { get; set; }
+    /// <summary>Whether notifications are lost.</summary>
+    public bool DropNotifications { get; set; }
 
     /// <summary>If set, the number of partitions that the store pretends to have.</summary>
     public int? Partitions { get; set; }
@@ -144,21 +144,21 @@ public sealed class FaultyTimerStore(ITimerStore inner) : ITimerStore
     public Task<TimerPage> UpcomingAsync(TimerPartition partition, TimeSpan? offset, TimeSpan? duration, string? cursor, int limit, CancellationToken cancellationToken) =>
         Around(nameof(UpcomingAsync), () => inner.UpcomingAsync(partition, offset, duration, cursor, limit, cancellationToken));
 
-    public Task<TimerPage> DeadAsync(TimerPartition partition, string? cursor, int limit, CancellationToken cancellationToken) =>
-        Around(nameof(DeadAsync), () => inner.DeadAsync(partition, cursor, limit, cancellationToken));
+    public Task<TimerPage> DeadLettersAsync(TimerPartition partition, string? cursor, int limit, CancellationToken cancellationToken) =>
+        Around(nameof(DeadLettersAsync), () => inner.DeadLettersAsync(partition, cursor, limit, cancellationToken));
 
-    public Task<IReadOnlyList<TimerOutcome>> RequeueAsync(TimerPartition partition, IReadOnlyList<DeadKey> keys, Due due, CancellationToken cancellationToken) =>
+    public Task<IReadOnlyList<TimerOutcome>> RequeueAsync(TimerPartition partition, IReadOnlyList<DeadLetterKey> keys, Due due, CancellationToken cancellationToken) =>
         Around(nameof(RequeueAsync), () => inner.RequeueAsync(partition, keys, due, cancellationToken));
 
-    public Task<IReadOnlyList<TimerOutcome>> PurgeAsync(TimerPartition partition, IReadOnlyList<DeadKey> keys, CancellationToken cancellationToken) =>
+    public Task<IReadOnlyList<TimerOutcome>> PurgeAsync(TimerPartition partition, IReadOnlyList<DeadLetterKey> keys, CancellationToken cancellationToken) =>
         Around(nameof(PurgeAsync), () => inner.PurgeAsync(partition, keys, cancellationToken));
 
-    public Task<IReadOnlyList<TimerNode>> NodesAsync(TimerPartition partition, CancellationToken cancellationToken) => inner.NodesAsync(partition, cancellationToken);
+    public Task<IReadOnlyList<TimerNode>> GetNodesAsync(TimerPartition partition, CancellationToken cancellationToken) => inner.GetNodesAsync(partition, cancellationToken);
 
-    public Task<TimerStats> StatsAsync(TimerPartition partition, CancellationToken cancellationToken) => inner.StatsAsync(partition, cancellationToken);
+    public Task<TimerStats> GetStatsAsync(TimerPartition partition, CancellationToken cancellationToken) => inner.GetStatsAsync(partition, cancellationToken);
 
-    public Task<IAsyncDisposable> SubscribeAsync(string ns, string nodeId, Action<TimerBell> ring, CancellationToken cancellationToken) =>
-        Around(nameof(SubscribeAsync), () => inner.SubscribeAsync(ns, nodeId, bell => Ring(ring, bell), cancellationToken));
+    public Task<IAsyncDisposable> SubscribeAsync(string ns, string nodeId, Action<WakeNotification> notify, CancellationToken cancellationToken) =>
+        Around(nameof(SubscribeAsync), () => inner.SubscribeAsync(ns, nodeId, notification => Notify(notify, notification), cancellationToken));
 
     public async Task LeaveAsync(TimerPartition partition, string nodeId, CancellationToken cancellationToken) => await Around(nameof(LeaveAsync), async () =>
     {
@@ -166,11 +166,11 @@ public sealed class FaultyTimerStore(ITimerStore inner) : ITimerStore
         return true;
     });
 
-    private void Ring(Action<TimerBell> ring, TimerBell bell)
+    private void Notify(Action<WakeNotification> notify, WakeNotification notification)
     {
-        if (DropBells) return;
-        ring(bell);
-        _heard.Enqueue(bell);
+        if (DropNotifications) return;
+        notify(notification);
+        _heard.Enqueue(notification);
     }
 
     private Task<T> Around<T>(string operation, Func<Task<T>> call)

@@ -18,7 +18,7 @@ public abstract class LockerCancellingSuite(StoreFixture fixture) : LockerNodesS
         ArgumentNullException.ThrowIfNull(order);
         ProcessLocker node = NewNode();
         TaskCompletionSource<string> work = new(TaskCreationOptions.RunContinuationsAsynchronously);
-        CancellationToken stop = default;
+        CancellationToken cancellationToken = default;
         int runs = 0;
         CancellationTokenSource[] sources = [new(), new(), new()];
         Task<string>[] calls =
@@ -26,7 +26,7 @@ public abstract class LockerCancellingSuite(StoreFixture fixture) : LockerNodesS
             .. sources.Select(source => node.RunOnceAsync("k", (_, token) =>
             {
                 runs++;
-                stop = token;
+                cancellationToken = token;
                 return work.Task;
             }, cancellationToken: source.Token))
         ];
@@ -37,11 +37,11 @@ public abstract class LockerCancellingSuite(StoreFixture fixture) : LockerNodesS
             await Should.ThrowAsync<OperationCanceledException>(calls[i]);
         }
 
-        stop.IsCancellationRequested.ShouldBeFalse();
+        cancellationToken.IsCancellationRequested.ShouldBeFalse();
         work.SetResult("done");
         for (int i = 0; i < 3; i++)
         {
-            if (!order.Contains(i)) (await calls[i].WaitAsync(Patience)).ShouldBe("done");
+            if (!order.Contains(i)) (await calls[i].WaitAsync(TestTimeout)).ShouldBe("done");
         }
 
         runs.ShouldBe(1);
@@ -56,12 +56,12 @@ public abstract class LockerCancellingSuite(StoreFixture fixture) : LockerNodesS
         TaskCompletionSource begun = new(TaskCreationOptions.RunContinuationsAsynchronously);
         Task<string>[] calls =
         [
-            .. sources.Select(source => a.RunOnceAsync<string>("k", async (_, stop) =>
+            .. sources.Select(source => a.RunOnceAsync<string>("k", async (_, cancellationToken) =>
             {
                 begun.TrySetResult();
                 try
                 {
-                    return await NeverAsync(stop);
+                    return await NeverAsync(cancellationToken);
                 }
                 finally
                 {
@@ -69,14 +69,14 @@ public abstract class LockerCancellingSuite(StoreFixture fixture) : LockerNodesS
                 }
             }, cancellationToken: source.Token))
         ];
-        await begun.Task.WaitAsync(Patience);
+        await begun.Task.WaitAsync(TestTimeout);
         foreach (CancellationTokenSource source in sources) await source.CancelAsync();
         foreach (Task<string> call in calls) await Should.ThrowAsync<OperationCanceledException>(call);
 
         // A cancelled flight takes nobody in: who comes now starts anew, and is not failed.
         Task<string> later = a.RunOnceAsync("k", (_, _) => Task.FromResult("fresh start"));
-        await stopped.Task.WaitAsync(Patience);
-        (await later.WaitAsync(Patience)).ShouldBe("fresh start");
+        await stopped.Task.WaitAsync(TestTimeout);
+        (await later.WaitAsync(TestTimeout)).ShouldBe("fresh start");
         (await b.ForgetAsync("k")).ShouldBeTrue();
         await using WorkLease? free = await b.TryAcquireAsync("k");
         free.ShouldNotBeNull();
@@ -86,10 +86,10 @@ public abstract class LockerCancellingSuite(StoreFixture fixture) : LockerNodesS
     public async Task Work_that_does_not_listen_keeps_its_key_for_a_while_only()
     {
         ManualTimeProvider clock = await StopTimeAsync();
-        ProcessLocker a = NewNode(o => (o.Lease, o.LeaveTimeout) = (TimeSpan.FromSeconds(10), TimeSpan.FromSeconds(1))), b = NewNode();
+        ProcessLocker a = NewNode(o => (o.LeaseDuration, o.ShutdownTimeout) = (TimeSpan.FromSeconds(10), TimeSpan.FromSeconds(1))), b = NewNode();
         using CancellationTokenSource source = new();
-        TaskCompletionSource<string> deaf = new(TaskCreationOptions.RunContinuationsAsynchronously);
-        Task<string> call = a.RunOnceAsync("k", (_, _) => deaf.Task, cancellationToken: source.Token);
+        TaskCompletionSource<string> unsubscribed = new(TaskCreationOptions.RunContinuationsAsynchronously);
+        Task<string> call = a.RunOnceAsync("k", (_, _) => unsubscribed.Task, cancellationToken: source.Token);
         await LockedAsync(a, "k");
         await source.CancelAsync();
         await Should.ThrowAsync<OperationCanceledException>(call);
@@ -97,7 +97,7 @@ public abstract class LockerCancellingSuite(StoreFixture fixture) : LockerNodesS
         await clock.AdvanceUntilAsync(() => next.IsCompleted, Ms(100), "the key passes on");
         await using WorkLease lease = await next;
         lease.TakenOver.ShouldBeTrue();
-        deaf.SetResult("ignored");
+        unsubscribed.SetResult("ignored");
         (await b.TryGetAsync("k")).ShouldBeNull();
     }
 
@@ -111,7 +111,7 @@ public abstract class LockerCancellingSuite(StoreFixture fixture) : LockerNodesS
         await WaitersAsync(b, "k", 1);
         await source.CancelAsync();
         await Should.ThrowAsync<OperationCanceledException>(waiting);
-        (await b.ShowAsync("k"))!.Waiters.ShouldBe(0);
+        (await b.PeekAsync("k"))!.Waiters.ShouldBe(0);
         await lease.DisposeAsync();
         await using WorkLease? free = await a.TryAcquireAsync("k");
         free.ShouldNotBeNull("nobody who gave up was made the owner");
@@ -133,7 +133,7 @@ public abstract class LockerCancellingSuite(StoreFixture fixture) : LockerNodesS
     {
         ProcessLocker a = NewNode(), b = NewNode();
         WorkLease held = (await a.RequestAsync("held")).Lease!;
-        Task<string> run = a.RunOnceAsync("run", (_, stop) => NeverAsync(stop));
+        Task<string> run = a.RunOnceAsync("run", (_, cancellationToken) => NeverAsync(cancellationToken));
         await LockedAsync(a, "run");
         WorkLease others = (await b.RequestAsync("others")).Lease!;
         Task<RequestResult> waiting = a.RequestAsync("others");
@@ -147,8 +147,8 @@ public abstract class LockerCancellingSuite(StoreFixture fixture) : LockerNodesS
         await Should.ThrowAsync<ObjectDisposedException>(run);
         held.Lost.IsCancellationRequested.ShouldBeTrue();
         (await held.PublishAsync(new byte[1])).ShouldBe(PublishOutcome.Superseded);
-        (await heldNext.WaitAsync(Patience)).Lease!.TakenOver.ShouldBeFalse();
-        (await runNext.WaitAsync(Patience)).Lease!.TakenOver.ShouldBeFalse();
+        (await heldNext.WaitAsync(TestTimeout)).Lease!.TakenOver.ShouldBeFalse();
+        (await runNext.WaitAsync(TestTimeout)).Lease!.TakenOver.ShouldBeFalse();
         others.IsHeld.ShouldBeTrue();
         await Should.ThrowAsync<ObjectDisposedException>(a.RequestAsync("k"));
         await Should.ThrowAsync<ObjectDisposedException>(a.TryGetAsync("k"));

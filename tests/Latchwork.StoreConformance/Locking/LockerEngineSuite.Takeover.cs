@@ -12,8 +12,8 @@ public abstract partial class LockerEngineSuite
     public async Task A_dead_owner_is_replaced_by_exactly_one_waiter()
     {
         ManualTimeProvider clock = await StopTimeAsync();
-        ProcessLocker owner = NewNode(o => o.Lease = TimeSpan.FromSeconds(10));
-        ProcessLocker[] others = [.. Enumerable.Range(0, 3).Select(_ => NewNode(o => o.Lease = TimeSpan.FromMinutes(30)))];
+        ProcessLocker owner = NewNode(o => o.LeaseDuration = TimeSpan.FromSeconds(10));
+        ProcessLocker[] others = [.. Enumerable.Range(0, 3).Select(_ => NewNode(o => o.LeaseDuration = TimeSpan.FromMinutes(30)))];
         await owner.RequestAsync("k");
         int runs = 0;
         bool takenOver = false;
@@ -40,20 +40,20 @@ public abstract partial class LockerEngineSuite
     {
         ManualTimeProvider clock = await StopTimeAsync();
         TimeSpan length = TimeSpan.FromSeconds(9);
-        ProcessLocker a = NewNode(o => o.Lease = length), b = NewNode(o => o.Lease = length);
+        ProcessLocker a = NewNode(o => o.LeaseDuration = length), b = NewNode(o => o.LeaseDuration = length);
         int runs = 0;
         TaskCompletionSource<WorkLease> begun = new(TaskCreationOptions.RunContinuationsAsynchronously);
         TaskCompletionSource go = new(TaskCreationOptions.RunContinuationsAsynchronously);
-        async Task<int> WorkAsync(WorkLease lease, CancellationToken stop)
+        async Task<int> WorkAsync(WorkLease lease, CancellationToken cancellationToken)
         {
             Interlocked.Increment(ref runs);
             begun.TrySetResult(lease);
-            await go.Task.WaitAsync(stop);
+            await go.Task.WaitAsync(cancellationToken);
             return 7;
         }
 
         Task<int> first = a.RunOnceAsync("k", WorkAsync), second = b.RunOnceAsync("k", WorkAsync);
-        WorkLease held = await begun.Task.WaitAsync(Patience);
+        WorkLease held = await begun.Task.WaitAsync(TestTimeout);
         for (int i = 1; i <= 60; i++)
         {
             clock.Advance(length / 3);
@@ -62,7 +62,7 @@ public abstract partial class LockerEngineSuite
 
         // Twenty leases have passed.
         go.SetResult();
-        (await Task.WhenAll(first, second).WaitAsync(Patience)).ShouldBe([7, 7]);
+        (await Task.WhenAll(first, second).WaitAsync(TestTimeout)).ShouldBe([7, 7]);
         runs.ShouldBe(1);
     }
 
@@ -71,18 +71,18 @@ public abstract partial class LockerEngineSuite
     {
         ManualTimeProvider clock = await StopTimeAsync();
         TimeSpan length = TimeSpan.FromSeconds(6), ceiling = TimeSpan.FromSeconds(15);
-        ProcessLocker a = NewNode(o => (o.Lease, o.LockTimeout, o.WaitTimeout) = (length, ceiling, TimeSpan.FromHours(1))), b = NewNode();
+        ProcessLocker a = NewNode(o => (o.LeaseDuration, o.LockTimeout, o.WaitTimeout) = (length, ceiling, TimeSpan.FromHours(1))), b = NewNode();
         TaskCompletionSource<PublishOutcome> published = new(TaskCreationOptions.RunContinuationsAsynchronously);
         TaskCompletionSource<WorkLease> begun = new(TaskCreationOptions.RunContinuationsAsynchronously);
-        Task<string> first = a.RunOnceAsync("k", async (lease, stop) =>
+        Task<string> first = a.RunOnceAsync("k", async (lease, cancellationToken) =>
         {
             begun.SetResult(lease);
             TaskCompletionSource lost = new(TaskCreationOptions.RunContinuationsAsynchronously);
-            await using (stop.Register(lost.SetResult)) await lost.Task;
+            await using (cancellationToken.Register(lost.SetResult)) await lost.Task;
             published.SetResult(await lease.PublishAsync("too late", CancellationToken.None));
             return "too late";
         });
-        WorkLease held = await begun.Task.WaitAsync(Patience);
+        WorkLease held = await begun.Task.WaitAsync(TestTimeout);
         Task<string> second = b.RunOnceAsync("k", (_, _) => Task.FromResult("in time"));
         await WaitersAsync(b, "k", 1);
         for (TimeSpan age = length / 3; age < ceiling; age += length / 3)
@@ -94,10 +94,10 @@ public abstract partial class LockerEngineSuite
 
         first.IsCompleted.ShouldBeFalse();
         clock.Advance(length / 3);
-        await Should.ThrowAsync<LockTimeoutException>(first.WaitAsync(Patience));
+        await Should.ThrowAsync<LockTimeoutException>(first.WaitAsync(TestTimeout));
         await clock.AdvanceUntilAsync(() => second.IsCompleted, Ms(100), "the key passes on");
         (await second).ShouldBe("in time");
-        (await published.Task.WaitAsync(Patience)).ShouldBe(PublishOutcome.Superseded);
+        (await published.Task.WaitAsync(TestTimeout)).ShouldBe(PublishOutcome.Superseded);
         (await a.TryGetAsync("k"))!.Read<string>().ShouldBe("in time");
     }
 
@@ -112,9 +112,9 @@ public abstract partial class LockerEngineSuite
         Task<string> second = b.RunOnceAsync("k", (_, _) => Task.FromResult(Interlocked.Increment(ref runs) > 1 ? "new" : "?"));
         await WaitersAsync(b, "k", 1);
         (await c.ForgetAsync("k")).ShouldBeTrue();
-        (await second.WaitAsync(Patience)).ShouldBe("new");
+        (await second.WaitAsync(TestTimeout)).ShouldBe("new");
         old.SetResult("old");
-        (await first.WaitAsync(Patience)).ShouldBe("new");
+        (await first.WaitAsync(TestTimeout)).ShouldBe("new");
         runs.ShouldBe(2);
         (await c.TryGetAsync("k"))!.Read<string>().ShouldBe("new");
     }

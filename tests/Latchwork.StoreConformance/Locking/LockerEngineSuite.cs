@@ -26,7 +26,7 @@ public abstract partial class LockerEngineSuite(StoreFixture fixture) : LockerNo
         ];
         foreach (ProcessLocker node in nodes) await WaitersAsync(node, "k", 50);
         go.SetResult();
-        string[] results = await Task.WhenAll(calls).WaitAsync(Patience);
+        string[] results = await Task.WhenAll(calls).WaitAsync(TestTimeout);
         runs.ShouldBe(1);
         results.Distinct().Count().ShouldBe(1);
         (await nodes[3].TryGetAsync("k"))!.Read<string>().ShouldBe(results[0]);
@@ -44,7 +44,7 @@ public abstract partial class LockerEngineSuite(StoreFixture fixture) : LockerNo
         await WaitersAsync(a, "k", 1);
         await WaitersAsync(b, "k", 1);
         (await first.Lease.PublishAsync(new byte[] { 1, 2, 3 })).ShouldBe(PublishOutcome.Accepted);
-        foreach (RequestResult done in await Task.WhenAll(other, local).WaitAsync(Patience))
+        foreach (RequestResult done in await Task.WhenAll(other, local).WaitAsync(TestTimeout))
         {
             done.IsDone.ShouldBeTrue();
             done.Result.Bytes.ToArray().ShouldBe([1, 2, 3]);
@@ -64,7 +64,7 @@ public abstract partial class LockerEngineSuite(StoreFixture fixture) : LockerNo
         Task<RequestResult> other = b.RequestAsync("k");
         await WaitersAsync(b, "k", 1);
         await first.Lease!.DisposeAsync();
-        RequestResult second = await other.WaitAsync(Patience);
+        RequestResult second = await other.WaitAsync(TestTimeout);
         second.IsLocked.ShouldBeTrue();
         second.Lease.FencingToken.ShouldBeGreaterThan(first.Lease.FencingToken);
         second.Lease.TakenOver.ShouldBeFalse();
@@ -75,10 +75,10 @@ public abstract partial class LockerEngineSuite(StoreFixture fixture) : LockerNo
     [Fact]
     public async Task A_failure_is_shared_by_all_who_wait_and_by_nobody_later()
     {
-        ProcessLocker a = NewNode(), b = NewNode(o => o.RecheckInterval = Ms(50));
+        ProcessLocker a = NewNode(), b = NewNode(o => o.FallbackPollInterval = Ms(50));
         int runs = 0;
         TaskCompletionSource go = new(TaskCreationOptions.RunContinuationsAsynchronously);
-        async Task<string> FailAsync(WorkLease lease, CancellationToken stop)
+        async Task<string> FailAsync(WorkLease lease, CancellationToken cancellationToken)
         {
             Interlocked.Increment(ref runs);
             await go.Task;
@@ -92,7 +92,7 @@ public abstract partial class LockerEngineSuite(StoreFixture fixture) : LockerNo
         await WaitersAsync(b, "k", 500);
         await LooksAgainAsync(b);
         go.SetResult();
-        RunFailedException[] failures = await Task.WhenAll(calls.Select(call => Should.ThrowAsync<RunFailedException>(call))).WaitAsync(Patience);
+        RunFailedException[] failures = await Task.WhenAll(calls.Select(call => Should.ThrowAsync<RunFailedException>(call))).WaitAsync(TestTimeout);
         runs.ShouldBe(1);
         failures.Length.ShouldBe(1001);
         failures.ShouldAllBe(e => e.Kind == nameof(InvalidOperationException) && e.Message == "no luck");
@@ -104,11 +104,11 @@ public abstract partial class LockerEngineSuite(StoreFixture fixture) : LockerNo
     public async Task A_failure_can_be_remembered()
     {
         ProcessLocker a = NewNode(), b = NewNode();
-        var options = new RunOnceOptions { OnFailure = FailurePolicy.Remember(TimeSpan.FromMinutes(1)) };
+        var options = new RunOnceOptions { OnFailure = FailurePolicy.CacheFor(TimeSpan.FromMinutes(1)) };
         await Should.ThrowAsync<RunFailedException>(a.RunOnceAsync<int>("k", (_, _) => throw new ArithmeticException("1/0"), options));
         (await Should.ThrowAsync<RunFailedException>(b.RunOnceAsync("k", (_, _) => Task.FromResult(1)))).Kind.ShouldBe(nameof(ArithmeticException));
         await Should.ThrowAsync<RunFailedException>(b.TryGetAsync("k"));
-        (await b.ShowAsync("k"))!.IsFailure.ShouldBeTrue();
+        (await b.PeekAsync("k"))!.IsFailure.ShouldBeTrue();
         (await b.ForgetAsync("k")).ShouldBeTrue();
         (await b.RunOnceAsync("k", (_, _) => Task.FromResult(1))).ShouldBe(1);
     }
@@ -117,10 +117,10 @@ public abstract partial class LockerEngineSuite(StoreFixture fixture) : LockerNo
     public async Task The_next_waiter_can_be_let_to_try()
     {
         ProcessLocker a = NewNode(), b = NewNode();
-        var options = new RunOnceOptions { OnFailure = FailurePolicy.NextWaiterTries };
+        var options = new RunOnceOptions { OnFailure = FailurePolicy.RetryNextWaiter };
         int runs = 0;
         TaskCompletionSource go = new(TaskCreationOptions.RunContinuationsAsynchronously);
-        async Task<int> TryAsync(WorkLease lease, CancellationToken stop)
+        async Task<int> TryAsync(WorkLease lease, CancellationToken cancellationToken)
         {
             await go.Task;
             return Interlocked.Increment(ref runs) < 3 ? throw new InvalidOperationException("not yet") : 42;
@@ -130,7 +130,7 @@ public abstract partial class LockerEngineSuite(StoreFixture fixture) : LockerNo
         await WaitersAsync(a, "k", 5);
         await WaitersAsync(b, "k", 5);
         go.SetResult();
-        await Task.WhenAll(calls.Select(call => call.ContinueWith(_ => { }, TaskScheduler.Default))).WaitAsync(Patience);
+        await Task.WhenAll(calls.Select(call => call.ContinueWith(_ => { }, TaskScheduler.Default))).WaitAsync(TestTimeout);
         runs.ShouldBe(3);
         calls.Count(call => call.IsFaulted).ShouldBe(2);
         calls.Where(call => call.IsCompletedSuccessfully).ShouldAllBe(call => call.Result == 42);
@@ -139,11 +139,11 @@ public abstract partial class LockerEngineSuite(StoreFixture fixture) : LockerNo
     [Fact]
     public async Task A_result_can_be_for_the_current_waiters_only()
     {
-        ProcessLocker a = NewNode(), b = NewNode(o => o.RecheckInterval = Ms(50));
+        ProcessLocker a = NewNode(), b = NewNode(o => o.FallbackPollInterval = Ms(50));
         TaskCompletionSource go = new(TaskCreationOptions.RunContinuationsAsynchronously);
         var options = new RunOnceOptions { ResultTimeout = TimeSpan.Zero };
         int runs = 0;
-        async Task<int> WorkAsync(WorkLease lease, CancellationToken stop)
+        async Task<int> WorkAsync(WorkLease lease, CancellationToken cancellationToken)
         {
             await go.Task;
             return Interlocked.Increment(ref runs);
@@ -155,7 +155,7 @@ public abstract partial class LockerEngineSuite(StoreFixture fixture) : LockerNo
         await WaitersAsync(b, "k", 1);
         await LooksAgainAsync(b);
         go.SetResult();
-        (await Task.WhenAll(first, second).WaitAsync(Patience)).ShouldBe([1, 1]);
+        (await Task.WhenAll(first, second).WaitAsync(TestTimeout)).ShouldBe([1, 1]);
         (await a.TryGetAsync("k")).ShouldBeNull();
         (await b.RunOnceAsync("k", WorkAsync, options)).ShouldBe(2);
     }
@@ -166,7 +166,7 @@ public abstract partial class LockerEngineSuite(StoreFixture fixture) : LockerNo
         ProcessLocker a = NewNode(), b = NewNode();
         (await a.RunOnceAsync<string?>("kept", (_, _) => Task.FromResult<string?>(null))).ShouldBeNull();
         (await b.TryGetAsync("kept"))!.IsNull.ShouldBeTrue();
-        (await a.RunOnceAsync<string?>("dropped", (_, _) => Task.FromResult<string?>(null), new() { KeepNull = false })).ShouldBeNull();
+        (await a.RunOnceAsync<string?>("dropped", (_, _) => Task.FromResult<string?>(null), new() { CacheNull = false })).ShouldBeNull();
         (await b.TryGetAsync("dropped")).ShouldBeNull();
     }
 
@@ -179,7 +179,7 @@ public abstract partial class LockerEngineSuite(StoreFixture fixture) : LockerNo
         await WaitersAsync(b, "k", 1);
         (await c.PublishAsync("k", lease.FencingToken - 1, new byte[] { 1 })).ShouldBe(PublishOutcome.Superseded);
         (await c.PublishAsync("k", lease.FencingToken, new byte[] { 2 })).ShouldBe(PublishOutcome.Accepted);
-        (await waiting.WaitAsync(Patience)).Result!.Bytes.ToArray().ShouldBe([2]);
+        (await waiting.WaitAsync(TestTimeout)).Result!.Bytes.ToArray().ShouldBe([2]);
 
         WorkLease second = (await a.RequestAsync("other")).Lease!;
         (await a.FailAsync("other", second.FencingToken, "Broken", "it broke", TimeSpan.FromMinutes(1))).ShouldBe(PublishOutcome.Accepted);
@@ -202,7 +202,7 @@ public abstract partial class LockerEngineSuite(StoreFixture fixture) : LockerNo
             turns++;
             await Task.Yield();
             Interlocked.Decrement(ref inside);
-        })).WaitAsync(Patience);
+        })).WaitAsync(TestTimeout);
         (most, turns, grows).ShouldBe((1, 60, true));
     }
 
@@ -233,6 +233,6 @@ public abstract partial class LockerEngineSuite(StoreFixture fixture) : LockerNo
         keys["key-7"].Waiters.ShouldBe(1);
         keys.Values.ShouldAllBe(key => key.NodeId == a.NodeId);
         await a.DisposeAsync();
-        await using WorkLease lease = await waiting.WaitAsync(Patience);
+        await using WorkLease lease = await waiting.WaitAsync(TestTimeout);
     }
 }

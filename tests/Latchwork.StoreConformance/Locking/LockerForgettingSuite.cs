@@ -5,7 +5,7 @@ using Xunit;
 
 namespace Latchwork.StoreConformance.Locking;
 
-/// <summary>Forgetting, looking, listing, bells, and a clock that is set back.</summary>
+/// <summary>Forgetting, looking, listing, notifications, and a clock that is set back.</summary>
 public abstract class LockerForgettingSuite(StoreFixture fixture) : LockerSuite(fixture)
 {
     [Fact]
@@ -27,7 +27,7 @@ public abstract class LockerForgettingSuite(StoreFixture fixture) : LockerSuite(
         (await PublishAsync(old, null)).ShouldBe(PublishOutcome.Superseded);
         (await RenewAsync(old, "a")).ShouldBeFalse();
         long next = await TakeAsync("b");
-        next.ShouldBe(old + 2, "the generation grew once for forgetting, once for the new owner");
+        next.ShouldBe(old + 2, "the fencing token grew once for forgetting, once for the new owner");
         (await PublishAsync(old, "a")).ShouldBe(PublishOutcome.Superseded);
         (await PublishAsync(next, "b", "new")).ShouldBe(PublishOutcome.Accepted);
         (await AskAsync("c", waitingFor: old)).ShouldBeOfType<LockerOutcome>().Data.ToArray().ShouldBe(Bytes("new"));
@@ -36,25 +36,25 @@ public abstract class LockerForgettingSuite(StoreFixture fixture) : LockerSuite(
     [Fact]
     public async Task A_waiter_does_not_get_what_was_forgotten()
     {
-        long generation = await TakeAsync("a");
-        await PublishAsync(generation, "a", freshFor: 0);
+        long fencingToken = await TakeAsync("a");
+        await PublishAsync(fencingToken, "a", freshFor: 0);
         (await ForgetAsync()).ShouldBeFalse();
-        (await AskAsync("b", waitingFor: generation)).ShouldBeOfType<LockGranted>();
+        (await AskAsync("b", waitingFor: fencingToken)).ShouldBeOfType<LockGranted>();
     }
 
     [Fact]
     public async Task A_key_can_be_looked_at()
     {
-        long generation = await TakeAsync("a");
+        long fencingToken = await TakeAsync("a");
         Clock.Advance(Seconds(2));
-        var expected = new KeySnapshot { Key = "k", IsLocked = true, Generation = generation, NodeId = "node-a", Age = Seconds(2), LeaseLeft = Seconds(3) };
-        (await ShowAsync()).ShouldBe(expected);
-        (await ShowAsync()).ShouldBe(expected);
+        var expected = new KeySnapshot { Key = "k", IsLocked = true, FencingToken = fencingToken, NodeId = "node-a", Age = Seconds(2), LeaseLeft = Seconds(3) };
+        (await PeekAsync()).ShouldBe(expected);
+        (await PeekAsync()).ShouldBe(expected);
         Clock.Advance(Seconds(5));
-        (await ShowAsync()).ShouldBe(expected with { Age = Seconds(7), LeaseLeft = TimeSpan.Zero });
-        await PublishAsync(generation, "a", "x", freshFor: 10, kind: LockerOutcomeKind.Failure);
+        (await PeekAsync()).ShouldBe(expected with { Age = Seconds(7), LeaseLeft = TimeSpan.Zero });
+        await PublishAsync(fencingToken, "a", "x", freshFor: 10, kind: LockerOutcomeKind.Failure);
         Clock.Advance(Seconds(4));
-        (await ShowAsync()).ShouldBe(new KeySnapshot { Key = "k", IsLocked = false, Generation = generation, FreshFor = Seconds(6), IsFailure = true });
+        (await PeekAsync()).ShouldBe(new KeySnapshot { Key = "k", IsLocked = false, FencingToken = fencingToken, FreshFor = Seconds(6), IsFailure = true });
     }
 
     [Fact]
@@ -81,36 +81,36 @@ public abstract class LockerForgettingSuite(StoreFixture fixture) : LockerSuite(
     [InlineData("publish")]
     [InlineData("release")]
     [InlineData("forget")]
-    public async Task Who_waits_is_rung_when_the_key_becomes_free(string how)
+    public async Task Who_waits_is_notified_when_the_key_becomes_free(string how)
     {
-        long generation = await TakeAsync("a");
-        int rings = 0, others = 0;
-        await using IAsyncDisposable one = await Locks.SubscribeAsync(Key(), _ => Interlocked.Increment(ref rings), CancellationToken.None);
-        await using IAsyncDisposable two = await Locks.SubscribeAsync(Key(), _ => Interlocked.Increment(ref rings), CancellationToken.None);
+        long fencingToken = await TakeAsync("a");
+        int notifications = 0, others = 0;
+        await using IAsyncDisposable one = await Locks.SubscribeAsync(Key(), _ => Interlocked.Increment(ref notifications), CancellationToken.None);
+        await using IAsyncDisposable two = await Locks.SubscribeAsync(Key(), _ => Interlocked.Increment(ref notifications), CancellationToken.None);
         await using IAsyncDisposable other = await Locks.SubscribeAsync(Key("other"), _ => Interlocked.Increment(ref others), CancellationToken.None);
         (await AskAsync("waiter")).ShouldBeOfType<LockHeld>();
-        await RenewAsync(generation, "a");
-        await PublishAsync(generation, "wrong");
-        rings.ShouldBe(0);
-        if (how == "publish") await PublishAsync(generation, "a");
-        else if (how == "release") await ReleaseAsync(generation, "a");
+        await RenewAsync(fencingToken, "a");
+        await PublishAsync(fencingToken, "wrong");
+        notifications.ShouldBe(0);
+        if (how == "publish") await PublishAsync(fencingToken, "a");
+        else if (how == "release") await ReleaseAsync(fencingToken, "a");
         else await ForgetAsync();
-        await Eventually.HoldsAsync(() => Volatile.Read(ref rings) == 2, "both are rung");
+        await Eventually.HoldsAsync(() => Volatile.Read(ref notifications) == 2, "both are notified");
         others.ShouldBe(0);
     }
 
     [Fact]
-    public async Task Who_has_stopped_waiting_is_not_rung()
+    public async Task Who_has_stopped_waiting_is_not_notified()
     {
-        int ringsA = 0, ringsB = 0;
-        IAsyncDisposable a = await Locks.SubscribeAsync(Key(), _ => Interlocked.Increment(ref ringsA), CancellationToken.None);
-        await using IAsyncDisposable b = await Locks.SubscribeAsync(Key(), _ => Interlocked.Increment(ref ringsB), CancellationToken.None);
+        int notificationsA = 0, notificationsB = 0;
+        IAsyncDisposable a = await Locks.SubscribeAsync(Key(), _ => Interlocked.Increment(ref notificationsA), CancellationToken.None);
+        await using IAsyncDisposable b = await Locks.SubscribeAsync(Key(), _ => Interlocked.Increment(ref notificationsB), CancellationToken.None);
         await a.DisposeAsync();
-        long generation = await TakeAsync("x");
+        long fencingToken = await TakeAsync("x");
         (await AskAsync("waiter")).ShouldBeOfType<LockHeld>();
-        await ReleaseAsync(generation, "x");
-        await Eventually.HoldsAsync(() => Volatile.Read(ref ringsB) == 1, "b is rung");
-        ringsA.ShouldBe(0);
+        await ReleaseAsync(fencingToken, "x");
+        await Eventually.HoldsAsync(() => Volatile.Read(ref notificationsB) == 1, "b is notified");
+        notificationsA.ShouldBe(0);
     }
 
     [Fact]
@@ -118,38 +118,38 @@ public abstract class LockerForgettingSuite(StoreFixture fixture) : LockerSuite(
     {
         for (int i = 0; i < 50; i++)
         {
-            long generation = await TakeAsync("a");
-            TaskCompletionSource rung = new(TaskCreationOptions.RunContinuationsAsynchronously);
-            Task<IAsyncDisposable> subscribing = Locks.SubscribeAsync(Key(), _ => rung.TrySetResult(), CancellationToken.None);
+            long fencingToken = await TakeAsync("a");
+            TaskCompletionSource notified = new(TaskCreationOptions.RunContinuationsAsynchronously);
+            Task<IAsyncDisposable> subscribing = Locks.SubscribeAsync(Key(), _ => notified.TrySetResult(), CancellationToken.None);
             Task<LockerReply> asking = AskAsync("b");
-            Task<bool> releasing = ReleaseAsync(generation, "a");
-            await using IAsyncDisposable bell = await subscribing;
+            Task<bool> releasing = ReleaseAsync(fencingToken, "a");
+            await using IAsyncDisposable notification = await subscribing;
             LockerReply reply = await asking;
             (await releasing).ShouldBeTrue();
             if (!Fixture.OrdersSubscriptions && reply is LockGranted granted)
             {
                 // The request waited for the subscription, and the release overtook it: there was nothing to miss.
-                await ReleaseAsync(granted.Generation, "b");
+                await ReleaseAsync(granted.FencingToken, "b");
                 continue;
             }
 
             reply.ShouldBeOfType<LockHeld>();
-            await rung.Task.WaitAsync(Seconds(60));
+            await notified.Task.WaitAsync(Seconds(60));
         }
     }
 
     [Fact]
     public async Task When_the_clock_goes_back_deadlines_are_cut_to_their_length()
     {
-        long generation = await TakeAsync("a");
+        long fencingToken = await TakeAsync("a");
         Clock.Advance(Seconds(3));
         Clock.Shift(-TimeSpan.FromHours(2));
         var held = (await AskAsync("b")).ShouldBeOfType<LockHeld>();
         held.LeaseLeft.ShouldBe(Lease);
         held.Age.ShouldBe(TimeSpan.Zero);
         Clock.Advance(Lease);
-        long second = (await AskAsync("b")).ShouldBeOfType<LockGranted>().Generation;
-        second.ShouldBe(generation + 1, "generations never fall back while the key is remembered");
+        long second = (await AskAsync("b")).ShouldBeOfType<LockGranted>().FencingToken;
+        second.ShouldBe(fencingToken + 1, "fencing tokens never fall back while the key is remembered");
         await PublishAsync(second, "b", freshFor: 10);
         Clock.Shift(-TimeSpan.FromHours(2));
         (await GetAsync()).ShouldNotBeNull();
@@ -160,12 +160,12 @@ public abstract class LockerForgettingSuite(StoreFixture fixture) : LockerSuite(
     [Fact]
     public async Task When_the_clock_goes_back_a_ceiling_is_cut_to_its_length()
     {
-        long generation = await TakeAsync("a", lease: Seconds(50), lockTimeout: Seconds(60));
+        long fencingToken = await TakeAsync("a", lease: Seconds(50), lockTimeout: Seconds(60));
         Clock.Shift(-TimeSpan.FromHours(2));
-        (await RenewAsync(generation, "a")).ShouldBeTrue();
+        (await RenewAsync(fencingToken, "a")).ShouldBeTrue();
         Clock.Advance(Seconds(40));
-        (await RenewAsync(generation, "a", Seconds(50))).ShouldBeTrue();
+        (await RenewAsync(fencingToken, "a", Seconds(50))).ShouldBeTrue();
         Clock.Advance(Seconds(20));
-        (await RenewAsync(generation, "a")).ShouldBeFalse();
+        (await RenewAsync(fencingToken, "a")).ShouldBeFalse();
     }
 }

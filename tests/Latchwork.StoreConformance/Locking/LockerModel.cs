@@ -31,8 +31,8 @@ internal readonly record struct LockerStep(LockerStepKind Kind, int A, int B, in
 
     public byte[] Data => OutcomeKind == LockerOutcomeKind.Null ? [] : Encoding.UTF8.GetBytes(string.Create(CultureInfo.InvariantCulture, $"{A},{B},{C},{D}"));
 
-    /// <summary>A generation that was given lately, or one beside it.</summary>
-    public long Generation(List<long> given) => given.Count == 0 ? C : given[^(1 + C / 4 % Math.Min(3, given.Count))] + (C % 4 == 3 ? 1 : 0);
+    /// <summary>A fencing token that was given lately, or one beside it.</summary>
+    public long FencingToken(List<long> given) => given.Count == 0 ? C : given[^(1 + C / 4 % Math.Min(3, given.Count))] + (C % 4 == 3 ? 1 : 0);
 }
 
 internal enum LockerStepKind
@@ -53,11 +53,11 @@ internal sealed class LockerModel
 {
     private sealed record Owner(string Node, string Nonce, bool TakenOver, long Started, long Lease, long Deadline, long Timeout);
 
-    private sealed record Result(long Generation, LockerOutcomeKind Kind, byte[] Data, long At, long FreshFor, long HandOverFor);
+    private sealed record Result(long FencingToken, LockerOutcomeKind Kind, byte[] Data, long At, long FreshFor, long HandOverFor);
 
     private Owner? _owner;
     private Result? _result;
-    private long _generation;
+    private long _fencingToken;
     private (long, string)? _accepted;
 
     /// <summary>Brings the model to a time, which may be earlier than the last.</summary>
@@ -80,43 +80,43 @@ internal sealed class LockerModel
     {
         if (_owner?.Nonce == request.Nonce)
         {
-            Extend(request.Lease);
-            return $"granted {_generation} {_owner.TakenOver}";
+            Extend(request.LeaseDuration);
+            return $"granted {_fencingToken} {_owner.TakenOver}";
         }
 
-        if (!request.LockOnly && _result is not null && (IsFresh || (_result.Generation >= request.WaitingFor && IsKept))) return Describe(_result);
-        if (_owner?.Deadline > Now) return $"held {_generation} {_owner.Node} {_owner.Deadline - Now} {Now - _owner.Started}";
-        NextGeneration();
+        if (!request.LockOnly && _result is not null && (IsFresh || (_result.FencingToken >= request.WaitingFor && IsKept))) return Describe(_result);
+        if (_owner?.Deadline > Now) return $"held {_fencingToken} {_owner.Node} {_owner.Deadline - Now} {Now - _owner.Started}";
+        NextFencingToken();
         _owner = new Owner(request.NodeId, request.Nonce, _owner is not null, Now, 0, 0, request.LockTimeout.Ticks);
-        Extend(request.Lease);
-        return $"granted {_generation} {_owner.TakenOver}";
+        Extend(request.LeaseDuration);
+        return $"granted {_fencingToken} {_owner.TakenOver}";
     }
 
-    public string Renew(long generation, string nonce, TimeSpan lease)
+    public string Renew(long fencingToken, string nonce, TimeSpan lease)
     {
-        if (!Owns(generation, nonce)) return "False";
+        if (!Owns(fencingToken, nonce)) return "False";
         Extend(lease);
         return "True";
     }
 
     public string Publish(LockerPublication publication)
     {
-        if (Owns(publication.Generation, publication.Nonce))
+        if (Owns(publication.FencingToken, publication.Nonce))
         {
-            _accepted = (_generation, _owner!.Nonce);
+            _accepted = (_fencingToken, _owner!.Nonce);
             _owner = null;
             _result = new Result(
-                _generation, publication.Kind, publication.Data.ToArray(), Now, publication.FreshFor.Ticks, publication.HandOverFor.Ticks);
+                _fencingToken, publication.Kind, publication.Data.ToArray(), Now, publication.FreshFor.Ticks, publication.HandOverFor.Ticks);
             return "Accepted";
         }
 
-        bool before = _accepted is var (generation, nonce) && generation == publication.Generation && (publication.Nonce is null || publication.Nonce == nonce);
+        bool before = _accepted is var (fencingToken, nonce) && fencingToken == publication.FencingToken && (publication.Nonce is null || publication.Nonce == nonce);
         return before ? "Accepted" : "Superseded";
     }
 
-    public string Release(long? generation, string nonce)
+    public string Release(long? fencingToken, string nonce)
     {
-        if (!Owns(generation ?? _generation, nonce)) return "False";
+        if (!Owns(fencingToken ?? _fencingToken, nonce)) return "False";
         _owner = null;
         return "True";
     }
@@ -126,7 +126,7 @@ internal sealed class LockerModel
     public string Forget()
     {
         bool known = _owner is not null || IsFresh;
-        if (_owner is not null) NextGeneration();
+        if (_owner is not null) NextFencingToken();
         _owner = null;
         _result = null;
         return known.ToString();
@@ -135,7 +135,7 @@ internal sealed class LockerModel
     public string Show()
     {
         if (_owner is null && !IsFresh) return "nothing";
-        string owner = _owner is null ? $"free {_result!.Generation}" : $"locked {_generation} {_owner.Node} {Now - _owner.Started} {Math.Max(0, _owner.Deadline - Now)}";
+        string owner = _owner is null ? $"free {_result!.FencingToken}" : $"locked {_fencingToken} {_owner.Node} {Now - _owner.Started} {Math.Max(0, _owner.Deadline - Now)}";
         return IsFresh ? $"{owner} fresh {_result!.At + _result.FreshFor - Now} {_result.Kind == LockerOutcomeKind.Failure}" : owner;
     }
 
@@ -143,13 +143,13 @@ internal sealed class LockerModel
 
     private bool IsKept => _result is not null && Now - _result.At < Math.Max(_result.FreshFor, _result.HandOverFor);
 
-    private bool Owns(long generation, string? nonce) => _owner is not null && generation == _generation && (nonce is null || nonce == _owner.Nonce);
+    private bool Owns(long fencingToken, string? nonce) => _owner is not null && fencingToken == _fencingToken && (nonce is null || nonce == _owner.Nonce);
 
-    private void NextGeneration() => _generation = Math.Max(_generation + 1, Now / TimeSpan.TicksPerMicrosecond);
+    private void NextFencingToken() => _fencingToken = Math.Max(_fencingToken + 1, Now / TimeSpan.TicksPerMicrosecond);
 
     private void Extend(TimeSpan lease) =>
         _owner = _owner! with { Lease = lease.Ticks, Deadline = Math.Min(Now + lease.Ticks, _owner.Started + _owner.Timeout) };
 
     private string Describe(Result result) =>
-        $"outcome {result.Generation} {result.Kind} {Convert.ToHexString(result.Data)} {IsFresh} {Now - result.At}";
+        $"outcome {result.FencingToken} {result.Kind} {Convert.ToHexString(result.Data)} {IsFresh} {Now - result.At}";
 }

@@ -83,38 +83,38 @@ public abstract class LockerModelSuite(StoreFixture fixture) : LockerSuite(fixtu
 
     private async Task<(string Expected, string Actual)> StepAsync(LockerStep step, LockerKey key, LockerModel model, List<long> given)
     {
-        long generation = step.Generation(given);
+        long fencingToken = step.FencingToken(given);
         switch (step.Kind)
         {
             case LockerStepKind.Request:
                 var request = new LockerRequest(
-                    $"node-{step.Nonce}", step.Nonce, step.Lease, step.LockTimeout, step.D % 2 == 0 ? null : generation, step.C % 5 == 0);
+                    $"node-{step.Nonce}", step.Nonce, step.Lease, step.LockTimeout, step.D % 2 == 0 ? null : fencingToken, step.C % 5 == 0);
                 LockerReply reply = await Locks.RequestAsync(key, request, CancellationToken.None);
-                if (reply is LockGranted granted) given.Add(granted.Generation);
+                if (reply is LockGranted granted) given.Add(granted.FencingToken);
                 return (model.Request(request), Describe(reply));
             case LockerStepKind.Renew:
-                return (model.Renew(generation, step.Nonce, step.Lease), $"{await Locks.RenewAsync(key, generation, step.Nonce, step.Lease, default)}");
+                return (model.Renew(fencingToken, step.Nonce, step.Lease), $"{await Locks.RenewAsync(key, fencingToken, step.Nonce, step.Lease, default)}");
             case LockerStepKind.Publish:
                 var publication = new LockerPublication(
-                    generation, step.C % 2 == 0 ? null : step.Nonce, step.OutcomeKind, step.Data, step.FreshFor, step.HandOverFor);
+                    fencingToken, step.C % 2 == 0 ? null : step.Nonce, step.OutcomeKind, step.Data, step.FreshFor, step.HandOverFor);
                 return (model.Publish(publication), $"{await Locks.PublishAsync(key, publication, default)}");
             case LockerStepKind.Release:
-                long? released = step.D % 3 == 0 ? null : generation;
+                long? released = step.D % 3 == 0 ? null : fencingToken;
                 return (model.Release(released, step.Nonce), $"{await Locks.ReleaseAsync(key, released, step.Nonce, default)}");
             case LockerStepKind.TryGet:
                 return (model.TryGet(), await Locks.TryGetAsync(key, default) is { } outcome ? Describe(outcome) : "nothing");
             case LockerStepKind.Forget:
                 return (model.Forget(), $"{await Locks.ForgetAsync(key, LockTimeout, default)}");
             default:
-                return (model.Show(), Describe(await Locks.ShowAsync(key, default)));
+                return (model.Show(), Describe(await Locks.PeekAsync(key, default)));
         }
     }
 
     private static string Describe(LockerReply reply) => reply switch
     {
-        LockGranted granted => $"granted {granted.Generation} {granted.TakenOver}",
-        LockHeld held => $"held {held.Generation} {held.NodeId} {held.LeaseLeft.Ticks} {held.Age.Ticks}",
-        LockerOutcome outcome => $"outcome {outcome.Generation} {outcome.Kind} {Convert.ToHexString(outcome.Data.Span)} {outcome.IsFresh} {outcome.Age.Ticks}",
+        LockGranted granted => $"granted {granted.FencingToken} {granted.TakenOver}",
+        LockHeld held => $"held {held.FencingToken} {held.NodeId} {held.LeaseLeft.Ticks} {held.Age.Ticks}",
+        LockerOutcome outcome => $"outcome {outcome.FencingToken} {outcome.Kind} {Convert.ToHexString(outcome.Data.Span)} {outcome.IsFresh} {outcome.Age.Ticks}",
         _ => "?",
     };
 
@@ -122,8 +122,8 @@ public abstract class LockerModelSuite(StoreFixture fixture) : LockerSuite(fixtu
     {
         if (snapshot is null) return "nothing";
         string owner = snapshot.IsLocked
-            ? $"locked {snapshot.Generation} {snapshot.NodeId} {snapshot.Age!.Value.Ticks} {snapshot.LeaseLeft!.Value.Ticks}"
-            : $"free {snapshot.Generation}";
+            ? $"locked {snapshot.FencingToken} {snapshot.NodeId} {snapshot.Age!.Value.Ticks} {snapshot.LeaseLeft!.Value.Ticks}"
+            : $"free {snapshot.FencingToken}";
         return snapshot.FreshFor is { } fresh ? $"{owner} fresh {fresh.Ticks} {snapshot.IsFailure}" : owner;
     }
 }

@@ -7,7 +7,7 @@ namespace Latchwork.StoreConformance.Locking;
 /// <summary>What the suites of the engine share: a store on its own clock, and lockers as nodes of one cluster.</summary>
 public abstract class LockerNodesSuite(StoreFixture fixture) : IAsyncLifetime
 {
-    private readonly Dictionary<ProcessLocker, WatchedLockerStore> _nodes = [];
+    private readonly Dictionary<ProcessLocker, InstrumentedLockerStore> _nodes = [];
     private ManualTimeProvider? _clock;
 
     protected LatchworkStore Store { get; private set; } = null!;
@@ -16,7 +16,7 @@ public abstract class LockerNodesSuite(StoreFixture fixture) : IAsyncLifetime
 
     protected static TimeSpan Ms(double milliseconds) => TimeSpan.FromMilliseconds(milliseconds);
 
-    protected static TimeSpan Patience => TimeSpan.FromSeconds(60);
+    protected static TimeSpan TestTimeout => TimeSpan.FromSeconds(60);
 
     public virtual async Task InitializeAsync() => Store = await fixture.OpenAsync(null);
 
@@ -47,23 +47,23 @@ public abstract class LockerNodesSuite(StoreFixture fixture) : IAsyncLifetime
         {
             Namespace = Namespace,
             NodeId = $"node-{_nodes.Count}",
-            Lease = TimeSpan.FromMinutes(10),
-            RecheckInterval = TimeSpan.FromMinutes(1),
-            LeaveTimeout = TimeSpan.FromMinutes(1),
+            LeaseDuration = TimeSpan.FromMinutes(10),
+            FallbackPollInterval = TimeSpan.FromMinutes(1),
+            ShutdownTimeout = TimeSpan.FromMinutes(1),
         };
         if (_clock is not null) options.TimeProvider = _clock;
         change?.Invoke(options);
-        var store = new WatchedLockerStore(Store.Locks);
+        var store = new InstrumentedLockerStore(Store.Locks);
         var node = new ProcessLocker(store, options);
         _nodes.Add(node, store);
         return node;
     }
 
     /// <summary>Work that ends only when it is told to.</summary>
-    protected static Task<string> NeverAsync(CancellationToken stop) => new TaskCompletionSource<string>().Task.WaitAsync(stop);
+    protected static Task<string> NeverAsync(CancellationToken cancellationToken) => new TaskCompletionSource<string>().Task.WaitAsync(cancellationToken);
 
     protected static Task WaitersAsync(ProcessLocker node, string key, int count) =>
-        Eventually.ReadsAsync(() => node.ShowAsync(key), snapshot => snapshot?.Waiters == count, $"{count} callers wait for {key}");
+        Eventually.ReadsAsync(() => node.PeekAsync(key), snapshot => snapshot?.Waiters == count, $"{count} callers wait for {key}");
 
     /// <summary>
     /// Waits until a node that waits for a key has found its owner at work once more. What is only handed over goes to callers that certainly
@@ -71,7 +71,7 @@ public abstract class LockerNodesSuite(StoreFixture fixture) : IAsyncLifetime
     /// </summary>
     protected async Task LooksAgainAsync(ProcessLocker node)
     {
-        WatchedLockerStore store = _nodes[node];
+        InstrumentedLockerStore store = _nodes[node];
         int sent = store.Requests;
 
         // The next request is sent after now, and when the one after it is sent, its answer has been taken in.
@@ -79,5 +79,5 @@ public abstract class LockerNodesSuite(StoreFixture fixture) : IAsyncLifetime
     }
 
     protected static Task LockedAsync(ProcessLocker node, string key) =>
-        Eventually.ReadsAsync(() => node.ShowAsync(key), snapshot => snapshot is { IsLocked: true }, $"{key} is locked");
+        Eventually.ReadsAsync(() => node.PeekAsync(key), snapshot => snapshot is { IsLocked: true }, $"{key} is locked");
 }

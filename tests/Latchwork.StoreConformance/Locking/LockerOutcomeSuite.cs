@@ -11,11 +11,11 @@ public abstract class LockerOutcomeSuite(StoreFixture fixture) : LockerSuite(fix
     [Fact]
     public async Task A_fresh_outcome_is_given_to_whoever_asks()
     {
-        long generation = await TakeAsync("a");
-        (await PublishAsync(generation, "a", "result")).ShouldBe(PublishOutcome.Accepted);
+        long fencingToken = await TakeAsync("a");
+        (await PublishAsync(fencingToken, "a", "result")).ShouldBe(PublishOutcome.Accepted);
         Clock.Advance(Seconds(29));
         var outcome = (await AskAsync("b")).ShouldBeOfType<LockerOutcome>();
-        outcome.Generation.ShouldBe(generation);
+        outcome.FencingToken.ShouldBe(fencingToken);
         outcome.Kind.ShouldBe(LockerOutcomeKind.Value);
         outcome.Data.ToArray().ShouldBe(Bytes("result"));
         outcome.IsFresh.ShouldBeTrue();
@@ -23,32 +23,32 @@ public abstract class LockerOutcomeSuite(StoreFixture fixture) : LockerSuite(fix
         (await GetAsync())!.Data.ToArray().ShouldBe(Bytes("result"));
         Clock.Advance(Seconds(1));
         (await GetAsync()).ShouldBeNull();
-        (await AskAsync("b")).ShouldBeOfType<LockGranted>().Generation.ShouldBeGreaterThan(generation);
+        (await AskAsync("b")).ShouldBeOfType<LockGranted>().FencingToken.ShouldBeGreaterThan(fencingToken);
     }
 
     [Fact]
     public async Task Current_waiters_only_means_no_request_that_begins_later()
     {
-        long generation = await TakeAsync("a");
+        long fencingToken = await TakeAsync("a");
         (await AskAsync("b")).ShouldBeOfType<LockHeld>();
-        await PublishAsync(generation, "a", "result", freshFor: 0);
+        await PublishAsync(fencingToken, "a", "result", freshFor: 0);
         (await GetAsync()).ShouldBeNull();
-        var outcome = (await AskAsync("b", waitingFor: generation)).ShouldBeOfType<LockerOutcome>();
+        var outcome = (await AskAsync("b", waitingFor: fencingToken)).ShouldBeOfType<LockerOutcome>();
         outcome.IsFresh.ShouldBeFalse();
         outcome.Data.ToArray().ShouldBe(Bytes("result"));
         (await AskAsync("c")).ShouldBeOfType<LockGranted>();
-        (await AskAsync("b", waitingFor: generation)).ShouldBeOfType<LockerOutcome>("a waiter still gets it although the key is locked again");
+        (await AskAsync("b", waitingFor: fencingToken)).ShouldBeOfType<LockerOutcome>("a waiter still gets it although the key is locked again");
     }
 
     [Fact]
     public async Task A_waiter_gets_an_outcome_within_the_hand_over_time_and_not_after()
     {
-        long generation = await TakeAsync("a");
-        await PublishAsync(generation, "a", freshFor: 0);
+        long fencingToken = await TakeAsync("a");
+        await PublishAsync(fencingToken, "a", freshFor: 0);
         Clock.Advance(HandOver - Ms(1));
-        (await AskAsync("b", waitingFor: generation)).ShouldBeOfType<LockerOutcome>().Age.ShouldBe(HandOver - Ms(1));
+        (await AskAsync("b", waitingFor: fencingToken)).ShouldBeOfType<LockerOutcome>().Age.ShouldBe(HandOver - Ms(1));
         Clock.Advance(Ms(1));
-        (await AskAsync("b", waitingFor: generation)).ShouldBeOfType<LockGranted>();
+        (await AskAsync("b", waitingFor: fencingToken)).ShouldBeOfType<LockGranted>();
     }
 
     [Fact]
@@ -84,8 +84,8 @@ public abstract class LockerOutcomeSuite(StoreFixture fixture) : LockerSuite(fix
     {
         byte[] data = new byte[1 << 20];
         Random.Shared.NextBytes(data);
-        long generation = await TakeAsync("a");
-        await Locks.PublishAsync(Key(), new LockerPublication(generation, "a", LockerOutcomeKind.Value, data, Seconds(9), HandOver), CancellationToken.None);
+        long fencingToken = await TakeAsync("a");
+        await Locks.PublishAsync(Key(), new LockerPublication(fencingToken, "a", LockerOutcomeKind.Value, data, Seconds(9), HandOver), CancellationToken.None);
         (await GetAsync())!.Data.Span.SequenceEqual(data).ShouldBeTrue();
         ((LockerOutcome)await AskAsync("b")).Data.Span.SequenceEqual(data).ShouldBeTrue();
     }
@@ -93,48 +93,48 @@ public abstract class LockerOutcomeSuite(StoreFixture fixture) : LockerSuite(fix
     [Fact]
     public async Task A_publication_frees_the_key_in_the_same_step()
     {
-        long generation = await TakeAsync("a");
-        await PublishAsync(generation, "a", freshFor: 0);
-        (await ShowAsync()).ShouldBeNull();
-        (await AskAsync("b")).ShouldBe(new LockGranted(generation + 1, TakenOver: false));
+        long fencingToken = await TakeAsync("a");
+        await PublishAsync(fencingToken, "a", freshFor: 0);
+        (await PeekAsync()).ShouldBeNull();
+        (await AskAsync("b")).ShouldBe(new LockGranted(fencingToken + 1, TakenOver: false));
     }
 
     [Fact]
     public async Task A_publication_repeated_is_accepted_again_and_changes_nothing()
     {
-        long generation = await TakeAsync("a");
-        await PublishAsync(generation, "a", "one", freshFor: 1);
-        (await PublishAsync(generation, "a", "again")).ShouldBe(PublishOutcome.Accepted);
-        (await PublishAsync(generation, "b")).ShouldBe(PublishOutcome.Superseded);
+        long fencingToken = await TakeAsync("a");
+        await PublishAsync(fencingToken, "a", "one", freshFor: 1);
+        (await PublishAsync(fencingToken, "a", "again")).ShouldBe(PublishOutcome.Accepted);
+        (await PublishAsync(fencingToken, "b")).ShouldBe(PublishOutcome.Superseded);
         (await GetAsync())!.Data.ToArray().ShouldBe(Bytes("one"));
 
         Clock.Advance(Seconds(10));
         await TakeAsync("b");
-        (await PublishAsync(generation, "a", "again")).ShouldBe(PublishOutcome.Accepted, "it was accepted, though there is an owner again");
+        (await PublishAsync(fencingToken, "a", "again")).ShouldBe(PublishOutcome.Accepted, "it was accepted, though there is an owner again");
         (await AskAsync("c")).ShouldBeOfType<LockHeld>("and that owner was left alone");
     }
 
     [Fact]
     public async Task A_publication_repeated_when_all_its_times_are_over_is_still_known()
     {
-        long generation = await TakeAsync("a", lockTimeout: Seconds(5));
-        await PublishAsync(generation, "a", freshFor: 1);
+        long fencingToken = await TakeAsync("a", lockTimeout: Seconds(5));
+        await PublishAsync(fencingToken, "a", freshFor: 1);
         Clock.Advance(TimeSpan.FromHours(1));
         (await GetAsync()).ShouldBeNull();
-        (await PublishAsync(generation, "a", "again")).ShouldBe(PublishOutcome.Accepted);
-        (await PublishAsync(generation, "b")).ShouldBe(PublishOutcome.Superseded);
+        (await PublishAsync(fencingToken, "a", "again")).ShouldBe(PublishOutcome.Accepted);
+        (await PublishAsync(fencingToken, "b")).ShouldBe(PublishOutcome.Superseded);
         (await GetAsync()).ShouldBeNull();
-        (await TakeAsync("b")).ShouldBeGreaterThan(generation);
+        (await TakeAsync("b")).ShouldBeGreaterThan(fencingToken);
     }
 
     [Fact]
     public async Task Whoever_knows_the_fencing_token_can_publish_from_anywhere()
     {
-        long generation = await TakeAsync("a");
-        (await PublishAsync(generation - 1, null)).ShouldBe(PublishOutcome.Superseded);
-        (await PublishAsync(generation, null, "from afar")).ShouldBe(PublishOutcome.Accepted);
-        (await PublishAsync(generation, null, "from afar")).ShouldBe(PublishOutcome.Accepted);
-        (await RenewAsync(generation, "a")).ShouldBeFalse();
+        long fencingToken = await TakeAsync("a");
+        (await PublishAsync(fencingToken - 1, null)).ShouldBe(PublishOutcome.Superseded);
+        (await PublishAsync(fencingToken, null, "from afar")).ShouldBe(PublishOutcome.Accepted);
+        (await PublishAsync(fencingToken, null, "from afar")).ShouldBe(PublishOutcome.Accepted);
+        (await RenewAsync(fencingToken, "a")).ShouldBeFalse();
         (await GetAsync())!.Data.ToArray().ShouldBe(Bytes("from afar"));
     }
 
@@ -161,7 +161,7 @@ public abstract class LockerOutcomeSuite(StoreFixture fixture) : LockerSuite(fix
     public async Task An_unknown_key_has_nothing()
     {
         (await GetAsync()).ShouldBeNull();
-        (await ShowAsync()).ShouldBeNull();
+        (await PeekAsync()).ShouldBeNull();
         (await RenewAsync(1, "a")).ShouldBeFalse();
         (await ReleaseAsync(1, "a")).ShouldBeFalse();
         (await ReleaseAsync(null, "a")).ShouldBeFalse();

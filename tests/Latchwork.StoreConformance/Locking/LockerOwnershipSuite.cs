@@ -11,14 +11,14 @@ public abstract class LockerOwnershipSuite(StoreFixture fixture) : LockerSuite(f
     [Fact]
     public async Task The_first_is_granted_and_the_second_is_told_who_holds_it()
     {
-        long generation = await TakeAsync("a");
+        long fencingToken = await TakeAsync("a");
         Clock.Advance(Seconds(2));
         var held = (await AskAsync("b")).ShouldBeOfType<LockHeld>();
-        held.ShouldBe(new LockHeld(generation, "node-a", Seconds(3), Seconds(2), "a"));
+        held.ShouldBe(new LockHeld(fencingToken, "node-a", Seconds(3), Seconds(2), "a"));
     }
 
     [Fact]
-    public async Task The_generation_is_the_time_in_microseconds_and_grows_with_every_owner()
+    public async Task The_fencing_token_is_the_time_in_microseconds_and_grows_with_every_owner()
     {
         long first = await TakeAsync("a");
         first.ShouldBe((Clock.GetUtcNow() - DateTimeOffset.UnixEpoch).Ticks / TimeSpan.TicksPerMicrosecond);
@@ -29,9 +29,9 @@ public abstract class LockerOwnershipSuite(StoreFixture fixture) : LockerSuite(f
     [Fact]
     public async Task A_request_repeated_with_its_nonce_gets_the_same_grant_and_a_new_lease()
     {
-        long generation = await TakeAsync("a");
+        long fencingToken = await TakeAsync("a");
         Clock.Advance(Seconds(4));
-        (await AskAsync("a")).ShouldBe(new LockGranted(generation, TakenOver: false));
+        (await AskAsync("a")).ShouldBe(new LockGranted(fencingToken, TakenOver: false));
         Clock.Advance(Seconds(4));
         (await AskAsync("b")).ShouldBeOfType<LockHeld>().LeaseLeft.ShouldBe(Seconds(1));
     }
@@ -43,7 +43,7 @@ public abstract class LockerOwnershipSuite(StoreFixture fixture) : LockerSuite(f
         Clock.Advance(Lease);
         var taken = (await AskAsync("b")).ShouldBeOfType<LockGranted>();
         taken.TakenOver.ShouldBeTrue();
-        taken.Generation.ShouldBeGreaterThan(first);
+        taken.FencingToken.ShouldBeGreaterThan(first);
         (await AskAsync("b")).ShouldBe(taken);
     }
 
@@ -61,11 +61,11 @@ public abstract class LockerOwnershipSuite(StoreFixture fixture) : LockerSuite(f
     [Fact]
     public async Task Renewal_keeps_a_key()
     {
-        long generation = await TakeAsync("a");
+        long fencingToken = await TakeAsync("a");
         for (int i = 0; i < 5; i++)
         {
             Clock.Advance(Seconds(4));
-            (await RenewAsync(generation, "a")).ShouldBeTrue();
+            (await RenewAsync(fencingToken, "a")).ShouldBeTrue();
             (await AskAsync("b")).ShouldBeOfType<LockHeld>().LeaseLeft.ShouldBe(Lease);
         }
     }
@@ -73,12 +73,12 @@ public abstract class LockerOwnershipSuite(StoreFixture fixture) : LockerSuite(f
     [Fact]
     public async Task An_expired_lease_that_nobody_took_over_is_still_good()
     {
-        long generation = await TakeAsync("a");
+        long fencingToken = await TakeAsync("a");
         Clock.Advance(Seconds(20));
-        (await RenewAsync(generation, "a")).ShouldBeTrue();
+        (await RenewAsync(fencingToken, "a")).ShouldBeTrue();
         (await AskAsync("b")).ShouldBeOfType<LockHeld>();
         Clock.Advance(Seconds(20));
-        (await PublishAsync(generation, "a")).ShouldBe(PublishOutcome.Accepted);
+        (await PublishAsync(fencingToken, "a")).ShouldBe(PublishOutcome.Accepted);
     }
 
     [Theory]
@@ -86,10 +86,10 @@ public abstract class LockerOwnershipSuite(StoreFixture fixture) : LockerSuite(f
     [InlineData(0, "b")]
     public async Task Nobody_but_the_owner_can_renew_publish_or_release(long more, string nonce)
     {
-        long generation = await TakeAsync("a") + more;
-        (await RenewAsync(generation, nonce)).ShouldBeFalse();
-        (await PublishAsync(generation, nonce)).ShouldBe(PublishOutcome.Superseded);
-        (await ReleaseAsync(generation, nonce)).ShouldBeFalse();
+        long fencingToken = await TakeAsync("a") + more;
+        (await RenewAsync(fencingToken, nonce)).ShouldBeFalse();
+        (await PublishAsync(fencingToken, nonce)).ShouldBe(PublishOutcome.Superseded);
+        (await ReleaseAsync(fencingToken, nonce)).ShouldBeFalse();
         (await AskAsync("c")).ShouldBeOfType<LockHeld>();
         (await GetAsync()).ShouldBeNull();
     }
@@ -112,10 +112,10 @@ public abstract class LockerOwnershipSuite(StoreFixture fixture) : LockerSuite(f
     [Fact]
     public async Task A_release_frees_the_key_once()
     {
-        long generation = await TakeAsync("a");
-        (await ReleaseAsync(generation, "a")).ShouldBeTrue();
-        (await ReleaseAsync(generation, "a")).ShouldBeFalse();
-        (await AskAsync("b")).ShouldBe(new LockGranted(generation + 1, TakenOver: false));
+        long fencingToken = await TakeAsync("a");
+        (await ReleaseAsync(fencingToken, "a")).ShouldBeTrue();
+        (await ReleaseAsync(fencingToken, "a")).ShouldBeFalse();
+        (await AskAsync("b")).ShouldBe(new LockGranted(fencingToken + 1, TakenOver: false));
     }
 
     [Fact]
@@ -130,17 +130,17 @@ public abstract class LockerOwnershipSuite(StoreFixture fixture) : LockerSuite(f
     [Fact]
     public async Task No_renewal_goes_beyond_the_ceiling()
     {
-        long generation = await TakeAsync("a", lease: Seconds(5), lockTimeout: Seconds(12));
+        long fencingToken = await TakeAsync("a", lease: Seconds(5), lockTimeout: Seconds(12));
         Clock.Advance(Seconds(4));
-        (await RenewAsync(generation, "a")).ShouldBeTrue();
+        (await RenewAsync(fencingToken, "a")).ShouldBeTrue();
         Clock.Advance(Seconds(4.5));
-        (await RenewAsync(generation, "a")).ShouldBeTrue();
+        (await RenewAsync(fencingToken, "a")).ShouldBeTrue();
         (await AskAsync("b")).ShouldBeOfType<LockHeld>().LeaseLeft.ShouldBe(Seconds(3.5));
         Clock.Advance(Seconds(3.5));
-        (await RenewAsync(generation, "a")).ShouldBeFalse();
-        (await PublishAsync(generation, "a")).ShouldBe(PublishOutcome.Superseded);
-        (await ReleaseAsync(generation, "a")).ShouldBeFalse();
-        (await ShowAsync()).ShouldBeNull();
+        (await RenewAsync(fencingToken, "a")).ShouldBeFalse();
+        (await PublishAsync(fencingToken, "a")).ShouldBe(PublishOutcome.Superseded);
+        (await ReleaseAsync(fencingToken, "a")).ShouldBeFalse();
+        (await PeekAsync()).ShouldBeNull();
         (await AskAsync("b")).ShouldBeOfType<LockGranted>().TakenOver.ShouldBeFalse();
     }
 
@@ -171,7 +171,7 @@ public abstract class LockerOwnershipSuite(StoreFixture fixture) : LockerSuite(f
     {
         await TakeAsync("a", key);
         (await AskAsync("b", key)).ShouldBeOfType<LockHeld>();
-        (await Locks.ShowAsync(Key(key), CancellationToken.None))!.Key.ShouldBe(key);
+        (await Locks.PeekAsync(Key(key), CancellationToken.None))!.Key.ShouldBe(key);
 
         var listed = new HashSet<string>();
         string? cursor = null;

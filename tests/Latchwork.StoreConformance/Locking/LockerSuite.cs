@@ -51,23 +51,23 @@ public abstract class LockerSuite(StoreFixture fixture) : IAsyncLifetime
 
     /// <summary>Asks, and expects to be granted.</summary>
     protected async Task<long> TakeAsync(string nonce, string key = "k", TimeSpan? lease = null, TimeSpan? lockTimeout = null, bool lockOnly = false) =>
-        (await AskAsync(nonce, key, lease: lease, lockTimeout: lockTimeout, lockOnly: lockOnly)).ShouldBeOfType<LockGranted>().Generation;
+        (await AskAsync(nonce, key, lease: lease, lockTimeout: lockTimeout, lockOnly: lockOnly)).ShouldBeOfType<LockGranted>().FencingToken;
 
-    protected Task<bool> RenewAsync(long generation, string nonce, TimeSpan? lease = null) =>
-        Locks.RenewAsync(Key(), generation, nonce, lease ?? Lease, CancellationToken.None);
+    protected Task<bool> RenewAsync(long fencingToken, string nonce, TimeSpan? lease = null) =>
+        Locks.RenewAsync(Key(), fencingToken, nonce, lease ?? Lease, CancellationToken.None);
 
-    protected Task<bool> ReleaseAsync(long? generation, string nonce) => Locks.ReleaseAsync(Key(), generation, nonce, CancellationToken.None);
+    protected Task<bool> ReleaseAsync(long? fencingToken, string nonce) => Locks.ReleaseAsync(Key(), fencingToken, nonce, CancellationToken.None);
 
     protected Task<PublishOutcome> PublishAsync(
-        long generation, string? nonce, string value = "v", double freshFor = 30, LockerOutcomeKind kind = LockerOutcomeKind.Value, TimeSpan? handOver = null) =>
+        long fencingToken, string? nonce, string value = "v", double freshFor = 30, LockerOutcomeKind kind = LockerOutcomeKind.Value, TimeSpan? handOver = null) =>
         Locks.PublishAsync(
             Key(),
-            new LockerPublication(generation, nonce, kind, kind == LockerOutcomeKind.Null ? default : Bytes(value), Seconds(freshFor), handOver ?? HandOver),
+            new LockerPublication(fencingToken, nonce, kind, kind == LockerOutcomeKind.Null ? default : Bytes(value), Seconds(freshFor), handOver ?? HandOver),
             CancellationToken.None);
 
     protected Task<LockerOutcome?> GetAsync() => Locks.TryGetAsync(Key(), CancellationToken.None);
 
     protected Task<bool> ForgetAsync() => Locks.ForgetAsync(Key(), LockTimeout, CancellationToken.None);
 
-    protected Task<KeySnapshot?> ShowAsync() => Locks.ShowAsync(Key(), CancellationToken.None);
+    protected Task<KeySnapshot?> PeekAsync() => Locks.PeekAsync(Key(), CancellationToken.None);
 }

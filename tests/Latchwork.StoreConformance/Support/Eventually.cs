@@ -5,7 +5,7 @@ namespace Latchwork.StoreConformance.Support;
 /// <summary>Waits for a condition instead of a fixed time. The wait is long, so that a machine that stalls fails no test; it ends with the condition.</summary>
 public static class Eventually
 {
-    private static readonly TimeSpan _patience = TimeSpan.FromSeconds(60);
+    private static readonly TimeSpan _timeout = TimeSpan.FromSeconds(60);
     private static readonly TimeSpan _interval = TimeSpan.FromMilliseconds(5);
 
     /// <summary>Waits until a condition holds.</summary>
@@ -28,9 +28,9 @@ public static class Eventually
         {
             T value = await read();
             if (wanted(value)) return value;
-            if (Stopwatch.GetElapsedTime(start) > (within ?? _patience))
+            if (Stopwatch.GetElapsedTime(start) > (within ?? _timeout))
             {
-                throw new TimeoutException($"Waited {within ?? _patience} in vain: {what}. Last seen: {value}.");
+                throw new TimeoutException($"Waited {within ?? _timeout} in vain: {what}. Last seen: {value}.");
             }
 
             await Task.Delay(_interval);

@@ -4,12 +4,12 @@ using Latchwork.Testing;
 namespace Latchwork.StoreConformance.Support;
 
 /// <summary>
-/// Listeners that hear no bell at all: each asks when the store's last answer said so, and at no other time. They run on the manual clock,
+/// Listeners that receive no notification: each asks when the store's last answer said so, and at no other time. They run on the manual clock,
 /// so an hour takes no time.
 /// </summary>
 public sealed class ListenerSimulation(ITimerStore timers, TimerPartition partition, ManualTimeProvider clock)
 {
-    private static readonly DeadLetterLimits _keepDead = new(TimeSpan.FromDays(30), 100_000);
+    private static readonly DeadLetterLimits _keepDeadLetters = new(TimeSpan.FromDays(30), 100_000);
 
     private readonly SortedDictionary<string, DateTimeOffset> _nextAsk = new(StringComparer.Ordinal);
     private int _claims;
@@ -64,7 +64,7 @@ public sealed class ListenerSimulation(ITimerStore timers, TimerPartition partit
     private async Task AskAsync(string node)
     {
         string token = $"sim-{++_claims}";
-        var request = new ClaimRequest(node, token, 100, 100, 0, Lease, _keepDead);
+        var request = new ClaimRequest(node, token, 100, 100, 0, Lease, _keepDeadLetters);
         TimerClaim claim = await timers.ClaimAsync(partition, request, CancellationToken.None);
         Asks.Add((clock.GetUtcNow(), node));
         Deliveries.AddRange(claim.Events.Select(e => (node, e)));

@@ -11,7 +11,7 @@ public sealed class RedisCluster : IAsyncDisposable
     /// <summary>How many hash slots every cluster has.</summary>
     public const int SlotCount = 16384;
 
-    private static readonly TimeSpan _patience = TimeSpan.FromMinutes(2);
+    private static readonly TimeSpan _timeout = TimeSpan.FromMinutes(2);
     private readonly RedisClusterOptions _options;
     private readonly List<RedisServer> _servers = [];
     private readonly Dictionary<RedisServer, string> _ids = [];
@@ -25,7 +25,7 @@ public sealed class RedisCluster : IAsyncDisposable
     public string Uri => $"redis+cluster://{string.Join(',', _servers.Take(_options.Primaries).Select(server => $"127.0.0.1:{server.Port}"))}";
 
     /// <summary>The same with such long times that no machine that stalls makes a command or a connection fail.</summary>
-    public string PatientUri => Uri + "?commandTimeout=2m&connectTimeout=2m";
+    public string LenientUri => Uri + "?commandTimeout=2m&connectTimeout=2m";
 
     /// <summary>Starts it, and waits until all members agree on the slots and the replicas follow.</summary>
     public static async Task<RedisCluster> StartAsync(RedisClusterOptions? options = null)
@@ -70,7 +70,7 @@ public sealed class RedisCluster : IAsyncDisposable
     public async Task<RedisServer> NewOwnerAsync(int slot, RedisServer old)
     {
         RedisServer owner = await Eventually.ReadsAsync(
-            () => OwnerOfAsync(slot), owner => owner != old, $"another member owns the slot {slot}", _patience);
+            () => OwnerOfAsync(slot), owner => owner != old, $"another member owns the slot {slot}", _timeout);
         await AgreementAsync(slot, owner);
         return owner;
     }
@@ -83,7 +83,7 @@ public sealed class RedisCluster : IAsyncDisposable
         foreach (RedisServer server in Answering())
         {
             await Eventually.ReadsAsync(
-                async () => Owner(await RangesAsync(server), slot), seen => seen == owner, $"{server.Port} knows the owner of the slot {slot}", _patience);
+                async () => Owner(await RangesAsync(server), slot), seen => seen == owner, $"{server.Port} knows the owner of the slot {slot}", _timeout);
         }
 
         await HealthyAsync();
@@ -98,7 +98,7 @@ public sealed class RedisCluster : IAsyncDisposable
                 () => server.CommandAsync("CLUSTER", "INFO"),
                 info => info.Contains("cluster_state:ok", StringComparison.Ordinal),
                 $"{server.Port} finds the cluster well",
-                _patience);
+                _timeout);
         }
     }
 
@@ -111,7 +111,7 @@ public sealed class RedisCluster : IAsyncDisposable
                 () => server.CommandAsync("INFO", "replication"),
                 info => info.Contains("role:master", StringComparison.Ordinal) || info.Contains("master_link_status:up", StringComparison.Ordinal),
                 $"{server.Port} follows its primary",
-                _patience);
+                _timeout);
         }
     }
 
@@ -238,7 +238,7 @@ public sealed class RedisCluster : IAsyncDisposable
                 () => server.CommandAsync("CLUSTER", "NODES"),
                 nodes => _ids.Values.All(id => nodes.Contains(id, StringComparison.Ordinal)) && !nodes.Contains("handshake", StringComparison.Ordinal),
                 $"{server.Port} knows the others",
-                _patience);
+                _timeout);
         }
 
         for (int i = primaries; i < count; i++) await _servers[i].CommandAsync("CLUSTER", "REPLICATE", _ids[_servers[i % primaries]]);
@@ -248,7 +248,7 @@ public sealed class RedisCluster : IAsyncDisposable
             () => _servers[0].CommandAsync("CLUSTER", "NODES"),
             nodes => nodes.Split(" slave ").Length == count - primaries + 1,
             "the replicas are known",
-            _patience);
+            _timeout);
     }
 
     private async Task<RedisServer> StartMemberAsync(int index)

@@ -86,7 +86,7 @@ public sealed class RedisServer : IAsyncDisposable
     }
 
     /// <summary>The same with such long times that no machine that stalls makes a command or a connection fail.</summary>
-    public string PatientUri => Uri + "?commandTimeout=2m&connectTimeout=2m";
+    public string LenientUri => Uri + "?commandTimeout=2m&connectTimeout=2m";
 
     /// <summary>Starts a server and waits until it answers.</summary>
     public static async Task<RedisServer> StartAsync(RedisServerOptions? options = null)
@@ -112,7 +112,7 @@ public sealed class RedisServer : IAsyncDisposable
         }
     }
 
-    /// <summary>Ends the process at once (SIGKILL), like a crash.</summary>
+    /// <summary>Ends the process immediately (SIGKILL), like a crash.</summary>
     public void Kill()
     {
         if (_process is not { } process) return;

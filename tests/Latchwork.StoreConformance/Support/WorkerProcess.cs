@@ -75,7 +75,7 @@ public sealed class WorkerProcess : IAsyncDisposable
     /// <summary>The first line that begins with some words; null if there is none yet.</summary>
     public WorkerLine? Find(params string[] words) => _lines.FirstOrDefault(line => line.Words.AsSpan().StartsWith(words));
 
-    /// <summary>Ends the process at once (SIGKILL).</summary>
+    /// <summary>Ends the process immediately (SIGKILL).</summary>
     public void Kill() => _process.Kill();
 
     /// <summary>Waits until it has ended, and everything that it wrote has been read.</summary>

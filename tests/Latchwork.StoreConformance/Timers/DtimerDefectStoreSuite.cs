@@ -20,10 +20,10 @@ public abstract class DtimerDefectStoreSuite(StoreFixture fixture) : TimerSuite(
         Clock.Advance(Lease);
         await AskAsync("n2");
 
-        TimerSnapshot a = (await DeadAsync()).Single();
-        (a.Id, a.DeadReason).ShouldBe(("a", DeadReason.LeaseExpired));
+        TimerSnapshot a = (await DeadLettersAsync()).Single();
+        (a.Id, a.DeadLetterReason).ShouldBe(("a", DeadLetterReason.LeaseExpired));
         a.Payload.ToArray().ShouldBe(Bytes("precious"));
-        (await RequeueAsync(new DeadKey("a", a.DiedAt), Due.In(TimeSpan.Zero))).ShouldBe(TimerOutcome.Done);
+        (await RequeueAsync(new DeadLetterKey("a", a.DeadLetteredAt), Due.In(TimeSpan.Zero))).ShouldBe(TimerOutcome.Done);
         (await AskAsync("n2")).Events.Single().Payload.ToArray().ShouldBe(Bytes("precious"));
     }
 
@@ -33,11 +33,11 @@ public abstract class DtimerDefectStoreSuite(StoreFixture fixture) : TimerSuite(
         await PostAsync("a", 0, maxRetries: 1, payload: "precious");
         await FailAsync(await TakeAsync("a"), Ms(0), "one");
         await FailAsync(await TakeAsync("a"), Ms(0), "two");
-        TimerSnapshot a = (await DeadAsync()).Single();
-        (a.Id, a.State, a.DeadReason).ShouldBe(("a", TimerState.Dead, DeadReason.RetriesExhausted));
+        TimerSnapshot a = (await DeadLettersAsync()).Single();
+        (a.Id, a.State, a.DeadLetterReason).ShouldBe(("a", TimerState.DeadLettered, DeadLetterReason.RetriesExhausted));
         a.Payload.ToArray().ShouldBe(Bytes("precious"));
         a.Failures.Select(f => f.Error).ShouldBe(["one", "two"]);
-        (await StatsAsync()).Dead.ShouldBe(1);
+        (await GetStatsAsync()).DeadLetters.ShouldBe(1);
     }
 
     [Fact]
@@ -96,7 +96,7 @@ public abstract class DtimerDefectStoreSuite(StoreFixture fixture) : TimerSuite(
     {
         (await ChangeDelayAsync("ghost", Due.In(TimeSpan.Zero))).ShouldBe(TimerOutcome.NotFound);
         (await PeekAsync("ghost")).ShouldBeNull();
-        (await StatsAsync()).ShouldBe(new TimerStats(0, 0, 0, 0, null));
+        (await GetStatsAsync()).ShouldBe(new TimerStats(0, 0, 0, 0, null));
         (await AskAsync()).Events.ShouldBeEmpty();
     }
 
@@ -187,8 +187,8 @@ public abstract class DtimerDefectStoreSuite(StoreFixture fixture) : TimerSuite(
 
         await PostAsync("a", 4_321);
         await listeners.RunAsync(Seconds(4.2));
-        string claimer = listeners.NextAsks.MinBy(pair => pair.Value).Key;
-        listeners.Kill(claimer);
+        string primary = listeners.NextAsks.MinBy(pair => pair.Value).Key;
+        listeners.Kill(primary);
         await listeners.RunAsync(Seconds(1));
         listeners.Deliveries.Single().Event.Lateness.ShouldBeLessThanOrEqualTo(Ms(250));
     }
@@ -208,11 +208,11 @@ public abstract class DtimerDefectStoreSuite(StoreFixture fixture) : TimerSuite(
     public async Task Defect_20_The_sweep_of_expired_leases_is_bounded()
     {
         for (int i = 0; i < 3; i++) await PostAsync([.. Enumerable.Range(0, 200).Select(k => Entry($"e{i}-{k}", 0, maxRetries: 1))]);
-        for (int i = 0; i < 3; i++) (await AskAsync("crashes", room: 1_000)).Events.Count.ShouldBe(200);
+        for (int i = 0; i < 3; i++) (await AskAsync("crashes", capacity: 1_000)).Events.Count.ShouldBe(200);
         Clock.Advance(Lease);
 
         TimerClaim claim = await AskAsync("n2", max: 0);
-        TimerStats stats = await StatsAsync();
+        TimerStats stats = await GetStatsAsync();
         (stats.Scheduled, stats.InFlight).ShouldBe((200, 400));
         claim.AskAgainIn.ShouldBe(TimeSpan.Zero, "there is more to do");
     }

@@ -26,12 +26,12 @@ public abstract class TimerChangingSuite(StoreFixture fixture) : TimerSuite(fixt
     [Theory]
     [InlineData(false)]
     [InlineData(true)]
-    public async Task Cancelling_a_dead_event_purges_it(bool revoke)
+    public async Task Cancelling_a_dead_letter_purges_it(bool revoke)
     {
         await KillAsync("a");
         (await CancelAsync("a", revoke)).ShouldBe(TimerOutcome.Done);
         (await PeekAsync("a")).ShouldBeNull();
-        (await StatsAsync()).ShouldBe(new TimerStats(0, 0, 0, 0, null));
+        (await GetStatsAsync()).ShouldBe(new TimerStats(0, 0, 0, 0, null));
     }
 
     [Fact]
@@ -51,13 +51,13 @@ public abstract class TimerChangingSuite(StoreFixture fixture) : TimerSuite(fixt
     }
 
     [Fact]
-    public async Task Revoking_rings_the_node_that_holds_it()
+    public async Task Revoking_notifies_the_node_that_holds_it()
     {
-        await using BellRecorder holder = await BellRecorder.ListenAsync(Timers, Partition.Namespace, "n1");
+        await using NotificationRecorder holder = await NotificationRecorder.ListenAsync(Timers, Partition.Namespace, "n1");
         await PostAsync("a", 0);
         DeliveryKey key = await TakeAsync("a", "n1");
         await CancelAsync("a", revoke: true);
-        await Eventually.HoldsAsync(() => holder.All.Any(bell => bell.Kind == TimerBellKind.Revoked && bell.Delivery == key), "the node is told");
+        await Eventually.HoldsAsync(() => holder.All.Any(notification => notification.Kind == WakeNotificationKind.Revoked && notification.Delivery == key), "the node is told");
     }
 
     [Fact]
@@ -86,7 +86,7 @@ public abstract class TimerChangingSuite(StoreFixture fixture) : TimerSuite(fixt
         a.Payload.ToArray().ShouldBe(Bytes("kept"));
         Clock.Advance(Ms(delayMs));
         (await ClaimIdsAsync()).ShouldBe(["a"]);
-        (await StatsAsync()).Scheduled.ShouldBe(0);
+        (await GetStatsAsync()).Scheduled.ShouldBe(0);
     }
 
     [Fact]
@@ -105,10 +105,10 @@ public abstract class TimerChangingSuite(StoreFixture fixture) : TimerSuite(fixt
         await PostAsync("held", 0);
         DeliveryKey held = await TakeAsync("held");
 
-        (await ChangeDelayAsync("dead", Due.In(Seconds(1)))).ShouldBe(TimerOutcome.Dead);
+        (await ChangeDelayAsync("dead", Due.In(Seconds(1)))).ShouldBe(TimerOutcome.DeadLettered);
         (await ChangeDelayAsync("held", Due.In(Seconds(1)))).ShouldBe(TimerOutcome.InFlight);
         (await ChangeDelayAsync("never", Due.In(Seconds(1)))).ShouldBe(TimerOutcome.NotFound);
-        (await StatsAsync()).ShouldBe(new TimerStats(0, 1, 1, 0, null));
+        (await GetStatsAsync()).ShouldBe(new TimerStats(0, 1, 1, 0, null));
         (await PeekAsync("never")).ShouldBeNull();
         (await PeekAsync("held"))!.LeaseLeft.ShouldBe(Lease);
         (await ConfirmAsync(held)).ShouldBe(TimerOutcome.Done);

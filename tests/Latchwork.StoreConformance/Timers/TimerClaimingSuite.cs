@@ -63,10 +63,10 @@ public abstract class TimerClaimingSuite(StoreFixture fixture) : TimerSuite(fixt
     {
         await PostAsync([.. Enumerable.Range(0, 200).Select(i => Entry($"a{i}", 0))]);
         await PostAsync([.. Enumerable.Range(0, 100).Select(i => Entry($"b{i}", 0))]);
-        TimerClaim claim = await AskAsync(max: 200, room: 1_000);
+        TimerClaim claim = await AskAsync(max: 200, capacity: 1_000);
         claim.Events.Count.ShouldBe(200);
         claim.AskAgainIn.ShouldBe(TimeSpan.Zero);
-        (await AskAsync(max: 200, room: 800)).Events.Count.ShouldBe(100);
+        (await AskAsync(max: 200, capacity: 800)).Events.Count.ShouldBe(100);
     }
 
     [Fact]

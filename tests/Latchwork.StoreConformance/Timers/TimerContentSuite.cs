@@ -46,8 +46,8 @@ public abstract class TimerContentSuite(StoreFixture fixture) : TimerSuite(fixtu
         Clock.Advance(Lease); // runs out
         await FailAsync(await ClaimAsync(), Ms(0));
         await FailAsync(await ClaimAsync(), null);
-        Same((await DeadAsync()).Single().Payload);
-        await RequeueAsync(new DeadKey("a", null), Due.In(TimeSpan.Zero));
+        Same((await DeadLettersAsync()).Single().Payload);
+        await RequeueAsync(new DeadLetterKey("a", null), Due.In(TimeSpan.Zero));
         await ChangeDelayAsync("a", Due.In(TimeSpan.Zero));
         await ClaimAsync();
 
@@ -89,10 +89,10 @@ public abstract class TimerContentSuite(StoreFixture fixture) : TimerSuite(fixtu
         (await ExtendAsync(new DeliveryKey(text, text + "x"), Lease)).ShouldBe(TimerOutcome.Stale);
         (await FailAsync(new DeliveryKey(text, text), Ms(0), text, node: text)).ShouldBe(TimerOutcome.Done);
         (await AskAsync(text, "second")).Events.Single().Id.ShouldBe(text);
-        (await FailAsync(new DeliveryKey(text, "second"), null, node: text)).ShouldBe(TimerOutcome.Dead);
-        (await DeadAsync()).Single().Failures.Select(f => f.NodeId).ShouldBe([text, text]);
-        (await RequeueAsync(new DeadKey(text, null), Due.In(Seconds(1)))).ShouldBe(TimerOutcome.Done);
-        (await Timers.NodesAsync(Partition, CancellationToken.None)).Single().NodeId.ShouldBe(text);
+        (await FailAsync(new DeliveryKey(text, "second"), null, node: text)).ShouldBe(TimerOutcome.DeadLettered);
+        (await DeadLettersAsync()).Single().Failures.Select(f => f.NodeId).ShouldBe([text, text]);
+        (await RequeueAsync(new DeadLetterKey(text, null), Due.In(Seconds(1)))).ShouldBe(TimerOutcome.Done);
+        (await Timers.GetNodesAsync(Partition, CancellationToken.None)).Single().NodeId.ShouldBe(text);
         (await CancelAsync(text)).ShouldBe(TimerOutcome.Done);
         (await UpcomingAsync()).Select(e => e.Id).ShouldBe(["other"]);
     }
@@ -108,11 +108,11 @@ public abstract class TimerContentSuite(StoreFixture fixture) : TimerSuite(fixtu
     {
         var partition = new TimerPartition(text + Partition.Namespace + text, 0);
         await Timers.OpenAsync(partition.Namespace, CancellationToken.None);
-        await using BellRecorder bells = await BellRecorder.ListenAsync(Timers, partition.Namespace, "n1");
-        var request = new ClaimRequest("n1", "t", 10, 10, 0, Lease, KeepDead);
+        await using NotificationRecorder notifications = await NotificationRecorder.ListenAsync(Timers, partition.Namespace, "n1");
+        var request = new ClaimRequest("n1", "t", 10, 10, 0, Lease, KeepDeadLetters);
         await Timers.ClaimAsync(partition, request, CancellationToken.None);
         await Timers.PostAsync(partition, [Entry("a", 0)], CancellationToken.None);
-        await bells.DueAsync();
+        await notifications.DueAsync();
         (await Timers.ClaimAsync(partition, request with { ClaimToken = "u" }, CancellationToken.None)).Events.Single().Id.ShouldBe("a");
         (await Timers.ConfirmAsync(partition, [new DeliveryKey("a", "u")], CancellationToken.None)).ShouldBe([TimerOutcome.Done]);
     }

@@ -31,10 +31,10 @@ public abstract class TimerFailingSuite(StoreFixture fixture) : TimerSuite(fixtu
         DateTimeOffset due = Clock.GetUtcNow();
         DeliveryKey key = await TakeAsync("a");
         Clock.Advance(Seconds(1));
-        (await FailAsync(key, Seconds(5), "the only one")).ShouldBe(TimerOutcome.Dead);
+        (await FailAsync(key, Seconds(5), "the only one")).ShouldBe(TimerOutcome.DeadLettered);
 
         TimerSnapshot a = (await PeekAsync("a"))!;
-        (a.State, a.DeadReason, a.DiedAt, a.Retries, a.MaxRetries).ShouldBe((TimerState.Dead, DeadReason.RetriesExhausted, Clock.GetUtcNow(), 0, 0));
+        (a.State, a.DeadLetterReason, a.DeadLetteredAt, a.Retries, a.MaxRetries).ShouldBe((TimerState.DeadLettered, DeadLetterReason.RetriesExhausted, Clock.GetUtcNow(), 0, 0));
         (a.Due, a.TimeLeft, a.LeaseLeft, a.Token, a.NodeId).ShouldBe((due, TimeSpan.Zero, null, null, null));
         a.Payload.ToArray().ShouldBe(Bytes("kept"));
         a.Failures.Single().Error.ShouldBe("the only one");
@@ -46,22 +46,22 @@ public abstract class TimerFailingSuite(StoreFixture fixture) : TimerSuite(fixtu
     {
         await PostAsync("a", 0, maxRetries: 3);
         for (int retry = 0; retry < 3; retry++) (await FailAsync(await TakeAsync("a"), Ms(0), $"attempt {retry + 1}")).ShouldBe(TimerOutcome.Done);
-        (await FailAsync(await TakeAsync("a"), Ms(0), "attempt 4")).ShouldBe(TimerOutcome.Dead);
+        (await FailAsync(await TakeAsync("a"), Ms(0), "attempt 4")).ShouldBe(TimerOutcome.DeadLettered);
 
         TimerSnapshot a = (await PeekAsync("a"))!;
-        (a.State, a.Retries, a.DeadReason).ShouldBe((TimerState.Dead, 3, DeadReason.RetriesExhausted));
+        (a.State, a.Retries, a.DeadLetterReason).ShouldBe((TimerState.DeadLettered, 3, DeadLetterReason.RetriesExhausted));
         a.Failures.Select(f => (f.Attempt, f.Error)).ShouldBe([(1, "attempt 1"), (2, "attempt 2"), (3, "attempt 3"), (4, "attempt 4")]);
     }
 
     [Theory]
-    [InlineData(DeadReason.Rejected)]
-    [InlineData(DeadReason.Unreadable)]
-    public async Task A_rejected_event_dies_at_once_whatever_retries_are_left(DeadReason reason)
+    [InlineData(DeadLetterReason.Rejected)]
+    [InlineData(DeadLetterReason.DeserializationFailed)]
+    public async Task A_rejected_event_dies_at_once_whatever_retries_are_left(DeadLetterReason reason)
     {
         await PostAsync("a", 0, maxRetries: 9);
-        (await FailAsync(await TakeAsync("a"), retryIn: null, "no", reason)).ShouldBe(TimerOutcome.Dead);
+        (await FailAsync(await TakeAsync("a"), retryIn: null, "no", reason)).ShouldBe(TimerOutcome.DeadLettered);
         TimerSnapshot a = (await PeekAsync("a"))!;
-        (a.State, a.DeadReason, a.Retries, a.MaxRetries).ShouldBe((TimerState.Dead, reason, 0, 9));
+        (a.State, a.DeadLetterReason, a.Retries, a.MaxRetries).ShouldBe((TimerState.DeadLettered, reason, 0, 9));
     }
 
     [Fact]
@@ -112,12 +112,12 @@ public abstract class TimerFailingSuite(StoreFixture fixture) : TimerSuite(fixtu
     {
         await PostAsync(Entry("retry", 0, maxRetries: 1), Entry("die", 0));
         await AskAsync("n1", "t");
-        TimerFailure Fail(string id, string token) => new(new DeliveryKey(id, token), "n1", "boom", Seconds(1), DeadReason.RetriesExhausted);
+        TimerFailure Fail(string id, string token) => new(new DeliveryKey(id, token), "n1", "boom", Seconds(1), DeadLetterReason.RetriesExhausted);
         TimerFailure[] failures = [Fail("retry", "t"), Fail("die", "t"), Fail("die", "t"), Fail("retry", "u"), Fail("none", "t")];
 
-        (await Timers.FailAsync(Partition, failures, KeepDead, CancellationToken.None))
-            .ShouldBe([TimerOutcome.Done, TimerOutcome.Dead, TimerOutcome.Stale, TimerOutcome.Stale, TimerOutcome.NotFound]);
-        (await StatsAsync()).ShouldBe(new TimerStats(1, 0, 1, 0, null));
+        (await Timers.FailAsync(Partition, failures, KeepDeadLetters, CancellationToken.None))
+            .ShouldBe([TimerOutcome.Done, TimerOutcome.DeadLettered, TimerOutcome.Stale, TimerOutcome.Stale, TimerOutcome.NotFound]);
+        (await GetStatsAsync()).ShouldBe(new TimerStats(1, 0, 1, 0, null));
     }
 
     [Fact]
@@ -134,7 +134,7 @@ public abstract class TimerFailingSuite(StoreFixture fixture) : TimerSuite(fixtu
         await AskAsync("n2");
 
         TimerSnapshot a = (await PeekAsync("a"))!;
-        (a.State, a.DeadReason, a.Retries).ShouldBe((TimerState.Dead, DeadReason.LeaseExpired, 2));
+        (a.State, a.DeadLetterReason, a.Retries).ShouldBe((TimerState.DeadLettered, DeadLetterReason.LeaseExpired, 2));
         a.Failures.Select(f => (f.Attempt, f.NodeId)).ShouldBe([(1, "dies"), (2, "n2"), (3, "dies too")]);
     }
 }

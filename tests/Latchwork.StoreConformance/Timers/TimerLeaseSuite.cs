@@ -16,7 +16,7 @@ public abstract class TimerLeaseSuite(StoreFixture fixture) : TimerSuite(fixture
         (await ConfirmAsync(key)).ShouldBe(TimerOutcome.Done);
         (await PeekAsync("a")).ShouldBeNull();
         (await ConfirmAsync(key)).ShouldBe(TimerOutcome.NotFound);
-        (await StatsAsync()).ShouldBe(new TimerStats(0, 0, 0, 0, null));
+        (await GetStatsAsync()).ShouldBe(new TimerStats(0, 0, 0, 0, null));
     }
 
     [Fact]
@@ -46,11 +46,11 @@ public abstract class TimerLeaseSuite(StoreFixture fixture) : TimerSuite(fixture
         Clock.Advance(Lease);
         TimerClaim found = await AskAsync("n2");
         found.Events.ShouldBeEmpty();
-        found.Buried.ShouldBe(1);
-        (await AskAsync("n2")).Buried.ShouldBe(0);
+        found.DeadLettered.ShouldBe(1);
+        (await AskAsync("n2")).DeadLettered.ShouldBe(0);
 
         TimerSnapshot a = (await PeekAsync("a"))!;
-        (a.State, a.DeadReason, a.DiedAt, a.Retries).ShouldBe((TimerState.Dead, DeadReason.LeaseExpired, Clock.GetUtcNow(), 0));
+        (a.State, a.DeadLetterReason, a.DeadLetteredAt, a.Retries).ShouldBe((TimerState.DeadLettered, DeadLetterReason.LeaseExpired, Clock.GetUtcNow(), 0));
         a.Payload.ToArray().ShouldBe(Bytes("kept"));
         a.Failures.Single().NodeId.ShouldBe("dies");
     }
@@ -127,8 +127,8 @@ public abstract class TimerLeaseSuite(StoreFixture fixture) : TimerSuite(fixture
         foreach (string id in (string[])["gone", "never"]) await EveryAnswerShouldBeAsync(new DeliveryKey(id, "t"), TimerOutcome.NotFound);
         (await StateAsync("scheduled")).ShouldBe(TimerState.Scheduled);
         (await PeekAsync("held"))!.Token.ShouldBe("t");
-        (await StateAsync("dead")).ShouldBe(TimerState.Dead);
-        (await StatsAsync()).ShouldBe(new TimerStats(1, 1, 1, 0, null));
+        (await StateAsync("dead")).ShouldBe(TimerState.DeadLettered);
+        (await GetStatsAsync()).ShouldBe(new TimerStats(1, 1, 1, 0, null));
     }
 
     [Fact]
@@ -155,7 +155,7 @@ public abstract class TimerLeaseSuite(StoreFixture fixture) : TimerSuite(fixture
         DeliveryKey[] keys = [new("a", "t"), new("x", "t"), new("b", "wrong"), new("a", "t"), new("b", "t")];
         (await Timers.ConfirmAsync(Partition, keys, CancellationToken.None))
             .ShouldBe([TimerOutcome.Done, TimerOutcome.NotFound, TimerOutcome.Stale, TimerOutcome.NotFound, TimerOutcome.Done]);
-        (await StatsAsync()).InFlight.ShouldBe(0);
+        (await GetStatsAsync()).InFlight.ShouldBe(0);
     }
 
     [Fact]
@@ -163,14 +163,14 @@ public abstract class TimerLeaseSuite(StoreFixture fixture) : TimerSuite(fixture
     {
         for (int batch = 0; batch < 3; batch++) await PostAsync([.. Enumerable.Range(0, 150).Select(i => Entry($"e{batch}-{i}", 0, maxRetries: 1))]);
         int claimed = 0;
-        while (claimed < 450) claimed += (await AskAsync("dies", max: 200, room: 1_000)).Events.Count;
+        while (claimed < 450) claimed += (await AskAsync("dies", max: 200, capacity: 1_000)).Events.Count;
         Clock.Advance(Lease);
 
         var ids = new List<string>();
         for (int claims = 0; ids.Count < 450; claims++)
         {
             claims.ShouldBeLessThan(20);
-            TimerClaim claim = await AskAsync("n2", max: 200, room: 1_000);
+            TimerClaim claim = await AskAsync("n2", max: 200, capacity: 1_000);
             ids.AddRange(claim.Events.Select(e => e.Id));
             if (ids.Count < 450) claim.AskAgainIn.ShouldBe(TimeSpan.Zero);
         }
@@ -184,6 +184,6 @@ public abstract class TimerLeaseSuite(StoreFixture fixture) : TimerSuite(fixture
         (await ExtendAsync(key, TimeSpan.FromMinutes(5))).ShouldBe(outcome, $"extend {key}");
         (await ReleaseAsync(key)).ShouldBe(outcome, $"release {key}");
         (await FailAsync(key, Seconds(1))).ShouldBe(outcome, $"fail {key}");
-        (await FailAsync(key, retryIn: null, reason: DeadReason.Rejected)).ShouldBe(outcome, $"reject {key}");
+        (await FailAsync(key, retryIn: null, reason: DeadLetterReason.Rejected)).ShouldBe(outcome, $"reject {key}");
     }
 }

@@ -33,7 +33,7 @@ public sealed record UpcomingOperation(TimeSpan? Offset, TimeSpan? Duration, int
     public override string ToString() => $"upcoming from {Ms(Offset)} for {Ms(Duration)} by {Limit}";
 }
 
-public sealed record DeadOperation(int Limit) : TimerOperation
+public sealed record DeadLettersOperation(int Limit) : TimerOperation
 {
     public override async Task CheckAsync(TimerModelRun run)
     {
@@ -41,13 +41,13 @@ public sealed record DeadOperation(int Limit) : TimerOperation
         string? cursor = null;
         do
         {
-            TimerPage page = await run.Timers.DeadAsync(run.Partition, cursor, Limit, CancellationToken.None);
+            TimerPage page = await run.Timers.DeadLettersAsync(run.Partition, cursor, Limit, CancellationToken.None);
             store.AddRange(page.Items);
             cursor = page.Cursor;
         }
         while (cursor is not null);
 
-        TimerModelRun.Compare(run.Model.InOrder(TimerState.Dead).Select(run.Say), store.Select(run.Say));
+        TimerModelRun.Compare(run.Model.InOrder(TimerState.DeadLettered).Select(run.Say), store.Select(run.Say));
     }
 
     public override string ToString() => $"dead by {Limit}";
@@ -56,19 +56,19 @@ public sealed record DeadOperation(int Limit) : TimerOperation
 public sealed record StatsOperation : TimerOperation
 {
     public override async Task CheckAsync(TimerModelRun run) =>
-        TimerModelRun.Compare(TimerModelRun.Say(run.Model.Stats), TimerModelRun.Say(await run.Timers.StatsAsync(run.Partition, CancellationToken.None)));
+        TimerModelRun.Compare(TimerModelRun.Say(run.Model.Stats), TimerModelRun.Say(await run.Timers.GetStatsAsync(run.Partition, CancellationToken.None)));
 
     public override string ToString() => "stats";
 }
 
-/// <summary>The list of nodes, but for those that are about to be forgotten, and but for their state, which follows from turns.</summary>
+/// <summary>The list of nodes, but for those that are about to be forgotten, and but for their state, which follows from poll slots.</summary>
 public sealed record NodesOperation : TimerOperation
 {
     private static readonly TimeSpan _nearlyForgotten = TimeSpan.FromMinutes(55);
 
     public override async Task CheckAsync(TimerModelRun run)
     {
-        IReadOnlyList<TimerNode> store = await run.Timers.NodesAsync(run.Partition, CancellationToken.None);
+        IReadOnlyList<TimerNode> store = await run.Timers.GetNodesAsync(run.Partition, CancellationToken.None);
         TimerModelRun.Compare(
             run.Model.Nodes.OrderBy(n => n.Key, StringComparer.Ordinal)
                 .Where(n => run.Model.Now - n.Value.LastSeen < _nearlyForgotten)
@@ -116,11 +116,11 @@ public sealed record StepBackOperation(TimeSpan Span, ClaimOperation NoteTime, C
     public override string ToString() => $"50ms pass, {NoteTime}, the clock goes back by {Ms(Span)}, {Notice}";
 }
 
-public sealed record ClaimOperation(string Node, string Token, int Max, int Room, int Held, TimeSpan Lease, DeadLetterLimits Limits) : TimerOperation
+public sealed record ClaimOperation(string Node, string Token, int Max, int Capacity, int Held, TimeSpan Lease, DeadLetterLimits Limits) : TimerOperation
 {
     public override async Task CheckAsync(TimerModelRun run)
     {
-        var request = new ClaimRequest(Node, Token, Max, Room, Held, Lease, Limits);
+        var request = new ClaimRequest(Node, Token, Max, Capacity, Held, Lease, Limits);
         TimerClaim claim = await run.Timers.ClaimAsync(run.Partition, request, CancellationToken.None);
 
         string store = string.Join(' ', claim.Events.Select(run.SayDelivery));
@@ -128,21 +128,21 @@ public sealed record ClaimOperation(string Node, string Token, int Max, int Room
         IReadOnlyList<ModelEvent> chosen = choices.FirstOrDefault(events => Describe(events) == store) ?? choices[0];
         TimerModelRun.Compare(Describe(chosen), store);
         run.Model.Claim(request, chosen);
-        CheckAskAgain(run.Model, Room - chosen.Count, claim.AskAgainIn);
+        CheckAskAgain(run.Model, Capacity - chosen.Count, claim.AskAgainIn);
 
         string Describe(IEnumerable<ModelEvent> events) => string.Join(' ', events.Select(run.SayDelivery));
     }
 
-    public override string ToString() => $"{Node} claims {Max} of {Room} as {Token} for {Ms(Lease)}, {Say(Limits)}";
+    public override string ToString() => $"{Node} claims {Max} of {Capacity} as {Token} for {Ms(Lease)}, {Say(Limits)}";
 
-    /// <summary>Whatever the roles: at once if it can take more, else at its turn at the latest; and never later than the head if it is alone.</summary>
-    private static void CheckAskAgain(TimerModel model, int roomLeft, TimeSpan askAgainIn)
+    /// <summary>Whatever the roles: immediately if it can take more, else at its poll slot at the latest; and never later than the head if it is alone.</summary>
+    private static void CheckAskAgain(TimerModel model, int capacityLeft, TimeSpan askAgainIn)
     {
-        bool moreIsDue = model.Head <= model.Now && roomLeft > 0;
+        bool moreIsDue = model.Head <= model.Now && capacityLeft > 0;
         if (moreIsDue != (askAgainIn == TimeSpan.Zero)) throw new ModelDifferenceException($"  more is due: {moreIsDue}, but it is to ask again in {Ms(askAgainIn)}");
 
         TimeSpan latest = TimeSpan.FromSeconds(model.MostNodes);
-        if (model.Nodes.Count == 1 && roomLeft > 0 && model.Head - model.Now < latest) latest = (model.Head - model.Now)!.Value;
+        if (model.Nodes.Count == 1 && capacityLeft > 0 && model.Head - model.Now < latest) latest = (model.Head - model.Now)!.Value;
         if (latest < TimeSpan.Zero) latest = TimeSpan.Zero;
         if (askAgainIn > latest) throw new ModelDifferenceException($"  it is to ask again in {Ms(askAgainIn)}, which is later than {Ms(latest)}");
     }

@@ -3,7 +3,7 @@ using Latchwork.Storage;
 namespace Latchwork.StoreConformance.Timers;
 
 /// <summary>
-/// What a timer store is to answer, as simply as it can be said: one dictionary and linear scans. It keeps no roles, rings or turns, as
+/// What a timer store is to answer, as simply as it can be said: one dictionary and linear scans. It keeps no roles, rotation or poll slots, as
 /// the contract does not promise who is woken.
 /// </summary>
 /// <param name="now">The store's time.</param>
@@ -20,14 +20,14 @@ public sealed class TimerModel(DateTimeOffset now)
 
     public IReadOnlyDictionary<string, ModelNode> Nodes => _nodes;
 
-    /// <summary>The most nodes that there were at a time: a node may keep a turn from then.</summary>
+    /// <summary>The most nodes that there were at a time: a node may keep a poll slot from then.</summary>
     public int MostNodes { get; private set; }
 
     public TimerStats Stats => new(
-        Count(TimerState.Scheduled), Count(TimerState.InFlight), Count(TimerState.Dead), _trimmed, DueNow().Select(e => (TimeSpan?)(Now - e.Due)).Max());
+        Count(TimerState.Scheduled), Count(TimerState.InFlight), Count(TimerState.DeadLettered), _trimmed, DueNow().Select(e => (TimeSpan?)(Now - e.Due)).Max());
 
     /// <summary>When the next event or lease falls due.</summary>
-    public DateTimeOffset? Head => Events.Where(e => e.State != TimerState.Dead).Select(e => (DateTimeOffset?)e.At).Min();
+    public DateTimeOffset? Head => Events.Where(e => e.State != TimerState.DeadLettered).Select(e => (DateTimeOffset?)e.At).Min();
 
     public ModelEvent? Find(string id) => _events.GetValueOrDefault(id);
 
@@ -37,7 +37,7 @@ public sealed class TimerModel(DateTimeOffset now)
     public PostOutcome Post(TimerEntry entry)
     {
         ModelEvent? existing = Find(entry.Id);
-        bool alive = existing is not null && existing.State != TimerState.Dead;
+        bool alive = existing is not null && existing.State != TimerState.DeadLettered;
         if (alive && entry.IfExists == IfExists.Keep) return PostOutcome.Kept;
         if (alive && entry.IfExists == IfExists.Fail) return PostOutcome.Exists;
         _events[entry.Id] = new ModelEvent(entry.Id, entry.Payload.ToArray(), entry.MaxRetries) { At = Resolve(entry.Due), Due = Resolve(entry.Due) };
@@ -54,7 +54,7 @@ public sealed class TimerModel(DateTimeOffset now)
         }
 
         ModelEvent[] due = [.. DueNow()];
-        int max = Math.Min(request.Max, request.Room);
+        int max = Math.Min(request.Max, request.Capacity);
         if (due.Length == 0 || Floor(Now) - due[0].Due <= TimeSpan.FromMilliseconds(100)) return [Fitting(due, max)];
         return [Alternate(due, max, newestFirst: false), Alternate(due, max, newestFirst: true)];
     }
@@ -62,7 +62,7 @@ public sealed class TimerModel(DateTimeOffset now)
     /// <summary>Moves what was claimed in flight.</summary>
     public void Claim(ClaimRequest request, IReadOnlyList<ModelEvent> claimed)
     {
-        DateTimeOffset deadline = Ceiling(Now + request.Lease);
+        DateTimeOffset deadline = Ceiling(Now + request.LeaseDuration);
         foreach (ModelEvent e in claimed)
         {
             bool renewed = e.State == TimerState.InFlight;
@@ -83,7 +83,7 @@ public sealed class TimerModel(DateTimeOffset now)
     public IReadOnlyList<TimerOutcome> Fail(IReadOnlyList<TimerFailure> failures, DeadLetterLimits limits)
     {
         TimerOutcome[] outcomes = [.. failures.Select(Fail)];
-        if (outcomes.Contains(TimerOutcome.Dead)) Trim(limits);
+        if (outcomes.Contains(TimerOutcome.DeadLettered)) Trim(limits);
         return outcomes;
     }
 
@@ -99,18 +99,18 @@ public sealed class TimerModel(DateTimeOffset now)
     {
         if (Find(id) is not ModelEvent e) return TimerOutcome.NotFound;
         if (e.State == TimerState.InFlight) return TimerOutcome.InFlight;
-        if (e.State == TimerState.Dead) return TimerOutcome.Dead;
+        if (e.State == TimerState.DeadLettered) return TimerOutcome.DeadLettered;
         e.Schedule(Resolve(due));
         return TimerOutcome.Done;
     }
 
-    public TimerOutcome Requeue(DeadKey key, Due due) => IfDead(key, e =>
+    public TimerOutcome Requeue(DeadLetterKey key, Due due) => IfDeadLettered(key, e =>
     {
         e.Retries = 0;
         e.Schedule(Resolve(due));
     });
 
-    public TimerOutcome Purge(DeadKey key) => IfDead(key, e => _events.Remove(e.Id));
+    public TimerOutcome Purge(DeadLetterKey key) => IfDeadLettered(key, e => _events.Remove(e.Id));
 
     public void Leave(string node) => _nodes.Remove(node);
 
@@ -165,7 +165,7 @@ public sealed class TimerModel(DateTimeOffset now)
         foreach (ModelEvent e in InOrder(TimerState.InFlight).Where(e => e.At <= Now).ToArray())
         {
             DateTimeOffset deadline = e.At;
-            died |= !Spend(e, e.NodeId!, "lease expired", deadline, DeadReason.LeaseExpired);
+            died |= !Spend(e, e.NodeId!, "lease expired", deadline, DeadLetterReason.LeaseExpired);
         }
 
         if (died) Trim(limits);
@@ -176,10 +176,10 @@ public sealed class TimerModel(DateTimeOffset now)
         bool again = false;
         TimerOutcome outcome = IfHeld(failure.Delivery, e =>
             again = Spend(e, failure.NodeId, failure.Error, failure.RetryIn is TimeSpan delay ? Ceiling(Now + delay) : null, failure.Reason));
-        return outcome == TimerOutcome.Done && !again ? TimerOutcome.Dead : outcome;
+        return outcome == TimerOutcome.Done && !again ? TimerOutcome.DeadLettered : outcome;
     }
 
-    private bool Spend(ModelEvent e, string node, string error, DateTimeOffset? next, DeadReason reason)
+    private bool Spend(ModelEvent e, string node, string error, DateTimeOffset? next, DeadLetterReason reason)
     {
         e.Failures = [.. e.Failures.TakeLast(9), new AttemptFailure(e.Retries + 1, node, Floor(Now), error)];
         if (next is not null && e.Retries < e.MaxRetries)
@@ -189,15 +189,15 @@ public sealed class TimerModel(DateTimeOffset now)
             return true;
         }
 
-        (e.State, e.At, e.Reason, e.Token, e.NodeId) = (TimerState.Dead, Floor(Now), reason, null, null);
+        (e.State, e.At, e.Reason, e.Token, e.NodeId) = (TimerState.DeadLettered, Floor(Now), reason, null, null);
         return false;
     }
 
     private void Trim(DeadLetterLimits limits)
     {
-        foreach (ModelEvent e in InOrder(TimerState.Dead).ToArray())
+        foreach (ModelEvent e in InOrder(TimerState.DeadLettered).ToArray())
         {
-            if (Count(TimerState.Dead) <= limits.MaxCount && Floor(Now) - e.At <= limits.Retention) return;
+            if (Count(TimerState.DeadLettered) <= limits.MaxCount && Floor(Now) - e.At <= limits.Retention) return;
             _events.Remove(e.Id);
             _trimmed++;
         }
@@ -211,9 +211,9 @@ public sealed class TimerModel(DateTimeOffset now)
         return TimerOutcome.Done;
     }
 
-    private TimerOutcome IfDead(DeadKey key, Action<ModelEvent> act)
+    private TimerOutcome IfDeadLettered(DeadLetterKey key, Action<ModelEvent> act)
     {
-        if (Find(key.Id) is not ModelEvent { State: TimerState.Dead } e || (key.DiedAt ?? e.At) != e.At) return TimerOutcome.NotFound;
+        if (Find(key.Id) is not ModelEvent { State: TimerState.DeadLettered } e || (key.DeadLetteredAt ?? e.At) != e.At) return TimerOutcome.NotFound;
         act(e);
         return TimerOutcome.Done;
     }
@@ -242,7 +242,7 @@ public sealed class ModelEvent(string id, byte[] payload, int maxRetries)
 
     public string? NodeId { get; set; }
 
-    public DeadReason? Reason { get; set; }
+    public DeadLetterReason? Reason { get; set; }
 
     public IReadOnlyList<AttemptFailure> Failures { get; set; } = [];
 

@@ -51,7 +51,7 @@ public sealed class TimerModelRun(ITimerStore timers, ManualTimeProvider clock)
     /// <summary>Everything that can be seen must be as in the model.</summary>
     public async Task CheckStateAsync()
     {
-        foreach (TimerOperation look in (TimerOperation[])[new UpcomingOperation(null, null, 3), new DeadOperation(200), new StatsOperation(), new NodesOperation()])
+        foreach (TimerOperation look in (TimerOperation[])[new UpcomingOperation(null, null, 3), new DeadLettersOperation(200), new StatsOperation(), new NodesOperation()])
         {
             await look.CheckAsync(this);
         }
@@ -72,18 +72,18 @@ public sealed class TimerModelRun(ITimerStore timers, ManualTimeProvider clock)
 
     public string Say(ModelEvent e) =>
         $"{e.Id}({e.State} due {Say(e.Due)} {e.Retries}/{e.MaxRetries} {Say(e.Payload)} {Say(Left(e.State == TimerState.Scheduled, e.Due))}"
-        + $" lease {Say(e.State == TimerState.InFlight ? Left(true, e.At) : null)} {e.Token}:{e.NodeId} {e.Reason} {Say(e.State == TimerState.Dead ? e.At : null)} [{Say(e.Failures)}])";
+        + $" lease {Say(e.State == TimerState.InFlight ? Left(true, e.At) : null)} {e.Token}:{e.NodeId} {e.Reason} {Say(e.State == TimerState.DeadLettered ? e.At : null)} [{Say(e.Failures)}])";
 
     public string Say(TimerSnapshot s) =>
         $"{s.Id}({s.State} due {Say(s.Due)} {s.Retries}/{s.MaxRetries} {Say(s.Payload.Span)} {Say(s.TimeLeft)}"
-        + $" lease {Say(s.LeaseLeft)} {s.Token}:{s.NodeId} {s.DeadReason} {Say(s.DiedAt)} [{Say(s.Failures)}])";
+        + $" lease {Say(s.LeaseLeft)} {s.Token}:{s.NodeId} {s.DeadLetterReason} {Say(s.DeadLetteredAt)} [{Say(s.Failures)}])";
 
     /// <summary>What a delivery says of its event.</summary>
     public string SayDelivery(ModelEvent e) => $"{e.Id}(due {Say(e.Due)} late {Say(Model.Now - e.Due)} {e.Retries}/{e.MaxRetries} {Say(e.Payload)})";
 
     public string SayDelivery(ClaimedEvent e) => $"{e.Id}(due {Say(e.Due)} late {Say(e.Lateness)} {e.Retries}/{e.MaxRetries} {Say(e.Payload.Span)})";
 
-    public static string Say(TimerStats s) => $"{s.Scheduled} scheduled, {s.InFlight} in flight, {s.Dead} dead, {s.DeadTrimmed} trimmed, oldest {Say(s.OldestOverdue)}";
+    public static string Say(TimerStats s) => $"{s.Scheduled} scheduled, {s.InFlight} in flight, {s.DeadLetters} dead, {s.DeadLettersEvicted} trimmed, oldest {Say(s.OldestOverdue)}";
 
     private static string Say(TimeSpan? span) => span is null ? "-" : string.Create(CultureInfo.InvariantCulture, $"{Math.Floor(span.Value.TotalMilliseconds)}ms");
 

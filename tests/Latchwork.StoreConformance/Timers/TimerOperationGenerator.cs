@@ -25,11 +25,11 @@ public sealed class TimerOperationGenerator(Random random)
         < 65 => new FailOperation([.. Many(3).Select(_ => Failure(run.Model))], Pick(_limits)),
         < 69 => new CancelOperation(Pick(_ids), random.Next(2) == 0),
         < 73 => new ChangeDelayOperation(Pick(_ids), Due(run)),
-        < 76 => new RequeueOperation([.. Many(3).Select(_ => Death(run))], Due(run)),
-        < 78 => new PurgeOperation([.. Many(2).Select(_ => Death(run))]),
+        < 76 => new RequeueOperation([.. Many(3).Select(_ => DeadLetterOf(run))], Due(run)),
+        < 78 => new PurgeOperation([.. Many(2).Select(_ => DeadLetterOf(run))]),
         < 80 => new PeekOperation(Pick(_ids)),
         < 83 => new UpcomingOperation(Maybe(Span(5)), Maybe(Span(20)), random.Next(1, 5)),
-        < 84 => new DeadOperation(random.Next(1, 5)),
+        < 84 => new DeadLettersOperation(random.Next(1, 5)),
         < 85 => new StatsOperation(),
         < 86 => new NodesOperation(),
         < 87 => new LeaveOperation(Pick(_nodes)),
@@ -47,12 +47,12 @@ public sealed class TimerOperationGenerator(Random random)
     {
         string node = Pick(_nodes);
         int max = random.Next(4) == 0 ? random.Next(3) : random.Next(3, 20);
-        int room = random.Next(5) == 0 ? max : max + random.Next(20);
+        int capacity = random.Next(5) == 0 ? max : max + random.Next(20);
 
         // A claim is repeated as it was, and soon or never: after an hour the store has forgotten it.
         bool repeats = model.Nodes.TryGetValue(node, out ModelNode? last) && model.Now - last.LastSeen < TimeSpan.FromMinutes(30) && random.Next(6) == 0;
         if (repeats && _claims[node].Token == last!.ClaimToken) return _claims[node];
-        return _claims[node] = new ClaimOperation(node, Token(), max, room, random.Next(100), Span(20), Pick(_limits));
+        return _claims[node] = new ClaimOperation(node, Token(), max, capacity, random.Next(100), Span(20), Pick(_limits));
     }
 
     private DeliveryKey Delivery(TimerModel model)
@@ -64,19 +64,19 @@ public sealed class TimerOperationGenerator(Random random)
     }
 
     private TimerFailure Failure(TimerModel model) =>
-        new(Delivery(model), Pick(_nodes), $"error {random.Next(100)}", random.Next(5) == 0 ? null : Span(10), (DeadReason)random.Next(4));
+        new(Delivery(model), Pick(_nodes), $"error {random.Next(100)}", random.Next(5) == 0 ? null : Span(10), (DeadLetterReason)random.Next(4));
 
-    private ModelDeath Death(TimerModelRun run)
+    private ModelDeadLetter DeadLetterOf(TimerModelRun run)
     {
-        ModelEvent[] dead = [.. run.Model.Events.Where(e => e.State == TimerState.Dead)];
-        if (dead.Length == 0 || random.Next(8) == 0) return new ModelDeath(Pick(_ids), null);
+        ModelEvent[] dead = [.. run.Model.Events.Where(e => e.State == TimerState.DeadLettered)];
+        if (dead.Length == 0 || random.Next(8) == 0) return new ModelDeadLetter(Pick(_ids), null);
         ModelEvent e = Pick(dead);
-        TimeSpan diedAt = e.At - run.At(TimeSpan.Zero);
+        TimeSpan deadLetteredAt = e.At - run.At(TimeSpan.Zero);
         return random.Next(4) switch
         {
-            0 => new ModelDeath(e.Id, null),
-            1 => new ModelDeath(e.Id, diedAt + TimeSpan.FromMilliseconds(1)),
-            _ => new ModelDeath(e.Id, diedAt),
+            0 => new ModelDeadLetter(e.Id, null),
+            1 => new ModelDeadLetter(e.Id, deadLetteredAt + TimeSpan.FromMilliseconds(1)),
+            _ => new ModelDeadLetter(e.Id, deadLetteredAt),
         };
     }
 

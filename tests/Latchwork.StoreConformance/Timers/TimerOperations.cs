@@ -111,35 +111,35 @@ public sealed record ChangeDelayOperation(string Id, ModelDue Due) : TimerOperat
 }
 
 /// <summary>A death that is meant; the time since the run began, or null for whichever.</summary>
-public readonly record struct ModelDeath(string Id, TimeSpan? DiedAt)
+public readonly record struct ModelDeadLetter(string Id, TimeSpan? DeadLetteredAt)
 {
-    public DeadKey In(TimerModelRun run) => new(Id, DiedAt is TimeSpan at ? run.At(at) : null);
+    public DeadLetterKey In(TimerModelRun run) => new(Id, DeadLetteredAt is TimeSpan at ? run.At(at) : null);
 
-    public override string ToString() => DiedAt is TimeSpan at ? string.Create(CultureInfo.InvariantCulture, $"{Id}@{at.TotalMilliseconds}") : Id;
+    public override string ToString() => DeadLetteredAt is TimeSpan at ? string.Create(CultureInfo.InvariantCulture, $"{Id}@{at.TotalMilliseconds}") : Id;
 }
 
-public sealed record RequeueOperation(ModelDeath[] Deaths, ModelDue Due) : TimerOperation
+public sealed record RequeueOperation(ModelDeadLetter[] DeadLetters, ModelDue Due) : TimerOperation
 {
     public override async Task CheckAsync(TimerModelRun run)
     {
-        DeadKey[] keys = [.. Deaths.Select(death => death.In(run))];
+        DeadLetterKey[] keys = [.. DeadLetters.Select(deadLetter => deadLetter.In(run))];
         TimerModelRun.Compare(keys.Select(key => run.Model.Requeue(key, Due.In(run))), await run.Timers.RequeueAsync(run.Partition, keys, Due.In(run), CancellationToken.None));
     }
 
-    public override IEnumerable<TimerOperation> Simpler() => Fewer(Deaths).Select(deaths => new RequeueOperation(deaths, Due));
+    public override IEnumerable<TimerOperation> Simpler() => Fewer(DeadLetters).Select(deadLetters => new RequeueOperation(deadLetters, Due));
 
-    public override string ToString() => $"requeue {string.Join(' ', Deaths)} {Due}";
+    public override string ToString() => $"requeue {string.Join(' ', DeadLetters)} {Due}";
 }
 
-public sealed record PurgeOperation(ModelDeath[] Deaths) : TimerOperation
+public sealed record PurgeOperation(ModelDeadLetter[] DeadLetters) : TimerOperation
 {
     public override async Task CheckAsync(TimerModelRun run)
     {
-        DeadKey[] keys = [.. Deaths.Select(death => death.In(run))];
+        DeadLetterKey[] keys = [.. DeadLetters.Select(deadLetter => deadLetter.In(run))];
         TimerModelRun.Compare(keys.Select(run.Model.Purge), await run.Timers.PurgeAsync(run.Partition, keys, CancellationToken.None));
     }
 
-    public override IEnumerable<TimerOperation> Simpler() => Fewer(Deaths).Select(deaths => new PurgeOperation(deaths));
+    public override IEnumerable<TimerOperation> Simpler() => Fewer(DeadLetters).Select(deadLetters => new PurgeOperation(deadLetters));
 
-    public override string ToString() => $"purge {string.Join(' ', Deaths)}";
+    public override string ToString() => $"purge {string.Join(' ', DeadLetters)}";
 }

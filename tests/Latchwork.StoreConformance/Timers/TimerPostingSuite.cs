@@ -21,7 +21,7 @@ public abstract class TimerPostingSuite(StoreFixture fixture) : TimerSuite(fixtu
         a.MaxRetries.ShouldBe(3);
         a.Payload.ToArray().ShouldBe(Bytes("[1]"));
         a.Headers.ShouldBeEmpty();
-        (a.LeaseLeft, a.Token, a.NodeId, a.DeadReason, a.DiedAt).ShouldBe((null, null, null, null, null));
+        (a.LeaseLeft, a.Token, a.NodeId, a.DeadLetterReason, a.DeadLetteredAt).ShouldBe((null, null, null, null, null));
         a.Failures.ShouldBeEmpty();
     }
 
@@ -47,7 +47,7 @@ public abstract class TimerPostingSuite(StoreFixture fixture) : TimerSuite(fixtu
         a.Payload.ToArray().ShouldBe(Bytes(survivor));
         a.TimeLeft.ShouldBe(replaced ? Seconds(2) : Seconds(1));
         a.MaxRetries.ShouldBe(replaced ? 2 : 1);
-        (await StatsAsync()).Scheduled.ShouldBe(1);
+        (await GetStatsAsync()).Scheduled.ShouldBe(1);
     }
 
     [Theory]
@@ -80,9 +80,9 @@ public abstract class TimerPostingSuite(StoreFixture fixture) : TimerSuite(fixtu
 
         TimerSnapshot a = (await PeekAsync("a")).ShouldNotBeNull();
         a.State.ShouldBe(TimerState.Scheduled);
-        (a.Retries, a.MaxRetries, a.DeadReason, a.DiedAt).ShouldBe((0, 2, null, null));
+        (a.Retries, a.MaxRetries, a.DeadLetterReason, a.DeadLetteredAt).ShouldBe((0, 2, null, null));
         a.Failures.ShouldBeEmpty();
-        (await DeadAsync()).ShouldBeEmpty();
+        (await DeadLettersAsync()).ShouldBeEmpty();
     }
 
     [Fact]
@@ -99,15 +99,15 @@ public abstract class TimerPostingSuite(StoreFixture fixture) : TimerSuite(fixtu
     }
 
     [Fact]
-    public async Task Replacing_an_event_in_flight_rings_its_node()
+    public async Task Replacing_an_event_in_flight_notifies_its_node()
     {
-        await using BellRecorder bells = await BellRecorder.ListenAsync(Timers, Partition.Namespace, "n1");
+        await using NotificationRecorder notifications = await NotificationRecorder.ListenAsync(Timers, Partition.Namespace, "n1");
         await PostAsync("a", 0);
         DeliveryKey delivery = await TakeAsync("a", "n1");
         await PostAsync("a", 60_000);
 
-        await Eventually.HoldsAsync(() => bells.All.Any(bell => bell.Kind == TimerBellKind.Revoked), "the node is told");
-        TimerBell revoked = bells.All.Single(bell => bell.Kind == TimerBellKind.Revoked);
+        await Eventually.HoldsAsync(() => notifications.All.Any(notification => notification.Kind == WakeNotificationKind.Revoked), "the node is told");
+        WakeNotification revoked = notifications.All.Single(notification => notification.Kind == WakeNotificationKind.Revoked);
         revoked.Delivery.ShouldBe(delivery);
         revoked.Partition.ShouldBe(Partition.Index);
     }

@@ -37,12 +37,12 @@ public abstract class TimerRegistrySuite(StoreFixture fixture) : TimerSuite(fixt
     [Fact]
     public async Task Nodes_are_listed_with_what_they_do()
     {
-        await AskAsync("full", max: 0, room: 0, held: 12);
+        await AskAsync("full", max: 0, capacity: 0, held: 12);
         Clock.Advance(Ms(300));
         await AskAsync("busy", held: 3);
         Clock.Advance(Ms(200));
 
-        IReadOnlyList<TimerNode> nodes = await Timers.NodesAsync(Partition, CancellationToken.None);
+        IReadOnlyList<TimerNode> nodes = await Timers.GetNodesAsync(Partition, CancellationToken.None);
         nodes.Select(n => (n.NodeId, n.State, n.InFlight)).ShouldBe([("busy", TimerNodeState.Listening, 3), ("full", TimerNodeState.Full, 12)]);
         nodes[0].LastSeen.ShouldBe(Ms(200), Ms(1));
         nodes[1].LastSeen.ShouldBe(Ms(500), Ms(1));
@@ -84,27 +84,27 @@ public abstract class TimerRegistrySuite(StoreFixture fixture) : TimerSuite(fixt
         await AskAsync("n2");
         await Timers.LeaveAsync(Partition, "n1", CancellationToken.None);
         await Timers.LeaveAsync(Partition, "never came", CancellationToken.None);
-        (await Timers.NodesAsync(Partition, CancellationToken.None)).Select(n => n.NodeId).ShouldBe(["n2"]);
+        (await Timers.GetNodesAsync(Partition, CancellationToken.None)).Select(n => n.NodeId).ShouldBe(["n2"]);
     }
 
     [Fact]
     public async Task Counts_follow_every_change()
     {
-        (await StatsAsync()).ShouldBe(new TimerStats(0, 0, 0, 0, null));
+        (await GetStatsAsync()).ShouldBe(new TimerStats(0, 0, 0, 0, null));
         await PostAsync(Entry("a", 0), Entry("b", 20), Entry("c", 60_000));
         Clock.Advance(Ms(80)); // not yet a backlog, which would be claimed from both ends
-        TimerStats stats = await StatsAsync();
+        TimerStats stats = await GetStatsAsync();
         stats.ShouldBe(new TimerStats(3, 0, 0, 0, Ms(80)));
 
         await TakeAsync("a");
-        (await StatsAsync()).ShouldBe(new TimerStats(2, 1, 0, 0, Ms(60)));
+        (await GetStatsAsync()).ShouldBe(new TimerStats(2, 1, 0, 0, Ms(60)));
         await TakeAsync("b");
-        (await StatsAsync()).ShouldBe(new TimerStats(1, 2, 0, 0, null));
+        (await GetStatsAsync()).ShouldBe(new TimerStats(1, 2, 0, 0, null));
         Clock.Advance(Lease);
         await AskAsync("n2");
-        (await StatsAsync()).ShouldBe(new TimerStats(1, 0, 2, 0, null));
+        (await GetStatsAsync()).ShouldBe(new TimerStats(1, 0, 2, 0, null));
     }
 
     private async Task<TimerNode?> NodeAsync(string id) =>
-        (await Timers.NodesAsync(Partition, CancellationToken.None)).SingleOrDefault(node => node.NodeId == id);
+        (await Timers.GetNodesAsync(Partition, CancellationToken.None)).SingleOrDefault(node => node.NodeId == id);
 }

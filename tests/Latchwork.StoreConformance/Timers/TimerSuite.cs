@@ -12,7 +12,7 @@ public abstract class TimerSuite(StoreFixture fixture) : IAsyncLifetime
 {
     private int _claims;
 
-    protected static readonly DeadLetterLimits KeepDead = new(TimeSpan.FromDays(30), 100_000);
+    protected static readonly DeadLetterLimits KeepDeadLetters = new(TimeSpan.FromDays(30), 100_000);
 
     protected static readonly TimeSpan Lease = TimeSpan.FromSeconds(10);
 
@@ -55,14 +55,14 @@ public abstract class TimerSuite(StoreFixture fixture) : IAsyncLifetime
     protected string NewToken() => $"claim-{++_claims}";
 
     protected Task<TimerClaim> AskAsync(
-        string node = "n1", string? token = null, int max = 200, int? room = null, int held = 0, TimeSpan? lease = null, DeadLetterLimits? keepDead = null) =>
+        string node = "n1", string? token = null, int max = 200, int? capacity = null, int held = 0, TimeSpan? lease = null, DeadLetterLimits? keepDeadLetters = null) =>
         Timers.ClaimAsync(
             Partition,
-            new ClaimRequest(node, token ?? NewToken(), max, room ?? Math.Max(max, 200), held, lease ?? Lease, keepDead ?? KeepDead),
+            new ClaimRequest(node, token ?? NewToken(), max, capacity ?? Math.Max(max, 200), held, lease ?? Lease, keepDeadLetters ?? KeepDeadLetters),
             CancellationToken.None);
 
-    /// <summary>A claim that leaves the node without room.</summary>
-    protected Task<TimerClaim> AskFullAsync(string node) => AskAsync(node, max: 0, room: 0);
+    /// <summary>A claim that leaves the node without free capacity.</summary>
+    protected Task<TimerClaim> AskFullAsync(string node) => AskAsync(node, max: 0, capacity: 0);
 
     /// <summary>Claims one event that is due, and returns the key of the delivery.</summary>
     protected async Task<DeliveryKey> TakeAsync(string id, string node = "n1", TimeSpan? lease = null)
@@ -83,8 +83,8 @@ public abstract class TimerSuite(StoreFixture fixture) : IAsyncLifetime
     protected async Task<TimerOutcome> ReleaseAsync(DeliveryKey key) => (await Timers.ReleaseAsync(Partition, [key], CancellationToken.None)).Single();
 
     protected async Task<TimerOutcome> FailAsync(
-        DeliveryKey key, TimeSpan? retryIn, string error = "boom", DeadReason reason = DeadReason.RetriesExhausted, string node = "n1", DeadLetterLimits? keepDead = null) =>
-        (await Timers.FailAsync(Partition, [new TimerFailure(key, node, error, retryIn, reason)], keepDead ?? KeepDead, CancellationToken.None)).Single();
+        DeliveryKey key, TimeSpan? retryIn, string error = "boom", DeadLetterReason reason = DeadLetterReason.RetriesExhausted, string node = "n1", DeadLetterLimits? keepDeadLetters = null) =>
+        (await Timers.FailAsync(Partition, [new TimerFailure(key, node, error, retryIn, reason)], keepDeadLetters ?? KeepDeadLetters, CancellationToken.None)).Single();
 
     protected Task<TimerOutcome> CancelAsync(string id, bool revoke = false) => Timers.CancelAsync(Partition, id, revoke, CancellationToken.None);
 
@@ -92,12 +92,12 @@ public abstract class TimerSuite(StoreFixture fixture) : IAsyncLifetime
 
     protected Task<TimerSnapshot?> PeekAsync(string id) => Timers.PeekAsync(Partition, id, CancellationToken.None);
 
-    protected async Task<TimerOutcome> RequeueAsync(DeadKey key, Due due) =>
+    protected async Task<TimerOutcome> RequeueAsync(DeadLetterKey key, Due due) =>
         (await Timers.RequeueAsync(Partition, [key], due, CancellationToken.None)).Single();
 
-    protected async Task<TimerOutcome> PurgeAsync(DeadKey key) => (await Timers.PurgeAsync(Partition, [key], CancellationToken.None)).Single();
+    protected async Task<TimerOutcome> PurgeAsync(DeadLetterKey key) => (await Timers.PurgeAsync(Partition, [key], CancellationToken.None)).Single();
 
-    protected Task<TimerStats> StatsAsync() => Timers.StatsAsync(Partition, CancellationToken.None);
+    protected Task<TimerStats> GetStatsAsync() => Timers.GetStatsAsync(Partition, CancellationToken.None);
 
     /// <summary>Every page of the upcoming events.</summary>
     protected async Task<List<TimerSnapshot>> UpcomingAsync(TimeSpan? offset = null, TimeSpan? duration = null, int limit = 200, Func<Task>? betweenPages = null)
@@ -117,14 +117,14 @@ public abstract class TimerSuite(StoreFixture fixture) : IAsyncLifetime
         return all;
     }
 
-    /// <summary>Every page of the dead events.</summary>
-    protected async Task<List<TimerSnapshot>> DeadAsync(int limit = 200)
+    /// <summary>Every page of the dead letters.</summary>
+    protected async Task<List<TimerSnapshot>> DeadLettersAsync(int limit = 200)
     {
         var all = new List<TimerSnapshot>();
         string? cursor = null;
         do
         {
-            TimerPage page = await Timers.DeadAsync(Partition, cursor, limit, CancellationToken.None);
+            TimerPage page = await Timers.DeadLettersAsync(Partition, cursor, limit, CancellationToken.None);
             page.Items.Count.ShouldBeLessThanOrEqualTo(limit);
             all.AddRange(page.Items);
             cursor = page.Cursor;
@@ -137,11 +137,11 @@ public abstract class TimerSuite(StoreFixture fixture) : IAsyncLifetime
     protected async Task<TimerState?> StateAsync(string id) => (await PeekAsync(id))?.State;
 
     /// <summary>Posts an event, lets a node fail it, and leaves it dead.</summary>
-    protected async Task<TimerSnapshot> KillAsync(string id, DeadReason reason = DeadReason.Rejected, DeadLetterLimits? keepDead = null)
+    protected async Task<TimerSnapshot> KillAsync(string id, DeadLetterReason reason = DeadLetterReason.Rejected, DeadLetterLimits? keepDeadLetters = null)
     {
         await PostAsync(id, 0);
         DeliveryKey key = await TakeAsync(id);
-        (await FailAsync(key, retryIn: null, reason: reason, keepDead: keepDead)).ShouldBe(TimerOutcome.Dead);
+        (await FailAsync(key, retryIn: null, reason: reason, keepDeadLetters: keepDeadLetters)).ShouldBe(TimerOutcome.DeadLettered);
         return (await PeekAsync(id))!;
     }
 }

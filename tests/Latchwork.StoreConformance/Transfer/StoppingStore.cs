@@ -41,17 +41,17 @@ internal sealed class StoppingStore(LatchworkStore store, Stop stop) : Latchwork
     {
         public string Place => transfer.Place;
 
-        public Task<IReadOnlyList<TransferUnit>> ListAsync(CancellationToken cancellationToken) => stop.Pass(() => transfer.ListAsync(cancellationToken));
+        public Task<IReadOnlyList<NamespaceRef>> ListAsync(CancellationToken cancellationToken) => stop.Pass(() => transfer.ListAsync(cancellationToken));
 
-        public Task<TransferMarks> LookAsync(TransferUnit unit, CancellationToken cancellationToken) => stop.Pass(() => transfer.LookAsync(unit, cancellationToken));
+        public Task<TransferMarks> PeekAsync(NamespaceRef unit, CancellationToken cancellationToken) => stop.Pass(() => transfer.PeekAsync(unit, cancellationToken));
 
-        public Task<SealAnswer> SealAsync(TransferUnit unit, string moveId, string target, bool checkOnly, CancellationToken cancellationToken) =>
+        public Task<SealAnswer> SealAsync(NamespaceRef unit, string moveId, string target, bool checkOnly, CancellationToken cancellationToken) =>
             stop.Pass(() => transfer.SealAsync(unit, moveId, target, checkOnly, cancellationToken));
 
-        public Task<bool> ChangeAsync(TransferUnit unit, TransferMarks expected, TransferMarks wanted, CancellationToken cancellationToken) =>
+        public Task<bool> ChangeAsync(NamespaceRef unit, TransferMarks expected, TransferMarks wanted, CancellationToken cancellationToken) =>
             stop.Pass(() => transfer.ChangeAsync(unit, expected, wanted, cancellationToken));
 
-        public Task<bool> DropJournalAsync(TransferUnit unit, CancellationToken cancellationToken) =>
+        public Task<bool> DropJournalAsync(NamespaceRef unit, CancellationToken cancellationToken) =>
             stop.Pass(() => transfer.DropJournalAsync(unit, cancellationToken));
 
         public Task<IReadOnlyList<TransferEvent>> NextEventsAsync(string ns, string moveId, IReadOnlyList<string> arrived, CancellationToken cancellationToken) =>

@@ -49,7 +49,7 @@ public abstract class TransferContentSuite(StoreFixture fixture) : TransferSuite
         TimerSnapshot again = await PeekAsync(Target, ns, "again"), last = await PeekAsync(Target, ns, "last");
         (again.State, again.Retries, again.Due).ShouldBe((TimerState.Scheduled, 1, deadline));
         again.Failures.ShouldHaveSingleItem().ShouldBe(new AttemptFailure(1, "n1", Clock.GetUtcNow(), "lease expired"));
-        (last.State, last.DeadReason, last.Retries, last.DeadFor).ShouldBe((TimerState.Dead, DeadReason.LeaseExpired, 0, TimeSpan.Zero));
+        (last.State, last.DeadLetterReason, last.Retries, last.DeadLetteredFor).ShouldBe((TimerState.DeadLettered, DeadLetterReason.LeaseExpired, 0, TimeSpan.Zero));
         (await ClaimAsync(Target, ns, node: "n9")).ShouldHaveSingleItem().Id.ShouldBe("again");
     }
 
@@ -59,10 +59,10 @@ public abstract class TransferContentSuite(StoreFixture fixture) : TransferSuite
         string ns = NewNamespace();
         await PostAsync(Source, ns, Entry("a", 0));
         await Target.Timers.OpenAsync(ns, default);
-        await using BellRecorder bells = await BellRecorder.ListenAsync(Target.Timers, ns, "n1");
+        await using NotificationRecorder notifications = await NotificationRecorder.ListenAsync(Target.Timers, ns, "n1");
         await ClaimAsync(Target, ns);
         await Move(ns).RunAsync(default);
-        await bells.DueAsync();
+        await notifications.DueAsync();
         (await ClaimAsync(Target, ns)).ShouldHaveSingleItem();
     }
 
@@ -80,7 +80,7 @@ public abstract class TransferContentSuite(StoreFixture fixture) : TransferSuite
     }
 
     [Fact]
-    public async Task Keys_arrive_with_their_outcome_and_a_generation_that_never_falls_back()
+    public async Task Keys_arrive_with_their_outcome_and_a_fencing_token_that_never_falls_back()
     {
         string ns = NewNamespace();
         long fresh = await RunAsync(Source, ns, "fresh", "value"), gone = await RunAsync(Source, ns, "gone", "old", freshForSeconds: 1);
@@ -92,10 +92,10 @@ public abstract class TransferContentSuite(StoreFixture fixture) : TransferSuite
         (await Move(ns).RunAsync(default)).Single(report => report.Unit.Kind == TransferKind.Locks).Count.ShouldBe(4);
 
         LockerOutcome outcome = (await Target.Locks.TryGetAsync(new(ns, "fresh"), default)).ShouldNotBeNull();
-        (outcome.Generation, outcome.Kind, Encoding.UTF8.GetString(outcome.Data.Span), outcome.Age).ShouldBe((fresh, LockerOutcomeKind.Value, "value", TimeSpan.FromMinutes(1)));
-        (await Target.Locks.ShowAsync(new(ns, "fresh"), default))!.FreshFor.ShouldBe(TimeSpan.FromMinutes(9));
+        (outcome.FencingToken, outcome.Kind, Encoding.UTF8.GetString(outcome.Data.Span), outcome.Age).ShouldBe((fresh, LockerOutcomeKind.Value, "value", TimeSpan.FromMinutes(1)));
+        (await Target.Locks.PeekAsync(new(ns, "fresh"), default))!.FreshFor.ShouldBe(TimeSpan.FromMinutes(9));
         (await Target.Locks.TryGetAsync(new(ns, "gone"), default)).ShouldBeNull();
-        Clock.Shift(TimeSpan.FromDays(-1)); // now only what was carried over keeps generations from falling back
+        Clock.Shift(TimeSpan.FromDays(-1)); // now only what was carried over keeps fencing tokens from falling back
         (await LockAsync(Target, ns, "gone", "new")).ShouldBeGreaterThan(gone);
         (await LockAsync(Target, ns, "released", "new")).ShouldBeGreaterThan(released);
         (await LockAsync(Target, ns, "lapsed", "new")).ShouldBeGreaterThan(lapsed);
@@ -124,7 +124,7 @@ public abstract class TransferContentSuite(StoreFixture fixture) : TransferSuite
         {
             Namespace = ns,
             TimeProvider = Clock,
-            Patience = TimeSpan.Zero,
+            WaitTimeout = TimeSpan.Zero,
             Progress = progress =>
             {
                 if (stood || progress.Unit.Kind != TransferKind.Locks) return;
@@ -136,7 +136,7 @@ public abstract class TransferContentSuite(StoreFixture fixture) : TransferSuite
         await move.RunAsync(default);
 
         stood.ShouldBeTrue();
-        (await Target.Locks.ShowAsync(new(ns, "long"), default))!.FreshFor.ShouldBe(TimeSpan.FromMinutes(9));
+        (await Target.Locks.PeekAsync(new(ns, "long"), default))!.FreshFor.ShouldBe(TimeSpan.FromMinutes(9));
         (await Target.Locks.TryGetAsync(new(ns, "short"), default)).ShouldBeNull();
         (await LockAsync(Target, ns, "short", "new")).ShouldBeGreaterThan(old);
     }
@@ -167,8 +167,8 @@ public abstract class TransferContentSuite(StoreFixture fixture) : TransferSuite
         now.MaxRetries.ShouldBe(before.MaxRetries);
         now.Payload.ToArray().ShouldBe(before.Payload.ToArray());
         now.Headers.ShouldBe(before.Headers);
-        now.DeadReason.ShouldBe(before.DeadReason);
-        now.DeadFor.ShouldBe(before.DeadFor);
+        now.DeadLetterReason.ShouldBe(before.DeadLetterReason);
+        now.DeadLetteredFor.ShouldBe(before.DeadLetteredFor);
         now.Failures.ShouldBe(before.Failures);
     }
 }

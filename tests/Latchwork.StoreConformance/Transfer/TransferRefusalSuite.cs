@@ -32,7 +32,7 @@ public abstract class TransferRefusalSuite(StoreFixture fixture) : TransferSuite
         LetNodesDie(); // the node is silent, its lease runs
         (await RefusedAsync(Move(ns))).ShouldContain("in flight");
 
-        Task<IReadOnlyList<MoveReport>> waiting = Move(ns, patience: TimeSpan.FromMinutes(10)).RunAsync(default);
+        Task<IReadOnlyList<MoveReport>> waiting = Move(ns, timeout: TimeSpan.FromMinutes(10)).RunAsync(default);
         await Clock.AdvanceUntilAsync(() => waiting.IsCompleted, TimeSpan.FromMinutes(1), "the lease runs out");
         (await waiting).Single().Count.ShouldBe(1);
         (await PeekAsync(Target, ns, "a")).Retries.ShouldBe(1);
@@ -42,12 +42,12 @@ public abstract class TransferRefusalSuite(StoreFixture fixture) : TransferSuite
     public async Task A_lock_that_is_held_is_named_and_nothing_is_sealed()
     {
         string ns = NewNamespace();
-        long generation = await LockAsync(Source, ns, "busy key", "w1");
+        long fencingToken = await LockAsync(Source, ns, "busy key", "w1");
         string told = await RefusedAsync(Move(ns));
         told.ShouldContain("'busy key'");
         told.ShouldContain("node-w1");
         await LockAsync(Source, ns, "other", "w2");
-        (await Source.Locks.RenewAsync(new(ns, "busy key"), generation, "w1", Lease, default)).ShouldBeTrue();
+        (await Source.Locks.RenewAsync(new(ns, "busy key"), fencingToken, "w1", Lease, default)).ShouldBeTrue();
     }
 
     [Fact]
@@ -55,12 +55,12 @@ public abstract class TransferRefusalSuite(StoreFixture fixture) : TransferSuite
     {
         string ns = NewNamespace();
         await RunAsync(Source, ns, "done", "value");
-        long generation = await LockAsync(Source, ns, "busy", "w1");
+        long fencingToken = await LockAsync(Source, ns, "busy", "w1");
         TransferMark seal = (await Source.Transfer!.SealAsync(Locks(ns), "m", Target.Transfer!.Place, checkOnly: false, default)).Seal.ShouldNotBeNull();
         (await RefusedAsync(Move(ns))).ShouldContain("'busy'");
 
-        (await Source.Locks.RenewAsync(new(ns, "busy"), generation, "w1", Lease, default)).ShouldBeTrue();
-        var publication = new LockerPublication(generation, "w1", LockerOutcomeKind.Null, default, TimeSpan.FromMinutes(1), Lease);
+        (await Source.Locks.RenewAsync(new(ns, "busy"), fencingToken, "w1", Lease, default)).ShouldBeTrue();
+        var publication = new LockerPublication(fencingToken, "w1", LockerOutcomeKind.Null, default, TimeSpan.FromMinutes(1), Lease);
         (await Source.Locks.PublishAsync(new(ns, "busy"), publication, default)).ShouldBe(PublishOutcome.Accepted);
         (await Move(ns).RunAsync(default)).Single().End.ShouldBe(MoveEnd.Moved);
         (await Target.Locks.TryGetAsync(new(ns, "busy"), default)).ShouldNotBeNull().Kind.ShouldBe(LockerOutcomeKind.Null);
@@ -72,10 +72,10 @@ public abstract class TransferRefusalSuite(StoreFixture fixture) : TransferSuite
     public async Task An_owner_whose_lease_ran_out_cannot_publish_into_the_void()
     {
         string ns = NewNamespace();
-        long generation = await LockAsync(Source, ns, "key", "w1");
+        long fencingToken = await LockAsync(Source, ns, "key", "w1");
         LetNodesDie();
         await Move(ns).RunAsync(default);
-        var publication = new LockerPublication(generation, "w1", LockerOutcomeKind.Null, default, TimeSpan.FromMinutes(1), Lease);
+        var publication = new LockerPublication(fencingToken, "w1", LockerOutcomeKind.Null, default, TimeSpan.FromMinutes(1), Lease);
         LatchworkStoreException e = await Should.ThrowAsync<LatchworkStoreException>(() => Source.Locks.PublishAsync(new(ns, "key"), publication, default));
         e.Outcome.ShouldBe(StoreOutcome.NotApplied);
         (await Target.Locks.TryGetAsync(new(ns, "key"), default)).ShouldBeNull();
@@ -130,7 +130,7 @@ public abstract class TransferRefusalSuite(StoreFixture fixture) : TransferSuite
         await RunAsync(Source, ns, "key", "value");
         await Move(ns).RunAsync(default);
         await ShouldBeRefusedAsync(Source, ns, $"was moved to {Target.Transfer!.Place}");
-        (await Source.Transfer!.NextEventsAsync(ns, (await Source.Transfer.LookAsync(Timers(ns), default)).Seal!.MoveId, [], default)).ShouldBeEmpty();
+        (await Source.Transfer!.NextEventsAsync(ns, (await Source.Transfer.PeekAsync(Timers(ns), default)).Seal!.MoveId, [], default)).ShouldBeEmpty();
         (await Move(ns).RunAsync(default)).ShouldAllBe(report => report.End == MoveEnd.MovedBefore);
     }
 
@@ -140,7 +140,7 @@ public abstract class TransferRefusalSuite(StoreFixture fixture) : TransferSuite
         string ns = NewNamespace();
         await PostAsync(Source, ns, Entry("a", 1000));
         await Move(ns).RunAsync(default);
-        TransferMark import = (await Target.Transfer!.LookAsync(Timers(ns), default)).Import.ShouldNotBeNull();
+        TransferMark import = (await Target.Transfer!.PeekAsync(Timers(ns), default)).Import.ShouldNotBeNull();
         (import.Phase, import.Count, import.Place).ShouldBe((TransferPhase.Done, 1, Source.Transfer!.Place));
         await Target.Timers.CancelAsync(Partition(ns), "a", revoke: false, default);
         var late = new TransferEvent("a", default, new Dictionary<string, string>(), 0, 0, TimeSpan.Zero, [], null);
@@ -178,17 +178,17 @@ public abstract class TransferRefusalSuite(StoreFixture fixture) : TransferSuite
     {
         public string Place => "alias:";
 
-        public Task<IReadOnlyList<TransferUnit>> ListAsync(CancellationToken cancellationToken) => transfer.ListAsync(cancellationToken);
+        public Task<IReadOnlyList<NamespaceRef>> ListAsync(CancellationToken cancellationToken) => transfer.ListAsync(cancellationToken);
 
-        public Task<TransferMarks> LookAsync(TransferUnit unit, CancellationToken cancellationToken) => transfer.LookAsync(unit, cancellationToken);
+        public Task<TransferMarks> PeekAsync(NamespaceRef unit, CancellationToken cancellationToken) => transfer.PeekAsync(unit, cancellationToken);
 
-        public Task<SealAnswer> SealAsync(TransferUnit unit, string moveId, string target, bool checkOnly, CancellationToken cancellationToken) =>
+        public Task<SealAnswer> SealAsync(NamespaceRef unit, string moveId, string target, bool checkOnly, CancellationToken cancellationToken) =>
             transfer.SealAsync(unit, moveId, target, checkOnly, cancellationToken);
 
-        public Task<bool> ChangeAsync(TransferUnit unit, TransferMarks expected, TransferMarks wanted, CancellationToken cancellationToken) =>
+        public Task<bool> ChangeAsync(NamespaceRef unit, TransferMarks expected, TransferMarks wanted, CancellationToken cancellationToken) =>
             transfer.ChangeAsync(unit, expected, wanted, cancellationToken);
 
-        public Task<bool> DropJournalAsync(TransferUnit unit, CancellationToken cancellationToken) => transfer.DropJournalAsync(unit, cancellationToken);
+        public Task<bool> DropJournalAsync(NamespaceRef unit, CancellationToken cancellationToken) => transfer.DropJournalAsync(unit, cancellationToken);
 
         public Task<IReadOnlyList<TransferEvent>> NextEventsAsync(string ns, string moveId, IReadOnlyList<string> arrived, CancellationToken cancellationToken) =>
             transfer.NextEventsAsync(ns, moveId, arrived, cancellationToken);

@@ -33,7 +33,7 @@ public abstract class TransferResumeSuite(StoreFixture fixture) : TransferSuite(
             (await IdsAsync(Target, ns)).Concat(delivered).Order(StringComparer.Ordinal).ShouldBe(Ids().Order(StringComparer.Ordinal), at);
             (await Target.Locks.TryGetAsync(new(ns, "key"), default)).ShouldNotBeNull(at);
             await ShouldBeRefusedAsync(Source, ns, "was moved to");
-            (await Target.Transfer!.LookAsync(Timers(ns), default)).Import!.Phase.ShouldBe(TransferPhase.Done, at);
+            (await Target.Transfer!.PeekAsync(Timers(ns), default)).Import!.Phase.ShouldBe(TransferPhase.Done, at);
             TimerSnapshot later = await PeekAsync(Target, ns, "later");
             later.TimeLeft.ShouldBe(TimeSpan.FromHours(1), at);
             n.ShouldBeLessThan(200);
@@ -52,7 +52,7 @@ public abstract class TransferResumeSuite(StoreFixture fixture) : TransferSuite(
             await FillAsync(ns);
             stopped = await StoppedAsync(ns, n, afterEffect);
             string[] delivered = await DeliverAsync(ns);
-            bool isOver = (await Source.Transfer!.LookAsync(Timers(ns), default)).Seal is { Phase: TransferPhase.Moved };
+            bool isOver = (await Source.Transfer!.PeekAsync(Timers(ns), default)).Seal is { Phase: TransferPhase.Moved };
             for (int k = 1; k <= 3; k++) // the abort is stopped, too
             {
                 var stop = new Stop(k * 2, afterEffect);

@@ -41,9 +41,9 @@ public abstract class TransferSuite(StoreFixture fixture) : IAsyncLifetime
 
     protected static TimerPartition Partition(string ns) => new(ns, 0);
 
-    protected static TransferUnit Timers(string ns) => new(TransferKind.Timers, ns);
+    protected static NamespaceRef Timers(string ns) => new(TransferKind.Timers, ns);
 
-    protected static TransferUnit Locks(string ns) => new(TransferKind.Locks, ns);
+    protected static NamespaceRef Locks(string ns) => new(TransferKind.Locks, ns);
 
     protected static TimerEntry Entry(string id, double dueInMs, int maxRetries = 0, string payload = "{}", IReadOnlyDictionary<string, string>? headers = null) =>
         new(id, Due.In(TimeSpan.FromMilliseconds(dueInMs)), Encoding.UTF8.GetBytes(payload), maxRetries, IfExists.Fail, headers, IdIsNew: false);
@@ -70,7 +70,7 @@ public abstract class TransferSuite(StoreFixture fixture) : IAsyncLifetime
     protected async Task FailAsync(LatchworkStore store, string ns, TimeSpan? retryIn, string error = "boom")
     {
         DeliveryKey key = (await ClaimAsync(store, ns, max: 1)).ShouldHaveSingleItem();
-        var failure = new TimerFailure(key, "n1", error, retryIn, DeadReason.Rejected);
+        var failure = new TimerFailure(key, "n1", error, retryIn, DeadLetterReason.Rejected);
         await store.Timers.FailAsync(Partition(ns), [failure], new DeadLetterLimits(TimeSpan.FromDays(30), 100_000), default);
     }
 
@@ -92,7 +92,7 @@ public abstract class TransferSuite(StoreFixture fixture) : IAsyncLifetime
 
         do
         {
-            TimerPage page = await store.Timers.DeadAsync(Partition(ns), cursor, Limits.MaxBatch, default);
+            TimerPage page = await store.Timers.DeadLettersAsync(Partition(ns), cursor, Limits.MaxBatch, default);
             ids.AddRange(page.Items.Select(e => e.Id));
             cursor = page.Cursor;
         }
@@ -105,17 +105,17 @@ public abstract class TransferSuite(StoreFixture fixture) : IAsyncLifetime
     {
         await store.Locks.OpenAsync(ns, default);
         LockerReply reply = await store.Locks.RequestAsync(new(ns, key), new($"node-{nonce}", nonce, Lease, LockTimeout, null, LockOnly: false), default);
-        return reply.ShouldBeOfType<LockGranted>().Generation;
+        return reply.ShouldBeOfType<LockGranted>().FencingToken;
     }
 
     /// <summary>Runs a key's work: it is locked and published.</summary>
     protected static async Task<long> RunAsync(LatchworkStore store, string ns, string key, string value, double freshForSeconds = 600)
     {
-        long generation = await LockAsync(store, ns, key, $"run-{key}");
+        long fencingToken = await LockAsync(store, ns, key, $"run-{key}");
         var publication = new LockerPublication(
-            generation, $"run-{key}", LockerOutcomeKind.Value, Encoding.UTF8.GetBytes(value), TimeSpan.FromSeconds(freshForSeconds), TimeSpan.FromSeconds(2));
+            fencingToken, $"run-{key}", LockerOutcomeKind.Value, Encoding.UTF8.GetBytes(value), TimeSpan.FromSeconds(freshForSeconds), TimeSpan.FromSeconds(2));
         (await store.Locks.PublishAsync(new(ns, key), publication, default)).ShouldBe(PublishOutcome.Accepted);
-        return generation;
+        return fencingToken;
     }
 
     /// <summary>Lets every node fall silent and every lease run out.</summary>
@@ -136,7 +136,7 @@ public abstract class TransferSuite(StoreFixture fixture) : IAsyncLifetime
             () => store.Locks.RequestAsync(new(ns, "new"), new("n2", "nonce", Lease, LockTimeout, null, LockOnly: true), default),
             () => store.Locks.TryGetAsync(new(ns, "new"), default),
             () => store.Locks.ForgetAsync(new(ns, "new"), LockTimeout, default),
-            () => store.Locks.ShowAsync(new(ns, "new"), default),
+            () => store.Locks.PeekAsync(new(ns, "new"), default),
             () => store.Locks.PublishAsync(new(ns, "new"), new(1, "x", LockerOutcomeKind.Null, default, Lease, Lease), default),
         ];
         foreach (Func<Task> operation in operations)
@@ -149,6 +149,6 @@ public abstract class TransferSuite(StoreFixture fixture) : IAsyncLifetime
         }
     }
 
-    private protected StoreMove Move(string? ns, LatchworkStore? source = null, LatchworkStore? target = null, TimeSpan? patience = null) =>
-        new(source ?? Source, target ?? Target, new MoveOptions { Namespace = ns, TimeProvider = Clock, Patience = patience ?? TimeSpan.Zero });
+    private protected StoreMove Move(string? ns, LatchworkStore? source = null, LatchworkStore? target = null, TimeSpan? timeout = null) =>
+        new(source ?? Source, target ?? Target, new MoveOptions { Namespace = ns, TimeProvider = Clock, WaitTimeout = timeout ?? TimeSpan.Zero });
 }

@@ -38,8 +38,8 @@ public sealed class LockerTelemetryTests : IAsyncLifetime
         Activity? inWork = await started.Task;
         Task<string> second = here.RunOnceAsync<string>("key", (_, _) => throw new InvalidOperationException("must not run"));
         Task<string> third = there.RunOnceAsync<string>("key", (_, _) => throw new InvalidOperationException("must not run"));
-        await Eventually.ReadsAsync(() => here.ShowAsync("key"), key => key?.Waiters == 2, "both wait here");
-        await Eventually.ReadsAsync(() => there.ShowAsync("key"), key => key?.Waiters == 1, "one waits there");
+        await Eventually.ReadsAsync(() => here.PeekAsync("key"), key => key?.Waiters == 2, "both wait here");
+        await Eventually.ReadsAsync(() => there.PeekAsync("key"), key => key?.Waiters == 1, "one waits there");
         finish.SetResult();
         await Task.WhenAll(first, second, third);
 

@@ -36,9 +36,9 @@ public sealed class TimerTelemetryTests : IAsyncLifetime
         await timer.JoinAsync(async (delivery, _) =>
         {
             if (delivery.Id == "bad") throw new InvalidOperationException("bad");
-            if (delivery.Id == "unwanted") await delivery.DeadAsync("no");
+            if (delivery.Id == "unwanted") await delivery.DeadLetterAsync("no");
         });
-        await Eventually.ReadsAsync(() => timer.StatsAsync(), stats => stats is { Scheduled: 0, InFlight: 0, Dead: 2 }, "all is handled");
+        await Eventually.ReadsAsync(() => timer.GetStatsAsync(), stats => stats is { Scheduled: 0, InFlight: 0, DeadLetters: 2 }, "all is handled");
 
         _recorder.Sum("messaging.client.sent.messages", _ns, "latchwork.outcome", "created").ShouldBe(3);
         _recorder.Sum("messaging.client.sent.messages", _ns, "latchwork.outcome", "kept").ShouldBe(1);
@@ -47,8 +47,8 @@ public sealed class TimerTelemetryTests : IAsyncLifetime
         await Eventually.HoldsAsync(() => _recorder.Of("messaging.process.duration", _ns).Count() == 5, "all handlers are measured");
         _recorder.Of("messaging.process.duration", _ns).Count(one => one.Tags.GetValueOrDefault("error.type") is "System.InvalidOperationException").ShouldBe(3);
         _recorder.Sum("latchwork.timer.retries", _ns).ShouldBe(2);
-        _recorder.Sum("latchwork.timer.deaths", _ns, "latchwork.reason", "retries_exhausted").ShouldBe(1);
-        _recorder.Sum("latchwork.timer.deaths", _ns, "latchwork.reason", "rejected").ShouldBe(1);
+        _recorder.Sum("latchwork.timer.dead_lettered", _ns, "latchwork.reason", "retries_exhausted").ShouldBe(1);
+        _recorder.Sum("latchwork.timer.dead_lettered", _ns, "latchwork.reason", "rejected").ShouldBe(1);
         _recorder.All.ShouldContain(one => one.Instrument == "latchwork.store.operation.duration" && (string?)one.Tags["latchwork.store.operation"] == "claim");
     }
 
@@ -70,7 +70,7 @@ public sealed class TimerTelemetryTests : IAsyncLifetime
         await using DistributedTimer other = NewTimer();
         await other.JoinAsync((_, _) => Task.CompletedTask);
 
-        await Eventually.HoldsAsync(() => _recorder.Sum("latchwork.timer.deaths", _ns, "latchwork.reason", "lease_expired") == 1, "the death is counted");
+        await Eventually.HoldsAsync(() => _recorder.Sum("latchwork.timer.dead_lettered", _ns, "latchwork.reason", "lease_expired") == 1, "the death is counted");
         end.SetResult();
     }
 
@@ -82,7 +82,7 @@ public sealed class TimerTelemetryTests : IAsyncLifetime
         await timer.JoinAsync((_, _) => release.Task);
         await timer.PostAsync("now"u8.ToArray(), TimeSpan.Zero);
         await timer.PostAsync("later"u8.ToArray(), TimeSpan.FromHours(1));
-        await Eventually.ReadsAsync(() => timer.StatsAsync(), stats => stats.InFlight == 1, "one is held");
+        await Eventually.ReadsAsync(() => timer.GetStatsAsync(), stats => stats.InFlight == 1, "one is held");
 
         await Eventually.HoldsAsync(
             () =>
@@ -107,10 +107,10 @@ public sealed class TimerTelemetryTests : IAsyncLifetime
     {
         await using DistributedTimer timer = NewTimer();
         var started = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
-        await timer.JoinAsync(async (_, stop) =>
+        await timer.JoinAsync(async (_, cancellationToken) =>
         {
             started.TrySetResult();
-            await Task.Delay(Timeout.Infinite, stop);
+            await Task.Delay(Timeout.Infinite, cancellationToken);
         });
         await timer.PostAsync("x"u8.ToArray(), TimeSpan.Zero, new() { Id = "x" });
         await started.Task.WaitAsync(TimeSpan.FromSeconds(30));
@@ -187,8 +187,8 @@ public sealed class TimerTelemetryTests : IAsyncLifetime
     {
         _recorder.Dispose();
         ITimerStore inner = DispatchProxy.Create<ITimerStore, SameAnswer>();
-        var watched = new WatchedTimerStore(inner, "test");
-        watched.StatsAsync(new TimerPartition(_ns, 0), CancellationToken.None).ShouldBeSameAs(SameAnswer.Stats);
+        var watched = new InstrumentedTimerStore(inner, "test");
+        watched.GetStatsAsync(new TimerPartition(_ns, 0), CancellationToken.None).ShouldBeSameAs(SameAnswer.Stats);
 
         await using DistributedTimer timer = NewTimer();
         await timer.PostAsync("x"u8.ToArray(), TimeSpan.FromHours(1), new() { Id = "x" });
@@ -209,7 +209,7 @@ public sealed class TimerTelemetryTests : IAsyncLifetime
     }
 
     private DistributedTimer NewTimer(TimeSpan? lease = null) => new(
-        _store, new() { Namespace = _ns, Backoff = new() { Initial = TimeSpan.Zero }, ConfirmTimeout = lease ?? TimeSpan.FromSeconds(10) });
+        _store, new() { Namespace = _ns, Backoff = new() { Initial = TimeSpan.Zero }, LeaseDuration = lease ?? TimeSpan.FromSeconds(10) });
 
     /// <summary>A store that answers with the same task every time.</summary>
     public class SameAnswer : DispatchProxy

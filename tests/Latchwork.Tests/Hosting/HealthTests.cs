@@ -53,7 +53,7 @@ public sealed class HealthTests : IAsyncLifetime
         _app.Services.AddLatchwork().UseStore(_store).AddTimer<string>("orders", (_, _, _) => Task.CompletedTask);
         // Not started, so that nobody takes the event away.
         _app.Services.AddHealthChecks().AddLatchwork(options => options.NotJoined = HealthStatus.Healthy);
-        await _app.Get<ITimer<string>>().PostAsync("x", TimeSpan.Zero);
+        await _app.Get<IDistributedTimer<string>>().PostAsync("x", TimeSpan.Zero);
         _clock.Advance(TimeSpan.FromSeconds(seconds));
 
         HealthReportEntry entry = await CheckAsync();

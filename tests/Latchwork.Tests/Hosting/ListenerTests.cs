@@ -51,14 +51,14 @@ public sealed class ListenerTests : IAsyncLifetime
                 handled.Enqueue(value);
             },
             options => options.MaxConcurrency = 1);
-        ITimer<string> timer = _app.Get<ITimer<string>>();
+        IDistributedTimer<string> timer = _app.Get<IDistributedTimer<string>>();
         await timer.PostAsync([.. Enumerable.Range(1, 5).Select(i => new TimerPost<string>($"{i}", _now, new() { Id = $"{i}" }))]);
         await _app.StartAsync();
         await started.Task.WaitAsync(TimeSpan.FromSeconds(30));
 
         Task stopping = _app.StopAsync();
         await using var observer = new DistributedTimer(_store.Store, new() { Namespace = "orders" });
-        TimerStats stats = await Eventually.ReadsAsync(() => observer.StatsAsync(), one => one is { Scheduled: 4, InFlight: 1 }, "what was not begun is back");
+        TimerStats stats = await Eventually.ReadsAsync(() => observer.GetStatsAsync(), one => one is { Scheduled: 4, InFlight: 1 }, "what was not begun is back");
         stopping.IsCompleted.ShouldBeFalse();
         int claims = _store.Calls.Calls("ClaimAsync");
         finish.SetResult();
@@ -66,10 +66,10 @@ public sealed class ListenerTests : IAsyncLifetime
 
         handled.Count.ShouldBe(1);
         _store.Calls.Calls("ClaimAsync").ShouldBe(claims);
-        stats = await observer.StatsAsync();
-        (stats.Scheduled, stats.InFlight, stats.Dead).ShouldBe((4, 0, 0));
+        stats = await observer.GetStatsAsync();
+        (stats.Scheduled, stats.InFlight, stats.DeadLetters).ShouldBe((4, 0, 0));
         await foreach (TimerSnapshot left in observer.UpcomingAsync()) left.Retries.ShouldBe(0);
-        (await observer.NodesAsync()).ShouldBeEmpty();
+        (await observer.GetNodesAsync()).ShouldBeEmpty();
     }
 
     [Fact]
@@ -85,7 +85,7 @@ public sealed class ListenerTests : IAsyncLifetime
             stop.ThrowIfCancellationRequested();
         });
         await _app.StartAsync();
-        await _app.Get<ITimer<string>>().PostAsync("x", _now);
+        await _app.Get<IDistributedTimer<string>>().PostAsync("x", _now);
         await started.Task.WaitAsync(TimeSpan.FromSeconds(30));
 
         using var shutdown = new CancellationTokenSource();
@@ -103,7 +103,7 @@ public sealed class ListenerTests : IAsyncLifetime
     {
         var source = new StubbornSource(_store.Store);
         var handled = new TaskCompletionSource<string>(TaskCreationOptions.RunContinuationsAsynchronously);
-        _app.Services.AddLatchwork(options => options.StoreWait = TimeSpan.Zero).UseStore("Stubborn", (_, _) => source).AddTimer<string>("orders", (value, _, _) =>
+        _app.Services.AddLatchwork(options => options.StoreUnavailableTimeout = TimeSpan.Zero).UseStore("Stubborn", (_, _) => source).AddTimer<string>("orders", (value, _, _) =>
         {
             handled.TrySetResult(value);
             return Task.CompletedTask;
@@ -111,13 +111,13 @@ public sealed class ListenerTests : IAsyncLifetime
 
         await _app.StartAsync();
         await Eventually.HoldsAsync(() => source.Attempts >= 3, "the store is tried again and again");
-        LatchworkStoreException failure = await Should.ThrowAsync<LatchworkStoreException>(() => _app.Get<ITimer<string>>().PostAsync("too early", _now));
+        LatchworkStoreException failure = await Should.ThrowAsync<LatchworkStoreException>(() => _app.Get<IDistributedTimer<string>>().PostAsync("too early", _now));
         (failure.Outcome, failure.IsTransient).ShouldBe((StoreOutcome.NotApplied, true));
         failure.Message.ShouldContain("stubborn://");
         failure.Message.ShouldContain("not today");
         source.Open();
         await JoinedAsync("orders");
-        await _app.Get<ITimer<string>>().PostAsync("in time", _now);
+        await _app.Get<IDistributedTimer<string>>().PostAsync("in time", _now);
 
         (await handled.Task.WaitAsync(TimeSpan.FromSeconds(30))).ShouldBe("in time");
         (_app.Log.Count(4001), _app.Log.Count(4003)).ShouldBe((1, 1));
@@ -128,11 +128,11 @@ public sealed class ListenerTests : IAsyncLifetime
     public async Task A_store_that_refuses_is_reported_once_and_operations_are_told_at_once_why()
     {
         var source = new StubbornSource(_store.Store) { Refuses = true };
-        _app.Services.AddLatchwork(options => options.StoreWait = TimeSpan.FromMinutes(10)).UseStore("Stubborn", (_, _) => source).AddTimer<string>("orders");
+        _app.Services.AddLatchwork(options => options.StoreUnavailableTimeout = TimeSpan.FromMinutes(10)).UseStore("Stubborn", (_, _) => source).AddTimer<string>("orders");
         await _app.StartAsync();
 
         // It would wait ten minutes for a store that is merely away.
-        LatchworkStoreException failure = await Should.ThrowAsync<LatchworkStoreException>(() => _app.Get<ITimer<string>>().PostAsync("x", _now).WaitAsync(TimeSpan.FromMinutes(1)));
+        LatchworkStoreException failure = await Should.ThrowAsync<LatchworkStoreException>(() => _app.Get<IDistributedTimer<string>>().PostAsync("x", _now).WaitAsync(TimeSpan.FromMinutes(1)));
 
         failure.IsTransient.ShouldBeFalse();
         failure.Message.ShouldContain("wrong password");
@@ -144,10 +144,10 @@ public sealed class ListenerTests : IAsyncLifetime
     public async Task Operations_wait_for_a_store_that_is_on_its_way()
     {
         var source = new StubbornSource(_store.Store);
-        _app.Services.AddLatchwork(options => options.StoreWait = TimeSpan.FromMinutes(10)).UseStore("Stubborn", (_, _) => source).AddTimer<string>("orders");
+        _app.Services.AddLatchwork(options => options.StoreUnavailableTimeout = TimeSpan.FromMinutes(10)).UseStore("Stubborn", (_, _) => source).AddTimer<string>("orders");
         await _app.StartAsync();
 
-        Task<PostResult> posting = _app.Get<ITimer<string>>().PostAsync("x", _now);
+        Task<PostResult> posting = _app.Get<IDistributedTimer<string>>().PostAsync("x", _now);
         using var impatient = new CancellationTokenSource();
         Task<string> running = _app.Get<IProcessLocker>().RunOnceAsync("key", (_, _) => Task.FromResult("done"), cancellationToken: impatient.Token);
         await Eventually.HoldsAsync(() => source.Attempts >= 2, "the store is tried");
@@ -186,7 +186,7 @@ public sealed class ListenerTests : IAsyncLifetime
             await told.Task;
         });
         await app.StartAsync();
-        await app.Get<ITimer<string>>().PostAsync("x", _now);
+        await app.Get<IDistributedTimer<string>>().PostAsync("x", _now);
         await started.Task.WaitAsync(TimeSpan.FromSeconds(30));
 
         await ((IAsyncDisposable)app.Host).DisposeAsync();

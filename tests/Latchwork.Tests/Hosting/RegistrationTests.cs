@@ -29,7 +29,7 @@ public sealed class RegistrationTests
         services.AddLatchwork().AddTimer<Order>("orders");
         await using ServiceProvider provider = services.BuildServiceProvider();
 
-        Should.Throw<OptionsValidationException>(() => provider.GetRequiredService<ITimer<Order>>()).Message.ShouldContain("No store was chosen");
+        Should.Throw<OptionsValidationException>(() => provider.GetRequiredService<IDistributedTimer<Order>>()).Message.ShouldContain("No store was chosen");
         Should.Throw<OptionsValidationException>(() => provider.GetRequiredService<IProcessLocker>()).Message.ShouldContain("No store was chosen");
     }
 
@@ -48,36 +48,36 @@ public sealed class RegistrationTests
     public async Task Everything_that_is_wrong_is_named_together_with_its_value()
     {
         await using var app = new TestApp(
-            ("Latchwork:StoreWait", "soon"),
+            ("Latchwork:StoreUnavailableTimeout", "soon"),
             ("Latchwork:StoreWiat", "00:00:01"),
             ("Latchwork:TimerDefaults:MaxEvents", "many"),
             ("Latchwork:Timers:orders:MaxConcurency", "4"),
             ("Latchwork:Timers:orders:MaxInFlight", "0"),
-            ("Latchwork:Timers:orders:ConfirmTimeout", "10"),
+            ("Latchwork:Timers:orders:LeaseDuration", "10"),
             ("Latchwork:Timers:orders:Confirmation", "1"),
             ("Latchwork:Timers:orders:Backoff:Factor", "0.5"),
-            ("Latchwork:Locker:Lease", "2h"),
-            ("Latchwork:Lockers:reports:RecheckInterval", "1ms"));
+            ("Latchwork:Locker:LeaseDuration", "2h"),
+            ("Latchwork:Lockers:reports:FallbackPollInterval", "1ms"));
         app.Services.AddLatchwork(options => options.NodeId = "").AddLocker("reports").AddTimer<Order>("orders", options => options.MaxRetries = -1);
 
         OptionsValidationException failure = await Should.ThrowAsync<OptionsValidationException>(() => app.Host.StartAsync());
 
-        const string Misspelt = "Latchwork: 'Latchwork:Timers:orders:MaxConcurency' is no setting; there are Backoff, ";
+        const string Misspelt = "Latchwork: Unknown setting 'Latchwork:Timers:orders:MaxConcurency'. Valid settings: Backoff, ";
         failure.Failures.Count(text => text.StartsWith(Misspelt, StringComparison.Ordinal)).ShouldBe(1);
         failure.Failures.Where(text => !text.StartsWith(Misspelt, StringComparison.Ordinal)).ShouldBe(
             [
-                "Latchwork: 'Latchwork:StoreWait' must be a time such as 00:00:10, 250ms, 10s, 5m, 2h or 7d; it is 'soon'.",
-                "Latchwork: 'Latchwork:StoreWiat' is no setting; there are Health, Locker, Lockers, NodeId, StoreWait, TimerDefaults, Timers.",
+                "Latchwork: 'Latchwork:StoreUnavailableTimeout' must be a time such as 00:00:10, 250ms, 10s, 5m, 2h or 7d; it is 'soon'.",
+                "Latchwork: Unknown setting 'Latchwork:StoreWiat'. Valid settings: Health, Locker, Lockers, NodeId, StoreUnavailableTimeout, TimerDefaults, Timers.",
                 "Latchwork: 'NodeId' must have 1 to 512 bytes of UTF-8; it has 0.",
                 "Latchwork: No store was chosen: call UseRedis(…), UseSqlite(…) or UseInMemory() on what AddLatchwork returns.",
                 "Latchwork: 'Latchwork:TimerDefaults:MaxEvents' must be a whole number; it is 'many'.",
-                "Latchwork: 'Latchwork:Timers:orders:ConfirmTimeout' must be a time such as 00:00:10, 250ms, 10s, 5m, 2h or 7d; it is '10'.",
+                "Latchwork: 'Latchwork:Timers:orders:LeaseDuration' must be a time such as 00:00:10, 250ms, 10s, 5m, 2h or 7d; it is '10'.",
                 "Latchwork: 'Latchwork:Timers:orders:Confirmation' must be one of AfterHandler, Manual, OnDelivery; it is '1'.",
                 "Latchwork: Timer 'orders': MaxInFlight must be between 1 and 100000; it is 0.",
                 "Latchwork: Timer 'orders': MaxRetries must be between 0 and 1000000; it is -1.",
                 "Latchwork: Timer 'orders': Backoff.Factor must be between 1 and 100; it is 0.5.",
-                "Latchwork: Locker: 'Lease' must not be longer than 'LockTimeout', 01:00:00; it is 02:00:00.",
-                "Latchwork: Locker 'reports': 'RecheckInterval' must be between 00:00:00.0100000 and 1.00:00:00; it is 00:00:00.0010000.",
+                "Latchwork: Locker: 'LeaseDuration' must not be longer than 'LockTimeout', 01:00:00; it is 02:00:00.",
+                "Latchwork: Locker 'reports': 'FallbackPollInterval' must be between 00:00:00.0100000 and 1.00:00:00; it is 00:00:00.0010000.",
             ],
             ignoreOrder: true);
     }
@@ -91,7 +91,7 @@ public sealed class RegistrationTests
             ("Latchwork:Timers:a:b:MaxRetries", "3"),
             ("Latchwork:Timers:a:c:MaxRetries", "3"),
             ("Latchwork:Timers:mails", "3"),
-            ("Latchwork:Lockers:report:Lease", "3s"),
+            ("Latchwork:Lockers:report:LeaseDuration", "3s"),
             ("Latchwork:TimerDefaults:Backoff", "5s"),
             ("Latchwork:Locker", "5s"),
             ("Latchwork:Health:AcceptedWarnings", "eviction"));
@@ -102,10 +102,10 @@ public sealed class RegistrationTests
 
         failures.ShouldBe(
             [
-                "Latchwork: 'Latchwork:Timers:ordres' is no timer of this registration; there are a:b, mails, orders.",
-                "Latchwork: 'Latchwork:Timers:a:c' is no timer of this registration; there are a:b, mails, orders.",
+                "Latchwork: Unknown timer 'Latchwork:Timers:ordres'. Registered: a:b, mails, orders.",
+                "Latchwork: Unknown timer 'Latchwork:Timers:a:c'. Registered: a:b, mails, orders.",
                 "Latchwork: 'Latchwork:Timers:mails' must be a section; it is a single value.",
-                "Latchwork: 'Latchwork:Lockers:report' is no locker of this registration; there is none.",
+                "Latchwork: Unknown locker 'Latchwork:Lockers:report'. Registered: none.",
                 "Latchwork: 'Latchwork:TimerDefaults:Backoff' must be a section; it is a single value.",
                 "Latchwork: 'Latchwork:Locker' must be a section; it is a single value.",
                 "Health check 'latchwork': 'Latchwork:Health:AcceptedWarnings' must be a list; it is a single value.",
@@ -121,19 +121,19 @@ public sealed class RegistrationTests
             ("Latchwork:TimerDefaults:MaxEvents", "20"),
             ("Latchwork:TimerDefaults:MaxConcurrency", "3"),
             ("Latchwork:Timers:orders:MaxConcurrency", "4"),
-            ("Latchwork:Timers:orders:ConfirmTimeout", "2m"),
+            ("Latchwork:Timers:orders:LeaseDuration", "2m"),
             ("Latchwork:Timers:orders:Backoff:Initial", "00:00:05"),
             ("Latchwork:Timers:orders:MaxInFlight", "30"),
-            ("Latchwork:Locker:Lease", "7s"),
+            ("Latchwork:Locker:LeaseDuration", "7s"),
             ("Latchwork:SomebodyElse:Timers:x", "is no concern of this application"));
         app.Services.AddLatchwork().UseInMemory().AddTimer<Order>("orders", options => options.MaxInFlight = 40).ConfigureLocker(options => options.LockTimeout = TimeSpan.FromMinutes(5));
         await app.StartAsync();
 
         TimerOptions options = app.Get<IOptionsMonitor<TimerOptions>>().Get("orders");
         (options.Namespace, options.MaxRetries, options.MaxEvents, options.MaxConcurrency, options.MaxInFlight).ShouldBe(("orders", 10, 20, 4, 40));
-        (options.ConfirmTimeout, options.Backoff.Initial, options.Backoff.Max).ShouldBe((TimeSpan.FromMinutes(2), TimeSpan.FromSeconds(5), TimeSpan.FromMinutes(10)));
+        (options.LeaseDuration, options.Backoff.Initial, options.Backoff.Max).ShouldBe((TimeSpan.FromMinutes(2), TimeSpan.FromSeconds(5), TimeSpan.FromMinutes(10)));
         LockerOptions locker = app.Get<IOptionsMonitor<LockerOptions>>().CurrentValue;
-        (locker.Lease, locker.LockTimeout).ShouldBe((TimeSpan.FromSeconds(7), TimeSpan.FromMinutes(5)));
+        (locker.LeaseDuration, locker.LockTimeout).ShouldBe((TimeSpan.FromSeconds(7), TimeSpan.FromMinutes(5)));
         app.Get<DistributedTimer>("orders").NodeId.ShouldBe("web-1");
         app.Get<IProcessLocker>().NodeId.ShouldBe("web-1");
     }
@@ -168,11 +168,11 @@ public sealed class RegistrationTests
         app.Services.AddKeyedLatchwork("eu").UseInMemory().AddTimer<Order>("orders").AddLocker("reports");
         await app.StartAsync();
 
-        await app.Get<ITimer<Order>>().PostAsync(new Order(1), TimeSpan.FromHours(1), new() { Id = "1" });
+        await app.Get<IDistributedTimer<Order>>().PostAsync(new Order(1), TimeSpan.FromHours(1), new() { Id = "1" });
 
-        (await app.Get<ITimer<Order>>("eu").PeekAsync("1")).ShouldBeNull();
-        (await app.Get<ITimer<Order>>("orders").PeekAsync("1")).ShouldNotBeNull();
-        app.Get<ITimer<Order>>("eu:orders").ShouldBeSameAs(app.Get<ITimer<Order>>("eu"));
+        (await app.Get<IDistributedTimer<Order>>("eu").PeekAsync("1")).ShouldBeNull();
+        (await app.Get<IDistributedTimer<Order>>("orders").PeekAsync("1")).ShouldNotBeNull();
+        app.Get<IDistributedTimer<Order>>("eu:orders").ShouldBeSameAs(app.Get<IDistributedTimer<Order>>("eu"));
         app.Get<LatchworkStore>("eu").ShouldNotBeSameAs(app.Get<LatchworkStore>());
         app.Get<IProcessLocker>("eu").NodeId.ShouldBe("europe");
         app.Get<IProcessLocker>("eu:reports").ShouldNotBeSameAs(app.Get<IProcessLocker>("eu"));
@@ -185,9 +185,9 @@ public sealed class RegistrationTests
         await using var app = new TestApp();
         app.Services.AddLatchwork().UseInMemory().AddTimer<Order>("unpaid").AddTimer<Order>("unsent");
 
-        app.Get<ITimer<Order>>("unpaid").Namespace.ShouldBe("unpaid");
-        app.Get<ITimer<Order>>("unsent").Namespace.ShouldBe("unsent");
-        Should.Throw<InvalidOperationException>(() => app.Get<ITimer<Order>>()).Message.ShouldContain("'unpaid', 'unsent'");
+        app.Get<IDistributedTimer<Order>>("unpaid").Namespace.ShouldBe("unpaid");
+        app.Get<IDistributedTimer<Order>>("unsent").Namespace.ShouldBe("unsent");
+        Should.Throw<InvalidOperationException>(() => app.Get<IDistributedTimer<Order>>()).Message.ShouldContain("'unpaid', 'unsent'");
     }
 
     [Fact]
@@ -199,7 +199,7 @@ public sealed class RegistrationTests
         app.Services.AddLatchwork().AddTimer<Order>("orders", (_, _, _) => Task.CompletedTask);
 
         app.Services.Count(service => service.ServiceType == typeof(IHostedService)).ShouldBe(1);
-        app.Get<ITimer<Order>>().Namespace.ShouldBe("orders");
+        app.Get<IDistributedTimer<Order>>().Namespace.ShouldBe("orders");
     }
 
     [Fact]

@@ -27,7 +27,7 @@ public sealed class RollingDeployTests
         await PostUntilHandledByAsync("old", gateway);
 
         // Nobody knows the new kind of event yet: it waits.
-        (await StatsAsync("trial-ends")).ShouldBe((_posted, 0));
+        (await GetStatsAsync("trial-ends")).ShouldBe((_posted, 0));
         await using TestApp new1 = await StartAsync(builder => builder.AddNewBuild());
         await PostAsync(gateway);
         await old1.StopAsync();
@@ -41,13 +41,13 @@ public sealed class RollingDeployTests
         await using var trials = new DistributedTimer(_store, new() { Namespace = "trial-ends" });
         foreach (DistributedTimer timer in (DistributedTimer[])[orders, trials])
         {
-            await Eventually.ReadsAsync(() => timer.StatsAsync(), stats => stats is { Scheduled: 0, InFlight: 0, Dead: 0 }, $"{timer.Namespace} is drained");
+            await Eventually.ReadsAsync(() => timer.GetStatsAsync(), stats => stats is { Scheduled: 0, InFlight: 0, DeadLetters: 0 }, $"{timer.Namespace} is drained");
         }
 
         string[] expected = [.. Enumerable.Range(0, _posted).SelectMany(i => (string[])[$"order-unpaid {i}", $"trial-ends {i}"]).Order(StringComparer.Ordinal)];
         _handled.Select(one => one[4..]).Order(StringComparer.Ordinal).ShouldBe(expected);
         _handled.Where(one => one.StartsWith("old", StringComparison.Ordinal)).ShouldAllBe(one => one.Contains("order-unpaid", StringComparison.Ordinal));
-        (await orders.NodesAsync()).Count.ShouldBe(2);
+        (await orders.GetNodesAsync()).Count.ShouldBe(2);
     }
 
     private async Task<TestApp> StartAsync(Func<LatchworkBuilder, LatchworkBuilder> add)
@@ -78,15 +78,15 @@ public sealed class RollingDeployTests
         for (int n = 0; n < 20; n++)
         {
             int i = _posted++;
-            await gateway.Get<ITimer<UnpaidOrder>>().PostAsync(new UnpaidOrder(i, "SPRING"), TimeSpan.FromMilliseconds(n));
-            await gateway.Get<ITimer<TrialEnds>>().PostAsync(new TrialEnds(i), TimeSpan.FromMilliseconds(n));
+            await gateway.Get<IDistributedTimer<UnpaidOrder>>().PostAsync(new UnpaidOrder(i, "SPRING"), TimeSpan.FromMilliseconds(n));
+            await gateway.Get<IDistributedTimer<TrialEnds>>().PostAsync(new TrialEnds(i), TimeSpan.FromMilliseconds(n));
         }
     }
 
-    private async Task<(long Scheduled, long Dead)> StatsAsync(string ns)
+    private async Task<(long Scheduled, long DeadLetters)> GetStatsAsync(string ns)
     {
         await using var timer = new DistributedTimer(_store, new() { Namespace = ns });
-        TimerStats stats = await timer.StatsAsync();
-        return (stats.Scheduled, stats.Dead);
+        TimerStats stats = await timer.GetStatsAsync();
+        return (stats.Scheduled, stats.DeadLetters);
     }
 }

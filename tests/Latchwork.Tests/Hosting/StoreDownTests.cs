@@ -13,7 +13,7 @@ public sealed class StoreDownTests
     public async Task Operations_that_gave_up_waiting_leave_nothing_behind_however_long_the_store_is_away()
     {
         await using var app = new TestApp();
-        app.Services.AddLatchwork(options => options.StoreWait = TimeSpan.Zero).UseStore("Away", (_, _) => new AwaySource());
+        app.Services.AddLatchwork(options => options.StoreUnavailableTimeout = TimeSpan.Zero).UseStore("Away", (_, _) => new AwaySource());
         ITimerStore timers = app.Get<LatchworkStore>().Timers;
 
         await GiveUpAsync(timers, 1_000);

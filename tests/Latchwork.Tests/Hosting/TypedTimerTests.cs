@@ -35,9 +35,9 @@ public sealed partial class TypedTimerTests : IAsyncLifetime
             if (operation == "ConfirmAsync" && _app.Get<Journal>().Units.All(unit => !unit.IsDisposed)) disposedFirst = false;
         };
 
-        ITimer<Order> timer = _app.Get<ITimer<Order>>();
+        IDistributedTimer<Order> timer = _app.Get<IDistributedTimer<Order>>();
         for (int i = 0; i < 3; i++) (await timer.PostAsync(new Order(i, "x"), _now)).Outcome.ShouldBe(PostOutcome.Created);
-        await Eventually.ReadsAsync(() => timer.StatsAsync(), stats => stats is { Scheduled: 0, InFlight: 0 }, "all are confirmed");
+        await Eventually.ReadsAsync(() => timer.GetStatsAsync(), stats => stats is { Scheduled: 0, InFlight: 0 }, "all are confirmed");
 
         Journal journal = _app.Get<Journal>();
         journal.Orders.Order().ShouldBe([0, 1, 2]);
@@ -58,7 +58,7 @@ public sealed partial class TypedTimerTests : IAsyncLifetime
         });
         await _app.StartAsync();
 
-        await _app.Get<ITimer<Order>>().PostAsync(new Order(7, "seven"), _now, new() { Id = "o-7", Headers = new Dictionary<string, string> { ["tenant"] = "a" } });
+        await _app.Get<IDistributedTimer<Order>>().PostAsync(new Order(7, "seven"), _now, new() { Id = "o-7", Headers = new Dictionary<string, string> { ["tenant"] = "a" } });
 
         (Order order, TimerDelivery delivery, Unit unit) = await got.Task.WaitAsync(TimeSpan.FromSeconds(30));
         order.ShouldBe(new Order(7, "seven"));
@@ -81,15 +81,15 @@ public sealed partial class TypedTimerTests : IAsyncLifetime
             },
             options => options.Backoff = new() { Initial = TimeSpan.Zero });
         await _app.StartAsync();
-        ITimer<Order> timer = _app.Get<ITimer<Order>>();
+        IDistributedTimer<Order> timer = _app.Get<IDistributedTimer<Order>>();
 
         await timer.PostAsync(new Order(1, ""), _now, new() { Id = "default" });
         await timer.PostAsync([new TimerPost<Order>(new Order(2, ""), _now, new() { Id = "once", MaxRetries = 1 })]);
-        await Eventually.ReadsAsync(() => timer.StatsAsync(), stats => stats.Dead == 2, "both are dead");
+        await Eventually.ReadsAsync(() => timer.GetStatsAsync(), stats => stats.DeadLetters == 2, "both are dead");
 
         attempts.Where(one => one.Id == "default").Select(one => one.Retries).ShouldBe(Enumerable.Range(0, 11));
         attempts.Where(one => one.Id == "once").Select(one => one.Retries).ShouldBe([0, 1]);
-        (await timer.PeekAsync("default"))!.DeadReason.ShouldBe(DeadReason.RetriesExhausted);
+        (await timer.PeekAsync("default"))!.DeadLetterReason.ShouldBe(DeadLetterReason.RetriesExhausted);
     }
 
     [Theory]
@@ -111,9 +111,9 @@ public sealed partial class TypedTimerTests : IAsyncLifetime
 
         await _app.Get<DistributedTimer>("orders").PostAsync(bytes, _now, new() { Id = "bad", MaxRetries = 5 });
 
-        ITimer<Strict> timer = _app.Get<ITimer<Strict>>();
-        TimerSnapshot? dead = await Eventually.ReadsAsync(() => timer.PeekAsync("bad"), one => one?.State == TimerState.Dead, "it is dead");
-        dead!.DeadReason.ShouldBe(DeadReason.Unreadable);
+        IDistributedTimer<Strict> timer = _app.Get<IDistributedTimer<Strict>>();
+        TimerSnapshot? dead = await Eventually.ReadsAsync(() => timer.PeekAsync("bad"), one => one?.State == TimerState.DeadLettered, "it is dead");
+        dead!.DeadLetterReason.ShouldBe(DeadLetterReason.DeserializationFailed);
         dead.Payload.ToArray().ShouldBe(bytes);
         dead.Retries.ShouldBe(0);
         dead.Failures.Single().Error.ShouldStartWith("JsonException: ");
@@ -134,7 +134,7 @@ public sealed partial class TypedTimerTests : IAsyncLifetime
 
         await Eventually.HoldsAsync(() => _app.Log.Count(4010) == 1, "it is logged that it is gone");
         _app.Log.Count(4007).ShouldBe(0);
-        (await _app.Get<ITimer<Strict>>().PeekAsync("bad")).ShouldBeNull();
+        (await _app.Get<IDistributedTimer<Strict>>().PeekAsync("bad")).ShouldBeNull();
     }
 
     [Fact]
@@ -142,12 +142,12 @@ public sealed partial class TypedTimerTests : IAsyncLifetime
     {
         _app.Services.AddLatchwork().UseStore(_store.Store).AddTimer<Order>("orders", (_, _, _) => throw new JsonException("another document"));
         await _app.StartAsync();
-        ITimer<Order> timer = _app.Get<ITimer<Order>>();
+        IDistributedTimer<Order> timer = _app.Get<IDistributedTimer<Order>>();
 
         await timer.PostAsync(new Order(1, ""), _now, new() { Id = "1", MaxRetries = 0 });
 
-        TimerSnapshot? dead = await Eventually.ReadsAsync(() => timer.PeekAsync("1"), one => one?.State == TimerState.Dead, "it is dead");
-        dead!.DeadReason.ShouldBe(DeadReason.RetriesExhausted);
+        TimerSnapshot? dead = await Eventually.ReadsAsync(() => timer.PeekAsync("1"), one => one?.State == TimerState.DeadLettered, "it is dead");
+        dead!.DeadLetterReason.ShouldBe(DeadLetterReason.RetriesExhausted);
     }
 
     [Fact]
@@ -155,7 +155,7 @@ public sealed partial class TypedTimerTests : IAsyncLifetime
     {
         _app.Services.AddLatchwork().UseStore(_store.Store).AddTimer<Order>("orders");
         await _app.StartAsync();
-        ITimer<Order> timer = _app.Get<ITimer<Order>>();
+        IDistributedTimer<Order> timer = _app.Get<IDistributedTimer<Order>>();
         var poster = _app.Get<DistributedTimer>("orders");
 
         await timer.PostAsync(new Order(1, ""), _now, new() { Id = "1" });
@@ -168,7 +168,7 @@ public sealed partial class TypedTimerTests : IAsyncLifetime
 
         poster.IsJoined.ShouldBeFalse();
         (_store.Calls.Calls("ClaimAsync"), _store.Calls.Calls("SubscribeAsync")).ShouldBe((0, 0));
-        (await new DistributedTimer(_store.Store, new() { Namespace = "orders" }).NodesAsync()).ShouldBeEmpty();
+        (await new DistributedTimer(_store.Store, new() { Namespace = "orders" }).GetNodesAsync()).ShouldBeEmpty();
     }
 
     [Fact]
@@ -181,7 +181,7 @@ public sealed partial class TypedTimerTests : IAsyncLifetime
             return Task.CompletedTask;
         });
         await _app.StartAsync();
-        ITimer<Order> timer = _app.Get<ITimer<Order>>();
+        IDistributedTimer<Order> timer = _app.Get<IDistributedTimer<Order>>();
 
         await timer.PostAsync(new Order(5, "five"), TimeSpan.FromHours(1), new() { Id = "5" });
         // The web defaults would have written "number": that shows whose rules were followed.
@@ -195,7 +195,7 @@ public sealed partial class TypedTimerTests : IAsyncLifetime
     public async Task Null_is_no_event()
     {
         _app.Services.AddLatchwork().UseStore(_store.Store).AddTimer<Order>("orders");
-        ITimer<Order> timer = _app.Get<ITimer<Order>>();
+        IDistributedTimer<Order> timer = _app.Get<IDistributedTimer<Order>>();
 
         await Should.ThrowAsync<ArgumentNullException>(() => timer.PostAsync(null!, _now));
         await Should.ThrowAsync<ArgumentException>(() => timer.PostAsync([new TimerPost<Order>(null!, _now)]));
@@ -229,7 +229,7 @@ public sealed partial class TypedTimerTests : IAsyncLifetime
 
     private sealed class OrderHandler(Journal journal, Unit unit) : ITimerHandler<Order>
     {
-        public Task HandleAsync(Order value, TimerDelivery delivery, CancellationToken stop)
+        public Task HandleAsync(Order value, TimerDelivery delivery, CancellationToken cancellationToken)
         {
             unit.IsDisposed.ShouldBeFalse();
             journal.Orders.Enqueue(value.Number);

@@ -13,7 +13,7 @@ public sealed class InMemoryTimerLeaseTests(InMemoryFixture fixture) : TimerLeas
 
 public sealed class InMemoryTimerFailingTests(InMemoryFixture fixture) : TimerFailingSuite(fixture), IClassFixture<InMemoryFixture>;
 
-public sealed class InMemoryTimerDeadTests(InMemoryFixture fixture) : TimerDeadSuite(fixture), IClassFixture<InMemoryFixture>;
+public sealed class InMemoryTimerDeadLettersTests(InMemoryFixture fixture) : TimerDeadLettersSuite(fixture), IClassFixture<InMemoryFixture>;
 
 public sealed class InMemoryTimerChangingTests(InMemoryFixture fixture) : TimerChangingSuite(fixture), IClassFixture<InMemoryFixture>;
 
@@ -23,7 +23,7 @@ public sealed class InMemoryTimerRegistryTests(InMemoryFixture fixture) : TimerR
 
 public sealed class InMemoryTimerWakingTests(InMemoryFixture fixture) : TimerWakingSuite(fixture), IClassFixture<InMemoryFixture>;
 
-public sealed class InMemoryTimerTurnsTests(InMemoryFixture fixture) : TimerTurnsSuite(fixture), IClassFixture<InMemoryFixture>;
+public sealed class InMemoryTimerPollSlotsTests(InMemoryFixture fixture) : TimerPollSlotsSuite(fixture), IClassFixture<InMemoryFixture>;
 
 public sealed class InMemoryTimerContentTests(InMemoryFixture fixture) : TimerContentSuite(fixture), IClassFixture<InMemoryFixture>;
 

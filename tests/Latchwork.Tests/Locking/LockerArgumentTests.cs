@@ -14,11 +14,11 @@ public sealed class LockerArgumentTests : LockerTestBase
             o.Namespace = "";
             o.ResultTimeout = TimeSpan.FromSeconds(-1);
             o.LockTimeout = TimeSpan.FromSeconds(3);
-            o.Lease = TimeSpan.FromSeconds(4);
-            o.RecheckInterval = TimeSpan.Zero;
+            o.LeaseDuration = TimeSpan.FromSeconds(4);
+            o.FallbackPollInterval = TimeSpan.Zero;
             o.MaxResultBytes = 0;
         }));
-        foreach (string part in new[] { "'Namespace'", "'ResultTimeout'", "-00:00:01", "'Lease'", "00:00:04", "00:00:03", "'RecheckInterval'", "'MaxResultBytes'" })
+        foreach (string part in new[] { "'Namespace'", "'ResultTimeout'", "-00:00:01", "'LeaseDuration'", "00:00:04", "00:00:03", "'FallbackPollInterval'", "'MaxResultBytes'" })
         {
             e.Message.ShouldContain(part);
         }
@@ -53,7 +53,7 @@ public sealed class LockerArgumentTests : LockerTestBase
         await Should.ThrowAsync<ArgumentException>(() => node.RequestAsync("k", Ms(-1)));
         await Should.ThrowAsync<ArgumentException>(() => node.PublishAsync("k", 1, new byte[11]));
         await Should.ThrowAsync<ArgumentException>(() => node.FailAsync("k", 1, "", "message"));
-        Should.Throw<ArgumentException>(() => FailurePolicy.Remember(Ms(-1)));
+        Should.Throw<ArgumentException>(() => FailurePolicy.CacheFor(Ms(-1)));
         stage.Order.ShouldBeEmpty();
 
         RunFailedException e = await Should.ThrowAsync<RunFailedException>(node.RunOnceAsync("k", (_, _) => Task.FromResult<byte[]?>(new byte[11])));
@@ -85,7 +85,7 @@ public sealed class LockerArgumentTests : LockerTestBase
                 lease.ResultTimeout = TimeSpan.FromMinutes(100);
                 return Task.FromResult(i);
             }, new() { ResultTimeout = TimeSpan.Zero, ResultJitter = 0.5 });
-            lifetimes.Add((await node.ShowAsync($"k{i}"))!.FreshFor!.Value.TotalMinutes);
+            lifetimes.Add((await node.PeekAsync($"k{i}"))!.FreshFor!.Value.TotalMinutes);
         }
 
         lifetimes.ShouldAllBe(minutes => minutes > 49 && minutes <= 150);

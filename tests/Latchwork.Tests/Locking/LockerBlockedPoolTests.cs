@@ -12,7 +12,7 @@ public sealed class LockerBlockedPoolTests : LockerTestBase
     public async Task A_blocked_thread_pool_loses_no_lease()
     {
         // The lease is as long as it is because it must survive a machine that stalls for seconds; and the pool is blocked for longer.
-        (ProcessLocker node, StagedLockerStore stage) = NewNode(o => o.Lease = TimeSpan.FromSeconds(9));
+        (ProcessLocker node, StagedLockerStore stage) = NewNode(o => o.LeaseDuration = TimeSpan.FromSeconds(9));
         WorkLease lease = await node.AcquireAsync("k");
         using var fourThirds = new CountdownEvent(4);
         stage.Happened = (operation, _) =>
@@ -21,7 +21,7 @@ public sealed class LockerBlockedPoolTests : LockerTestBase
         };
         using (new BlockedPool())
         {
-            fourThirds.Wait(Patience).ShouldBeTrue("four renewals while no thread of the pool was free");
+            fourThirds.Wait(TestTimeout).ShouldBeTrue("four renewals while no thread of the pool was free");
             lease.IsHeld.ShouldBeTrue();
         }
 

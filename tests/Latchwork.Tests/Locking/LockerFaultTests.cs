@@ -21,11 +21,11 @@ public sealed class LockerFaultTests : LockerTestBase
         ManualTimeProvider clock = StopTime();
         TimeSpan length = TimeSpan.FromHours(3);
         (ProcessLocker node, StagedLockerStore stage) =
-            NewNode(o => (o.Lease, o.LockTimeout, o.OutageTolerance) = (length, TimeSpan.FromDays(1), TimeSpan.FromDays(1)));
+            NewNode(o => (o.LeaseDuration, o.LockTimeout, o.StoreRetryTimeout) = (length, TimeSpan.FromDays(1), TimeSpan.FromDays(1)));
         stage.Plan = (_, n) => n <= 2 ? (Fault)fault : Fault.None;
         (await InTimeAsync(node.RunOnceAsync("k", (_, _) => Task.FromResult("done")))).ShouldBe("done");
         (await InTimeAsync(node.TryGetAsync("k")))!.Read<string>().ShouldBe("done");
-        (await InTimeAsync(node.ShowAsync("k")))!.IsLocked.ShouldBeFalse();
+        (await InTimeAsync(node.PeekAsync("k")))!.IsLocked.ShouldBeFalse();
         (await InTimeAsync(node.ForgetAsync("k"))).ShouldBe((Fault)fault != Fault.LosesAnswer, "a repetition finds nothing more to forget");
         WorkLease lease = await InTimeAsync(node.AcquireAsync("k"));
         for (int i = 1; i <= 4; i++)
@@ -40,7 +40,7 @@ public sealed class LockerFaultTests : LockerTestBase
         await clock.AdvanceUntilAsync(() => disposed.IsCompleted, Ms(20), "it is released");
         await disposed;
         lease.Lost.IsCancellationRequested.ShouldBeFalse();
-        stage.Replies.OfType<LockGranted>().Select(granted => granted.Generation).Distinct().Count().ShouldBe(2, "nothing was granted twice");
+        stage.Replies.OfType<LockGranted>().Select(granted => granted.FencingToken).Distinct().Count().ShouldBe(2, "nothing was granted twice");
         await using WorkLease? free = await node.TryAcquireAsync("k");
         free.ShouldNotBeNull();
 
@@ -54,7 +54,7 @@ public sealed class LockerFaultTests : LockerTestBase
     [Fact]
     public async Task A_store_that_stays_away_fails_the_callers()
     {
-        (ProcessLocker node, StagedLockerStore stage) = NewNode(o => o.OutageTolerance = Ms(100));
+        (ProcessLocker node, StagedLockerStore stage) = NewNode(o => o.StoreRetryTimeout = Ms(100));
         await node.TryGetAsync("k");
         stage.Plan = (_, _) => Fault.Fails;
         Task<string>[] calls = [.. Enumerable.Range(0, 20).Select(_ => node.RunOnceAsync("k", (_, _) => Task.FromResult("")))];
@@ -66,11 +66,11 @@ public sealed class LockerFaultTests : LockerTestBase
     [Fact]
     public async Task A_result_that_cannot_be_published_is_given_to_nobody()
     {
-        (ProcessLocker node, StagedLockerStore stage) = NewNode(o => (o.OutageTolerance, o.Lease) = (Ms(100), Ms(400)));
+        (ProcessLocker node, StagedLockerStore stage) = NewNode(o => (o.StoreRetryTimeout, o.LeaseDuration) = (Ms(100), Ms(400)));
         stage.Plan = (operation, _) => operation == "Publish" ? Fault.Fails : Fault.None;
         await Should.ThrowAsync<LatchworkStoreException>(node.RunOnceAsync("k", (_, _) => Task.FromResult("lost")));
         stage.Plan = (_, _) => Fault.None;
-        (await node.RunOnceAsync("k", (_, _) => Task.FromResult("second")).WaitAsync(Patience)).ShouldBe("second");
+        (await node.RunOnceAsync("k", (_, _) => Task.FromResult("second")).WaitAsync(TestTimeout)).ShouldBe("second");
     }
 
     [Fact]
@@ -85,7 +85,7 @@ public sealed class LockerFaultTests : LockerTestBase
             if (operation == "Request") source.Cancel();
         };
         await Should.ThrowAsync<OperationCanceledException>(node.RequestAsync("k", cancellationToken: source.Token));
-        await using WorkLease lease = await other.AcquireAsync("k").WaitAsync(Patience);
+        await using WorkLease lease = await other.AcquireAsync("k").WaitAsync(TestTimeout);
         lease.TakenOver.ShouldBeFalse("it was released, not left to its lease");
     }
 
@@ -100,7 +100,7 @@ public sealed class LockerFaultTests : LockerTestBase
             if (operation == "Publish" && n == 1) late = node.RunOnceAsync("k", (_, _) => Task.FromResult(Interlocked.Increment(ref runs)));
         };
         (await node.RunOnceAsync("k", (_, _) => Task.FromResult(Interlocked.Increment(ref runs)))).ShouldBe(1);
-        (await late!.WaitAsync(Patience)).ShouldBe(2);
+        (await late!.WaitAsync(TestTimeout)).ShouldBe(2);
     }
 
     [Fact]
@@ -117,13 +117,13 @@ public sealed class LockerFaultTests : LockerTestBase
             late = node.RunOnceAsync("k", (_, _) => Task.FromResult("new"));
         };
         (await node.RunOnceAsync("k", (_, _) => Task.FromResult("new"))).ShouldBe("stale", "it was asked for before it was forgotten");
-        (await late!.WaitAsync(Patience)).ShouldBe("new");
+        (await late!.WaitAsync(TestTimeout)).ShouldBe("new");
     }
 
     [Fact]
     public async Task Belief_ends_with_the_lease_when_renewals_do_not_arrive()
     {
-        (ProcessLocker node, StagedLockerStore stage) = NewNode(o => o.Lease = Ms(300));
+        (ProcessLocker node, StagedLockerStore stage) = NewNode(o => o.LeaseDuration = Ms(300));
         (ProcessLocker other, _) = NewNode();
         WorkLease lease = await node.AcquireAsync("k");
         stage.Before = (operation, _) => operation == "Renew" ? new TaskCompletionSource().Task : Task.CompletedTask;
@@ -131,7 +131,7 @@ public sealed class LockerFaultTests : LockerTestBase
         (lease.IsHeld, lease.LeaseLeft).ShouldBe((false, TimeSpan.Zero));
         (await lease.PublishAsync(new byte[] { 1 })).ShouldBe(PublishOutcome.Superseded);
         stage.Count("Publish").ShouldBe(0, "it was refused here, without asking");
-        await using WorkLease next = await other.AcquireAsync("k").WaitAsync(Patience);
+        await using WorkLease next = await other.AcquireAsync("k").WaitAsync(TestTimeout);
     }
 
     [Fact]
@@ -150,7 +150,7 @@ public sealed class LockerFaultTests : LockerTestBase
             await answer.Task.ConfigureAwait(false);
         };
         await Check(node.TryGetAsync("k"));
-        await Check(node.ShowAsync("k"));
+        await Check(node.PeekAsync("k"));
         await Check(node.ForgetAsync("k"));
         Task<RequestResult> requesting = node.RequestAsync("k");
         await Check(requesting);
@@ -178,7 +178,7 @@ public sealed class LockerFaultTests : LockerTestBase
                 return BitConverter.GetBytes(key * 1000 + Interlocked.Increment(ref runs[key]));
             }))).ToArray())
         ];
-        await Task.WhenAll(calls.SelectMany(of => of)).WaitAsync(Patience);
+        await Task.WhenAll(calls.SelectMany(of => of)).WaitAsync(TestTimeout);
         runs.ShouldAllBe(count => count == 1);
         for (int key = 0; key < 100; key++) calls[key].ShouldAllBe(call => BitConverter.ToInt32(call.Result!) == key * 1000 + 1);
     }

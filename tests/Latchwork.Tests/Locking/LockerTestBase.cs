@@ -11,7 +11,7 @@ public abstract class LockerTestBase : IAsyncLifetime
     private ManualTimeProvider? _clock;
     private readonly List<ProcessLocker> _nodes = [];
 
-    protected static TimeSpan Patience => TimeSpan.FromSeconds(60);
+    protected static TimeSpan TestTimeout => TimeSpan.FromSeconds(60);
 
     public Task InitializeAsync() => Task.CompletedTask;
 
@@ -39,9 +39,9 @@ public abstract class LockerTestBase : IAsyncLifetime
         var options = new LockerOptions
         {
             NodeId = $"node-{_nodes.Count}",
-            Lease = TimeSpan.FromMinutes(10),
-            RecheckInterval = TimeSpan.FromMinutes(1),
-            LeaveTimeout = TimeSpan.FromMinutes(1),
+            LeaseDuration = TimeSpan.FromMinutes(10),
+            FallbackPollInterval = TimeSpan.FromMinutes(1),
+            ShutdownTimeout = TimeSpan.FromMinutes(1),
         };
         if (_clock is not null) options.TimeProvider = _clock;
         change?.Invoke(options);
@@ -52,7 +52,7 @@ public abstract class LockerTestBase : IAsyncLifetime
     }
 
     protected static Task WaitersAsync(ProcessLocker node, string key, int count) =>
-        Eventually.ReadsAsync(() => node.ShowAsync(key), snapshot => snapshot?.Waiters == count, $"{count} callers wait for {key}");
+        Eventually.ReadsAsync(() => node.PeekAsync(key), snapshot => snapshot?.Waiters == count, $"{count} callers wait for {key}");
 
-    protected static Task<string> NeverAsync(CancellationToken stop) => new TaskCompletionSource<string>().Task.WaitAsync(stop);
+    protected static Task<string> NeverAsync(CancellationToken cancellationToken) => new TaskCompletionSource<string>().Task.WaitAsync(cancellationToken);
 }

@@ -13,7 +13,7 @@ public sealed class ProcessLockerDefectTests : LockerTestBase
     public async Task Defect_01_A_dead_owner_is_taken_over_and_waiters_do_not_wait_out_their_hour()
     {
         ManualTimeProvider clock = StopTime();
-        (ProcessLocker dead, _) = NewNode(o => o.Lease = TimeSpan.FromSeconds(10));
+        (ProcessLocker dead, _) = NewNode(o => o.LeaseDuration = TimeSpan.FromSeconds(10));
         (ProcessLocker alive, _) = NewNode();
         await dead.RequestAsync("k");
         Task<RequestResult> waiting = alive.RequestAsync("k");
@@ -41,12 +41,12 @@ public sealed class ProcessLockerDefectTests : LockerTestBase
     public async Task Defect_03_Work_longer_than_its_lease_is_renewed_and_runs_once()
     {
         ManualTimeProvider clock = StopTime();
-        (ProcessLocker a, StagedLockerStore stage) = NewNode(o => o.Lease = TimeSpan.FromSeconds(9));
+        (ProcessLocker a, StagedLockerStore stage) = NewNode(o => o.LeaseDuration = TimeSpan.FromSeconds(9));
         (ProcessLocker b, _) = NewNode();
         int runs = 0;
         WorkLease? held = null;
         TaskCompletionSource<int> work = new(TaskCreationOptions.RunContinuationsAsynchronously);
-        Task<int> WorkAsync(WorkLease lease, CancellationToken stop)
+        Task<int> WorkAsync(WorkLease lease, CancellationToken cancellationToken)
         {
             held = lease;
             Interlocked.Increment(ref runs);
@@ -64,7 +64,7 @@ public sealed class ProcessLockerDefectTests : LockerTestBase
 
         // Three leases have passed.
         work.SetResult(5);
-        (await Task.WhenAll(first, second).WaitAsync(Patience)).ShouldBe([5, 5]);
+        (await Task.WhenAll(first, second).WaitAsync(TestTimeout)).ShouldBe([5, 5]);
         runs.ShouldBe(1);
     }
 
@@ -72,32 +72,32 @@ public sealed class ProcessLockerDefectTests : LockerTestBase
     public async Task Defect_04_Lost_notifications_hang_nobody()
     {
         (ProcessLocker a, _) = NewNode();
-        (ProcessLocker b, StagedLockerStore stage) = NewNode(o => o.RecheckInterval = Ms(100));
-        stage.BellsWork = false;
+        (ProcessLocker b, StagedLockerStore stage) = NewNode(o => o.FallbackPollInterval = Ms(100));
+        stage.NotificationsWork = false;
         WorkLease lease = (await a.RequestAsync("k")).Lease!;
         Task<RequestResult>[] waiting = [.. Enumerable.Range(0, 50).Select(_ => b.RequestAsync("k"))];
         await WaitersAsync(b, "k", 50);
         await lease.PublishAsync("done", CancellationToken.None);
-        foreach (RequestResult result in await Task.WhenAll(waiting).WaitAsync(Patience)) result.Result!.Read<string>().ShouldBe("done");
+        foreach (RequestResult result in await Task.WhenAll(waiting).WaitAsync(TestTimeout)) result.Result!.Read<string>().ShouldBe("done");
     }
 
     [Fact]
-    public async Task Defect_05_A_ring_that_races_the_reply_makes_no_owner_believe_that_it_is_done()
+    public async Task Defect_05_A_notification_that_races_the_reply_makes_no_owner_take_it_for_done()
     {
         (ProcessLocker a, _) = NewNode();
         (ProcessLocker b, StagedLockerStore stage) = NewNode();
-        bool ring = true;
+        bool notify = true;
         stage.Happened = (operation, n) =>
         {
             // Between what the store decides and the reply; the second request is held, the last one is granted.
-            if (operation == "Request" && (n <= 2 || !ring)) stage.NotifyNow?.Invoke(null);
+            if (operation == "Request" && (n <= 2 || !notify)) stage.NotifyNow?.Invoke(null);
         };
         WorkLease lease = (await a.RequestAsync("k")).Lease!;
         Task<RequestResult> waiting = b.RequestAsync("k");
         await Eventually.HoldsAsync(() => stage.OpenSubscriptions == 1, "b listens");
-        ring = false;
+        notify = false;
         await lease.DisposeAsync();
-        RequestResult result = await waiting.WaitAsync(Patience);
+        RequestResult result = await waiting.WaitAsync(TestTimeout);
         result.IsLocked.ShouldBeTrue();
         (await result.Lease.PublishAsync("mine", CancellationToken.None)).ShouldBe(PublishOutcome.Accepted);
     }
@@ -106,7 +106,7 @@ public sealed class ProcessLockerDefectTests : LockerTestBase
     public async Task Defect_06_The_key_is_read_again_after_the_subscription_was_begun()
     {
         (ProcessLocker a, _) = NewNode();
-        (ProcessLocker b, StagedLockerStore stage) = NewNode(o => o.RecheckInterval = TimeSpan.FromDays(1));
+        (ProcessLocker b, StagedLockerStore stage) = NewNode(o => o.FallbackPollInterval = TimeSpan.FromDays(1));
         WorkLease lease = (await a.RequestAsync("k")).Lease!;
 
         // The key is freed after b was told that it is held, and before b listens.
@@ -114,7 +114,7 @@ public sealed class ProcessLockerDefectTests : LockerTestBase
         {
             if (operation == "Subscribe") await lease.DisposeAsync();
         };
-        RequestResult result = await b.RequestAsync("k").WaitAsync(Patience);
+        RequestResult result = await b.RequestAsync("k").WaitAsync(TestTimeout);
         result.IsLocked.ShouldBeTrue();
         stage.Order.ShouldBe(["Open", "Request", "Subscribe", "Request"]);
     }
@@ -146,7 +146,7 @@ public sealed class ProcessLockerDefectTests : LockerTestBase
         Task<RequestResult> waiting = b.RequestAsync("k");
         await WaitersAsync(b, "k", 1);
         await lease.PublishAsync((byte[]?)null);
-        (await waiting.WaitAsync(Patience)).Result!.IsNull.ShouldBeTrue();
+        (await waiting.WaitAsync(TestTimeout)).Result!.IsNull.ShouldBeTrue();
         (await b.RequestAsync("k")).Result!.IsNull.ShouldBeTrue();
         (await b.RunOnceAsync("k", (_, _) => Task.FromResult<string?>("not run"))).ShouldBeNull();
     }
@@ -174,12 +174,12 @@ public sealed class ProcessLockerDefectTests : LockerTestBase
     public async Task Defect_11_Ten_thousand_local_callers_make_one_claim_and_one_read()
     {
         (ProcessLocker owner, _) = NewNode();
-        (ProcessLocker node, StagedLockerStore stage) = NewNode(o => o.RecheckInterval = TimeSpan.FromDays(1));
+        (ProcessLocker node, StagedLockerStore stage) = NewNode(o => o.FallbackPollInterval = TimeSpan.FromDays(1));
         WorkLease lease = (await owner.RequestAsync("theirs")).Lease!;
         Task<RequestResult>[] waiting = [.. Enumerable.Range(0, 10_000).Select(_ => node.RequestAsync("theirs"))];
         await WaitersAsync(node, "theirs", 10_000);
         await lease.PublishAsync("result", CancellationToken.None);
-        (await Task.WhenAll(waiting).WaitAsync(Patience)).ShouldAllBe(result => result.IsDone);
+        (await Task.WhenAll(waiting).WaitAsync(TestTimeout)).ShouldAllBe(result => result.IsDone);
         stage.Replies.OfType<LockGranted>().ShouldBeEmpty();
         stage.Replies.OfType<LockerOutcome>().Count().ShouldBe(1);
         stage.Count("Request").ShouldBeLessThanOrEqualTo(3);
@@ -189,7 +189,7 @@ public sealed class ProcessLockerDefectTests : LockerTestBase
         Task<int>[] running = [.. Enumerable.Range(0, 10_000).Select(_ => node.RunOnceAsync("ours", (_, _) => work.Task))];
         await WaitersAsync(node, "ours", 10_000);
         work.SetResult(1);
-        await Task.WhenAll(running).WaitAsync(Patience);
+        await Task.WhenAll(running).WaitAsync(TestTimeout);
         stage.Replies.OfType<LockGranted>().Count().ShouldBe(1);
         stage.Replies.OfType<LockerOutcome>().ShouldBeEmpty();
     }
@@ -198,14 +198,14 @@ public sealed class ProcessLockerDefectTests : LockerTestBase
     public async Task Defect_12_A_result_goes_to_those_who_wait_and_to_nobody_else()
     {
         (ProcessLocker a, _) = NewNode();
-        (ProcessLocker waits, StagedLockerStore waitsStage) = NewNode(o => o.RecheckInterval = TimeSpan.FromMinutes(1));
+        (ProcessLocker waits, StagedLockerStore waitsStage) = NewNode(o => o.FallbackPollInterval = TimeSpan.FromMinutes(1));
         (ProcessLocker idle, StagedLockerStore idleStage) = NewNode();
         await idle.TryGetAsync("another");
         WorkLease lease = (await a.RequestAsync("k")).Lease!;
         Task<RequestResult> waiting = waits.RequestAsync("k");
         await Eventually.HoldsAsync(() => waitsStage.OpenSubscriptions == 1, "it listens");
         await lease.PublishAsync("result", CancellationToken.None);
-        await waiting.WaitAsync(Patience);
+        await waiting.WaitAsync(TestTimeout);
         waitsStage.Replies.OfType<LockerOutcome>().Count().ShouldBe(1);
         idleStage.Order.ShouldBe(["Open", "TryGet"]);
         await Eventually.HoldsAsync(() => waitsStage.OpenSubscriptions == 0, "it listens no more");

@@ -8,7 +8,7 @@ internal enum Fault
 {
     None,
 
-    /// <summary>The call throws at once.</summary>
+    /// <summary>The call throws immediately.</summary>
     Throws,
 
     /// <summary>It returns a task that has failed.</summary>
@@ -21,7 +21,7 @@ internal enum Fault
     LosesAnswer,
 }
 
-/// <summary>Stands between the engine and a store: counts calls, loses answers, drops rings, and does things in between.</summary>
+/// <summary>Stands between the engine and a store: counts calls, loses answers, drops notifications, and does things in between.</summary>
 internal sealed class StagedLockerStore(ILockerStore inner) : ILockerStore
 {
     private readonly ConcurrentDictionary<string, int> _calls = new();
@@ -35,8 +35,8 @@ internal sealed class StagedLockerStore(ILockerStore inner) : ILockerStore
     /// <summary>Waited for before an operation happens.</summary>
     public Func<string, int, Task> Before { get; set; } = static (_, _) => Task.CompletedTask;
 
-    /// <summary>Whether rings get through.</summary>
-    public bool BellsWork { get; set; } = true;
+    /// <summary>Whether notifications get through.</summary>
+    public bool NotificationsWork { get; set; } = true;
 
     public List<string> Order { get; } = [];
 
@@ -61,14 +61,14 @@ internal sealed class StagedLockerStore(ILockerStore inner) : ILockerStore
         return reply;
     });
 
-    public Task<bool> RenewAsync(LockerKey key, long generation, string nonce, TimeSpan lease, CancellationToken cancellationToken) =>
-        CallAsync("Renew", () => inner.RenewAsync(key, generation, nonce, lease, cancellationToken));
+    public Task<bool> RenewAsync(LockerKey key, long fencingToken, string nonce, TimeSpan lease, CancellationToken cancellationToken) =>
+        CallAsync("Renew", () => inner.RenewAsync(key, fencingToken, nonce, lease, cancellationToken));
 
     public Task<PublishOutcome> PublishAsync(LockerKey key, LockerPublication publication, CancellationToken cancellationToken) =>
         CallAsync("Publish", () => inner.PublishAsync(key, publication, cancellationToken));
 
-    public Task<bool> ReleaseAsync(LockerKey key, long? generation, string nonce, CancellationToken cancellationToken) =>
-        CallAsync("Release", () => inner.ReleaseAsync(key, generation, nonce, cancellationToken));
+    public Task<bool> ReleaseAsync(LockerKey key, long? fencingToken, string nonce, CancellationToken cancellationToken) =>
+        CallAsync("Release", () => inner.ReleaseAsync(key, fencingToken, nonce, cancellationToken));
 
     public Task<LockerOutcome?> TryGetAsync(LockerKey key, CancellationToken cancellationToken) =>
         CallAsync("TryGet", () => inner.TryGetAsync(key, cancellationToken));
@@ -76,8 +76,8 @@ internal sealed class StagedLockerStore(ILockerStore inner) : ILockerStore
     public Task<bool> ForgetAsync(LockerKey key, TimeSpan lockTimeout, CancellationToken cancellationToken) =>
         CallAsync("Forget", () => inner.ForgetAsync(key, lockTimeout, cancellationToken));
 
-    public Task<KeySnapshot?> ShowAsync(LockerKey key, CancellationToken cancellationToken) =>
-        CallAsync("Show", () => inner.ShowAsync(key, cancellationToken));
+    public Task<KeySnapshot?> PeekAsync(LockerKey key, CancellationToken cancellationToken) =>
+        CallAsync("Show", () => inner.PeekAsync(key, cancellationToken));
 
     public Task<LockerPage> ListAsync(string ns, string? cursor, int limit, CancellationToken cancellationToken) =>
         CallAsync("List", () => inner.ListAsync(ns, cursor, limit, cancellationToken));
@@ -85,7 +85,7 @@ internal sealed class StagedLockerStore(ILockerStore inner) : ILockerStore
     public Task<IAsyncDisposable> SubscribeAsync(LockerKey key, Action<LockerNotification?> onNotified, CancellationToken cancellationToken) => CallAsync<IAsyncDisposable>("Subscribe", async () =>
     {
         NotifyNow = onNotified;
-        IAsyncDisposable subscription = await inner.SubscribeAsync(key, notification => { if (BellsWork) onNotified(notification); }, cancellationToken);
+        IAsyncDisposable subscription = await inner.SubscribeAsync(key, notification => { if (NotificationsWork) onNotified(notification); }, cancellationToken);
         Interlocked.Increment(ref OpenSubscriptions);
         return new Ending(this, subscription);
     });
@@ -104,11 +104,11 @@ internal sealed class StagedLockerStore(ILockerStore inner) : ILockerStore
             Fault.Fails => Task.FromException<T>(NotApplied()),
             Fault.FailsLater => FailLaterAsync<T>(),
             Fault.LosesAnswer => LoseAnswerAsync(operation, n, call),
-            _ => GoOnAsync(operation, n, call),
+            _ => ContinueAsync(operation, n, call),
         };
     }
 
-    private async Task<T> GoOnAsync<T>(string operation, int n, Func<Task<T>> call)
+    private async Task<T> ContinueAsync<T>(string operation, int n, Func<Task<T>> call)
     {
         await Before(operation, n).ConfigureAwait(false); // goes on where the answer came
         T answer = await call().ConfigureAwait(false);

@@ -59,7 +59,7 @@ public sealed class DocsExampleTests
 
     private sealed class CancelUnpaidOrder(Orders orders) : ITimerHandler<OrderUnpaid>
     {
-        public Task HandleAsync(OrderUnpaid value, TimerDelivery delivery, CancellationToken stop)
+        public Task HandleAsync(OrderUnpaid value, TimerDelivery delivery, CancellationToken cancellationToken)
         {
             orders.Cancelled.Add(value.Number);
             return Task.CompletedTask;

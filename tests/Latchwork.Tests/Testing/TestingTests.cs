@@ -35,7 +35,7 @@ public sealed class TestingTests
         host = Create((services, name) =>
         {
             ran.Add((name, host!.Clock.GetUtcNow()));
-            if (name.Length < 3) services.GetRequiredService<ITimer<Chore>>().PostAsync(new Chore(name + "x"), _minute).GetAwaiter().GetResult();
+            if (name.Length < 3) services.GetRequiredService<IDistributedTimer<Chore>>().PostAsync(new Chore(name + "x"), _minute).GetAwaiter().GetResult();
         });
         await using LatchworkTestHost used = host;
         DateTimeOffset start = host.Clock.GetUtcNow();
@@ -65,7 +65,7 @@ public sealed class TestingTests
         host.Tester.Deliveries.Select(call => (call.At - start, call.Retries)).ShouldBe([(TimeSpan.Zero, 0), (_minute, 1), (_minute * 3, 2)]);
         host.Tester.Deliveries.ShouldAllBe(call => call.Error is InvalidOperationException);
         host.Tester.AssertRan<Chore>("x", times: 3);
-        (await host.Tester.AssertDeadAsync<Chore>("x", DeadReason.RetriesExhausted)).Failures.Count.ShouldBe(3);
+        (await host.Tester.AssertDeadLetteredAsync<Chore>("x", DeadLetterReason.RetriesExhausted)).Failures.Count.ShouldBe(3);
     }
 
     [Fact]
@@ -74,7 +74,7 @@ public sealed class TestingTests
         await using LatchworkTestHost host = Create((_, _) => { }, options =>
         {
             options.Confirmation = Confirmation.Manual;
-            options.ConfirmTimeout = TimeSpan.FromSeconds(30);
+            options.LeaseDuration = TimeSpan.FromSeconds(30);
             options.MaxRetries = 1;
         });
         await host.Timer<Chore>().PostAsync(new Chore("x"), TimeSpan.Zero, new() { Id = "x" });
@@ -83,7 +83,7 @@ public sealed class TestingTests
         (await host.AdvanceAsync(TimeSpan.FromSeconds(2))).ShouldBe(1);
         await host.AdvanceAsync(_minute);
 
-        await host.Tester.AssertDeadAsync<Chore>("x", DeadReason.LeaseExpired);
+        await host.Tester.AssertDeadLetteredAsync<Chore>("x", DeadLetterReason.LeaseExpired);
     }
 
     [Fact]
@@ -101,14 +101,14 @@ public sealed class TestingTests
         tester.AssertPosted<Chore>(chore => chore.Name == "good").Id.ShouldBe("g");
         tester.AssertNotPosted<Chore>(chore => chore.Name == "other");
         tester.AssertRanOnce<Chore>("g").Error.ShouldBeNull();
-        await tester.AssertDeadAsync<Chore>("b");
+        await tester.AssertDeadLetteredAsync<Chore>("b");
 
         Message(() => tester.AssertPosted<Chore>(chore => chore.Name == "other")).ShouldContain("'g' to 'steps'");
         Message(() => tester.AssertNotPosted<Chore>()).ShouldContain("No event of type Chore was to be posted.");
         Message(() => tester.AssertRanOnce<Chore>("b")).ShouldContain("InvalidOperationException: broken");
         Message(() => tester.AssertRanOnce<Chore>("unknown")).ShouldContain("It was not handled.");
         Message(() => tester.AssertRan<Chore>("g", 2)).ShouldContain("2 times");
-        (await Should.ThrowAsync<LatchworkAssertionException>(() => tester.AssertDeadAsync<Chore>("g"))).Message.ShouldContain("It is unknown.");
+        (await Should.ThrowAsync<LatchworkAssertionException>(() => tester.AssertDeadLetteredAsync<Chore>("g"))).Message.ShouldContain("It is unknown.");
         Should.Throw<InvalidOperationException>(() => tester.AssertPosted<int>()).Message.ShouldContain("AddTimer");
     }
 
@@ -129,8 +129,8 @@ public sealed class TestingTests
     public async Task A_handler_that_waits_for_the_clock_is_given_up_with_a_hint()
     {
         await using LatchworkTestHost host = LatchworkTestHost.Create(services => services.AddLatchwork().AddTimer<Chore>(
-            "steps", (provider, _, _, stop) => Task.Delay(_minute, provider.GetRequiredService<TimeProvider>(), stop)));
-        host.Tester.Patience = TimeSpan.FromMilliseconds(50);
+            "steps", (provider, _, _, cancellationToken) => Task.Delay(_minute, provider.GetRequiredService<TimeProvider>(), cancellationToken)));
+        host.Tester.HandlerTimeout = TimeSpan.FromMilliseconds(50);
         await host.Timer<Chore>().PostAsync(new Chore("x"), TimeSpan.Zero);
 
         (await Should.ThrowAsync<TimeoutException>(() => host.DrainAsync())).Message.ShouldContain("the clock stands still");
@@ -145,7 +145,7 @@ public sealed class TestingTests
         app.Services.AddLatchworkTesting();
         await app.StartAsync();
 
-        PostResult post = await app.Get<ITimer<Chore>>("eu").PostAsync(new Chore("x"), _minute);
+        PostResult post = await app.Get<IDistributedTimer<Chore>>("eu").PostAsync(new Chore("x"), _minute);
         await app.Get<LatchworkTester>().AdvanceAsync(_minute);
 
         app.Get<LatchworkTester>().AssertRanOnce<Chore>(post.Id);
@@ -163,7 +163,7 @@ public sealed class TestingTests
 
         Message(() => host.Tester.AssertRanOnce<Chore>("x")).ShouldContain("JsonException");
         host.Tester.Deliveries.Single().Error.ShouldBeOfType<System.Text.Json.JsonException>();
-        await host.Tester.AssertDeadAsync<Chore>("x", DeadReason.Unreadable);
+        await host.Tester.AssertDeadLetteredAsync<Chore>("x", DeadLetterReason.DeserializationFailed);
     }
 
     [Fact]

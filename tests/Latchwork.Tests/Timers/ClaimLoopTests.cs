@@ -30,7 +30,7 @@ public sealed class ClaimLoopTests : IAsyncDisposable
     {
         DistributedTimer timer = await JoinAsync();
         await timer.PostAsync(1, TimeSpan.FromMilliseconds(700));
-        await Eventually.HoldsAsync(() => Faults.BellsHeard(TimerBellKind.Due) == 1, "the bell");
+        await Eventually.HoldsAsync(() => Faults.NotificationsReceived(WakeNotificationKind.Due) == 1, "the notification");
         Faults.Claims.Count.ShouldBe(1);
         _clock.Advance(TimeSpan.FromMilliseconds(699));
         _got.ShouldBeEmpty();
@@ -55,7 +55,7 @@ public sealed class ClaimLoopTests : IAsyncDisposable
 
         await AskedAsync(asked + 1);
         ClaimRequest last = Faults.Claims.Last();
-        (last.Max, last.Room, last.Held).ShouldBe((0, 0, 1));
+        (last.Max, last.Capacity, last.Held).ShouldBe((0, 0, 1));
 
         // No time passes from here on.
         _finish.SetResult();
@@ -65,7 +65,7 @@ public sealed class ClaimLoopTests : IAsyncDisposable
     [Fact]
     public async Task Failing_claims_are_repeated_with_growing_pauses()
     {
-        await JoinAsync(o => o.ConfirmTimeout = TimeSpan.FromHours(1)); // so that no lease runs out while the clock is moved on
+        await JoinAsync(o => o.LeaseDuration = TimeSpan.FromHours(1)); // so that no lease runs out while the clock is moved on
         Faults.FailAlways(nameof(Faults.ClaimAsync), Fault.FailsLater);
         int asked = Faults.Claims.Count;
         _clock.Advance(TimeSpan.FromSeconds(2));
@@ -99,7 +99,7 @@ public sealed class ClaimLoopTests : IAsyncDisposable
         int errors = 0;
         await JoinAsync(o =>
         {
-            o.ConfirmTimeout = TimeSpan.FromHours(1);
+            o.LeaseDuration = TimeSpan.FromHours(1);
             o.LoggerFactory = loggers;
         });
         _timer!.Error += (_, _) => Interlocked.Increment(ref errors);
@@ -134,7 +134,7 @@ public sealed class ClaimLoopTests : IAsyncDisposable
         using ILoggerFactory loggers = LoggerFactory.Create(builder => builder.SetMinimumLevel(LogLevel.Trace).AddProvider(log));
         DistributedTimer timer = await JoinAsync(o =>
         {
-            o.ConfirmTimeout = TimeSpan.FromSeconds(30);
+            o.LeaseDuration = TimeSpan.FromSeconds(30);
             o.LoggerFactory = loggers;
         });
         await timer.PostAsync(1, TimeSpan.Zero, new() { Id = "a" });
@@ -156,7 +156,7 @@ public sealed class ClaimLoopTests : IAsyncDisposable
     [Fact]
     public async Task A_lost_lease_is_noticed_at_once_when_a_frozen_process_goes_on()
     {
-        DistributedTimer timer = await JoinAsync(o => o.ConfirmTimeout = TimeSpan.FromSeconds(10));
+        DistributedTimer timer = await JoinAsync(o => o.LeaseDuration = TimeSpan.FromSeconds(10));
         await timer.PostAsync(1, TimeSpan.Zero, new() { Id = "a" });
         await Eventually.HoldsAsync(() => _got.Count == 1, "delivered");
         TimerDelivery delivery = _got.Single();
@@ -173,7 +173,7 @@ public sealed class ClaimLoopTests : IAsyncDisposable
     [Fact]
     public async Task Extensions_go_out_every_third_of_a_lease_and_count_from_before_they_were_sent()
     {
-        DistributedTimer timer = await JoinAsync(o => o.ConfirmTimeout = TimeSpan.FromSeconds(9));
+        DistributedTimer timer = await JoinAsync(o => o.LeaseDuration = TimeSpan.FromSeconds(9));
         await timer.PostAsync(1, TimeSpan.Zero, new() { Id = "a" });
         await Eventually.HoldsAsync(() => _got.Count == 1, "delivered");
         for (int i = 1; i <= 5; i++)

@@ -74,7 +74,7 @@ public sealed class TimerInputTests
         await RefusesAsync(() => Read(_timer.UpcomingAsync(offset: TimeSpan.FromTicks(-1))), "'offset'");
         await RefusesAsync(() => Read(_timer.UpcomingAsync(duration: TimeSpan.MaxValue)), "'duration'");
         await RefusesAsync(() => Read(_timer.UpcomingAsync(limit: -1)), "'limit'", "-1");
-        await RefusesAsync(() => Read(_timer.DeadLetters.ListAsync((DeadReason)9)), "'reason'");
+        await RefusesAsync(() => Read(_timer.DeadLetters.ListAsync((DeadLetterReason)9)), "'reason'");
         await RefusesAsync(() => _timer.DeadLetters.PurgeAllAsync(olderThan: TimeSpan.FromSeconds(-1)), "'olderThan'");
 
         static async Task Read(IAsyncEnumerable<TimerSnapshot> listing)

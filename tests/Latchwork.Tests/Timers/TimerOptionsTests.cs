@@ -28,12 +28,12 @@ public sealed class TimerOptionsTests
             MaxEvents = 201,
             MaxInFlight = 0,
             MaxConcurrency = -1,
-            ConfirmTimeout = TimeSpan.FromMilliseconds(99),
+            LeaseDuration = TimeSpan.FromMilliseconds(99),
             MaxHandlingTime = TimeSpan.FromDays(31),
-            LeaveTimeout = TimeSpan.FromSeconds(-1),
+            ShutdownTimeout = TimeSpan.FromSeconds(-1),
             MaxPayloadBytes = 0,
-            DeadRetention = TimeSpan.Zero,
-            MaxDead = -2,
+            DeadLetterRetention = TimeSpan.Zero,
+            MaxDeadLetters = -2,
             Confirmation = (Confirmation)7,
             TimeProvider = null!,
             Backoff = new() { Initial = TimeSpan.FromSeconds(-3), Max = TimeSpan.MaxValue, Factor = double.NaN, Jitter = 1.5 },
@@ -42,8 +42,8 @@ public sealed class TimerOptionsTests
         foreach (string part in (string[])
         [
             "'Namespace' must have 1 to 512 bytes of UTF-8; it has 0", "'NodeId' is not valid Unicode", "MaxEvents must be between 1 and 200; it is 201",
-            "MaxInFlight must be between 1 and 100000; it is 0", "MaxConcurrency", "it is -1", "ConfirmTimeout must be between 00:00:00.1000000 and 1.00:00:00; it is 00:00:00.0990000",
-            "MaxHandlingTime", "LeaveTimeout", "MaxPayloadBytes", "DeadRetention", "MaxDead", "Confirmation", "it is 7", "TimeProvider must not be null",
+            "MaxInFlight must be between 1 and 100000; it is 0", "MaxConcurrency", "it is -1", "LeaseDuration must be between 00:00:00.1000000 and 1.00:00:00; it is 00:00:00.0990000",
+            "MaxHandlingTime", "ShutdownTimeout", "MaxPayloadBytes", "DeadLetterRetention", "MaxDeadLetters", "Confirmation", "it is 7", "TimeProvider must not be null",
             "Backoff.Initial", "Backoff.Max", "Backoff.Factor must be between 1 and 100; it is NaN", "Backoff.Jitter must be between 0 and 1; it is 1.5",
         ])
         {

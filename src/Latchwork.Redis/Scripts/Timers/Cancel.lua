@@ -1,9 +1,9 @@
 -- Removes an event: a scheduled or dead one, and if so told one in flight, whose node hears of it.
 -- KEYS: meta, due, flight, dead, body, tries, past, lease.
--- ARGV: 1 time, 2 format, 3 partitions, 4 bell, 5 id, 6 1 to remove it even in flight.
+-- ARGV: 1 time, 2 format, 3 partitions, 4 channel, 5 id, 6 1 to remove it even in flight.
 -- Returns 0 done, 1 not found, 2 in flight.
 local meta, due, flight, dead, body, tries, past, lease = unpack(KEYS)
-local bell, id = ARGV[4], ARGV[5]
+local channel, id = ARGV[4], ARGV[5]
 -- @include layout
 -- @include lease
 -- @include forget
@@ -19,6 +19,6 @@ call('HDEL', body, id)
 forgetPast({ id })
 if record then
   local token, _, _, _, node = readLease(record)
-  redis.pcall('PUBLISH', bell .. node, 'r ' .. #token .. ' ' .. token .. id)
+  redis.pcall('PUBLISH', channel .. node, 'r ' .. #token .. ' ' .. token .. id)
 end
 return 0

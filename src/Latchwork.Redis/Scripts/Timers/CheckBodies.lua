@@ -1,7 +1,7 @@
--- Examines what is stored of events, piece by piece, and mends what is wrong in the same step.
+-- Examines what is stored of events, piece by piece, and repairs what is wrong in the same step.
 -- KEYS: meta, due, flight, dead, body, tries, past, lease.
--- ARGV: 1 time, 2 format, 3 partitions, 4 the cursor: 0, then the one returned; 5 1 to mend.
--- Returns {the next cursor (0 at the end), {what is wrong, id…}}: 'orphan' (in no state: buried among the dead), 'stuck' (a lease, but not in
+-- ARGV: 1 time, 2 format, 3 partitions, 4 the cursor: 0, then the one returned; 5 1 to repair.
+-- Returns {the next cursor (0 at the end), {what is wrong, id…}}: 'orphan' (in no state: put among the dead letters), 'stuck' (a lease, but not in
 -- flight: in flight, its lease over, so that it is taken back).
 local meta, due, flight, dead, body, tries, past, lease = unpack(KEYS)
 -- @include partition
@@ -10,8 +10,8 @@ local meta, due, flight, dead, body, tries, past, lease = unpack(KEYS)
 -- The values come along, so no more of them than make 1 MiB.
 local count = math.max(1, math.min(100, math.floor(1048576 / ((tonumber(state[5]) or 0) + 12))))
 local piece = call('HSCAN', body, ARGV[4], 'COUNT', count)
-local found, mends = {}, ARGV[5] == '1'
-if mends then
+local found, repairs = {}, ARGV[5] == '1'
+if repairs then
   -- @include free
 end
 for i = 1, #piece[2], 2 do
@@ -20,9 +20,9 @@ for i = 1, #piece[2], 2 do
     local stuck = call('HEXISTS', lease, id) == 1
     found[#found + 1] = stuck and 'stuck' or 'orphan'
     found[#found + 1] = id
-    if mends and stuck then
+    if repairs and stuck then
       call('ZADD', flight, int(now), id)
-    elseif mends then
+    elseif repairs then
       local former = call('HGET', tries, id)
       local retries = former and tonumber(string.match(former, '^%d+')) or 0
       local record, field, failure = remember(former, id, now, 2, retries + 1, retries, 'latchwork doctor', 'It was in no state; its due time is not known.')

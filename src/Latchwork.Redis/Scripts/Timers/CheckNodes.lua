@@ -1,13 +1,13 @@
 -- Examines the list of nodes and what hangs on it, piece by piece, and takes off who is gone in the same step.
--- KEYS: meta, claims, nodes, ring, turns.
--- ARGV: 1 time, 2 format, 3 partitions, 4 the cursor: 0, then the one returned; 5 1 to mend; 6 which: 0 nodes, 1 their claims, 2 their places
--- in the ring, 3 their turns.
+-- KEYS: meta, claims, nodes, rotation, pollSlots.
+-- ARGV: 1 time, 2 format, 3 partitions, 4 the cursor: 0, then the one returned; 5 1 to repair; 6 which: 0 nodes, 1 their claims, 2 their places
+-- in the rotation, 3 their turns.
 -- Returns {the next cursor (0 at the end), {'lost', node…}}: silent for two hours, or not on the list of nodes.
-local meta, claims, nodes, ring, turns = unpack(KEYS)
+local meta, claims, nodes, rotation, pollSlots = unpack(KEYS)
 -- @include partition
 -- @include clock
-local names, cursor, found, mends = {}, '0', {}, ARGV[5] == '1'
-if mends then
+local names, cursor, found, repairs = {}, '0', {}, ARGV[5] == '1'
+if repairs then
   -- @include free
 end
 if ARGV[6] == '0' or ARGV[6] == '1' then
@@ -20,7 +20,7 @@ if ARGV[6] == '0' or ARGV[6] == '1' then
   cursor = piece[1]
   for i = 1, #piece[2], 2 do names[#names + 1] = piece[2][i] end
 else
-  local set = ARGV[6] == '2' and ring or turns
+  local set = ARGV[6] == '2' and rotation or pollSlots
   names = call('ZRANGE', set, ARGV[4], ARGV[4] + 99)
   if #names == 100 then cursor = int(ARGV[4] + 100) end
 end
@@ -30,11 +30,11 @@ for _, node in ipairs(names) do
   if not seen or nowUs - seen > 7200000000 then
     found[#found + 1] = 'lost'
     found[#found + 1] = node
-    if mends then
+    if repairs then
       call('HDEL', nodes, node)
       call('HDEL', claims, node)
-      call('ZREM', ring, node)
-      call('ZREM', turns, node)
+      call('ZREM', rotation, node)
+      call('ZREM', pollSlots, node)
     end
   end
 end

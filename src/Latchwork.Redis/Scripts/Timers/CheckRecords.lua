@@ -1,11 +1,11 @@
 -- Examines records about events that should be gone with them, piece by piece, and drops those in the same step.
 -- KEYS: meta, due, flight, dead, body, tries, past, lease.
--- ARGV: 1 time, 2 format, 3 partitions, 4 the cursor: 0, then the one returned; 5 1 to mend; 6 which: 0 of tries, 1 failures, 2 leases.
+-- ARGV: 1 time, 2 format, 3 partitions, 4 the cursor: 0, then the one returned; 5 1 to repair; 6 which: 0 of tries, 1 failures, 2 leases.
 -- Returns {the next cursor (0 at the end), {'leftover', id…}}.
 local meta, due, flight, dead, body, tries, past, lease = unpack(KEYS)
 -- @include partition
 -- @include forget
-local piece, found, mends
+local piece, found, repairs
 if ARGV[6] == '0' then
   piece = call('HSCAN', tries, ARGV[4], 'COUNT', 100)
 elseif ARGV[6] == '1' then
@@ -13,8 +13,8 @@ elseif ARGV[6] == '1' then
 else
   piece = call('HSCAN', lease, ARGV[4], 'COUNT', 100)
 end
-found, mends = {}, ARGV[5] == '1'
-if mends then
+found, repairs = {}, ARGV[5] == '1'
+if repairs then
   -- @include free
 end
 for i = 1, #piece[2], 2 do
@@ -26,7 +26,7 @@ for i = 1, #piece[2], 2 do
   if isGone then
     found[#found + 1] = 'leftover'
     found[#found + 1] = id
-    if mends then
+    if repairs then
       if ARGV[6] == '0' then forgetPast({ id }) end
       if ARGV[6] == '1' then call('HDEL', past, field) end
       if ARGV[6] == '2' then call('HDEL', lease, id) end

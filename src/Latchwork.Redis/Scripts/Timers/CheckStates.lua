@@ -1,10 +1,10 @@
--- Examines the events in one state, a page at a time, and mends what is wrong with them in the same step.
+-- Examines the events in one state, a page at a time, and repairs what is wrong with them in the same step.
 -- KEYS: meta, due, flight, dead, body, tries, past, lease.
 -- ARGV: 1 time, 2 format, 3 partitions, 4 the state: 0 scheduled, 1 in flight, 2 dead; 5 score and 6 id of the last before ('' for the first
--- page), 7 1 to mend.
+-- page), 7 1 to repair.
 -- Returns {{id, score… of the page}, {what is wrong, id…}}: 'missing' (no payload: removed), 'several' (in several states: one is kept),
 -- 'unleased' (in flight without a lease: due now), 'leased' (a lease though not in flight: dropped), 'over' (its lease ran out ten minutes ago;
--- never mended here: whoever listens takes it back).
+-- never repaired here: whoever listens takes it back).
 local meta, due, flight, dead, body, tries, past, lease = unpack(KEYS)
 -- @include partition
 -- @include clock
@@ -13,8 +13,8 @@ local meta, due, flight, dead, body, tries, past, lease = unpack(KEYS)
 local set = ARGV[4] == '0' and due or ARGV[4] == '1' and flight or dead
 local rank = ARGV[5] == '' and 0 or rankAfter(set, ARGV[5], ARGV[6])
 local page = call('ZRANGE', set, rank, rank + 99, 'WITHSCORES')
-local found, mends = {}, ARGV[7] == '1'
-if mends then
+local found, repairs = {}, ARGV[7] == '1'
+if repairs then
   -- @include free
 end
 local function note(what, id)
@@ -29,7 +29,7 @@ for i = 1, #page, 2 do
     -- It was looked at as one in another state.
   elseif call('HSTRLEN', body, id) == 0 then
     note('missing', id)
-    if mends then
+    if repairs then
       call('ZREM', due, id)
       call('ZREM', flight, id)
       call('ZREM', dead, id)
@@ -38,7 +38,7 @@ for i = 1, #page, 2 do
     end
   elseif (scheduled and 1 or 0) + (flies and 1 or 0) + (died and 1 or 0) > 1 then
     note('several', id)
-    if mends then
+    if repairs then
       -- Alive rather than dead, and where somebody may be at work on it rather than elsewhere.
       if flies and (held or not scheduled) then
         call('ZREM', due, id)
@@ -50,13 +50,13 @@ for i = 1, #page, 2 do
     end
   elseif flies and not held then
     note('unleased', id)
-    if mends then
+    if repairs then
       call('ZREM', flight, id)
       call('ZADD', due, int(now), id)
     end
   elseif held and not flies then
     note('leased', id)
-    if mends then call('HDEL', lease, id) end
+    if repairs then call('HDEL', lease, id) end
   elseif flies and tonumber(flies) < now - 600000 then
     note('over', id)
   end

@@ -1,11 +1,11 @@
 -- Takes back events whose lease ran out, moves due events in flight, and says when to ask again.
--- KEYS: meta, due, flight, dead, body, tries, past, lease, claims, nodes, ring, turns.
--- ARGV: 1 time, 2 format, 3 partitions, 4 bell, 5 node, 6 token, 7 the most events, 8 room, 9 held, 10 lease in µs, 11 how long the dead
--- are kept in ms, 12 how many of them, 13 grace of a guard in ms, 14 1 to begin with the oldest in a backlog.
+-- KEYS: meta, due, flight, dead, body, tries, past, lease, claims, nodes, rotation, pollSlots.
+-- ARGV: 1 time, 2 format, 3 partitions, 4 channel, 5 node, 6 token, 7 the most events, 8 capacity, 9 held, 10 lease in µs, 11 how long the dead
+-- are kept in ms, 12 how many of them, 13 grace of a backup waker in ms, 14 1 to begin with the oldest in a backlog.
 -- Returns {ask again in µs, now in µs, 1 if the partition is new, how many died of an expired lease; for each event: id, due, retries, body}.
-local meta, due, flight, dead, body, tries, past, lease, claims, nodes, ring, turns = unpack(KEYS)
-local bell, node, token = ARGV[4], ARGV[5], ARGV[6]
-local most, room, held = tonumber(ARGV[7]), tonumber(ARGV[8]), tonumber(ARGV[9])
+local meta, due, flight, dead, body, tries, past, lease, claims, nodes, rotation, pollSlots = unpack(KEYS)
+local channel, node, token = ARGV[4], ARGV[5], ARGV[6]
+local most, capacity, held = tonumber(ARGV[7]), tonumber(ARGV[8]), tonumber(ARGV[9])
 -- @include layout
 -- @include clock
 -- @include lease
@@ -28,19 +28,19 @@ end
 
 -- @include renew
 -- @include take
-local turn, lastToken = meet()
+local pollSlot, lastToken = meet()
 local ids, dues, retries, bodies, nextDue
 if lastToken == token then
   ids, dues, retries, bodies = renew()
   nextDue = tonumber(call('ZRANGE', due, 0, 0, 'WITHSCORES')[2])
   leaseEnd = tonumber(call('ZRANGE', flight, 0, 0, 'WITHSCORES')[2])
 else
-  ids, dues, retries, bodies, nextDue = take(math.min(most, room, 200 - takenBack))
+  ids, dues, retries, bodies, nextDue = take(math.min(most, capacity, 200 - takenBack))
   if #ids > 0 and (not leaseEnd or deadline < leaseEnd) then leaseEnd = deadline end
 end
 local head = nextDue and leaseEnd and math.min(nextDue, leaseEnd) or nextDue or leaseEnd
 
-local reply = { arm(turn, room - #ids, head), int(nowUs), fresh and 1 or 0, died }
+local reply = { arm(pollSlot, capacity - #ids, head), int(nowUs), fresh and 1 or 0, died }
 for i, id in ipairs(ids) do
   local at = i * 4 + 1
   reply[at], reply[at + 1], reply[at + 2], reply[at + 3] = id, dues[i], retries[i] == '-' and '0' or retries[i], bodies[i]

@@ -1,10 +1,10 @@
 -- Ends deliveries that failed: the events are scheduled again with one retry spent, or die.
--- KEYS: meta, due, flight, dead, body, tries, past, lease, ring, turns.
--- ARGV: 1 time, 2 format, 3 partitions, 4 bell, 5 how long the dead are kept in ms, 6 how many of them; from 7 on for each delivery: id,
+-- KEYS: meta, due, flight, dead, body, tries, past, lease, rotation, pollSlots.
+-- ARGV: 1 time, 2 format, 3 partitions, 4 channel, 5 how long the dead are kept in ms, 6 how many of them; from 7 on for each delivery: id,
 -- token, node, error, retry in µs (below zero: never), reason to die of.
 -- Returns one digit a delivery: 0 will be retried, 1 not found, 3 stale, 4 dead.
-local meta, due, flight, dead, body, tries, past, lease, ring, turns = unpack(KEYS)
-local bell = ARGV[4]
+local meta, due, flight, dead, body, tries, past, lease, rotation, pollSlots = unpack(KEYS)
+local channel = ARGV[4]
 -- @include layout
 -- @include clock
 -- @include lease
@@ -18,7 +18,7 @@ if #live > 0 then
   local ids = {}
   for i, it in ipairs(live) do ids[i] = it[2] end
   local former = call('HMGET', tries, unpack(ids))
-  local again, buried, spent, remembered, earliest = {}, {}, {}, {}, nil
+  local again, deadLettered, spent, remembered, earliest = {}, {}, {}, {}, nil
   for i, it in ipairs(live) do
     local index, id = it[1], it[2]
     local first = 7 + (index - 1) * 6
@@ -37,8 +37,8 @@ if #live > 0 then
       again[#again + 1] = id
     else
       outcomes[index] = '4'
-      buried[#buried + 1] = now
-      buried[#buried + 1] = id
+      deadLettered[#deadLettered + 1] = now
+      deadLettered[#deadLettered + 1] = id
     end
   end
   -- @include free
@@ -51,8 +51,8 @@ if #live > 0 then
     wake(earliest)
     keepRoles()
   end
-  if #buried > 0 then
-    call('ZADD', dead, unpack(buried))
+  if #deadLettered > 0 then
+    call('ZADD', dead, unpack(deadLettered))
     trimDead(tonumber(ARGV[5]), tonumber(ARGV[6]))
   end
   -- @include finish

@@ -1,11 +1,11 @@
 -- Takes in events that come from another store, and notes them in the journal of the move; all of them or, if one id is taken, none.
--- KEYS: meta, due, flight, dead, body, tries, past, ring, turns, moved.
--- ARGV: 1 time, 2 format, 3 partitions, 4 bell, 5 move, 6 the length of the largest payload with its headers; from 7 on for each event: id,
+-- KEYS: meta, due, flight, dead, body, tries, past, rotation, pollSlots, moved.
+-- ARGV: 1 time, 2 format, 3 partitions, 4 channel, 5 move, 6 the length of the largest payload with its headers; from 7 on for each event: id,
 -- due in µs from now (below zero: overdue), time since death in µs or '', body, retries, reason of death, number of failures, failure…
 -- (see past.lua).
 -- Returns one digit an event: 0 taken in, 1 came before, 2 its id is taken, 3 the import is not open for this move.
-local meta, due, flight, dead, body, tries, past, ring, turns, moved = unpack(KEYS)
-local bell = ARGV[4]
+local meta, due, flight, dead, body, tries, past, rotation, pollSlots, moved = unpack(KEYS)
+local channel = ARGV[4]
 -- @include layout
 -- @include clock
 -- @include roles
@@ -24,14 +24,14 @@ local isSame = move == ARGV[5]
 -- One that came before is known even where the import is closed: whoever aborts a move asks for that.
 local came = isSame and call('SMISMEMBER', moved, unpack(ids)) or {}
 local isOpen = isSame and phase == 'importing'
-local scheduled, held, buried = call('ZMSCORE', due, unpack(ids)), call('ZMSCORE', flight, unpack(ids)), call('ZMSCORE', dead, unpack(ids))
+local scheduled, held, deadLettered = call('ZMSCORE', due, unpack(ids)), call('ZMSCORE', flight, unpack(ids)), call('ZMSCORE', dead, unpack(ids))
 local outcomes, taken = {}, false
 for i = 1, #ids do
   if came[i] == 1 then
     outcomes[i] = '1'
   elseif not isOpen then
     outcomes[i] = '3'
-  elseif scheduled[i] or held[i] or buried[i] then
+  elseif scheduled[i] or held[i] or deadLettered[i] then
     outcomes[i], taken = '2', true
   else
     outcomes[i] = '0'

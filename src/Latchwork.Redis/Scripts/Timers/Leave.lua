@@ -1,9 +1,9 @@
 -- Takes a node off the list and passes its role on.
--- KEYS: meta, due, flight, claims, nodes, ring, turns.
--- ARGV: 1 time, 2 format, 3 partitions, 4 bell, 5 node.
+-- KEYS: meta, due, flight, claims, nodes, rotation, pollSlots.
+-- ARGV: 1 time, 2 format, 3 partitions, 4 channel, 5 node.
 -- Returns 1 if it was there, else 0.
-local meta, due, flight, claims, nodes, ring, turns = unpack(KEYS)
-local bell, node = ARGV[4], ARGV[5]
+local meta, due, flight, claims, nodes, rotation, pollSlots = unpack(KEYS)
+local channel, node = ARGV[4], ARGV[5]
 -- @include layout
 -- @include clock
 -- @include roles
@@ -12,8 +12,8 @@ if call('HEXISTS', nodes, node) == 0 then return 0 end
 -- @include free
 call('HDEL', nodes, node)
 call('HDEL', claims, node)
-call('ZREM', ring, node)
-call('ZREM', turns, node)
+call('ZREM', rotation, node)
+call('ZREM', pollSlots, node)
 resign(node, head())
 keepRoles()
 -- @include finish

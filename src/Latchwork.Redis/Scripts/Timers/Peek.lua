@@ -20,6 +20,6 @@ if record then
   local token, _, dueAt_, _, node = readLease(record)
   return snapshot(1, dueAt_, call('ZSCORE', flight, id) or 0, token, node)
 end
-local diedAt = call('ZSCORE', dead, id)
-if diedAt then return snapshot(2, 0, diedAt) end
+local deadLetteredAt = call('ZSCORE', dead, id)
+if deadLetteredAt then return snapshot(2, 0, deadLetteredAt) end
 return false

@@ -1,10 +1,10 @@
 -- Schedules events.
--- KEYS: meta, due, flight, dead, body, tries, past, lease, ring, turns.
--- ARGV: 1 time, 2 format, 3 partitions, 4 bell, 5 one digit an event: what to do if it exists (0 replace, 1 refuse, 2 keep, 3 its id is
+-- KEYS: meta, due, flight, dead, body, tries, past, lease, rotation, pollSlots.
+-- ARGV: 1 time, 2 format, 3 partitions, 4 channel, 5 one digit an event: what to do if it exists (0 replace, 1 refuse, 2 keep, 3 its id is
 -- new), 6 the length of the largest payload with its headers; from 7 on for each event: id, due (see clock), body.
 -- Returns {1 if the partition is new, one digit an event: 0 created, 1 replaced, 2 kept, 3 exists}.
-local meta, due, flight, dead, body, tries, past, lease, ring, turns = unpack(KEYS)
-local bell, modes = ARGV[4], ARGV[5]
+local meta, due, flight, dead, body, tries, past, lease, rotation, pollSlots = unpack(KEYS)
+local channel, modes = ARGV[4], ARGV[5]
 -- @include layout
 -- @include clock
 -- @include lease
@@ -29,13 +29,13 @@ local function look()
   end
   local scheduled = call('ZMSCORE', due, unpack(ids))
   local held = call('HMGET', lease, unpack(ids))
-  local buried = call('ZMSCORE', dead, unpack(ids))
+  local deadLettered = call('ZMSCORE', dead, unpack(ids))
   for i, id in ipairs(ids) do
     if held[i] then
       known[id] = 'f'
       leases[id] = held[i]
     else
-      known[id] = scheduled[i] and 's' or buried[i] and 'd' or nil
+      known[id] = scheduled[i] and 's' or deadLettered[i] and 'd' or nil
     end
   end
 end
@@ -75,7 +75,7 @@ if earliest then
     call('HDEL', lease, unpack(revoked))
     for _, id in ipairs(revoked) do
       local token, _, _, _, node = readLease(leases[id])
-      redis.pcall('PUBLISH', bell .. node, 'r ' .. #token .. ' ' .. token .. id)
+      redis.pcall('PUBLISH', channel .. node, 'r ' .. #token .. ' ' .. token .. id)
     end
   end
   if tonumber(ARGV[6]) > (tonumber(state[5]) or 0) then change('big', ARGV[6]) end

@@ -1,12 +1,12 @@
--- Deletes dead events for good.
+-- Deletes dead letters for good.
 -- KEYS: meta, dead, body, tries, past.
 -- ARGV: 1 time, 2 format, 3 partitions; from 4 on for each event: id, time of death or ''.
 -- Returns one digit an event: 0 done, 1 not found.
 local meta, dead, body, tries, past = unpack(KEYS)
 -- @include layout
--- @include buried
+-- @include deadLettered
 -- @include forget
-local outcomes, ids = buried(4)
+local outcomes, ids = deadLettered(4)
 if #ids > 0 then
   -- @include free
   call('ZREM', dead, unpack(ids))

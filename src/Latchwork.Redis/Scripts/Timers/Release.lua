@@ -1,9 +1,9 @@
 -- Hands deliveries back: the events are scheduled again at their former due time.
--- KEYS: meta, due, flight, body, lease, ring, turns.
--- ARGV: 1 time, 2 format, 3 partitions, 4 bell; from 5 on for each delivery: id, token.
+-- KEYS: meta, due, flight, body, lease, rotation, pollSlots.
+-- ARGV: 1 time, 2 format, 3 partitions, 4 channel; from 5 on for each delivery: id, token.
 -- Returns one digit a delivery: 0 done, 1 not found, 3 stale.
-local meta, due, flight, body, lease, ring, turns = unpack(KEYS)
-local bell = ARGV[4]
+local meta, due, flight, body, lease, rotation, pollSlots = unpack(KEYS)
+local channel = ARGV[4]
 -- @include layout
 -- @include clock
 -- @include lease

@@ -1,14 +1,14 @@
--- Schedules dead events again, with no retry spent and their failures kept.
--- KEYS: meta, due, dead, tries, ring, turns.
--- ARGV: 1 time, 2 format, 3 partitions, 4 bell, 5 due (see clock); from 6 on for each event: id, time of death or ''.
+-- Schedules dead letters again, with no retry spent and their failures kept.
+-- KEYS: meta, due, dead, tries, rotation, pollSlots.
+-- ARGV: 1 time, 2 format, 3 partitions, 4 channel, 5 due (see clock); from 6 on for each event: id, time of death or ''.
 -- Returns one digit an event: 0 done, 1 not found.
-local meta, due, dead, tries, ring, turns = unpack(KEYS)
-local bell = ARGV[4]
+local meta, due, dead, tries, rotation, pollSlots = unpack(KEYS)
+local channel = ARGV[4]
 -- @include layout
 -- @include clock
--- @include buried
+-- @include deadLettered
 -- @include roles
-local outcomes, ids = buried(6)
+local outcomes, ids = deadLettered(6)
 if #ids > 0 then
   local at = dueAt(ARGV[5])
   local places, spent = {}, {}

@@ -14,8 +14,8 @@ internal sealed class EventTable
     /// <summary>Events in flight by the end of their lease.</summary>
     public SortedSet<TimedId> InFlight { get; } = [];
 
-    /// <summary>Dead events by the time of their death.</summary>
-    public SortedSet<TimedId> Dead { get; } = [];
+    /// <summary>Dead letters by the time at which they were dead-lettered.</summary>
+    public SortedSet<TimedId> DeadLetters { get; } = [];
 
     /// <summary>When the next thing happens by itself: an event falls due, or a lease runs out. Null if nothing will.</summary>
     public long? Head
@@ -45,25 +45,25 @@ internal sealed class EventTable
         _byId.Remove(stored.Id);
     }
 
-    public void Schedule(StoredEvent stored, long due) => Move(stored, due, lease: null, death: null);
+    public void Schedule(StoredEvent stored, long due) => Move(stored, due, lease: null, deadLetter: null);
 
-    public void Hold(StoredEvent stored, Lease lease) => Move(stored, stored.Due, lease, death: null);
+    public void Hold(StoredEvent stored, Lease lease) => Move(stored, stored.Due, lease, deadLetter: null);
 
-    public void Bury(StoredEvent stored, Death death) => Move(stored, stored.Due, lease: null, death);
+    public void MoveToDeadLetters(StoredEvent stored, DeadLetter deadLetter) => Move(stored, stored.Due, lease: null, deadLetter);
 
-    private void Move(StoredEvent stored, long due, Lease? lease, Death? death)
+    private void Move(StoredEvent stored, long due, Lease? lease, DeadLetter? deadLetter)
     {
         ListOf(stored).Remove(stored.Place);
         stored.Due = due;
         stored.Lease = lease;
-        stored.Death = death;
+        stored.DeadLetter = deadLetter;
         ListOf(stored).Add(stored.Place);
     }
 
     private SortedSet<TimedId> ListOf(StoredEvent stored) => stored.State switch
     {
         TimerState.InFlight => InFlight,
-        TimerState.Dead => Dead,
+        TimerState.DeadLettered => DeadLetters,
         _ => Scheduled,
     };
 }

@@ -2,13 +2,13 @@ using Latchwork.Storage.Rules;
 
 namespace Latchwork.Storage.InMemory;
 
-/// <summary>Locks in memory. Every operation completes at once, on the caller's thread.</summary>
+/// <summary>Locks in memory. Every operation completes immediately, on the caller's thread.</summary>
 internal sealed class InMemoryLockerStore(TimeProvider timeProvider) : ILockerStore
 {
     private readonly object _gate = new();
     private readonly Dictionary<LockerKey, LockRecord> _records = [];
     private readonly Queue<LockerKey> _toSweep = new(); // each key of _records once
-    private readonly DoorBells _bells = new();
+    private readonly KeyNotificationHub _notifications = new();
     private bool _closed;
 
     /// <summary>How many keys the store remembers, in whatever state.</summary>
@@ -29,7 +29,7 @@ internal sealed class InMemoryLockerStore(TimeProvider timeProvider) : ILockerSt
             _toSweep.Clear();
         }
 
-        _bells.Clear();
+        _notifications.Clear();
     }
 
     public Task OpenAsync(string ns, CancellationToken cancellationToken) => Run(static (_, _) => true, cancellationToken);
@@ -37,22 +37,22 @@ internal sealed class InMemoryLockerStore(TimeProvider timeProvider) : ILockerSt
     public Task<LockerReply> RequestAsync(LockerKey key, LockerRequest request, CancellationToken cancellationToken) =>
         Run((store, now) => store.GetOrAdd(key, now).Request(request, now), cancellationToken);
 
-    public Task<bool> RenewAsync(LockerKey key, long generation, string nonce, TimeSpan lease, CancellationToken cancellationToken) =>
-        Run((store, now) => store.Find(key)?.Renew(generation, nonce, lease, now) == true, cancellationToken);
+    public Task<bool> RenewAsync(LockerKey key, long fencingToken, string nonce, TimeSpan lease, CancellationToken cancellationToken) =>
+        Run((store, now) => store.Find(key)?.Renew(fencingToken, nonce, lease, now) == true, cancellationToken);
 
     public Task<PublishOutcome> PublishAsync(LockerKey key, LockerPublication publication, CancellationToken cancellationToken)
     {
         Task<PublishOutcome> task = Run(
             (store, now) => store.Find(key)?.Publish(publication, now) ?? PublishOutcome.Superseded,
             cancellationToken);
-        if (task is { IsCompletedSuccessfully: true, Result: PublishOutcome.Accepted }) _bells.Ring(key);
+        if (task is { IsCompletedSuccessfully: true, Result: PublishOutcome.Accepted }) _notifications.Notify(key);
         return task;
     }
 
-    public Task<bool> ReleaseAsync(LockerKey key, long? generation, string nonce, CancellationToken cancellationToken)
+    public Task<bool> ReleaseAsync(LockerKey key, long? fencingToken, string nonce, CancellationToken cancellationToken)
     {
-        Task<bool> task = Run((store, now) => store.Find(key)?.Release(generation, nonce, now) == true, cancellationToken);
-        if (task is { IsCompletedSuccessfully: true, Result: true }) _bells.Ring(key);
+        Task<bool> task = Run((store, now) => store.Find(key)?.Release(fencingToken, nonce, now) == true, cancellationToken);
+        if (task is { IsCompletedSuccessfully: true, Result: true }) _notifications.Notify(key);
         return task;
     }
 
@@ -69,11 +69,11 @@ internal sealed class InMemoryLockerStore(TimeProvider timeProvider) : ILockerSt
                 return wasKnown;
             },
             cancellationToken);
-        if (wasLocked) _bells.Ring(key);
+        if (wasLocked) _notifications.Notify(key);
         return task;
     }
 
-    public Task<KeySnapshot?> ShowAsync(LockerKey key, CancellationToken cancellationToken) =>
+    public Task<KeySnapshot?> PeekAsync(LockerKey key, CancellationToken cancellationToken) =>
         Run((store, now) => store.Find(key)?.Show(key.Key, now), cancellationToken);
 
     public Task<LockerPage> ListAsync(string ns, string? cursor, int limit, CancellationToken cancellationToken) => Run(
@@ -95,7 +95,7 @@ internal sealed class InMemoryLockerStore(TimeProvider timeProvider) : ILockerSt
         cancellationToken);
 
     public Task<IAsyncDisposable> SubscribeAsync(LockerKey key, Action<LockerNotification?> onNotified, CancellationToken cancellationToken) =>
-        Run((store, _) => store._bells.Subscribe(key, () => onNotified(null)), cancellationToken);
+        Run((store, _) => store._notifications.Subscribe(key, () => onNotified(null)), cancellationToken);
 
     private Task<T> Run<T>(Func<InMemoryLockerStore, long, T> operation, CancellationToken cancellationToken)
     {

@@ -10,20 +10,20 @@ internal sealed partial class InMemoryPartition
         lock (_lock)
         {
             StoreTime now = _clock.Now();
-            (int takenBack, int buried) = TakeBackExpired(now, request.DeadLetters);
-            RosterNode listener = _listeners.Meet(request.NodeId, request.Held, now);
+            (int takenBack, int deadLettered) = TakeBackExpired(now, request.DeadLetters);
+            WakeNode listener = _listeners.Meet(request.NodeId, request.Held, now);
             bool repeated = listener.ClaimToken == request.ClaimToken;
             List<ClaimedEvent> claimed = repeated
                 ? RenewClaimed(listener, request, now)
-                : TakeDue(request, Math.Min(Math.Min(request.Max, request.Room), Limits.MaxBatch - takenBack), now);
+                : TakeDue(request, Math.Min(Math.Min(request.Max, request.Capacity), Limits.MaxBatch - takenBack), now);
             if (!repeated)
             {
                 listener.ClaimToken = request.ClaimToken;
                 listener.ClaimedIds = claimed.ConvertAll(e => e.Id);
             }
 
-            TimeSpan askAgainIn = _listeners.Arm(listener, request.Room - claimed.Count, _events.Head, now);
-            return new TimerClaim(claimed, askAgainIn) { Buried = buried };
+            TimeSpan askAgainIn = _listeners.Arm(listener, request.Capacity - claimed.Count, _events.Head, now);
+            return new TimerClaim(claimed, askAgainIn) { DeadLettered = deadLettered };
         }
     }
 
@@ -57,25 +57,25 @@ internal sealed partial class InMemoryPartition
                 stored.Record(failure.NodeId, failure.Error, now);
                 if (failure.RetryIn is not TimeSpan delay || stored.Retries >= stored.MaxRetries)
                 {
-                    _events.Bury(stored, new Death(now.Milliseconds, failure.Reason));
-                    return TimerOutcome.Dead;
+                    _events.MoveToDeadLetters(stored, new DeadLetter(now.Milliseconds, failure.Reason));
+                    return TimerOutcome.DeadLettered;
                 }
 
                 stored.Retries++;
                 _events.Schedule(stored, now.After(delay));
                 return TimerOutcome.Done;
             });
-            if (outcomes.Contains(TimerOutcome.Dead)) TrimDead(deadLetters, _clock.Now());
+            if (outcomes.Contains(TimerOutcome.DeadLettered)) EvictDeadLetters(deadLetters, _clock.Now());
             return outcomes;
         }
     }
 
     /// <summary>A node whose lease ran out spent an attempt. The event is due since then, or dead.</summary>
     /// <returns>How many events were taken back, at most <see cref="Limits.MaxBatch"/>; and how many of them are dead.</returns>
-    private (int Count, int Buried) TakeBackExpired(StoreTime now, DeadLetterLimits deadLetters)
+    private (int Count, int DeadLettered) TakeBackExpired(StoreTime now, DeadLetterLimits deadLetters)
     {
         int count = 0;
-        int buried = 0;
+        int deadLettered = 0;
         for (; count < Limits.MaxBatch && _events.InFlight.Count > 0 && _events.InFlight.Min.At <= now.Milliseconds; count++)
         {
             StoredEvent stored = _events[_events.InFlight.Min.Id];
@@ -88,13 +88,13 @@ internal sealed partial class InMemoryPartition
             }
             else
             {
-                _events.Bury(stored, new Death(now.Milliseconds, DeadReason.LeaseExpired));
-                buried++;
+                _events.MoveToDeadLetters(stored, new DeadLetter(now.Milliseconds, DeadLetterReason.LeaseExpired));
+                deadLettered++;
             }
         }
 
-        if (buried > 0) TrimDead(deadLetters, now);
-        return (count, buried);
+        if (deadLettered > 0) EvictDeadLetters(deadLetters, now);
+        return (count, deadLettered);
     }
 
     /// <summary>
@@ -106,7 +106,7 @@ internal sealed partial class InMemoryPartition
         var claimed = new List<ClaimedEvent>();
         bool backlog = _events.Scheduled.Count > 0 && _events.Scheduled.Min.At < now.Milliseconds - ClaimRequest.BacklogAge;
         bool newest = backlog && !request.BeginsWithOldest; // claims of one event must not always take from the same end
-        var lease = new Lease(request.ClaimToken, request.NodeId, now.After(request.Lease));
+        var lease = new Lease(request.ClaimToken, request.NodeId, now.After(request.LeaseDuration));
         long bytes = 0;
         while (claimed.Count < max && NextDue(newest, now) is StoredEvent stored)
         {
@@ -129,13 +129,13 @@ internal sealed partial class InMemoryPartition
     }
 
     /// <summary>The reply to the claim was lost: the same events once more, as far as they still belong to it.</summary>
-    private List<ClaimedEvent> RenewClaimed(RosterNode listener, ClaimRequest request, StoreTime now)
+    private List<ClaimedEvent> RenewClaimed(WakeNode listener, ClaimRequest request, StoreTime now)
     {
         var claimed = new List<ClaimedEvent>();
         foreach (string id in listener.ClaimedIds)
         {
             if (!_events.TryGet(id, out StoredEvent? stored) || stored.Lease?.Token != request.ClaimToken) continue;
-            _events.Hold(stored, stored.Lease with { Deadline = Math.Max(stored.Lease.Deadline, now.After(request.Lease)) });
+            _events.Hold(stored, stored.Lease with { Deadline = Math.Max(stored.Lease.Deadline, now.After(request.LeaseDuration)) });
             claimed.Add(stored.ToClaimed(now));
         }
 

@@ -20,12 +20,12 @@ internal sealed partial class InMemoryPartition
         }
     }
 
-    public TimerPage Dead(string? cursor, int limit)
+    public TimerPage DeadLetters(string? cursor, int limit)
     {
         lock (_lock)
         {
             PageCursor from = cursor is not null ? PageCursor.Parse(cursor) : PageCursor.Everything;
-            return Page(_events.Dead, from, limit, _clock.Now());
+            return Page(_events.DeadLetters, from, limit, _clock.Now());
         }
     }
 
@@ -37,7 +37,7 @@ internal sealed partial class InMemoryPartition
             TimeSpan? overdue = _events.Scheduled.Count > 0 && _events.Scheduled.Min.At <= now.Milliseconds
                 ? now.Since(_events.Scheduled.Min.At)
                 : null;
-            return new TimerStats(_events.Scheduled.Count, _events.InFlight.Count, _events.Dead.Count, _deadTrimmed, overdue);
+            return new TimerStats(_events.Scheduled.Count, _events.InFlight.Count, _events.DeadLetters.Count, _deadLettersEvicted, overdue);
         }
     }
 

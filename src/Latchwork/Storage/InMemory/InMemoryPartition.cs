@@ -9,17 +9,17 @@ internal sealed partial class InMemoryPartition
     private readonly EventTable _events = new();
     private readonly TimerPartition _partition;
     private readonly StoreClock _clock;
-    private readonly BellTower _bells;
-    private readonly ListenerRoster _listeners;
-    private long _deadTrimmed;
+    private readonly NotificationHub _notifications;
+    private readonly WakeScheduler _listeners;
+    private long _deadLettersEvicted;
 
-    public InMemoryPartition(TimerPartition partition, TimeProvider timeProvider, BellTower bells)
+    public InMemoryPartition(TimerPartition partition, TimeProvider timeProvider, NotificationHub notifications)
     {
         _partition = partition;
         _clock = new StoreClock(timeProvider);
-        _bells = bells;
-        _listeners = new ListenerRoster((nodeId, askIn) =>
-            bells.Ring(partition.Namespace, nodeId, new TimerBell(TimerBellKind.Due, partition.Index, askIn, default)));
+        _notifications = notifications;
+        _listeners = new WakeScheduler((nodeId, askIn) =>
+            notifications.Notify(partition.Namespace, nodeId, new WakeNotification(WakeNotificationKind.Due, partition.Index, askIn, default)));
     }
 
     public IReadOnlyList<PostOutcome> Post(IReadOnlyList<TimerEntry> entries)
@@ -59,7 +59,7 @@ internal sealed partial class InMemoryPartition
         {
             if (!_events.TryGet(id, out StoredEvent? stored)) return TimerOutcome.NotFound;
             if (stored.Lease is not null) return TimerOutcome.InFlight;
-            if (stored.Death is not null) return TimerOutcome.Dead;
+            if (stored.DeadLetter is not null) return TimerOutcome.DeadLettered;
 
             StoreTime now = _clock.Now();
             _events.Schedule(stored, now.Resolve(due));
@@ -73,9 +73,9 @@ internal sealed partial class InMemoryPartition
         PostOutcome outcome = PostOutcome.Created;
         if (_events.TryGet(fresh.Id, out StoredEvent? existing))
         {
-            // A dead event never stands in the way of a new one.
-            if (existing.Death is null && ifExists == IfExists.Keep) return PostOutcome.Kept;
-            if (existing.Death is null && ifExists == IfExists.Fail) return PostOutcome.Exists;
+            // A dead letter never stands in the way of a new one.
+            if (existing.DeadLetter is null && ifExists == IfExists.Keep) return PostOutcome.Kept;
+            if (existing.DeadLetter is null && ifExists == IfExists.Fail) return PostOutcome.Exists;
             Remove(existing);
             outcome = PostOutcome.Replaced;
         }
@@ -96,7 +96,7 @@ internal sealed partial class InMemoryPartition
     {
         _events.Remove(stored);
         if (stored.Lease is not Lease lease) return;
-        var bell = new TimerBell(TimerBellKind.Revoked, _partition.Index, TimeSpan.Zero, new DeliveryKey(stored.Id, lease.Token));
-        _bells.Ring(_partition.Namespace, lease.NodeId, bell);
+        var notification = new WakeNotification(WakeNotificationKind.Revoked, _partition.Index, TimeSpan.Zero, new DeliveryKey(stored.Id, lease.Token));
+        _notifications.Notify(_partition.Namespace, lease.NodeId, notification);
     }
 }

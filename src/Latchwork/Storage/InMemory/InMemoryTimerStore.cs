@@ -2,18 +2,18 @@ using System.Collections.Concurrent;
 
 namespace Latchwork.Storage.InMemory;
 
-/// <summary>Timers in memory. Every operation completes at once, on the caller's thread.</summary>
+/// <summary>Timers in memory. Every operation completes immediately, on the caller's thread.</summary>
 internal sealed class InMemoryTimerStore(TimeProvider timeProvider) : ITimerStore
 {
     private readonly ConcurrentDictionary<string, bool> _namespaces = new();
     private readonly ConcurrentDictionary<TimerPartition, InMemoryPartition> _partitions = new();
-    private readonly BellTower _bells = new();
+    private readonly NotificationHub _notifications = new();
     private volatile bool _closed;
 
     public void Close()
     {
         _closed = true;
-        _bells.Clear();
+        _notifications.Clear();
         _partitions.Clear();
     }
 
@@ -58,23 +58,23 @@ internal sealed class InMemoryTimerStore(TimeProvider timeProvider) : ITimerStor
     public Task<TimerPage> UpcomingAsync(TimerPartition partition, TimeSpan? offset, TimeSpan? duration, string? cursor, int limit, CancellationToken cancellationToken) =>
         Run(partition, p => p.Upcoming(offset, duration, cursor, limit), cancellationToken);
 
-    public Task<TimerPage> DeadAsync(TimerPartition partition, string? cursor, int limit, CancellationToken cancellationToken) =>
-        Run(partition, p => p.Dead(cursor, limit), cancellationToken);
+    public Task<TimerPage> DeadLettersAsync(TimerPartition partition, string? cursor, int limit, CancellationToken cancellationToken) =>
+        Run(partition, p => p.DeadLetters(cursor, limit), cancellationToken);
 
-    public Task<IReadOnlyList<TimerOutcome>> RequeueAsync(TimerPartition partition, IReadOnlyList<DeadKey> keys, Due due, CancellationToken cancellationToken) =>
+    public Task<IReadOnlyList<TimerOutcome>> RequeueAsync(TimerPartition partition, IReadOnlyList<DeadLetterKey> keys, Due due, CancellationToken cancellationToken) =>
         Run(partition, p => p.Requeue(keys, due), cancellationToken);
 
-    public Task<IReadOnlyList<TimerOutcome>> PurgeAsync(TimerPartition partition, IReadOnlyList<DeadKey> keys, CancellationToken cancellationToken) =>
+    public Task<IReadOnlyList<TimerOutcome>> PurgeAsync(TimerPartition partition, IReadOnlyList<DeadLetterKey> keys, CancellationToken cancellationToken) =>
         Run(partition, p => p.Purge(keys), cancellationToken);
 
-    public Task<IReadOnlyList<TimerNode>> NodesAsync(TimerPartition partition, CancellationToken cancellationToken) =>
+    public Task<IReadOnlyList<TimerNode>> GetNodesAsync(TimerPartition partition, CancellationToken cancellationToken) =>
         Run(partition, p => p.Nodes(), cancellationToken);
 
-    public Task<TimerStats> StatsAsync(TimerPartition partition, CancellationToken cancellationToken) =>
+    public Task<TimerStats> GetStatsAsync(TimerPartition partition, CancellationToken cancellationToken) =>
         Run(partition, p => p.Stats(), cancellationToken);
 
-    public Task<IAsyncDisposable> SubscribeAsync(string ns, string nodeId, Action<TimerBell> ring, CancellationToken cancellationToken) =>
-        Run(() => _bells.Subscribe(ns, nodeId, ring), cancellationToken);
+    public Task<IAsyncDisposable> SubscribeAsync(string ns, string nodeId, Action<WakeNotification> notify, CancellationToken cancellationToken) =>
+        Run(() => _notifications.Subscribe(ns, nodeId, notify), cancellationToken);
 
     public Task LeaveAsync(TimerPartition partition, string nodeId, CancellationToken cancellationToken) =>
         Run(
@@ -103,5 +103,5 @@ internal sealed class InMemoryTimerStore(TimeProvider timeProvider) : ITimerStor
         }
     }
 
-    private InMemoryPartition Create(TimerPartition partition) => new(partition, timeProvider, _bells);
+    private InMemoryPartition Create(TimerPartition partition) => new(partition, timeProvider, _notifications);
 }

@@ -11,7 +11,7 @@ internal sealed record Lease(string Token, string NodeId, long Deadline);
 /// <summary>An event's last rest.</summary>
 /// <param name="At">When it died, in ms.</param>
 /// <param name="Reason">Of what.</param>
-internal sealed record Death(long At, DeadReason Reason);
+internal sealed record DeadLetter(long At, DeadLetterReason Reason);
 
 /// <summary>An event in any state. Its state changes only through <see cref="EventTable"/>.</summary>
 internal sealed class StoredEvent
@@ -43,16 +43,16 @@ internal sealed class StoredEvent
     /// <summary>Set while it is in flight.</summary>
     public Lease? Lease { get; set; }
 
-    /// <summary>Set when it is dead.</summary>
-    public Death? Death { get; set; }
+    /// <summary>Set when it is dead-lettered.</summary>
+    public DeadLetter? DeadLetter { get; set; }
 
     /// <summary>The last failures, the oldest first. Replaced, never changed, so that snapshots can share it.</summary>
     public IReadOnlyList<AttemptFailure> Failures { get; private set; } = [];
 
-    public TimerState State => Lease is not null ? TimerState.InFlight : Death is not null ? TimerState.Dead : TimerState.Scheduled;
+    public TimerState State => Lease is not null ? TimerState.InFlight : DeadLetter is not null ? TimerState.DeadLettered : TimerState.Scheduled;
 
     /// <summary>By what it is ordered among those of its state.</summary>
-    public TimedId Place => new(Lease?.Deadline ?? Death?.At ?? Due, Id);
+    public TimedId Place => new(Lease?.Deadline ?? DeadLetter?.At ?? Due, Id);
 
     public void Record(string nodeId, string error, StoreTime now) => Failures = Failures.With(Retries, nodeId, error, now.Milliseconds);
 
@@ -72,9 +72,9 @@ internal sealed class StoredEvent
         MaxRetries = MaxRetries,
         Payload = Payload,
         Headers = Headers,
-        DeadReason = Death?.Reason,
-        DiedAt = Death is null ? null : DateTimeOffset.FromUnixTimeMilliseconds(Death.At),
-        DeadFor = Death is null ? null : now.Since(Death.At),
+        DeadLetterReason = DeadLetter?.Reason,
+        DeadLetteredAt = DeadLetter is null ? null : DateTimeOffset.FromUnixTimeMilliseconds(DeadLetter.At),
+        DeadLetteredFor = DeadLetter is null ? null : now.Since(DeadLetter.At),
         Failures = Failures,
     };
 }

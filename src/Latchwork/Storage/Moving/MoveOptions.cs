@@ -4,7 +4,7 @@ namespace Latchwork.Storage.Moving;
 internal sealed record MoveOptions
 {
     /// <summary>How long to wait in all for leases in the source to run out: of events in flight whose nodes are gone, and of locks that are held.</summary>
-    public TimeSpan Patience { get; init; } = TimeSpan.FromMinutes(1);
+    public TimeSpan WaitTimeout { get; init; } = TimeSpan.FromMinutes(1);
 
     /// <summary>Only the namespaces with this name; null for all.</summary>
     public string? Namespace { get; init; }
@@ -24,7 +24,7 @@ internal sealed record MoveOptions
 /// <param name="Moved">The events or keys that were moved.</param>
 /// <param name="Total">The events that there are; 0 if it is not known.</param>
 /// <param name="WaitsFor">What is waited for, in words; null: nothing.</param>
-internal readonly record struct MoveProgress(TransferUnit Unit, long Moved, long Total, string? WaitsFor);
+internal readonly record struct MoveProgress(NamespaceRef Unit, long Moved, long Total, string? WaitsFor);
 
 /// <summary>What became of a namespace.</summary>
 internal enum MoveEnd
@@ -50,7 +50,7 @@ internal enum MoveEnd
 /// <param name="End">What became of it.</param>
 /// <param name="Count">The events that were moved in all, by this run and those before it; of locks the keys that this run moved.</param>
 /// <param name="Place">Where it is now, for <see cref="MoveEnd.Elsewhere"/>.</param>
-internal sealed record MoveReport(TransferUnit Unit, MoveEnd End, long Count, string Place);
+internal sealed record MoveReport(NamespaceRef Unit, MoveEnd End, long Count, string Place);
 
 /// <summary>A move cannot go on as things are. What was moved stays moved, nothing is lost; the message says what to do.</summary>
 internal sealed class MoveRefusedException(string message) : Exception(message);

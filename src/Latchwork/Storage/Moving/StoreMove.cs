@@ -38,13 +38,13 @@ internal sealed class StoreMove
     /// <exception cref="LatchworkStoreException">A store failed. The next run goes on where this one ended.</exception>
     public async Task<IReadOnlyList<MoveReport>> RunAsync(CancellationToken cancellationToken)
     {
-        IReadOnlyList<TransferUnit> units = await UnitsAsync(cancellationToken).ConfigureAwait(false);
+        IReadOnlyList<NamespaceRef> units = await UnitsAsync(cancellationToken).ConfigureAwait(false);
         var problems = new List<string>();
-        foreach (TransferUnit unit in units) await CheckAsync(unit, problems, cancellationToken).ConfigureAwait(false);
+        foreach (NamespaceRef unit in units) await CheckAsync(unit, problems, cancellationToken).ConfigureAwait(false);
         if (problems.Count > 0) throw new MoveRefusedException(string.Join(" ", problems));
 
         var reports = new List<MoveReport>();
-        foreach (TransferUnit unit in units)
+        foreach (NamespaceRef unit in units)
         {
             var move = new UnitMove(_source, _target, unit, _options);
             Add(reports, await move.RunAsync(cancellationToken).ConfigureAwait(false));
@@ -58,7 +58,7 @@ internal sealed class StoreMove
     public async Task<IReadOnlyList<MoveReport>> AbortAsync(CancellationToken cancellationToken)
     {
         var reports = new List<MoveReport>();
-        foreach (TransferUnit unit in await UnitsAsync(cancellationToken).ConfigureAwait(false))
+        foreach (NamespaceRef unit in await UnitsAsync(cancellationToken).ConfigureAwait(false))
         {
             var abort = new UnitAbort(_source, _target, unit);
             Add(reports, await abort.RunAsync(cancellationToken).ConfigureAwait(false));
@@ -73,25 +73,25 @@ internal sealed class StoreMove
         _options.Report?.Invoke(report);
     }
 
-    private async Task<IReadOnlyList<TransferUnit>> UnitsAsync(CancellationToken cancellationToken)
+    private async Task<IReadOnlyList<NamespaceRef>> UnitsAsync(CancellationToken cancellationToken)
     {
-        IReadOnlyList<TransferUnit> all = await _source.ListAsync(cancellationToken).ConfigureAwait(false);
+        IReadOnlyList<NamespaceRef> all = await _source.ListAsync(cancellationToken).ConfigureAwait(false);
         if (_options.Namespace is null) return all;
-        TransferUnit[] chosen = [.. all.Where(unit => unit.Namespace == _options.Namespace)];
+        NamespaceRef[] chosen = [.. all.Where(unit => unit.Namespace == _options.Namespace)];
         return chosen.Length > 0 ? chosen : throw new ArgumentException($"There is no namespace '{_options.Namespace}' in {_source.Place}.");
     }
 
     /// <summary>Looks for what stands in the way before anything is sealed. Each is decided again, and for good, by the step itself.</summary>
-    private async Task CheckAsync(TransferUnit unit, List<string> problems, CancellationToken cancellationToken)
+    private async Task CheckAsync(NamespaceRef unit, List<string> problems, CancellationToken cancellationToken)
     {
-        TransferMarks source = await _source.LookAsync(unit, cancellationToken).ConfigureAwait(false);
+        TransferMarks source = await _source.PeekAsync(unit, cancellationToken).ConfigureAwait(false);
         if (source.Seal is not null) return; // a move to be gone on with, or one that is over
         if (source.Import is { Phase: TransferPhase.Importing or TransferPhase.Closed } import)
         {
             problems.Add($"{unit} is itself the target of a move from {import.Place} that is not over: end that first.");
         }
 
-        TransferMarks target = await _target.LookAsync(unit, cancellationToken).ConfigureAwait(false);
+        TransferMarks target = await _target.PeekAsync(unit, cancellationToken).ConfigureAwait(false);
         if (target.Import is { Phase: TransferPhase.Importing or TransferPhase.Closed } other)
         {
             problems.Add($"In the target, {unit} is the target of another move, from {other.Place}, that is not over: end that first.");
@@ -107,7 +107,7 @@ internal sealed class StoreMove
         if (answer.Listeners.Count > 0) problems.Add(UnitMove.ListenersIn(unit, answer.Listeners));
     }
 
-    private async Task CheckLocksAsync(TransferUnit unit, List<string> problems, CancellationToken cancellationToken)
+    private async Task CheckLocksAsync(NamespaceRef unit, List<string> problems, CancellationToken cancellationToken)
     {
         var held = new List<KeySnapshot>();
         string? cursor = null;

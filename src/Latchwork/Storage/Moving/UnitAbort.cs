@@ -6,13 +6,13 @@ namespace Latchwork.Storage.Moving;
 /// only be at the beginning of what it has, since a batch is always the beginning. (3) The source is opened. (4) The import is over and the
 /// journal dropped. Each step can be repeated; after a kill, the next abort goes on.
 /// </remarks>
-internal sealed class UnitAbort(IStoreTransfer source, IStoreTransfer target, TransferUnit unit)
+internal sealed class UnitAbort(IStoreTransfer source, IStoreTransfer target, NamespaceRef unit)
 {
     public async Task<MoveReport> RunAsync(CancellationToken cancellationToken)
     {
-        TransferMarks marks = await source.LookAsync(unit, cancellationToken).ConfigureAwait(false);
+        TransferMarks marks = await source.PeekAsync(unit, cancellationToken).ConfigureAwait(false);
         if (marks.Seal is { Phase: TransferPhase.Moved } over) return new MoveReport(unit, MoveEnd.Untouched, over.Count, over.Place);
-        if (marks.Seal is not { } seal) return await EndAsync(await target.LookAsync(unit, cancellationToken).ConfigureAwait(false), cancellationToken).ConfigureAwait(false);
+        if (marks.Seal is not { } seal) return await EndAsync(await target.PeekAsync(unit, cancellationToken).ConfigureAwait(false), cancellationToken).ConfigureAwait(false);
         if (seal.Place != target.Place) throw new MoveRefusedException($"{unit} is being moved to {seal.Place}. Give that as the target to abort it.");
 
         await CloseAsync(seal, cancellationToken).ConfigureAwait(false);
@@ -22,13 +22,13 @@ internal sealed class UnitAbort(IStoreTransfer source, IStoreTransfer target, Tr
             throw new MoveRefusedException($"The seal of {unit} was changed by somebody else. Run the abort again.");
         }
 
-        MoveReport report = await EndAsync(await target.LookAsync(unit, cancellationToken).ConfigureAwait(false), cancellationToken).ConfigureAwait(false);
+        MoveReport report = await EndAsync(await target.PeekAsync(unit, cancellationToken).ConfigureAwait(false), cancellationToken).ConfigureAwait(false);
         return report with { End = MoveEnd.Aborted };
     }
 
     private async Task CloseAsync(TransferMark seal, CancellationToken cancellationToken)
     {
-        TransferMarks marks = await target.LookAsync(unit, cancellationToken).ConfigureAwait(false);
+        TransferMarks marks = await target.PeekAsync(unit, cancellationToken).ConfigureAwait(false);
         if (marks.Import is { Phase: TransferPhase.Closed } closed && closed.MoveId == seal.MoveId) return;
         bool isOthers = marks.Import is { Phase: not TransferPhase.Done } import && import.MoveId != seal.MoveId;
         if (isOthers) return; // this move has not come so far

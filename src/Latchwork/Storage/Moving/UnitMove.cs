@@ -1,7 +1,7 @@
 namespace Latchwork.Storage.Moving;
 
 /// <summary>Moves one namespace; see <see cref="StoreMove"/> for the steps.</summary>
-internal sealed class UnitMove(IStoreTransfer source, IStoreTransfer target, TransferUnit unit, MoveOptions options)
+internal sealed class UnitMove(IStoreTransfer source, IStoreTransfer target, NamespaceRef unit, MoveOptions options)
 {
     /// <summary>The most keys or ids that a refusal names.</summary>
     public const int MaxNamed = 5;
@@ -11,14 +11,14 @@ internal sealed class UnitMove(IStoreTransfer source, IStoreTransfer target, Tra
 
     private static readonly TimeSpan _shortest = TimeSpan.FromMilliseconds(10);
 
-    private TimeSpan _patience = options.Patience;
+    private TimeSpan _timeout = options.WaitTimeout;
     private string _moveId = "";
     private long _total;
 
-    public static string ListenersIn(TransferUnit unit, IReadOnlyList<string> nodes) =>
+    public static string ListenersIn(NamespaceRef unit, IReadOnlyList<string> nodes) =>
         $"Nodes listen to {unit}: {string.Join(", ", nodes)}. Stop them first (one that died counts as listening for a few seconds).";
 
-    public static string LocksIn(TransferUnit unit, IReadOnlyList<(string Key, string Node)> held) =>
+    public static string LocksIn(NamespaceRef unit, IReadOnlyList<(string Key, string Node)> held) =>
         $"Keys of {unit} are locked: {string.Join(", ", held.Take(MaxNamed).Select(key => $"'{key.Key}' by {key.Node}"))}{(held.Count > MaxNamed ? ", …" : "")}. Let their work end first.";
 
     public async Task<MoveReport> RunAsync(CancellationToken cancellationToken)
@@ -42,10 +42,10 @@ internal sealed class UnitMove(IStoreTransfer source, IStoreTransfer target, Tra
             ? await MoveEventsAsync(cancellationToken).ConfigureAwait(false)
             : await MoveKeysAsync(cancellationToken).ConfigureAwait(false);
 
-        var open = new TransferMarks(seal, (await source.LookAsync(unit, cancellationToken).ConfigureAwait(false)).Import);
+        var open = new TransferMarks(seal, (await source.PeekAsync(unit, cancellationToken).ConfigureAwait(false)).Import);
         if (!await source.ChangeAsync(unit, open, open with { Seal = seal with { Phase = TransferPhase.Moved } }, cancellationToken).ConfigureAwait(false))
         {
-            TransferMark? now = (await source.LookAsync(unit, cancellationToken).ConfigureAwait(false)).Seal;
+            TransferMark? now = (await source.PeekAsync(unit, cancellationToken).ConfigureAwait(false)).Seal;
             if (now == seal) throw new MoveRefusedException($"There is still something of {unit} in the source, although nothing was left to be moved. The source stays sealed; run the move again.");
             if (now is not { Phase: TransferPhase.Moved } || now.MoveId != _moveId) throw new MoveRefusedException($"The seal of {unit} was changed by somebody else. Run the move again.");
         }
@@ -74,7 +74,7 @@ internal sealed class UnitMove(IStoreTransfer source, IStoreTransfer target, Tra
     {
         for (int attempt = 0; attempt < MaxAttempts; attempt++)
         {
-            TransferMarks marks = await target.LookAsync(unit, cancellationToken).ConfigureAwait(false);
+            TransferMarks marks = await target.PeekAsync(unit, cancellationToken).ConfigureAwait(false);
             if (marks.Seal is { Phase: TransferPhase.Moving } other)
             {
                 if (other.MoveId != _moveId) throw new MoveRefusedException($"In the target, {unit} is itself being moved away, to {other.Place}. End that move first.");
@@ -102,7 +102,7 @@ internal sealed class UnitMove(IStoreTransfer source, IStoreTransfer target, Tra
     {
         for (int attempt = 0; attempt < MaxAttempts; attempt++)
         {
-            TransferMarks marks = await target.LookAsync(unit, cancellationToken).ConfigureAwait(false);
+            TransferMarks marks = await target.PeekAsync(unit, cancellationToken).ConfigureAwait(false);
             if (marks.Import is not { } import || import.MoveId != _moveId) return; // a later move has begun: this one's journal is gone
             bool isDone = import.Phase == TransferPhase.Done
                 || await target.ChangeAsync(unit, marks, marks with { Import = import with { Phase = TransferPhase.Done } }, cancellationToken).ConfigureAwait(false);
@@ -127,13 +127,13 @@ internal sealed class UnitMove(IStoreTransfer source, IStoreTransfer target, Tra
 
             // What passes here counts: a process that stands still makes nothing late. (Measured from the reply on, so nothing is early.)
             TimeSpan passed = options.TimeProvider.GetElapsedTime(read);
-            TransferEvent[] due = [.. page.Select(e => e with { DueIn = e.DueIn - passed, Death = e.Death is null ? null : e.Death with { Ago = e.Death.Ago + passed } })];
+            TransferEvent[] due = [.. page.Select(e => e with { DueIn = e.DueIn - passed, DeadLetter = e.DeadLetter is null ? null : e.DeadLetter with { Ago = e.DeadLetter.Ago + passed } })];
             IReadOnlyList<ImportOutcome> outcomes = await target.ImportEventsAsync(unit.Namespace, _moveId, due, cancellationToken).ConfigureAwait(false);
             CheckOutcomes(outcomes, i => page[i].Id, "events with the same ids. Cancel them in one of the stores (in the source after 'latchwork move --abort')");
             arrived = [.. page.Select(e => e.Id)];
         }
 
-        long came = (await target.LookAsync(unit, cancellationToken).ConfigureAwait(false)).Import is { } import && import.MoveId == _moveId ? import.Count : -1;
+        long came = (await target.PeekAsync(unit, cancellationToken).ConfigureAwait(false)).Import is { } import && import.MoveId == _moveId ? import.Count : -1;
         if (came >= 0 && came != _total)
         {
             throw new MoveRefusedException($"The counts of {unit} differ: {_total} events were in the source, {came} came to the target. The source stays sealed; please report this.");
@@ -214,10 +214,10 @@ internal sealed class UnitMove(IStoreTransfer source, IStoreTransfer target, Tra
 
     private async Task WaitAsync(TimeSpan wait, string what, Func<string> tooLong, CancellationToken cancellationToken)
     {
-        if (wait > _patience || _patience <= TimeSpan.Zero) throw new MoveRefusedException(tooLong());
+        if (wait > _timeout || _timeout <= TimeSpan.Zero) throw new MoveRefusedException(tooLong());
         options.Progress?.Invoke(new MoveProgress(unit, 0, _total, what));
         TimeSpan delay = wait > _shortest ? wait : _shortest;
-        _patience -= delay;
+        _timeout -= delay;
         await Task.Delay(delay, options.TimeProvider, cancellationToken).ConfigureAwait(false);
     }
 }

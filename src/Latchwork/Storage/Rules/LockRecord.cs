@@ -9,8 +9,8 @@ internal sealed class LockRecord
 {
     private Ownership? _lock;
     private Ending? _outcome;
-    private (long Generation, string Nonce) _published = (0, "");
-    private long _generation; // the highest ever given; that of the lock while there is one
+    private (long FencingToken, string Nonce) _published = (0, "");
+    private long _fencingToken; // the highest ever given; that of the lock while there is one
     private long _keepUntil;
 
     /// <summary>The record of a key that is not known.</summary>
@@ -24,8 +24,8 @@ internal sealed class LockRecord
     {
         _lock = saved.Lock is { } held ? new Ownership(held) : null;
         _outcome = saved.Outcome is { } outcome ? new Ending(outcome) : null;
-        _published = (saved.PublishedGeneration, saved.PublishedNonce);
-        _generation = saved.Generation;
+        _published = (saved.PublishedFencingToken, saved.PublishedNonce);
+        _fencingToken = saved.FencingToken;
         _keepUntil = saved.KeepUntil;
     }
 
@@ -34,9 +34,9 @@ internal sealed class LockRecord
     {
         Lock = _lock?.Save(),
         Outcome = _outcome?.Save(),
-        PublishedGeneration = _published.Generation,
+        PublishedFencingToken = _published.FencingToken,
         PublishedNonce = _published.Nonce,
-        Generation = _generation,
+        FencingToken = _fencingToken,
         KeepUntil = _keepUntil,
     };
 
@@ -52,32 +52,32 @@ internal sealed class LockRecord
         Settle(now);
         if (_lock is { } mine && mine.Nonce == request.Nonce)
         {
-            mine.Renew(ToMicroseconds(request.Lease), now);
-            return new LockGranted(_generation, mine.TakenOver);
+            mine.Renew(ToMicroseconds(request.LeaseDuration), now);
+            return new LockGranted(_fencingToken, mine.TakenOver);
         }
 
         if (!request.LockOnly && _outcome is { } outcome
-            && (outcome.IsFresh(now) || (outcome.Generation >= request.WaitingFor && outcome.IsUsable(now))))
+            && (outcome.IsFresh(now) || (outcome.FencingToken >= request.WaitingFor && outcome.IsUsable(now))))
         {
             return outcome.Show(now);
         }
 
         if (_lock is { } other && now < other.Deadline)
         {
-            return new LockHeld(_generation, other.NodeId, FromMicroseconds(other.Deadline - now), FromMicroseconds(now - other.Started), other.Nonce);
+            return new LockHeld(_fencingToken, other.NodeId, FromMicroseconds(other.Deadline - now), FromMicroseconds(now - other.Started), other.Nonce);
         }
 
         bool takenOver = _lock is not null;
         Grow(now);
         _lock = new Ownership(new(request.NodeId, request.Nonce, now, ToMicroseconds(request.LockTimeout), takenOver, Lease: 0, Deadline: now));
-        _lock.Renew(ToMicroseconds(request.Lease), now);
-        return new LockGranted(_generation, takenOver);
+        _lock.Renew(ToMicroseconds(request.LeaseDuration), now);
+        return new LockGranted(_fencingToken, takenOver);
     }
 
-    public bool Renew(long generation, string nonce, TimeSpan lease, long now)
+    public bool Renew(long fencingToken, string nonce, TimeSpan lease, long now)
     {
         Settle(now);
-        if (!IsOwner(generation, nonce)) return false;
+        if (!IsOwner(fencingToken, nonce)) return false;
         _lock!.Renew(ToMicroseconds(lease), now);
         return true;
     }
@@ -85,18 +85,18 @@ internal sealed class LockRecord
     public PublishOutcome Publish(LockerPublication publication, long now)
     {
         Settle(now);
-        if (!IsOwner(publication.Generation, publication.Nonce))
+        if (!IsOwner(publication.FencingToken, publication.Nonce))
         {
-            bool isRepeated = _published.Generation > 0 && _published.Generation == publication.Generation;
+            bool isRepeated = _published.FencingToken > 0 && _published.FencingToken == publication.FencingToken;
             return isRepeated && (publication.Nonce ?? _published.Nonce) == _published.Nonce
                 ? PublishOutcome.Accepted
                 : PublishOutcome.Superseded;
         }
 
-        _published = (publication.Generation, _lock!.Nonce);
+        _published = (publication.FencingToken, _lock!.Nonce);
         Free(now, _lock.LockTimeout);
         _outcome = new Ending(new(
-            publication.Generation,
+            publication.FencingToken,
             publication.Kind,
             publication.Data.ToArray(),
             now,
@@ -105,10 +105,10 @@ internal sealed class LockRecord
         return PublishOutcome.Accepted;
     }
 
-    public bool Release(long? generation, string nonce, long now)
+    public bool Release(long? fencingToken, string nonce, long now)
     {
         Settle(now);
-        if (!IsOwner(generation ?? _generation, nonce)) return false;
+        if (!IsOwner(fencingToken ?? _fencingToken, nonce)) return false;
         Free(now, _lock!.LockTimeout);
         return true;
     }
@@ -140,7 +140,7 @@ internal sealed class LockRecord
         {
             Key = key,
             IsLocked = _lock is not null,
-            Generation = _lock is null ? _outcome!.Generation : _generation,
+            FencingToken = _lock is null ? _outcome!.FencingToken : _fencingToken,
             NodeId = _lock?.NodeId,
             Age = _lock is null ? null : FromMicroseconds(now - _lock.Started),
             LeaseLeft = _lock is null ? null : FromMicroseconds(Math.Max(0, _lock.Deadline - now)),
@@ -156,13 +156,13 @@ internal sealed class LockRecord
         Settle(now);
         if (_lock is { } live && now < live.Deadline)
         {
-            return new TransferKey(key, _generation, TimeSpan.Zero, null, live.NodeId, FromMicroseconds(live.Deadline - now));
+            return new TransferKey(key, _fencingToken, TimeSpan.Zero, null, live.NodeId, FromMicroseconds(live.Deadline - now));
         }
 
         if (_lock is { } lapsed) Free(now, lapsed.LockTimeout);
         if (IsGarbage(now)) return null;
         TimeSpan keepFor = FromMicroseconds(Math.Max(0, _keepUntil - now));
-        return new TransferKey(key, _generation, keepFor, _outcome?.IsUsable(now) == true ? _outcome.Export(now) : null, null, TimeSpan.Zero);
+        return new TransferKey(key, _fencingToken, keepFor, _outcome?.IsUsable(now) == true ? _outcome.Export(now) : null, null, TimeSpan.Zero);
     }
 
     /// <summary>Takes in what comes from another store, unless this record is as far.</summary>
@@ -170,13 +170,13 @@ internal sealed class LockRecord
     {
         Settle(now);
         if (_lock is { } live && now < live.Deadline) return ImportOutcome.Conflict;
-        if (_generation >= moved.Generation) return ImportOutcome.Known;
+        if (_fencingToken >= moved.FencingToken) return ImportOutcome.Known;
         Free(now, ToMicroseconds(moved.KeepFor));
-        _generation = moved.Generation;
+        _fencingToken = moved.FencingToken;
         if (moved.Outcome is not { } outcome) return ImportOutcome.Imported;
-        _published = (outcome.Generation, "");
+        _published = (outcome.FencingToken, "");
         _outcome = new Ending(new(
-            outcome.Generation, outcome.Kind, outcome.Data.ToArray(), now - ToMicroseconds(outcome.Age), ToMicroseconds(outcome.FreshFor), ToMicroseconds(outcome.HandOverFor)));
+            outcome.FencingToken, outcome.Kind, outcome.Data.ToArray(), now - ToMicroseconds(outcome.Age), ToMicroseconds(outcome.FreshFor), ToMicroseconds(outcome.HandOverFor)));
         return ImportOutcome.Imported;
     }
 
@@ -184,10 +184,10 @@ internal sealed class LockRecord
 
     private static TimeSpan FromMicroseconds(long microseconds) => new(microseconds * TimeSpan.TicksPerMicrosecond);
 
-    private bool IsOwner(long generation, string? nonce) =>
-        _lock is not null && _generation == generation && (nonce is null || nonce == _lock.Nonce);
+    private bool IsOwner(long fencingToken, string? nonce) =>
+        _lock is not null && _fencingToken == fencingToken && (nonce is null || nonce == _lock.Nonce);
 
-    private void Grow(long now) => _generation = Math.Max(_generation + 1, now);
+    private void Grow(long now) => _fencingToken = Math.Max(_fencingToken + 1, now);
 
     private void Free(long now, long keepFor)
     {
@@ -242,7 +242,7 @@ internal sealed class LockRecord
     {
         private long _publishedAt = ending.PublishedAt;
 
-        public long Generation => ending.Generation;
+        public long FencingToken => ending.FencingToken;
 
         public LockerOutcomeKind Kind => ending.Kind;
 
@@ -254,10 +254,10 @@ internal sealed class LockRecord
 
         public void Settle(long now) => _publishedAt = Math.Min(_publishedAt, now);
 
-        public LockerOutcome Show(long now) => new(Generation, Kind, ending.Data, IsFresh(now), FromMicroseconds(now - _publishedAt));
+        public LockerOutcome Show(long now) => new(FencingToken, Kind, ending.Data, IsFresh(now), FromMicroseconds(now - _publishedAt));
 
         public TransferResult Export(long now) => new(
-            Generation, Kind, ending.Data, FromMicroseconds(now - _publishedAt), FromMicroseconds(ending.FreshFor), FromMicroseconds(ending.HandOverFor));
+            FencingToken, Kind, ending.Data, FromMicroseconds(now - _publishedAt), FromMicroseconds(ending.FreshFor), FromMicroseconds(ending.HandOverFor));
 
         public LockState.Ending Save() => ending with { PublishedAt = _publishedAt };
     }

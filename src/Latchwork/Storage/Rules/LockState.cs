@@ -1,6 +1,6 @@
 namespace Latchwork.Storage.Rules;
 
-/// <summary>What a store keeps of one key: the lock and the last outcome, two independent parts, and the generation. Times are µs.</summary>
+/// <summary>What a store keeps of one key: the lock and the last outcome, two independent parts, and the fencing token. Times are µs.</summary>
 internal sealed record LockState
 {
     /// <summary>The lock, if somebody has it.</summary>
@@ -9,16 +9,16 @@ internal sealed record LockState
     /// <summary>The last outcome, if there is one.</summary>
     public Ending? Outcome { get; init; }
 
-    /// <summary>The generation of the last accepted publication, by which a repeated one is known; 0 if there was none.</summary>
-    public long PublishedGeneration { get; init; }
+    /// <summary>The fencing token of the last accepted publication, by which a repeated one is known; 0 if there was none.</summary>
+    public long PublishedFencingToken { get; init; }
 
     /// <summary>The nonce of the last accepted publication.</summary>
     public required string PublishedNonce { get; init; }
 
-    /// <summary>The highest generation ever given.</summary>
-    public long Generation { get; init; }
+    /// <summary>The highest fencing token ever given.</summary>
+    public long FencingToken { get; init; }
 
-    /// <summary>Until when the generation is to be kept, whatever else is in the record.</summary>
+    /// <summary>Until when the fencing token is to be kept, whatever else is in the record.</summary>
     public long KeepUntil { get; init; }
 
     /// <summary>From when on nothing in the record matters any more, if nobody touches it until then.</summary>
@@ -44,11 +44,11 @@ internal sealed record LockState
     internal sealed record Held(string NodeId, string Nonce, long Started, long LockTimeout, bool TakenOver, long Lease, long Deadline);
 
     /// <summary>How the last run ended.</summary>
-    /// <param name="Generation">Its generation.</param>
+    /// <param name="FencingToken">Its fencing token.</param>
     /// <param name="Kind">What the bytes are.</param>
     /// <param name="Data">The bytes.</param>
     /// <param name="PublishedAt">When.</param>
     /// <param name="FreshFor">For how long it serves those who ask later.</param>
     /// <param name="HandOverFor">For how long it serves those who waited.</param>
-    internal sealed record Ending(long Generation, LockerOutcomeKind Kind, byte[] Data, long PublishedAt, long FreshFor, long HandOverFor);
+    internal sealed record Ending(long FencingToken, LockerOutcomeKind Kind, byte[] Data, long PublishedAt, long FreshFor, long HandOverFor);
 }

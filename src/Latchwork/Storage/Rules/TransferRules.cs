@@ -9,14 +9,14 @@ internal static class TransferRules
     /// <summary>What the clients of a sealed namespace are told. Nothing was changed for them.</summary>
     /// <param name="unit">The namespace.</param>
     /// <param name="seal">Its seal.</param>
-    public static LatchworkStoreException Refuse(TransferUnit unit, TransferMark seal) => new(
+    public static LatchworkStoreException Refuse(NamespaceRef unit, TransferMark seal) => new(
         seal.Phase == TransferPhase.Moved
             ? $"{Capital(unit)} is sealed: it was moved to {seal.Place}. Use that store; nothing was changed here."
             : $"{Capital(unit)} is sealed: it is being moved to {seal.Place}. Use that store once the move is over (or 'latchwork move --abort' it); nothing was changed here.",
         StoreOutcome.NotApplied);
 
     /// <summary>What a mover is told whose move is not the one that the namespace is sealed by.</summary>
-    public static LatchworkStoreException NotSealed(TransferUnit unit, TransferMark? seal) => new(
+    public static LatchworkStoreException NotSealed(NamespaceRef unit, TransferMark? seal) => new(
         $"{Capital(unit)} is not sealed by this move {(seal is null ? "(any more)" : $"but by another, to {seal.Place}")}; nothing was changed.",
         StoreOutcome.NotApplied);
 
@@ -29,16 +29,16 @@ internal static class TransferRules
         long due = snapshot.Due.ToUnixTimeMilliseconds();
         int retries = snapshot.Retries;
         IReadOnlyList<AttemptFailure> failures = snapshot.Failures;
-        TransferDeath? death = snapshot.DeadReason is { } reason ? new TransferDeath(reason, snapshot.DeadFor ?? TimeSpan.Zero) : null;
+        TransferDeadLetter? deadLetter = snapshot.DeadLetterReason is { } reason ? new TransferDeadLetter(reason, snapshot.DeadLetteredFor ?? TimeSpan.Zero) : null;
         if (snapshot.State == TimerState.InFlight)
         {
             failures = failures.With(retries, snapshot.NodeId ?? "", FailureRecord.LeaseExpired, now / TimeSpan.TicksPerMillisecond);
             if (retries < snapshot.MaxRetries) (retries, due) = (retries + 1, deadline);
-            else death = new TransferDeath(DeadReason.LeaseExpired, TimeSpan.Zero);
+            else deadLetter = new TransferDeadLetter(DeadLetterReason.LeaseExpired, TimeSpan.Zero);
         }
 
         return new TransferEvent(
-            snapshot.Id, snapshot.Payload, snapshot.Headers, retries, snapshot.MaxRetries, new TimeSpan(due * TimeSpan.TicksPerMillisecond - now), failures, death);
+            snapshot.Id, snapshot.Payload, snapshot.Headers, retries, snapshot.MaxRetries, new TimeSpan(due * TimeSpan.TicksPerMillisecond - now), failures, deadLetter);
     }
 
     /// <summary>What a key weighs in a batch.</summary>
@@ -50,7 +50,7 @@ internal static class TransferRules
     }
 
     /// <summary>The namespace at the beginning of a sentence.</summary>
-    public static string Capital(TransferUnit unit)
+    public static string Capital(NamespaceRef unit)
     {
         string text = unit.ToString();
         return char.ToUpperInvariant(text[0]) + text[1..];

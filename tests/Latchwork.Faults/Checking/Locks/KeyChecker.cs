@@ -37,7 +37,7 @@ internal sealed class KeyChecker(RunFacts run, CheckOptions options, CheckReport
                     Offend(
                         facts.History,
                         Rules.Overlap,
-                        $"'{facts.History.Id}': '{grant.Process}' was told at {Time(grant.Begin)} that it owns the key (generation {grant.Generation}), while '{longest.Process}' (generation {longest.Generation}) believed so until {Time(longest.End)}.",
+                        $"'{facts.History.Id}': '{grant.Process}' was told at {Time(grant.Begin)} that it owns the key (fencing token {grant.FencingToken}), while '{longest.Process}' (fencing token {longest.FencingToken}) believed so until {Time(longest.End)}.",
                         grant.Begin);
                 }
             }
@@ -50,27 +50,27 @@ internal sealed class KeyChecker(RunFacts run, CheckOptions options, CheckReport
     {
         Grant[] byEnd = [.. facts.Grants.Values.OrderBy(grant => grant.Begin)];
         Grant[] byStart = [.. facts.Grants.Values.OrderBy(grant => grant.From)];
-        var generations = new Dictionary<long, Grant>();
+        var fencingTokens = new Dictionary<long, Grant>();
         Grant? highest = null;
         int next = 0;
         foreach (Grant grant in byStart)
         {
             for (; next < byEnd.Length && byEnd[next].Begin < grant.From; next++)
             {
-                if (highest is null || byEnd[next].Generation > highest.Generation) highest = byEnd[next];
+                if (highest is null || byEnd[next].FencingToken > highest.FencingToken) highest = byEnd[next];
             }
 
-            if (highest is not null && grant.Generation <= highest.Generation)
+            if (highest is not null && grant.FencingToken <= highest.FencingToken)
             {
                 Offend(
                     facts.History,
                     Rules.Fencing,
-                    $"'{facts.History.Id}': the grant asked for at {Time(grant.From)} has generation {grant.Generation}; {highest.Generation} had been granted at {Time(highest.Begin)}.",
+                    $"'{facts.History.Id}': the grant asked for at {Time(grant.From)} has fencing token {grant.FencingToken}; {highest.FencingToken} had been granted at {Time(highest.Begin)}.",
                     grant.Begin);
             }
-            else if (!generations.TryAdd(grant.Generation, grant))
+            else if (!fencingTokens.TryAdd(grant.FencingToken, grant))
             {
-                Offend(facts.History, Rules.Fencing, $"'{facts.History.Id}': generation {grant.Generation} was granted twice.", grant.Begin);
+                Offend(facts.History, Rules.Fencing, $"'{facts.History.Id}': fencing token {grant.FencingToken} was granted twice.", grant.Begin);
             }
         }
     }
@@ -80,33 +80,33 @@ internal sealed class KeyChecker(RunFacts run, CheckOptions options, CheckReport
     {
         foreach (Publication publication in facts.Publications)
         {
-            if (publication.AcceptedAt is { } accepted && Overtaken(facts, publication.Generation, publication.From, accepted) is { } by)
+            if (publication.AcceptedAt is { } accepted && Overtaken(facts, publication.FencingToken, publication.From, accepted) is { } by)
             {
-                Offend(facts.History, Rules.Superseded, $"'{facts.History.Id}': a publication of generation {publication.Generation}, sent at {Time(publication.From)}, was accepted, though {by}.", accepted);
+                Offend(facts.History, Rules.Superseded, $"'{facts.History.Id}': a publication of fencing token {publication.FencingToken}, sent at {Time(publication.From)}, was accepted, though {by}.", accepted);
             }
         }
 
         foreach (Operation renewal in facts.History.Operations)
         {
-            if (renewal.Verb != Verb.LockRenew || renewal.Outcome != "True" || renewal.Start.Generation is not { } generation) continue;
-            if (Overtaken(facts, generation, renewal.From, renewal.To) is { } by)
+            if (renewal.Verb != Verb.LockRenew || renewal.Outcome != "True" || renewal.Start.FencingToken is not { } fencingToken) continue;
+            if (Overtaken(facts, fencingToken, renewal.From, renewal.To) is { } by)
             {
-                Offend(facts.History, Rules.Superseded, $"'{facts.History.Id}': a renewal of generation {generation}, sent at {Time(renewal.From)}, was accepted, though {by}.", renewal.To);
+                Offend(facts.History, Rules.Superseded, $"'{facts.History.Id}': a renewal of fencing token {fencingToken}, sent at {Time(renewal.From)}, was accepted, though {by}.", renewal.To);
             }
         }
     }
 
-    private string? Overtaken(KeyFacts facts, long generation, long from, long to)
+    private string? Overtaken(KeyFacts facts, long fencingToken, long from, long to)
     {
         foreach (Grant other in facts.Grants.Values)
         {
-            if (other.Generation > generation && other.Begin < from && !run.MayLose(other.From, to))
+            if (other.FencingToken > fencingToken && other.Begin < from && !run.MayLose(other.From, to))
             {
-                return $"generation {other.Generation} had been granted at {Time(other.Begin)}";
+                return $"fencing token {other.FencingToken} had been granted at {Time(other.Begin)}";
             }
         }
 
-        Grant? own = facts.Grants.Values.FirstOrDefault(grant => grant.Generation == generation);
+        Grant? own = facts.Grants.Values.FirstOrDefault(grant => grant.FencingToken == fencingToken);
         foreach (Operation forgetting in facts.Forgettings)
         {
             if (own is not null && forgetting.IsAnswered && forgetting.From > own.Begin && forgetting.To < from && !run.MayLose(forgetting.From, to))
@@ -126,35 +126,35 @@ internal sealed class KeyChecker(RunFacts run, CheckOptions options, CheckReport
             switch (entry)
             {
                 case WorkStarted work:
-                    if (!begun.Add(work.Generation)) Offend(facts.History, Rules.Handler, $"'{facts.History.Id}': work for generation {work.Generation} was begun twice.", work.At);
-                    CheckBelief(facts, process, work.Generation, work.At, work.LeaseLeft);
+                    if (!begun.Add(work.FencingToken)) Offend(facts.History, Rules.Handler, $"'{facts.History.Id}': work for fencing token {work.FencingToken} was begun twice.", work.At);
+                    CheckLocalLease(facts, process, work.FencingToken, work.At, work.LeaseLeft);
                     break;
-                case WorkBelief belief:
-                    CheckBelief(facts, process, belief.Generation, belief.At, belief.LeaseLeft);
+                case WorkLocalLease localLease:
+                    CheckLocalLease(facts, process, localLease.FencingToken, localLease.At, localLease.LeaseLeft);
                     break;
             }
         }
     }
 
-    private void CheckBelief(KeyFacts facts, string process, long generation, long at, long left)
+    private void CheckLocalLease(KeyFacts facts, string process, long fencingToken, long at, long left)
     {
         long? end = null;
         foreach (Operation o in facts.History.Operations)
         {
             if (o.From > at) break;
             if (o.Process != process) continue;
-            bool grants = o.Verb == Verb.LockRequest && o.Outcome == "Granted" && o.End!.Generation == generation;
-            bool renews = o.Verb == Verb.LockRenew && o.Outcome == "True" && o.Start.Generation == generation;
+            bool grants = o.Verb == Verb.LockRequest && o.Outcome == "Granted" && o.End!.FencingToken == fencingToken;
+            bool renews = o.Verb == Verb.LockRenew && o.Outcome == "True" && o.Start.FencingToken == fencingToken;
             if (grants || renews) end = Math.Max(end ?? 0, o.From + (o.Start.Lease ?? 0));
         }
 
         if (end is null)
         {
-            Offend(facts.History, Rules.Handler, $"'{facts.History.Id}': '{process}' works with generation {generation}, which it was not granted.", at);
+            Offend(facts.History, Rules.Handler, $"'{facts.History.Id}': '{process}' works with fencing token {fencingToken}, which it was not granted.", at);
         }
         else if (left > 0 && at + left > end + run.Slack)
         {
-            Offend(facts.History, Rules.Belief, $"'{facts.History.Id}': '{process}' (generation {generation}) believed for {left / 1e3:F1} ms more, {(at + left - end.Value) / 1e3:F1} ms longer than was granted.", at);
+            Offend(facts.History, Rules.LocalLease, $"'{facts.History.Id}': '{process}' (fencing token {fencingToken}) believed for {left / 1e3:F1} ms more, {(at + left - end.Value) / 1e3:F1} ms longer than was granted.", at);
         }
     }
 

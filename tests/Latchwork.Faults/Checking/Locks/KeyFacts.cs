@@ -9,7 +9,7 @@ internal sealed class Grant
 
     public required string Nonce { get; init; }
 
-    public required long Generation { get; init; }
+    public required long FencingToken { get; init; }
 
     /// <summary>When it was first asked for.</summary>
     public required long From { get; init; }
@@ -29,7 +29,7 @@ internal sealed class Publication
 {
     public required string Value { get; init; }
 
-    public required long Generation { get; init; }
+    public required long FencingToken { get; init; }
 
     /// <summary>When it was first sent.</summary>
     public required long From { get; init; }
@@ -76,12 +76,12 @@ internal sealed class KeyFacts
             if (operation.End?.Value is { } value && operation.Verb != Verb.LockPublish) Sights.Add(new Sight(operation, value, operation.Start.WaitingFor is not null));
         }
 
-        foreach (Grant grant in Grants.Values) EndBelief(grant, run);
+        foreach (Grant grant in Grants.Values) EndLocalLease(grant, run);
     }
 
     public IdHistory History { get; }
 
-    public Dictionary<(string Nonce, long Generation), Grant> Grants { get; } = [];
+    public Dictionary<(string Nonce, long FencingToken), Grant> Grants { get; } = [];
 
     public List<Publication> Publications { get; } = [];
 
@@ -92,20 +92,20 @@ internal sealed class KeyFacts
     private void AddGrant(Operation request)
     {
         OperationStarted start = request.Start;
-        long generation = request.End!.Generation ?? 0;
+        long fencingToken = request.End!.FencingToken ?? 0;
         long end = request.From + (start.Lease ?? 0);
-        if (Grants.TryGetValue((start.Token!, generation), out Grant? again))
+        if (Grants.TryGetValue((start.Token!, fencingToken), out Grant? again))
         {
             again.End = Math.Max(again.End, end); // the same request, repeated
             return;
         }
 
         Operation first = History.Operations.First(o => o.Verb == Verb.LockRequest && o.Start.Token == start.Token);
-        Grants[(start.Token!, generation)] = new Grant
+        Grants[(start.Token!, fencingToken)] = new Grant
         {
             Process = request.Process,
             Nonce = start.Token!,
-            Generation = generation,
+            FencingToken = fencingToken,
             From = first.From,
             Begin = request.To,
             End = end,
@@ -117,10 +117,10 @@ internal sealed class KeyFacts
     {
         if (attempt.IsRefused) return;
         OperationStarted start = attempt.Start;
-        Publication? publication = Publications.Find(p => p.Generation == start.Generation && p.Value == start.Value);
+        Publication? publication = Publications.Find(p => p.FencingToken == start.FencingToken && p.Value == start.Value);
         if (publication is null)
         {
-            publication = new Publication { Value = start.Value!, Generation = start.Generation ?? 0, From = attempt.From, FreshFor = start.FreshFor ?? 0 };
+            publication = new Publication { Value = start.Value!, FencingToken = start.FencingToken ?? 0, From = attempt.From, FreshFor = start.FreshFor ?? 0 };
             Publications.Add(publication);
         }
 
@@ -129,12 +129,12 @@ internal sealed class KeyFacts
     }
 
     // An owner believes until its lease, or what renewed it, has passed; and no longer than until it begins to give the key away.
-    private void EndBelief(Grant grant, RunFacts run)
+    private void EndLocalLease(Grant grant, RunFacts run)
     {
         long cut = Math.Min(run.WasKilled(grant.Process) ? run.EndOf(grant.Process) : long.MaxValue, grant.Ceiling == long.MaxValue ? long.MaxValue : grant.From + grant.Ceiling);
         foreach (Operation o in History.Operations)
         {
-            bool isOurs = o.Start.Token == grant.Nonce || (o.Start.Token is null && o.Start.Generation == grant.Generation);
+            bool isOurs = o.Start.Token == grant.Nonce || (o.Start.Token is null && o.Start.FencingToken == grant.FencingToken);
             switch (o.Verb)
             {
                 case Verb.LockRenew when isOurs && o.Outcome == "True":

@@ -18,7 +18,7 @@ internal sealed class OutcomeRules(KeyFacts facts, RunFacts run, Action<IdHistor
             }
             else if (sources.All(publication => publication.IsRejected))
             {
-                Offend(Rules.Superseded, sight, $"its publication by generation {sources[0].Generation} was refused");
+                Offend(Rules.Superseded, sight, $"its publication by fencing token {sources[0].FencingToken} was refused");
             }
             else if (!sight.Waited && sources.All(publication => IsStale(publication, sight)))
             {
@@ -43,13 +43,13 @@ internal sealed class OutcomeRules(KeyFacts facts, RunFacts run, Action<IdHistor
     {
         long asked = sight.Operation.From;
         long accepted = publication.AcceptedAt!.Value;
-        if (Later(publication, asked) is { } later) return $"generation {later.Generation} had published {later.Value} before it asked";
+        if (Later(publication, asked) is { } later) return $"fencing token {later.FencingToken} had published {later.Value} before it asked";
         if (Forgetting(accepted, asked) is not null) return "the key had been forgotten before it asked";
         return $"it asked {(asked - accepted) / 1e3:F1} ms after the publication, which was good for {publication.FreshFor / 1e3:F1} ms";
     }
 
     private Publication? Later(Publication publication, long asked) =>
-        facts.Publications.Find(other => other.Generation > publication.Generation && other.AcceptedAt < asked && other.From > publication.AcceptedAt);
+        facts.Publications.Find(other => other.FencingToken > publication.FencingToken && other.AcceptedAt < asked && other.From > publication.AcceptedAt);
 
     private Operation? Forgetting(long accepted, long asked) =>
         facts.Forgettings.Find(forgetting => forgetting.IsAnswered && forgetting.From > accepted && forgetting.To < asked);

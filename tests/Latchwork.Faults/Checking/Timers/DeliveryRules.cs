@@ -21,8 +21,8 @@ internal sealed class DeliveryRules(IdHistory history, RunFacts run, CheckReport
                 case HandlerStarted handler:
                     CheckHandler(process, handler);
                     break;
-                case DeliveryBelief belief:
-                    CheckBelief(process, belief.Token, belief.At, belief.LeaseLeft);
+                case DeliveryLocalLease localLease:
+                    CheckLocalLease(process, localLease.Token, localLease.At, localLease.LeaseLeft);
                     break;
             }
         }
@@ -60,11 +60,11 @@ internal sealed class DeliveryRules(IdHistory history, RunFacts run, CheckReport
                 handler.At);
         }
 
-        CheckBelief(process, handler.Token, handler.At, handler.LeaseLeft);
+        CheckLocalLease(process, handler.Token, handler.At, handler.LeaseLeft);
     }
 
     // A lease counts from before it was asked for.
-    private void CheckBelief(string process, string token, long at, long left)
+    private void CheckLocalLease(string process, string token, long at, long left)
     {
         if (left <= 0) return;
         long end = 0;
@@ -77,7 +77,7 @@ internal sealed class DeliveryRules(IdHistory history, RunFacts run, CheckReport
 
         if (at + left > end + run.Slack)
         {
-            Offend(Rules.Belief, $"'{process}' believed to hold '{history.Id}', token {token}, for {left / 1e3:F1} ms more: {(at + left - end) / 1e3:F1} ms longer than was granted.", at);
+            Offend(Rules.LocalLease, $"'{process}' believed to hold '{history.Id}', token {token}, for {left / 1e3:F1} ms more: {(at + left - end) / 1e3:F1} ms longer than was granted.", at);
         }
     }
 
@@ -91,10 +91,10 @@ internal sealed class DeliveryRules(IdHistory history, RunFacts run, CheckReport
         }
     }
 
-    // "Done" or "Dead" is an answer of the store to somebody who held this token.
+    // "Done" or "DeadLettered" is an answer of the store to somebody who held this token.
     private void CheckTold(Operation settle)
     {
-        if (settle.Outcome is not ("Done" or "Dead")) return;
+        if (settle.Outcome is not ("Done" or "DeadLettered")) return;
         bool was = history.Operations.Any(o =>
             o.Process == settle.Process && o.Start.Token == settle.Start.Token && o.Verb is Verb.Confirm or Verb.Fail
             && o.Outcome == settle.Outcome && o.From <= settle.To);

@@ -128,7 +128,7 @@ internal sealed class EventSearch(string ns, RunFacts run, int maxOrders)
         step.After is null || !_slotOf.TryGetValue(step.After, out int slot) || (course.Used & Bit(slot)) != 0;
 
     // Answers that say that nothing was changed lose nothing.
-    private static bool Writes(Step step) => step.Verb != History.Verb.Peek && step.Outcome is "Done" or "Dead" or "Created" or "Replaced";
+    private static bool Writes(Step step) => step.Verb != History.Verb.Peek && step.Outcome is "Done" or "DeadLettered" or "Created" or "Replaced";
 
     private static UInt128 Bit(int slot) => UInt128.One << slot;
 

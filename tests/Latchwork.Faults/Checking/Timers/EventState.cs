@@ -8,7 +8,7 @@ internal enum Phase
     Gone,
     Scheduled,
     InFlight,
-    Dead,
+    DeadLettered,
 }
 
 /// <summary>Why a scheduled event is scheduled: the explanation of its next delivery.</summary>
@@ -54,7 +54,7 @@ internal readonly record struct EventState(Phase Phase, Step? Post, int Retries,
     /// <param name="why">The reason.</param>
     public EventState Spend(long? due, Why why) => due is { } at && Retries < MaxRetries
         ? new EventState(Phase.Scheduled, Post, Retries + 1, at, null, 0) { Why = why, AnswerWasLost = Token == LostAnswer }
-        : new EventState(Phase.Dead, Post, Retries, 0, null, 0);
+        : new EventState(Phase.DeadLettered, Post, Retries, 0, null, 0);
 
     public override string ToString() => Phase switch
     {

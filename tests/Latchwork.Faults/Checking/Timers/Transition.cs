@@ -25,16 +25,16 @@ internal static class Transition
                 outcome = Cancel(step, state, ref next, ref fates);
                 break;
             case Verb.ChangeDelay:
-                outcome = state.Phase switch { Phase.Gone => "NotFound", Phase.InFlight => "InFlight", Phase.Dead => "Dead", _ => "Done" };
+                outcome = state.Phase switch { Phase.Gone => "NotFound", Phase.InFlight => "InFlight", Phase.DeadLettered => "DeadLettered", _ => "Done" };
                 if (state.Phase == Phase.Scheduled) next = state with { DueLow = step.DueLow!.Value };
                 break;
             case Verb.Requeue:
-                outcome = state.Phase == Phase.Dead ? "Done" : "NotFound";
-                if (state.Phase == Phase.Dead) next = EventState.ScheduledBy(state.Post!, step.DueLow!.Value) with { Why = Why.Requeued };
+                outcome = state.Phase == Phase.DeadLettered ? "Done" : "NotFound";
+                if (state.Phase == Phase.DeadLettered) next = EventState.ScheduledBy(state.Post!, step.DueLow!.Value) with { Why = Why.Requeued };
                 break;
             case Verb.Purge:
-                outcome = state.Phase == Phase.Dead ? "Done" : "NotFound";
-                if (state.Phase == Phase.Dead) (next, fates) = (default, fates with { Purged = fates.Purged + 1 });
+                outcome = state.Phase == Phase.DeadLettered ? "Done" : "NotFound";
+                if (state.Phase == Phase.DeadLettered) (next, fates) = (default, fates with { Purged = fates.Purged + 1 });
                 break;
             case Verb.Peek:
                 return Sees(step, state);
@@ -93,7 +93,7 @@ internal static class Transition
     {
         if (state.Phase == Phase.Gone) return "NotFound";
         if (state.Phase == Phase.InFlight && step.Verb == Verb.Cancel) return "InFlight";
-        fates = state.Phase == Phase.Dead ? fates with { Purged = fates.Purged + 1 } : fates with { Cancelled = fates.Cancelled + 1 };
+        fates = state.Phase == Phase.DeadLettered ? fates with { Purged = fates.Purged + 1 } : fates with { Cancelled = fates.Cancelled + 1 };
         next = default;
         return "Done";
     }
@@ -108,7 +108,7 @@ internal static class Transition
     private static bool Claim(Step step, in EventState state, long at, RunFacts run, out EventState next)
     {
         next = state;
-        if (state.Phase is Phase.Gone or Phase.Dead || state.Post!.Version != step.Version || state.Retries != step.Retries) return false;
+        if (state.Phase is Phase.Gone or Phase.DeadLettered || state.Post!.Version != step.Version || state.Retries != step.Retries) return false;
         if (state.Phase == Phase.Scheduled)
         {
             if (Math.Min(at, step.To) + run.Slack < state.DueLow) return false;
@@ -139,7 +139,7 @@ internal static class Transition
                 return "Done";
             case Verb.Fail:
                 next = state.Spend(step.DueLow, Why.Failed);
-                return next.Phase == Phase.Dead ? "Dead" : "Done";
+                return next.Phase == Phase.DeadLettered ? "DeadLettered" : "Done";
             default:
                 throw new InvalidDataException($"'{step.Verb}' is no operation on an event.");
         }

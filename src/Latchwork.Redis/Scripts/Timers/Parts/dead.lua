@@ -1,4 +1,4 @@
--- Keeps the dead within their limits: at most 200 go at a time (as many as a script can bury), and they are counted.
+-- Keeps dead letters within their limits: at most 200 go at a time (as many as a script can dead-letter), and they are counted.
 -- Wants: layout, clock, forget; the locals `dead`, `body`.
 -- Gives: trimDead(retention in ms, the most to keep).
 local function trimDead(retention, keep)

@@ -9,7 +9,7 @@ local function takeBack(retention, keep)
 
   local leases = call('HMGET', lease, unpack(ids))
   local former = call('HMGET', tries, unpack(ids))
-  local again, buried, spent, remembered = {}, {}, {}, {}
+  local again, deadLettered, spent, remembered = {}, {}, {}, {}
   for i, id in ipairs(ids) do
     local deadline = found[i * 2]
     -- A lease that is missing was deleted by somebody else's hand: it counts as its first attempt, and is not its last.
@@ -25,8 +25,8 @@ local function takeBack(retention, keep)
     spent[i * 2 - 1], spent[i * 2] = id, record
     remembered[i * 2 - 1], remembered[i * 2] = field, failure
     if dies then
-      buried[#buried + 1] = now
-      buried[#buried + 1] = id
+      deadLettered[#deadLettered + 1] = now
+      deadLettered[#deadLettered + 1] = id
     else
       again[#again + 1] = deadline
       again[#again + 1] = id
@@ -38,9 +38,9 @@ local function takeBack(retention, keep)
   call('HSET', tries, unpack(spent))
   call('HSET', past, unpack(remembered))
   if #again > 0 then call('ZADD', due, unpack(again)) end
-  if #buried > 0 then
-    call('ZADD', dead, unpack(buried))
+  if #deadLettered > 0 then
+    call('ZADD', dead, unpack(deadLettered))
     trimDead(retention, keep)
   end
-  return #ids, #buried / 2
+  return #ids, #deadLettered / 2
 end

@@ -1,12 +1,12 @@
--- The list of nodes, the turns, and what a node that asked is to do next.
--- A node is stored as "<last seen in µs> <turn in ms> <1 if full> <held> <token of its last claim>".
--- Wants: layout, clock, roles; the locals `node`, `token`, `held`, `nodes`, `claims`, `turns`, `ring`; ARGV[13] = grace of a guard in ms.
--- Gives: meet() → its turn, the token of its last claim; arm(turn, room left, head) → ask again in µs.
+-- The list of nodes, the poll slots, and what a node that asked is to do next.
+-- A node is stored as "<last seen in µs> <poll slot in ms> <1 if full> <held> <token of its last claim>".
+-- Wants: layout, clock, roles; the locals `node`, `token`, `held`, `nodes`, `claims`, `pollSlots`, `rotation`; ARGV[13] = grace of a backup in ms.
+-- Gives: meet() → its pollSlot, the token of its last claim; arm(pollSlot, capacity left, head) → ask again in µs.
 local function meet()
   local record = call('HGET', nodes, node)
   if not record then return 0, nil end
-  local turn, last = string.match(record, '^%d+ (%d+) %d %d+ (.*)$')
-  return tonumber(turn), last
+  local pollSlot, last = string.match(record, '^%d+ (%d+) %d %d+ (.*)$')
+  return tonumber(pollSlot), last
 end
 
 -- Once a minute at most, a piece of the list: whoever was silent for an hour is forgotten.
@@ -23,60 +23,60 @@ local function forget()
   if #old > 0 then
     call('HDEL', nodes, unpack(old))
     call('HDEL', claims, unpack(old))
-    call('ZREM', turns, unpack(old))
-    call('ZREM', ring, unpack(old))
+    call('ZREM', pollSlots, unpack(old))
+    call('ZREM', rotation, unpack(old))
   end
   change('swept', int(now))
   change('scan', piece[1])
 end
 
--- How far turns are apart, in ms: a second; with more than 16 partitions further, so that all of them together cost 16 looks a second.
+-- How far poll slots are apart, in ms: a second; with more than 16 partitions further, so that all of them together cost 16 looks a second.
 local pause = math.floor(1000 * math.max(1, tonumber(ARGV[3]) / 16))
 
--- A turn to come is kept; else the one after all others, but none further away than as if all had just asked.
-local function takeTurn(turn)
-  if turn > now then return turn end
+-- A poll slot to come is kept; else the one after all others, but none further away than as if all had just asked.
+local function takePollSlot(pollSlot)
+  if pollSlot > now then return pollSlot end
   forget()
-  call('ZREM', turns, node)
-  local latest = tonumber(call('ZREVRANGE', turns, 0, 0, 'WITHSCORES')[2]) or 0
-  turn = math.min(math.max(now, latest) + pause, now + (call('ZCARD', turns) + 1) * pause)
-  call('ZADD', turns, turn, node)
-  return turn
+  call('ZREM', pollSlots, node)
+  local latest = tonumber(call('ZREVRANGE', pollSlots, 0, 0, 'WITHSCORES')[2]) or 0
+  pollSlot = math.min(math.max(now, latest) + pause, now + (call('ZCARD', pollSlots) + 1) * pause)
+  call('ZADD', pollSlots, pollSlot, node)
+  return pollSlot
 end
 
 local function waitUntil(at)
   return math.max(0, at * 1000 - nowUs)
 end
 
-local function arm(turn, roomLeft, head)
+local function arm(pollSlot, capacityLeft, head)
   retire()
-  turn = takeTurn(turn)
-  call('HSET', nodes, node, int(nowUs) .. ' ' .. int(turn) .. (roomLeft <= 0 and ' 1 ' or ' 0 ') .. held .. ' ' .. token)
-  if roomLeft <= 0 then
-    call('ZREM', ring, node)
+  pollSlot = takePollSlot(pollSlot)
+  call('HSET', nodes, node, int(nowUs) .. ' ' .. int(pollSlot) .. (capacityLeft <= 0 and ' 1 ' or ' 0 ') .. held .. ' ' .. token)
+  if capacityLeft <= 0 then
+    call('ZREM', rotation, node)
     resign(node, head)
-    return waitUntil(turn)
+    return waitUntil(pollSlot)
   end
 
-  if call('ZADD', ring, 'NX', seq + 1, node) == 1 then seq = seq + 1 end
+  if call('ZADD', rotation, 'NX', seq + 1, node) == 1 then seq = seq + 1 end
   if not head then
-    claimer, armed, guard, by = '', 0, '', 0
-    return waitUntil(turn)
+    primary, armed, backup, by = '', 0, '', 0
+    return waitUntil(pollSlot)
   end
 
   local at = math.max(head, now)
-  local wakeAt = turn
-  if claimer ~= node and covers(at) then
-    if guardIsNeeded(node, at) then
-      guard, by = node, at + tonumber(ARGV[13])
+  local wakeAt = pollSlot
+  if primary ~= node and covers(at) then
+    if backupIsNeeded(node, at) then
+      backup, by = node, at + tonumber(ARGV[13])
       wakeAt = by
     end
   else
-    if claimer ~= node then dropLateClaimer() end
-    claimer, armed = node, at
-    if guardIsNeeded(node, at) then ringGuard(at) end
+    if primary ~= node then dropLatePrimary() end
+    primary, armed = node, at
+    if backupIsNeeded(node, at) then notifyBackup(at) end
     wakeAt = at
   end
   if head <= now then return 0 end
-  return waitUntil(math.min(wakeAt, turn))
+  return waitUntil(math.min(wakeAt, pollSlot))
 end

@@ -1,0 +1,201 @@
+using System.Runtime.CompilerServices;
+
+namespace Latchwork.Redis.Maintenance;
+
+/// <summary>Examines what Redis holds: namespace by namespace, partition by partition, page by page.</summary>
+internal sealed class RedisStoreChecker(RedisTimerStore timers, RedisLockerStore locks) : IStoreChecker
+{
+    public async IAsyncEnumerable<StoreFinding> ExamineAsync(string? ns, bool fix, [EnumeratorCancellation] CancellationToken cancellationToken)
+    {
+        foreach (string name in (await timers.NamespacesAsync(cancellationToken).ConfigureAwait(false)).Where(name => ns is null || name == ns))
+            await foreach (StoreFinding finding in ExamineTimersAsync(name, fix, cancellationToken).ConfigureAwait(false)) yield return finding;
+
+        foreach (string name in (await locks.NamespacesAsync(cancellationToken).ConfigureAwait(false)).Where(name => ns is null || name == ns))
+            await foreach (StoreFinding finding in ExamineLocksAsync(name, fix, cancellationToken).ConfigureAwait(false)) yield return finding;
+    }
+
+    private async IAsyncEnumerable<StoreFinding> ExamineTimersAsync(string ns, bool fix, [EnumeratorCancellation] CancellationToken cancellationToken)
+    {
+        var unit = new NamespaceRef(TransferKind.Timers, ns);
+        PartitionState first = await timers.PeekPartitionAsync(new TimerPartition(ns, 0), cancellationToken).ConfigureAwait(false);
+        if (first.Format.Length == 0) yield break;
+        var number = PartitionNumber.Parse(first.Partitions);
+        if (number.To is { } to)
+        {
+            yield return new StoreFinding(
+                StoreProblem.UnfinishedRepartition, unit, [], IsRepaired: false, $"from {number.From} to {to} partitions: run 'latchwork timer repartition {ns} --to {to}' to go on, or with '--to {number.From}' to turn back");
+            yield break;
+        }
+
+        for (int i = 0; i < RedisOptions.MaxPartitions; i++)
+        {
+            var partition = new TimerPartition(ns, i);
+            PartitionState state = i == 0 ? first : await timers.PeekPartitionAsync(partition, cancellationToken).ConfigureAwait(false);
+            if (state.Format.Length == 0) continue;
+            if (i >= number.From)
+            {
+                if (state.Events == 0) continue;
+                yield return new StoreFinding(
+                    StoreProblem.StrayPartition, unit, [], IsRepaired: false,
+                    $"partition {i} has {state.Events} events, of clients that work with {state.Partitions} partitions while the namespace has {number.From}: stop them, then run 'latchwork timer repartition' to {state.Partitions} and back");
+            }
+            else if (state.Format != first.Format || state.Partitions != first.Partitions)
+            {
+                yield return new StoreFinding(
+                    StoreProblem.OtherLayout, unit, [], IsRepaired: false, $"partition {i} has format {state.Format} and {state.Partitions} partitions, the first one format {first.Format} and {first.Partitions}");
+            }
+            else
+            {
+                await foreach (StoreFinding finding in ExamineAsync(unit, partition, state, number, fix, cancellationToken).ConfigureAwait(false)) yield return finding;
+            }
+        }
+    }
+
+    private async IAsyncEnumerable<StoreFinding> ExamineAsync(
+        NamespaceRef unit, TimerPartition partition, PartitionState state, PartitionNumber number, bool fix, [EnumeratorCancellation] CancellationToken cancellationToken)
+    {
+        bool isImporting = state.Import.IsUnderWay();
+        if (partition.Index == 0)
+        {
+            // Of several partitions the first one speaks for all.
+            foreach (StoreFinding finding in StoreCheckerRules.UnfinishedMoves(unit, state.Seal, state.Import)) yield return finding;
+        }
+
+        if (state.HasJournal && !isImporting)
+        {
+            if (fix) await timers.DropJournalAsync(partition, number, cancellationToken).ConfigureAwait(false);
+            yield return new StoreFinding(StoreProblem.LeftoverJournal, unit, [], fix);
+        }
+
+        // What is sealed is somebody else's at the moment.
+        var checker = new PartitionChecker(timers, unit, partition, number, fix && state.Seal is null && !isImporting);
+        await foreach (StoreFinding finding in checker.ExamineAsync(cancellationToken).ConfigureAwait(false)) yield return finding;
+    }
+
+    private async IAsyncEnumerable<StoreFinding> ExamineLocksAsync(string ns, bool fix, [EnumeratorCancellation] CancellationToken cancellationToken)
+    {
+        var unit = new NamespaceRef(TransferKind.Locks, ns);
+        TransferMarks marks = await locks.FindMarksAsync(ns, cancellationToken).ConfigureAwait(false);
+        foreach (StoreFinding finding in StoreCheckerRules.UnfinishedMoves(unit, marks.Seal, marks.Import)) yield return finding;
+        string? cursor = null;
+        do
+        {
+            (IReadOnlyList<string> keys, cursor) = await locks.CheckLifeAsync(ns, cursor, fix, cancellationToken).ConfigureAwait(false);
+            if (keys.Count > 0) yield return new StoreFinding(StoreProblem.EndlessLock, unit, keys, fix);
+        }
+        while (cursor is not null);
+    }
+}
+
+/// <summary>Examines one partition.</summary>
+internal sealed class PartitionChecker(RedisTimerStore store, NamespaceRef unit, TimerPartition partition, PartitionNumber number, bool fix)
+{
+    private const string Node = "latchwork-doctor";
+
+    // What the scripts scan, and how many things each of them can.
+    private static readonly (TimerScript Script, int Count)[] _scans = [(TimerScript.CheckBodies, 1), (TimerScript.CheckRecords, 3), (TimerScript.CheckNodes, 4)];
+
+    public async IAsyncEnumerable<StoreFinding> ExamineAsync([EnumeratorCancellation] CancellationToken cancellationToken)
+    {
+        foreach (TimerState state in (TimerState[])[TimerState.Scheduled, TimerState.InFlight, TimerState.DeadLettered])
+        {
+            (string Id, string Score)? last = null;
+            while (true)
+            {
+                (IReadOnlyList<(string Id, string Score)> page, IReadOnlyList<(string What, string Name)> found) =
+                    await store.CheckStatesAsync(partition, number, state, last, fix, cancellationToken).ConfigureAwait(false);
+                foreach (StoreFinding finding in Findings(found)) yield return finding;
+                (string Id, string Score)[] strays = [.. page.Where(IsStray).ExceptBy(found.Select(static one => one.Name), static e => e.Id)];
+                if (strays.Length > 0)
+                {
+                    foreach (StoreFinding finding in await MoveAsync(state, strays, cancellationToken).ConfigureAwait(false)) yield return finding;
+                }
+
+                if (page.Count == 0) break;
+                last = page[^1];
+            }
+        }
+
+        foreach ((TimerScript script, int which) in _scans.SelectMany(static scan => Enumerable.Range(0, scan.Count).Select(which => (scan.Script, which))))
+        {
+            for (string? cursor = "0"; cursor is not null;)
+            {
+                (cursor, IReadOnlyList<(string What, string Name)> found) =
+                    await store.CheckPieceAsync(script, partition, number, which, cursor!, fix, cancellationToken).ConfigureAwait(false);
+                foreach (StoreFinding finding in Findings(found)) yield return finding;
+            }
+        }
+    }
+
+    private bool IsStray((string Id, string Score) e) => TimerPartition.Of(partition.Namespace, e.Id, number.From) != partition;
+
+    private IEnumerable<StoreFinding> Findings(IReadOnlyList<(string What, string Name)> found)
+    {
+        foreach (IGrouping<string, string> group in found.GroupBy(static one => one.What, static one => one.Name))
+        {
+            StoreProblem problem = group.Key switch
+            {
+                "missing" => StoreProblem.MissingPayload,
+                "several" => StoreProblem.SeveralStates,
+                "unleased" => StoreProblem.MissingLease,
+                "stuck" => StoreProblem.EndlessLease,
+                "over" => StoreProblem.LeaseLongOver,
+                "orphan" => StoreProblem.OrphanPayload,
+                "lost" => StoreProblem.LostNode,
+                _ => StoreProblem.LeftoverRecord,
+            };
+            yield return new StoreFinding(problem, unit, [.. group.Distinct(StringComparer.Ordinal)], fix && problem != StoreProblem.LeaseLongOver);
+        }
+    }
+
+    /// <summary>
+    /// Moves events to where they belong. Those that are scheduled are held first, so that nobody delivers them here and there; they are stored
+    /// there only if their id is free, and end here only if they are still held. If this process ends in between they are here once more when the
+    /// hold has run out, and may be delivered twice.
+    /// </summary>
+    private async Task<IReadOnlyList<StoreFinding>> MoveAsync(TimerState state, (string Id, string Score)[] strays, CancellationToken cancellationToken)
+    {
+        if (!fix || state == TimerState.InFlight)
+        {
+            string detail = fix ? "in flight: run it again when they are through" : "";
+            return [new StoreFinding(StoreProblem.WrongPartition, unit, [.. strays.Select(static e => e.Id)], IsRepaired: false, detail)];
+        }
+
+        bool isScheduled = state == TimerState.Scheduled;
+        string token = Guid.NewGuid().ToString("N");
+        if (isScheduled)
+        {
+            bool[] held = await store.TakeEventsAsync(partition, number, token, Node, [.. strays.Select(static e => e.Id)], cancellationToken).ConfigureAwait(false);
+            strays = [.. strays.Where((_, i) => held[i])];
+        }
+
+        List<string> moved = [], taken = [];
+        for (int next = 0; next < strays.Length;)
+        {
+            string[] ids = [.. strays[next..].Select(static e => e.Id)];
+            (int count, List<string> written, List<string> refused) =
+                await store.MoveAsync(partition, number, number.From, ids, e => Freed(e) with { Replace = false }, cancellationToken).ConfigureAwait(false);
+            next += count;
+            moved.AddRange(written);
+            taken.AddRange(refused);
+        }
+
+        if (isScheduled)
+        {
+            await store.EndTakeAsync(partition, number, token, moved, confirm: true, cancellationToken).ConfigureAwait(false);
+            await store.EndTakeAsync(partition, number, token, taken, confirm: false, cancellationToken).ConfigureAwait(false);
+        }
+        else
+        {
+            await store.PurgeAsync(partition, number, [.. strays.Where(e => moved.Contains(e.Id))], cancellationToken).ConfigureAwait(false);
+        }
+
+        const string Twice = "their ids are in the right partition, too: cancel them there, or let these fire";
+        List<StoreFinding> findings = [];
+        if (moved.Count > 0) findings.Add(new StoreFinding(StoreProblem.WrongPartition, unit, moved, IsRepaired: true));
+        if (taken.Count > 0) findings.Add(new StoreFinding(StoreProblem.WrongPartition, unit, taken, IsRepaired: false, Twice));
+        return findings;
+
+        RawEvent Freed(RawEvent held) => isScheduled ? held.Scheduled(Array.Find(strays, e => e.Id == held.Id).Score) : held;
+    }
+}

@@ -1,0 +1,53 @@
+using System.Diagnostics;
+
+namespace Latchwork.Diagnostics;
+
+/// <summary>Measures one operation of a store. It goes on where the store completed it: on the store's own thread, and shortly.</summary>
+internal static class Instrumented
+{
+    public static async Task<T> MeasureAsync<TStore, TArgs, T>(
+        TStore store, TArgs args, Func<TStore, TArgs, Task<T>> call, string kind, string operation, Action<TArgs, T>? record)
+    {
+        long start = TimeProvider.System.GetTimestamp();
+        try
+        {
+            T result = await call(store, args).ConfigureAwait(false);
+            Record(start, kind, operation, error: null);
+            record?.Invoke(args, result);
+            return result;
+        }
+        catch (Exception e)
+        {
+            Record(start, kind, operation, e);
+            throw;
+        }
+    }
+
+    public static Task MeasureAsync<TStore, TArgs>(TStore store, TArgs args, Func<TStore, TArgs, Task> call, string kind, string operation) =>
+        MeasureAsync<(TStore Store, Func<TStore, TArgs, Task> Call), TArgs, bool>(
+            (store, call),
+            args,
+            static async (target, args) =>
+            {
+                await target.Call(target.Store, args).ConfigureAwait(false);
+                return true;
+            },
+            kind,
+            operation,
+            record: null);
+
+    private static void Record(long start, string kind, string operation, Exception? error)
+    {
+        if (!Metrics.StoreOperation.Enabled) return;
+        var tags = new TagList { { Names.Store, kind }, { Names.StoreOperation, operation } };
+        if (error is not null) tags.Add(Names.ErrorType, error is LatchworkStoreException known ? Names.Of(known.Outcome) : Names.OfError(error));
+        try
+        {
+            Metrics.StoreOperation.Record(TimeProvider.System.GetElapsedTime(start).TotalSeconds, tags);
+        }
+        catch (Exception)
+        {
+            // What a listener of the application throws does not change what the store has answered.
+        }
+    }
+}

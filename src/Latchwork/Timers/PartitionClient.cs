@@ -1,0 +1,66 @@
+using Latchwork.Storage;
+using Latchwork.Threading;
+
+namespace Latchwork;
+
+/// <summary>One partition as the engine sees it: concurrent posts, confirms, failures and returns gather here and go together.</summary>
+internal sealed class PartitionClient
+{
+    private readonly ITimerStore _store;
+    private readonly DeadLetterLimits _deadLetters;
+    private readonly CancellationToken _closed;
+
+    /// <param name="store">The store.</param>
+    /// <param name="partition">The partition.</param>
+    /// <param name="deadLetters">What to keep of the dead letters.</param>
+    /// <param name="closed">Gives up what is under way when the timer is disposed.</param>
+    public PartitionClient(ITimerStore store, TimerPartition partition, DeadLetterLimits deadLetters, CancellationToken closed)
+    {
+        _store = store;
+        Partition = partition;
+        _deadLetters = deadLetters;
+        _closed = closed;
+        Posts = new(PostAsync, static entry => entry.Payload.Length);
+        Confirms = new(keys => _store.ConfirmAsync(Partition, keys, _closed));
+        Failures = new(failures => _store.FailAsync(Partition, failures, _deadLetters, _closed));
+        Releases = new(keys => _store.ReleaseAsync(Partition, keys, _closed));
+    }
+
+    public TimerPartition Partition { get; }
+
+    public Batcher<TimerEntry, PostResult> Posts { get; }
+
+    public Batcher<DeliveryKey, TimerOutcome> Confirms { get; }
+
+    public Batcher<TimerFailure, TimerOutcome> Failures { get; }
+
+    public Batcher<DeliveryKey, TimerOutcome> Releases { get; }
+
+    /// <summary>Fails what was not sent yet.</summary>
+    public void Close(Exception reason)
+    {
+        Posts.Close(reason);
+        Confirms.Close(reason);
+        Failures.Close(reason);
+        Releases.Close(reason);
+    }
+
+    private async Task<IReadOnlyList<PostResult>> PostAsync(IReadOnlyList<TimerEntry> entries)
+    {
+        IReadOnlyList<PostOutcome> outcomes = await _store.PostAsync(Partition, entries, _closed).ConfigureAwait(false);
+        return ToResults(entries, outcomes);
+    }
+
+    /// <summary>Pairs the outcomes of a store with the ids.</summary>
+    public static PostResult[] ToResults(IReadOnlyList<TimerEntry> entries, IReadOnlyList<PostOutcome> outcomes)
+    {
+        if (outcomes.Count != entries.Count)
+        {
+            throw new LatchworkStoreException($"The store gave {outcomes.Count} answers to {entries.Count} posts.", StoreOutcome.Unknown);
+        }
+
+        var results = new PostResult[entries.Count];
+        for (int i = 0; i < results.Length; i++) results[i] = new PostResult(entries[i].Id, outcomes[i]);
+        return results;
+    }
+}

@@ -1,0 +1,85 @@
+using Latchwork.Storage;
+using Latchwork.Threading;
+
+namespace Latchwork;
+
+/// <summary>The partitions of a namespace, which are known once the store was asked: once, before the first operation, and again if that failed.</summary>
+internal sealed class PartitionClients : IDisposable
+{
+    private readonly ITimerStore _store;
+    private readonly TimerSettings _settings;
+    private readonly CancellationTokenSource _closing = new();
+    private readonly Lock _gate = new();
+    private volatile PartitionClient[]? _opened;
+    private Task<PartitionClient[]>? _opening;
+    private volatile bool _closed;
+
+    public PartitionClients(ITimerStore store, TimerSettings settings)
+    {
+        _store = store;
+        _settings = settings;
+    }
+
+    /// <summary>The store.</summary>
+    public ITimerStore Store => _store;
+
+    /// <summary>Fires when the timer is disposed; what is under way then is given up.</summary>
+    public CancellationToken Closed => _closing.Token;
+
+    /// <summary>The partitions if they are known already: the fast path.</summary>
+    public PartitionClient[]? Opened
+    {
+        get
+        {
+            ObjectDisposedException.ThrowIf(_closed, typeof(DistributedTimer));
+            return _opened;
+        }
+    }
+
+    /// <summary>All partitions.</summary>
+    public Task<PartitionClient[]> OpenAsync(CancellationToken cancellationToken)
+    {
+        ObjectDisposedException.ThrowIf(_closed, typeof(DistributedTimer));
+        Task<PartitionClient[]> opening;
+        lock (_gate)
+        {
+            if (_opening is null || _opening.IsFaulted || _opening.IsCanceled) _opening = Task.Run(AskAsync, CancellationToken.None);
+            opening = _opening;
+        }
+
+        // Shared by all callers, so that one who gives up disturbs nobody.
+        return cancellationToken.CanBeCanceled ? opening.WaitAsync(cancellationToken) : opening;
+    }
+
+    /// <summary>The partition of an id.</summary>
+    public async ValueTask<PartitionClient> OfAsync(string id, CancellationToken cancellationToken)
+    {
+        PartitionClient[] clients = Opened ?? await OpenAsync(cancellationToken).ConfigureAwait(false);
+        return Of(clients, id);
+    }
+
+    /// <summary>The partition of an id.</summary>
+    public static PartitionClient Of(PartitionClient[] clients, string id) =>
+        clients.Length == 1 ? clients[0] : clients[TimerPartition.Of(clients[0].Partition.Namespace, id, clients.Length).Index];
+
+    /// <summary>Refuses everything from now on and gives up what is under way.</summary>
+    public void Dispose()
+    {
+        _closed = true;
+        var reason = new ObjectDisposedException(nameof(DistributedTimer));
+        foreach (PartitionClient client in _opened ?? []) client.Close(reason);
+        _closing.Cancel();
+    }
+
+    private async Task<PartitionClient[]> AskAsync()
+    {
+        int count = await _store.OpenAsync(_settings.Namespace, _closing.Token).OffStoreThread().ConfigureAwait(false);
+        var clients = new PartitionClient[count];
+        for (int i = 0; i < count; i++)
+        {
+            clients[i] = new PartitionClient(_store, new TimerPartition(_settings.Namespace, i), _settings.DeadLetters, _closing.Token);
+        }
+
+        return _opened = clients;
+    }
+}
