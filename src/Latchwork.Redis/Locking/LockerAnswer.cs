@@ -5,10 +5,13 @@ namespace Latchwork.Redis.Locking;
 /// <summary>Reads what the script <c>Step</c> answers to an acquisition.</summary>
 internal ref struct LockerAnswer
 {
-    private const byte Granted = 0, Held = 1, Outcome = 2;
+    private const byte Granted = 0, Held = 1, Outcome = 2, NoRoom = 3;
     private ReadOnlyMemory<byte> _rest;
 
     private LockerAnswer(ReadOnlyMemory<byte> bytes) => _rest = bytes;
+
+    /// <summary>Whether the bytes of an outcome did not fit into the answer of the list.</summary>
+    public static bool IsToBeAskedAlone(RedisReply reply) => !reply.IsArray && reply.Bytes.Span is [NoRoom];
 
     /// <exception cref="RedisReplyException">It has another form.</exception>
     public static LockerReply Read(RedisReply reply)

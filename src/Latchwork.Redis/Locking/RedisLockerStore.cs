@@ -54,7 +54,10 @@ internal sealed partial class RedisLockerStore : ILockerStore
     public async Task<LockerReply> RequestAsync(LockerKey key, LockerRequest request, CancellationToken cancellationToken)
     {
         if (_subscribing.TryGetValue(key, out Task? subscribing)) await subscribing.WaitAsync(cancellationToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
-        return LockerAnswer.Read(await StepAsync(LockerStep.Acquire(key, request), cancellationToken).ConfigureAwait(false));
+        var step = LockerStep.Acquire(key, request);
+        RedisReply reply = await StepAsync(step, cancellationToken).ConfigureAwait(false);
+        if (LockerAnswer.IsToBeAskedAlone(reply)) reply = Judge(key, (await SendAsync([step], cancellationToken).ConfigureAwait(false))[0]);
+        return LockerAnswer.Read(reply);
     }
 
     /// <inheritdoc/>
@@ -69,6 +72,8 @@ internal sealed partial class RedisLockerStore : ILockerStore
     /// <inheritdoc/>
     public async Task<PublishOutcome> PublishAsync(LockerKey key, LockerPublication publication, CancellationToken cancellationToken)
     {
+        // In a list it is sent, and sent again, although its caller has given up and may write over the array.
+        if (cancellationToken.CanBeCanceled) publication = publication with { Data = publication.Data.ToArray() };
         var step = LockerStep.Publish(key, publication);
         if (Replicated is null) return OutcomeOf(await StepAsync(step, cancellationToken).ConfigureAwait(false));
 

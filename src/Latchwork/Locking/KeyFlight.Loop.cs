@@ -102,6 +102,7 @@ internal sealed partial class KeyFlight
                 _waitingFor = null; // who is still here called later
                 break;
             case LockGranted granted:
+                lock (_wakeGate) _owner = (0, "", 0);
                 var held = new HeldLock(_core, _key, _nonce, granted, firstSent, sent);
                 _nonce = Nonces.Next();
                 NoteOwner(granted.FencingToken, ticket);
@@ -146,7 +147,7 @@ internal sealed partial class KeyFlight
             lock (_wakeGate) (fencingToken, nonce, ticket) = _owner;
             if (notification.Outcome.FencingToken == fencingToken && notification.Nonce == nonce && nonce.Length > 0)
             {
-                foreach (FlightCaller caller in Take(c => c.Ticket <= ticket)) caller.Give(notification.Outcome, null);
+                foreach (FlightCaller caller in Take(c => _held is null && c.Ticket <= ticket)) caller.Give(notification.Outcome, null);
             }
         }
 

@@ -63,6 +63,7 @@ internal sealed class LockerCore
     {
         long start = Clock.Now;
         TimeSpan pause = _firstPause;
+        bool mayHaveHappened = false;
         for (int attempt = 0; ; attempt++)
         {
             try
@@ -71,7 +72,12 @@ internal sealed class LockerCore
             }
             catch (LatchworkStoreException e) when (CanPass(e) && Since(start) < Options.StoreRetryTimeout && shouldRetry())
             {
+                mayHaveHappened |= e.Outcome == StoreOutcome.Unknown;
                 Log.StoreFault(e, attempt + 1);
+            }
+            catch (LatchworkStoreException e) when (mayHaveHappened && e.Outcome == StoreOutcome.NotApplied)
+            {
+                throw new LatchworkStoreException($"{e.Message} An earlier attempt may have been applied.", StoreOutcome.Unknown, e) { IsTransient = e.IsTransient };
             }
 
             await Task.Delay(pause, Options.TimeProvider, cancellationToken).ConfigureAwait(false);

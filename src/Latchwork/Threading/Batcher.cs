@@ -28,6 +28,7 @@ internal sealed class Batcher<TItem, TResult>
     private readonly int _capacity;
     private readonly Lock _gate = new();
     private readonly Queue<Entry> _waiting = new();
+    private readonly Queue<Entry> _ready = new(); // they have their key, and go first
     private readonly HashSet<string> _keysUnderWay = new(StringComparer.Ordinal);
     private readonly Dictionary<string, Queue<Entry>> _parked = new(StringComparer.Ordinal); // until their key is free
     private readonly Entry[] _batch;
@@ -80,7 +81,7 @@ internal sealed class Batcher<TItem, TResult>
                 return entry.Task;
             }
 
-            if (_waiting.Count + _parkedCount >= _capacity)
+            if (_ready.Count + _waiting.Count + _parkedCount >= _capacity)
             {
                 entry.Fail(TooMany());
                 return entry.Task;
@@ -105,7 +106,8 @@ internal sealed class Batcher<TItem, TResult>
         lock (_gate)
         {
             _closed ??= reason;
-            left = [.. _waiting, .. _parked.Values.SelectMany(static parked => parked)];
+            left = [.. _ready, .. _waiting, .. _parked.Values.SelectMany(static parked => parked)];
+            _ready.Clear();
             _waiting.Clear();
             _parked.Clear();
             _parkedCount = 0;
@@ -197,7 +199,7 @@ internal sealed class Batcher<TItem, TResult>
             End(batch);
             long taken = Environment.TickCount64 - sentAt;
             if (!reply.IsCompletedSuccessfully && taken >= Outage) late = TakeWaitingSince(sentAt + taken / 4);
-            send = !_sending && _waiting.Count > 0;
+            send = !_sending && _ready.Count + _waiting.Count > 0;
             _sending |= send;
         }
 
@@ -214,12 +216,17 @@ internal sealed class Batcher<TItem, TResult>
     // In an outage no item waits for its turn much longer than those wait whose turn it was. Needs the gate.
     private Entry[] TakeWaitingSince(long time)
     {
-        Entry[] late = [.. _waiting.Where(entry => entry.AddedAt <= time)];
-        if (late.Length == 0) return late;
-        Entry[] left = [.. _waiting.Where(entry => entry.AddedAt > time)];
-        _waiting.Clear();
-        foreach (Entry entry in left) _waiting.Enqueue(entry);
-        return late;
+        Entry[] ready = Take(_ready);
+        foreach (Entry entry in ready) FreeKey(_key!(entry.Item));
+        return [.. ready, .. Take(_waiting)];
+
+        Entry[] Take(Queue<Entry> queue)
+        {
+            Entry[] all = [.. queue];
+            queue.Clear();
+            foreach (Entry entry in all.Where(entry => entry.AddedAt > time)) queue.Enqueue(entry);
+            return [.. all.Where(entry => entry.AddedAt <= time)];
+        }
     }
 
     // Needs the gate.
@@ -227,14 +234,23 @@ internal sealed class Batcher<TItem, TResult>
     {
         _underWay--;
         if (_key is null) return;
-        foreach (Entry entry in batch)
+        foreach (Entry entry in batch) FreeKey(_key(entry.Item));
+    }
+
+    /// <summary>Hands a key on to the item that has waited for it longest: it comes before items that were added later. Needs the gate.</summary>
+    private void FreeKey(string key)
+    {
+        while (_parked.TryGetValue(key, out Queue<Entry>? parked))
         {
-            string key = _key(entry.Item);
-            _keysUnderWay.Remove(key);
-            if (!_parked.Remove(key, out Queue<Entry>? parked)) continue;
-            _parkedCount -= parked.Count;
-            foreach (Entry one in parked) _waiting.Enqueue(one);
+            Entry next = parked.Dequeue();
+            _parkedCount--;
+            if (parked.Count == 0) _parked.Remove(key);
+            if (next.Task.IsCompleted) continue; // it was cancelled
+            _ready.Enqueue(next);
+            return;
         }
+
+        _keysUnderWay.Remove(key);
     }
 
     private static void Answer(Entry[] batch, Task<IReadOnlyList<TResult>> reply)
@@ -259,25 +275,30 @@ internal sealed class Batcher<TItem, TResult>
     {
         int count = 0;
         long bytes = 0;
-        while (count < _batch.Length && _waiting.TryPeek(out Entry? entry))
+        while (count < _batch.Length && (_ready.TryPeek(out Entry? entry) || _waiting.TryPeek(out entry)))
         {
-            if (!entry.Task.IsCompleted)
+            bool hasKey = _ready.Count > 0;
+            Queue<Entry> queue = hasKey ? _ready : _waiting;
+            if (entry.Task.IsCompleted)
             {
-                int size = _size?.Invoke(entry.Item) ?? 0;
-                if (count > 0 && bytes + size > Limits.MaxBatchBytes) break;
-                if (_key is null || _keysUnderWay.Add(_key(entry.Item)))
-                {
-                    _batch[count++] = entry;
-                    bytes += size;
-                }
-                else
-                {
-                    Park(entry);
-                }
+                // What was cancelled while it waited is taken out here.
+                queue.Dequeue();
+                if (hasKey) FreeKey(_key!(entry.Item));
+                continue;
             }
 
-            // What was cancelled while it waited is taken out here.
-            _waiting.Dequeue();
+            int size = _size?.Invoke(entry.Item) ?? 0;
+            if (count > 0 && bytes + size > Limits.MaxBatchBytes) break;
+            queue.Dequeue();
+            if (hasKey || _key is null || _keysUnderWay.Add(_key(entry.Item)))
+            {
+                _batch[count++] = entry;
+                bytes += size;
+            }
+            else
+            {
+                Park(entry);
+            }
         }
 
         if (count > 0) _lastWasShared = count > 1;

@@ -49,6 +49,8 @@ public sealed class LockerRecordTests : LockerTest
         { "string.sub(redis.call('GET', KEYS[1]), 1, 40)", "damaged" },
         { "'\\2'", "damaged" },
         { "''", "format=?" },
+        { "struct.pack('<BBdd', 2, 0, 1, 1e300)", "damaged" },
+        { "struct.pack('<BBdd', 2, 0, 0/0, 1)", "damaged" },
     };
 
     [Theory]
@@ -85,18 +87,49 @@ public sealed class LockerRecordTests : LockerTest
         {
             string[] names = [.. Enumerable.Range(0, Count).Select(i => $"list-{bad}-{i}")];
             long[] fencingTokens = await Task.WhenAll(names.Select(name => TakeAsync(name)));
-            await SetRecordAsync(names[bad], "'\\2'");
+            await SetRecordAsync(names[bad], bad == 0 ? "'\\2'" : "struct.pack('<BBdd', 2, 0, 1, 1e300)");
 
             // All immediately, so that they go in lists; half of them publish, the others release and ask again.
             Task<bool>[] ends = [.. names.Select(async (name, i) => i % 2 == 0
                 ? await PublishAsync(name, fencingTokens[i]) == PublishOutcome.Accepted
                 : await ReleaseAsync(name, fencingTokens[i]))];
+            Task<LockerReply>[] grants = [.. Enumerable.Range(0, 3).Select(i => RequestAsync($"new-{bad}-{i}", Ask("n")))];
             for (int i = 0; i < Count; i++)
             {
                 if (i == bad) (await Should.ThrowAsync<LatchworkStoreException>(ends[i])).Message.ShouldContain("damaged");
                 else (await ends[i]).ShouldBeTrue(names[i]);
             }
+
+            foreach (Task<LockerReply> grant in grants) (await grant).ShouldBeOfType<LockGranted>();
         }
+    }
+
+    [Fact]
+    public async Task Large_outcomes_that_are_asked_for_at_the_same_time_all_arrive()
+    {
+        byte[] bytes = new byte[400_000];
+        new Random(5).NextBytes(bytes);
+        string[] names = [.. Enumerable.Range(0, 12).Select(i => $"large-{i}")];
+        foreach (string name in names) await PublishAsync(name, await TakeAsync(name), bytes);
+        LockerReply[] replies = await Task.WhenAll(names.Select(name => RequestAsync(name, Ask("n"))));
+        foreach (LockerReply reply in replies) reply.ShouldBeOfType<LockerOutcome>().Data.Span.SequenceEqual(bytes).ShouldBeTrue();
+    }
+
+    [Fact]
+    public async Task What_is_published_is_what_it_was_when_it_was_given_although_its_caller_gives_up_and_writes_over_it()
+    {
+        long token = await TakeAsync("a");
+        byte[] bytes = [1, 2, 3];
+        using var cancel = new CancellationTokenSource();
+        await Server.CommandAsync("REPLICAOF", "127.0.0.1", "1"); // it is refused, and sent again, as long as that lasts
+        Task publishing = Locks.PublishAsync(
+            Key("a"), new LockerPublication(token, "nonce", LockerOutcomeKind.Value, bytes, TimeSpan.FromMinutes(1), TimeSpan.FromSeconds(2)), cancel.Token);
+        await cancel.CancelAsync();
+        await Should.ThrowAsync<OperationCanceledException>(() => publishing);
+        bytes.AsSpan().Fill(9);
+        await Server.CommandAsync("REPLICAOF", "NO", "ONE");
+        LockerOutcome? outcome = await Eventually.ReadsAsync(() => TryGetAsync("a"), static outcome => outcome is not null, "it is stored after all");
+        outcome!.Data.ToArray().ShouldBe([1, 2, 3]);
     }
 
     [Fact]

@@ -98,6 +98,20 @@ public sealed class BatcherTests
     }
 
     [Fact]
+    public async Task What_has_waited_for_its_key_goes_before_what_was_added_later()
+    {
+        Batcher<int, int> batcher = New(maxUnderWay: 2, key: item => $"{item % 10}");
+        Task<int>[] tasks = [batcher.AddAsync(1), batcher.AddAsync(11), batcher.AddAsync(2), batcher.AddAsync(21)];
+        Answer(0);
+        Sent(2).ShouldBe([11], "21 came later, although it stood where nobody had looked at it yet");
+        Answer(2);
+        Sent(3).ShouldBe([21]);
+        Answer(1);
+        Answer(3);
+        (await Task.WhenAll(tasks)).ShouldBe([10, 110, 20, 210]);
+    }
+
+    [Fact]
     public async Task What_waits_for_its_key_is_sent_although_the_one_before_it_is_cancelled_and_fails_when_the_batcher_is_closed()
     {
         Batcher<int, int> batcher = New(maxUnderWay: 1, key: static _ => "same");

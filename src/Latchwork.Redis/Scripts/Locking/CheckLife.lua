@@ -6,10 +6,10 @@ local lock, data, seal = unpack(KEYS)
 local count = 0
 if redis.call('PTTL', lock) == -1 then
   count = count + 1
-  if ARGV[3] == '1' then redis.call('PEXPIRE', lock, 86400000) end
+  if ARGV[3] == '1' then redis.call('SET', lock, redis.call('GET', lock), 'PX', 86400000) end
 end
 if redis.call('PTTL', data) == -1 then
   count = count + 1
-  if ARGV[3] == '1' then redis.call('PEXPIRE', data, 86400000) end
+  if ARGV[3] == '1' then redis.call('SET', data, redis.call('GET', data), 'PX', 86400000) end
 end
 return count

@@ -14,7 +14,7 @@ if ARGV[4] == '1' then
 end
 
 if r.owned then
-  begin(lock, r)
+  begin(lock)
   r.owned, r.keep = false, math.max(r.keep, nowUs + math.max(r.timeout, r.left))
   save(lock, r)
 end

@@ -7,7 +7,7 @@ local lock, data, seal = unpack(KEYS)
 -- @include open
 if not r then return 0 end
 local existed = r.owned or (r.isFresh and bytesOf(r, data)) and true
-begin(lock, r)
+begin(lock)
 if r.owned then r.highest = math.max(r.highest + 1, nowUs) end
 if r.owned and r.waited then notify(lock, ARGV[4], '') end
 drop(r, data)

@@ -14,7 +14,7 @@ if r then
 end
 
 r = r or { keep = 0, left = 0 }
-begin(lock, r)
+begin(lock)
 r.owned, r.highest, r.keep = false, tonumber(ARGV[4]), math.max(r.keep, nowUs + ARGV[5])
 if ARGV[6] ~= '' then
   drop(r, data)

@@ -9,14 +9,15 @@
 --   4 release: u8 4, f64 generation (-1: whatever it is), nonce
 -- Returns an answer for each operation:
 --   acquire: u8 0, f64 generation, u8 1 if it was taken over: granted; u8 1, f64 generation, f64 lease left, f64 age, nonce, node: held;
---     u8 2, f64 generation, f64 age, u8 kind, u8 1 if fresh, and the bytes (behind it, or as the second item of a list): the outcome
+--     u8 2, f64 generation, f64 age, u8 kind, u8 1 if fresh, and the bytes (behind it, or as the second item of a list): the outcome;
+--     u8 3: there is an outcome, but this list gives 1 MiB of bytes already, so that is to be asked for alone
 --   others: 1 done (or, of a publication, accepted before); 0 the lock is not that owner's any more
 --   any: u8 255 and an error; then nothing was changed
 -- All records are read and judged before anything is written. Grants are written first: they are what a full server refuses, each for
 -- itself. Everything else takes no more than it frees, and is never refused.
 -- @include record
 local ACQUIRE, RENEW, PUBLISH, RELEASE = 1, 2, 3, 4
-local INLINE_UP_TO, MESSAGE_UP_TO = 1024, 4096
+local INLINE_UP_TO, MESSAGE_UP_TO, room = 1024, 4096, 1048576
 local names = { KEYS[1] }
 for i = 2, #KEYS, 2 do names[i / 2 + 1] = KEYS[i] end
 local stored = call('MGET', unpack(names))
@@ -48,8 +49,10 @@ local function acquire(lock, data, r)
   end
   if sealed then return refuse('LWSEALED ' .. sealed) end
   if not isLockOnly and r.left > 0 and (r.isFresh or (waitedFor >= 0 and r.from >= waitedFor)) then
+    if r.apart and room <= 0 then return '\3' end
     local bytes = bytesOf(r, data)
     if bytes then
+      if r.apart then room = room - #bytes end
       local head = pack('<BddBB', 2, r.from, nowUs - r.at, r.kind, r.isFresh and 1 or 0)
       return r.apart and { head, bytes } or head .. bytes, r.wentBack
     end
@@ -103,7 +106,7 @@ end
 for _, one in ipairs(later) do
   local i, what, r = one[1], one[2], one[3]
   local lock, data = names[i + 1], KEYS[2 * i + 1]
-  if not hasWritten then begin(lock, r) end
+  if not hasWritten then begin(lock) end
   hasWritten = true
   if what == RENEW then
     r.expires, r.lease = math.min(nowUs + one[4], r.started + r.timeout), one[4]

@@ -8,7 +8,7 @@ local lock, data, seal = unpack(KEYS)
 if not r then return false end
 if r.wentBack then
   -- Deadlines that were cut are kept so; else they would be cut again at each look, and never come nearer.
-  begin(lock, r)
+  begin(lock)
   save(lock, r)
 end
 local bytes = r.isFresh and bytesOf(r, data)

@@ -1,8 +1,8 @@
 -- Gives a scheduled event another due time.
--- KEYS: meta, due, flight, dead, rotation, pollSlots.
+-- KEYS: meta, due, flight, dead, rotation, pollslots.
 -- ARGV: 1 time, 2 format, 3 partitions, 4 channel, 5 id, 6 due (see clock).
 -- Returns 0 done, 1 not found, 2 in flight, 4 dead.
-local meta, due, flight, dead, rotation, pollSlots = unpack(KEYS)
+local meta, due, flight, dead, rotation, pollslots = unpack(KEYS)
 local channel, id = ARGV[4], ARGV[5]
 -- @include layout
 -- @include clock

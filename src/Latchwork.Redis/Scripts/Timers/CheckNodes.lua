@@ -1,9 +1,9 @@
 -- Examines the list of nodes and what hangs on it, piece by piece, and takes off who is gone in the same step.
--- KEYS: meta, claims, nodes, rotation, pollSlots.
+-- KEYS: meta, claims, nodes, rotation, pollslots.
 -- ARGV: 1 time, 2 format, 3 partitions, 4 the cursor: 0, then the one returned; 5 1 to repair; 6 which: 0 nodes, 1 their claims, 2 their places
 -- in the rotation, 3 their turns.
 -- Returns {the next cursor (0 at the end), {'lost', node…}}: silent for two hours, or not on the list of nodes.
-local meta, claims, nodes, rotation, pollSlots = unpack(KEYS)
+local meta, claims, nodes, rotation, pollslots = unpack(KEYS)
 -- @include partition
 -- @include clock
 local names, cursor, found, repairs = {}, '0', {}, ARGV[5] == '1'
@@ -20,7 +20,7 @@ if ARGV[6] == '0' or ARGV[6] == '1' then
   cursor = piece[1]
   for i = 1, #piece[2], 2 do names[#names + 1] = piece[2][i] end
 else
-  local set = ARGV[6] == '2' and rotation or pollSlots
+  local set = ARGV[6] == '2' and rotation or pollslots
   names = call('ZRANGE', set, ARGV[4], ARGV[4] + 99)
   if #names == 100 then cursor = int(ARGV[4] + 100) end
 end
@@ -34,7 +34,7 @@ for _, node in ipairs(names) do
       call('HDEL', nodes, node)
       call('HDEL', claims, node)
       call('ZREM', rotation, node)
-      call('ZREM', pollSlots, node)
+      call('ZREM', pollslots, node)
     end
   end
 end

@@ -1,9 +1,9 @@
 -- Takes back events whose lease ran out, moves due events in flight, and says when to ask again.
--- KEYS: meta, due, flight, dead, body, tries, past, lease, claims, nodes, rotation, pollSlots.
+-- KEYS: meta, due, flight, dead, body, tries, past, lease, claims, nodes, rotation, pollslots.
 -- ARGV: 1 time, 2 format, 3 partitions, 4 channel, 5 node, 6 token, 7 the most events, 8 capacity, 9 held, 10 lease in µs, 11 how long the dead
 -- are kept in ms, 12 how many of them, 13 grace of a backup waker in ms, 14 1 to begin with the oldest in a backlog.
 -- Returns {ask again in µs, now in µs, 1 if the partition is new, how many died of an expired lease; for each event: id, due, retries, body}.
-local meta, due, flight, dead, body, tries, past, lease, claims, nodes, rotation, pollSlots = unpack(KEYS)
+local meta, due, flight, dead, body, tries, past, lease, claims, nodes, rotation, pollslots = unpack(KEYS)
 local channel, node, token = ARGV[4], ARGV[5], ARGV[6]
 local most, capacity, held = tonumber(ARGV[7]), tonumber(ARGV[8]), tonumber(ARGV[9])
 -- @include layout

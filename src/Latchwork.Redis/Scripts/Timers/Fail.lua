@@ -1,9 +1,9 @@
 -- Ends deliveries that failed: the events are scheduled again with one retry spent, or die.
--- KEYS: meta, due, flight, dead, body, tries, past, lease, rotation, pollSlots.
+-- KEYS: meta, due, flight, dead, body, tries, past, lease, rotation, pollslots.
 -- ARGV: 1 time, 2 format, 3 partitions, 4 channel, 5 how long the dead are kept in ms, 6 how many of them; from 7 on for each delivery: id,
 -- token, node, error, retry in µs (below zero: never), reason to die of.
 -- Returns one digit a delivery: 0 will be retried, 1 not found, 3 stale, 4 dead.
-local meta, due, flight, dead, body, tries, past, lease, rotation, pollSlots = unpack(KEYS)
+local meta, due, flight, dead, body, tries, past, lease, rotation, pollslots = unpack(KEYS)
 local channel = ARGV[4]
 -- @include layout
 -- @include clock

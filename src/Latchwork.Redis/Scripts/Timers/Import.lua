@@ -1,10 +1,10 @@
 -- Takes in events that come from another store, and notes them in the journal of the move; all of them or, if one id is taken, none.
--- KEYS: meta, due, flight, dead, body, tries, past, rotation, pollSlots, moved.
+-- KEYS: meta, due, flight, dead, body, tries, past, rotation, pollslots, moved.
 -- ARGV: 1 time, 2 format, 3 partitions, 4 channel, 5 move, 6 the length of the largest payload with its headers; from 7 on for each event: id,
 -- due in µs from now (below zero: overdue), time since death in µs or '', body, retries, reason of death, number of failures, failure…
 -- (see past.lua).
 -- Returns one digit an event: 0 taken in, 1 came before, 2 its id is taken, 3 the import is not open for this move.
-local meta, due, flight, dead, body, tries, past, rotation, pollSlots, moved = unpack(KEYS)
+local meta, due, flight, dead, body, tries, past, rotation, pollslots, moved = unpack(KEYS)
 local channel = ARGV[4]
 -- @include layout
 -- @include clock

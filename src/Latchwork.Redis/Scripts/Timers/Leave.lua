@@ -1,8 +1,8 @@
 -- Takes a node off the list and passes its role on.
--- KEYS: meta, due, flight, claims, nodes, rotation, pollSlots.
+-- KEYS: meta, due, flight, claims, nodes, rotation, pollslots.
 -- ARGV: 1 time, 2 format, 3 partitions, 4 channel, 5 node.
 -- Returns 1 if it was there, else 0.
-local meta, due, flight, claims, nodes, rotation, pollSlots = unpack(KEYS)
+local meta, due, flight, claims, nodes, rotation, pollslots = unpack(KEYS)
 local channel, node = ARGV[4], ARGV[5]
 -- @include layout
 -- @include clock
@@ -13,7 +13,7 @@ if call('HEXISTS', nodes, node) == 0 then return 0 end
 call('HDEL', nodes, node)
 call('HDEL', claims, node)
 call('ZREM', rotation, node)
-call('ZREM', pollSlots, node)
+call('ZREM', pollslots, node)
 resign(node, head())
 keepRoles()
 -- @include finish

@@ -1,9 +1,9 @@
 -- Begins to change the number of partitions: from now on this partition refuses everybody but who changes it, for its number is "5>12".
--- KEYS: meta, pollSlots.
+-- KEYS: meta, pollslots.
 -- ARGV: 1 time, 2 format, 3 partitions as they are marked meanwhile, 4 the number before, 5 the number afterwards, 6 index, 7 1 to look only.
 -- Returns {'free' (looked only), 'frozen', 'done' (it has the new number already), or what stands in the way: 'listened', 'sealed', 'importing';
 -- the nodes, or the mark of the move}.
-local meta, pollSlots = unpack(KEYS)
+local meta, pollslots = unpack(KEYS)
 -- @include base
 -- @include time
 local found = call('HMGET', meta, 'format', 'partitions', 'offset', 'seal', 'import')
@@ -19,7 +19,7 @@ if found[4] and found[4] ~= '' then return { 'sealed', found[4] } end
 local phase = string.match(found[5] or '', '^%a+')
 if phase == 'importing' or phase == 'closed' then return { 'importing', found[5] } end
 local now = math.floor((nowUs + (tonumber(found[3]) or 0)) / 1000)
-local nodes = call('ZRANGEBYSCORE', pollSlots, int(now - 3000), '+inf', 'LIMIT', 0, 20)
+local nodes = call('ZRANGEBYSCORE', pollslots, int(now - 3000), '+inf', 'LIMIT', 0, 20)
 if #nodes > 0 then return { 'listened', unpack(nodes) } end
 if ARGV[7] == '1' then return { 'free' } end
 -- @include free

@@ -1,9 +1,9 @@
 -- Schedules events.
--- KEYS: meta, due, flight, dead, body, tries, past, lease, rotation, pollSlots.
+-- KEYS: meta, due, flight, dead, body, tries, past, lease, rotation, pollslots.
 -- ARGV: 1 time, 2 format, 3 partitions, 4 channel, 5 one digit an event: what to do if it exists (0 replace, 1 refuse, 2 keep, 3 its id is
 -- new), 6 the length of the largest payload with its headers; from 7 on for each event: id, due (see clock), body.
 -- Returns {1 if the partition is new, one digit an event: 0 created, 1 replaced, 2 kept, 3 exists}.
-local meta, due, flight, dead, body, tries, past, lease, rotation, pollSlots = unpack(KEYS)
+local meta, due, flight, dead, body, tries, past, lease, rotation, pollslots = unpack(KEYS)
 local channel, modes = ARGV[4], ARGV[5]
 -- @include layout
 -- @include clock

@@ -1,8 +1,8 @@
 -- Hands deliveries back: the events are scheduled again at their former due time.
--- KEYS: meta, due, flight, body, lease, rotation, pollSlots.
+-- KEYS: meta, due, flight, body, lease, rotation, pollslots.
 -- ARGV: 1 time, 2 format, 3 partitions, 4 channel; from 5 on for each delivery: id, token.
 -- Returns one digit a delivery: 0 done, 1 not found, 3 stale.
-local meta, due, flight, body, lease, rotation, pollSlots = unpack(KEYS)
+local meta, due, flight, body, lease, rotation, pollslots = unpack(KEYS)
 local channel = ARGV[4]
 -- @include layout
 -- @include clock

@@ -1,8 +1,8 @@
 -- Schedules dead letters again, with no retry spent and their failures kept.
--- KEYS: meta, due, dead, tries, rotation, pollSlots.
+-- KEYS: meta, due, dead, tries, rotation, pollslots.
 -- ARGV: 1 time, 2 format, 3 partitions, 4 channel, 5 due (see clock); from 6 on for each event: id, time of death or ''.
 -- Returns one digit an event: 0 done, 1 not found.
-local meta, due, dead, tries, rotation, pollSlots = unpack(KEYS)
+local meta, due, dead, tries, rotation, pollslots = unpack(KEYS)
 local channel = ARGV[4]
 -- @include layout
 -- @include clock

@@ -1,8 +1,8 @@
 -- Ends the change of the number of partitions for this one: it serves clients with the new number, or is none of the namespace any more.
--- KEYS: meta, due, flight, dead, body, tries, past, lease, claims, nodes, rotation, pollSlots, moved.
+-- KEYS: meta, due, flight, dead, body, tries, past, lease, claims, nodes, rotation, pollslots, moved.
 -- ARGV: 1 time, 2 format, 3 partitions as they are marked meanwhile, 4 the number afterwards, 5 1 if it belongs to the namespace afterwards.
 -- Returns how many events it has that must be elsewhere first: 0 if it was done.
-local meta, due, flight, dead, body, tries, past, lease, claims, nodes, rotation, pollSlots, moved = unpack(KEYS)
+local meta, due, flight, dead, body, tries, past, lease, claims, nodes, rotation, pollslots, moved = unpack(KEYS)
 -- @include partition
 if ARGV[5] ~= '1' then
   local left = call('ZCARD', due) + call('ZCARD', flight) + call('ZCARD', dead)
@@ -11,7 +11,7 @@ if ARGV[5] ~= '1' then
   -- What remains is `meta` with the number, which refuses clients that know of more partitions. Redis frees the memory in the background.
   call('UNLINK', due, flight, dead, body, tries, past, lease, moved)
 end
-call('UNLINK', claims, nodes, rotation, pollSlots)
+call('UNLINK', claims, nodes, rotation, pollslots)
 call('HDEL', meta, 'primary', 'armed', 'backup', 'by')
 call('HSET', meta, 'format', ARGV[2], 'partitions', ARGV[4])
 return 0

@@ -35,6 +35,7 @@ local function unpackRecord(text)
       r.started, r.expires = math.min(r.started, nowUs), math.min(r.expires, nowUs + r.lease)
     end
     r.owned = nowUs < r.started + r.timeout
+    if not r.owned then r.keep = math.max(r.keep, r.started + 2 * r.timeout) end
   end
   if band(flags, PUBLISHED) ~= 0 then
     r.from, r.at, r.fresh, r.hand, r.kind, r.by, at = read('<ddddBBc0', text, at)
@@ -49,6 +50,13 @@ local function unpackRecord(text)
       r.isFresh = nowUs < r.at + r.fresh
     end
   end
+
+  -- Numbers that no store has written (NaN among them) would raise an error later, in the middle of the writes.
+  local abs = math.abs
+  local sum = abs(r.highest) + abs(r.keep)
+  if r.nonce then sum = sum + abs(r.started) + abs(r.expires) + abs(r.lease) + abs(r.timeout) end
+  if r.from then sum = sum + abs(r.from) + abs(r.at) + abs(r.fresh) + abs(r.hand) end
+  if not (sum < 2 ^ 56) then error('range') end
   return r
 end
 
@@ -82,14 +90,16 @@ local function save(key, r)
 end
 
 -- At its memory limit Redis refuses a command that takes memory only as long as the script has written nothing. So a script that may not be
--- refused there begins its writes with one that takes none. (The flag allow-oom would need Redis 7.)
-local function begin(key, r)
-  call('PEXPIRE', key, ttl(life(r)))
+-- refused there begins its writes with one that takes none, and then saves the record. (The flag allow-oom would need Redis 7.)
+local function begin(key)
+  call('DEL', key)
 end
 
 -- The bytes of the outcome; nothing if they are gone.
 local function bytesOf(r, data)
-  return r.bytes or r.apart and call('GET', data)
+  if r.bytes or not r.apart then return r.bytes end
+  local bytes = redis.pcall('GET', data)
+  return type(bytes) == 'string' and bytes or nil
 end
 
 -- There is no outcome any more; the publication is still remembered.

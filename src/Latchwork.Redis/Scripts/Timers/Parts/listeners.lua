@@ -1,6 +1,6 @@
 -- The list of nodes, the poll slots, and what a node that asked is to do next.
 -- A node is stored as "<last seen in µs> <poll slot in ms> <1 if full> <held> <token of its last claim>".
--- Wants: layout, clock, roles; the locals `node`, `token`, `held`, `nodes`, `claims`, `pollSlots`, `rotation`; ARGV[13] = grace of a backup in ms.
+-- Wants: layout, clock, roles; the locals `node`, `token`, `held`, `nodes`, `claims`, `pollslots`, `rotation`; ARGV[13] = grace of a backup in ms.
 -- Gives: meet() → its pollSlot, the token of its last claim; arm(pollSlot, capacity left, head) → ask again in µs.
 local function meet()
   local record = call('HGET', nodes, node)
@@ -23,7 +23,7 @@ local function forget()
   if #old > 0 then
     call('HDEL', nodes, unpack(old))
     call('HDEL', claims, unpack(old))
-    call('ZREM', pollSlots, unpack(old))
+    call('ZREM', pollslots, unpack(old))
     call('ZREM', rotation, unpack(old))
   end
   change('swept', int(now))
@@ -37,10 +37,10 @@ local pause = math.floor(1000 * math.max(1, tonumber(ARGV[3]) / 16))
 local function takePollSlot(pollSlot)
   if pollSlot > now then return pollSlot end
   forget()
-  call('ZREM', pollSlots, node)
-  local latest = tonumber(call('ZREVRANGE', pollSlots, 0, 0, 'WITHSCORES')[2]) or 0
-  pollSlot = math.min(math.max(now, latest) + pause, now + (call('ZCARD', pollSlots) + 1) * pause)
-  call('ZADD', pollSlots, pollSlot, node)
+  call('ZREM', pollslots, node)
+  local latest = tonumber(call('ZREVRANGE', pollslots, 0, 0, 'WITHSCORES')[2]) or 0
+  pollSlot = math.min(math.max(now, latest) + pause, now + (call('ZCARD', pollslots) + 1) * pause)
+  call('ZADD', pollslots, pollSlot, node)
   return pollSlot
 end
 

@@ -1,6 +1,6 @@
 -- Who is to claim the earliest event (primary, armed for a time), and who looks after whether it did (backup, by a time). '' is nobody.
 -- Times are in ms. A primary waker that is 25 ms late, or a backup waker 300 ms, is no longer relied on.
--- Wants: layout, clock; the locals `rotation`, `pollSlots`, `channel` (what the channels of the nodes' notifications begin with).
+-- Wants: layout, clock; the locals `rotation`, `pollslots`, `channel` (what the channels of the nodes' notifications begin with).
 -- Gives: primary, armed, backup, by, seq; retire(), notifyBackup(at), appoint(at), covers(at), backupIsNeeded(node, at), resign(node, head),
 -- wake(due), keepRoles().
 local primary, armed = state[6] or '', tonumber(state[7]) or 0
@@ -9,9 +9,9 @@ local seq = tonumber(state[10]) or 0
 
 -- A node that missed its poll slot by 3 s is silent: it is notified no more, and its role is free.
 local function retire()
-  local silent = call('ZRANGEBYSCORE', pollSlots, '-inf', '(' .. int(now - 3000), 'LIMIT', 0, 100)
+  local silent = call('ZRANGEBYSCORE', pollslots, '-inf', '(' .. int(now - 3000), 'LIMIT', 0, 100)
   if #silent == 0 then return end
-  call('ZREM', pollSlots, unpack(silent))
+  call('ZREM', pollslots, unpack(silent))
   call('ZREM', rotation, unpack(silent))
   for _, node in ipairs(silent) do
     if node == primary then primary, armed = '', 0 end
