@@ -1,10 +1,10 @@
 using System.Diagnostics;
 using System.Globalization;
 using System.Text.RegularExpressions;
+using Latchwork.Redis.Tests.Support;
 using Latchwork.StoreConformance.Support;
 using Shouldly;
 using Xunit;
-using Latchwork.Redis.Tests.Support;
 
 namespace Latchwork.Redis.Tests.Locking;
 

@@ -1,10 +1,10 @@
 using System.Text;
+using Latchwork.Redis.Tests.Support;
 using Latchwork.Redis.Tests.Timers;
 using Latchwork.Storage;
 using Latchwork.Testing;
 using Shouldly;
 using Xunit;
-using Latchwork.Redis.Tests.Support;
 
 namespace Latchwork.Redis.Tests.Partitioning;
 

@@ -1,10 +1,10 @@
 using System.Diagnostics;
+using Latchwork.Redis.Tests.Support;
 using Latchwork.Storage;
 using Latchwork.StoreConformance.Support;
 using Shouldly;
 using Xunit;
 using Xunit.Abstractions;
-using Latchwork.Redis.Tests.Support;
 
 namespace Latchwork.Redis.Tests.Timers;
 

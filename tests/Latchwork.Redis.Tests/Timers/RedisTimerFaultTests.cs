@@ -1,8 +1,8 @@
 using Latchwork.Storage;
 using Latchwork.StoreConformance.Support;
 using Shouldly;
-using Xunit;
 using StackExchange.Redis;
+using Xunit;
 
 namespace Latchwork.Redis.Tests.Timers;
 
