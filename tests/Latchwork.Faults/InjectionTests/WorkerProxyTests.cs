@@ -55,7 +55,7 @@ public sealed class WorkerProxyTests : IAsyncLifetime
         _proxy.Heal();
         (await Should.ThrowAsync<LatchworkStoreException>(post)).Outcome.ShouldBe(StoreOutcome.Unknown);
         (await _timer.PostAsync(2, TimeSpan.FromHours(1), new() { Id = "id" })).Outcome.ShouldBe(PostOutcome.Replaced);
-        _store.Reconnects.ShouldBe(1);
+        await Eventually.HoldsAsync(() => _store.Reconnects == 1, "the client tells of its new connection, after it is used already");
     }
 
     [Fact]
