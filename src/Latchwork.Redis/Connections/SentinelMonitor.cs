@@ -13,6 +13,9 @@ internal readonly record struct SentinelReport(EndPoint? Primary, long Epoch, st
 /// </summary>
 internal sealed class SentinelMonitor : IAsyncDisposable
 {
+    /// <summary>How long one attempt to connect to a Sentinel may take at most, in ms.</summary>
+    private const int LongestConnect = 5000;
+
     private static readonly TimeSpan _askEvery = TimeSpan.FromSeconds(5), _retryAfter = TimeSpan.FromMilliseconds(250), _replyWithin = TimeSpan.FromSeconds(2);
     private readonly Lock _gate = new();
     private readonly string _service;
@@ -35,6 +38,8 @@ internal sealed class SentinelMonitor : IAsyncDisposable
         _logger = logger;
         _settings = settings.Clone();
         _settings.DefaultDatabase = null;
+        _settings.ConnectRetry = 1; // it is tried again here, and what is wrong is to be known before the store gives up
+        _settings.ConnectTimeout = Math.Min(settings.ConnectTimeout, LongestConnect);
         _settings.CommandMap = CommandMap.Sentinel;
         _settings.User = settings.SentinelUser;
         _settings.Password = settings.SentinelPassword;

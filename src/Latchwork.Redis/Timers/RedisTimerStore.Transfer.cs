@@ -44,7 +44,8 @@ internal sealed partial class RedisTimerStore
         {
             if (looks[i].Seal is not null) continue;
             looks[i] = await SealAsync(new TimerPartition(ns, i), moveId, target, checkOnly: false, cancellationToken).ConfigureAwait(false);
-            if (looks[i].Seal is null) return Sum(looks);
+            if (looks[i].Seal is not { } seal) return Sum(looks);
+            (moveId, target) = (seal.MoveId, seal.Place); // of two movers that begin together, the one that seals the first partition names the move
         }
 
         return Sum(looks);
@@ -83,17 +84,18 @@ internal sealed partial class RedisTimerStore
             }
             catch (LatchworkStoreException e) when (e.Outcome == StoreOutcome.NotApplied && (next < partitions - 1 || isSealed))
             {
-                if (!await IsOpenAgainAsync(partition, cancellationToken).ConfigureAwait(false)) throw;
+                TransferMark? seal = (await MarksAsync(partition, null, cancellationToken).ConfigureAwait(false)).Marks.Seal;
+                if (!IsDoneWith(seal)) throw;
+                if (seal is not null) (isSealed, arrived) = (true, []);
             }
         }
 
         _pageCursor.TryRemove((ns, moveId), out _);
         return [];
-    }
 
-    // An abort was cut off that has opened some partitions of the namespace: what it has opened it has done with.
-    private async Task<bool> IsOpenAgainAsync(TimerPartition partition, CancellationToken cancellationToken) =>
-        (await MarksAsync(partition, null, cancellationToken).ConfigureAwait(false)).Marks.Seal is null;
+        // An abort was cut off that has opened some partitions, or the end of this move that found some empty: by another process, perhaps now.
+        bool IsDoneWith(TransferMark? seal) => seal is null || (seal.MoveId == moveId && seal.Phase == TransferPhase.Moved);
+    }
 
     public async Task<IReadOnlyList<ImportOutcome>> ImportAsync(string ns, string moveId, IReadOnlyList<TransferEvent> events, CancellationToken cancellationToken)
     {

@@ -76,7 +76,7 @@ public abstract class TransferResumeSuite(StoreFixture fixture) : TransferSuite(
     [Fact]
     public async Task Two_movers_at_once_do_no_harm()
     {
-        for (int round = 0; round < 5; round++)
+        for (int round = 0; round < 10; round++)
         {
             string ns = NewNamespace();
             await FillAsync(ns);
