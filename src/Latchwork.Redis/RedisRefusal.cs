@@ -11,8 +11,11 @@ internal static class RedisRefusal
     /// <summary>The namespace is not sealed by the move that is under way; its mark follows, if it has one.</summary>
     private const string OtherMoveCode = "LWMOVE";
 
+    /// <summary>The record of a lock cannot be read.</summary>
+    private const string DamagedCode = "LWDAMAGED";
+
     /// <summary>Awaits a script, and makes an error of the server one of the store. <paramref name="layout"/> is the one with which this client works.</summary>
-    public static async ValueTask<T> TranslateAsync<T>(ValueTask<T> pending, RedisScript script, string layout, NamespaceRef unit)
+    public static async ValueTask<T> TranslateAsync<T>(ValueTask<T> pending, RedisScript script, string layout, NamespaceRef unit, string? key = null)
     {
         try
         {
@@ -20,11 +23,11 @@ internal static class RedisRefusal
         }
         catch (RedisServerException e)
         {
-            throw Of(e, script, layout, unit);
+            throw Of(e, script, layout, unit, key);
         }
     }
 
-    public static LatchworkStoreException Of(RedisServerException error, RedisScript script, string layout, NamespaceRef unit)
+    public static LatchworkStoreException Of(RedisServerException error, RedisScript script, string layout, NamespaceRef unit, string? key = null)
     {
         string code = RedisFailures.CodeOf(error, out _);
         if (code is SealedCode or OtherMoveCode)
@@ -34,6 +37,12 @@ internal static class RedisRefusal
         }
 
         if (code == LayoutCode) return OtherLayout(error, layout, unit);
+        if (code == DamagedCode)
+        {
+            return new LatchworkStoreException(
+                $"The record of the key '{key}' in the namespace '{unit.Namespace}' of locks is damaged: its bytes are no record. Nothing was changed. Delete the key of Redis whose name ends with '{{l:…:{key}}}:lock'.",
+                StoreOutcome.NotApplied);
+        }
 
         // An error of the script itself: every script checks its arguments before its first write, but nobody knows how far this one came.
         return new LatchworkStoreException($"Redis refused the script '{script.Name}': {error.Message}", StoreOutcome.Unknown, error);

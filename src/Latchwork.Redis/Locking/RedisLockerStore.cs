@@ -182,7 +182,10 @@ internal sealed partial class RedisLockerStore : ILockerStore
     private static RedisReply Judge(LockerKey key, RedisReply answer)
     {
         if (answer.IsArray || answer.IsNumber || answer.Bytes is not { Length: > 0, Span: [LockerStep.Refused, ..] } text) return answer;
-        throw RefusalOf(new RedisServerException(RedisErrorKind.Unknown, CommandFlags.None, Encoding.UTF8.GetString(text.Span[1..])), LockerScripts.Step, key.Namespace, key.Key);
+        var error = new RedisServerException(RedisErrorKind.Unknown, CommandFlags.None, Encoding.UTF8.GetString(text.Span[1..]));
+        throw RedisFailures.Judge(error, $"script '{LockerScripts.Step.Name}'").Exception is LatchworkStoreException known
+            ? known
+            : RedisRefusal.Of(error, LockerScripts.Step, Layout, UnitOf(key.Namespace), key.Key);
     }
 
     /// <summary>Evaluates a script on one key.</summary>
@@ -192,25 +195,8 @@ internal sealed partial class RedisLockerStore : ILockerStore
     private ValueTask<RedisReply> EvaluateAsync(RedisScript script, RedisKey[] keys, RedisValue[] arguments, CancellationToken cancellationToken) =>
         TranslateAsync(_connection.EvaluateAsync(script, keys, arguments, cancellationToken), script);
 
-    /// <summary>Makes an error of the server one of the store.</summary>
-    private static async ValueTask<T> TranslateAsync<T>(ValueTask<T> pending, RedisScript script, string ns = "", string? key = null)
-    {
-        try
-        {
-            return await pending.ConfigureAwait(false);
-        }
-        catch (RedisServerException e)
-        {
-            throw RefusalOf(e, script, ns, key);
-        }
-    }
+    private static ValueTask<T> TranslateAsync<T>(ValueTask<T> pending, RedisScript script, string ns = "", string? key = null) =>
+        RedisRefusal.TranslateAsync(pending, script, Layout, UnitOf(ns), key);
 
-    private static Exception RefusalOf(RedisServerException error, RedisScript script, string ns, string? key) => RedisFailures.CodeOf(error, out _) switch
-    {
-        "LWDAMAGED" => new LatchworkStoreException(
-            $"The record of the key '{key}' in the namespace '{ns}' of locks is damaged: its bytes are no record. Nothing was changed. Delete the key of Redis whose name ends with '{{l:…:{key}}}:lock'.",
-            StoreOutcome.NotApplied),
-        "OOM" => RedisFailures.Judge(error, $"script '{script.Name}'").Exception!,
-        _ => RedisRefusal.Of(error, script, Layout, new NamespaceRef(TransferKind.Locks, ns)),
-    };
+    private static NamespaceRef UnitOf(string ns) => new(TransferKind.Locks, ns);
 }

@@ -18,8 +18,8 @@ internal sealed class Batcher<TItem, TResult>
     /// <summary>The batches that one caller sends in a row before the pool takes over.</summary>
     private const int MaxInARow = 16;
 
-    /// <summary>A batch that fails after this long did so for want of an answer, not because of what is in it: in ms.</summary>
-    private const long Outage = 1000;
+    /// <summary>A batch that fails after this long did so for want of an answer, not because of what is in it.</summary>
+    private static readonly TimeSpan _outage = TimeSpan.FromSeconds(1);
 
     private readonly Func<IReadOnlyList<TItem>, Task<IReadOnlyList<TResult>>> _send;
     private readonly Func<TItem, int>? _size;
@@ -32,6 +32,7 @@ internal sealed class Batcher<TItem, TResult>
     private readonly HashSet<string> _keysUnderWay = new(StringComparer.Ordinal);
     private readonly Dictionary<string, Queue<Entry>> _parked = new(StringComparer.Ordinal); // until their key is free
     private readonly Entry[] _batch;
+    private readonly TimeProvider _time;
     private int _parkedCount;
     private int _underWay;
     private bool _sending;
@@ -45,18 +46,21 @@ internal sealed class Batcher<TItem, TResult>
     /// <param name="maxUnderWay">The most batches that are under way at a time.</param>
     /// <param name="maxItems">The most items of a batch: 1 to <see cref="Limits.MaxBatch"/>.</param>
     /// <param name="capacity">The most items that wait; beyond it an item is refused.</param>
+    /// <param name="time">The clock by which an outage is noticed; null for the system's.</param>
     public Batcher(
         Func<IReadOnlyList<TItem>, Task<IReadOnlyList<TResult>>> send,
         Func<TItem, int>? size = null,
         Func<TItem, string>? key = null,
         int maxUnderWay = 2,
         int maxItems = Limits.MaxBatch,
-        int capacity = 1 << 18)
+        int capacity = 1 << 18,
+        TimeProvider? time = null)
     {
         _send = send;
         _size = size;
         _key = key;
         _batch = new Entry[maxItems];
+        _time = time ?? TimeProvider.System;
         _maxUnderWay = maxUnderWay;
         _capacity = capacity;
     }
@@ -69,7 +73,7 @@ internal sealed class Batcher<TItem, TResult>
     {
         if (cancellationToken.IsCancellationRequested) return Task.FromCanceled<TResult>(cancellationToken);
 
-        var entry = new Entry(item);
+        var entry = new Entry(item, _time.GetTimestamp());
         if (cancellationToken.CanBeCanceled) entry.CancelWith(cancellationToken);
 
         bool gather;
@@ -154,7 +158,7 @@ internal sealed class Batcher<TItem, TResult>
 
     private void Send(Entry[] batch)
     {
-        long sentAt = Environment.TickCount64;
+        long sentAt = _time.GetTimestamp();
         var items = new TItem[batch.Length];
         for (int i = 0; i < batch.Length; i++) items[i] = batch[i].Item;
 
@@ -193,12 +197,14 @@ internal sealed class Batcher<TItem, TResult>
     private void OnReply(Entry[] batch, Task<IReadOnlyList<TResult>> reply, long sentAt)
     {
         bool send;
+        TimeSpan taken;
         Entry[] late = [];
         lock (_gate)
         {
             End(batch);
-            long taken = Environment.TickCount64 - sentAt;
-            if (!reply.IsCompletedSuccessfully && taken >= Outage) late = TakeWaitingSince(sentAt + taken / 4);
+            long now = _time.GetTimestamp();
+            taken = _time.GetElapsedTime(sentAt, now);
+            if (!reply.IsCompletedSuccessfully && taken >= _outage) late = TakeWaitingSince(sentAt + ((now - sentAt) / 4));
             send = !_sending && _ready.Count + _waiting.Count > 0;
             _sending |= send;
         }
@@ -208,7 +214,7 @@ internal sealed class Batcher<TItem, TResult>
         Answer(batch, reply);
         if (late.Length == 0) return;
         var failure = new LatchworkStoreException(
-            $"The operation was not sent: it has waited behind others for {Environment.TickCount64 - sentAt} ms, and those have failed ({reply.Exception?.InnerException?.Message})", StoreOutcome.NotApplied, reply.Exception?.InnerException)
+            $"The operation was not sent: it has waited behind others for {taken.TotalMilliseconds:0} ms, and those have failed ({reply.Exception?.InnerException?.Message})", StoreOutcome.NotApplied, reply.Exception?.InnerException)
         { IsTransient = true };
         foreach (Entry entry in late) entry.Fail(failure);
     }
@@ -316,13 +322,13 @@ internal sealed class Batcher<TItem, TResult>
         _parkedCount++;
     }
 
-    private sealed class Entry(TItem item) : TaskCompletionSource<TResult>(TaskCreationOptions.RunContinuationsAsynchronously)
+    private sealed class Entry(TItem item, long addedAt) : TaskCompletionSource<TResult>(TaskCreationOptions.RunContinuationsAsynchronously)
     {
         private CancellationTokenRegistration _registration;
 
         public TItem Item { get; } = item;
 
-        public long AddedAt { get; } = Environment.TickCount64;
+        public long AddedAt { get; } = addedAt;
 
         public void CancelWith(CancellationToken cancellationToken) =>
             _registration = cancellationToken.UnsafeRegister(static (entry, token) => ((Entry)entry!).TrySetCanceled(token), this);

@@ -1,4 +1,5 @@
 using System.Collections.Concurrent;
+using Latchwork.Testing;
 using Latchwork.Threading;
 using Shouldly;
 using Xunit;
@@ -185,10 +186,11 @@ public sealed class BatcherTests
     [Fact]
     public async Task In_an_outage_what_has_waited_as_long_as_those_who_failed_fails_with_them_and_is_known_not_to_have_been_sent()
     {
-        Batcher<int, int> batcher = New(maxUnderWay: 1);
+        var clock = new ManualTimeProvider();
+        Batcher<int, int> batcher = New(maxUnderWay: 1, time: clock);
         Task<int> first = batcher.AddAsync(0);
         Task<int>[] waiting = [batcher.AddAsync(1), batcher.AddAsync(2)];
-        await Task.Delay(TimeSpan.FromSeconds(1.1));
+        clock.Advance(TimeSpan.FromSeconds(1.1));
         Task<int> late = batcher.AddAsync(3);
         _sent.First().Reply.SetException(new LatchworkStoreException("no answer", StoreOutcome.Unknown));
         (await Should.ThrowAsync<LatchworkStoreException>(() => first)).Outcome.ShouldBe(StoreOutcome.Unknown);
@@ -239,7 +241,7 @@ public sealed class BatcherTests
         }
     }
 
-    private Batcher<int, int> New(int maxUnderWay, Func<int, int>? size = null, int capacity = 1000, Func<int, string>? key = null) => new(
+    private Batcher<int, int> New(int maxUnderWay, Func<int, int>? size = null, int capacity = 1000, Func<int, string>? key = null, TimeProvider? time = null) => new(
         items =>
         {
             var reply = new TaskCompletionSource<IReadOnlyList<int>>();
@@ -249,7 +251,8 @@ public sealed class BatcherTests
         size,
         key,
         maxUnderWay,
-        capacity: capacity);
+        capacity: capacity,
+        time: time);
 
     private int[] Sent(int batch) => _sent.ElementAt(batch).Items;
 

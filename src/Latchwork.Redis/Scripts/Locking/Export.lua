@@ -15,7 +15,7 @@ end
 
 if r.owned then
   begin(lock)
-  r.owned, r.keep = false, math.max(r.keep, nowUs + math.max(r.timeout, r.left))
+  free(r, r.timeout)
   save(lock, r)
 end
 local kept, bytes = math.max(0, r.keep - nowUs), r.left > 0 and bytesOf(r, data)

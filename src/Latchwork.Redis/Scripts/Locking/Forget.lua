@@ -11,6 +11,6 @@ begin(lock)
 if r.owned then r.highest = math.max(r.highest + 1, nowUs) end
 if r.owned and r.waited then notify(lock, ARGV[4], '') end
 drop(r, data)
-r.owned, r.waited, r.keep = false, false, math.max(r.keep, nowUs + ARGV[3])
+free(r, tonumber(ARGV[3]))
 save(lock, r)
 return existed and 1 or 0

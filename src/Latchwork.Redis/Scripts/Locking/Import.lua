@@ -15,18 +15,11 @@ end
 
 r = r or { keep = 0, left = 0 }
 begin(lock)
-r.owned, r.highest, r.keep = false, tonumber(ARGV[4]), math.max(r.keep, nowUs + ARGV[5])
+r.highest = tonumber(ARGV[4])
 if ARGV[6] ~= '' then
-  drop(r, data)
+  put(r, data, ARGV[11], math.max(ARGV[9], ARGV[10]) - ARGV[8])
   r.from, r.kind, r.at, r.fresh, r.hand, r.by = tonumber(ARGV[6]), tonumber(ARGV[7]), nowUs - ARGV[8], tonumber(ARGV[9]), tonumber(ARGV[10]), ''
-  r.left = math.max(r.fresh, r.hand) - ARGV[8]
-  if r.left > 0 and #ARGV[11] > 1024 then
-    r.apart = true
-    call('SET', data, ARGV[11], 'PX', ttl(r.left))
-  elseif r.left > 0 then
-    r.bytes = ARGV[11]
-  end
-  r.keep = math.max(r.keep, nowUs + r.left)
 end
+free(r, tonumber(ARGV[5]))
 save(lock, r)
 return 0

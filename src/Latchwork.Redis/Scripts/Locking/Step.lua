@@ -17,7 +17,7 @@
 -- itself. Everything else takes no more than it frees, and is never refused.
 -- @include record
 local ACQUIRE, RENEW, PUBLISH, RELEASE = 1, 2, 3, 4
-local INLINE_UP_TO, MESSAGE_UP_TO, room = 1024, 4096, 1048576
+local MESSAGE_UP_TO, room = 4096, 1048576
 local names = { KEYS[1] }
 for i = 2, #KEYS, 2 do names[i / 2 + 1] = KEYS[i] end
 local stored = call('MGET', unpack(names))
@@ -111,28 +111,16 @@ for _, one in ipairs(later) do
   if what == RENEW then
     r.expires, r.lease = math.min(nowUs + one[4], r.started + r.timeout), one[4]
   elseif what == PUBLISH then
-    local data_, length = one[5], math.max(one[6], one[7])
-    drop(r, data)
+    local bytes = one[5]
+    put(r, data, bytes, math.max(one[6], one[7]))
     r.from, r.at, r.fresh, r.hand, r.kind, r.by = r.highest, nowUs, one[6], one[7], one[8], r.nonce
-    if length > 0 then
-      r.left = length
-      if #data_ > INLINE_UP_TO then
-        r.apart = true
-        call('SET', data, data_, 'PX', ttl(length))
-      else
-        r.bytes = data_
-      end
-    end
     if r.waited then
-      notify(lock, ARGV[3], #data_ <= MESSAGE_UP_TO and pack('<dddBBc0', r.from, one[6], one[7], one[8], #r.by, r.by) .. data_ or '')
+      notify(lock, ARGV[3], #bytes <= MESSAGE_UP_TO and pack('<dddBBc0', r.from, r.fresh, r.hand, r.kind, #r.by, r.by) .. bytes or '')
     end
   elseif what == RELEASE and r.waited then
     notify(lock, ARGV[3], '')
   end
-  if what == PUBLISH or what == RELEASE then
-    r.owned, r.waited = false, false
-    r.keep = math.max(r.keep, nowUs + math.max(r.timeout, r.left))
-  end
+  if what == PUBLISH or what == RELEASE then free(r, r.timeout) end
   save(lock, r)
 end
 return answers

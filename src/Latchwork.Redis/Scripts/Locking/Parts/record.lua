@@ -10,11 +10,12 @@
 --   In a cluster there is none, as it would be in another slot; `seal` is a key there that never exists (see RedisKeys.WholeScriptGuard).
 -- Times and lengths are in µs: whole numbers, which f64 holds exactly.
 -- Wants: ARGV[1] = the time in µs, or empty for the server's clock; ARGV[2] = format.
--- Gives: call, int(n), nowUs, pack, read, ttl(length), parse(text), life(r), save(key, r), drop(r, data).
+-- Gives: call, int(n), nowUs, pack, read, parse(text), begin(key), free(r, length), put(r, data, bytes, length), drop(r, data), save(key, r),
+-- bytesOf(r, data), notify(key, channel, message).
 -- @include base
 -- @include time
 local band, pack, read = bit.band, struct.pack, struct.unpack
-local OWNED, WAITED, PUBLISHED, INLINE, APART, OVER = 1, 2, 4, 8, 16, 32
+local OWNED, WAITED, PUBLISHED, INLINE, APART, OVER, INLINE_UP_TO = 1, 2, 4, 8, 16, 32, 1024
 
 -- What Redis is told of a life time is for cleaning up only; the times in the record decide. A clock that is not the server's own may
 -- stand still, so then it is ten minutes longer.
@@ -25,7 +26,7 @@ end
 local function unpackRecord(text)
   local r, flags, at = {}, nil, nil
   flags, r.highest, r.keep, at = read('<Bdd', text, 2)
-  r.flags, r.waited, r.left, r.isFresh = flags, band(flags, WAITED) ~= 0, 0, false
+  r.waited, r.left, r.isFresh = band(flags, WAITED) ~= 0, 0, false
   if band(flags, OWNED) ~= 0 then
     r.started, r.expires, r.lease, r.timeout, r.nonce, r.node, at = read('<ddddBc0Hc0', text, at)
     r.over = band(flags, OVER) ~= 0
@@ -106,6 +107,25 @@ end
 local function drop(r, data)
   if r.apart then call('UNLINK', data) end
   r.bytes, r.apart, r.left, r.isFresh = nil, nil, 0, false
+end
+
+-- The bytes of a new outcome, in the record if they are few; `length` is how long they are of use.
+local function put(r, data, bytes, length)
+  drop(r, data)
+  if length <= 0 then return end
+  r.left = length
+  if #bytes > INLINE_UP_TO then
+    r.apart = true
+    call('SET', data, bytes, 'PX', ttl(length))
+  else
+    r.bytes = bytes
+  end
+end
+
+-- There is no owner any more; the highest generation, and what is known of the last publication, are kept for `length` at least.
+local function free(r, length)
+  r.owned, r.waited = false, false
+  r.keep = math.max(r.keep, nowUs + math.max(length, r.left))
 end
 
 -- What is published to those who wait: what they may take from the message instead of asking, or nothing. A refusal (an ACL) must not end
