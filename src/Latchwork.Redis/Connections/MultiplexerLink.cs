@@ -62,6 +62,11 @@ internal sealed class MultiplexerLink(IConnectionMultiplexer main, IConnectionMu
     /// <summary>When a server has sent something the last time, on the clock of <see cref="Environment.TickCount64"/>; 0 if that is not known.</summary>
     public long HeardFrom(EndPoint server) => sockets is null ? 0 : Volatile.Read(ref sockets.HeardFrom(server).Value);
 
+    /// <summary>Whether a server is connected, for scripts or for subscriptions; null if it is none of the servers any more.</summary>
+    public bool? IsConnected(EndPoint server, ConnectionType type) => Array.Find(Main.GetServers(), one => one.EndPoint.Equals(server)) is not { } found
+        ? null
+        : found.IsConnected && (type != ConnectionType.Subscription || Subscriber.IsConnected());
+
     /// <summary>The first connected server that is no replica.</summary>
     public static IServer? PrimaryOf(IConnectionMultiplexer multiplexer) =>
         Array.Find(multiplexer.GetServers(), static server => server is { IsConnected: true, IsReplica: false });

@@ -99,19 +99,27 @@ internal sealed partial class RedisConnection
             new ServerReason("it did not answer at first, but does now", true);
     }
 
-    // Why a connection that was lost is not made again. Of many servers others go on.
-    private async Task ExplainLossAsync(MultiplexerLink link, EndPoint server)
+    // Until a connection that was lost is there again: why it is not. The client raises its events on the pool, in any order, so that the one of the
+    // loss may come after the one of its end; therefore it is looked at as well.
+    private async Task WatchLossAsync(MultiplexerLink link, EndPoint server)
     {
         while (true)
         {
             try
             {
                 await Task.Delay(_explainAfter, TimeProvider.System, _stop.Token).ConfigureAwait(false);
-                if (!IsLost()) return;
+                foreach (ConnectionType type in LostTypes())
+                {
+                    if (link.IsConnected(server, type) is not { } isConnected) Forget(type);
+                    else if (isConnected) EndLoss(server, type);
+                }
+
+                if (LostTypes().Length == 0) return;
+                if (IsShared || IsKnownCluster) continue; // of many servers others go on
                 if (await ServerProbe.WhyNotAsync(_settings!, server, null, _stop.Token).ConfigureAwait(false) is not { } reason) continue;
                 lock (_lostConnections)
                 {
-                    if (IsLost()) LastError = reason.Text;
+                    if (LostTypes().Length > 0) LastError = reason.Text;
                 }
             }
             catch (Exception e) when (e is OperationCanceledException or ObjectDisposedException)
@@ -120,9 +128,15 @@ internal sealed partial class RedisConnection
             }
         }
 
-        bool IsLost()
+        ConnectionType[] LostTypes()
         {
-            lock (_lostConnections) return !_closing && ReferenceEquals(link, _link) && _lostConnections.Any(one => one.Server.Equals(server));
+            lock (_lostConnections)
+                return _closing || !ReferenceEquals(link, _link) ? [] : [.. _lostConnections.Where(one => one.Server.Equals(server)).Select(static one => one.Type)];
+        }
+
+        void Forget(ConnectionType type)
+        {
+            lock (_lostConnections) _lostConnections.Remove((server, type));
         }
     }
 
@@ -301,7 +315,7 @@ internal sealed partial class RedisConnection
             if (!IsKnownCluster) LastError = $"the connection was lost ({e.FailureType})";
         }
 
-        if (isFirst && !IsShared && !IsKnownCluster && _link is { } link) _ = ExplainLossAsync(link, e.EndPoint);
+        if (isFirst && _link is { } link) _ = WatchLossAsync(link, e.EndPoint);
         if (isFirst) RedisLog.Lost(_logger, RedisConfiguration.Text(e.EndPoint), $"{e.FailureType}");
         RequestTopologyRefresh();
     }
@@ -309,16 +323,25 @@ internal sealed partial class RedisConnection
     private void OnConnectionRestored(object? sender, ConnectionFailedEventArgs e)
     {
         if (_closing || !ReferenceEquals(sender, _link?.Main) || e.EndPoint is null) return;
-        bool wasLost, isLast;
+        if (EndLoss(e.EndPoint, e.ConnectionType)) return;
+        _channels.Restore();
+        if (e.ConnectionType == ConnectionType.Interactive) OnReconnected?.Invoke();
+    }
+
+    // Whether it was lost.
+    private bool EndLoss(EndPoint server, ConnectionType type)
+    {
+        bool isLast;
         lock (_lostConnections)
         {
-            wasLost = _lostConnections.Remove((e.EndPoint, e.ConnectionType));
-            isLast = !_lostConnections.Any(one => one.Server.Equals(e.EndPoint));
+            if (!_lostConnections.Remove((server, type))) return false;
+            isLast = !_lostConnections.Any(one => one.Server.Equals(server));
             if (isLast && !IsKnownCluster) LastError = null;
         }
 
-        if (wasLost && isLast) RedisLog.Connected(_logger, RedisConfiguration.Text(e.EndPoint));
-        OnRestored(isNew: wasLost && e.ConnectionType == ConnectionType.Interactive);
+        if (isLast) RedisLog.Connected(_logger, RedisConfiguration.Text(server));
+        OnRestored(isNew: type == ConnectionType.Interactive);
+        return true;
     }
 
     private void OnSlotMoved(object? sender, HashSlotMovedEventArgs e) => _channels.Restore();

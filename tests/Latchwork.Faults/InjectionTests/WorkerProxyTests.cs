@@ -55,7 +55,8 @@ public sealed class WorkerProxyTests : IAsyncLifetime
         _proxy.Heal();
         (await Should.ThrowAsync<LatchworkStoreException>(post)).Outcome.ShouldBe(StoreOutcome.Unknown);
         (await _timer.PostAsync(2, TimeSpan.FromHours(1), new() { Id = "id" })).Outcome.ShouldBe(PostOutcome.Replaced);
-        await Eventually.HoldsAsync(() => _store.Reconnects == 1, "the client tells of its new connection, after it is used already");
+        // More than one, if the client was so quick that its new connection was ended with the old one.
+        await Eventually.HoldsAsync(() => _store.Reconnects >= 1, "the client tells of its new connection, after it is used already");
     }
 
     [Fact]
