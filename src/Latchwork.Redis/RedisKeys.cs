@@ -76,8 +76,8 @@ internal sealed class RedisKeys(string prefix, Func<bool>? isInCluster = null, F
     /// <summary>The keys of a key of a locker. They are made anew each time: there may be any number of them.</summary>
     public LockerKeys Of(LockerKey key)
     {
-        string tag = $"{LockerStart(key.Namespace)}{Encode(key.Key)}}}";
-        return new LockerKeys(tag, IsInCluster ? $"{tag}:{WholeScriptGuard}" : SealOf(key.Namespace), LockerChannelEnd);
+        string start = LockerStart(key.Namespace), name = Encode(key.Key);
+        return new LockerKeys(start, name, IsInCluster ? $"{start}{name}}}:{WholeScriptGuard}" : SealOf(key.Namespace), LockerChannelEnd);
     }
 
     /// <summary>What the channel of a key ends with. Channels do not know databases: the number is part of the name, so that no other's outcome is heard.</summary>
@@ -164,21 +164,22 @@ internal sealed class TimerPartitionKeys(string start, string? guard)
 }
 
 /// <summary>The keys of one key of a locker, and the channel of its notifications.</summary>
-/// <param name="tag">The prefix and the hash tag, with its braces.</param>
+/// <param name="start">The prefix, and the beginning of the hash tag.</param>
+/// <param name="name">The rest of the hash tag, without its brace.</param>
 /// <param name="seal">
 /// The seal of its namespace. In a cluster it would be in another slot, and no namespace of lockers is moved: there it is a key that never exists.
 /// </param>
 /// <param name="channelEnd">What the name of a channel ends with: see <see cref="RedisKeys.LockerChannelEnd"/>.</param>
-internal readonly struct LockerKeys(string tag, RedisKey seal, string channelEnd)
+internal readonly struct LockerKeys(string start, string name, RedisKey seal, string channelEnd)
 {
     /// <summary>What the name of every lock ends with.</summary>
     public const string LockEnd = "}:lock";
 
     /// <summary>The record of the lock and of its last outcome.</summary>
-    public RedisKey Lock => tag + ":lock";
+    public RedisKey Lock => $"{start}{name}{LockEnd}";
 
     /// <summary>The bytes of a large outcome.</summary>
-    public RedisKey Data => tag + ":data";
+    public RedisKey Data => $"{start}{name}}}:data";
 
     public RedisKey Seal => seal;
 
@@ -186,5 +187,5 @@ internal readonly struct LockerKeys(string tag, RedisKey seal, string channelEnd
     public RedisKey[] All => [Lock, Data, Seal];
 
     /// <summary>The channel on which those who wait for the key are notified.</summary>
-    public string Channel => $"{tag}:{channelEnd}";
+    public string Channel => $"{start}{name}}}:{channelEnd}";
 }

@@ -55,8 +55,8 @@ internal sealed partial class RedisLockerStore : ILockerStore
     {
         if (_subscribing.TryGetValue(key, out Task? subscribing)) await subscribing.WaitAsync(cancellationToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         var step = LockerStep.Acquire(key, request);
-        RedisReply reply = await StepAsync(step, cancellationToken).ConfigureAwait(false);
-        if (LockerAnswer.IsToBeAskedAlone(reply)) reply = Judge(key, (await SendAsync([step], cancellationToken).ConfigureAwait(false))[0]);
+        RedisReply reply = Judge(key, await StepAsync(step, cancellationToken).ConfigureAwait(false));
+        if (LockerAnswer.IsToBeAskedAlone(reply)) reply = Judge(key, await SendAsync(step, cancellationToken).ConfigureAwait(false));
         return LockerAnswer.Read(reply);
     }
 
@@ -75,7 +75,7 @@ internal sealed partial class RedisLockerStore : ILockerStore
         // In a list it is sent, and sent again, although its caller has given up and may write over the array.
         if (cancellationToken.CanBeCanceled) publication = publication with { Data = publication.Data.ToArray() };
         var step = LockerStep.Publish(key, publication);
-        if (Replicated is null) return OutcomeOf(await StepAsync(step, cancellationToken).ConfigureAwait(false));
+        if (Replicated is null) return OutcomeOf(Judge(key, await StepAsync(step, cancellationToken).ConfigureAwait(false)));
 
         (RedisKey[] keys, RedisValue[] arguments) = ListOf([step]);
         (RedisReply reply, LatchworkStoreException? shortfall) = await TranslateAsync(
@@ -86,7 +86,7 @@ internal sealed partial class RedisLockerStore : ILockerStore
 
     /// <inheritdoc/>
     public async Task<bool> ReleaseAsync(LockerKey key, long? fencingToken, string nonce, CancellationToken cancellationToken) =>
-        (await StepAsync(LockerStep.Release(key, fencingToken, nonce), cancellationToken).ConfigureAwait(false)).Number != 0;
+        Judge(key, await StepAsync(LockerStep.Release(key, fencingToken, nonce), cancellationToken).ConfigureAwait(false)).Number != 0;
 
     /// <inheritdoc/>
     public async Task<LockerOutcome?> TryGetAsync(LockerKey key, CancellationToken cancellationToken)
@@ -137,18 +137,23 @@ internal sealed partial class RedisLockerStore : ILockerStore
 
     private static LockerOutcomeKind Kind(in RedisReply kind) => (LockerOutcomeKind)kind.Number;
 
-    /// <summary>Does one operation, in company with others that come at the same time.</summary>
-    private async Task<RedisReply> StepAsync(LockerStep step, CancellationToken cancellationToken)
+    /// <summary>Does one operation, in company with others that come at the same time. The answer is to be judged (see <see cref="Judge"/>).</summary>
+    private Task<RedisReply> StepAsync(LockerStep step, CancellationToken cancellationToken)
     {
-        cancellationToken.ThrowIfCancellationRequested();
-        if (_keys.IsInCluster) return Judge(step.Key, (await SendAsync([step], cancellationToken).ConfigureAwait(false))[0]);
+        if (_keys.IsInCluster) return SendAsync(step, cancellationToken);
         if (!_batchers.TryGetValue(step.Key.Namespace, out Batcher<LockerStep, RedisReply>? batcher))
         {
             batcher = _batchers.GetOrAdd(step.Key.Namespace, static (_, self) => new(
-                steps => self.SendAsync(steps, CancellationToken.None), static step => step.Bytes?.Length ?? 0, static step => step.Key.Key, maxItems: MaxSteps), this);
+                steps => self.SendAsync(steps, CancellationToken.None), static step => step.Bytes?.Length ?? 0, static step => step.Key.Key, maxItems: MaxSteps, answersTogether: true), this);
         }
 
-        return Judge(step.Key, await batcher.AddAsync(step, cancellationToken).ConfigureAwait(false));
+        return batcher.AddAsync(step, cancellationToken);
+    }
+
+    private async Task<RedisReply> SendAsync(LockerStep step, CancellationToken cancellationToken)
+    {
+        cancellationToken.ThrowIfCancellationRequested();
+        return (await SendAsync([step], cancellationToken).ConfigureAwait(false))[0];
     }
 
     private async Task<IReadOnlyList<RedisReply>> SendAsync(IReadOnlyList<LockerStep> steps, CancellationToken cancellationToken)
@@ -164,18 +169,22 @@ internal sealed partial class RedisLockerStore : ILockerStore
     private (RedisKey[] Keys, RedisValue[] Arguments) ListOf(IReadOnlyList<LockerStep> steps)
     {
         var keys = new RedisKey[1 + 2 * steps.Count];
-        var arguments = new List<RedisValue>(3 + 2 * steps.Count) { Now, Format, _keys.LockerChannelEnd };
+        int publications = 0;
+        for (int i = 0; i < steps.Count; i++) publications += steps[i].Bytes is null ? 0 : 1;
+        var arguments = new RedisValue[3 + steps.Count + publications];
+        (arguments[0], arguments[1], arguments[2]) = (Now, Format, _keys.LockerChannelEnd);
+        int next = 3;
         for (int i = 0; i < steps.Count; i++)
         {
             LockerKeys names = _keys.Of(steps[i].Key);
             if (i == 0) keys[0] = names.Seal;
             keys[1 + 2 * i] = names.Lock;
             keys[2 + 2 * i] = names.Data;
-            arguments.Add(steps[i].Operation);
-            if (steps[i].Bytes is { } bytes) arguments.Add(bytes);
+            arguments[next++] = steps[i].Operation;
+            if (steps[i].Bytes is { } bytes) arguments[next++] = bytes;
         }
 
-        return (keys, [.. arguments]);
+        return (keys, arguments);
     }
 
     /// <summary>An answer of a list, unless it is a refusal.</summary>

@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using Latchwork.Storage;
+using Latchwork.Threading;
 
 namespace Latchwork.Locking;
 
@@ -13,26 +14,42 @@ internal delegate Task<RunValue> Work(WorkLease lease, CancellationToken cancell
 /// <param name="Run">The span of the work, if it ran in this process and anybody wants spans.</param>
 internal sealed record CallerAnswer(HeldLock? Lock, LockerOutcome? Outcome, Exception? Original, ActivityContext Run = default);
 
-/// <summary>One caller that waits for a key. What is not read-only belongs to the flight, under its gate.</summary>
-internal sealed class FlightCaller
+/// <summary>
+/// One caller that waits for a key, until it has its answer, its time is up or it is cancelled, whichever comes first. What is not read-only
+/// belongs to the flight, under its gate.
+/// </summary>
+internal sealed class FlightCaller : DeadlineItem
 {
-    private readonly TaskCompletionSource<CallerAnswer> _answer = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private static readonly RunOnceOptions _defaults = new();
 
-    /// <param name="work">What to run when the lock is granted; null for a caller that wants to hold the lock itself.</param>
+    /// <summary>The longest wait that is timed; what is longer is forever.</summary>
+    private static readonly TimeSpan _longestWait = TimeSpan.FromMilliseconds(uint.MaxValue - 1);
+
+    private readonly TaskCompletionSource<CallerAnswer> _answer = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private readonly LockerCore _core;
+    private KeyFlight? _flight;
+    private TimeSpan _wait;
+    private Alarm? _alarm; // only for a wait of another length than the locker's
+    private CancellationTokenRegistration _registration;
+
+    /// <param name="core">The locker.</param>
+    /// <param name="work">What to run when the lock is granted, in the context of this call; null for a caller that wants to hold the lock itself.</param>
     /// <param name="options">How to run it.</param>
-    public FlightCaller(Work? work = null, RunOnceOptions? options = null)
+    public FlightCaller(LockerCore core, Work? work = null, RunOnceOptions? options = null)
     {
+        _core = core;
         Work = work;
-        Options = options ?? new RunOnceOptions();
+        Options = options ?? _defaults;
+        if (work is not null) WorkContext = ExecutionContext.Capture();
         Node = new LinkedListNode<FlightCaller>(this);
     }
 
     public Work? Work { get; }
 
-    public RunOnceOptions Options { get; }
+    /// <summary>The context (culture, AsyncLocal) in which the caller called, and in which its work is to run.</summary>
+    public ExecutionContext? WorkContext { get; }
 
-    /// <summary>Completes off the store's threads.</summary>
-    public Task<CallerAnswer> Answer => _answer.Task;
+    public RunOnceOptions Options { get; }
 
     public LinkedListNode<FlightCaller> Node { get; }
 
@@ -48,16 +65,66 @@ internal sealed class FlightCaller
     /// <summary>The fencing token that was the owner's at some moment after it called; it may have any outcome from there on.</summary>
     public long? WaitingFor { get; set; }
 
-    public void Give(HeldLock held) => _answer.TrySetResult(new CallerAnswer(held, null, null));
+    /// <summary>Waits for the answer, in a flight that has taken it in. It completes on a thread for which nobody else waits.</summary>
+    /// <exception cref="LockTimeoutException">It took longer than <paramref name="wait"/>.</exception>
+    public Task<CallerAnswer> WaitAsync(KeyFlight flight, TimeSpan wait, CancellationToken cancellationToken)
+    {
+        (_flight, _wait) = (flight, wait);
+        if (wait == _core.DefaultWait)
+        {
+            if (wait < _longestWait) _core.Waits.TryAdd(this);
+        }
+        else if (wait < _longestWait)
+        {
+            _alarm = _core.Clock.CreateAlarm(OnDeadline);
+            _alarm.Set(wait);
+        }
 
-    public void Give(LockerOutcome outcome, Exception? original) => _answer.TrySetResult(new CallerAnswer(null, outcome, original));
+        if (cancellationToken.CanBeCanceled) _registration = cancellationToken.UnsafeRegister(static (caller, token) => ((FlightCaller)caller!).OnCancelled(token), this);
+
+        // Either the one who answers sees all of this, or it is seen here that the answer has come meanwhile.
+        Interlocked.MemoryBarrier();
+        if (_answer.Task.IsCompleted) StopWaiting();
+        return _answer.Task;
+    }
+
+    public void Give(HeldLock held) => Give(new CallerAnswer(held, null, null));
+
+    public void Give(LockerOutcome outcome, Exception? original) => Give(new CallerAnswer(null, outcome, original));
 
     /// <param name="outcome">The outcome.</param>
     /// <param name="original">The exception behind a failure.</param>
     /// <param name="run">The work, if it was a run.</param>
     /// <param name="owner">The caller whose work it was: its span is the parent of the run's, and needs no link.</param>
     public void Give(LockerOutcome outcome, Exception? original, SharedRun? run, FlightCaller? owner) =>
-        _answer.TrySetResult(new CallerAnswer(null, outcome, original, run is null || owner == this ? default : run.Context));
+        Give(new CallerAnswer(null, outcome, original, run is null || owner == this ? default : run.Context));
 
-    public void Fail(Exception exception) => _answer.TrySetException(exception);
+    public void Fail(Exception exception)
+    {
+        if (_answer.TrySetException(exception)) StopWaiting();
+    }
+
+    /// <inheritdoc/>
+    public override void OnDeadline()
+    {
+        _core.Waits.Remove(this);
+        if (_flight!.Leave(this)) Fail(new LockTimeoutException($"The wait for the key took longer than its wait timeout of {_wait}."));
+    }
+
+    private void OnCancelled(CancellationToken cancellationToken)
+    {
+        if (_flight!.Leave(this) && _answer.TrySetCanceled(cancellationToken)) StopWaiting();
+    }
+
+    private void Give(CallerAnswer answer)
+    {
+        if (_answer.TrySetResult(answer)) StopWaiting();
+    }
+
+    private void StopWaiting()
+    {
+        _core.Waits.Remove(this);
+        _alarm?.Dispose();
+        _registration.Unregister();
+    }
 }

@@ -1,4 +1,5 @@
 using Latchwork.Storage;
+using Latchwork.Threading;
 
 namespace Latchwork.Locking;
 
@@ -6,14 +7,21 @@ namespace Latchwork.Locking;
 internal sealed partial class HeldLock
 {
     private readonly SemaphoreSlim _ending = new(1, 1);
+    private int _publications; // how often the publication under way was sent
 
     /// <summary>Publishes an outcome. Repeated until it is answered, as long as the lock is believed in.</summary>
+    /// <param name="value">The outcome.</param>
+    /// <param name="freshFor">How long it is given to later callers.</param>
+    /// <param name="original">The exception behind a failure; null if there is none.</param>
+    /// <param name="cancellationToken">Ends the wait.</param>
+    /// <param name="isForUser">Whether code of a user goes on with the answer: not on a thread for which others wait.</param>
     /// <exception cref="LatchworkStoreException">No answer came, or an answer to a repetition that proves nothing; or it was accepted, but too few replicas have it.</exception>
     public async Task<PublishOutcome> PublishAsync(
         RunValue value,
         TimeSpan freshFor,
         Exception? original,
-        CancellationToken cancellationToken)
+        CancellationToken cancellationToken,
+        bool isForUser = false)
     {
         await _ending.WaitAsync(cancellationToken).ConfigureAwait(false);
         try
@@ -25,21 +33,22 @@ internal sealed partial class HeldLock
             }
 
             // Whoever asks from here on may do so after the store has published: it has to ask the store.
-            long ticket = LastTicket();
+            long ticket = Flight?.LastTicket ?? 0;
             var publication = new LockerPublication(FencingToken, _nonce, value.Kind, value.Data, freshFor, _core.HandOver);
-            int attempts = 0;
+            _publications = 0;
             LatchworkStoreException? notReplicated = null;
             PublishOutcome outcome;
             try
             {
-                outcome = await _core.RepeatAsync(
-                    attempt =>
-                    {
-                        attempts = attempt;
-                        return _core.Store.PublishAsync(_core.KeyOf(Key), publication, cancellationToken);
-                    },
-                    () => IsHeld,
-                    cancellationToken).ConfigureAwait(false);
+                long start = _core.Clock.Now;
+                try
+                {
+                    outcome = await SendAsync(publication, cancellationToken).ConfigureAwait(false);
+                }
+                catch (LatchworkStoreException e) when (_core.CanRepeat(e, start) && IsHeld)
+                {
+                    outcome = await SendAgainAsync(publication, start, e, cancellationToken).ConfigureAwait(false);
+                }
             }
             catch (LatchworkStoreException e) when (e.Outcome == StoreOutcome.NotReplicated)
             {
@@ -55,7 +64,7 @@ internal sealed partial class HeldLock
             }
 
             End(new LockEnding(LockEnd.Superseded));
-            if (attempts == 0) return outcome;
+            if (_publications == 1) return outcome;
             throw new LatchworkStoreException(
                 "The publication was repeated because its answer was lost, and the key is not this owner's any more: it may or may not have been accepted before.",
                 StoreOutcome.Unknown);
@@ -64,6 +73,7 @@ internal sealed partial class HeldLock
         {
             EndPublishing();
             _ending.Release();
+            if (isForUser && CallerThread.IsShared) await CallerThread.Yield();
         }
     }
 
@@ -89,7 +99,7 @@ internal sealed partial class HeldLock
             if (!_core.IsAbandoned)
             {
                 await _core.RepeatAsync(
-                    _ => _core.Store.ReleaseAsync(_core.KeyOf(Key), FencingToken, _nonce, CancellationToken.None),
+                    () => _core.Store.ReleaseAsync(_core.KeyOf(Key), FencingToken, _nonce, CancellationToken.None),
                     () => _core.Clock.Now < _leaseExpiry,
                     CancellationToken.None).ConfigureAwait(false);
             }
@@ -103,6 +113,15 @@ internal sealed partial class HeldLock
             End(new LockEnding(LockEnd.Released));
             _ending.Release();
         }
+    }
+
+    private Task<PublishOutcome> SendAgainAsync(LockerPublication publication, long start, LatchworkStoreException fault, CancellationToken cancellationToken) =>
+        _core.RepeatAsync(() => SendAsync(publication, cancellationToken), () => IsHeld, start, fault, cancellationToken);
+
+    private Task<PublishOutcome> SendAsync(LockerPublication publication, CancellationToken cancellationToken)
+    {
+        _publications++;
+        return _core.Store.PublishAsync(_core.KeyOf(Key), publication, cancellationToken);
     }
 
     private void EndPublishing()

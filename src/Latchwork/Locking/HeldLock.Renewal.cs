@@ -83,11 +83,34 @@ internal sealed partial class HeldLock
         else OnAlarm();
     }
 
-    /// <summary>Sets the alarm to whatever comes next. Needs the gate.</summary>
+    /// <inheritdoc/>
+    public override void OnDeadline()
+    {
+        lock (_gate)
+        {
+            _core.Leases.Remove(this);
+            _isListed = false;
+        }
+
+        OnAlarm();
+    }
+
+    /// <summary>
+    /// Sees to it that somebody looks when the next thing is to be done. The list looks after a third of the lease: that is early enough for a
+    /// first renewal while at least half of the lease is left, and nothing is to be done in the next sixth. Needs the gate.
+    /// </summary>
     private void SetAlarm()
     {
+        TimeSpan lease = _core.Options.LeaseDuration;
         long next = _renewing || _leaving ? _leaseExpiry : Math.Min(_renewAt, _leaseExpiry);
         TimeSpan sleep = SpanUntil(next);
+        if (_alarm is null && !_renewing && sleep >= lease / 6 && SpanUntil(_leaseExpiry) >= lease / 2)
+        {
+            if (!_isListed) _isListed = _core.Leases.TryAdd(this);
+            return;
+        }
+
+        _alarm ??= _core.Clock.CreateAlarm(OnAlarm);
         _alarm.Set(sleep < _longestSleep ? sleep : _longestSleep);
     }
 }

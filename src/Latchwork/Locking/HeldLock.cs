@@ -36,7 +36,7 @@ internal sealed record LockEnding(LockEnd End, LockerOutcome? Outcome = null, Ex
 /// when the lease is, counted from before the request or renewal was sent.
 /// </summary>
 #pragma warning disable CA1001 // its semaphore holds nothing that would need disposal
-internal sealed partial class HeldLock
+internal sealed partial class HeldLock : DeadlineItem
 #pragma warning restore CA1001
 {
     private static readonly TimeSpan _longestSleep = TimeSpan.FromDays(1);
@@ -44,12 +44,13 @@ internal sealed partial class HeldLock
     private readonly LockerCore _core;
     private readonly string _nonce;
     private readonly object _gate = new();
-    private readonly Alarm _alarm;
     private readonly long _ceiling;
     private readonly LazyCancellation _lost = new();
     private readonly LazyCancellation _work = new();
     private readonly TaskCompletionSource<LockEnding> _ended = new();
 
+    private Alarm? _alarm; // once there is something to look at before the list's time
+    private bool _isListed; // in the core's list, which looks at it after a third of the lease
     private long _leaseExpiry;
     private long _renewAt;
     private bool _renewing;
@@ -71,9 +72,8 @@ internal sealed partial class HeldLock
         FencingToken = grant.FencingToken;
         TakenOver = grant.TakenOver;
         _ceiling = firstSent + core.Clock.ToTimestamps(core.Options.LockTimeout);
-        _alarm = core.Clock.CreateAlarm(OnAlarm);
         core.Remember(this);
-        core.Log.Granted(key, grant.FencingToken, grant.TakenOver);
+        if (core.Log.IsEnabled(LogLevel.Debug)) ThreadPool.UnsafeQueueUserWorkItem(static held => held._core.Log.Granted(held.Key, held.FencingToken, held.TakenOver), this, preferLocal: false);
         lock (_gate) SetLeaseExpiry(sent);
         OnAlarm();
     }
@@ -93,8 +93,8 @@ internal sealed partial class HeldLock
     /// <summary>The end of the ownership. It never fails.</summary>
     public Task<LockEnding> Ended => _ended.Task;
 
-    /// <summary>Tells the last ticket given out to a caller who waits for this lock: see <see cref="LockEnding.Ticket"/>.</summary>
-    public Func<long> LastTicket { get; set; } = static () => 0;
+    /// <summary>Those who wait for this lock; null if nobody does. See <see cref="LockEnding.Ticket"/>.</summary>
+    public KeyFlight? Flight { get; set; }
 
     public bool IsHeld
     {
@@ -131,7 +131,8 @@ internal sealed partial class HeldLock
             _over = true;
         }
 
-        _alarm.Dispose();
+        _core.Leases.Remove(this);
+        _alarm?.Dispose(); // whoever has made one has done so before the end
         _core.Remove(this);
         bool isLost = ending.End is not (LockEnd.Published or LockEnd.Released);
         if (isLost)

@@ -6,11 +6,7 @@ internal sealed partial class KeyFlight
     /// <summary>Gives the lock to the caller who has waited longest, or runs its work, and waits for the end of the ownership.</summary>
     private async Task HoldAsync(HeldLock held)
     {
-        held.LastTicket = () =>
-        {
-            lock (_gate) return _lastTicket;
-        };
-
+        held.Flight = this;
         FlightCaller? owner;
         SharedRun? run = null;
         lock (_gate)
@@ -41,7 +37,7 @@ internal sealed partial class KeyFlight
 
         if (ending.End == LockEnd.Published && !_lockOnly)
         {
-            foreach (FlightCaller caller in Take(c => c.Ticket <= ending.Ticket)) caller.Give(ending.Outcome!, ending.Original, run, owner);
+            foreach (FlightCaller caller in TakeUpTo(ending.Ticket)) caller.Give(ending.Outcome!, ending.Original, run, owner);
             _waitingFor = null; // who is still here called after the publication was sent
         }
         else if (ending.End == LockEnd.LockTimeout && run is not null)

@@ -10,12 +10,25 @@ internal sealed partial class KeyFlight
     private TaskCompletionSource? _sleep;
     private bool _awake; // notified since the last request was sent
 
-    private string _nonce = Nonces.Next();
+    private string? _nonce; // of the requests until one is granted
     private long? _waitingFor; // the lowest fencing token that a caller may be waiting for
     private bool _listen;
     private (long FencingToken, string Nonce, long Ticket) _owner = (0, "", 0); // whom the last request found at work, and who had called before it was sent; under the wake gate
     private IAsyncDisposable? _subscription;
     private Alarm? _alarm;
+    private long _sent; // when the request was sent the last time
+
+    // It outlives the call that began it, and must not keep alive, or go on in, the context of that call.
+    private void Start()
+    {
+        if (ExecutionContext.IsFlowSuppressed())
+        {
+            _ = RunAsync();
+            return;
+        }
+
+        using (ExecutionContext.SuppressFlow()) _ = RunAsync();
+    }
 
     private async Task RunAsync()
     {
@@ -38,7 +51,8 @@ internal sealed partial class KeyFlight
         {
             _alarm?.Dispose();
             if (_subscription is not null) await UnsubscribeAsync(_subscription).ConfigureAwait(false);
-            _completion.TrySetResult();
+            lock (_gate) _isOver = true;
+            _completion?.TrySetResult();
         }
     }
 
@@ -58,53 +72,53 @@ internal sealed partial class KeyFlight
     private void Close()
     {
         lock (_gate) _closed = true;
-        _onClosed(this);
+        LeaveOpen();
         if (_shutDown is not null) FailAll(_shutDown);
     }
 
     private async Task AskAsync()
     {
         lock (_wakeGate) _awake = false;
-        long ticket;
-        lock (_gate) ticket = _lastTicket;
+        long ticket = LastTicket;
 
         // Subscribe first, without waiting for it: the request is decided after the subscription took effect.
         Task<IAsyncDisposable>? subscribing = _listen && _subscription is null
             ? _core.Store.SubscribeAsync(_core.KeyOf(_key), OnNotified, CancellationToken.None)
             : null;
+        string nonce = _nonce ??= Nonces.Next();
         var request = new LockerRequest(
-            _core.NodeId, _nonce, _core.Options.LeaseDuration, _core.Options.LockTimeout, _lockOnly ? null : _waitingFor, _lockOnly);
-        long firstSent = _core.Clock.Now, sent = firstSent;
+            _core.NodeId, nonce, _core.Options.LeaseDuration, _core.Options.LockTimeout, _lockOnly ? null : _waitingFor, _lockOnly);
+        long firstSent = _core.Clock.Now;
         LockerReply? reply = null;
         try
         {
-            reply = await _core.RepeatAsync(
-                _ =>
-                {
-                    sent = _core.Clock.Now;
-                    return _core.Store.RequestAsync(_core.KeyOf(_key), request, CancellationToken.None);
-                },
-                () => !_core.IsAbandoned && Count > 0,
-                CancellationToken.None).ConfigureAwait(false);
+            try
+            {
+                reply = await SendAsync(request).ConfigureAwait(false);
+            }
+            catch (LatchworkStoreException e) when (_core.CanRepeat(e, firstSent) && IsWanted())
+            {
+                reply = await SendAgainAsync(request, firstSent, e).ConfigureAwait(false);
+            }
         }
         catch (Exception e) when (e is LatchworkStoreException or ObjectDisposedException)
         {
             // It may have been granted all the same. The nonce stays, so that a later request would get that grant.
             FailAll(e, ticket);
-            if (e is LatchworkStoreException { Outcome: StoreOutcome.Unknown } && Count == 0) await GiveBackAsync().ConfigureAwait(false);
+            if (e is LatchworkStoreException { Outcome: StoreOutcome.Unknown } && Count == 0) await GiveBackAsync(nonce).ConfigureAwait(false);
         }
 
         if (subscribing is not null) await ListenAsync(subscribing).ConfigureAwait(false);
         switch (reply)
         {
             case LockerOutcome outcome:
-                Serve(outcome, ticket, sent);
+                Serve(outcome, ticket, _sent);
                 _waitingFor = null; // who is still here called later
                 break;
             case LockGranted granted:
                 lock (_wakeGate) _owner = (0, "", 0);
-                var held = new HeldLock(_core, _key, _nonce, granted, firstSent, sent);
-                _nonce = Nonces.Next();
+                var held = new HeldLock(_core, _key, nonce, granted, firstSent, _sent);
+                _nonce = null;
                 NoteOwner(granted.FencingToken, ticket);
                 _waitingFor ??= granted.FencingToken;
                 await HoldAsync(held).ConfigureAwait(false);
@@ -117,6 +131,17 @@ internal sealed partial class KeyFlight
                 _listen = true;
                 break;
         }
+    }
+
+    private bool IsWanted() => !_core.IsAbandoned && Count > 0;
+
+    private Task<LockerReply> SendAgainAsync(LockerRequest request, long firstSent, LatchworkStoreException fault) =>
+        _core.RepeatAsync(() => SendAsync(request), IsWanted, firstSent, fault, CancellationToken.None);
+
+    private Task<LockerReply> SendAsync(LockerRequest request)
+    {
+        _sent = _core.Clock.Now;
+        return _core.Store.RequestAsync(_core.KeyOf(_key), request, CancellationToken.None);
     }
 
     /// <summary>Sleeps until a notification comes, the owner's lease runs out, or it is time to look in case a notification was lost.</summary>
@@ -147,7 +172,7 @@ internal sealed partial class KeyFlight
             lock (_wakeGate) (fencingToken, nonce, ticket) = _owner;
             if (notification.Outcome.FencingToken == fencingToken && notification.Nonce == nonce && nonce.Length > 0)
             {
-                foreach (FlightCaller caller in Take(c => _held is null && c.Ticket <= ticket)) caller.Give(notification.Outcome, null);
+                foreach (FlightCaller caller in TakeUpTo(ticket, unlessHeld: true)) caller.Give(notification.Outcome, null);
             }
         }
 
@@ -192,11 +217,11 @@ internal sealed partial class KeyFlight
     }
 
     /// <summary>Frees what a request may have been granted whose answer never came.</summary>
-    private async Task GiveBackAsync()
+    private async Task GiveBackAsync(string nonce)
     {
         try
         {
-            if (!_core.IsAbandoned) await _core.Store.ReleaseAsync(_core.KeyOf(_key), null, _nonce, CancellationToken.None).ConfigureAwait(false);
+            if (!_core.IsAbandoned) await _core.Store.ReleaseAsync(_core.KeyOf(_key), null, nonce, CancellationToken.None).ConfigureAwait(false);
         }
         catch (Exception e) when (e is LatchworkStoreException or ObjectDisposedException)
         {

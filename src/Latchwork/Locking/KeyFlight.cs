@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using Latchwork.Storage;
 
 namespace Latchwork.Locking;
@@ -19,15 +20,17 @@ namespace Latchwork.Locking;
 /// </remarks>
 internal sealed partial class KeyFlight
 {
+    private static readonly List<FlightCaller> _none = [];
+
     private readonly LockerCore _core;
     private readonly string _key;
     private readonly bool _lockOnly;
-    private readonly Action<KeyFlight> _onClosed;
+    private readonly ConcurrentDictionary<string, KeyFlight> _open;
     private readonly object _gate = new();
     private readonly LinkedList<FlightCaller> _callers = new(); // in order of their tickets
 
-    private readonly TaskCompletionSource _completion = new(TaskCreationOptions.RunContinuationsAsynchronously);
-
+    private TaskCompletionSource? _completion; // for who waits for the end; under the gate
+    private bool _isOver;
     private long _lastTicket;
     private bool _started;
     private bool _closed; // takes no new callers
@@ -38,19 +41,27 @@ internal sealed partial class KeyFlight
     /// <param name="core">The locker.</param>
     /// <param name="key">The key.</param>
     /// <param name="lockOnly">Whether its callers want the lock itself, so that no outcome will do.</param>
-    /// <param name="onClosed">Called once, when it takes no callers any more.</param>
-    public KeyFlight(LockerCore core, string key, bool lockOnly, Action<KeyFlight> onClosed)
+    /// <param name="open">The flights that are open, by key; it removes itself when it takes no callers any more.</param>
+    public KeyFlight(LockerCore core, string key, bool lockOnly, ConcurrentDictionary<string, KeyFlight> open)
     {
         _core = core;
         _key = key;
         _lockOnly = lockOnly;
-        _onClosed = onClosed;
+        _open = open;
     }
 
-    public string Key => _key;
-
     /// <summary>Ends when the flight is over and holds nothing more.</summary>
-    public Task Completion => _completion.Task;
+    public Task Completion
+    {
+        get
+        {
+            lock (_gate)
+            {
+                if (_isOver) return Task.CompletedTask;
+                return (_completion ??= new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously)).Task;
+            }
+        }
+    }
 
     /// <summary>How many callers wait.</summary>
     public int Count
@@ -58,6 +69,15 @@ internal sealed partial class KeyFlight
         get
         {
             lock (_gate) return _callers.Count;
+        }
+    }
+
+    /// <summary>The number of the last caller.</summary>
+    public long LastTicket
+    {
+        get
+        {
+            lock (_gate) return _lastTicket;
         }
     }
 
@@ -76,7 +96,7 @@ internal sealed partial class KeyFlight
             _started = true;
         }
 
-        if (start) _ = RunAsync();
+        if (start) Start();
         return true;
     }
 
@@ -104,7 +124,7 @@ internal sealed partial class KeyFlight
         else
         {
             // New callers must not join work that is being stopped.
-            _onClosed(this);
+            LeaveOpen();
             orphan.Cancel();
         }
 
@@ -124,7 +144,7 @@ internal sealed partial class KeyFlight
             held = _held;
         }
 
-        _onClosed(this);
+        LeaveOpen();
         FailAll(reason, long.MaxValue);
         Wake();
         if (run is not null) run.Cancel();
@@ -147,7 +167,7 @@ internal sealed partial class KeyFlight
     /// <summary>Fails all callers up to a ticket.</summary>
     public void FailAll(Exception exception, long ticket = long.MaxValue)
     {
-        foreach (FlightCaller caller in Take(c => c.Ticket <= ticket)) caller.Fail(exception);
+        foreach (FlightCaller caller in TakeUpTo(ticket)) caller.Fail(exception);
     }
 
     /// <summary>Gives an outcome of the store to those who may have it.</summary>
@@ -172,6 +192,25 @@ internal sealed partial class KeyFlight
             {
                 if (node.Value.Ticket <= ticket) node.Value.WaitingFor = fencingToken;
             }
+        }
+    }
+
+    private void LeaveOpen() => _open.TryRemove(new(_key, this));
+
+    // Takes out those who called first, up to a ticket.
+    private List<FlightCaller> TakeUpTo(long ticket, bool unlessHeld = false)
+    {
+        lock (_gate)
+        {
+            if (_callers.First is not { } first || first.Value.Ticket > ticket || (unlessHeld && _held is not null)) return _none;
+            List<FlightCaller> taken = [];
+            while (_callers.First is { } next && next.Value.Ticket <= ticket)
+            {
+                _callers.RemoveFirst();
+                taken.Add(next.Value);
+            }
+
+            return taken;
         }
     }
 

@@ -21,6 +21,9 @@ internal sealed class LockerCore
         Options = options;
         NodeId = options.NodeId ?? $"{Environment.MachineName}-{Environment.ProcessId}-{Guid.NewGuid():N}";
         Clock = AlarmClock.For(options.TimeProvider);
+        DefaultWait = options.WaitTimeout ?? options.LockTimeout;
+        Waits = new DeadlineList(typeof(ProcessLocker), DefaultWait, time: options.TimeProvider);
+        Leases = new DeadlineList(typeof(ProcessLocker), options.LeaseDuration / 3, time: options.TimeProvider);
         Log = new SafeLogger((options.LoggerFactory ?? NullLoggerFactory.Instance).CreateLogger("Latchwork.ProcessLocker"));
     }
 
@@ -33,6 +36,15 @@ internal sealed class LockerCore
     public AlarmClock Clock { get; }
 
     public ILogger Log { get; }
+
+    /// <summary>How long a caller waits that does not say it.</summary>
+    public TimeSpan DefaultWait { get; }
+
+    /// <summary>The callers that wait for so long.</summary>
+    public DeadlineList Waits { get; }
+
+    /// <summary>The held locks at which nobody has to look before a third of their lease is over: most end before, and need no alarm of their own.</summary>
+    public DeadlineList Leases { get; }
 
     /// <summary>The locker behaves as if its process had been killed: nothing is sent any more. For tests.</summary>
     public bool IsAbandoned { get; set; }
@@ -56,34 +68,49 @@ internal sealed class LockerCore
     /// Does something at the store until there is an answer. Every operation of a locker store can be repeated, so an unknown outcome is no
     /// obstacle. A fault that will not pass by itself, or goes on for longer than the outage tolerance, is thrown.
     /// </summary>
-    /// <param name="operation">What to do; it is told which attempt this is, from 0.</param>
+    /// <param name="operation">What to do.</param>
     /// <param name="shouldRetry">Whether there is still a point in another attempt.</param>
     /// <param name="cancellationToken">Ends the pauses in between.</param>
-    public async Task<T> RepeatAsync<T>(Func<int, Task<T>> operation, Func<bool> shouldRetry, CancellationToken cancellationToken)
+    public Task<T> RepeatAsync<T>(Func<Task<T>> operation, Func<bool> shouldRetry, CancellationToken cancellationToken) =>
+        RepeatAsync(operation, shouldRetry, Clock.Now, null, cancellationToken);
+
+    /// <summary>The same after a first attempt, which most need no other than, and which costs less without this.</summary>
+    /// <param name="operation">What to do.</param>
+    /// <param name="shouldRetry">Whether there is still a point in another attempt.</param>
+    /// <param name="start">When it was begun.</param>
+    /// <param name="fault">How it has failed; see <see cref="CanRepeat"/>. Null if there was none yet.</param>
+    /// <param name="cancellationToken">Ends the pauses in between.</param>
+    public async Task<T> RepeatAsync<T>(Func<Task<T>> operation, Func<bool> shouldRetry, long start, LatchworkStoreException? fault, CancellationToken cancellationToken)
     {
-        long start = Clock.Now;
         TimeSpan pause = _firstPause;
         bool mayHaveHappened = false;
-        for (int attempt = 0; ; attempt++)
+        for (int failed = 0; ;)
         {
+            if (fault is not null)
+            {
+                mayHaveHappened |= fault.Outcome == StoreOutcome.Unknown;
+                if (CallerThread.IsShared) await CallerThread.Yield(); // a log may take its time
+                Log.StoreFault(fault, ++failed);
+                await Task.Delay(pause, Options.TimeProvider, cancellationToken).ConfigureAwait(false);
+                pause = pause * 2 < _longestPause ? pause * 2 : _longestPause;
+            }
+
             try
             {
-                return await operation(attempt).ConfigureAwait(false);
+                return await operation().ConfigureAwait(false);
             }
-            catch (LatchworkStoreException e) when (CanPass(e) && Since(start) < Options.StoreRetryTimeout && shouldRetry())
+            catch (LatchworkStoreException e) when (CanRepeat(e, start) && shouldRetry())
             {
-                mayHaveHappened |= e.Outcome == StoreOutcome.Unknown;
-                Log.StoreFault(e, attempt + 1);
+                fault = e;
             }
             catch (LatchworkStoreException e) when (mayHaveHappened && e.Outcome == StoreOutcome.NotApplied)
             {
                 throw new LatchworkStoreException($"{e.Message} An earlier attempt may have been applied.", StoreOutcome.Unknown, e) { IsTransient = e.IsTransient };
             }
-
-            await Task.Delay(pause, Options.TimeProvider, cancellationToken).ConfigureAwait(false);
-            pause = pause * 2 < _longestPause ? pause * 2 : _longestPause;
         }
     }
 
-    private static bool CanPass(LatchworkStoreException e) => e.IsTransient || e.Outcome == StoreOutcome.Unknown;
+    /// <summary>Whether another attempt may end otherwise, and the outage has not lasted too long.</summary>
+    public bool CanRepeat(LatchworkStoreException fault, long start) =>
+        (fault.IsTransient || fault.Outcome == StoreOutcome.Unknown) && Since(start) < Options.StoreRetryTimeout;
 }

@@ -9,9 +9,6 @@ namespace Latchwork;
 /// <content>How calls reach the store, and how all of them end.</content>
 public sealed partial class ProcessLocker
 {
-    /// <summary>The longest wait that the runtime's timers can do; what is longer is forever.</summary>
-    private static readonly TimeSpan _longestWait = TimeSpan.FromMilliseconds(uint.MaxValue - 1);
-
     private readonly ConcurrentDictionary<string, KeyFlight> _flights = new();
     private readonly ConcurrentDictionary<string, KeyFlight> _lockFlights = new();
     private readonly object _openGate = new();
@@ -92,7 +89,7 @@ public sealed partial class ProcessLocker
     }
 
     private async Task OpenOnceAsync() => await _core.RepeatAsync(
-        async _ =>
+        async () =>
         {
             await _core.Store.OpenAsync(Namespace, CancellationToken.None).ConfigureAwait(false);
             return true;
@@ -104,7 +101,7 @@ public sealed partial class ProcessLocker
     {
         Limits.CheckId(key);
         await OpenAsync(cancellationToken).ConfigureAwait(false);
-        return await _core.RepeatAsync(_ => ask(_core.KeyOf(key)), ShouldRetry, cancellationToken).OffStoreThread().ConfigureAwait(false);
+        return await _core.RepeatAsync(() => ask(_core.KeyOf(key)), ShouldRetry, cancellationToken).OffStoreThread().ConfigureAwait(false);
     }
 
     private async Task<PublishOutcome> PublishAsync(string key, long fencingToken, RunValue value, TimeSpan freshFor, CancellationToken cancellationToken)
@@ -112,7 +109,7 @@ public sealed partial class ProcessLocker
         Limits.CheckId(key);
         if (_core.FindHeld(key, fencingToken) is { } held)
         {
-            return await held.PublishAsync(value, freshFor, null, cancellationToken).OffStoreThread().ConfigureAwait(false);
+            return await held.PublishAsync(value, freshFor, null, cancellationToken, isForUser: true).ConfigureAwait(false);
         }
 
         var publication = new LockerPublication(fencingToken, Nonce: null, value.Kind, value.Data, freshFor, _core.HandOver);
@@ -145,48 +142,42 @@ public sealed partial class ProcessLocker
     private Task<CallerAnswer> JoinAsync(
         ConcurrentDictionary<string, KeyFlight> flights, string key, FlightCaller caller, TimeSpan? waitTimeout, CancellationToken cancellationToken) =>
         Metrics.LockWait.Enabled || Tracing.Source.HasListeners()
-            ? Waiting.MeasureAsync(Namespace, _core.Clock, caller, () => JoinFlightAsync(flights, key, caller, waitTimeout, cancellationToken))
+            ? MeasureJoinAsync(flights, key, caller, waitTimeout, cancellationToken)
             : JoinFlightAsync(flights, key, caller, waitTimeout, cancellationToken);
 
-    private async Task<CallerAnswer> JoinFlightAsync(
+    private Task<CallerAnswer> MeasureJoinAsync(
+        ConcurrentDictionary<string, KeyFlight> flights, string key, FlightCaller caller, TimeSpan? waitTimeout, CancellationToken cancellationToken) =>
+        Waiting.MeasureAsync(Namespace, _core.Clock, caller, () => JoinFlightAsync(flights, key, caller, waitTimeout, cancellationToken));
+
+    private Task<CallerAnswer> JoinFlightAsync(
         ConcurrentDictionary<string, KeyFlight> flights, string key, FlightCaller caller, TimeSpan? waitTimeout, CancellationToken cancellationToken)
     {
         Limits.CheckId(key);
         if (waitTimeout is { } given) LockerSettings.CheckWait(given, nameof(waitTimeout));
         cancellationToken.ThrowIfCancellationRequested();
-        await OpenAsync(cancellationToken).ConfigureAwait(false);
+        TimeSpan wait = waitTimeout ?? _core.DefaultWait;
+        Task opened = OpenAsync(cancellationToken);
+        return opened.IsCompletedSuccessfully ? Join(flights, key, caller, wait, cancellationToken) : JoinWhenOpenAsync(opened, flights, key, caller, wait, cancellationToken);
+    }
 
+    private async Task<CallerAnswer> JoinWhenOpenAsync(
+        Task opened, ConcurrentDictionary<string, KeyFlight> flights, string key, FlightCaller caller, TimeSpan wait, CancellationToken cancellationToken)
+    {
+        await opened.ConfigureAwait(false);
+        return await Join(flights, key, caller, wait, cancellationToken).ConfigureAwait(false);
+    }
+
+    private Task<CallerAnswer> Join(ConcurrentDictionary<string, KeyFlight> flights, string key, FlightCaller caller, TimeSpan wait, CancellationToken cancellationToken)
+    {
         bool lockOnly = ReferenceEquals(flights, _lockFlights);
         KeyFlight flight;
         do
         {
             ObjectDisposedException.ThrowIf(_disposed, this);
-            flight = flights.GetOrAdd(
-                key,
-                static (k, arg) => new KeyFlight(arg._core, k, arg.lockOnly, closed => arg.flights.TryRemove(new(closed.Key, closed))),
-                (_core, lockOnly, flights));
+            flight = flights.GetOrAdd(key, static (key, call) => new KeyFlight(call._core, key, call.lockOnly, call.flights), (_core, lockOnly, flights));
         }
         while (!flight.TryJoin(caller));
         if (_disposed) _ = flight.ShutDownAsync(new ObjectDisposedException(nameof(ProcessLocker)));
-
-        TimeSpan wait = waitTimeout ?? _core.Options.WaitTimeout ?? _core.Options.LockTimeout;
-        try
-        {
-            return await caller.Answer
-                .WaitAsync(wait < _longestWait ? wait : Timeout.InfiniteTimeSpan, _core.Options.TimeProvider, cancellationToken)
-                .ConfigureAwait(false);
-        }
-        catch (TimeoutException) when (flight.Leave(caller))
-        {
-            throw new LockTimeoutException($"The wait for the key took longer than its wait timeout of {wait}.");
-        }
-        catch (OperationCanceledException) when (flight.Leave(caller))
-        {
-            throw;
-        }
-        catch (Exception e) when (e is TimeoutException or OperationCanceledException && !caller.Answer.IsFaulted)
-        {
-            return await caller.Answer.ConfigureAwait(false); // it came at the last moment
-        }
+        return caller.WaitAsync(flight, wait, cancellationToken);
     }
 }

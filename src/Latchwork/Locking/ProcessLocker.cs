@@ -90,7 +90,7 @@ public sealed partial class ProcessLocker : IProcessLocker, IAsyncDisposable
     /// <inheritdoc/>
     public async Task<RequestResult> RequestAsync(string key, TimeSpan? waitTimeout = null, CancellationToken cancellationToken = default)
     {
-        CallerAnswer answer = await JoinAsync(_flights, key, new FlightCaller(), waitTimeout, cancellationToken).ConfigureAwait(false);
+        CallerAnswer answer = await JoinAsync(_flights, key, new FlightCaller(_core), waitTimeout, cancellationToken).ConfigureAwait(false);
         return answer.Lock is { } held
             ? new RequestResult(new WorkLease(_core, held, isShared: false))
             : new RequestResult(Read(answer.Outcome!, answer.Original));
@@ -99,7 +99,7 @@ public sealed partial class ProcessLocker : IProcessLocker, IAsyncDisposable
     /// <inheritdoc/>
     public async Task<WorkLease> AcquireAsync(string key, TimeSpan? waitTimeout = null, CancellationToken cancellationToken = default)
     {
-        CallerAnswer answer = await JoinAsync(_lockFlights, key, new FlightCaller(), waitTimeout, cancellationToken).ConfigureAwait(false);
+        CallerAnswer answer = await JoinAsync(_lockFlights, key, new FlightCaller(_core), waitTimeout, cancellationToken).ConfigureAwait(false);
         return new WorkLease(_core, answer.Lock!, isShared: false);
     }
 
@@ -155,7 +155,7 @@ public sealed partial class ProcessLocker : IProcessLocker, IAsyncDisposable
         {
             string? from = cursor;
             LockerPage page = await _core.RepeatAsync(
-                _ => _core.Store.ListAsync(Namespace, from, Limits.MaxBatch, cancellationToken),
+                () => _core.Store.ListAsync(Namespace, from, Limits.MaxBatch, cancellationToken),
                 ShouldRetry,
                 cancellationToken).OffStoreThread().ConfigureAwait(false);
             foreach (KeySnapshot snapshot in page.Items) yield return snapshot with { Waiters = CountWaiters(snapshot.Key) };
@@ -166,9 +166,8 @@ public sealed partial class ProcessLocker : IProcessLocker, IAsyncDisposable
 
     private async Task<LockerResult> RunAsync(string key, Work work, RunOnceOptions? options, CancellationToken cancellationToken)
     {
-        options ??= new RunOnceOptions();
-        LockerSettings.Check(options);
-        CallerAnswer answer = await JoinAsync(_flights, key, new FlightCaller(work, options), options.WaitTimeout, cancellationToken).ConfigureAwait(false);
+        if (options is not null) LockerSettings.Check(options);
+        CallerAnswer answer = await JoinAsync(_flights, key, new FlightCaller(_core, work, options), options?.WaitTimeout, cancellationToken).ConfigureAwait(false);
         return Read(answer.Outcome!, answer.Original);
     }
 

@@ -35,8 +35,15 @@ internal sealed class SharedRun
     /// <summary>The span of the work, once it has begun; none if nobody wants spans.</summary>
     public ActivityContext Context { get; private set; }
 
-    /// <summary>Starts it on the thread pool, as it is user code.</summary>
-    public void Start() => _ = Task.Run(RunAsync);
+    /// <summary>Starts it on the thread pool, as it is user code, and in the context of the call whose work it is.</summary>
+    public void Start() => ThreadPool.UnsafeQueueUserWorkItem(
+        static run =>
+        {
+            if (run._initiator.WorkContext is { } context) ExecutionContext.Run(context, static run => _ = ((SharedRun)run!).RunAsync(), run);
+            else _ = run.RunAsync();
+        },
+        this,
+        preferLocal: true);
 
     /// <summary>Stops it: its token fires, and the key is released as soon as the work has ended. Work that goes on regardless is left to its lease.</summary>
     public void Cancel()

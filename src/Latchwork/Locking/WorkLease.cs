@@ -128,14 +128,14 @@ public sealed class WorkLease : IAsyncDisposable
     private Task<PublishOutcome> PublishAsync(RunValue value, CancellationToken cancellationToken)
     {
         Limits.CheckPayload(value.Data.Length, _core.Options.MaxResultBytes, "result");
-        return _held.PublishAsync(value, _resultTimeout, null, cancellationToken).OffStoreThread();
+        return _held.PublishAsync(value, _resultTimeout, null, cancellationToken, isForUser: true);
     }
 
     private async Task<PublishOutcome> FailAsync(RunValue failure, Exception? original, FailurePolicy policy, CancellationToken cancellationToken)
     {
         if (policy.IsShared)
         {
-            return await _held.PublishAsync(failure, policy.CacheDuration, original, cancellationToken).OffStoreThread().ConfigureAwait(false);
+            return await _held.PublishAsync(failure, policy.CacheDuration, original, cancellationToken, isForUser: true).ConfigureAwait(false);
         }
 
         if (!_held.IsHeld) return PublishOutcome.Superseded;

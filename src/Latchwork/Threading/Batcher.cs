@@ -2,7 +2,8 @@ namespace Latchwork.Threading;
 
 /// <summary>
 /// Group commit. An item is sent immediately while fewer than a given number of batches are under way; otherwise items gather and go
-/// together. Each caller gets its own result, and never on the thread that brought it.
+/// together. Each caller gets its own result: on a thread of its own of the pool, or, for callers that are known never to take long and never to
+/// run the code of a user, all results of a batch on one.
 /// </summary>
 /// <remarks>
 /// After a batch that was shared, the next item is likely to have company too: others that were answered with it are on their way through
@@ -26,6 +27,7 @@ internal sealed class Batcher<TItem, TResult>
     private readonly Func<TItem, string>? _key;
     private readonly int _maxUnderWay;
     private readonly int _capacity;
+    private readonly bool _answersTogether;
     private readonly Lock _gate = new();
     private readonly Queue<Entry> _waiting = new();
     private readonly Queue<Entry> _ready = new(); // they have their key, and go first
@@ -46,6 +48,10 @@ internal sealed class Batcher<TItem, TResult>
     /// <param name="maxUnderWay">The most batches that are under way at a time.</param>
     /// <param name="maxItems">The most items of a batch: 1 to <see cref="Limits.MaxBatch"/>.</param>
     /// <param name="capacity">The most items that wait; beyond it an item is refused.</param>
+    /// <param name="answersTogether">
+    /// Whether all results of a batch are given on the thread that brought them, which is then a <see cref="CallerThread.IsShared"/> one. Failures
+    /// and cancellations are not.
+    /// </param>
     /// <param name="time">The clock by which an outage is noticed; null for the system's.</param>
     public Batcher(
         Func<IReadOnlyList<TItem>, Task<IReadOnlyList<TResult>>> send,
@@ -54,6 +60,7 @@ internal sealed class Batcher<TItem, TResult>
         int maxUnderWay = 2,
         int maxItems = Limits.MaxBatch,
         int capacity = 1 << 18,
+        bool answersTogether = false,
         TimeProvider? time = null)
     {
         _send = send;
@@ -63,6 +70,7 @@ internal sealed class Batcher<TItem, TResult>
         _time = time ?? TimeProvider.System;
         _maxUnderWay = maxUnderWay;
         _capacity = capacity;
+        _answersTogether = answersTogether;
     }
 
     /// <summary>Sends an item, alone or in company.</summary>
@@ -73,7 +81,7 @@ internal sealed class Batcher<TItem, TResult>
     {
         if (cancellationToken.IsCancellationRequested) return Task.FromCanceled<TResult>(cancellationToken);
 
-        var entry = new Entry(item, _time.GetTimestamp());
+        var entry = new Entry(item, _time.GetTimestamp(), _answersTogether);
         if (cancellationToken.CanBeCanceled) entry.CancelWith(cancellationToken);
 
         bool gather;
@@ -251,7 +259,7 @@ internal sealed class Batcher<TItem, TResult>
             Entry next = parked.Dequeue();
             _parkedCount--;
             if (parked.Count == 0) _parked.Remove(key);
-            if (next.Task.IsCompleted) continue; // it was cancelled
+            if (next.IsEnded) continue; // it was cancelled
             _ready.Enqueue(next);
             return;
         }
@@ -259,12 +267,14 @@ internal sealed class Batcher<TItem, TResult>
         _keysUnderWay.Remove(key);
     }
 
-    private static void Answer(Entry[] batch, Task<IReadOnlyList<TResult>> reply)
+    private void Answer(Entry[] batch, Task<IReadOnlyList<TResult>> reply)
     {
         if (reply.IsCompletedSuccessfully && reply.Result.Count == batch.Length)
         {
             IReadOnlyList<TResult> results = reply.Result;
+            bool before = _answersTogether && CallerThread.SetAnswersOthers(true);
             for (int i = 0; i < batch.Length; i++) batch[i].Succeed(results[i]);
+            if (_answersTogether) CallerThread.SetAnswersOthers(before);
             return;
         }
 
@@ -285,7 +295,7 @@ internal sealed class Batcher<TItem, TResult>
         {
             bool hasKey = _ready.Count > 0;
             Queue<Entry> queue = hasKey ? _ready : _waiting;
-            if (entry.Task.IsCompleted)
+            if (entry.IsEnded)
             {
                 // What was cancelled while it waited is taken out here.
                 queue.Dequeue();
@@ -322,27 +332,43 @@ internal sealed class Batcher<TItem, TResult>
         _parkedCount++;
     }
 
-    private sealed class Entry(TItem item, long addedAt) : TaskCompletionSource<TResult>(TaskCreationOptions.RunContinuationsAsynchronously)
+    private sealed class Entry(TItem item, long addedAt, bool isAnsweredInPlace)
+        : TaskCompletionSource<TResult>(isAnsweredInPlace ? TaskCreationOptions.None : TaskCreationOptions.RunContinuationsAsynchronously)
     {
         private CancellationTokenRegistration _registration;
+        private int _ended;
 
         public TItem Item { get; } = item;
 
         public long AddedAt { get; } = addedAt;
 
+        public bool IsEnded => Volatile.Read(ref _ended) != 0;
+
         public void CancelWith(CancellationToken cancellationToken) =>
-            _registration = cancellationToken.UnsafeRegister(static (entry, token) => ((Entry)entry!).TrySetCanceled(token), this);
+            _registration = cancellationToken.UnsafeRegister(static (entry, token) => ((Entry)entry!).Cancel(token), this);
 
         public void Succeed(TResult result)
         {
+            if (!TryEnd()) return;
             _registration.Dispose();
-            TrySetResult(result);
+            SetResult(result);
         }
 
         public void Fail(Exception exception)
         {
+            if (!TryEnd()) return;
             _registration.Dispose();
-            TrySetException(exception);
+            if (!isAnsweredInPlace) SetException(exception);
+            else ThreadPool.UnsafeQueueUserWorkItem(static one => one.Entry.SetException(one.Exception), (Entry: this, Exception: exception), preferLocal: true);
         }
+
+        private void Cancel(CancellationToken token)
+        {
+            if (!TryEnd()) return;
+            if (!isAnsweredInPlace) SetCanceled(token);
+            else ThreadPool.UnsafeQueueUserWorkItem(static one => one.Entry.SetCanceled(one.Token), (Entry: this, Token: token), preferLocal: true);
+        }
+
+        private bool TryEnd() => Interlocked.Exchange(ref _ended, 1) == 0;
     }
 }

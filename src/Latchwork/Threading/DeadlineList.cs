@@ -3,19 +3,19 @@ namespace Latchwork.Threading;
 /// <summary>Something that is under way and has to be done in time; see <see cref="DeadlineList"/>.</summary>
 internal abstract class DeadlineItem
 {
-    /// <summary>Its neighbours and its deadline (on the clock of <see cref="Environment.TickCount64"/>) belong to the list that it is in.</summary>
+    /// <summary>Its neighbours and its deadline (a timestamp of the list's clock) belong to the list that it is in.</summary>
     internal DeadlineItem? Previous, Next;
 
     internal long Deadline;
 
     /// <summary>How many bytes it holds.</summary>
-    public abstract long Bytes { get; }
+    public virtual long Bytes => 0;
 
     /// <summary>Its time has come. It is still in the list, and has to remove itself.</summary>
     public abstract void OnDeadline();
 
     /// <summary>The list is closed. It is still in the list, and has to remove itself.</summary>
-    public abstract void OnClosed();
+    public virtual void OnClosed() => throw new NotSupportedException("The list of such items is never closed.");
 }
 
 /// <summary>
@@ -27,8 +27,10 @@ internal sealed class DeadlineList : IDisposable
     private readonly Lock _gate = new();
     private readonly Type _owner;
     private readonly TimeSpan _timeout;
+    private readonly long _timeoutTicks;
     private readonly int _maxCount;
     private readonly long _maxBytes;
+    private readonly AlarmClock _clock;
     private readonly Alarm _alarm;
     private DeadlineItem? _first, _last;
     private int _count;
@@ -41,13 +43,16 @@ internal sealed class DeadlineList : IDisposable
     /// <param name="timeout">How long each has.</param>
     /// <param name="maxCount">The most items.</param>
     /// <param name="maxBytes">The most bytes; a single item may have more.</param>
-    public DeadlineList(Type owner, TimeSpan timeout, int maxCount, long maxBytes)
+    /// <param name="time">The clock of the deadlines; null for the system's.</param>
+    public DeadlineList(Type owner, TimeSpan timeout, int maxCount = int.MaxValue, long maxBytes = long.MaxValue, TimeProvider? time = null)
     {
         _owner = owner;
         _timeout = timeout;
         _maxCount = maxCount;
         _maxBytes = maxBytes;
-        _alarm = AlarmClock.For(TimeProvider.System).CreateAlarm(OnAlarm);
+        _clock = AlarmClock.For(time ?? TimeProvider.System);
+        _timeoutTicks = _clock.ToTimestamps(timeout);
+        _alarm = _clock.CreateAlarm(OnAlarm);
     }
 
     /// <summary>Whether nothing is under way.</summary>
@@ -65,7 +70,7 @@ internal sealed class DeadlineList : IDisposable
         get
         {
             lock (_gate)
-                return _first is null ? TimeSpan.Zero : _timeout - TimeSpan.FromMilliseconds(_first.Deadline - Environment.TickCount64);
+                return _first is null ? TimeSpan.Zero : _timeout - _clock.Time.GetElapsedTime(_clock.Now, _first.Deadline);
         }
     }
 
@@ -79,7 +84,7 @@ internal sealed class DeadlineList : IDisposable
         {
             ObjectDisposedException.ThrowIf(_closed, _owner);
             if (_count >= _maxCount || (_count > 0 && _bytes + item.Bytes > _maxBytes)) return false;
-            item.Deadline = Environment.TickCount64 + (long)_timeout.TotalMilliseconds;
+            item.Deadline = _clock.Now + _timeoutTicks;
             (item.Previous, _last) = (_last, item);
             if (item.Previous is null) _first = item;
             else item.Previous.Next = item;
@@ -141,12 +146,12 @@ internal sealed class DeadlineList : IDisposable
                 item = _first;
                 _isAlarmSet = item is not null;
                 if (item is null) return;
-                left = item.Deadline - Environment.TickCount64;
+                left = item.Deadline - _clock.Now;
             }
 
             if (left > 0)
             {
-                _alarm.Set(TimeSpan.FromMilliseconds(left));
+                _alarm.Set(_clock.Time.GetElapsedTime(0, left));
                 return;
             }
 

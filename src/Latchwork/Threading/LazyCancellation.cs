@@ -3,33 +3,25 @@ namespace Latchwork.Threading;
 /// <summary>A token that costs nothing until somebody asks for it: most are never looked at, nor ever fire.</summary>
 internal sealed class LazyCancellation
 {
-    private readonly Lock _gate = new();
-    private CancellationTokenSource? _source;
-    private bool _isCancelled;
+    private static readonly CancellationTokenSource _fired = new();
+    private CancellationTokenSource? _source; // null until it is asked for; _fired once it has fired
 
     public CancellationToken Token
     {
         get
         {
-            lock (_gate)
+            CancellationTokenSource? source = Volatile.Read(ref _source);
+            if (source is null)
             {
-                if (_source is null && _isCancelled) return new CancellationToken(canceled: true);
-                return (_source ??= new CancellationTokenSource()).Token;
+                var made = new CancellationTokenSource();
+                source = Interlocked.CompareExchange(ref _source, made, null) ?? made;
             }
+
+            return ReferenceEquals(source, _fired) ? new CancellationToken(canceled: true) : source.Token;
         }
     }
 
     /// <summary>Fires. The token's state changes immediately; callbacks, which are code of users, run on the pool.</summary>
     /// <returns>A task that ends with the callbacks, and fails if one does.</returns>
-    public Task CancelAsync()
-    {
-        CancellationTokenSource? source;
-        lock (_gate)
-        {
-            _isCancelled = true;
-            source = _source;
-        }
-
-        return source?.CancelAsync() ?? Task.CompletedTask;
-    }
+    public Task CancelAsync() => Interlocked.Exchange(ref _source, _fired) is { } source && !ReferenceEquals(source, _fired) ? source.CancelAsync() : Task.CompletedTask;
 }
