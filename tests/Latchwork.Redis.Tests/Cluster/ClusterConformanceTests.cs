@@ -67,6 +67,9 @@ public sealed class ClusterLockerEngineTests(ClusterFixture fixture) : LockerEng
 public sealed class ClusterLockerCancellingTests(ClusterFixture fixture) : LockerCancellingSuite(fixture);
 
 [Collection(ClusterCollection.Name)]
+public sealed class ClusterLockerThreadsTests(ClusterFixture fixture) : LockerThreadsSuite(fixture);
+
+[Collection(ClusterCollection.Name)]
 public sealed class ClusterEngineDeliveryTests(ClusterFixture fixture) : EngineDeliverySuite(fixture);
 
 [Collection(ClusterCollection.Name)]

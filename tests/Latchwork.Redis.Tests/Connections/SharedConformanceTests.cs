@@ -43,6 +43,8 @@ public sealed class SharedLockerEngineTests(SharedFixture fixture) : LockerEngin
 
 public sealed class SharedLockerCancellingTests(SharedFixture fixture) : LockerCancellingSuite(fixture), IClassFixture<SharedFixture>;
 
+public sealed class SharedLockerThreadsTests(SharedFixture fixture) : LockerThreadsSuite(fixture), IClassFixture<SharedFixture>;
+
 public sealed class SharedEngineDeliveryTests(SharedFixture fixture) : EngineDeliverySuite(fixture), IClassFixture<SharedFixture>;
 
 public sealed class SharedEngineLeaseTests(SharedFixture fixture) : EngineLeaseSuite(fixture), IClassFixture<SharedFixture>;

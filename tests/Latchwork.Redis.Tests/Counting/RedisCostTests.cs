@@ -160,6 +160,35 @@ public sealed partial class RedisCostTests : IAsyncLifetime
         allocated.ShouldBeLessThanOrEqualTo(bound);
     }
 
+    [Fact]
+    public async Task A_request_and_its_publication_by_one_of_many_callers_take_two_turns_of_the_pool_and_little_memory()
+    {
+        const int Callers = 64, Each = 50;
+        await using var locker = new ProcessLocker(_store);
+        double bound = 6_500 * Costs.Build;
+        double allocated = double.MaxValue, turns = double.MaxValue;
+        int round = 0;
+        while (round < 6 && (allocated > bound || turns > 2.5))
+        {
+            string prefix = $"m{round++}";
+            long before = ThreadPool.CompletedWorkItemCount;
+            allocated = Math.Min(allocated, await Costs.AllocatedAsync(Callers * Each, () => Task.WhenAll(Enumerable.Range(0, Callers).Select(i => Task.Run(() => CallAsync($"{prefix}:{i}"))))));
+            turns = Math.Min(turns, (ThreadPool.CompletedWorkItemCount - before) / (double)(Callers * Each));
+        }
+
+        allocated.ShouldBeLessThanOrEqualTo(bound);
+        turns.ShouldBeLessThanOrEqualTo(2.5, "one where the caller goes on with its lease, one where it goes on with its publication, and a part of the batch's own");
+
+        async Task CallAsync(string prefix)
+        {
+            for (int i = 0; i < Each; i++)
+            {
+                RequestResult granted = await locker.RequestAsync($"{prefix}:{i}").ConfigureAwait(false);
+                await granted.Lease!.PublishAsync(_payload).ConfigureAwait(false);
+            }
+        }
+    }
+
     private static Task<byte[]?> RunAsync(ProcessLocker locker, string key) => locker.RunOnceAsync(key, (_, _) => Task.FromResult<byte[]?>(_payload));
 
     // All immediately: how many go together does not depend on how fast the callers come back.

@@ -15,3 +15,5 @@ public sealed class RedisLockerModelTests(RedisTimerFixture fixture) : LockerMod
 public sealed class RedisLockerEngineTests(RedisTimerFixture fixture) : LockerEngineSuite(fixture), IClassFixture<RedisTimerFixture>;
 
 public sealed class RedisLockerCancellingTests(RedisTimerFixture fixture) : LockerCancellingSuite(fixture), IClassFixture<RedisTimerFixture>;
+
+public sealed class RedisLockerThreadsTests(RedisTimerFixture fixture) : LockerThreadsSuite(fixture), IClassFixture<RedisTimerFixture>;

@@ -14,3 +14,5 @@ public sealed class SqliteLockerModelTests(SqliteFixture fixture) : LockerModelS
 public sealed class SqliteLockerEngineTests(SqliteFixture fixture) : LockerEngineSuite(fixture), IClassFixture<SqliteFixture>;
 
 public sealed class SqliteLockerCancellingTests(SqliteFixture fixture) : LockerCancellingSuite(fixture), IClassFixture<SqliteFixture>;
+
+public sealed class SqliteLockerThreadsTests(SqliteFixture fixture) : LockerThreadsSuite(fixture), IClassFixture<SqliteFixture>;

@@ -13,4 +13,6 @@ public sealed class InMemoryLockerEngineTests(InMemoryFixture fixture) : LockerE
 
 public sealed class InMemoryLockerCancellingTests(InMemoryFixture fixture) : LockerCancellingSuite(fixture), IClassFixture<InMemoryFixture>;
 
+public sealed class InMemoryLockerThreadsTests(InMemoryFixture fixture) : LockerThreadsSuite(fixture), IClassFixture<InMemoryFixture>;
+
 public sealed class InMemoryLockerModelTests(InMemoryFixture fixture) : LockerModelSuite(fixture), IClassFixture<InMemoryFixture>;

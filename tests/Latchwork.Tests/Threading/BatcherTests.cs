@@ -241,7 +241,67 @@ public sealed class BatcherTests
         }
     }
 
-    private Batcher<int, int> New(int maxUnderWay, Func<int, int>? size = null, int capacity = 1000, Func<int, string>? key = null, TimeProvider? time = null) => new(
+    [Fact]
+    public async Task Answers_given_together_are_given_on_the_thread_that_brought_them_which_knows_that_others_wait()
+    {
+        Batcher<int, int> batcher = New(maxUnderWay: 1, answersTogether: true);
+        Task<(int Thread, bool IsShared, int Answer)>[] all = [.. Enumerable.Range(0, 4).Select(i => AskAsync(batcher, i))];
+        int thread = await Task.Run(() =>
+        {
+            Answer(0);
+            Answer(1);
+            CallerThread.IsShared.ShouldBeFalse("it is over");
+            return Environment.CurrentManagedThreadId;
+        });
+        (await Task.WhenAll(all)).ShouldBe([.. Enumerable.Range(0, 4).Select(i => (thread, true, i * 10))]);
+    }
+
+    [Fact]
+    public async Task What_is_to_be_answered_together_fails_and_is_cancelled_on_threads_of_its_own()
+    {
+        Batcher<int, int> batcher = New(maxUnderWay: 1, answersTogether: true);
+        using var cancel = new CancellationTokenSource();
+        Task<(int Thread, bool IsShared, int Answer)> failed = AskAsync(batcher, 0), cancelled = AskAsync(batcher, 1, cancel.Token), last = AskAsync(batcher, 2);
+        int canceller = await OutsidePoolAsync(cancel.Cancel), failer = await OutsidePoolAsync(() => _sent.ElementAt(0).Reply.SetException(new IOException("no")));
+        (int thread, bool isShared, int answer) = await cancelled;
+        (thread, isShared, answer).ShouldBe((thread == canceller ? -1 : thread, false, -1), "the canceller's thread is not ours");
+        (thread, isShared, answer) = await failed;
+        (thread, isShared, answer).ShouldBe((thread == failer ? -1 : thread, false, -2));
+        Sent(1).ShouldBe([2]);
+        Answer(1);
+        (await last).Answer.ShouldBe(20);
+
+        static Task<int> OutsidePoolAsync(Action action) => Task.Factory.StartNew(
+            () =>
+            {
+                action();
+                return Environment.CurrentManagedThreadId;
+            },
+            CancellationToken.None,
+            TaskCreationOptions.LongRunning,
+            TaskScheduler.Default);
+    }
+
+    private static async Task<(int Thread, bool IsShared, int Answer)> AskAsync(Batcher<int, int> batcher, int item, CancellationToken cancellationToken = default)
+    {
+        int answer;
+        try
+        {
+            answer = await batcher.AddAsync(item, cancellationToken).ConfigureAwait(false);
+        }
+        catch (OperationCanceledException)
+        {
+            answer = -1;
+        }
+        catch (IOException)
+        {
+            answer = -2;
+        }
+
+        return (Environment.CurrentManagedThreadId, CallerThread.IsShared, answer);
+    }
+
+    private Batcher<int, int> New(int maxUnderWay, Func<int, int>? size = null, int capacity = 1000, Func<int, string>? key = null, TimeProvider? time = null, bool answersTogether = false) => new(
         items =>
         {
             var reply = new TaskCompletionSource<IReadOnlyList<int>>();
@@ -252,6 +312,7 @@ public sealed class BatcherTests
         key,
         maxUnderWay,
         capacity: capacity,
+        answersTogether: answersTogether,
         time: time);
 
     private int[] Sent(int batch) => _sent.ElementAt(batch).Items;
