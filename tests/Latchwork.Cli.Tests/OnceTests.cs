@@ -129,6 +129,17 @@ public sealed class OnceTests : IClassFixture<RedisFixture>, IDisposable
     }
 
     [Fact]
+    public async Task A_command_that_asks_for_its_own_key_is_refused_instead_of_waiting_for_itself()
+    {
+        string inner = $"dotnet {typeof(CliApplication).Assembly.Location} once --store {_keys.Server.LenientUri} --namespace {_keys.Name}";
+        CliResult refused = await _keys.OnceAsync("k", $"{inner} k -- echo never");
+        refused.ShouldBe(new CliResult(
+            ExitCodes.BadInput, "", "latchwork: k: is being run by the command inside which this 'latchwork once' was started: it would wait for itself\n"));
+        (await _keys.OnceAsync("outer", $"{inner} middle -- {inner} outer -- echo never")).ExitCode.ShouldBe(ExitCodes.BadInput);
+        (await _keys.OnceAsync("fine", $"{inner} another -- echo good")).ShouldBe(new CliResult(0, "good\n", ""));
+    }
+
+    [Fact]
     public async Task A_result_of_something_else_is_said_to_be_so()
     {
         await using (LatchworkStore store = await RedisStore.ConnectAsync(_keys.Server.LenientUri))

@@ -14,9 +14,10 @@ internal sealed record TimerSession(Terminal Terminal, Printer Printer, Latchwor
 /// <summary>What a running command about keys works with.</summary>
 /// <param name="Terminal">The outside.</param>
 /// <param name="Printer">Where results go.</param>
+/// <param name="Store">The store.</param>
 /// <param name="Locker">The locker of the namespace.</param>
 /// <param name="Stop">Asks to stop gracefully.</param>
-internal sealed record LockSession(Terminal Terminal, Printer Printer, ProcessLocker Locker, CancellationToken Stop);
+internal sealed record LockSession(Terminal Terminal, Printer Printer, LatchworkStore Store, ProcessLocker Locker, CancellationToken Stop);
 
 /// <summary>Gives commands their store, their timers or locks, and their printer, and disposes of them.</summary>
 internal sealed class CommandHost
@@ -52,7 +53,7 @@ internal sealed class CommandHost
             var locker = new ProcessLocker(store, options);
             await using (locker.ConfigureAwait(false))
             {
-                return await body(new LockSession(Terminal, CreatePrinter(parsed), locker, cancellationToken)).ConfigureAwait(false);
+                return await body(new LockSession(Terminal, CreatePrinter(parsed), store, locker, cancellationToken)).ConfigureAwait(false);
             }
         }
     }

@@ -1,5 +1,7 @@
 using System.ComponentModel;
 using System.Globalization;
+using System.Text.Json;
+using System.Text.Json.Nodes;
 using Latchwork.Cli.Commands;
 using Latchwork.Cli.Input;
 
@@ -8,19 +10,28 @@ namespace Latchwork.Cli.Once;
 /// <summary>Runs the command for a key, or waits for whoever runs it, and prints what it printed.</summary>
 internal sealed class OnceRunner
 {
+    // In the environment of the command: what is being run around it, as a list of JSON.
+    private const string Running = "LATCHWORK_RUNNING";
+
     private readonly LockSession _session;
     private readonly OnceSettings _settings;
+    private readonly string[] _running;
+    private readonly string _self;
 
     public OnceRunner(LockSession session, OnceSettings settings)
     {
         _session = session;
         _settings = settings;
+        _running = ReadRunning(session.Terminal.Environment(Running));
+        _self = string.Join('\n', session.Store.Description, session.Locker.Namespace, settings.Key);
     }
 
     /// <returns>The exit code of the command.</returns>
     /// <exception cref="CliException">There is none.</exception>
     public async Task<int> RunAsync()
     {
+        if (_running.Contains(_self))
+            throw new CliException(ExitCodes.BadInput, Say("is being run by the command inside which this 'latchwork once' was started: it would wait for itself"));
         RequestResult answer = await RequestAsync().ConfigureAwait(false);
         if (answer.IsDone)
         {
@@ -134,7 +145,21 @@ internal sealed class OnceRunner
         ["LATCHWORK_KEY"] = lease.Key,
         ["LATCHWORK_NAMESPACE"] = _session.Locker.Namespace,
         ["LATCHWORK_FENCING_TOKEN"] = lease.FencingToken.ToString(CultureInfo.InvariantCulture),
+        [Running] = new JsonArray([.. _running.Append(_self).Select(static one => (JsonNode)one)]).ToJsonString(),
     };
+
+    // What is no such list is not from us.
+    private static string[] ReadRunning(string? text)
+    {
+        try
+        {
+            return text is null ? [] : [.. JsonNode.Parse(text)!.AsArray().Select(static one => one!.GetValue<string>())];
+        }
+        catch (Exception e) when (e is JsonException or InvalidOperationException or NullReferenceException)
+        {
+            return [];
+        }
+    }
 
     private CliException Lost() => new(
         ExitCodes.LostLease, Say("the lease was lost (forgotten, not renewed in time, or over --lock-timeout), so the command was stopped and its output dropped"));

@@ -1,8 +1,9 @@
 using System.Diagnostics;
+using Latchwork.Threading;
 
 namespace Latchwork.Diagnostics;
 
-/// <summary>Measures one operation of a store. It goes on where the store completed it: on the store's own thread, and shortly.</summary>
+/// <summary>Measures one operation of a store. It goes on where the store completed it, unless that thread has the answers of others to give.</summary>
 internal static class Instrumented
 {
     public static async Task<T> MeasureAsync<TStore, TArgs, T>(
@@ -12,8 +13,9 @@ internal static class Instrumented
         try
         {
             T result = await call(store, args).ConfigureAwait(false);
+            if (CallerThread.AnswersOthers) await CallerThread.Yield(); // a listener may take its time
             Record(start, kind, operation, error: null);
-            record?.Invoke(args, result);
+            if (record is not null) Listeners.Tell((record, args, result), static one => one.record(one.args, one.result));
             return result;
         }
         catch (Exception e)
@@ -41,13 +43,6 @@ internal static class Instrumented
         if (!Metrics.StoreOperation.Enabled) return;
         var tags = new TagList { { Names.Store, kind }, { Names.StoreOperation, operation } };
         if (error is not null) tags.Add(Names.ErrorType, error is LatchworkStoreException known ? Names.Of(known.Outcome) : Names.OfError(error));
-        try
-        {
-            Metrics.StoreOperation.Record(TimeProvider.System.GetElapsedTime(start).TotalSeconds, tags);
-        }
-        catch (Exception)
-        {
-            // What a listener of the application throws does not change what the store has answered.
-        }
+        Listeners.Tell((Seconds: TimeProvider.System.GetElapsedTime(start).TotalSeconds, Tags: tags), static one => Metrics.StoreOperation.Record(one.Seconds, one.Tags));
     }
 }

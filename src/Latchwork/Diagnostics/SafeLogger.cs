@@ -1,9 +1,12 @@
+using Latchwork.Threading;
 using Microsoft.Extensions.Logging;
 
 namespace Latchwork.Diagnostics;
 
 /// <summary>A log of the application, of which nothing else depends: what it throws is ignored.</summary>
-internal sealed class SafeLogger(ILogger inner) : ILogger
+/// <param name="inner">The application's.</param>
+/// <param name="leavesSharedThreads">Whether it is called on the pool instead of a thread for which others wait: it may take its time.</param>
+internal sealed class SafeLogger(ILogger inner, bool leavesSharedThreads = false) : ILogger
 {
     /// <inheritdoc/>
     public IDisposable? BeginScope<TState>(TState state)
@@ -24,6 +27,17 @@ internal sealed class SafeLogger(ILogger inner) : ILogger
 
     /// <inheritdoc/>
     public void Log<TState>(LogLevel logLevel, EventId eventId, TState state, Exception? exception, Func<TState, Exception?, string> formatter)
+    {
+        if (leavesSharedThreads && CallerThread.IsShared && IsEnabled(logLevel))
+        {
+            ThreadPool.UnsafeQueueUserWorkItem(static one => one.Self.LogHere(one.Level, one.Id, one.State, one.Exception, one.Formatter), (Self: this, Level: logLevel, Id: eventId, State: state, Exception: exception, Formatter: formatter), preferLocal: false);
+            return;
+        }
+
+        LogHere(logLevel, eventId, state, exception, formatter);
+    }
+
+    private void LogHere<TState>(LogLevel logLevel, EventId eventId, TState state, Exception? exception, Func<TState, Exception?, string> formatter)
     {
         try
         {

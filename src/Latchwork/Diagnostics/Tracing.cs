@@ -99,7 +99,7 @@ internal static class Tracing
     {
         if (exception is OperationCanceledException) return;
         activity.SetTag(Names.ErrorType, Names.OfError(exception));
-        activity.SetStatus(ActivityStatusCode.Error, exception.Message);
+        activity.SetStatus(ActivityStatusCode.Error, Listeners.MessageOf(exception));
     }
 
     private static void Describe(Activity activity, string ns, string operation, string type)

@@ -15,7 +15,7 @@ internal static class Waiting
         try
         {
             CallerAnswer answer = await wait().ConfigureAwait(false);
-            if (activity is not null) Describe(activity, answer);
+            if (activity is not null) Listeners.Tell((activity, answer), static wait => Describe(wait.activity, wait.answer));
             Record(ns, clock, start, Names.Of(answer));
             return answer;
         }
@@ -40,6 +40,6 @@ internal static class Waiting
         if (!Metrics.LockWait.Enabled) return;
         TagList tags = Names.OfLock(ns);
         tags.Add(Names.Outcome, outcome);
-        Metrics.LockWait.Record(clock.Time.GetElapsedTime(start).TotalSeconds, tags);
+        Listeners.Tell((Seconds: clock.Time.GetElapsedTime(start).TotalSeconds, Tags: tags), static wait => Metrics.LockWait.Record(wait.Seconds, wait.Tags));
     }
 }

@@ -108,7 +108,7 @@ internal sealed class FlightCaller : DeadlineItem
     public override void OnDeadline()
     {
         _core.Waits.Remove(this);
-        if (_flight!.Leave(this)) Fail(new LockTimeoutException($"The wait for the key took longer than its wait timeout of {_wait}."));
+        if (_flight!.Leave(this)) Fail(new LockTimeoutException($"The wait for the key '{_flight.Key}' took longer than its wait timeout of {Durations.Text(_wait)}: {_flight.DescribeHolder()}."));
     }
 
     private void OnCancelled(CancellationToken cancellationToken)

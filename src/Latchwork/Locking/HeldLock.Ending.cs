@@ -23,7 +23,8 @@ internal sealed partial class HeldLock
         CancellationToken cancellationToken,
         bool isForUser = false)
     {
-        await _ending.WaitAsync(cancellationToken).ConfigureAwait(false);
+        cancellationToken.ThrowIfCancellationRequested();
+        if (!_ending.Wait(0, CancellationToken.None)) await _ending.WaitAsync(cancellationToken).OffStoreThread().ConfigureAwait(false);
         try
         {
             lock (_gate)
@@ -58,7 +59,8 @@ internal sealed partial class HeldLock
 
             if (outcome == PublishOutcome.Accepted)
             {
-                var published = new LockerOutcome(FencingToken, value.Kind, value.Data, freshFor > TimeSpan.Zero, TimeSpan.Zero);
+                ReadOnlyMemory<byte> data = value.IsBorrowed && Flight is { Count: > 0 } ? value.Data.ToArray() : value.Data;
+                var published = new LockerOutcome(FencingToken, value.Kind, data, freshFor > TimeSpan.Zero, TimeSpan.Zero);
                 End(new LockEnding(LockEnd.Published, published, original, ticket));
                 return notReplicated is null ? outcome : throw notReplicated;
             }
@@ -73,7 +75,7 @@ internal sealed partial class HeldLock
         {
             EndPublishing();
             _ending.Release();
-            if (isForUser && CallerThread.IsShared) await CallerThread.Yield();
+            if (isForUser && (CallerThread.IsShared || cancellationToken.IsCancellationRequested)) await CallerThread.Yield(); // or the thread is the canceller's
         }
     }
 

@@ -44,7 +44,7 @@ internal sealed partial class HeldLock : DeadlineItem
     private readonly LockerCore _core;
     private readonly string _nonce;
     private readonly object _gate = new();
-    private readonly long _ceiling;
+    private readonly long _requested, _ceiling;
     private readonly LazyCancellation _lost = new();
     private readonly LazyCancellation _work = new();
     private readonly TaskCompletionSource<LockEnding> _ended = new();
@@ -71,6 +71,7 @@ internal sealed partial class HeldLock : DeadlineItem
         Key = key;
         FencingToken = grant.FencingToken;
         TakenOver = grant.TakenOver;
+        _requested = firstSent;
         _ceiling = firstSent + core.Clock.ToTimestamps(core.Options.LockTimeout);
         core.Remember(this);
         if (core.Log.IsEnabled(LogLevel.Debug)) ThreadPool.UnsafeQueueUserWorkItem(static held => held._core.Log.Granted(held.Key, held.FencingToken, held.TakenOver), this, preferLocal: false);
@@ -92,6 +93,9 @@ internal sealed partial class HeldLock : DeadlineItem
 
     /// <summary>The end of the ownership. It never fails.</summary>
     public Task<LockEnding> Ended => _ended.Task;
+
+    /// <summary>How long ago it was requested.</summary>
+    public TimeSpan Age => _core.Since(_requested);
 
     /// <summary>Those who wait for this lock; null if nobody does. See <see cref="LockEnding.Ticket"/>.</summary>
     public KeyFlight? Flight { get; set; }
@@ -141,19 +145,20 @@ internal sealed partial class HeldLock : DeadlineItem
             Fire(_work);
         }
 
-        // This may be the thread that renews other leases as well, and a log may take its time.
-        if (isLost || _core.Log.IsEnabled(LogLevel.Debug)) ThreadPool.UnsafeQueueUserWorkItem(static one => one.Self.LogEnd(one.End), (Self: this, ending.End), preferLocal: false);
-        if (isLost && Metrics.LostLocks.Enabled) CountLost(ending.End);
+        // This may be the thread that renews other leases as well, and a log or a listener may take its time.
+        if (isLost || _core.Log.IsEnabled(LogLevel.Debug)) ThreadPool.UnsafeQueueUserWorkItem(static one => one.Self.ReportEnd(one.End), (Self: this, ending.End), preferLocal: false);
 
         // The flight goes on here, if that holds up no thread of a store and no alarm.
         if (Thread.CurrentThread.IsThreadPoolThread) _ended.TrySetResult(ending);
         else ThreadPool.UnsafeQueueUserWorkItem(static end => end.Ended.TrySetResult(end.Ending), (Ended: _ended, Ending: ending), preferLocal: false);
     }
 
-    private void LogEnd(LockEnd end)
+    private void ReportEnd(LockEnd end)
     {
         _core.Log.Ended(Key, FencingToken, end);
-        if (end is not (LockEnd.Published or LockEnd.Released) && !_core.IsAbandoned) _core.Log.OwnershipLost(end);
+        if (end is LockEnd.Published or LockEnd.Released) return;
+        if (!_core.IsAbandoned) _core.Log.OwnershipLost(end);
+        if (Metrics.LostLocks.Enabled) Listeners.Tell((Lock: this, End: end), static lost => lost.Lock.CountLost(lost.End));
     }
 
     private void CountLost(LockEnd end)

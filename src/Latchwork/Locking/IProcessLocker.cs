@@ -35,6 +35,7 @@ public interface IProcessLocker
     /// <returns>The result; each caller gets an object of its own.</returns>
     /// <exception cref="RunFailedException">The work failed, here or elsewhere.</exception>
     /// <exception cref="LockTimeoutException">The wait took longer than the wait timeout, or the work longer than the lock timeout.</exception>
+    /// <exception cref="LockRecursionException">It is called inside the factory that runs for the same key, and would wait for itself.</exception>
     /// <exception cref="LatchworkStoreException">The store could not be asked, or its answer never came.</exception>
     [RequiresUnreferencedCode("Uses reflection-based JSON. Pass a JsonTypeInfo when trimming.")]
     [RequiresDynamicCode("Uses reflection-based JSON. Pass a JsonTypeInfo when compiling ahead of time.")]
@@ -50,6 +51,7 @@ public interface IProcessLocker
     /// <returns>The result; each caller gets an object of its own.</returns>
     /// <exception cref="RunFailedException">The work failed, here or elsewhere.</exception>
     /// <exception cref="LockTimeoutException">The wait took longer than the wait timeout, or the work longer than the lock timeout.</exception>
+    /// <exception cref="LockRecursionException">It is called inside the factory that runs for the same key, and would wait for itself.</exception>
     /// <exception cref="LatchworkStoreException">The store could not be asked, or its answer never came.</exception>
     Task<T> RunOnceAsync<T>(string key, JsonTypeInfo<T> typeInfo, Func<WorkLease, CancellationToken, Task<T>> factory, RunOnceOptions? options = null, CancellationToken cancellationToken = default);
 
@@ -68,6 +70,7 @@ public interface IProcessLocker
     /// <returns>The lease, which the caller has to publish, fail or dispose; or the result.</returns>
     /// <exception cref="RunFailedException">The work that the caller waited for failed.</exception>
     /// <exception cref="LockTimeoutException">The wait took longer than the wait timeout.</exception>
+    /// <exception cref="LockRecursionException">It is called inside the factory that runs for the same key, and would wait for itself.</exception>
     /// <exception cref="LatchworkStoreException">The store could not be asked, or its answer never came.</exception>
     Task<RequestResult> RequestAsync(string key, TimeSpan? waitTimeout = null, CancellationToken cancellationToken = default);
 
@@ -106,6 +109,7 @@ public interface IProcessLocker
     /// <param name="cancellationToken">A token that cancels the wait.</param>
     /// <returns>The lease; dispose it to release the key.</returns>
     /// <exception cref="LockTimeoutException">The wait took longer than the wait timeout.</exception>
+    /// <exception cref="LockRecursionException">It is called inside the factory that runs for the same key, and would wait for itself.</exception>
     /// <exception cref="LatchworkStoreException">The store could not be asked, or its answer never came.</exception>
     Task<WorkLease> AcquireAsync(string key, TimeSpan? waitTimeout = null, CancellationToken cancellationToken = default);
 

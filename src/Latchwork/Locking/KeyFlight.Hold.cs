@@ -42,7 +42,7 @@ internal sealed partial class KeyFlight
         }
         else if (ending.End == LockEnd.LockTimeout && run is not null)
         {
-            FailAll(new LockTimeoutException($"The work for the key took longer than its lock timeout of {_core.Options.LockTimeout}."));
+            FailAll(new LockTimeoutException($"The work for the key '{_key}' took longer than its lock timeout of {Durations.Text(_core.Options.LockTimeout)}."));
         }
     }
 }

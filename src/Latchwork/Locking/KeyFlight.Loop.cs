@@ -14,21 +14,14 @@ internal sealed partial class KeyFlight
     private long? _waitingFor; // the lowest fencing token that a caller may be waiting for
     private bool _listen;
     private (long FencingToken, string Nonce, long Ticket) _owner = (0, "", 0); // whom the last request found at work, and who had called before it was sent; under the wake gate
+    private LockHeld? _holder; // the last answer of that kind, and when it was asked for; under the wake gate
+    private long _heldAt;
     private IAsyncDisposable? _subscription;
     private Alarm? _alarm;
     private long _sent; // when the request was sent the last time
 
-    // It outlives the call that began it, and must not keep alive, or go on in, the context of that call.
-    private void Start()
-    {
-        if (ExecutionContext.IsFlowSuppressed())
-        {
-            _ = RunAsync();
-            return;
-        }
-
-        using (ExecutionContext.SuppressFlow()) _ = RunAsync();
-    }
+    // It outlives the call that began it, and must not keep alive, or go on in, the context of that call, or of any other.
+    private void Start() => DefaultContext.Run(static flight => _ = ((KeyFlight)flight!).RunAsync(), this);
 
     private async Task RunAsync()
     {
@@ -43,9 +36,9 @@ internal sealed partial class KeyFlight
         catch (Exception e)
 #pragma warning restore CA1031
         {
-            _core.Log.FlightFailed(e);
             Close();
             FailAll(e);
+            _core.Log.FlightFailed(e);
         }
         finally
         {
@@ -126,7 +119,7 @@ internal sealed partial class KeyFlight
             case LockHeld other:
                 NoteOwner(other.FencingToken, ticket);
                 _waitingFor ??= other.FencingToken;
-                lock (_wakeGate) _owner = (other.FencingToken, other.Nonce, ticket);
+                lock (_wakeGate) (_owner, _holder, _heldAt) = ((other.FencingToken, other.Nonce, ticket), other, _sent);
                 if (_listen) await SleepAsync(other.LeaseLeft).ConfigureAwait(false);
                 _listen = true;
                 break;
@@ -153,6 +146,9 @@ internal sealed partial class KeyFlight
             if (_awake) return;
             _sleep = sleep;
         }
+
+        // Who leaves later wakes it; who has left after it had asked is not waited for.
+        if (_shutDown is not null || Count == 0) return;
 
         _alarm ??= _core.Clock.CreateAlarm(Wake);
         _alarm.Set(leaseLeft < _core.Options.FallbackPollInterval ? leaseLeft : _core.Options.FallbackPollInterval);

@@ -50,6 +50,8 @@ internal sealed partial class KeyFlight
         _open = open;
     }
 
+    public string Key => _key;
+
     /// <summary>Ends when the flight is over and holds nothing more.</summary>
     public Task Completion
     {
@@ -79,6 +81,20 @@ internal sealed partial class KeyFlight
         {
             lock (_gate) return _lastTicket;
         }
+    }
+
+    /// <summary>Who holds the key, and since when, as far as that is known here.</summary>
+    public string DescribeHolder()
+    {
+        HeldLock? held;
+        lock (_gate) held = _held;
+        if (held is not null) return $"this process has held it for {Durations.Text(held.Age)}";
+        LockHeld? other;
+        TimeSpan ago;
+        lock (_wakeGate) (other, ago) = (_holder, _core.Since(_heldAt));
+        if (other is null) return "the store has not answered yet";
+        string who = other.NodeId == _core.NodeId ? "this process" : $"the node '{other.NodeId}'";
+        return $"{who} has held it for {Durations.Text(other.Age + ago)}";
     }
 
     /// <summary>Takes a caller in.</summary>
@@ -140,6 +156,7 @@ internal sealed partial class KeyFlight
         {
             _closed = true;
             _shutDown = reason;
+            _isOver |= !_started; // and nobody can start it any more
             run = _run;
             held = _held;
         }

@@ -15,16 +15,22 @@ internal sealed class LockerCore
 
     private readonly ConcurrentDictionary<(string Key, long FencingToken), HeldLock> _held = new();
 
-    public LockerCore(ILockerStore store, LockerOptions options)
+    private readonly ILockerStore _plainStore;
+
+    /// <param name="store">The store.</param>
+    /// <param name="kind">What kind of store it is, for metrics.</param>
+    /// <param name="options">The settings, which are this locker's own.</param>
+    public LockerCore(ILockerStore store, string kind, LockerOptions options)
     {
-        Store = store;
+        _plainStore = store;
+        Store = new InstrumentedLockerStore(store, kind);
         Options = options;
         NodeId = options.NodeId ?? $"{Environment.MachineName}-{Environment.ProcessId}-{Guid.NewGuid():N}";
         Clock = AlarmClock.For(options.TimeProvider);
         DefaultWait = options.WaitTimeout ?? options.LockTimeout;
         Waits = new DeadlineList(typeof(ProcessLocker), DefaultWait, time: options.TimeProvider);
         Leases = new DeadlineList(typeof(ProcessLocker), options.LeaseDuration / 3, time: options.TimeProvider);
-        Log = new SafeLogger((options.LoggerFactory ?? NullLoggerFactory.Instance).CreateLogger("Latchwork.ProcessLocker"));
+        Log = new SafeLogger((options.LoggerFactory ?? NullLoggerFactory.Instance).CreateLogger("Latchwork.ProcessLocker"), leavesSharedThreads: true);
     }
 
     public ILockerStore Store { get; }
@@ -53,6 +59,9 @@ internal sealed class LockerCore
     public TimeSpan HandOver => 2 * Options.FallbackPollInterval;
 
     public IEnumerable<HeldLock> Held => _held.Values;
+
+    /// <summary>Whether the keys of another locker are the same.</summary>
+    public bool IsSameNamespace(LockerCore other) => ReferenceEquals(_plainStore, other._plainStore) && Options.Namespace == other.Options.Namespace;
 
     public LockerKey KeyOf(string key) => new(Options.Namespace, key);
 
@@ -89,7 +98,6 @@ internal sealed class LockerCore
             if (fault is not null)
             {
                 mayHaveHappened |= fault.Outcome == StoreOutcome.Unknown;
-                if (CallerThread.IsShared) await CallerThread.Yield(); // a log may take its time
                 Log.StoreFault(fault, ++failed);
                 await Task.Delay(pause, Options.TimeProvider, cancellationToken).ConfigureAwait(false);
                 pause = pause * 2 < _longestPause ? pause * 2 : _longestPause;

@@ -4,7 +4,7 @@ namespace Latchwork;
 public sealed class LockTimeoutException : TimeoutException
 {
     /// <summary>Creates the exception.</summary>
-    /// <param name="message">Which key, and how long.</param>
+    /// <param name="message">Which key, how long, and who holds it since when, as far as that is known.</param>
     public LockTimeoutException(string message)
         : base(message)
     {

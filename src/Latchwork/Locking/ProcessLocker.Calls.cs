@@ -24,6 +24,8 @@ public sealed partial class ProcessLocker
     /// <inheritdoc/>
     public async Task<WorkLease?> TryAcquireAsync(string key, CancellationToken cancellationToken = default)
     {
+        cancellationToken.ThrowIfCancellationRequested();
+
         // The request itself is not cancelled: what it is granted has to be given back.
         Task<HeldLock?> acquiring = TryTakeAsync(key);
         try
@@ -38,6 +40,7 @@ public sealed partial class ProcessLocker
                 CancellationToken.None,
                 TaskContinuationOptions.OnlyOnRanToCompletion,
                 TaskScheduler.Default);
+            await CallerThread.Yield(); // this thread is the canceller's
             throw;
         }
     }
@@ -51,8 +54,14 @@ public sealed partial class ProcessLocker
     {
         if (_disposed) return;
         _disposed = true;
-        await EndAllAsync().ConfigureAwait(false);
-        await Task.WhenAll(_core.Held.Select(held => held.ReleaseAsync(lost: true))).OffStoreThread().ConfigureAwait(false);
+        var reason = new ObjectDisposedException(nameof(ProcessLocker));
+        await EndAllAsync(reason).ConfigureAwait(false);
+
+        // Work that is being stopped, as nobody waits for it any more, has its time here, too; what has none is a lock that was tried.
+        await Task.WhenAll(_core.Held.Select(held => held.Flight?.ShutDownAsync(reason) ?? held.ReleaseAsync(lost: true))).ConfigureAwait(false);
+        _core.Waits.StopAlarm();
+        _core.Leases.StopAlarm();
+        if (CallerThread.IsShared) await CallerThread.Yield();
     }
 
     /// <summary>Behaves as if the process had been killed: nothing is sent any more, nothing released. For tests.</summary>
@@ -61,14 +70,11 @@ public sealed partial class ProcessLocker
         _core.IsAbandoned = true;
         _disposed = true;
         foreach (HeldLock held in _core.Held) held.LeaveToLease();
-        _ = EndAllAsync();
+        _ = EndAllAsync(new ObjectDisposedException(nameof(ProcessLocker)));
     }
 
-    private Task EndAllAsync()
-    {
-        var reason = new ObjectDisposedException(nameof(ProcessLocker));
-        return Task.WhenAll(_flights.Values.Concat(_lockFlights.Values).Select(flight => flight.ShutDownAsync(reason)));
-    }
+    private Task EndAllAsync(ObjectDisposedException reason) =>
+        Task.WhenAll(_flights.Values.Concat(_lockFlights.Values).Select(flight => flight.ShutDownAsync(reason)));
 
     private bool ShouldRetry() => !_disposed;
 
@@ -85,7 +91,15 @@ public sealed partial class ProcessLocker
             opened = _opened;
         }
 
-        return opened.IsCompletedSuccessfully ? opened : opened.WaitAsync(cancellationToken);
+        return opened.IsCompletedSuccessfully ? opened : WaitAsync(opened.WaitAsync(cancellationToken));
+
+        // All first callers wait for it; none of them goes on where the others are told.
+        static async Task WaitAsync(Task opening)
+        {
+            await opening.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            await CallerThread.Yield();
+            await opening.ConfigureAwait(false);
+        }
     }
 
     private async Task OpenOnceAsync() => await _core.RepeatAsync(
@@ -100,6 +114,7 @@ public sealed partial class ProcessLocker
     private async Task<T> AskAsync<T>(string key, Func<LockerKey, Task<T>> ask, CancellationToken cancellationToken)
     {
         Limits.CheckId(key);
+        cancellationToken.ThrowIfCancellationRequested();
         await OpenAsync(cancellationToken).ConfigureAwait(false);
         return await _core.RepeatAsync(() => ask(_core.KeyOf(key)), ShouldRetry, cancellationToken).OffStoreThread().ConfigureAwait(false);
     }
@@ -107,6 +122,7 @@ public sealed partial class ProcessLocker
     private async Task<PublishOutcome> PublishAsync(string key, long fencingToken, RunValue value, TimeSpan freshFor, CancellationToken cancellationToken)
     {
         Limits.CheckId(key);
+        cancellationToken.ThrowIfCancellationRequested();
         if (_core.FindHeld(key, fencingToken) is { } held)
         {
             return await held.PublishAsync(value, freshFor, null, cancellationToken, isForUser: true).ConfigureAwait(false);
@@ -135,7 +151,7 @@ public sealed partial class ProcessLocker
         if (reply is not LockGranted granted) return null;
         var held = new HeldLock(_core, key, request.Nonce, granted, firstSent!.Value, sent);
         if (!_disposed) return held;
-        await held.ReleaseAsync().ConfigureAwait(false);
+        await held.ReleaseAsync().OffStoreThread().ConfigureAwait(false);
         throw new ObjectDisposedException(nameof(ProcessLocker));
     }
 
@@ -155,6 +171,7 @@ public sealed partial class ProcessLocker
         Limits.CheckId(key);
         if (waitTimeout is { } given) LockerSettings.CheckWait(given, nameof(waitTimeout));
         cancellationToken.ThrowIfCancellationRequested();
+        RunScope.Check(_core, key);
         TimeSpan wait = waitTimeout ?? _core.DefaultWait;
         Task opened = OpenAsync(cancellationToken);
         return opened.IsCompletedSuccessfully ? Join(flights, key, caller, wait, cancellationToken) : JoinWhenOpenAsync(opened, flights, key, caller, wait, cancellationToken);

@@ -21,13 +21,13 @@ public sealed partial class ProcessLocker : IProcessLocker, IAsyncDisposable
     {
         ArgumentNullException.ThrowIfNull(store);
         LiveStores.Add(store);
-        _core = new LockerCore(new InstrumentedLockerStore(store.Locks, LiveStores.KindOf(store)), LockerSettings.CopyOf(options ?? new LockerOptions()));
+        _core = new LockerCore(store.Locks, LiveStores.KindOf(store), LockerSettings.CopyOf(options ?? new LockerOptions()));
     }
 
     /// <summary>For tests that stand between the engine and the store.</summary>
     internal ProcessLocker(ILockerStore store, LockerOptions? options = null)
     {
-        _core = new LockerCore(new InstrumentedLockerStore(store, "other"), LockerSettings.CopyOf(options ?? new LockerOptions()));
+        _core = new LockerCore(store, "other", LockerSettings.CopyOf(options ?? new LockerOptions()));
     }
 
     /// <summary>The namespace.</summary>

@@ -14,9 +14,9 @@ internal static class ResultJson
         null => RunValue.Null,
         byte[] bytes => RunValue.Of(bytes),
         ReadOnlyMemory<byte> bytes => RunValue.Of(bytes),
-        _ => RunValue.Of(JsonSerializer.SerializeToUtf8Bytes(value, options ?? JsonSerializerOptions.Web)),
+        _ => RunValue.OfOwn(JsonSerializer.SerializeToUtf8Bytes(value, options ?? JsonSerializerOptions.Web)),
     };
 
     public static RunValue Write<T>(T value, JsonTypeInfo<T> typeInfo) =>
-        value is null ? RunValue.Null : RunValue.Of(JsonSerializer.SerializeToUtf8Bytes(value, typeInfo));
+        value is null ? RunValue.Null : RunValue.OfOwn(JsonSerializer.SerializeToUtf8Bytes(value, typeInfo));
 }

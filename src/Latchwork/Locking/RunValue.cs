@@ -1,4 +1,5 @@
 using System.Text;
+using Latchwork.Diagnostics;
 using Latchwork.Storage;
 
 namespace Latchwork.Locking;
@@ -6,13 +7,18 @@ namespace Latchwork.Locking;
 /// <summary>What a run ends with, as it is stored. This is the only place that knows what the bytes of a failure look like.</summary>
 /// <param name="Kind">What the bytes are.</param>
 /// <param name="Data">The bytes. Of a failure: its kind, a line feed, its message, in UTF-8.</param>
-internal readonly record struct RunValue(LockerOutcomeKind Kind, ReadOnlyMemory<byte> Data)
+/// <param name="IsBorrowed">Whether the bytes are a user's, who may write over them once the call has returned.</param>
+internal readonly record struct RunValue(LockerOutcomeKind Kind, ReadOnlyMemory<byte> Data, bool IsBorrowed = false)
 {
     private const byte Separator = (byte)'\n';
 
     public static RunValue Null { get; } = new(LockerOutcomeKind.Null, ReadOnlyMemory<byte>.Empty);
 
-    public static RunValue Of(ReadOnlyMemory<byte> bytes) => new(LockerOutcomeKind.Value, bytes);
+    /// <summary>Bytes of a user.</summary>
+    public static RunValue Of(ReadOnlyMemory<byte> bytes) => new(LockerOutcomeKind.Value, bytes, IsBorrowed: true);
+
+    /// <summary>Bytes that nobody else has.</summary>
+    public static RunValue OfOwn(byte[] bytes) => new(LockerOutcomeKind.Value, bytes);
 
     public static RunValue Failure(string kind, string message)
     {
@@ -21,7 +27,7 @@ internal readonly record struct RunValue(LockerOutcomeKind Kind, ReadOnlyMemory<
     }
 
     public static RunValue Failure(Exception exception) =>
-        exception is RunFailedException failed ? Failure(failed.Kind, failed.Message) : Failure(exception.GetType().Name, exception.Message);
+        exception is RunFailedException failed ? Failure(failed.Kind, failed.Message) : Failure(exception.GetType().Name, Listeners.MessageOf(exception));
 
     public static RunFailedException ReadFailure(ReadOnlySpan<byte> data, Exception? original)
     {

@@ -66,9 +66,9 @@ internal sealed class SharedRun
         {
             ResultTimeout = _initiator.Options.ResultTimeout ?? _core.Options.ResultTimeout,
         };
-        (RunValue value, Exception? failure) = await WorkAsync(lease).ConfigureAwait(false);
         try
         {
+            (RunValue value, Exception? failure) = await WorkAsync(lease).ConfigureAwait(false);
             await EndAsync(lease, value, failure).ConfigureAwait(false);
         }
         catch (LatchworkStoreException e) when (e.Outcome == StoreOutcome.NotReplicated)
@@ -87,6 +87,7 @@ internal sealed class SharedRun
     private async Task<(RunValue Value, Exception? Failure)> WorkAsync(WorkLease lease)
     {
         long start = _core.Clock.Now;
+        using RunScope scope = RunScope.Enter(_core, _held.Key);
         using Activity? activity = Tracing.StartRun(_core.Options.Namespace, _held.FencingToken, _initiator.Context);
         Context = activity?.Context ?? default;
         RunValue value;
@@ -109,7 +110,7 @@ internal sealed class SharedRun
         {
             TagList tags = Names.OfLock(_core.Options.Namespace);
             tags.Add(Names.Outcome, failure is null ? "done" : failure is OperationCanceledException ? "cancelled" : "failed");
-            Metrics.Run.Record(_core.Since(start).TotalSeconds, tags);
+            Listeners.Tell((Seconds: _core.Since(start).TotalSeconds, Tags: tags), static run => Metrics.Run.Record(run.Seconds, run.Tags));
         }
 
         return (value, failure);

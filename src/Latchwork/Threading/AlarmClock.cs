@@ -53,8 +53,8 @@ internal sealed class AlarmClock
             _set.Add(alarm);
             if (!_started)
             {
+                new Thread(Run) { IsBackground = true, Name = "Latchwork alarms" }.UnsafeStart();
                 _started = true;
-                new Thread(Run) { IsBackground = true, Name = "Latchwork alarms" }.Start();
             }
             else if (ReferenceEquals(_set.Min, alarm))
             {

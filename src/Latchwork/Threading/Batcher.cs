@@ -170,6 +170,8 @@ internal sealed class Batcher<TItem, TResult>
         var items = new TItem[batch.Length];
         for (int i = 0; i < batch.Length; i++) items[i] = batch[i].Item;
 
+        // What is sent belongs to many: it, and the batches that its reply sends, must not go on in the context of the one who happens to send it.
+        using AsyncFlowControl? flow = ExecutionContext.IsFlowSuppressed() ? null : ExecutionContext.SuppressFlow();
         Task<IReadOnlyList<TResult>> reply;
         try
         {

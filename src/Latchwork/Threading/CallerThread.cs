@@ -14,6 +14,9 @@ internal static class CallerThread
     /// </summary>
     public static bool IsShared => _answersOthers || !Thread.CurrentThread.IsThreadPoolThread;
 
+    /// <summary>Whether it is one that has the answers of a whole batch to give.</summary>
+    public static bool AnswersOthers => _answersOthers;
+
     /// <summary>Marks this thread as one for which others wait, or no longer.</summary>
     /// <returns>Whether it was one before.</returns>
     public static bool SetAnswersOthers(bool value)

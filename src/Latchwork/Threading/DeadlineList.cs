@@ -24,6 +24,8 @@ internal abstract class DeadlineItem
 /// </summary>
 internal sealed class DeadlineList : IDisposable
 {
+    private static readonly TimeSpan _day = TimeSpan.FromDays(1);
+
     private readonly Lock _gate = new();
     private readonly Type _owner;
     private readonly TimeSpan _timeout;
@@ -94,7 +96,7 @@ internal sealed class DeadlineList : IDisposable
             _isAlarmSet = true;
         }
 
-        if (setAlarm) _alarm.Set(_timeout);
+        if (setAlarm) SetAlarm(_timeout);
         return true;
     }
 
@@ -129,6 +131,12 @@ internal sealed class DeadlineList : IDisposable
             item.OnClosed(); // which removes it
     }
 
+    /// <summary>Looks at nothing any more, as all that may still be in it has ended.</summary>
+    public void StopAlarm() => _alarm.Dispose();
+
+    // A day at a time: not all timers can wait for longer than some weeks.
+    private void SetAlarm(TimeSpan time) => _alarm.Set(time < _day ? time : _day);
+
     private DeadlineItem? First()
     {
         lock (_gate) return _first;
@@ -151,7 +159,7 @@ internal sealed class DeadlineList : IDisposable
 
             if (left > 0)
             {
-                _alarm.Set(_clock.Time.GetElapsedTime(0, left));
+                SetAlarm(_clock.Time.GetElapsedTime(0, left));
                 return;
             }
 

@@ -4,7 +4,7 @@ namespace Latchwork.Threading;
 internal sealed class LazyCancellation
 {
     private static readonly CancellationTokenSource _fired = new();
-    private CancellationTokenSource? _source; // null until it is asked for; _fired once it has fired
+    private CancellationTokenSource? _source; // null until it is asked for; _fired if it has fired before
 
     public CancellationToken Token
     {
@@ -23,5 +23,6 @@ internal sealed class LazyCancellation
 
     /// <summary>Fires. The token's state changes immediately; callbacks, which are code of users, run on the pool.</summary>
     /// <returns>A task that ends with the callbacks, and fails if one does.</returns>
-    public Task CancelAsync() => Interlocked.Exchange(ref _source, _fired) is { } source && !ReferenceEquals(source, _fired) ? source.CancelAsync() : Task.CompletedTask;
+    public Task CancelAsync() =>
+        Interlocked.CompareExchange(ref _source, _fired, null) is { } source && !ReferenceEquals(source, _fired) ? source.CancelAsync() : Task.CompletedTask;
 }

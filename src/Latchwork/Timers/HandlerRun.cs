@@ -129,17 +129,5 @@ internal sealed class HandlerRun(Listener listener, Func<TimerDelivery, Cancella
         return false;
     }
 
-    private static string Describe(Exception exception)
-    {
-        try
-        {
-            return $"{exception.GetType().Name}: {exception.Message}";
-        }
-#pragma warning disable CA1031 // Message is a user's code too.
-        catch (Exception)
-#pragma warning restore CA1031
-        {
-            return exception.GetType().Name;
-        }
-    }
+    private static string Describe(Exception exception) => $"{exception.GetType().Name}: {Listeners.MessageOf(exception)}";
 }

@@ -221,6 +221,95 @@ public abstract partial class LockerEngineSuite(StoreFixture fixture) : LockerNo
     }
 
     [Fact]
+    public async Task Whoever_would_wait_for_itself_is_refused_by_name()
+    {
+        ProcessLocker a = NewNode();
+        TaskCompletionSource over = new(TaskCreationOptions.RunContinuationsAsynchronously);
+        Task<string>? later = null;
+        string result = await a.RunOnceAsync("k", async (_, _) =>
+        {
+            LockRecursionException refused = await Should.ThrowAsync<LockRecursionException>(a.RunOnceAsync("k", static (_, _) => Task.FromResult("")));
+            refused.Message.ShouldContain("'k'");
+            refused.Message.ShouldContain($"'{a.Namespace}'");
+            await Should.ThrowAsync<LockRecursionException>(a.RequestAsync("k"));
+            await Should.ThrowAsync<LockRecursionException>(a.AcquireAsync("k"));
+            RunFailedException inner = await Should.ThrowAsync<RunFailedException>(a.RunOnceAsync("other", async (_, _) => await a.RunOnceAsync("k", static (_, _) => Task.FromResult(""))));
+            inner.InnerException.ShouldBeOfType<LockRecursionException>();
+            (await a.TryAcquireAsync("k")).ShouldBeNull("this one does not wait");
+            later = Task.Run(async () =>
+            {
+                await over.Task;
+                return await a.RunOnceAsync("k", static (_, _) => Task.FromResult("not again"));
+            });
+            return await a.RunOnceAsync("another", static (_, _) => Task.FromResult("done"));
+        }).WaitAsync(TestTimeout);
+        result.ShouldBe("done");
+        over.SetResult();
+        (await later!.WaitAsync(TestTimeout)).ShouldBe("done", "what was begun inside a run is outside when it is over");
+    }
+
+    [Fact]
+    public async Task A_wait_that_ends_says_for_what_and_for_whom()
+    {
+        ProcessLocker a = NewNode(), b = NewNode();
+        await using WorkLease held = await a.AcquireAsync("the key");
+        LockTimeoutException elsewhere = await Should.ThrowAsync<LockTimeoutException>(b.AcquireAsync("the key", Ms(200)));
+        elsewhere.Message.ShouldStartWith("The wait for the key 'the key' took longer than its wait timeout of 200 ms: the ");
+        elsewhere.Message.ShouldContain($"the node '{a.NodeId}' has held it for ");
+        LockTimeoutException here = await Should.ThrowAsync<LockTimeoutException>(a.AcquireAsync("the key", Ms(200)));
+        here.Message.ShouldContain("this process has held it for ");
+    }
+
+    [Fact]
+    public async Task What_its_publisher_writes_over_afterwards_changes_nobodys_result()
+    {
+        ProcessLocker a = NewNode(), b = NewNode();
+        byte[] buffer = [1, 2, 3];
+        WorkLease lease = (await a.RequestAsync("k")).Lease!;
+        Task<RequestResult> here = a.RequestAsync("k"), there = b.RequestAsync("k");
+        await WaitersAsync(a, "k", 1);
+        await WaitersAsync(b, "k", 1);
+        await lease.PublishAsync(buffer);
+        Array.Clear(buffer);
+        foreach (RequestResult got in await Task.WhenAll(here, there).WaitAsync(TestTimeout)) got.Result!.Bytes.ToArray().ShouldBe([1, 2, 3]);
+        (await a.TryGetAsync("k"))!.Bytes.ToArray().ShouldBe([1, 2, 3]);
+
+        buffer = [4, 5, 6];
+        ReadOnlyMemory<byte> own = await a.RunOnceAsync("run", (_, _) => Task.FromResult<ReadOnlyMemory<byte>>(buffer));
+        Array.Clear(buffer);
+        own.ToArray().ShouldBe([4, 5, 6]);
+    }
+
+    [Fact]
+    public async Task A_token_that_is_cancelled_already_asks_for_nothing()
+    {
+        ProcessLocker node = NewNode();
+        var cancelled = new CancellationToken(canceled: true);
+        Func<Task>[] calls =
+        [
+            () => node.RunOnceAsync("k", static (_, _) => Task.FromResult(1), cancellationToken: cancelled),
+            () => node.RequestAsync("k", cancellationToken: cancelled),
+            () => node.AcquireAsync("k", cancellationToken: cancelled),
+            () => node.TryAcquireAsync("k", cancelled),
+            () => node.TryGetAsync("k", cancelled),
+            () => node.PeekAsync("k", cancelled),
+            () => node.ForgetAsync("k", cancelled),
+            () => node.PublishAsync("k", 1, new byte[] { 1 }, cancellationToken: cancelled),
+            () => node.FailAsync("k", 1, "kind", "message", cancellationToken: cancelled),
+            async () => await node.ListAsync(cancelled).GetAsyncEnumerator(cancelled).MoveNextAsync(),
+        ];
+        foreach (Func<Task> call in calls) await Should.ThrowAsync<OperationCanceledException>(call);
+        (await node.PeekAsync("k")).ShouldBeNull("nothing was taken");
+
+        WorkLease held = await node.AcquireAsync("held");
+        await Should.ThrowAsync<OperationCanceledException>(() => held.PublishAsync(new byte[] { 1 }, cancelled));
+        held.IsHeld.ShouldBeTrue();
+        await Should.ThrowAsync<OperationCanceledException>(() => node.ForgetAsync("held", cancelled));
+        held.IsHeld.ShouldBeTrue();
+        await held.DisposeAsync();
+    }
+
+    [Fact]
     public async Task Locked_keys_are_listed_with_their_waiters()
     {
         ProcessLocker a = NewNode(), b = NewNode();

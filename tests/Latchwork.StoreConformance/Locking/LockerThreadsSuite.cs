@@ -10,7 +10,7 @@ public abstract class LockerThreadsSuite(StoreFixture fixture) : LockerNodesSuit
     private const int Callers = 4;
 
     /// <summary>What a user awaits, or gives.</summary>
-    public static TheoryData<string> Ways => ["request", "run", "factory", "publish", "fail", "acquire", "try acquire", "release", "try get", "peek", "forget"];
+    public static TheoryData<string> Ways => ["request", "run", "factory", "publish", "fail", "acquire", "try acquire", "release", "try get", "peek", "forget", "dispose"];
 
     /// <summary>The answers come together; what goes on with one of them may take as long as it likes.</summary>
     [Theory]
@@ -19,10 +19,11 @@ public abstract class LockerThreadsSuite(StoreFixture fixture) : LockerNodesSuit
     {
         ProcessLocker node = NewNode();
         (await node.TryGetAsync("k")).ShouldBeNull("it is open from here on");
+        ProcessLocker[] others = [.. Enumerable.Range(0, Callers).Select(_ => NewNode())];
         using var all = new Barrier(Callers);
-        await Task.WhenAll(Enumerable.Range(0, Callers).Select(i => Task.Run(() => CallAsync($"k{i}")))).WaitAsync(TestTimeout);
+        await Task.WhenAll(Enumerable.Range(0, Callers).Select(i => Task.Run(() => CallAsync($"k{i}", others[i])))).WaitAsync(TestTimeout);
 
-        async Task CallAsync(string key)
+        async Task CallAsync(string key, ProcessLocker other)
         {
             switch (way)
             {
@@ -63,6 +64,10 @@ public abstract class LockerThreadsSuite(StoreFixture fixture) : LockerNodesSuit
                 case "forget":
                     await node.ForgetAsync(key).ConfigureAwait(false);
                     break;
+                case "dispose":
+                    await other.AcquireAsync(key).ConfigureAwait(false);
+                    await other.DisposeAsync().ConfigureAwait(false);
+                    break;
             }
 
             Meet();
@@ -98,5 +103,41 @@ public abstract class LockerThreadsSuite(StoreFixture fixture) : LockerNodesSuit
                 }, cancellationToken: cancellationToken);
             },
             CancellationToken.None);
+    }
+
+    [Fact]
+    public async Task A_token_that_was_handed_out_is_still_the_one_when_it_has_fired()
+    {
+        ProcessLocker node = NewNode();
+        WorkLease lease = await node.AcquireAsync("k");
+        CancellationToken lost = lease.Lost;
+        lost.IsCancellationRequested.ShouldBeFalse();
+        await node.ForgetAsync("k");
+        await Eventually.HoldsAsync(() => lost.IsCancellationRequested, "the owner is told");
+        lease.Lost.ShouldBe(lost, "else 'when (e.CancellationToken == lease.Lost)' is false");
+    }
+
+    [Fact]
+    public async Task Work_that_is_being_stopped_when_its_locker_is_disposed_keeps_its_key_until_it_has_ended()
+    {
+        ProcessLocker a = NewNode(), b = NewNode();
+        using var source = new CancellationTokenSource();
+        TaskCompletionSource begun = new(TaskCreationOptions.RunContinuationsAsynchronously), go = new(TaskCreationOptions.RunContinuationsAsynchronously);
+        Task<int> call = a.RunOnceAsync("k", async (_, _) =>
+        {
+            begun.SetResult();
+            await go.Task;
+            return 1;
+        }, cancellationToken: source.Token);
+        await begun.Task.WaitAsync(TestTimeout);
+        await source.CancelAsync();
+        await Should.ThrowAsync<OperationCanceledException>(call);
+        Task disposed = a.DisposeAsync().AsTask();
+        (await b.TryAcquireAsync("k")).ShouldBeNull("the work still runs");
+        disposed.IsCompleted.ShouldBeFalse();
+        go.SetResult();
+        await disposed.WaitAsync(TestTimeout);
+        await using WorkLease? free = await b.TryAcquireAsync("k");
+        free.ShouldNotBeNull();
     }
 }

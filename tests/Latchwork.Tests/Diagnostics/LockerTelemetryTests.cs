@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using System.Diagnostics.Metrics;
 using Latchwork.StoreConformance.Support;
 using Latchwork.Testing;
 using Shouldly;
@@ -53,6 +54,46 @@ public sealed class LockerTelemetryTests : IAsyncLifetime
         waits.Where(wait => wait != owner).SelectMany(wait => wait.Links).Single().Context.ShouldBe(run.Context);
         _recorder.Of("latchwork.lock.wait.duration", _ns).Select(one => one.Tags["latchwork.outcome"]).ShouldBe(["result", "result", "result"]);
         _recorder.Of("latchwork.lock.run.duration", _ns).Single().Tags["latchwork.outcome"].ShouldBe("done");
+    }
+
+    [Fact]
+    public async Task A_listener_and_a_message_that_throw_cost_nobody_a_lock_or_a_result()
+    {
+        using var listener = new MeterListener
+        {
+            InstrumentPublished = static (instrument, self) =>
+            {
+                if (instrument.Meter.Name == LatchworkTelemetry.MeterName) self.EnableMeasurementEvents(instrument);
+            },
+        };
+        int told = 0;
+        listener.SetMeasurementEventCallback<double>((_, _, _, _) => Throw());
+        listener.SetMeasurementEventCallback<long>((_, _, _, _) => Throw());
+        listener.Start();
+        await using (ProcessLocker locker = NewLocker())
+        {
+            (await locker.RunOnceAsync("run", static (_, _) => Task.FromResult("done"))).ShouldBe("done");
+            Task<string>[] failing = [.. Enumerable.Range(0, 3).Select(_ => locker.RunOnceAsync<string>("failing", static (_, _) => throw new MuteException()))];
+            foreach (Task<string> one in failing) (await Should.ThrowAsync<RunFailedException>(one.WaitAsync(TimeSpan.FromMinutes(1)))).Kind.ShouldBe(nameof(MuteException));
+            WorkLease lease = await locker.AcquireAsync("lock");
+            (await locker.ForgetAsync("lock")).ShouldBeTrue();
+            await Eventually.HoldsAsync(() => lease.Lost.IsCancellationRequested, "the owner is told");
+            await using WorkLease again = await locker.AcquireAsync("lock", TimeSpan.FromMinutes(1));
+            again.IsHeld.ShouldBeTrue();
+        }
+
+        Volatile.Read(ref told).ShouldBeGreaterThan(0);
+
+        void Throw()
+        {
+            Interlocked.Increment(ref told);
+            throw new InvalidOperationException("a listener");
+        }
+    }
+
+    private sealed class MuteException : Exception
+    {
+        public override string Message => throw new InvalidOperationException("no message");
     }
 
     [Fact]
