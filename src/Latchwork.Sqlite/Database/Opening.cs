@@ -24,7 +24,11 @@ internal static class Opening
         if (Directory.Exists(settings.Path)) throw StoreErrors.Refuse($"The path '{settings.Path}' is a folder. Give the path of a file in it, such as '{Path.Combine(settings.Path, "latchwork.db")}'.");
         return Guard(settings, errors, file =>
         {
-            if (VersionOf(file, settings.Path) < Version)
+            // One look, in one transaction: another process may be making the tables.
+            file.Execute("BEGIN");
+            int version = VersionOf(file, settings.Path);
+            file.Execute("COMMIT");
+            if (version < Version)
             {
                 UseLog(file, settings);
                 Migrate(file, settings.Path);
