@@ -22,4 +22,7 @@ internal sealed partial class SqliteLog(ILogger logger)
 
     [LoggerMessage(EventId = 306, Level = LogLevel.Information, Message = "Opened {Path} (SQLite {Version}, synchronous {Synchronous}).")]
     public partial void Opened(string path, string version, SqliteSynchronous synchronous);
+
+    [LoggerMessage(EventId = 307, Level = LogLevel.Warning, Message = "Results that are over could not be dropped: {Reason}. It is tried again.")]
+    public partial void SweepFailed(string reason);
 }

@@ -24,6 +24,7 @@ public sealed class SqliteStore : LatchworkStore
     private readonly Writer _writer;
     private readonly Reader _reader;
     private readonly NotificationExchange _notifications;
+    private readonly OutcomeSweeper _sweeper;
     private readonly SqliteSettings _settings;
 
     [SuppressMessage("Reliability", "CA2000", Justification = "The threads own their connections and close them when they end.")]
@@ -48,7 +49,8 @@ public sealed class SqliteStore : LatchworkStore
         _reader = new Reader(reading, errors, settings);
         _notifications.Attach(_writer);
         Timers = new SqliteTimerStore(_writer, _reader, _notifications, settings.TimeProvider);
-        Locks = new SqliteLockerStore(_writer, _reader, _notifications, settings.TimeProvider);
+        _sweeper = new OutcomeSweeper(_writer, settings.TimeProvider, log);
+        Locks = new SqliteLockerStore(_writer, _reader, _notifications, _sweeper, settings.TimeProvider);
         Description = $"sqlite:{settings.Path}";
         Checker = new SqliteStoreChecker(_writer, _reader);
         Transfer = new SqliteTransfer(_writer, _reader, Description);
@@ -114,6 +116,7 @@ public sealed class SqliteStore : LatchworkStore
     /// <inheritdoc/>
     public override async ValueTask DisposeAsync()
     {
+        _sweeper.Dispose();
         await _notifications.LeaveAsync().ConfigureAwait(false);
         await Task.WhenAll(_writer.CloseAsync(), _reader.CloseAsync()).ConfigureAwait(false);
         _notifications.Dispose();

@@ -28,6 +28,9 @@ internal sealed class SqliteFile : IDisposable
     /// <summary>The texts of the statements that were used so far.</summary>
     public IReadOnlyCollection<string> Texts => _statements.Keys;
 
+    /// <summary>How many pages this connection has looked at so far, in its cache or in the file, for tests that count.</summary>
+    public long PagesRead => Status(raw.SQLITE_DBSTATUS_CACHE_HIT) + Status(raw.SQLITE_DBSTATUS_CACHE_MISS);
+
     /// <summary>Whether a transaction is open.</summary>
     public bool InTransaction => raw.sqlite3_get_autocommit(_handle) == 0;
 
@@ -89,5 +92,11 @@ internal sealed class SqliteFile : IDisposable
         foreach (Statement statement in _statements.Values) statement.Close();
         _statements.Clear();
         _connection.Dispose();
+    }
+
+    private long Status(int counter)
+    {
+        int code = raw.sqlite3_db_status(_handle, counter, out int value, out _, 0);
+        return code == raw.SQLITE_OK ? value : throw Failure(code);
     }
 }

@@ -4,7 +4,7 @@ using Latchwork.Storage.Rules;
 
 namespace Latchwork.Sqlite.Locking;
 
-/// <summary>The records of keys in the table.</summary>
+/// <summary>The records of keys in the table. The bytes of an outcome are with them if they are few, else apart: see <see cref="OutcomeRows"/>.</summary>
 internal static class LockRows
 {
     private const string Columns =
@@ -16,20 +16,42 @@ internal static class LockRows
     /// <summary>How long a record is kept after its use, in µs: a clock that is set forward for a moment is not to cost a key its fencing token. One hour.</summary>
     private const long Respite = 3_600_000_000;
 
-    /// <summary>Finds what is kept of a key.</summary>
-    public static LockState? Find(SqliteFile file, LockerKey key)
+    /// <summary>Finds what is kept of a key. The bytes of an outcome that are apart are not read.</summary>
+    public static LockState? Find(SqliteFile file, long ns, string key)
     {
-        using Statement row = file[$"SELECT {Columns} FROM locks WHERE namespace = (SELECT id FROM lock_namespaces WHERE name = ?) AND name = ?"]
-            .Set(key.Namespace).Set(key.Key);
+        using Statement row = file[$"SELECT {Columns} FROM locks WHERE namespace = ? AND name = ?"].Set(ns).Set(key);
         return row.Step() ? Read(row, 0) : null;
     }
 
-    /// <summary>Writes down what is to be kept of a key.</summary>
+    /// <summary>The record of what was found: it reads bytes that are apart when it has to give them away.</summary>
+    public static LockRecord Record(SqliteFile file, long ns, string key, LockState? state) =>
+        state is null ? new LockRecord() : new LockRecord(state, () => OutcomeRows.Read(file, ns, key));
+
+    /// <summary>Writes down what is to be kept of a key, if that changed.</summary>
     /// <param name="file">The connection.</param>
     /// <param name="ns">The number of the namespace.</param>
     /// <param name="key">The key.</param>
-    /// <param name="state">What is to be kept.</param>
-    public static void Save(SqliteFile file, long ns, string key, LockState state)
+    /// <param name="before">What was found; null if there was nothing.</param>
+    /// <param name="after">What is to be kept.</param>
+    public static void Save(SqliteFile file, long ns, string key, LockState? before, LockState after)
+    {
+        if (after == (before ?? new LockRecord().Save())) return;
+        if (IsRenewal(before, after))
+        {
+            SaveLease(file, ns, key, after);
+            return;
+        }
+
+        Upsert(file, ns, key, after);
+        OutcomeRows.Save(file, ns, key, before?.Outcome, after.Outcome);
+    }
+
+    /// <summary>Whether only the end of a lease moved.</summary>
+    private static bool IsRenewal(LockState? before, LockState after) =>
+        before?.Lock is not null && after with { Lock = before.Lock } == before
+        && after.Lock is { } held && held with { Started = before.Lock.Started, Lease = before.Lock.Lease, Deadline = before.Lock.Deadline } == before.Lock;
+
+    private static void Upsert(SqliteFile file, long ns, string key, LockState state)
     {
         Statement upsert = file[
             $"""
@@ -48,8 +70,7 @@ internal static class LockRows
         upsert.Run();
     }
 
-    /// <summary>Moves the end of a lease and nothing else: a renewal is not to write the outcome anew.</summary>
-    public static void SaveLease(SqliteFile file, long ns, string key, LockState state) =>
+    private static void SaveLease(SqliteFile file, long ns, string key, LockState state) =>
         file[
             """
             UPDATE locks SET started = ?, lease = ?, deadline = ?, garbage_from = ?
@@ -70,26 +91,38 @@ internal static class LockRows
             while (rows.Step()) old[count++] = rows.Long(0);
         }
 
-        foreach (long row in old[..count]) file["DELETE FROM locks WHERE key = ?"].Set(row).Run();
+        foreach (long row in old[..count])
+        {
+            OutcomeRows.Delete(file, row);
+            file["DELETE FROM locks WHERE key = ?"].Set(row).Run();
+        }
     }
 
     /// <summary>Drops what is kept of a key, unless it is locked.</summary>
-    public static void Drop(SqliteFile file, long ns, string key) =>
-        file["DELETE FROM locks WHERE namespace = ? AND name = ? AND node IS NULL"].Set(ns).Set(key).Run();
+    public static void Drop(SqliteFile file, long ns, string key)
+    {
+        if (Find(file, ns, key) is not { Lock: null } state) return;
+        OutcomeRows.Save(file, ns, key, state.Outcome, null);
+        file["DELETE FROM locks WHERE namespace = ? AND name = ?"].Set(ns).Set(key).Run();
+    }
 
-    /// <summary>The next keys of a namespace, by name.</summary>
+    /// <summary>The next keys of a namespace, by name: as many as have <paramref name="maxBytes"/> bytes in their outcomes.</summary>
     /// <returns>The keys, and the last of them if there are more.</returns>
     public static (IReadOnlyList<(string Key, LockState State)> Rows, string? Next) Page(SqliteFile file, long ns, string? after, int limit, int maxBytes)
     {
         var page = new List<(string Key, LockState State)>();
         int bytes = 0;
-        using Statement rows = file[$"SELECT name, {Columns} FROM locks WHERE namespace = ? AND name > ? ORDER BY name LIMIT ?"].Set(ns).Set(after ?? "").Set(limit + 1);
+        using Statement rows = file[
+            $"""
+            SELECT (SELECT length(o.data) FROM outcomes o WHERE o.key = locks.key), name, {Columns} FROM locks
+            WHERE namespace = ? AND name > ? ORDER BY name LIMIT ?
+            """].Set(ns).Set(after ?? "").Set(limit + 1);
         while (rows.Step())
         {
-            LockState state = Read(rows, 1);
-            bytes += state.Outcome?.Data.Length ?? 0;
+            LockState state = Read(rows, 2);
+            bytes += state.Outcome?.Data?.Length ?? rows.Int(0);
             if (page.Count == limit || (page.Count > 0 && bytes > maxBytes)) return (page, page[^1].Key);
-            page.Add((rows.Text(0), state));
+            page.Add((rows.Text(1), state));
         }
 
         return (page, null);
@@ -109,7 +142,7 @@ internal static class LockRows
         for (; rows.Step(); looked++)
         {
             last = rows.Text(0);
-            if (new LockRecord(Read(rows, 1)).Show(last, now) is { IsLocked: true } snapshot) items.Add(snapshot);
+            if (new LockRecord(Read(rows, 1), static () => null).Show(last, now) is { IsLocked: true } snapshot) items.Add(snapshot);
         }
 
         return new LockerPage(items, looked == limit ? last : null);
@@ -127,7 +160,7 @@ internal static class LockRows
             : null,
         Outcome = row.LongOrNull(first + 11) is { } fencingToken
             ? new LockState.Ending(
-                fencingToken, (LockerOutcomeKind)row.Int(first + 12), row.Bytes(first + 16), row.Long(first + 13), row.Long(first + 14), row.Long(first + 15))
+                fencingToken, (LockerOutcomeKind)row.Int(first + 12), row.BytesOrNull(first + 16), row.Long(first + 13), row.Long(first + 14), row.Long(first + 15))
             : null,
     };
 
@@ -137,5 +170,5 @@ internal static class LockRows
 
     private static void SetOutcome(Statement statement, LockState.Ending? outcome) =>
         statement.Set(outcome?.FencingToken).Set((long?)outcome?.Kind).Set(outcome?.PublishedAt).Set(outcome?.FreshFor)
-            .Set(outcome?.HandOverFor).Set(outcome?.Data);
+            .Set(outcome?.HandOverFor).Set(outcome?.Data is { } data && OutcomeRows.AreFew(data) ? data : null);
 }

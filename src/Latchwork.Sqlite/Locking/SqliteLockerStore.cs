@@ -6,13 +6,24 @@ using Latchwork.Storage.Rules;
 namespace Latchwork.Sqlite.Locking;
 
 /// <summary>Locks on SQLite. Every operation reads the record of its key, lets it decide, and writes it back, in one transaction.</summary>
-internal sealed class SqliteLockerStore(Writer writer, Reader reader, NotificationExchange notifications, TimeProvider time) : ILockerStore
+internal sealed class SqliteLockerStore(Writer writer, Reader reader, NotificationExchange notifications, OutcomeSweeper sweeper, TimeProvider time) : ILockerStore
 {
-    /// <summary>The format of the records that this program works with.</summary>
-    public const int Format = 1;
+    /// <summary>The format of the records that this program works with. Format 1 had the bytes of every outcome in its record.</summary>
+    public const int Format = 2;
+
+    /// <summary>How many old records, and how many outcomes that are over, each operation drops.</summary>
+    private const int SweptByEach = 2;
 
     public Task OpenAsync(string ns, CancellationToken cancellationToken) =>
-        writer.RunAsync(scope => LockNamespace.Of(scope.File, ns).Unsealed(), isDurable: false, cancellationToken);
+        writer.RunAsync(
+            scope =>
+            {
+                var opened = LockNamespace.Of(scope.File, ns).Unsealed();
+                sweeper.Schedule(scope); // what processes that have ended left behind
+                return opened;
+            },
+            isDurable: false,
+            cancellationToken);
 
     // Not durable: no owner outlives a loss of power, and the next fencing token is then greater all the same, because the clock went on.
     public Task<LockerReply> RequestAsync(LockerKey key, LockerRequest request, CancellationToken cancellationToken) =>
@@ -23,13 +34,13 @@ internal sealed class SqliteLockerStore(Writer writer, Reader reader, Notificati
 
     public Task<PublishOutcome> PublishAsync(LockerKey key, LockerPublication publication, CancellationToken cancellationToken)
     {
-        LockerPublication own = publication with { Data = publication.Data.ToArray() }; // the caller may write over its array
+        byte[] data = publication.Data.ToArray(); // the caller may write over its array
         return Change(
             key,
             isDurable: true,
             (record, now) =>
             {
-                PublishOutcome outcome = record.Publish(own, now);
+                PublishOutcome outcome = record.Publish(publication, data, now);
                 return (outcome, outcome == PublishOutcome.Accepted);
             },
             cancellationToken,
@@ -61,10 +72,10 @@ internal sealed class SqliteLockerStore(Writer writer, Reader reader, Notificati
         (LockerOutcome? outcome, bool isSettled) = await reader.RunAsync(
             file =>
             {
-                LockNamespace.Find(file, key.Namespace)?.Unsealed();
-                if (LockRows.Find(file, key) is not { } state) return (null, true);
-                var record = new LockRecord(state);
-                return (record.TryGet(Now()), record.Save() == state);
+                if (Look(file, key) is not var (record, state)) return (null, true);
+                LockerOutcome? outcome = record.TryGet(Now());
+                LockState after = record.Save();
+                return (outcome, after == state || after == state with { Outcome = null });
             },
             isDurable: false,
             cancellationToken).ConfigureAwait(false);
@@ -77,11 +88,7 @@ internal sealed class SqliteLockerStore(Writer writer, Reader reader, Notificati
 
     public Task<KeySnapshot?> PeekAsync(LockerKey key, CancellationToken cancellationToken) =>
         reader.RunAsync(
-            file =>
-            {
-                LockNamespace.Find(file, key.Namespace)?.Unsealed();
-                return LockRows.Find(file, key) is { } state ? new LockRecord(state).Show(key.Key, Now()) : null;
-            },
+            file => Look(file, key) is var (record, _) ? record.Show(key.Key, Now()) : null,
             isDurable: false,
             cancellationToken);
 
@@ -100,7 +107,7 @@ internal sealed class SqliteLockerStore(Writer writer, Reader reader, Notificati
 
     /// <summary>
     /// Lets the record of a key decide, writes down what changed, and notifies the waiters for it if that is asked for. Every operation pays
-    /// for dropping two old records, so that what is over goes without ever looking at all of them.
+    /// for dropping two old records and two outcomes, so that what is over goes without ever looking at all of them.
     /// </summary>
     /// <param name="key">The key.</param>
     /// <param name="isDurable">Whether its effect is to survive the loss of power once it is acknowledged.</param>
@@ -116,25 +123,25 @@ internal sealed class SqliteLockerStore(Writer writer, Reader reader, Notificati
                 if (wasOwner is null) ns.Unsealed();
                 long now = scope.Microseconds;
                 LockRows.Sweep(scope.File, ns.Id, key.Key, now);
-                LockState? before = LockRows.Find(scope.File, key);
-                LockRecord record = before is null ? new LockRecord() : new LockRecord(before);
+                OutcomeRows.Sweep(scope.File, now, SweptByEach);
+                LockState? before = LockRows.Find(scope.File, ns.Id, key.Key);
+                LockRecord record = LockRows.Record(scope.File, ns.Id, key.Key, before);
                 (T answer, bool notify) = act(record, now);
                 if (wasOwner?.Invoke(answer) == false) ns.Unsealed();
-                Save(scope.File, ns.Id, key.Key, before ?? new LockRecord().Save(), record.Save());
+                LockState after = record.Save();
+                LockRows.Save(scope.File, ns.Id, key.Key, before, after);
+                if (after.Outcome is { Data: { } data } && !OutcomeRows.AreFew(data)) sweeper.Schedule(after.Outcome.UsableUntil, now);
                 if (notify) scope.Notify(NotificationMessage.TopicOf(key), default);
                 return answer;
             },
             isDurable,
             cancellationToken);
 
-    private static void Save(SqliteFile file, long ns, string key, LockState before, LockState after)
-    {
-        if (after == before) return;
-        bool isRenewal = before.Lock is not null && after with { Lock = before.Lock } == before
-            && after.Lock is { } held && held with { Started = before.Lock.Started, Lease = before.Lock.Lease, Deadline = before.Lock.Deadline } == before.Lock;
-        if (isRenewal) LockRows.SaveLease(file, ns, key, after);
-        else LockRows.Save(file, ns, key, after);
-    }
+    /// <summary>What is known of a key, for those who only look.</summary>
+    private static (LockRecord Record, LockState State)? Look(SqliteFile file, LockerKey key) =>
+        LockNamespace.Find(file, key.Namespace)?.Unsealed() is { } ns && LockRows.Find(file, ns.Id, key.Key) is { } state
+            ? (LockRows.Record(file, ns.Id, key.Key, state), state)
+            : null;
 
     private long Now() => time.GetMicroseconds();
 }

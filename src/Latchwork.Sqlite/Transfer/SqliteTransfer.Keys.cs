@@ -20,10 +20,10 @@ internal sealed partial class SqliteTransfer
                 var keys = new List<TransferKey>();
                 foreach ((string key, LockState state) in rows)
                 {
-                    var record = new LockRecord(state);
+                    LockRecord record = LockRows.Record(scope.File, source.Id, key, state);
                     TransferKey? moved = record.Export(key, now);
                     // First freed, then dropped: a row that says it is locked is not dropped.
-                    if (state.Lock is not null && record.Save() is { Lock: null } freed) LockRows.Save(scope.File, source.Id, key, freed);
+                    if (state.Lock is not null && record.Save() is { Lock: null } freed) LockRows.Save(scope.File, source.Id, key, state, freed);
                     if (moved is not null) keys.Add(moved);
                     else LockRows.Drop(scope.File, source.Id, key); // nothing in it matters any more
                 }
@@ -48,9 +48,10 @@ internal sealed partial class SqliteTransfer
                 long now = scope.Microseconds;
                 for (int i = 0; i < outcomes.Length; i++)
                 {
-                    LockRecord record = LockRows.Find(scope.File, new LockerKey(ns, keys[i].Key)) is { } state ? new LockRecord(state) : new LockRecord();
+                    LockState? before = LockRows.Find(scope.File, target.Id, keys[i].Key);
+                    LockRecord record = LockRows.Record(scope.File, target.Id, keys[i].Key, before);
                     outcomes[i] = record.Import(keys[i], now);
-                    if (outcomes[i] == ImportOutcome.Imported) LockRows.Save(scope.File, target.Id, keys[i].Key, record.Save());
+                    if (outcomes[i] == ImportOutcome.Imported) LockRows.Save(scope.File, target.Id, keys[i].Key, before, record.Save());
                 }
 
                 return outcomes;

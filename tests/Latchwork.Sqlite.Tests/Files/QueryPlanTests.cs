@@ -85,5 +85,13 @@ public sealed class QueryPlanTests : IDisposable
         await locks.TryGetAsync(key, default);
         await locks.ReleaseAsync(key, granted.FencingToken, "o", default);
         await locks.ForgetAsync(key, TimeSpan.FromMinutes(1), default);
+        foreach (TimeSpan kept in (TimeSpan[])[TimeSpan.FromMilliseconds(1), TimeSpan.FromHours(1)])
+        {
+            granted = (LockGranted)await locks.RequestAsync(key, new("n", $"{kept}", TimeSpan.FromSeconds(5), TimeSpan.FromMinutes(1), null, true), default);
+            await locks.PublishAsync(key, new(granted.FencingToken, null, LockerOutcomeKind.Value, new byte[5_000], kept, kept), default);
+        }
+
+        await locks.TryGetAsync(key, default);
+        await locks.ForgetAsync(key, TimeSpan.FromMinutes(1), default);
     }
 }

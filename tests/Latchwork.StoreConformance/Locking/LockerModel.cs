@@ -68,6 +68,7 @@ internal sealed class LockerModel
         {
             field = value;
             if (_result?.At > value) _result = _result with { At = value };
+            if (!IsKept) _result = null;
             if (_owner is null) return;
             if (_owner.Started > value) _owner = _owner with { Started = value };
             long latest = Math.Min(value + _owner.Lease, _owner.Started + _owner.Timeout);
@@ -84,7 +85,7 @@ internal sealed class LockerModel
             return $"granted {_fencingToken} {_owner.TakenOver}";
         }
 
-        if (!request.LockOnly && _result is not null && (IsFresh || (_result.FencingToken >= request.WaitingFor && IsKept))) return Describe(_result);
+        if (!request.LockOnly && _result is not null && (IsFresh || _result.FencingToken >= request.WaitingFor)) return Describe(_result);
         if (_owner?.Deadline > Now) return $"held {_fencingToken} {_owner.Node} {_owner.Deadline - Now} {Now - _owner.Started}";
         NextFencingToken();
         _owner = new Owner(request.NodeId, request.Nonce, _owner is not null, Now, 0, 0, request.LockTimeout.Ticks);

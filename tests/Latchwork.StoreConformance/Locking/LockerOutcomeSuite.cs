@@ -91,6 +91,53 @@ public abstract class LockerOutcomeSuite(StoreFixture fixture) : LockerSuite(fix
     }
 
     [Fact]
+    public async Task A_large_outcome_without_a_lifetime_is_handed_over_and_its_publication_is_known_when_it_is_gone()
+    {
+        string large = new('x', 1 << 20);
+        long fencingToken = await TakeAsync("a");
+        (await AskAsync("b")).ShouldBeOfType<LockHeld>();
+        await PublishAsync(fencingToken, "a", large, freshFor: 0);
+        (await GetAsync()).ShouldBeNull();
+        long second = await TakeAsync("c");
+        Clock.Advance(HandOver - Ms(1));
+        (await AskAsync("b", waitingFor: fencingToken)).ShouldBeOfType<LockerOutcome>().Data.Length.ShouldBe(1 << 20);
+        (await PublishAsync(fencingToken, "a", "again", freshFor: 0)).ShouldBe(PublishOutcome.Accepted);
+
+        Clock.Advance(Ms(1));
+        (await AskAsync("b", waitingFor: fencingToken)).ShouldBeOfType<LockHeld>();
+        (await PublishAsync(fencingToken, "a", "again", freshFor: 0)).ShouldBe(PublishOutcome.Accepted);
+        (await PublishAsync(fencingToken, "b", "another", freshFor: 0)).ShouldBe(PublishOutcome.Superseded);
+        (await AskAsync("b", waitingFor: fencingToken)).ShouldBeOfType<LockHeld>("a repeated publication brings nothing back");
+        (await ReleaseAsync(second, "c")).ShouldBeTrue();
+    }
+
+    [Fact]
+    public async Task A_large_outcome_and_a_lock_leave_each_other_alone()
+    {
+        string large = new('x', 1 << 20);
+        await PublishAsync(await TakeAsync("a"), "a", large);
+        long second = await TakeAsync("b", lockOnly: true);
+        (await RenewAsync(second, "b")).ShouldBeTrue();
+        var snapshot = (await PeekAsync())!;
+        (snapshot.IsLocked, snapshot.FreshFor).ShouldBe((true, Seconds(30)));
+        List<KeySnapshot> listed = [];
+        for (LockerPage? page = null; page is not { Cursor: null };)
+        {
+            page = await Locks.ListAsync(Namespace, page?.Cursor, 10, CancellationToken.None);
+            listed.AddRange(page.Items);
+        }
+
+        listed.ShouldNotBeEmpty();
+        listed.ShouldAllBe(one => one.FreshFor == Seconds(30));
+        (await AskAsync("c")).ShouldBeOfType<LockerOutcome>().Data.Length.ShouldBe(1 << 20);
+        await PublishAsync(second, "b", "small");
+        (await GetAsync())!.Data.ToArray().ShouldBe(Bytes("small"));
+        await PublishAsync(await TakeAsync("d", lockOnly: true), "d", large);
+        (await ForgetAsync()).ShouldBeTrue();
+        (await GetAsync()).ShouldBeNull();
+    }
+
+    [Fact]
     public async Task A_publication_frees_the_key_in_the_same_step()
     {
         long fencingToken = await TakeAsync("a");

@@ -42,8 +42,9 @@ internal sealed class InMemoryLockerStore(TimeProvider timeProvider) : ILockerSt
 
     public Task<PublishOutcome> PublishAsync(LockerKey key, LockerPublication publication, CancellationToken cancellationToken)
     {
+        byte[] data = publication.Data.ToArray(); // the caller may write over its array
         Task<PublishOutcome> task = Run(
-            (store, now) => store.Find(key)?.Publish(publication, now) ?? PublishOutcome.Superseded,
+            (store, now) => store.Find(key)?.Publish(publication, data, now) ?? PublishOutcome.Superseded,
             cancellationToken);
         if (task is { IsCompletedSuccessfully: true, Result: PublishOutcome.Accepted }) _notifications.Notify(key);
         return task;

@@ -7,6 +7,7 @@ namespace Latchwork.Storage.Rules;
 /// </remarks>
 internal sealed class LockRecord
 {
+    private readonly Func<byte[]?>? _readApart;
     private Ownership? _lock;
     private Ending? _outcome;
     private (long FencingToken, string Nonce) _published = (0, "");
@@ -20,8 +21,10 @@ internal sealed class LockRecord
 
     /// <summary>The record that was saved.</summary>
     /// <param name="saved">What <see cref="Save"/> returned.</param>
-    public LockRecord(LockState saved)
+    /// <param name="readApart">Reads the bytes of an outcome that are kept apart; null if they are gone. Called only if they are to be given to somebody.</param>
+    public LockRecord(LockState saved, Func<byte[]?> readApart)
     {
+        _readApart = readApart;
         _lock = saved.Lock is { } held ? new Ownership(held) : null;
         _outcome = saved.Outcome is { } outcome ? new Ending(outcome) : null;
         _published = (saved.PublishedFencingToken, saved.PublishedNonce);
@@ -44,7 +47,7 @@ internal sealed class LockRecord
     public bool IsGarbage(long now)
     {
         Settle(now);
-        return _lock is null && now >= _keepUntil && _outcome?.IsUsable(now) != true;
+        return _lock is null && now >= _keepUntil && _outcome is null;
     }
 
     public LockerReply Request(LockerRequest request, long now)
@@ -57,9 +60,10 @@ internal sealed class LockRecord
         }
 
         if (!request.LockOnly && _outcome is { } outcome
-            && (outcome.IsFresh(now) || (outcome.FencingToken >= request.WaitingFor && outcome.IsUsable(now))))
+            && (outcome.IsFresh(now) || outcome.FencingToken >= request.WaitingFor)
+            && Read(outcome) is { } data)
         {
-            return outcome.Show(now);
+            return outcome.Show(data, now);
         }
 
         if (_lock is { } other && now < other.Deadline)
@@ -82,7 +86,10 @@ internal sealed class LockRecord
         return true;
     }
 
-    public PublishOutcome Publish(LockerPublication publication, long now)
+    /// <param name="publication">What is published, and by whom.</param>
+    /// <param name="data">Its bytes, which the record keeps: nobody may write over them.</param>
+    /// <param name="now">Now.</param>
+    public PublishOutcome Publish(LockerPublication publication, byte[] data, long now)
     {
         Settle(now);
         if (!IsOwner(publication.FencingToken, publication.Nonce))
@@ -95,13 +102,15 @@ internal sealed class LockRecord
 
         _published = (publication.FencingToken, _lock!.Nonce);
         Free(now, _lock.LockTimeout);
-        _outcome = new Ending(new(
-            publication.FencingToken,
-            publication.Kind,
-            publication.Data.ToArray(),
-            now,
-            ToMicroseconds(publication.FreshFor),
-            ToMicroseconds(publication.HandOverFor)));
+        Keep(
+            new(
+                publication.FencingToken,
+                publication.Kind,
+                data,
+                now,
+                ToMicroseconds(publication.FreshFor),
+                ToMicroseconds(publication.HandOverFor)),
+            now);
         return PublishOutcome.Accepted;
     }
 
@@ -116,7 +125,7 @@ internal sealed class LockRecord
     public LockerOutcome? TryGet(long now)
     {
         Settle(now);
-        return _outcome?.IsFresh(now) == true ? _outcome.Show(now) : null;
+        return _outcome is { } outcome && outcome.IsFresh(now) && Read(outcome) is { } data ? outcome.Show(data, now) : null;
     }
 
     /// <returns>Whether there was a lock, and whether there was that or a fresh outcome.</returns>
@@ -162,7 +171,8 @@ internal sealed class LockRecord
         if (_lock is { } lapsed) Free(now, lapsed.LockTimeout);
         if (IsGarbage(now)) return null;
         TimeSpan keepFor = FromMicroseconds(Math.Max(0, _keepUntil - now));
-        return new TransferKey(key, _fencingToken, keepFor, _outcome?.IsUsable(now) == true ? _outcome.Export(now) : null, null, TimeSpan.Zero);
+        TransferResult? result = _outcome is { } outcome && Read(outcome) is { } data ? outcome.Export(data, now) : null;
+        return new TransferKey(key, _fencingToken, keepFor, result, null, TimeSpan.Zero);
     }
 
     /// <summary>Takes in what comes from another store, unless this record is as far.</summary>
@@ -175,8 +185,15 @@ internal sealed class LockRecord
         _fencingToken = moved.FencingToken;
         if (moved.Outcome is not { } outcome) return ImportOutcome.Imported;
         _published = (outcome.FencingToken, "");
-        _outcome = new Ending(new(
-            outcome.FencingToken, outcome.Kind, outcome.Data.ToArray(), now - ToMicroseconds(outcome.Age), ToMicroseconds(outcome.FreshFor), ToMicroseconds(outcome.HandOverFor)));
+        Keep(
+            new(
+                outcome.FencingToken,
+                outcome.Kind,
+                outcome.Data.ToArray(),
+                now - ToMicroseconds(outcome.Age),
+                ToMicroseconds(outcome.FreshFor),
+                ToMicroseconds(outcome.HandOverFor)),
+            now);
         return ImportOutcome.Imported;
     }
 
@@ -184,10 +201,15 @@ internal sealed class LockRecord
 
     private static TimeSpan FromMicroseconds(long microseconds) => new(microseconds * TimeSpan.TicksPerMicrosecond);
 
+    /// <summary>The bytes of the outcome; null if they were kept apart and are gone.</summary>
+    private byte[]? Read(Ending outcome) => outcome.Data ?? _readApart?.Invoke();
+
     private bool IsOwner(long fencingToken, string? nonce) =>
         _lock is not null && _fencingToken == fencingToken && (nonce is null || nonce == _lock.Nonce);
 
     private void Grow(long now) => _fencingToken = Math.Max(_fencingToken + 1, now);
+
+    private void Keep(LockState.Ending outcome, long now) => _outcome = now < outcome.UsableUntil ? new Ending(outcome) : null;
 
     private void Free(long now, long keepFor)
     {
@@ -195,10 +217,11 @@ internal sealed class LockRecord
         _keepUntil = Math.Max(_keepUntil, now + keepFor);
     }
 
-    /// <summary>Cuts what lies further ahead than its own length (the clock went back), and ends a lock that is over its ceiling.</summary>
+    /// <summary>Cuts what lies further ahead than its own length (the clock went back), drops an outcome that is over, and ends a lock that is over its ceiling.</summary>
     private void Settle(long now)
     {
         _outcome?.Settle(now);
+        if (now >= _outcome?.UsableUntil) _outcome = null;
         if (_lock is null) return;
         _lock.Settle(now);
         if (now >= _lock.Ceiling) Free(_lock.Ceiling, _lock.LockTimeout);
@@ -246,18 +269,20 @@ internal sealed class LockRecord
 
         public LockerOutcomeKind Kind => ending.Kind;
 
+        public byte[]? Data => ending.Data;
+
         public long FreshUntil => _publishedAt + ending.FreshFor;
 
         public bool IsFresh(long now) => now < FreshUntil;
 
-        public bool IsUsable(long now) => now < _publishedAt + Math.Max(ending.FreshFor, ending.HandOverFor);
+        public long UsableUntil => _publishedAt + Math.Max(ending.FreshFor, ending.HandOverFor);
 
         public void Settle(long now) => _publishedAt = Math.Min(_publishedAt, now);
 
-        public LockerOutcome Show(long now) => new(FencingToken, Kind, ending.Data, IsFresh(now), FromMicroseconds(now - _publishedAt));
+        public LockerOutcome Show(byte[] data, long now) => new(FencingToken, Kind, data, IsFresh(now), FromMicroseconds(now - _publishedAt));
 
-        public TransferResult Export(long now) => new(
-            FencingToken, Kind, ending.Data, FromMicroseconds(now - _publishedAt), FromMicroseconds(ending.FreshFor), FromMicroseconds(ending.HandOverFor));
+        public TransferResult Export(byte[] data, long now) => new(
+            FencingToken, Kind, data, FromMicroseconds(now - _publishedAt), FromMicroseconds(ending.FreshFor), FromMicroseconds(ending.HandOverFor));
 
         public LockState.Ending Save() => ending with { PublishedAt = _publishedAt };
     }

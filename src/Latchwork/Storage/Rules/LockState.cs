@@ -28,7 +28,7 @@ internal sealed record LockState
         {
             long from = KeepUntil;
             if (Lock is { } held) from = Math.Max(from, held.Started + 2 * held.LockTimeout); // freed at its ceiling, then kept
-            if (Outcome is { } outcome) from = Math.Max(from, outcome.PublishedAt + Math.Max(outcome.FreshFor, outcome.HandOverFor));
+            if (Outcome is { } outcome) from = Math.Max(from, outcome.UsableUntil);
             return from;
         }
     }
@@ -46,9 +46,13 @@ internal sealed record LockState
     /// <summary>How the last run ended.</summary>
     /// <param name="FencingToken">Its fencing token.</param>
     /// <param name="Kind">What the bytes are.</param>
-    /// <param name="Data">The bytes.</param>
+    /// <param name="Data">The bytes; null if the store keeps them apart from the record.</param>
     /// <param name="PublishedAt">When.</param>
     /// <param name="FreshFor">For how long it serves those who ask later.</param>
     /// <param name="HandOverFor">For how long it serves those who waited.</param>
-    internal sealed record Ending(long FencingToken, LockerOutcomeKind Kind, byte[] Data, long PublishedAt, long FreshFor, long HandOverFor);
+    internal sealed record Ending(long FencingToken, LockerOutcomeKind Kind, byte[]? Data, long PublishedAt, long FreshFor, long HandOverFor)
+    {
+        /// <summary>From then on nobody can ask for it any more.</summary>
+        public long UsableUntil => PublishedAt + Math.Max(FreshFor, HandOverFor);
+    }
 }

@@ -1,0 +1,15 @@
+-- The bytes of an outcome apart from the record of its key, if they are more than 1 KiB: who acquires, renews or releases does not touch them.
+-- In `locks` the column `outcome` is null then.
+CREATE TABLE outcomes (
+    key         INTEGER PRIMARY KEY,  -- the same as in `locks`
+    usable_until INTEGER NOT NULL,    -- µs: from then on nobody can ask for it, and it is dropped
+    data        BLOB    NOT NULL
+) STRICT;
+CREATE INDEX outcomes_by_time ON outcomes (usable_until);
+
+INSERT INTO outcomes (key, usable_until, data)
+    SELECT key, published_at + max(fresh_for, hand_over_for), outcome FROM locks WHERE length(outcome) > 1024;
+UPDATE locks SET outcome = NULL WHERE length(outcome) > 1024;
+
+-- Programs that still have the file open read the bytes where they were: from now on they are refused.
+UPDATE lock_namespaces SET format = 2;
