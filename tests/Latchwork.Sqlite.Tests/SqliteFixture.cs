@@ -1,3 +1,5 @@
+using System.Globalization;
+using Latchwork.Sqlite.Tests.Support;
 using Latchwork.StoreConformance.Support;
 
 namespace Latchwork.Sqlite.Tests;
@@ -11,6 +13,15 @@ public sealed class SqliteFixture : StoreFixture, IDisposable
 
     /// <summary>Operations that only look write nothing down.</summary>
     public override bool LocksNoteTimeWhenSeen => false;
+
+    public override Task<long> OutcomeBytesAsync(LatchworkStore store, string ns) => Task.FromResult(long.Parse(
+        TestFolder.Ask(
+            Path,
+            $"""
+            SELECT coalesce(sum(length(o.data)), 0)
+            FROM outcomes o LEFT JOIN locks l ON l.key = o.key LEFT JOIN lock_namespaces n ON n.id = l.namespace WHERE coalesce(n.name, '{ns}') = '{ns}'
+            """),
+        CultureInfo.InvariantCulture));
 
     public override async Task<LatchworkStore> OpenAsync(TimeProvider? clock) => await SqliteStore.OpenAsync(Path, new() { TimeProvider = clock });
 

@@ -14,6 +14,10 @@ namespace Latchwork.Storage;
 /// fencing token and nonce of the last publication that was accepted.
 /// </para>
 /// <para>
+/// An outcome that is neither fresh nor handed over any more is none: its bytes go without another operation on the key (up to 1 KiB may stay with
+/// what is kept of it).
+/// </para>
+/// <para>
 /// A lock whose lease has run out, but which nobody has taken over, is still good for renewal, publication and release until its ceiling.
 /// A deadline that lies further ahead than its own length (the clock went back) is cut to it.
 /// </para>

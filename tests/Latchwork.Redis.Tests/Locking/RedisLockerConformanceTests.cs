@@ -8,6 +8,8 @@ public sealed class RedisLockerOwnershipTests(RedisTimerFixture fixture) : Locke
 
 public sealed class RedisLockerOutcomeTests(RedisTimerFixture fixture) : LockerOutcomeSuite(fixture), IClassFixture<RedisTimerFixture>;
 
+public sealed class RedisLockerKeepingTests(RedisTimerFixture fixture) : LockerKeepingSuite(fixture), IClassFixture<RedisTimerFixture>;
+
 public sealed class RedisLockerForgettingTests(RedisTimerFixture fixture) : LockerForgettingSuite(fixture), IClassFixture<RedisTimerFixture>;
 
 public sealed class RedisLockerModelTests(RedisTimerFixture fixture) : LockerModelSuite(fixture), IClassFixture<RedisTimerFixture>;

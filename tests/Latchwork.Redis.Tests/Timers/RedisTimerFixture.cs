@@ -1,3 +1,4 @@
+using System.Globalization;
 using Latchwork.StoreConformance.Support;
 using Xunit;
 
@@ -16,6 +17,14 @@ public sealed class RedisTimerFixture : StoreFixture, IAsyncLifetime
 
     /// <summary>The client completes what is asynchronous on the pool.</summary>
     public override bool AnswersWithoutPool => false;
+
+    public override async Task<long> OutcomeBytesAsync(LatchworkStore store, string ns) => long.Parse(
+        await Server.CommandAsync(
+            "EVAL",
+            "local sum = 0 for _, key in ipairs(redis.call('KEYS', ARGV[1])) do sum = sum + redis.call('STRLEN', key) end return sum",
+            "0",
+            $"{RedisOptions.DefaultKeyPrefix}{{l:{ns}:*:data"),
+        CultureInfo.InvariantCulture);
 
     public override async Task<LatchworkStore> OpenAsync(TimeProvider? clock) => await ConnectAsync(Server, clock);
 

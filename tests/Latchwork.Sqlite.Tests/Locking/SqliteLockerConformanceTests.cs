@@ -7,6 +7,8 @@ public sealed class SqliteLockerOwnershipTests(SqliteFixture fixture) : LockerOw
 
 public sealed class SqliteLockerOutcomeTests(SqliteFixture fixture) : LockerOutcomeSuite(fixture), IClassFixture<SqliteFixture>;
 
+public sealed class SqliteLockerKeepingTests(SqliteFixture fixture) : LockerKeepingSuite(fixture), IClassFixture<SqliteFixture>;
+
 public sealed class SqliteLockerForgettingTests(SqliteFixture fixture) : LockerForgettingSuite(fixture), IClassFixture<SqliteFixture>;
 
 public sealed class SqliteLockerModelTests(SqliteFixture fixture) : LockerModelSuite(fixture), IClassFixture<SqliteFixture>;

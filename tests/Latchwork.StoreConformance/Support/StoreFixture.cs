@@ -16,6 +16,12 @@ public abstract class StoreFixture
     /// <returns>The store; the test disposes it.</returns>
     public virtual Task<LatchworkStore> OpenTargetAsync(TimeProvider? clock) => throw new NotSupportedException("Nothing can be moved from and to this store.");
 
+    /// <summary>Counts the bytes of outcomes that the store keeps for a namespace of locks; those of small ones may be left out.</summary>
+    /// <param name="store">The store.</param>
+    /// <param name="ns">The namespace.</param>
+    /// <returns>The bytes.</returns>
+    public virtual Task<long> OutcomeBytesAsync(LatchworkStore store, string ns) => throw new NotSupportedException("The bytes of this store are not counted.");
+
     /// <summary>How far the store's time may go back when its clock does, because it does not note every instant.</summary>
     public virtual TimeSpan ClockTolerance => TimeSpan.Zero;
 

@@ -1,3 +1,4 @@
+using Latchwork.Storage.InMemory;
 using Latchwork.StoreConformance.Support;
 using Latchwork.StoreConformance.Transfer;
 
@@ -14,6 +15,8 @@ public sealed class InMemoryFixture : StoreFixture
         [typeof(TransferRefusalSuite)] = CannotMove,
         [typeof(TransferResumeSuite)] = CannotMove,
     };
+
+    public override Task<long> OutcomeBytesAsync(LatchworkStore store, string ns) => Task.FromResult(((InMemoryLockerStore)store.Locks).OutcomeBytes(ns));
 
     public override Task<LatchworkStore> OpenAsync(TimeProvider? clock) => Task.FromResult<LatchworkStore>(new InMemoryStore(clock));
 }

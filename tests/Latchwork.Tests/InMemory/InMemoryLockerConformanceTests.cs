@@ -7,6 +7,8 @@ public sealed class InMemoryLockerOwnershipTests(InMemoryFixture fixture) : Lock
 
 public sealed class InMemoryLockerOutcomeTests(InMemoryFixture fixture) : LockerOutcomeSuite(fixture), IClassFixture<InMemoryFixture>;
 
+public sealed class InMemoryLockerKeepingTests(InMemoryFixture fixture) : LockerKeepingSuite(fixture), IClassFixture<InMemoryFixture>;
+
 public sealed class InMemoryLockerForgettingTests(InMemoryFixture fixture) : LockerForgettingSuite(fixture), IClassFixture<InMemoryFixture>;
 
 public sealed class InMemoryLockerEngineTests(InMemoryFixture fixture) : LockerEngineSuite(fixture), IClassFixture<InMemoryFixture>;

@@ -3,13 +3,21 @@ using Latchwork.Storage.Rules;
 namespace Latchwork.Storage.InMemory;
 
 /// <summary>Locks in memory. Every operation completes immediately, on the caller's thread.</summary>
-internal sealed class InMemoryLockerStore(TimeProvider timeProvider) : ILockerStore
+internal sealed class InMemoryLockerStore : ILockerStore
 {
     private readonly object _gate = new();
+    private readonly TimeProvider _timeProvider;
     private readonly Dictionary<LockerKey, LockRecord> _records = [];
     private readonly Queue<LockerKey> _toSweep = new(); // each key of _records once
+    private readonly OutcomeExpiry _outcomes;
     private readonly KeyNotificationHub _notifications = new();
     private bool _closed;
+
+    public InMemoryLockerStore(TimeProvider timeProvider)
+    {
+        _timeProvider = timeProvider;
+        _outcomes = new OutcomeExpiry(timeProvider, SweepOutcomes);
+    }
 
     /// <summary>How many keys the store remembers, in whatever state.</summary>
     internal int Count
@@ -20,6 +28,12 @@ internal sealed class InMemoryLockerStore(TimeProvider timeProvider) : ILockerSt
         }
     }
 
+    /// <summary>How many bytes of outcomes the store keeps for a namespace.</summary>
+    internal long OutcomeBytes(string ns)
+    {
+        lock (_gate) return _records.Where(pair => pair.Key.Namespace == ns).Sum(static pair => (long)pair.Value.OutcomeBytes);
+    }
+
     public void Close()
     {
         lock (_gate)
@@ -27,6 +41,7 @@ internal sealed class InMemoryLockerStore(TimeProvider timeProvider) : ILockerSt
             _closed = true;
             _records.Clear();
             _toSweep.Clear();
+            _outcomes.Close();
         }
 
         _notifications.Clear();
@@ -44,7 +59,13 @@ internal sealed class InMemoryLockerStore(TimeProvider timeProvider) : ILockerSt
     {
         byte[] data = publication.Data.ToArray(); // the caller may write over its array
         Task<PublishOutcome> task = Run(
-            (store, now) => store.Find(key)?.Publish(publication, data, now) ?? PublishOutcome.Superseded,
+            (store, now) =>
+            {
+                if (store.Find(key) is not { } record) return PublishOutcome.Superseded;
+                PublishOutcome outcome = record.Publish(publication, data, now);
+                store._outcomes.Track(key, record, now);
+                return outcome;
+            },
             cancellationToken);
         if (task is { IsCompletedSuccessfully: true, Result: PublishOutcome.Accepted }) _notifications.Notify(key);
         return task;
@@ -66,7 +87,9 @@ internal sealed class InMemoryLockerStore(TimeProvider timeProvider) : ILockerSt
         Task<bool> task = Run(
             (store, now) =>
             {
-                (wasLocked, bool wasKnown) = store.Find(key)?.Forget(lockTimeout, now) ?? default;
+                if (store.Find(key) is not { } record) return false;
+                (wasLocked, bool wasKnown) = record.Forget(lockTimeout, now);
+                store._outcomes.Track(key, record, now);
                 return wasKnown;
             },
             cancellationToken);
@@ -104,8 +127,16 @@ internal sealed class InMemoryLockerStore(TimeProvider timeProvider) : ILockerSt
         lock (_gate)
         {
             if (_closed) return Task.FromException<T>(new ObjectDisposedException(nameof(InMemoryStore)));
-            long now = timeProvider.GetMicroseconds();
+            long now = _timeProvider.GetMicroseconds();
             return Task.FromResult(operation(this, now));
+        }
+    }
+
+    private void SweepOutcomes()
+    {
+        lock (_gate)
+        {
+            if (!_closed) _outcomes.Sweep(_timeProvider.GetMicroseconds());
         }
     }
 
@@ -117,8 +148,14 @@ internal sealed class InMemoryLockerStore(TimeProvider timeProvider) : ILockerSt
         if (_records.TryGetValue(key, out LockRecord? record)) return record;
         for (int i = 0; i < 2 && _toSweep.TryDequeue(out LockerKey old); i++)
         {
-            if (_records[old].IsGarbage(now)) _records.Remove(old);
-            else _toSweep.Enqueue(old);
+            if (!_records[old].IsGarbage(now))
+            {
+                _toSweep.Enqueue(old);
+                continue;
+            }
+
+            _records.Remove(old);
+            _outcomes.Remove(old, now);
         }
 
         record = new LockRecord();

@@ -43,12 +43,21 @@ internal sealed class LockRecord
         KeepUntil = _keepUntil,
     };
 
+    /// <summary>Until when somebody may ask for the outcome; null if there is none. It is dropped by the first operation after that.</summary>
+    public long? OutcomeUntil => _outcome?.UsableUntil;
+
+    /// <summary>The bytes of the outcome that are in this record.</summary>
+    public int OutcomeBytes => _outcome?.Data?.Length ?? 0;
+
     /// <summary>Whether nothing in the record matters any more.</summary>
     public bool IsGarbage(long now)
     {
         Settle(now);
         return _lock is null && now >= _keepUntil && _outcome is null;
     }
+
+    /// <summary>Drops an outcome that nobody can ask for any more.</summary>
+    public void Sweep(long now) => Settle(now);
 
     public LockerReply Request(LockerRequest request, long now)
     {
