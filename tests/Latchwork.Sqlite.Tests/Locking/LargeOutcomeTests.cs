@@ -1,6 +1,7 @@
 using System.Globalization;
 using Latchwork.Sqlite.Tests.Support;
 using Latchwork.Storage;
+using Latchwork.Storage.Moving;
 using Latchwork.StoreConformance.Support;
 using Latchwork.Testing;
 using Shouldly;
@@ -114,6 +115,17 @@ public sealed class LargeOutcomeTests : IDisposable
         await TakeAsync(store, "another");
         Number("SELECT count(*) FROM locks WHERE name = 'dropped'").ShouldBe(0);
         Number("SELECT count(*) FROM outcomes").ShouldBe(0);
+    }
+
+    [Fact]
+    public async Task What_was_moved_elsewhere_leaves_no_bytes()
+    {
+        await using SqliteStore source = await OpenAsync();
+        await using SqliteStore target = await SqliteStore.OpenAsync(_folder.File("target.db"), new() { TimeProvider = _clock });
+        for (int i = 0; i < 5; i++) await PublishAsync(source, $"{i}", 2_000, TimeSpan.FromHours(1));
+        await new StoreMove(source, target, new MoveOptions { Namespace = "large", TimeProvider = _clock, WaitTimeout = TimeSpan.Zero }).RunAsync(default);
+        Number("SELECT count(*) FROM outcomes").ShouldBe(0);
+        TestFolder.Ask(_folder.File("target.db"), "SELECT count(*) FROM outcomes").ShouldBe("5");
     }
 
     [Fact]

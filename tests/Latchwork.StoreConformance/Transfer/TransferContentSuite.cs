@@ -102,6 +102,26 @@ public abstract class TransferContentSuite(StoreFixture fixture) : TransferSuite
     }
 
     [Fact]
+    public async Task Large_outcomes_go_along()
+    {
+        string ns = NewNamespace();
+        string[] values = [.. Enumerable.Range(0, 4).Select(i => new string((char)('a' + i), Limits.MaxBatchBytes / 3)), new('e', 2_000)];
+        for (int i = 0; i < values.Length; i++) await RunAsync(Source, ns, $"key-{i}", values[i]);
+        long lapsed = await LockAsync(Source, ns, "key-0", "dead owner", lockOnly: true);
+        LetNodesDie();
+
+        (await Move(ns).RunAsync(default)).Single(report => report.Unit.Kind == TransferKind.Locks).Count.ShouldBe(values.Length);
+
+        for (int i = 0; i < values.Length; i++)
+        {
+            LockerOutcome outcome = (await Target.Locks.TryGetAsync(new(ns, $"key-{i}"), default)).ShouldNotBeNull();
+            Encoding.UTF8.GetString(outcome.Data.Span).ShouldBe(values[i]);
+        }
+
+        (await LockAsync(Target, ns, "key-0", "new", lockOnly: true)).ShouldBeGreaterThan(lapsed);
+    }
+
+    [Fact]
     public async Task A_key_whose_owner_died_long_ago_does_not_hold_up_a_move()
     {
         string ns = NewNamespace();

@@ -101,10 +101,10 @@ public abstract class TransferSuite(StoreFixture fixture) : IAsyncLifetime
         return ids;
     }
 
-    protected static async Task<long> LockAsync(LatchworkStore store, string ns, string key, string nonce)
+    protected static async Task<long> LockAsync(LatchworkStore store, string ns, string key, string nonce, bool lockOnly = false)
     {
         await store.Locks.OpenAsync(ns, default);
-        LockerReply reply = await store.Locks.RequestAsync(new(ns, key), new($"node-{nonce}", nonce, Lease, LockTimeout, null, LockOnly: false), default);
+        LockerReply reply = await store.Locks.RequestAsync(new(ns, key), new($"node-{nonce}", nonce, Lease, LockTimeout, null, lockOnly), default);
         return reply.ShouldBeOfType<LockGranted>().FencingToken;
     }
 
