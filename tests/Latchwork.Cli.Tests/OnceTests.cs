@@ -131,7 +131,7 @@ public sealed class OnceTests : IClassFixture<RedisFixture>, IDisposable
     [Fact]
     public async Task A_command_that_asks_for_its_own_key_is_refused_instead_of_waiting_for_itself()
     {
-        string inner = $"dotnet {typeof(CliApplication).Assembly.Location} once --store {_keys.Server.LenientUri} --namespace {_keys.Name}";
+        string inner = $"dotnet {typeof(CliApplication).Assembly.Location} once --store '{_keys.Server.LenientUri}' --namespace {_keys.Name}";
         CliResult refused = await _keys.OnceAsync("k", $"{inner} k -- echo never");
         refused.ShouldBe(new CliResult(
             ExitCodes.BadInput, "", "latchwork: k: is being run by the command inside which this 'latchwork once' was started: it would wait for itself\n"));

@@ -12,7 +12,7 @@ internal sealed class Reader : WorkThread<SqliteFile>
         _file = file;
         _errors = errors;
         file.SetBusyTimeout(settings.BusyTimeout); // readers wait only for the recovery after a crash
-        Thread.Start();
+        Thread.UnsafeStart();
     }
 
     protected override void Process(IReadOnlyList<IWorkItem<SqliteFile>> items)

@@ -40,7 +40,7 @@ internal sealed class Writer : WorkThread<WriteScope>
         _syncAlways = settings.Synchronous == SqliteSynchronous.Full;
         file.SetBusyTimeout(TimeSpan.Zero); // this thread waits in its own way
         file.Execute("PRAGMA synchronous = NORMAL");
-        Thread.Start();
+        Thread.UnsafeStart();
     }
 
     /// <summary>How many transactions were committed.</summary>

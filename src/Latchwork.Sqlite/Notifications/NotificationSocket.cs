@@ -33,7 +33,7 @@ internal sealed class NotificationSocket : IDisposable
         }
 
         Port = ((IPEndPoint)_socket.LocalEndPoint!).Port;
-        new Thread(Listen) { Name = "Latchwork SQLite notifications", IsBackground = true }.Start();
+        new Thread(Listen) { Name = "Latchwork SQLite notifications", IsBackground = true }.UnsafeStart();
     }
 
     public int Port { get; }

@@ -49,6 +49,7 @@ public sealed partial class DistributedTimer
     public Task<TimerOutcome> ConfirmAsync(string id, CancellationToken cancellationToken = default)
     {
         Limits.CheckId(id);
+        if (cancellationToken.IsCancellationRequested) return Task.FromCanceled<TimerOutcome>(cancellationToken);
         return _listener?.Held.Find(id) is { } held ? held.ConfirmAsync(cancellationToken) : Task.FromResult(TimerOutcome.NotFound);
     }
 
@@ -62,6 +63,8 @@ public sealed partial class DistributedTimer
     {
         Limits.CheckId(id);
         Limits.CheckId(token);
+        if (cancellationToken.IsCancellationRequested) return Task.FromCanceled<TimerOutcome>(cancellationToken);
+
         // A delivery of this node is told, so that it is extended no more.
         return _listener?.Held.Find(new DeliveryKey(id, token)) is { } held
             ? held.ConfirmAsync(cancellationToken)
@@ -94,7 +97,7 @@ public sealed partial class DistributedTimer
     {
         if (limit == 0) yield break;
 
-        PartitionClient[] clients = _clients.Opened ?? await _clients.OpenAsync(cancellationToken).ConfigureAwait(false);
+        PartitionClient[] clients = await _clients.GetAsync(cancellationToken).ConfigureAwait(false);
         int pageSize = (int)Math.Min(limit, Limits.MaxBatch);
         IAsyncEnumerable<TimerSnapshot>[] sources = Array.ConvertAll(clients, client => TimerListing.PagesAsync(
             (cursor, token) => _store.UpcomingAsync(client.Partition, offset, duration, cursor, pageSize, token), cancellationToken));

@@ -100,7 +100,7 @@ public sealed partial class DistributedTimer
     /// <summary>Prepares to handle events one by one, when a test says so. The namespace does not count as joined.</summary>
     internal async Task<SteppedListener> JoinSteppedAsync(Func<TimerDelivery, CancellationToken, Task> handler)
     {
-        PartitionClient[] clients = await _clients.OpenAsync(CancellationToken.None).ConfigureAwait(false);
+        PartitionClient[] clients = await _clients.GetAsync(CancellationToken.None).ConfigureAwait(false);
         return new SteppedListener(_store, clients, _settings, new Listener(_clients, clients, _settings, _errors, () => 1, handler));
     }
 
@@ -111,7 +111,7 @@ public sealed partial class DistributedTimer
         bool joined = false;
         try
         {
-            PartitionClient[] clients = _clients.Opened ?? await _clients.OpenAsync(stop.Token).ConfigureAwait(false);
+            PartitionClient[] clients = await _clients.GetAsync(stop.Token).ConfigureAwait(false);
             listener = new Listener(_clients, clients, _settings, _errors, () => MaxEvents, handler);
             _listener = listener;
             await listener.StartAsync(stop.Token).ConfigureAwait(false);

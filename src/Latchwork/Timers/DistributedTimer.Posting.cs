@@ -129,13 +129,13 @@ public sealed partial class DistributedTimer
 
     private async Task<IReadOnlyList<PostResult>> PostAllAsync(TimerEntry[] entries, CancellationToken cancellationToken)
     {
-        PartitionClient[] clients = _clients.Opened ?? await _clients.OpenAsync(cancellationToken).ConfigureAwait(false);
+        PartitionClient[] clients = await _clients.GetAsync(cancellationToken).ConfigureAwait(false);
         return await new BatchPost(_store, clients, entries, _clients.Closed).RunAsync(cancellationToken).ConfigureAwait(false);
     }
 
     private async Task<PostResult> OpenAndPostAsync(TimerEntry entry, CancellationToken cancellationToken)
     {
-        PartitionClient[] clients = await _clients.OpenAsync(cancellationToken).ConfigureAwait(false);
+        PartitionClient[] clients = await _clients.GetAsync(cancellationToken).ConfigureAwait(false);
         return await PartitionClients.Of(clients, entry.Id).Posts.AddAsync(entry, cancellationToken).ConfigureAwait(false);
     }
 }

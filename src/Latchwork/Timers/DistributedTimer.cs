@@ -59,7 +59,7 @@ public sealed partial class DistributedTimer : IAsyncDisposable
     /// <exception cref="LatchworkStoreException">The store did not answer.</exception>
     public async Task<IReadOnlyList<TimerNode>> GetNodesAsync(CancellationToken cancellationToken = default)
     {
-        PartitionClient[] clients = _clients.Opened ?? await _clients.OpenAsync(cancellationToken).ConfigureAwait(false);
+        PartitionClient[] clients = await _clients.GetAsync(cancellationToken).ConfigureAwait(false);
         if (clients.Length == 1) return await _store.GetNodesAsync(clients[0].Partition, cancellationToken).OffStoreThread().ConfigureAwait(false);
 
         // A node tells every partition what it holds in all; what it told last is right.
@@ -81,7 +81,7 @@ public sealed partial class DistributedTimer : IAsyncDisposable
     /// <exception cref="LatchworkStoreException">The store did not answer.</exception>
     public async Task<TimerStats> GetStatsAsync(CancellationToken cancellationToken = default)
     {
-        PartitionClient[] clients = _clients.Opened ?? await _clients.OpenAsync(cancellationToken).ConfigureAwait(false);
+        PartitionClient[] clients = await _clients.GetAsync(cancellationToken).ConfigureAwait(false);
         var sum = new TimerStats(0, 0, 0, 0, null);
         foreach (PartitionClient client in clients)
         {

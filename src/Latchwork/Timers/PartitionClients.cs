@@ -36,8 +36,14 @@ internal sealed class PartitionClients : IDisposable
         }
     }
 
-    /// <summary>All partitions.</summary>
-    public Task<PartitionClient[]> OpenAsync(CancellationToken cancellationToken)
+    /// <summary>All partitions. A token that is cancelled already asks for nothing, also if they are known.</summary>
+    public ValueTask<PartitionClient[]> GetAsync(CancellationToken cancellationToken)
+    {
+        if (cancellationToken.IsCancellationRequested) return ValueTask.FromCanceled<PartitionClient[]>(cancellationToken);
+        return Opened is { } opened ? new(opened) : new(OpenAsync(cancellationToken));
+    }
+
+    private Task<PartitionClient[]> OpenAsync(CancellationToken cancellationToken)
     {
         ObjectDisposedException.ThrowIf(_closed, typeof(DistributedTimer));
         Task<PartitionClient[]> opening;
@@ -54,8 +60,7 @@ internal sealed class PartitionClients : IDisposable
     /// <summary>The partition of an id.</summary>
     public async ValueTask<PartitionClient> OfAsync(string id, CancellationToken cancellationToken)
     {
-        PartitionClient[] clients = Opened ?? await OpenAsync(cancellationToken).ConfigureAwait(false);
-        return Of(clients, id);
+        return Of(await GetAsync(cancellationToken).ConfigureAwait(false), id);
     }
 
     /// <summary>The partition of an id.</summary>

@@ -106,4 +106,34 @@ public abstract class EngineListingSuite(StoreFixture fixture) : EngineSuite(fix
         (await node.Timer.DeadLetters.RequeueAllAsync()).ShouldBeInRange(1, 30);
         await Eventually.ReadsAsync(() => node.Timer.GetStatsAsync(), stats => stats.DeadLetters == 30, "all dead again");
     }
+
+    [Fact]
+    public async Task A_token_that_is_cancelled_already_asks_for_nothing()
+    {
+        DistributedTimer timer = NewTimer();
+        await timer.PostAsync(1, TimeSpan.FromHours(1), new() { Id = "there" });
+        var cancelled = new CancellationToken(canceled: true);
+        Func<Task>[] calls =
+        [
+            () => timer.PostAsync(2, TimeSpan.FromHours(1), new() { Id = "one" }, cancelled),
+            () => timer.PostAsync(new byte[] { 2 }, TimeSpan.FromHours(1), new() { Id = "bytes" }, cancelled),
+            () => timer.PostAsync([new TimerPost(new byte[] { 2 }, TimeSpan.FromHours(1))], cancelled),
+            () => timer.PeekAsync("there", cancelled),
+            () => timer.CancelAsync("there", cancellationToken: cancelled),
+            () => timer.ChangeDelayAsync("there", TimeSpan.FromHours(2), cancelled),
+            () => timer.ConfirmAsync("there", cancelled),
+            () => timer.GetStatsAsync(cancelled),
+            () => timer.GetNodesAsync(cancelled),
+            () => timer.JoinAsync(static (_, _) => Task.CompletedTask, cancelled),
+            () => timer.DeadLetters.RequeueAsync("there", cancellationToken: cancelled),
+            () => timer.DeadLetters.RequeueAllAsync(cancellationToken: cancelled),
+            () => timer.DeadLetters.PurgeAsync("there", cancelled),
+            () => timer.DeadLetters.PurgeAllAsync(cancellationToken: cancelled),
+            async () => await timer.UpcomingAsync(cancellationToken: cancelled).GetAsyncEnumerator(cancelled).MoveNextAsync(),
+        ];
+        for (int i = 0; i < calls.Length; i++) await Should.ThrowAsync<OperationCanceledException>(calls[i], $"call {i}");
+        timer.IsJoined.ShouldBeFalse();
+        (await timer.GetStatsAsync()).Scheduled.ShouldBe(1);
+        (await timer.PeekAsync("there"))!.Payload.ToArray().ShouldBe("1"u8.ToArray());
+    }
 }
