@@ -35,10 +35,10 @@ internal sealed partial class RedisTimerStore
     }
 
     public Task<IReadOnlyList<TimerOutcome>> RequeueAsync(TimerPartition partition, IReadOnlyList<DeadLetterKey> keys, Due due, CancellationToken cancellationToken) =>
-        keys.Count == 0 ? Nothing() : SettleAsync(TimerScript.Requeue, partition, WithDeaths(keys, BellOf(partition), TimerCodec.Encode(due)), cancellationToken);
+        SettleAsync(TimerScript.Requeue, partition, keys, DeathOf, cancellationToken, BellOf(partition), TimerCodec.Encode(due));
 
     public Task<IReadOnlyList<TimerOutcome>> PurgeAsync(TimerPartition partition, IReadOnlyList<DeadLetterKey> keys, CancellationToken cancellationToken) =>
-        keys.Count == 0 ? Nothing() : SettleAsync(TimerScript.Purge, partition, WithDeaths(keys), cancellationToken);
+        SettleAsync(TimerScript.Purge, partition, keys, DeathOf, cancellationToken);
 
     public async Task<IReadOnlyList<TimerNode>> GetNodesAsync(TimerPartition partition, CancellationToken cancellationToken)
     {
@@ -63,18 +63,8 @@ internal sealed partial class RedisTimerStore
         return new TimerStats(reply[1].Number, reply[2].Number, reply[3].Number, reply[4].Number, overdue);
     }
 
-    private RedisValue[] WithDeaths(IReadOnlyList<DeadLetterKey> keys, params ReadOnlySpan<RedisValue> first)
-    {
-        CheckBatch(keys.Count);
-        RedisValue[] arguments = Begin(partitions, 2 * keys.Count, out int next, first);
-        foreach (DeadLetterKey key in keys)
-        {
-            arguments[next++] = key.Id;
-            arguments[next++] = key.DeadLetteredAt is DateTimeOffset deadLetteredAt ? deadLetteredAt.ToUnixTimeMilliseconds() : "";
-        }
-
-        return arguments;
-    }
+    private static (RedisValue Id, RedisValue Mark) DeathOf(DeadLetterKey key) =>
+        (key.Id, key.DeadLetteredAt is DateTimeOffset deadLetteredAt ? deadLetteredAt.ToUnixTimeMilliseconds() : "");
 
     /// <summary>Reads records of nodes (see listeners.lua). Those silent for an hour are about to be forgotten, and not listed any more.</summary>
     private static void ReadNodes(RedisReply reply, long nowUs, Dictionary<string, TimerNode> nodes)

@@ -42,17 +42,18 @@ internal sealed partial class RedisTimerStore
         TimerPartition partition, PartitionNumber number, string token, IReadOnlyList<string> ids, bool confirm, CancellationToken cancellationToken)
     {
         if (ids.Count == 0) return;
-        RedisValue[] keys = [.. ids.SelectMany(id => (RedisValue[])[id, token])];
-        if (confirm) await SendAsync(TimerScript.Confirm, partition, number, cancellationToken, keys).ConfigureAwait(false);
-        else await SendAsync(TimerScript.Release, partition, number, cancellationToken, [BellOf(partition), .. keys]).ConfigureAwait(false);
+        if (confirm) await SendAsync(TimerScript.Confirm, partition, Pairs(number.ToString(), ids, Held), cancellationToken).ConfigureAwait(false);
+        else await SendAsync(TimerScript.Release, partition, Pairs(number.ToString(), ids, Held, BellOf(partition)), cancellationToken).ConfigureAwait(false);
+
+        (RedisValue Id, RedisValue Mark) Held(string id) => (id, token);
     }
 
     /// <summary>Deletes dead letters, if they died at the time at which they were seen.</summary>
     internal async Task PurgeAsync(TimerPartition partition, PartitionNumber number, IReadOnlyList<(string Id, string Score)> deadLetters, CancellationToken cancellationToken)
     {
         if (deadLetters.Count == 0) return;
-        RedisValue[] keys = [.. deadLetters.SelectMany(static deadLetter => (RedisValue[])[deadLetter.Id, deadLetter.Score])];
-        await SendAsync(TimerScript.Purge, partition, number, cancellationToken, keys).ConfigureAwait(false);
+        RedisValue[] arguments = Pairs(number.ToString(), deadLetters, static deadLetter => (deadLetter.Id, deadLetter.Score));
+        await SendAsync(TimerScript.Purge, partition, arguments, cancellationToken).ConfigureAwait(false);
     }
 
     internal async Task DropJournalAsync(TimerPartition partition, PartitionNumber number, CancellationToken cancellationToken) =>
@@ -130,21 +131,17 @@ internal sealed partial class RedisTimerStore
         TimerPartition partition, PartitionNumber mark, long clockOffset, RawEvent[] events, CancellationToken cancellationToken)
     {
         int largest = Math.Max(0, events.Max(static e => e.Body.Length) - TimerCodec.BodyPrefix);
-        RedisValue[] arguments = Begin(mark.ToString(), events.Sum(static e => 3 + e.Fields.Count), out int next, clockOffset, largest);
+        ArgumentList arguments = Begin(mark.ToString(), events.Sum(static e => 3 + e.Fields.Count), clockOffset, largest);
         foreach (RawEvent e in events)
         {
-            arguments[next++] = e.Id;
-            arguments[next++] = e.Replace ? 1 : 0;
-            for (int i = 0; i < e.Fields.Count; i++)
-            {
-                if (i == RawEvent.FirstFailure) arguments[next++] = (e.Fields.Count - i) / 2;
-                arguments[next++] = e.Fields[i];
-            }
-
-            if (e.Fields.Count == RawEvent.FirstFailure) arguments[next++] = 0;
+            RedisValue[] fields = [.. e.Fields];
+            arguments.Add(e.Id, e.Replace ? 1 : 0);
+            arguments.Add(fields.AsSpan(0, RawEvent.FirstFailure));
+            arguments.Add((fields.Length - RawEvent.FirstFailure) / 2);
+            arguments.Add(fields.AsSpan(RawEvent.FirstFailure));
         }
 
-        (RedisReply reply, LatchworkStoreException? shortfall) = await WriteAsync(TimerScript.WriteEvents, partition, arguments, cancellationToken).ConfigureAwait(false);
+        (RedisReply reply, LatchworkStoreException? shortfall) = await WriteAsync(TimerScript.WriteEvents, partition, arguments.All, cancellationToken).ConfigureAwait(false);
         if (shortfall is not null) throw shortfall; // they stay where they were as well; the next run goes on
         return TimerCodec.Outcomes(reply, static digit => digit == 0);
     }

@@ -119,18 +119,14 @@ internal sealed partial class RedisTimerStore
     private async Task<(TransferMarks Marks, bool Changed)> MarksAsync(
         TimerPartition partition, (TransferMarks Expected, TransferMarks Next)? change, CancellationToken cancellationToken)
     {
-        ValueTask<RedisReply> pending = change is var (expected, next)
-            ? SendAsync(
-                TimerScript.Marks,
-                partition,
-                cancellationToken,
-                Text(expected.Seal),
-                Text(expected.Import),
-                Text(next.Seal),
-                Text(next.Import),
-                next.Seal is { Phase: TransferPhase.Moved } && next.Seal != expected.Seal ? 1 : 0)
-            : SendAsync(TimerScript.Marks, partition, cancellationToken);
-        RedisReply reply = await pending.ConfigureAwait(false);
+        RedisValue[] arguments = [];
+        if (change is var (expected, next))
+        {
+            int isEnd = next.Seal is { Phase: TransferPhase.Moved } && next.Seal != expected.Seal ? 1 : 0;
+            arguments = [Text(expected.Seal), Text(expected.Import), Text(next.Seal), Text(next.Import), isEnd];
+        }
+
+        RedisReply reply = await SendAsync(TimerScript.Marks, partition, cancellationToken, arguments).ConfigureAwait(false);
         return (new TransferMarks(TransferMark.Parse(reply[0].Text), TransferMark.Parse(reply[1].Text)), reply[2].Number == 1);
 
         static RedisValue Text(TransferMark? mark) => mark?.ToString() ?? "";
@@ -150,8 +146,8 @@ internal sealed partial class RedisTimerStore
 
     private async Task<ImportOutcome[]> ImportAsync(TimerPartition partition, string moveId, IReadOnlyList<TransferEvent> events, CancellationToken cancellationToken)
     {
-        (RedisReply reply, LatchworkStoreException? shortfall) = await WriteAsync(
-            TimerScript.Import, partition, ImportArguments(partition, moveId, events), cancellationToken).ConfigureAwait(false);
+        RedisValue[] arguments = ImportArguments(partition, moveId, events);
+        (RedisReply reply, LatchworkStoreException? shortfall) = await WriteAsync(TimerScript.Import, partition, arguments, cancellationToken).ConfigureAwait(false);
         if (shortfall is not null) throw shortfall; // the source keeps what replicas do not have yet; the next run goes on
         return TimerCodec.Outcomes(reply, static digit => (ImportOutcome)digit);
     }
@@ -167,22 +163,16 @@ internal sealed partial class RedisTimerStore
     {
         byte[][] bodies = [.. events.Select(static e => TimerCodec.EncodeBody(e.MaxRetries, e.Headers, e.Payload.Span))];
         int largest = bodies.Max(static body => body.Length) - TimerCodec.BodyPrefix;
-        RedisValue[] arguments = Begin(
-            partitions, events.Sum(static e => 7 + e.Failures.Count), out int next, BellOf(partition), moveId, largest);
+        ArgumentList arguments = Begin(partitions, events.Sum(static e => 7 + e.Failures.Count), BellOf(partition), moveId, largest);
         for (int i = 0; i < bodies.Length; i++)
         {
             TransferEvent moved = events[i];
-            arguments[next++] = moved.Id;
-            arguments[next++] = TimerCodec.Microseconds(moved.DueIn);
-            arguments[next++] = moved.DeadLetter is { } deadLetter ? TimerCodec.Microseconds(deadLetter.Ago) : "";
-            arguments[next++] = bodies[i];
-            arguments[next++] = moved.Retries;
-            arguments[next++] = (int)(moved.DeadLetter?.Reason ?? 0);
-            arguments[next++] = moved.Failures.Count;
-            foreach (AttemptFailure failure in moved.Failures) arguments[next++] = Encode(failure);
+            RedisValue ago = moved.DeadLetter is { } deadLetter ? TimerCodec.Microseconds(deadLetter.Ago) : "";
+            arguments.Add(moved.Id, TimerCodec.Microseconds(moved.DueIn), ago, bodies[i], moved.Retries, (int)(moved.DeadLetter?.Reason ?? 0), moved.Failures.Count);
+            foreach (AttemptFailure failure in moved.Failures) arguments.Add(Encode(failure));
         }
 
-        return arguments;
+        return arguments.All;
     }
 
     /// <summary>A failure as past.lua writes it.</summary>

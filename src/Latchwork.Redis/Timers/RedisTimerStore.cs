@@ -97,39 +97,35 @@ internal sealed partial class RedisTimerStore(IRedisConnection connection, Redis
         await SendAsync(TimerScript.Leave, partition, cancellationToken, BellOf(partition), nodeId).ConfigureAwait(false);
 
     public Task<IReadOnlyList<TimerOutcome>> ConfirmAsync(TimerPartition partition, IReadOnlyList<DeliveryKey> deliveries, CancellationToken cancellationToken) =>
-        deliveries.Count == 0 ? Nothing() : SettleAsync(TimerScript.Confirm, partition, WithDeliveries(deliveries), cancellationToken);
+        SettleAsync(TimerScript.Confirm, partition, deliveries, TokenOf, cancellationToken);
 
     public Task<IReadOnlyList<TimerOutcome>> ExtendAsync(
         TimerPartition partition, IReadOnlyList<DeliveryKey> deliveries, TimeSpan lease, CancellationToken cancellationToken)
     {
         if (deliveries.Count == 0) return Nothing();
         if (cancellationToken.IsCancellationRequested) return Task.FromCanceled<IReadOnlyList<TimerOutcome>>(cancellationToken);
-        RedisValue[] arguments = WithDeliveries(deliveries, TimerCodec.Microseconds(lease));
+        RedisValue[] arguments = Pairs(partitions, deliveries, TokenOf, TimerCodec.Microseconds(lease));
         (RedisScript script, RedisKey[] keys) = (TimerScript.Extend.Script, keySpace.Of(partition).Select(TimerScript.Extend.Keys));
         return ReadOutcomesAsync(TranslateAsync(connection.RenewAsync(script, keys, arguments, lease), script, partition.Namespace));
     }
 
     public Task<IReadOnlyList<TimerOutcome>> ReleaseAsync(TimerPartition partition, IReadOnlyList<DeliveryKey> deliveries, CancellationToken cancellationToken) =>
-        deliveries.Count == 0 ? Nothing() : SettleAsync(TimerScript.Release, partition, WithDeliveries(deliveries, BellOf(partition)), cancellationToken);
+        SettleAsync(TimerScript.Release, partition, deliveries, TokenOf, cancellationToken, BellOf(partition));
 
     public Task<IReadOnlyList<TimerOutcome>> FailAsync(
         TimerPartition partition, IReadOnlyList<TimerFailure> failures, DeadLetterLimits deadLetters, CancellationToken cancellationToken)
     {
         if (failures.Count == 0) return Nothing();
         CheckBatch(failures.Count);
-        RedisValue[] arguments = Begin(
-            partitions, 6 * failures.Count, out int next, BellOf(partition), (long)deadLetters.Retention.TotalMilliseconds, deadLetters.MaxCount);
+        RedisValue retention = (long)deadLetters.Retention.TotalMilliseconds;
+        ArgumentList arguments = Begin(partitions, 6 * failures.Count, BellOf(partition), retention, deadLetters.MaxCount);
         foreach (TimerFailure failure in failures)
         {
-            arguments[next++] = failure.Delivery.Id;
-            arguments[next++] = failure.Delivery.Token;
-            arguments[next++] = failure.NodeId;
-            arguments[next++] = ErrorText.Clip(failure.Error);
-            arguments[next++] = failure.RetryIn is TimeSpan delay ? TimerCodec.Microseconds(delay) : -1;
-            arguments[next++] = (int)failure.Reason;
+            RedisValue retryIn = failure.RetryIn is TimeSpan delay ? TimerCodec.Microseconds(delay) : -1;
+            arguments.Add(failure.Delivery.Id, failure.Delivery.Token, failure.NodeId, ErrorText.Clip(failure.Error), retryIn, (int)failure.Reason);
         }
 
-        return SettleAsync(TimerScript.Fail, partition, arguments, cancellationToken);
+        return ReadOutcomesAsync(SendAsync(TimerScript.Fail, partition, arguments.All, cancellationToken));
     }
 
     private RedisValue[] PostArguments(TimerPartition partition, IReadOnlyList<TimerEntry> entries)
@@ -146,28 +142,9 @@ internal sealed partial class RedisTimerStore(IRedisConnection connection, Redis
             largest = Math.Max(largest, bodies[i].Length - TimerCodec.BodyPrefix);
         }
 
-        RedisValue[] arguments = Begin(partitions, 3 * modes.Length, out int next, BellOf(partition), modes, largest);
-        for (int i = 0; i < modes.Length; i++)
-        {
-            arguments[next++] = entries[i].Id;
-            arguments[next++] = TimerCodec.Encode(entries[i].Due);
-            arguments[next++] = bodies[i];
-        }
-
-        return arguments;
-    }
-
-    private RedisValue[] WithDeliveries(IReadOnlyList<DeliveryKey> deliveries, params ReadOnlySpan<RedisValue> first)
-    {
-        CheckBatch(deliveries.Count);
-        RedisValue[] arguments = Begin(partitions, 2 * deliveries.Count, out int next, first);
-        for (int i = 0; i < deliveries.Count; i++)
-        {
-            arguments[next++] = deliveries[i].Id;
-            arguments[next++] = deliveries[i].Token;
-        }
-
-        return arguments;
+        ArgumentList arguments = Begin(partitions, 3 * modes.Length, BellOf(partition), modes, largest);
+        for (int i = 0; i < modes.Length; i++) arguments.Add(entries[i].Id, TimerCodec.Encode(entries[i].Due), bodies[i]);
+        return arguments.All;
     }
 
     private static TimerClaim ReadClaim(RedisReply reply, out bool fresh)
@@ -190,9 +167,15 @@ internal sealed partial class RedisTimerStore(IRedisConnection connection, Redis
 
     private static Task<IReadOnlyList<TimerOutcome>> Nothing() => Task.FromResult<IReadOnlyList<TimerOutcome>>([]);
 
-    private Task<IReadOnlyList<TimerOutcome>> SettleAsync(
-        TimerScript script, TimerPartition partition, RedisValue[] arguments, CancellationToken cancellationToken) =>
-        ReadOutcomesAsync(SendAsync(script, partition, arguments, cancellationToken));
+    /// <summary>Evaluates a script that takes pairs and answers with an outcome for each of them.</summary>
+    private Task<IReadOnlyList<TimerOutcome>> SettleAsync<T>(
+        TimerScript script,
+        TimerPartition partition,
+        IReadOnlyList<T> items,
+        Func<T, (RedisValue Id, RedisValue Mark)> pair,
+        CancellationToken cancellationToken,
+        params ReadOnlySpan<RedisValue> first) =>
+        items.Count == 0 ? Nothing() : ReadOutcomesAsync(SendAsync(script, partition, Pairs(partitions, items, pair, first), cancellationToken));
 
     private static async Task<IReadOnlyList<TimerOutcome>> ReadOutcomesAsync(ValueTask<RedisReply> pending) =>
         TimerCodec.Outcomes(await pending.ConfigureAwait(false), static digit => (TimerOutcome)digit);
@@ -214,30 +197,44 @@ internal sealed partial class RedisTimerStore(IRedisConnection connection, Redis
 
     private RedisValue BellOf(TimerPartition partition) => keySpace.Of(partition).Channel;
 
+    private static (RedisValue Id, RedisValue Mark) TokenOf(DeliveryKey delivery) => (delivery.Id, delivery.Token);
+
+    /// <summary>The arguments of a script that takes two for each event: its id, and what it must still have for the script to change it.</summary>
+    private RedisValue[] Pairs<T>(
+        RedisValue number, IReadOnlyList<T> items, Func<T, (RedisValue Id, RedisValue Mark)> pair, params ReadOnlySpan<RedisValue> first)
+    {
+        CheckBatch(items.Count);
+        ArgumentList arguments = Begin(number, 2 * items.Count, first);
+        for (int i = 0; i < items.Count; i++)
+        {
+            (RedisValue id, RedisValue mark) = pair(items[i]);
+            arguments.Add(id, mark);
+        }
+
+        return arguments.All;
+    }
+
     /// <summary>
     /// Begins the arguments of a script with those that every script has (time, format, number of partitions as recorded) and then the
-    /// <paramref name="first"/> ones. The caller adds <paramref name="count"/> more from <paramref name="next"/> on.
+    /// <paramref name="first"/> ones. The caller adds <paramref name="count"/> more.
     /// </summary>
-    private RedisValue[] Begin(RedisValue number, int count, out int next, params ReadOnlySpan<RedisValue> first)
+    private ArgumentList Begin(RedisValue number, int count, params ReadOnlySpan<RedisValue> first)
     {
         const int Common = 3;
-        next = Common + first.Length;
-        var arguments = new RedisValue[next + count];
-        arguments[0] = timeProvider is null ? "" : timeProvider.GetMicroseconds();
-        arguments[1] = Format;
-        arguments[2] = number;
-        first.CopyTo(arguments.AsSpan(Common));
+        var arguments = new ArgumentList(Common + first.Length + count);
+        arguments.Add(timeProvider is null ? "" : timeProvider.GetMicroseconds(), Format, number);
+        arguments.Add(first);
         return arguments;
     }
 
     private ValueTask<RedisReply> SendAsync(
         TimerScript script, TimerPartition partition, CancellationToken cancellationToken, params ReadOnlySpan<RedisValue> arguments) =>
-        SendAsync(script, partition, Begin(partitions, 0, out _, arguments), cancellationToken);
+        SendAsync(script, partition, Begin(partitions, 0, arguments).All, cancellationToken);
 
     /// <summary>The same where the namespace has another number of partitions, or where that is being changed.</summary>
     private ValueTask<RedisReply> SendAsync(
         TimerScript script, TimerPartition partition, PartitionNumber number, CancellationToken cancellationToken, params ReadOnlySpan<RedisValue> arguments) =>
-        SendAsync(script, partition, Begin(number.ToString(), 0, out _, arguments), cancellationToken);
+        SendAsync(script, partition, Begin(number.ToString(), 0, arguments).All, cancellationToken);
 
     private ValueTask<RedisReply> SendAsync(TimerScript script, TimerPartition partition, RedisValue[] arguments, CancellationToken cancellationToken)
     {
@@ -289,6 +286,20 @@ internal sealed partial class RedisTimerStore(IRedisConnection connection, Redis
         {
             // What was asked for has been done, so its answer must not be lost; the next write notes the namespace first.
             _registered.TryRemove(ns, out _);
+        }
+    }
+
+    /// <summary>The arguments of a script in their order. How many there will be is known, so that no batch is copied.</summary>
+    private struct ArgumentList(int count)
+    {
+        private int _next;
+
+        public RedisValue[] All { get; } = new RedisValue[count];
+
+        public void Add(params ReadOnlySpan<RedisValue> values)
+        {
+            values.CopyTo(All.AsSpan(_next));
+            _next += values.Length;
         }
     }
 }
