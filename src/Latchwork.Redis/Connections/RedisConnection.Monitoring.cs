@@ -70,9 +70,7 @@ internal sealed partial class RedisConnection
             if (_sentinels is null) throw await CannotConnectAsync($" within {Durations.Text(timeout)} (the connect timeout)", settings, e, null, cancellationToken).ConfigureAwait(false);
             if (_primary is null) throw _sentinels.NobodyKnows();
             string reason = LastError is { } error ? $", because {error}" : "";
-            throw new LatchworkStoreException(
-                $"Cannot connect to {Description} within {Durations.Text(timeout)} (the connect timeout){reason}.", StoreOutcome.NotApplied, e)
-            { IsTransient = true };
+            throw RedisFailures.Transient($"Cannot connect to {Description} within {Durations.Text(timeout)} (the connect timeout){reason}.", StoreOutcome.NotApplied, e);
         }
     }
 

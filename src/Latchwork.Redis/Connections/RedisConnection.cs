@@ -248,9 +248,8 @@ internal sealed partial class RedisConnection : IRedisConnection
         if (AnyServer(_link) is { } server) return server.ServerType;
 
         // Keys and scripts for a cluster are others, so nothing can be sent yet.
-        throw new LatchworkStoreException(
-            $"No server at {Description} has been reached yet{(LastError is { } error ? $", because {error}" : "")}. Nothing was changed.", StoreOutcome.NotApplied)
-        { IsTransient = true };
+        string reason = LastError is { } error ? $", because {error}" : "";
+        throw RedisFailures.Transient($"No server at {Description} has been reached yet{reason}. Nothing was changed.", StoreOutcome.NotApplied);
     }
 
     private bool HasShardedChannels() => AnyServer(_link) is not { Version.Major: < 7 };

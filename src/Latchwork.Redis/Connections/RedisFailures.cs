@@ -36,10 +36,11 @@ internal static class RedisFailures
         RedisConnectionException { FailureType: ConnectionFailureType.UnableToConnect, CommandStatus: not CommandStatus.Sent } => CallFailure.NotNow(Elsewhere, isConnection: true),
         RedisTimeoutException { Commandstatus: CommandStatus.WaitingToBeSent or CommandStatus.WaitingInBacklog } => CallFailure.NotNow("it could not be written in time", isConnection: true),
         ObjectDisposedException => CallFailure.NotNow("the connection was closed", isConnection: true),
-        RedisConnectionException e => CallFailure.Final(ConnectionBroke(name, e), isConnection: true),
+        RedisConnectionException e => CallFailure.Final(
+            Transient($"The connection broke after the {name} was sent ({e.FailureType}); it may have run.", StoreOutcome.Unknown, e), isConnection: true),
         RedisTimeoutException e => CallFailure.Final(NoReply(name, null, e), isConnection: true),
         RedisCommandException e => CallFailure.Final(new LatchworkStoreException($"The {name} was not sent: {e.Message}", StoreOutcome.NotApplied, e)),
-        _ => CallFailure.Final(new LatchworkStoreException($"The {name} failed in the Redis client, and may have run: {error.Message}", StoreOutcome.Unknown, error) { IsTransient = true }),
+        _ => CallFailure.Final(Transient($"The {name} failed in the Redis client, and may have run: {error.Message}", StoreOutcome.Unknown, error)),
     };
 
     /// <summary>The first word of an error of the server: <c>ERR</c>, <c>OOM</c>, <c>NOPERM</c>, …</summary>
@@ -58,25 +59,24 @@ internal static class RedisFailures
         return start < 0 ? code : error.Message[(start + Wrapped.Length)..].Split(' ', 2)[0];
     }
 
-    /// <summary>Whether the server does not have the command.</summary>
     public static bool IsUnknownCommand(RedisServerException error) => error.Message.StartsWith("ERR unknown command", StringComparison.OrdinalIgnoreCase);
 
-    /// <summary>No reply came in time.</summary>
-    public static LatchworkStoreException NoReply(string name, TimeSpan? timeout, Exception? inner = null) => new(
-        $"The server did not reply to the {name}{(timeout is { } time ? $" within {Durations.Text(time)} (the command timeout)" : " in time")}; it may have run.", StoreOutcome.Unknown, inner)
-    { IsTransient = true };
+    /// <summary>A failure that the same call may not have later.</summary>
+    public static LatchworkStoreException Transient(string message, StoreOutcome outcome, Exception? inner = null) => new(message, outcome, inner) { IsTransient = true };
 
-    /// <summary>It could not be sent in time.</summary>
-    public static LatchworkStoreException NotSent(string name, TimeSpan timeout, string? reason) => new(
+    public static LatchworkStoreException NoReply(string name, TimeSpan? timeout, Exception? inner = null)
+    {
+        string time = timeout is { } known ? $"within {Durations.Text(known)} (the command timeout)" : "in time";
+        return Transient($"The server did not reply to the {name} {time}; it may have run.", StoreOutcome.Unknown, inner);
+    }
+
+    public static LatchworkStoreException NotSent(string name, TimeSpan timeout, string? reason) => Transient(
         $"The {name} could not be done within {Durations.Text(timeout)} (the command timeout){(reason is null ? "" : $", because {reason}")}. Nothing was changed.",
-        StoreOutcome.NotApplied)
-    { IsTransient = true };
+        StoreOutcome.NotApplied);
 
-    /// <summary>Too much is under way.</summary>
-    public static LatchworkStoreException TooMany(string name, int maxCommands, long maxBytes, string? reason) => new(
+    public static LatchworkStoreException TooMany(string name, int maxCommands, long maxBytes, string? reason) => Transient(
         $"The {name} was not sent: {maxCommands} commands or {maxBytes} bytes are waiting already{(reason is null ? "." : $", and {reason}.")}",
-        StoreOutcome.NotApplied)
-    { IsTransient = true };
+        StoreOutcome.NotApplied);
 
     /// <summary>The store was closed while it waited.</summary>
     public static LatchworkStoreException Closed(string name, bool wasSent) => wasSent
@@ -128,10 +128,6 @@ internal static class RedisFailures
         return CallFailure.Final(
             new LatchworkStoreException($"The {name} was refused: {known.Help}. The server said: {error.Message}", inBetween ? StoreOutcome.Unknown : StoreOutcome.NotApplied, error) { IsTransient = known.IsTransient });
     }
-
-    private static LatchworkStoreException ConnectionBroke(string name, RedisConnectionException e) => new(
-        $"The connection broke after the {name} was sent ({e.FailureType}); it may have run.", StoreOutcome.Unknown, e)
-    { IsTransient = true };
 
     private static string ReasonOf(RedisConnectionException e) => e.FailureType switch
     {

@@ -101,9 +101,8 @@ internal sealed class ReplicatedWriter(RedisConnection connection, RedisReplicat
             ?? throw RedisFailures.NotSent(name, connection.CommandTimeout, "no primary is connected");
     }
 
-    private static LatchworkStoreException Unknown(string name, Exception? inner) => new(
-        $"The connection was lost while the replicas were waited for; the {name} was applied, but may be lost again.", StoreOutcome.Unknown, inner)
-    { IsTransient = true };
+    private static LatchworkStoreException Unknown(string name, Exception? inner) => RedisFailures.Transient(
+        $"The connection was lost while the replicas were waited for; the {name} was applied, but may be lost again.", StoreOutcome.Unknown, inner);
 
     private static LatchworkStoreException NotReplicated(string why) => new(
         $"It was written, but a failover now could lose it: {why}", StoreOutcome.NotReplicated);

@@ -66,11 +66,8 @@ internal sealed class SentinelMonitor : IAsyncDisposable
     {
         lock (_gate)
         {
-            return new LatchworkStoreException(
-                $"No Sentinel knows the primary of '{_service}'. " +
-                string.Join(' ', _sentinels.Select((sentinel, i) => _reports[i]?.Error ?? $"The Sentinel {RedisConfiguration.Text(sentinel)} has not answered yet.")),
-                StoreOutcome.NotApplied)
-            { IsTransient = true };
+            IEnumerable<string> errors = _sentinels.Select((sentinel, i) => _reports[i]?.Error ?? $"The Sentinel {RedisConfiguration.Text(sentinel)} has not answered yet.");
+            return RedisFailures.Transient($"No Sentinel knows the primary of '{_service}'. {string.Join(' ', errors)}", StoreOutcome.NotApplied);
         }
     }
 
