@@ -1,15 +1,16 @@
 namespace Latchwork.Redis.Connections;
 
 /// <summary>
-/// The channels that the store listens to, whatever multiplexer it has at the moment. A channel is subscribed to once, for its first listener, and
-/// unsubscribed from with its last one; both are written under the lock, so that they reach the server in this order.
+/// Who listens to which channel, whatever multiplexer the store has at the moment. Each listener is a handler of its own at the client, which
+/// subscribes for the first one of a channel and unsubscribes with the last. It is asked for both under the lock: so they reach the server in this
+/// order, and no handler is lost that is added while the client removes the last one.
 /// </summary>
 internal sealed class ChannelTable(RedisConnection connection, ILogger logger)
 {
     private static readonly TimeSpan _retryAfter = TimeSpan.FromMilliseconds(50), _longestPause = TimeSpan.FromSeconds(1);
     private static readonly Action<RedisChannel, RedisValue> _nothing = static (_, _) => { };
     private readonly Lock _gate = new();
-    private readonly Dictionary<string, Channel> _channels = new(StringComparer.Ordinal);
+    private readonly HashSet<Listener> _listeners = [];
     private TaskCompletionSource _restored = new(TaskCreationOptions.RunContinuationsAsynchronously); // replaced by each demand to restore
 
     /// <summary>Subscribes. Nothing is awaited before the command is written; without a connection it is tried again within the command timeout.</summary>
@@ -32,25 +33,12 @@ internal sealed class ChannelTable(RedisConnection connection, ILogger logger)
 
     private async Task<IAsyncDisposable> TrySubscribeAsync(string name, Action<ReadOnlyMemory<byte>> onMessage, Action onRestored, CancellationToken cancellationToken)
     {
-        var listener = new Listener(this, name, onMessage, onRestored);
+        Listener listener = new(this, connection.ChannelOf(name), onMessage, onRestored);
         Task subscribed;
         lock (_gate)
         {
-            if (!_channels.TryGetValue(name, out Channel? channel))
-            {
-                Channel added = new(name, connection.ChannelOf(name));
-                added.OnMessage = (_, message) => Deliver(added, message);
-                added.Subscribed = SendAsync(added);
-                _channels[name] = channel = added;
-            }
-            else if (channel.Subscribed.IsFaulted)
-            {
-                Unsubscribe(channel); // the client keeps the handler of what was refused
-                channel.Subscribed = SendAsync(channel);
-            }
-
-            channel.Listeners.Add(listener);
-            subscribed = channel.Subscribed;
+            _listeners.Add(listener);
+            subscribed = listener.Subscribed = SendAsync(listener);
         }
 
         try
@@ -73,34 +61,33 @@ internal sealed class ChannelTable(RedisConnection connection, ILogger logger)
         {
             _restored.TrySetResult();
             _restored = new(TaskCreationOptions.RunContinuationsAsynchronously);
-            foreach (Channel channel in _channels.Values)
+            foreach (Listener listener in _listeners)
             {
-                if (channel.IsRestoring) continue;
-                channel.IsRestoring = true;
-                _ = Task.Run(() => RestoreAsync(channel));
+                if (listener.IsRestoring) continue;
+                listener.IsRestoring = true;
+                _ = Task.Run(() => RestoreAsync(listener));
             }
         }
     }
 
     // Each by itself: one that cannot be restored costs the others nothing.
-    private async Task RestoreAsync(Channel channel)
+    private async Task RestoreAsync(Listener listener)
     {
         TimeSpan pause = _retryAfter;
         while (true)
         {
             Task again;
             lock (_gate) again = _restored.Task;
-            bool isRestored = await TryRestoreAsync(channel).ConfigureAwait(false);
-            Listener[] listeners;
-            bool isOver;
+            bool isRestored = await TryRestoreAsync(listener).ConfigureAwait(false);
+            bool isListed, isOver;
             lock (_gate)
             {
-                listeners = isRestored ? [.. channel.Listeners] : [];
-                isOver = connection.IsClosing || !IsListed(channel) || (isRestored && !again.IsCompleted);
-                if (isOver) channel.IsRestoring = false;
+                isListed = _listeners.Contains(listener);
+                isOver = connection.IsClosing || !isListed || (isRestored && !again.IsCompleted);
+                if (isOver) listener.IsRestoring = false;
             }
 
-            foreach (Listener listener in listeners) Guard(listener.OnRestored);
+            if (isRestored && isListed) Guard(listener.OnRestored);
             if (isOver) return;
             if (isRestored) continue;
             await Task.WhenAny(again, Task.Delay(pause, TimeProvider.System)).ConfigureAwait(false);
@@ -108,7 +95,7 @@ internal sealed class ChannelTable(RedisConnection connection, ILogger logger)
         }
     }
 
-    private async Task<bool> TryRestoreAsync(Channel channel)
+    private async Task<bool> TryRestoreAsync(Listener listener)
     {
         try
         {
@@ -116,23 +103,23 @@ internal sealed class ChannelTable(RedisConnection connection, ILogger logger)
             Task written;
             lock (_gate)
             {
-                if (!IsListed(channel)) return true;
+                if (!_listeners.Contains(listener)) return true;
 
                 // The client subscribes again by itself, but nobody can await that. Another handler makes it look whether the right server has the
                 // subscription, and the reply to what is sent behind it proves that it is in force.
-                if (ReferenceEquals(channel.Link, link))
+                if (ReferenceEquals(listener.Link, link))
                 {
-                    written = link.Subscriber.SubscribeAsync(channel.Name, _nothing);
-                    _ = link.Subscriber.UnsubscribeAsync(channel.Name, _nothing, CommandFlags.FireAndForget); // which is never the last one
+                    written = link.Subscriber.SubscribeAsync(listener.Channel, _nothing);
+                    _ = link.Subscriber.UnsubscribeAsync(listener.Channel, _nothing, CommandFlags.FireAndForget); // which is never the last one
                 }
                 else
                 {
-                    written = channel.Subscribed = SendAsync(channel);
+                    written = listener.Subscribed = SendAsync(listener);
                 }
             }
 
             await written.WaitAsync(connection.CommandTimeout, TimeProvider.System).ConfigureAwait(false);
-            await connection.PingAsync(link, channel.Name).WaitAsync(connection.CommandTimeout, TimeProvider.System).ConfigureAwait(false);
+            await connection.PingAsync(link, listener.Channel).WaitAsync(connection.CommandTimeout, TimeProvider.System).ConfigureAwait(false);
             return true;
         }
         catch (Exception e)
@@ -142,64 +129,47 @@ internal sealed class ChannelTable(RedisConnection connection, ILogger logger)
         }
     }
 
-    // Needs the gate.
-    private bool IsListed(Channel channel) => _channels.TryGetValue(channel.Key, out Channel? present) && ReferenceEquals(present, channel);
+    private bool IsListed(Listener listener)
+    {
+        lock (_gate) return _listeners.Contains(listener);
+    }
 
-    private async Task SendAsync(Channel channel)
+    private async Task SendAsync(Listener listener)
     {
         // Up to the first await this runs in the caller, under the lock: the command is written in its turn.
-        MultiplexerLink link = connection.Link ?? throw RedisFailures.NotSent("subscription", connection.CommandTimeout, connection.LastError ?? "there is no connection");
-        if (link.IsShared && !link.Subscriber.IsConnected(channel.Name)) throw RedisFailures.NotSent("subscription", connection.CommandTimeout, connection.LastError ?? "there is no connection for subscriptions");
-        channel.Link = link;
-        await link.Subscriber.SubscribeAsync(channel.Name, channel.OnMessage!).ConfigureAwait(false);
+        MultiplexerLink link = connection.Link ?? throw connection.NotSent("subscription");
+        if (link.IsShared && !link.Subscriber.IsConnected(listener.Channel)) throw RedisFailures.NotSent("subscription", connection.CommandTimeout, connection.LastError ?? "there is no connection for subscriptions");
+        listener.Link = link;
+        await link.Subscriber.SubscribeAsync(listener.Channel, listener.OnMessage).ConfigureAwait(false);
     }
 
     private void Remove(Listener listener)
     {
         lock (_gate)
         {
-            if (!_channels.TryGetValue(listener.Name, out Channel? channel) || !channel.Listeners.Remove(listener) || channel.Listeners.Count > 0)
-                return;
-            if (channel.Subscribed.IsCompleted) End(channel);
-            else _ = EndLaterAsync(channel); // the client would not unsubscribe from what is not in force yet
+            if (!_listeners.Remove(listener)) return;
+            if (listener.Subscribed.IsCompleted) Unsubscribe(listener);
+            else _ = UnsubscribeLaterAsync(listener); // the client would not unsubscribe from what is not in force yet
         }
     }
 
-    private async Task EndLaterAsync(Channel channel)
+    private async Task UnsubscribeLaterAsync(Listener listener)
     {
-        await channel.Subscribed.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
-        lock (_gate)
-        {
-            if (channel.Listeners.Count == 0 && IsListed(channel)) End(channel);
-        }
+        await listener.Subscribed.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        lock (_gate) Unsubscribe(listener);
     }
 
     // Needs the gate.
-    private void End(Channel channel)
-    {
-        _channels.Remove(channel.Key);
-        if (!connection.IsClosing) Unsubscribe(channel);
-    }
-
-    // Needs the gate.
-    private static void Unsubscribe(Channel channel)
+    private void Unsubscribe(Listener listener)
     {
         try
         {
-            _ = channel.Link?.Subscriber.UnsubscribeAsync(channel.Name, channel.OnMessage, CommandFlags.FireAndForget);
+            if (!connection.IsClosing) _ = listener.Link?.Subscriber.UnsubscribeAsync(listener.Channel, listener.OnMessage, CommandFlags.FireAndForget);
         }
         catch (Exception e) when (e is RedisException or ObjectDisposedException or RedisCommandException)
         {
             // There is no connection, so no subscription either.
         }
-    }
-
-    private void Deliver(Channel channel, RedisValue message)
-    {
-        Listener[] listeners;
-        lock (_gate) listeners = [.. channel.Listeners];
-        ReadOnlyMemory<byte> bytes = message;
-        foreach (Listener listener in listeners) Guard(() => listener.OnMessage(bytes));
     }
 
     private void Guard(Action callback)
@@ -228,28 +198,33 @@ internal sealed class ChannelTable(RedisConnection connection, ILogger logger)
         };
     }
 
-    private sealed class Channel(string key, RedisChannel name)
+    private sealed class Listener : IAsyncDisposable
     {
-        public string Key { get; } = key;
-        public RedisChannel Name { get; } = name;
-        public List<Listener> Listeners { get; } = [];
-        public Action<RedisChannel, RedisValue>? OnMessage { get; set; }
+        private readonly ChannelTable _table;
+
+        public Listener(ChannelTable table, RedisChannel channel, Action<ReadOnlyMemory<byte>> onMessage, Action onRestored)
+        {
+            _table = table;
+            Channel = channel;
+            OnRestored = onRestored;
+            OnMessage = (_, message) =>
+            {
+                if (table.IsListed(this)) table.Guard(() => onMessage(message));
+            };
+        }
+
+        public RedisChannel Channel { get; }
+        public Action OnRestored { get; }
+        public Action<RedisChannel, RedisValue> OnMessage { get; }
         public Task Subscribed { get; set; } = Task.CompletedTask;
         public bool IsRestoring { get; set; }
 
         /// <summary>Where it is subscribed.</summary>
         public MultiplexerLink? Link { get; set; }
-    }
-
-    private sealed class Listener(ChannelTable table, string name, Action<ReadOnlyMemory<byte>> onMessage, Action onRestored) : IAsyncDisposable
-    {
-        public string Name { get; } = name;
-        public Action<ReadOnlyMemory<byte>> OnMessage { get; } = onMessage;
-        public Action OnRestored { get; } = onRestored;
 
         public ValueTask DisposeAsync()
         {
-            table.Remove(this);
+            _table.Remove(this);
             return ValueTask.CompletedTask;
         }
     }
