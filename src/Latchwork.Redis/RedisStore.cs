@@ -137,18 +137,10 @@ public sealed class RedisStore : LatchworkStore
         return options.CheckedCopy();
     }
 
-    private static bool HasChannelPrefix(IConnectionMultiplexer multiplexer)
-    {
-        string configuration = multiplexer.Configuration;
-        try
-        {
-            return !ConfigurationOptions.Parse(configuration, ignoreUnknown: true).ChannelPrefix.IsNullOrEmpty;
-        }
-        catch (ArgumentException)
-        {
-            return configuration.Contains("channelPrefix=", StringComparison.OrdinalIgnoreCase);
-        }
-    }
+    private static bool HasChannelPrefix(IConnectionMultiplexer multiplexer) =>
+        RedisConnectionString.TryParse(multiplexer.Configuration) is { } settings
+            ? !settings.ChannelPrefix.IsNullOrEmpty
+            : multiplexer.Configuration.Contains("channelPrefix=", StringComparison.OrdinalIgnoreCase);
 
     /// <inheritdoc/>
     public override Task<IReadOnlyList<StoreWarning>> CheckAsync(CancellationToken cancellationToken = default) =>

@@ -123,8 +123,15 @@ internal sealed class SocketRegistry
     /// <summary>When a server has sent something the last time, on the clock of <see cref="Environment.TickCount64"/>; kept by sockets of the store's own making.</summary>
     public StrongBox<long> HeardFrom(EndPoint server) => _heard.GetOrAdd(server, static _ => new StrongBox<long>());
 
-    /// <summary>Connects with sockets that are noted here.</summary>
-    /// <param name="settings">A copy of the configuration, which is changed.</param>
+    /// <summary>A socket for connections to a server, whose name may lead to addresses of either family.</summary>
+    public static Socket NewSocket(EndPoint server) => server.AddressFamily switch
+    {
+        AddressFamily.Unspecified => new(SocketType.Stream, ProtocolType.Tcp),
+        AddressFamily.Unix => new(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified),
+        AddressFamily family => new(family, SocketType.Stream, ProtocolType.Tcp),
+    };
+
+    /// <summary>Connects with sockets that are noted here. The settings are changed.</summary>
     public Task<ConnectionMultiplexer> ConnectAsync(ConfigurationOptions settings)
     {
         Action<EndPoint, ConnectionType, Socket>? next = settings.BeforeSocketConnect;
@@ -145,8 +152,7 @@ internal sealed class SocketRegistry
             TaskContinuationOptions.None,
             TaskScheduler.Default);
 
-    /// <summary>Ends the sockets to one server, or to all.</summary>
-    /// <param name="endpoint">The server; null for all.</param>
+    /// <summary>Ends the sockets to one server, or to all (null).</summary>
     public void Abort(EndPoint? endpoint)
     {
         Socket[] sockets;

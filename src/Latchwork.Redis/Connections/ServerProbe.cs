@@ -2,9 +2,7 @@ using System.Security.Authentication;
 
 namespace Latchwork.Redis.Connections;
 
-/// <summary>Why a server cannot be used.</summary>
-/// <param name="Text">The reason, in words that follow "because".</param>
-/// <param name="IsTransient">Whether trying again helps.</param>
+/// <summary>Why a server cannot be used, in words that follow "because", and whether trying again helps.</summary>
 internal readonly record struct ServerReason(string Text, bool IsTransient);
 
 /// <summary>
@@ -27,7 +25,7 @@ internal static class ServerProbe
                     if (code is "NOAUTH" or "WRONGPASS") code = string.IsNullOrEmpty(settings.Password) ? "NOAUTH" : "WRONGPASS";
                     return RedisFailures.Explain(code) is { } known ? new(code == "NOPERM" ? $"{known.Help} ({server.Message.TrimEnd('.')})" : known.Help, known.IsTransient) : new(server.Message.TrimEnd('.'), false);
                 case AuthenticationException tls:
-                    string inner = tls.InnerException is { } why && settings.SslClientAuthenticationOptions?.Target is not RedisTls ? $" ({why.Message.TrimEnd('.')})" : "";
+                    string inner = tls.InnerException is { } why && settings.SslClientAuthenticationOptions?.Target is not TlsFiles ? $" ({why.Message.TrimEnd('.')})" : "";
                     return new($"{tls.Message.TrimEnd('.')}{inner}", false);
                 case RedisCommandException command:
                     return new(command.Message.TrimEnd('.'), false);
@@ -74,9 +72,7 @@ internal static class ServerProbe
 
     private static async Task<string?> UnreachableAsync(EndPoint server, TimeSpan bound, CancellationToken cancellationToken)
     {
-        using Socket socket = server.AddressFamily == AddressFamily.Unspecified
-            ? new Socket(SocketType.Stream, ProtocolType.Tcp)
-            : new Socket(server.AddressFamily, SocketType.Stream, server.AddressFamily == AddressFamily.Unix ? ProtocolType.Unspecified : ProtocolType.Tcp);
+        using Socket socket = SocketRegistry.NewSocket(server);
         using var timeout = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
         timeout.CancelAfter(bound);
         try

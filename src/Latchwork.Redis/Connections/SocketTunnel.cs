@@ -38,9 +38,7 @@ internal sealed class SocketTunnel(ConfigurationOptions settings, SocketRegistry
 
     public override async ValueTask<DuplexTransport?> ConnectTransportAsync(EndPoint endpoint, ConnectionType connectionType, TlsOptions tls, CancellationToken cancellationToken)
     {
-        Socket socket = endpoint.AddressFamily == AddressFamily.Unspecified
-            ? new Socket(SocketType.Stream, ProtocolType.Tcp)
-            : new Socket(endpoint.AddressFamily, SocketType.Stream, endpoint.AddressFamily == AddressFamily.Unix ? ProtocolType.Unspecified : ProtocolType.Tcp);
+        Socket socket = SocketRegistry.NewSocket(endpoint);
         try
         {
             if (endpoint.AddressFamily != AddressFamily.Unix)

@@ -47,7 +47,6 @@ internal sealed class StoreCheck(IRedisConnection connection, RedisOptions optio
 internal sealed class ServerCheck(IRedisConnection connection, EndPoint server, ILogger logger)
 {
     private static readonly RedisScript _script = RedisScripts.Load("Check");
-    private static readonly TimeSpan _clockTolerance = TimeSpan.FromSeconds(1);
 
     /// <summary>What scripts call; a test compares it with them.</summary>
     internal static readonly string[] Commands =
@@ -60,8 +59,7 @@ internal sealed class ServerCheck(IRedisConnection connection, EndPoint server, 
     private readonly string _server = RedisConfiguration.Text(server);
     private readonly HashSet<string> _logged = new(StringComparer.Ordinal);
     private readonly Lock _gate = new();
-    private long _latestUs;
-    private long _latestAt;
+    private readonly ServerClock _clock = new();
 
     public async Task<IReadOnlyList<StoreWarning>> RunAsync(CancellationToken cancellationToken)
     {
@@ -81,7 +79,7 @@ internal sealed class ServerCheck(IRedisConnection connection, EndPoint server, 
             throw new LatchworkStoreException($"What the server says of itself could not be read: {e.Message}", StoreOutcome.NotApplied, e) { IsTransient = true };
         }
 
-        List<StoreWarning> warnings = report.Warnings(WentBack(report.TimeUs));
+        List<StoreWarning> warnings = report.Warnings(_clock.WentBack(report.TimeUs));
         lock (_gate)
         {
             foreach (StoreWarning warning in warnings.Where(warning => _logged.Add(warning.Code))) RedisLog.Warning(logger, _server, warning.Message);
@@ -100,19 +98,6 @@ internal sealed class ServerCheck(IRedisConnection connection, EndPoint server, 
         catch (Exception e) when (e is RedisServerException || (e is LatchworkStoreException && e.InnerException is RedisServerException or RedisCommandException))
         {
             return null;
-        }
-    }
-
-    // The latest time that was seen, carried on by this machine's monotonic clock.
-    private TimeSpan WentBack(long nowUs)
-    {
-        lock (_gate)
-        {
-            long at = TimeProvider.System.GetTimestamp();
-            long expected = _latestUs == 0 ? nowUs : _latestUs + (TimeProvider.System.GetElapsedTime(_latestAt, at).Ticks / TimeSpan.TicksPerMicrosecond);
-            if (nowUs >= expected || _latestUs == 0) (_latestUs, _latestAt) = (nowUs, at);
-            var behind = TimeSpan.FromMicroseconds(expected - nowUs);
-            return behind > _clockTolerance ? behind : TimeSpan.Zero;
         }
     }
 }

@@ -3,16 +3,17 @@ using System.Security.Authentication;
 using System.Security.Cryptography;
 using System.Security.Cryptography.X509Certificates;
 
-namespace Latchwork.Redis.Connections;
+namespace Latchwork.Connecting;
 
 /// <summary>
-/// TLS as URIs ask for it. The client has settings for the same, but with them an authority of one's own is trusted besides those of the system,
-/// files are read only once, revocation lists are fetched from third parties, and a refusal does not say what is wrong with the certificate.
+/// TLS as URIs ask for it. The clients of servers have settings for the same, but with them, as with those of StackExchange.Redis, an authority of
+/// one's own is trusted besides those of the system, files are read only once, revocation lists are fetched from third parties, and a refusal does
+/// not say what is wrong with the certificate.
 /// </summary>
 /// <param name="authorityFile">The authorities that are trusted instead of those of the system; null for those of the system.</param>
 /// <param name="certificateFile">The certificate of the client; null for none. All are PEM files.</param>
 /// <param name="keyFile">Its key; null if it is in the same file.</param>
-internal sealed class RedisTls(string? authorityFile, string? certificateFile, string? keyFile)
+internal sealed class TlsFiles(string? authorityFile, string? certificateFile, string? keyFile)
 {
     /// <summary>Called for each connection, so that files can be replaced without a restart.</summary>
     /// <exception cref="AuthenticationException">A file cannot be used.</exception>

@@ -1,0 +1,27 @@
+namespace Latchwork.Connecting;
+
+/// <summary>
+/// Notices that the clock of a server, or of the one that took its place, has gone back: behind the latest time that was seen of it, carried on by the
+/// monotonic clock of this machine.
+/// </summary>
+internal sealed class ServerClock
+{
+    private static readonly TimeSpan _tolerance = TimeSpan.FromSeconds(1);
+    private readonly Lock _gate = new();
+    private long _latestUs;
+    private long _latestAt;
+
+    /// <summary>Takes the server's time, in µs.</summary>
+    /// <returns>By how much it is behind; zero if that is a second at most.</returns>
+    public TimeSpan WentBack(long nowUs)
+    {
+        lock (_gate)
+        {
+            long at = TimeProvider.System.GetTimestamp();
+            long expected = _latestUs == 0 ? nowUs : _latestUs + (TimeProvider.System.GetElapsedTime(_latestAt, at).Ticks / TimeSpan.TicksPerMicrosecond);
+            if (nowUs >= expected || _latestUs == 0) (_latestUs, _latestAt) = (nowUs, at);
+            var behind = TimeSpan.FromMicroseconds(expected - nowUs);
+            return behind > _tolerance ? behind : TimeSpan.Zero;
+        }
+    }
+}
