@@ -71,7 +71,7 @@ internal sealed class RedisKeys(string prefix, Func<bool>? isInCluster = null, F
     public RedisKey LockerNamespaces { get; } = $"{prefix}lockers";
 
     public TimerPartitionKeys Of(TimerPartition partition) =>
-        _partitions.TryGetValue(partition, out TimerPartitionKeys? keys) ? keys : _partitions.GetOrAdd(partition, Make, this);
+        _partitions.TryGetValue(partition, out TimerPartitionKeys? keys) ? keys : _partitions.GetOrAdd(partition, Make);
 
     /// <summary>The keys of a key of a locker. They are made anew each time: there may be any number of them.</summary>
     public LockerKeys Of(LockerKey key)
@@ -113,30 +113,24 @@ internal sealed class RedisKeys(string prefix, Func<bool>? isInCluster = null, F
             : null;
     }
 
-    private static TimerPartitionKeys Make(TimerPartition partition, RedisKeys self)
+    private TimerPartitionKeys Make(TimerPartition partition)
     {
-        string start = self.Prefix + PartitionTag.Of(Encode(partition.Namespace), partition.Index);
-        return new TimerPartitionKeys(start, self.IsInCluster ? $"{start}:{WholeScriptGuard}" : null);
+        string start = prefix + PartitionTag.Of(Encode(partition.Namespace), partition.Index);
+        return new TimerPartitionKeys(start, IsInCluster ? $"{start}:{WholeScriptGuard}" : null);
     }
-
-    private string Prefix { get; } = prefix;
 
     private string LockerStart(string ns) =>
         _lockerStarts.TryGetValue(ns, out string? start)
             ? start
-            : _lockerStarts.GetOrAdd(ns, $"{Prefix}{{l:{Encode(ns).Replace(":", "%3A", StringComparison.Ordinal)}:");
+            : _lockerStarts.GetOrAdd(ns, $"{prefix}{{l:{Encode(ns).Replace(":", "%3A", StringComparison.Ordinal)}:");
 
     private static string Decode(string text) =>
-        text.Replace("%7D", "}", StringComparison.Ordinal)
-            .Replace("%7B", "{", StringComparison.Ordinal)
-            .Replace("%25", "%", StringComparison.Ordinal);
+        text.Replace("%7D", "}", StringComparison.Ordinal).Replace("%7B", "{", StringComparison.Ordinal).Replace("%25", "%", StringComparison.Ordinal);
 
     private static string Encode(string text) =>
         text.AsSpan().IndexOfAny('%', '{', '}') < 0
             ? text
-            : text.Replace("%", "%25", StringComparison.Ordinal)
-                .Replace("{", "%7B", StringComparison.Ordinal)
-                .Replace("}", "%7D", StringComparison.Ordinal);
+            : text.Replace("%", "%25", StringComparison.Ordinal).Replace("{", "%7B", StringComparison.Ordinal).Replace("}", "%7D", StringComparison.Ordinal);
 }
 
 /// <summary>The keys of one partition, encoded once.</summary>

@@ -72,7 +72,6 @@ public sealed class RedisOptions
         return Copy();
     }
 
-    /// <summary>A copy.</summary>
     internal RedisOptions Copy()
     {
         var copy = (RedisOptions)MemberwiseClone();

@@ -48,8 +48,6 @@ internal static class RedisOptionsCheck
         if (settings.Password is null && settings.User is not (null or "" or "default")) problems.Add("the user needs a password; write user:password@host, or :password@host for a password alone");
     }
 
-    /// <summary>Throws what was found.</summary>
-    /// <exception cref="ArgumentException">Something was.</exception>
     public static void ThrowIfAny(List<string> problems, string argument)
     {
         if (problems.Count > 0)

@@ -13,7 +13,6 @@ internal interface IRedisConnection : IAsyncDisposable
     /// <exception cref="LatchworkStoreException">No server has been reached yet, so that nobody knows.</exception>
     bool IsCluster { get; }
 
-    /// <summary>The number of the database.</summary>
     int Database { get; }
 
     /// <summary>Whether a script that is evaluated after <see cref="SubscribeAsync"/> was called, not awaited, runs after the subscription took effect.</summary>

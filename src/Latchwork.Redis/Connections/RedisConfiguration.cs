@@ -3,11 +3,8 @@ namespace Latchwork.Redis.Connections;
 /// <summary>What the store sets in the client's configuration for connections of its own, and how it writes addresses in messages.</summary>
 internal static class RedisConfiguration
 {
-    /// <summary>The TCP port of a server where none is given.</summary>
-    public const int DefaultPort = 6379;
-
-    /// <summary>The TCP port of a Sentinel where none is given.</summary>
-    public const int DefaultSentinelPort = 26379;
+    /// <summary>The TCP port of a server, and of a Sentinel, where none is given.</summary>
+    public const int DefaultPort = 6379, DefaultSentinelPort = 26379;
 
     private const string ClientName = "latchwork";
 
@@ -91,7 +88,6 @@ internal static class RedisConfiguration
         _ => endpoint.ToString() ?? "",
     };
 
-    /// <summary>The address with a port.</summary>
     public static EndPoint WithPort(EndPoint endpoint, int port) => endpoint switch
     {
         DnsEndPoint { Port: 0 } dns => new DnsEndPoint(dns.Host, port),

@@ -13,9 +13,7 @@ internal readonly struct RedisReply(RedisResult? result)
     /// <summary>Whether it is an error inside a list; an error as a whole reply is thrown.</summary>
     public bool IsError => _result?.Resp2Type == ResultType.Error;
 
-    /// <summary>Whether it is a number.</summary>
     public bool IsNumber => _result?.Resp2Type == ResultType.Integer;
-
     public bool IsArray => !IsNull && _result!.Resp2Type == ResultType.Array;
 
     /// <summary>The number; text that is a whole number counts as one.</summary>
@@ -26,7 +24,6 @@ internal readonly struct RedisReply(RedisResult? result)
     /// <summary>The bytes as UTF-8 text.</summary>
     public string Text => Encoding.UTF8.GetString(Bytes.Span);
 
-    /// <summary>The texts of a list.</summary>
     public string[] Texts => Array.ConvertAll(Items, static item => new RedisReply(item).Text);
 
     /// <summary>How many items a list has.</summary>

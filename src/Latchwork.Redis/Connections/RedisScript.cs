@@ -18,9 +18,7 @@ internal sealed class RedisScript(string name, string source)
         ? new RedisScript(Name, Source.Replace(Publish, "redis.REDIS_VERSION_NUM and 'SPUBLISH' or 'PUBLISH'", StringComparison.Ordinal))
         : this;
 
-    /// <summary>Its name, for messages.</summary>
     public string Name { get; } = name;
-
     public string Source { get; } = source;
 
     /// <summary>The SHA-1 of its text: 20 bytes.</summary>
@@ -41,9 +39,7 @@ internal static partial class RedisScripts
 {
     private const string SharedParts = "Parts/";
 
-    /// <summary>Loads a script with its fragments.</summary>
-    /// <param name="path">Its path below <c>Scripts</c>, without <c>.lua</c>: <c>Timers/Post</c>.</param>
-    /// <exception cref="InvalidOperationException">It or a fragment is missing, or a fragment includes itself.</exception>
+    /// <summary>Loads a script with its fragments: <c>Timers/Post</c>, for example. It throws if one is missing, or includes itself.</summary>
     public static RedisScript Load(string path) => new(path, Resolve(path, Read));
 
     /// <summary>Puts in the fragments; <paramref name="read"/> gives the text of a file, or null if there is none.</summary>

@@ -12,8 +12,7 @@ internal sealed class RenewalThreads(IConnectionMultiplexer multiplexer, TimeSpa
     private readonly IDatabase _database = multiplexer.GetDatabase();
     private bool _closed;
 
-    /// <summary>Renews.</summary>
-    /// <returns>The reply; continuations run on the thread for renewals.</returns>
+    /// <summary>Renews. Continuations run on the thread for renewals.</summary>
     public Task<RedisReply> RenewAsync(RedisScript script, RedisKey[] keys, RedisValue[] arguments, TimeSpan lease)
     {
         // A quarter of the lease, so that one that is not answered can be repeated in time; a very short lease gets what a reply may take.
@@ -92,8 +91,10 @@ internal sealed class Renewal(RedisScript script, RedisKey[] keys, RedisValue[] 
         }
     }
 
-    /// <summary>Takes the reply, if there is one by now, or gives up.</summary>
-    /// <param name="onFailed">Called when there was no usable connection, or the server is not what it was.</param>
+    /// <summary>
+    /// Takes the reply, if there is one by now, or gives up. <paramref name="onFailed"/> is called when there was no usable connection, or the server
+    /// is not what it was.
+    /// </summary>
     /// <returns>Whether it is over; null if it is to be sent again.</returns>
     public bool? Settle(Action onFailed)
     {
@@ -145,9 +146,6 @@ internal sealed class RenewalThread : IDisposable
     private long _number;
     private bool _closed;
 
-    /// <param name="database">Where to send.</param>
-    /// <param name="onFailed">Called when there was no usable connection, or the server is not what it was.</param>
-    /// <param name="primary">The primary, for the name of the thread.</param>
     public RenewalThread(IDatabase database, Action onFailed, string primary)
     {
         _database = database;

@@ -36,13 +36,10 @@ internal sealed class ScriptCall : DeadlineItem, IValueTaskSource<RedisReply>
         foreach (RedisValue argument in arguments) Bytes += argument.Length();
     }
 
-    /// <summary>How many bytes its arguments have.</summary>
     public override long Bytes { get; }
-
     public string Name => $"script '{_script.Name}'";
     public ValueTask<RedisReply> Task => new(this, _source.Version);
 
-    /// <summary>Sends it.</summary>
     public void Start(CancellationToken cancellationToken)
     {
         Attempt(asText: false);
@@ -145,8 +142,7 @@ internal sealed class ScriptCall : DeadlineItem, IValueTaskSource<RedisReply>
         if (TryEnd() is not null) Fail(new OperationCanceledException(cancellationToken), offThread: true);
     }
 
-    /// <summary>Ends it, once.</summary>
-    /// <returns>The state in which it was; null if it was done already.</returns>
+    /// <summary>Ends it, once. It gives the state in which it was; null if it was done already.</summary>
     private int? TryEnd()
     {
         int before = Interlocked.Exchange(ref _state, Done);

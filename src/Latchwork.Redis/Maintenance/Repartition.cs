@@ -48,7 +48,6 @@ internal sealed class Repartition(RedisTimerStore store) : IStorePartitions
         private readonly int _count = Math.Max(mark.From, mark.To!.Value);
 
         public long Moved { get; private set; }
-
         public List<string> Doubled { get; } = [];
 
         /// <returns>What stands in the way; null if it was done.</returns>
@@ -125,7 +124,6 @@ internal sealed class Repartition(RedisTimerStore store) : IStorePartitions
 /// <summary>The number of partitions as a partition records it: <c>5</c>, or <c>5&gt;12</c> (from, to) while it is being changed.</summary>
 internal readonly record struct PartitionNumber(int From, int? To)
 {
-    /// <summary>Reads it.</summary>
     /// <exception cref="LatchworkStoreException">It is not of a form that this version writes.</exception>
     public static PartitionNumber Parse(string text)
     {
@@ -165,8 +163,7 @@ internal sealed record RawEvent(string Id, IReadOnlyList<ReadOnlyMemory<byte>> F
     /// <summary>Whether it is in any state.</summary>
     public bool IsThere => Fields[DueTime].Length + Fields[LeaseEnd].Length + Fields[DeathTime].Length > 0;
 
-    /// <summary>The same, scheduled and not leased.</summary>
-    /// <param name="due">When it is due, in ms.</param>
+    /// <summary>The same, scheduled and not leased. <paramref name="due"/> is in ms.</summary>
     public RawEvent Scheduled(string due)
     {
         ReadOnlyMemory<byte>[] fields = [.. Fields];

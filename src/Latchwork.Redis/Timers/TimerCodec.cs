@@ -71,9 +71,10 @@ internal static class TimerCodec
         return new EventBody(maxRetries, DecodeHeaders(bytes.Slice(BodyPrefix, headerBytes)), body[(BodyPrefix + headerBytes)..]);
     }
 
-    /// <summary>Reads what is stored of an event's failures (see past.lua).</summary>
-    /// <param name="tries">Its record in the hash <c>tries</c>: retries, number of failures, due time, reason; empty if it never failed.</param>
-    /// <param name="failures">Its last failures, the oldest first.</param>
+    /// <summary>
+    /// Reads what is stored of an event's failures (see past.lua): its record in the hash <c>tries</c> (retries, number of failures, due time, reason),
+    /// which is empty if it never failed, and its last failures, the oldest first.
+    /// </summary>
     public static EventPast DecodePast(ReadOnlySpan<byte> tries, ReadOnlySpan<byte> failures)
     {
         if (tries.IsEmpty) return new EventPast(0, 0, default, []);
@@ -90,9 +91,7 @@ internal static class TimerCodec
 
     /// <summary>Reads digits and the space after them.</summary>
     public static long ReadNumber(ref ReadOnlySpan<byte> text) =>
-        TryReadNumber(ref text, out long number)
-            ? number
-            : throw BadRecord();
+        TryReadNumber(ref text, out long number) ? number : throw BadRecord();
 
     /// <summary>Reads digits and the space after them, if that is what comes.</summary>
     public static bool TryReadNumber(ref ReadOnlySpan<byte> text, out long number)

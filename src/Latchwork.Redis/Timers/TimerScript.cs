@@ -39,10 +39,8 @@ internal sealed class TimerScript
     public static TimerScript CheckNodes { get; } = Load(nameof(CheckNodes));
     public static TimerScript TakeEvents { get; } = Load(nameof(TakeEvents));
 
-    /// <summary>Works on the list of namespaces, not on a partition.</summary>
+    // These two work on the list of namespaces, not on a partition.
     public static RedisScript Register { get; } = RedisScripts.Load("Timers/Register");
-
-    /// <summary>Works on the list of namespaces, not on a partition.</summary>
     public static RedisScript Namespaces { get; } = RedisScripts.Load("Timers/Namespaces");
 
     public RedisScript Script { get; }
