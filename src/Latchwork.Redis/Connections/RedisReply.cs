@@ -26,6 +26,9 @@ internal readonly struct RedisReply(RedisResult? result)
 
     public string[] Texts => Array.ConvertAll(Items, static item => new RedisReply(item).Text);
 
+    /// <summary>The texts of a list, two at a time.</summary>
+    public (string First, string Second)[] Pairs => [.. Texts.Chunk(2).Select(static pair => (pair[0], pair[1]))];
+
     /// <summary>How many items a list has.</summary>
     public int Length => Items.Length;
 

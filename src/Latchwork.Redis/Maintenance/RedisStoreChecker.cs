@@ -63,7 +63,7 @@ internal sealed class RedisStoreChecker(RedisTimerStore timers, RedisLockerStore
 
         if (state.HasJournal && !isImporting)
         {
-            if (fix) await timers.DropJournalAsync(partition, number, cancellationToken).ConfigureAwait(false);
+            if (fix) await timers.SendAsync(TimerScript.DropJournal, partition, number, cancellationToken).ConfigureAwait(false);
             yield return new StoreFinding(StoreProblem.LeftoverJournal, unit, [], fix);
         }
 
@@ -99,11 +99,11 @@ internal sealed class PartitionChecker(RedisTimerStore store, NamespaceRef unit,
     {
         foreach (TimerState state in (TimerState[])[TimerState.Scheduled, TimerState.InFlight, TimerState.DeadLettered])
         {
-            (string Id, string Score)? last = null;
+            (string Id, string Score) last = ("", "");
             while (true)
             {
-                (IReadOnlyList<(string Id, string Score)> page, IReadOnlyList<(string What, string Name)> found) =
-                    await store.CheckStatesAsync(partition, number, state, last, fix, cancellationToken).ConfigureAwait(false);
+                RedisReply reply = await SendAsync(TimerScript.CheckStates, cancellationToken, (int)state, last.Score, last.Id, fix ? 1 : 0).ConfigureAwait(false);
+                ((string Id, string Score)[] page, (string What, string Name)[] found) = (reply[0].Pairs, reply[1].Pairs);
                 foreach (StoreFinding finding in Findings(found)) yield return finding;
                 (string Id, string Score)[] strays = [.. page.Where(IsStray).ExceptBy(found.Select(static one => one.Name), static e => e.Id)];
                 if (strays.Length > 0)
@@ -111,25 +111,30 @@ internal sealed class PartitionChecker(RedisTimerStore store, NamespaceRef unit,
                     foreach (StoreFinding finding in await MoveAsync(state, strays, cancellationToken).ConfigureAwait(false)) yield return finding;
                 }
 
-                if (page.Count == 0) break;
+                if (page.Length == 0) break;
                 last = page[^1];
             }
         }
 
         foreach ((TimerScript script, int which) in _scans.SelectMany(static scan => Enumerable.Range(0, scan.Count).Select(which => (scan.Script, which))))
         {
-            for (string? cursor = "0"; cursor is not null;)
+            string cursor = "0";
+            do
             {
-                (cursor, IReadOnlyList<(string What, string Name)> found) =
-                    await store.CheckPieceAsync(script, partition, number, which, cursor!, fix, cancellationToken).ConfigureAwait(false);
-                foreach (StoreFinding finding in Findings(found)) yield return finding;
+                RedisReply reply = await SendAsync(script, cancellationToken, cursor, fix ? 1 : 0, which).ConfigureAwait(false);
+                foreach (StoreFinding finding in Findings(reply[1].Pairs)) yield return finding;
+                cursor = reply[0].Text;
             }
+            while (cursor != "0");
         }
     }
 
+    private ValueTask<RedisReply> SendAsync(TimerScript script, CancellationToken cancellationToken, params ReadOnlySpan<RedisValue> arguments) =>
+        store.SendAsync(script, partition, number, cancellationToken, arguments);
+
     private bool IsStray((string Id, string Score) e) => TimerPartition.Of(partition.Namespace, e.Id, number.From) != partition;
 
-    private IEnumerable<StoreFinding> Findings(IReadOnlyList<(string What, string Name)> found)
+    private IEnumerable<StoreFinding> Findings((string What, string Name)[] found)
     {
         foreach (IGrouping<string, string> group in found.GroupBy(static one => one.What, static one => one.Name))
         {
@@ -165,30 +170,26 @@ internal sealed class PartitionChecker(RedisTimerStore store, NamespaceRef unit,
         string token = Guid.NewGuid().ToString("N");
         if (isScheduled)
         {
-            bool[] held = await store.TakeEventsAsync(partition, number, token, Node, [.. strays.Select(static e => e.Id)], cancellationToken).ConfigureAwait(false);
+            long lease = TimerCodec.Microseconds(TimeSpan.FromMinutes(1));
+            RedisValue[] ids = [.. strays.Select(static e => (RedisValue)e.Id)];
+            RedisReply reply = await SendAsync(TimerScript.TakeEvents, cancellationToken, [token, Node, lease, .. ids]).ConfigureAwait(false);
+            bool[] held = TimerCodec.Outcomes(reply, static digit => digit == 0);
             strays = [.. strays.Where((_, i) => held[i])];
         }
 
         List<string> moved = [], taken = [];
         for (int next = 0; next < strays.Length;)
         {
-            string[] ids = [.. strays[next..].Select(static e => e.Id)];
+            string[] rest = [.. strays[next..].Select(static e => e.Id)];
             (int count, List<string> written, List<string> refused) =
-                await store.MoveAsync(partition, number, number.From, ids, e => Freed(e) with { Replace = false }, cancellationToken).ConfigureAwait(false);
+                await store.MoveAsync(partition, number, number.From, rest, e => Freed(e) with { Replace = false }, cancellationToken).ConfigureAwait(false);
             next += count;
             moved.AddRange(written);
             taken.AddRange(refused);
         }
 
-        if (isScheduled)
-        {
-            await store.EndTakeAsync(partition, number, token, moved, confirm: true, cancellationToken).ConfigureAwait(false);
-            await store.EndTakeAsync(partition, number, token, taken, confirm: false, cancellationToken).ConfigureAwait(false);
-        }
-        else
-        {
-            await store.PurgeAsync(partition, number, [.. strays.Where(e => moved.Contains(e.Id))], cancellationToken).ConfigureAwait(false);
-        }
+        if (moved.Count > 0) await SendAsync(isScheduled ? TimerScript.Confirm : TimerScript.Purge, cancellationToken, WithMarks(moved)).ConfigureAwait(false);
+        if (isScheduled && taken.Count > 0) await SendAsync(TimerScript.Release, cancellationToken, [store.BellOf(partition), .. WithMarks(taken)]).ConfigureAwait(false);
 
         const string Twice = "their ids are in the right partition, too: cancel them there, or let these fire";
         List<StoreFinding> findings = [];
@@ -196,6 +197,11 @@ internal sealed class PartitionChecker(RedisTimerStore store, NamespaceRef unit,
         if (taken.Count > 0) findings.Add(new StoreFinding(StoreProblem.WrongPartition, unit, taken, IsRepaired: false, Twice));
         return findings;
 
-        RawEvent Freed(RawEvent held) => isScheduled ? held.Scheduled(Array.Find(strays, e => e.Id == held.Id).Score) : held;
+        RawEvent Freed(RawEvent held) => isScheduled ? held.Scheduled(ScoreOf(held.Id)) : held;
+
+        string ScoreOf(string id) => Array.Find(strays, e => e.Id == id).Score;
+
+        // With what they must still have to be ended: the token by which they are held, or the time of their death.
+        RedisValue[] WithMarks(List<string> ids) => [.. ids.SelectMany(id => (RedisValue[])[id, isScheduled ? token : ScoreOf(id)])];
     }
 }

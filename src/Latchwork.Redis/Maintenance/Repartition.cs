@@ -45,7 +45,7 @@ internal sealed class Repartition(RedisTimerStore store) : IStorePartitions
 
     private sealed class Run(RedisTimerStore store, string ns, PartitionNumber mark, Action<long>? progress)
     {
-        private readonly int _count = Math.Max(mark.From, mark.To!.Value);
+        private readonly int _to = mark.To!.Value, _count = Math.Max(mark.From, mark.To.Value);
 
         public long Moved { get; private set; }
         public List<string> Doubled { get; } = [];
@@ -58,9 +58,10 @@ internal sealed class Repartition(RedisTimerStore store) : IStorePartitions
             {
                 for (int i = 0; i < _count; i++)
                 {
-                    (string answer, IReadOnlyList<string> names) = await store.LockPartitionAsync(Partition(i), mark, checkOnly, cancellationToken).ConfigureAwait(false);
-                    if (ObstacleOf(answer, names) is { } obstacle) return obstacle;
-                    done[i] = answer == "done";
+                    RedisReply reply = await SendAsync(TimerScript.LockPartition, i, cancellationToken, mark.From, _to, i, checkOnly ? 1 : 0).ConfigureAwait(false);
+                    string[] answer = reply.Texts;
+                    if (ObstacleOf(answer[0], answer[1..]) is { } obstacle) return obstacle;
+                    done[i] = answer[0] == "done";
                 }
             }
 
@@ -70,16 +71,18 @@ internal sealed class Repartition(RedisTimerStore store) : IStorePartitions
             for (int i = _count - 1; i >= 0; i--)
             {
                 if (done[i]) continue;
-                long left = await store.UnlockPartitionAsync(Partition(i), mark, cancellationToken).ConfigureAwait(false);
+                long left = (await SendAsync(TimerScript.UnlockPartition, i, cancellationToken, _to, i < _to ? 1 : 0).ConfigureAwait(false)).Number;
                 if (left > 0) throw new LatchworkStoreException($"Partition {i} of '{ns}' still has {left} events that belong elsewhere. Run it again; if that does not help, please report it.", StoreOutcome.NotApplied);
             }
 
             return null;
         }
 
-        private TimerPartition Partition(int index) => new(ns, index);
+        private ValueTask<RedisReply> SendAsync(
+            TimerScript script, int index, CancellationToken cancellationToken, params ReadOnlySpan<RedisValue> arguments) =>
+            store.SendAsync(script, new TimerPartition(ns, index), mark, cancellationToken, arguments);
 
-        private string? ObstacleOf(string answer, IReadOnlyList<string> names) => answer switch
+        private string? ObstacleOf(string answer, string[] names) => answer switch
         {
             "listened" => $"Nodes listen to the timer namespace '{ns}': {string.Join(", ", names)}. Stop them first (one that died counts as listening for some seconds), and run it again.",
             "sealed" => $"The timer namespace '{ns}' is sealed, as it is or was moved to {TransferMark.Parse(names[0])!.Place}.",
@@ -92,13 +95,15 @@ internal sealed class Repartition(RedisTimerStore store) : IStorePartitions
         {
             foreach (TimerState state in (TimerState[])[TimerState.Scheduled, TimerState.InFlight, TimerState.DeadLettered])
             {
-                (string Id, string Score)? last = null;
+                (string Id, string Score) last = ("", "");
                 while (true)
                 {
-                    IReadOnlyList<(string Id, string Score)> page = await store.ScanPartitionAsync(Partition(index), mark, state, last, cancellationToken).ConfigureAwait(false);
-                    string[] leaving = [.. page.Select(static e => e.Id).Where(id => HomeOf(id, mark.To!.Value) != index)];
+                    RedisReply reply = await SendAsync(
+                        TimerScript.ScanPartition, index, cancellationToken, (int)state, last.Score, last.Id, Limits.MaxBatch).ConfigureAwait(false);
+                    (string Id, string Score)[] page = reply.Pairs;
+                    string[] leaving = [.. page.Select(static e => e.Id).Where(id => HomeOf(id, _to) != index)];
                     while (leaving.Length > 0) leaving = leaving[(await MoveAsync(index, leaving, cancellationToken).ConfigureAwait(false))..];
-                    if (page.Count == 0) break;
+                    if (page.Length == 0) break;
                     last = page[^1];
                 }
             }
@@ -109,9 +114,9 @@ internal sealed class Repartition(RedisTimerStore store) : IStorePartitions
         {
             // What was in its partition is right; what was in another one (a damage) replaces nothing. One that is gone was moved by another process.
             (int count, _, List<string> taken) = await store.MoveAsync(
-                Partition(index), mark, mark.To!.Value, ids, e => e with { Replace = HomeOf(e.Id, mark.From) == index }, cancellationToken).ConfigureAwait(false);
+                new TimerPartition(ns, index), mark, _to, ids, e => e with { Replace = HomeOf(e.Id, mark.From) == index }, cancellationToken).ConfigureAwait(false);
             Doubled.AddRange(taken.Take(MaxNamed - Doubled.Count));
-            await store.DropAsync(Partition(index), mark, ids[..count], cancellationToken).ConfigureAwait(false);
+            await SendAsync(TimerScript.Drop, index, cancellationToken, [.. ids[..count].Select(static id => (RedisValue)id)]).ConfigureAwait(false);
             Moved += count;
             progress?.Invoke(Moved);
             return count;

@@ -8,7 +8,7 @@ internal sealed partial class RedisTimerStore
         var subscriptions = new Subscriptions();
         try
         {
-            await EachAsync(Enumerable.Range(0, partitions), SubscribeAsync).ConfigureAwait(false);
+            await EachAsync(PartitionsOf(ns), SubscribeAsync).ConfigureAwait(false);
         }
         catch
         {
@@ -18,12 +18,12 @@ internal sealed partial class RedisTimerStore
 
         return subscriptions;
 
-        async Task<bool> SubscribeAsync(int partition)
+        async Task<bool> SubscribeAsync(TimerPartition partition)
         {
             IAsyncDisposable subscription = await connection.SubscribeAsync(
-                keySpace.Of(new TimerPartition(ns, partition)).ChannelPrefix + nodeId,
-                message => notify(ReadNotification(partition, message.Span)),
-                () => notify(Missed(partition)),
+                keySpace.Of(partition).ChannelPrefix + nodeId,
+                message => notify(ReadNotification(partition.Index, message.Span)),
+                () => notify(Missed(partition.Index)),
                 cancellationToken).ConfigureAwait(false);
             subscriptions.Add(subscription);
             return true;

@@ -15,7 +15,8 @@ internal sealed partial class RedisTimerStore
         if (change is not null) await RegisterAsync(ns, cancellationToken).ConfigureAwait(false);
         if (partitions == 1) return await MarksAsync(new TimerPartition(ns, 0), change, cancellationToken).ConfigureAwait(false);
 
-        TransferMarks[] parts = await PartsAsync(ns, cancellationToken).ConfigureAwait(false);
+        TransferMarks[] parts = await EachAsync(
+            PartitionsOf(ns), async partition => (await MarksAsync(partition, null, cancellationToken).ConfigureAwait(false)).Marks).ConfigureAwait(false);
         TransferMarks seen = PartedMarks.Whole(parts);
         if (change is not var (expected, next) || seen != expected) return (seen, false);
         for (int i = 0; i < parts.Length; i++)
@@ -35,7 +36,7 @@ internal sealed partial class RedisTimerStore
 
         // First a look at all of them, so that none is sealed as long as anything stands in the way of another.
         SealAnswer[] looks = await EachAsync(
-            Enumerable.Range(0, partitions), i => SealAsync(new TimerPartition(ns, i), moveId, target, checkOnly: true, cancellationToken)).ConfigureAwait(false);
+            PartitionsOf(ns), partition => SealAsync(partition, moveId, target, checkOnly: true, cancellationToken)).ConfigureAwait(false);
         if (Array.Exists(looks, IsInTheWay) || checkOnly) return Sum(looks);
 
         // A seal that was cut off is gone on with, under its own id.
@@ -59,9 +60,7 @@ internal sealed partial class RedisTimerStore
     }
 
     public async Task DropJournalAsync(string ns, CancellationToken cancellationToken) =>
-        await EachAsync(
-            Enumerable.Range(0, partitions),
-            async i => await SendAsync(TimerScript.DropJournal, new TimerPartition(ns, i), cancellationToken).ConfigureAwait(false)).ConfigureAwait(false);
+        await EachAsync(PartitionsOf(ns), partition => SendAsync(TimerScript.DropJournal, partition, cancellationToken).AsTask()).ConfigureAwait(false);
 
     public async Task<IReadOnlyList<TransferEvent>> NextAsync(string ns, string moveId, IReadOnlyList<string> arrived, CancellationToken cancellationToken)
     {
@@ -101,20 +100,17 @@ internal sealed partial class RedisTimerStore
     {
         if (events.Count == 0) return [];
         CheckBatch(events.Count);
-        int[][] groups = [.. Enumerable.Range(0, events.Count).GroupBy(i => TimerPartition.Of(ns, events[i].Id, partitions).Index).Select(static group => group.ToArray())];
+        ILookup<TimerPartition, int> places = Enumerable.Range(0, events.Count).ToLookup(i => TimerPartition.Of(ns, events[i].Id, partitions));
         var outcomes = new ImportOutcome[events.Count];
-        await EachAsync(Enumerable.Range(0, groups.Length), async g =>
+        await EachAsync(places.Select(static place => place.Key), async partition =>
         {
-            TransferEvent[] some = Array.ConvertAll(groups[g], i => events[i]);
-            ImportOutcome[] answers = await ImportAsync(TimerPartition.Of(ns, some[0].Id, partitions), moveId, some, cancellationToken).ConfigureAwait(false);
-            for (int i = 0; i < answers.Length; i++) outcomes[groups[g][i]] = answers[i];
+            int[] own = [.. places[partition]];
+            ImportOutcome[] answers = await ImportAsync(partition, moveId, Array.ConvertAll(own, i => events[i]), cancellationToken).ConfigureAwait(false);
+            for (int i = 0; i < answers.Length; i++) outcomes[own[i]] = answers[i];
             return true;
         }).ConfigureAwait(false);
         return outcomes;
     }
-
-    private Task<TransferMarks[]> PartsAsync(string ns, CancellationToken cancellationToken) => EachAsync(
-        Enumerable.Range(0, partitions), async i => (await MarksAsync(new TimerPartition(ns, i), null, cancellationToken).ConfigureAwait(false)).Marks);
 
     private async Task<(TransferMarks Marks, bool Changed)> MarksAsync(
         TimerPartition partition, (TransferMarks Expected, TransferMarks Next)? change, CancellationToken cancellationToken)

@@ -30,12 +30,12 @@ internal sealed partial class RedisTimerStore(IRedisConnection connection, Redis
         await RegisterAsync(ns, cancellationToken).ConfigureAwait(false);
 
         // The first decides: whoever has another number is refused there, before it has touched any other partition.
-        await OpenAsync(0).ConfigureAwait(false);
-        await EachAsync(Enumerable.Range(1, partitions - 1), OpenAsync).ConfigureAwait(false);
+        await OpenAsync(new TimerPartition(ns, 0)).ConfigureAwait(false);
+        await EachAsync(PartitionsOf(ns, from: 1), OpenAsync).ConfigureAwait(false);
         return partitions;
 
-        async Task<bool> OpenAsync(int index) =>
-            (await SendAsync(TimerScript.Open, new TimerPartition(ns, index), cancellationToken).ConfigureAwait(false)).Number == 1;
+        async Task<bool> OpenAsync(TimerPartition partition) =>
+            (await SendAsync(TimerScript.Open, partition, cancellationToken).ConfigureAwait(false)).Number == 1;
     }
 
     public async Task<IReadOnlyList<string>> NamespacesAsync(CancellationToken cancellationToken)
@@ -104,7 +104,7 @@ internal sealed partial class RedisTimerStore(IRedisConnection connection, Redis
     {
         if (deliveries.Count == 0) return Nothing();
         if (cancellationToken.IsCancellationRequested) return Task.FromCanceled<IReadOnlyList<TimerOutcome>>(cancellationToken);
-        RedisValue[] arguments = Pairs(partitions, deliveries, TokenOf, TimerCodec.Microseconds(lease));
+        RedisValue[] arguments = Pairs(deliveries, TokenOf, TimerCodec.Microseconds(lease));
         (RedisScript script, RedisKey[] keys) = (TimerScript.Extend.Script, keySpace.Of(partition).Select(TimerScript.Extend.Keys));
         return ReadOutcomesAsync(TranslateAsync(connection.RenewAsync(script, keys, arguments, lease), script, partition.Namespace));
     }
@@ -175,7 +175,7 @@ internal sealed partial class RedisTimerStore(IRedisConnection connection, Redis
         Func<T, (RedisValue Id, RedisValue Mark)> pair,
         CancellationToken cancellationToken,
         params ReadOnlySpan<RedisValue> first) =>
-        items.Count == 0 ? Nothing() : ReadOutcomesAsync(SendAsync(script, partition, Pairs(partitions, items, pair, first), cancellationToken));
+        items.Count == 0 ? Nothing() : ReadOutcomesAsync(SendAsync(script, partition, Pairs(items, pair, first), cancellationToken));
 
     private static async Task<IReadOnlyList<TimerOutcome>> ReadOutcomesAsync(ValueTask<RedisReply> pending) =>
         TimerCodec.Outcomes(await pending.ConfigureAwait(false), static digit => (TimerOutcome)digit);
@@ -187,24 +187,25 @@ internal sealed partial class RedisTimerStore(IRedisConnection connection, Redis
             throw new ArgumentOutOfRangeException(nameof(count), count, $"A batch holds at most {Limits.MaxBatch} elements.");
     }
 
+    private IEnumerable<TimerPartition> PartitionsOf(string ns, int from = 0) => Enumerable.Range(from, partitions - from).Select(i => new TimerPartition(ns, i));
+
     /// <summary>Does something with several partitions: up to <see cref="MaxAtOnce"/> at a time, so that they share round trips.</summary>
-    private static async Task<T[]> EachAsync<T>(IEnumerable<int> indexes, Func<int, Task<T>> body)
+    private static async Task<T[]> EachAsync<T>(IEnumerable<TimerPartition> all, Func<TimerPartition, Task<T>> body)
     {
         var results = new List<T>();
-        foreach (int[] some in indexes.Chunk(MaxAtOnce)) results.AddRange(await Task.WhenAll(Array.ConvertAll(some, i => body(i))).ConfigureAwait(false));
+        foreach (TimerPartition[] some in all.Chunk(MaxAtOnce)) results.AddRange(await Task.WhenAll(some.Select(body)).ConfigureAwait(false));
         return [.. results];
     }
 
-    private RedisValue BellOf(TimerPartition partition) => keySpace.Of(partition).Channel;
+    internal RedisValue BellOf(TimerPartition partition) => keySpace.Of(partition).Channel;
 
     private static (RedisValue Id, RedisValue Mark) TokenOf(DeliveryKey delivery) => (delivery.Id, delivery.Token);
 
     /// <summary>The arguments of a script that takes two for each event: its id, and what it must still have for the script to change it.</summary>
-    private RedisValue[] Pairs<T>(
-        RedisValue number, IReadOnlyList<T> items, Func<T, (RedisValue Id, RedisValue Mark)> pair, params ReadOnlySpan<RedisValue> first)
+    private RedisValue[] Pairs<T>(IReadOnlyList<T> items, Func<T, (RedisValue Id, RedisValue Mark)> pair, params ReadOnlySpan<RedisValue> first)
     {
         CheckBatch(items.Count);
-        ArgumentList arguments = Begin(number, 2 * items.Count, first);
+        ArgumentList arguments = Begin(partitions, 2 * items.Count, first);
         for (int i = 0; i < items.Count; i++)
         {
             (RedisValue id, RedisValue mark) = pair(items[i]);
@@ -232,7 +233,7 @@ internal sealed partial class RedisTimerStore(IRedisConnection connection, Redis
         SendAsync(script, partition, Begin(partitions, 0, arguments).All, cancellationToken);
 
     /// <summary>The same where the namespace has another number of partitions, or where that is being changed.</summary>
-    private ValueTask<RedisReply> SendAsync(
+    internal ValueTask<RedisReply> SendAsync(
         TimerScript script, TimerPartition partition, PartitionNumber number, CancellationToken cancellationToken, params ReadOnlySpan<RedisValue> arguments) =>
         SendAsync(script, partition, Begin(number.ToString(), 0, arguments).All, cancellationToken);
 
