@@ -26,29 +26,21 @@ internal sealed class MultiplexerLink(IConnectionMultiplexer main, IConnectionMu
     /// <summary>Connects. <paramref name="onFailed"/> is called when a renewal finds no usable connection, on a thread that must not be kept.</summary>
     public static async Task<MultiplexerLink> ConnectAsync(ConfigurationOptions settings, RedisOptions options, SocketRegistry sockets, Action onFailed)
     {
-        Task<ConnectionMultiplexer>?[] opening = [];
+        List<Task<ConnectionMultiplexer>> opening = [];
         try
         {
             ConfigurationOptions own = settings.Clone();
             bool hasThreads = SocketTunnel.TryUse(own, sockets, options.MaxQueuedBytes);
-            Task<ConnectionMultiplexer> opened = OpenAsync(own, options, sockets);
-            Task<ConnectionMultiplexer>? replicated = options.Replication is null ? null : OpenAsync(settings.Clone(), options, sockets);
-            opening = [opened, replicated];
-            ConnectionMultiplexer main = await opened.ConfigureAwait(false);
-            return new MultiplexerLink(
-                main,
-                replicated is null ? null : await replicated.ConfigureAwait(false),
-                hasThreads ? new RenewalThreads(main, options.CommandTimeout, onFailed) : null,
-                sockets);
+            opening.Add(OpenAsync(own, options, sockets));
+            if (options.Replication is not null) opening.Add(OpenAsync(settings.Clone(), options, sockets));
+            ConnectionMultiplexer main = await opening[0].ConfigureAwait(false);
+            ConnectionMultiplexer? replicated = opening.Count > 1 ? await opening[1].ConfigureAwait(false) : null;
+            return new MultiplexerLink(main, replicated, hasThreads ? new RenewalThreads(main, options.CommandTimeout, onFailed) : null, sockets);
         }
         catch
         {
             sockets.AbortForGood();
-            foreach (Task<ConnectionMultiplexer>? one in opening)
-            {
-                if (one is not null) SocketRegistry.Discard(one);
-            }
-
+            opening.ForEach(SocketRegistry.Discard);
             throw;
         }
     }

@@ -232,7 +232,14 @@ internal sealed partial class RedisConnection : IRedisConnection
 
     private bool FindCluster()
     {
-        bool isCluster = FindServerType() == ServerType.Cluster;
+        // Keys and scripts for a cluster are others, so nothing can be sent before that is known.
+        if (AnyServer(_link) is not { } server)
+        {
+            string reason = LastError is { } error ? $", because {error}" : "";
+            throw RedisFailures.Transient($"No server at {Description} has been reached yet{reason}. Nothing was changed.", StoreOutcome.NotApplied);
+        }
+
+        bool isCluster = server.ServerType == ServerType.Cluster;
         if (isCluster && _link is { Database.Database: > 0 and var database })
         {
             throw new LatchworkStoreException(
@@ -241,15 +248,6 @@ internal sealed partial class RedisConnection : IRedisConnection
 
         _isCluster = isCluster;
         return isCluster;
-    }
-
-    private ServerType FindServerType()
-    {
-        if (AnyServer(_link) is { } server) return server.ServerType;
-
-        // Keys and scripts for a cluster are others, so nothing can be sent yet.
-        string reason = LastError is { } error ? $", because {error}" : "";
-        throw RedisFailures.Transient($"No server at {Description} has been reached yet{reason}. Nothing was changed.", StoreOutcome.NotApplied);
     }
 
     private bool HasShardedChannels() => AnyServer(_link) is not { Version.Major: < 7 };

@@ -29,7 +29,7 @@ internal sealed class RenewalThreads(IConnectionMultiplexer multiplexer, TimeSpa
             }
             else if (!_threads.TryGetValue(primary, out RenewalThread? thread) || !thread.TryAdd(renewal))
             {
-                _threads[primary] = thread = new RenewalThread(_database, onFailed, primary);
+                _threads[primary] = thread = new RenewalThread(_database, onFailed).Start(primary);
                 thread.TryAdd(renewal);
             }
         }
@@ -136,31 +136,19 @@ internal sealed class Renewal(RedisScript script, RedisKey[] keys, RedisValue[] 
 /// Sends the renewals for one primary: whatever is there, without waiting for the replies of the others. One that the server does not take now is sent
 /// again within its time. The thread ends with the store, or when there has been nothing to do for a while: the primary may be gone.
 /// </summary>
-internal sealed class RenewalThread : IDisposable
+internal sealed class RenewalThread(IDatabase database, Action onFailed) : IDisposable
 {
     private static readonly TimeSpan _look = TimeSpan.FromMilliseconds(5), _idle = TimeSpan.FromMinutes(1);
-    private readonly IDatabase _database;
-    private readonly Action _onFailed;
     private readonly PriorityQueue<Renewal, (long NotBefore, long Number)> _waiting = new();
     private readonly object _gate = new();
     private long _number;
     private bool _closed;
 
-    public RenewalThread(IDatabase database, Action onFailed, string primary)
+    /// <summary>Starts it; the primary is for its name.</summary>
+    public RenewalThread Start(string primary)
     {
-        _database = database;
-        _onFailed = () =>
-        {
-            try
-            {
-                onFailed();
-            }
-            catch (Exception)
-            {
-                // Nothing may end this thread: not even that nobody can be asked.
-            }
-        };
         new Thread(Run) { IsBackground = true, Name = $"Latchwork renewals {primary}".TrimEnd() }.UnsafeStart();
+        return this;
     }
 
     /// <summary>Takes a renewal; false if the thread has ended.</summary>
@@ -191,8 +179,8 @@ internal sealed class RenewalThread : IDisposable
         {
             foreach (Renewal renewal in ready)
             {
-                if (renewal.Settle(_onFailed) is not null) continue; // its time is up
-                renewal.Send(_database);
+                if (renewal.Settle(OnFailed) is not null) continue; // its time is up
+                renewal.Send(database);
                 sent.Add(renewal);
             }
 
@@ -200,7 +188,7 @@ internal sealed class RenewalThread : IDisposable
             if (sent.Count > 0) sent[0].Wait(_look);
             sent.RemoveAll(renewal =>
             {
-                bool? isOver = renewal.Settle(_onFailed);
+                bool? isOver = renewal.Settle(OnFailed);
                 if (isOver is null && !TryAdd(renewal)) renewal.Leave();
                 return isOver != false;
             });
@@ -208,6 +196,18 @@ internal sealed class RenewalThread : IDisposable
 
         foreach (Renewal renewal in sent) renewal.Leave();
         while (_waiting.TryDequeue(out Renewal? renewal, out _)) renewal.Leave();
+    }
+
+    private void OnFailed()
+    {
+        try
+        {
+            onFailed();
+        }
+        catch (Exception)
+        {
+            // Nothing may end this thread: not even that nobody can be asked.
+        }
     }
 
     private List<Renewal>? Take(bool isIdle)

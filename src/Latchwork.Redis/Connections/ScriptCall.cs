@@ -10,34 +10,21 @@ namespace Latchwork.Redis.Connections;
 /// It is in one of three states, and whoever ends it learns which it was in: waiting (the script is known not to have run), sent (it may have),
 /// or done. A late reply to a call that is done is dropped; nothing is sent again after that.
 /// </remarks>
-internal sealed class ScriptCall : DeadlineItem, IValueTaskSource<RedisReply>
+internal sealed class ScriptCall(RedisConnection connection, RedisScript script, RedisKey[] keys, RedisValue[] arguments)
+    : DeadlineItem, IValueTaskSource<RedisReply>
 {
     private const int Waiting = 0, Sent = 1, Done = 2;
     private static readonly TimeSpan _firstPause = TimeSpan.FromMilliseconds(5), _longestPause = TimeSpan.FromMilliseconds(100);
 
-    private readonly RedisConnection _connection;
-    private readonly RedisScript _script;
-    private readonly RedisKey[] _keys;
-    private readonly RedisValue[] _arguments;
-    private readonly Action _onReply;
+    private Action? _onReply;
     private ManualResetValueTaskSourceCore<RedisReply> _source;
     private Task<RedisResult>? _attempt;
     private CancellationTokenRegistration _registration;
     private int _state;
     private int _refusals;
 
-    public ScriptCall(RedisConnection connection, RedisScript script, RedisKey[] keys, RedisValue[] arguments)
-    {
-        _connection = connection;
-        _script = script;
-        _keys = keys;
-        _arguments = arguments;
-        _onReply = OnReply;
-        foreach (RedisValue argument in arguments) Bytes += argument.Length();
-    }
-
-    public override long Bytes { get; }
-    public string Name => $"script '{_script.Name}'";
+    public override long Bytes { get; } = SizeOf(arguments);
+    public string Name => $"script '{script.Name}'";
     public ValueTask<RedisReply> Task => new(this, _source.Version);
 
     public void Start(CancellationToken cancellationToken)
@@ -53,8 +40,9 @@ internal sealed class ScriptCall : DeadlineItem, IValueTaskSource<RedisReply>
     public override void OnDeadline()
     {
         if (TryEnd() is not { } state) return;
-        if (state == Sent) _connection.OnNoReply(_keys);
-        Fail(state == Sent ? RedisFailures.NoReply(Name, _connection.CommandTimeout) : RedisFailures.NotSent(Name, _connection.CommandTimeout, _connection.LastError ?? Refusal), offThread: true);
+        if (state == Sent) connection.OnNoReply(keys);
+        TimeSpan timeout = connection.CommandTimeout;
+        Fail(state == Sent ? RedisFailures.NoReply(Name, timeout) : RedisFailures.NotSent(Name, timeout, connection.LastError ?? Refusal), offThread: true);
     }
 
     public override void OnClosed()
@@ -72,10 +60,17 @@ internal sealed class ScriptCall : DeadlineItem, IValueTaskSource<RedisReply>
     void IValueTaskSource<RedisReply>.OnCompleted(Action<object?> continuation, object? state, short token, ValueTaskSourceOnCompletedFlags flags) =>
         _source.OnCompleted(continuation, state, token, flags);
 
+    private static long SizeOf(RedisValue[] values)
+    {
+        long bytes = 0;
+        foreach (RedisValue value in values) bytes += value.Length();
+        return bytes;
+    }
+
     private void Attempt(bool asText)
     {
         // What was refused is not sent again while the store closes: it is known not to have run, and would no longer be a moment later.
-        if (_connection.IsClosing)
+        if (connection.IsClosing)
         {
             OnClosed();
             return;
@@ -85,7 +80,7 @@ internal sealed class ScriptCall : DeadlineItem, IValueTaskSource<RedisReply>
         Task<RedisResult> attempt;
         try
         {
-            attempt = _connection.Send(_script, _keys, _arguments, asText);
+            attempt = connection.Send(script, keys, arguments, asText);
         }
         catch (Exception e) // whatever the client throws is judged like what it reports later
         {
@@ -95,7 +90,7 @@ internal sealed class ScriptCall : DeadlineItem, IValueTaskSource<RedisReply>
 
         _attempt = attempt;
         if (attempt.IsCompleted) OnReply();
-        else attempt.ConfigureAwait(false).GetAwaiter().UnsafeOnCompleted(_onReply);
+        else attempt.ConfigureAwait(false).GetAwaiter().UnsafeOnCompleted(_onReply ??= OnReply);
     }
 
     private void OnReply()
@@ -107,15 +102,15 @@ internal sealed class ScriptCall : DeadlineItem, IValueTaskSource<RedisReply>
             return;
         }
 
-        _connection.OnReply();
+        connection.OnReply();
         if (TryEnd() is not null) _source.SetResult(new RedisReply(attempt.Result));
     }
 
     private void OnFailed(Exception error)
     {
         CallFailure failure = RedisFailures.Judge(error, Name);
-        if (error is RedisServerException) _connection.OnReply();
-        if (failure.IsConnection) _connection.RequestTopologyRefresh();
+        if (error is RedisServerException) connection.OnReply();
+        if (failure.IsConnection) connection.RequestTopologyRefresh();
         if (failure.Kind == FailureKind.Final)
         {
             if (TryEnd() is not null) Fail(failure.Exception!, offThread: false);
@@ -147,7 +142,7 @@ internal sealed class ScriptCall : DeadlineItem, IValueTaskSource<RedisReply>
     {
         int before = Interlocked.Exchange(ref _state, Done);
         if (before == Done) return null;
-        _connection.Calls.Remove(this);
+        connection.Calls.Remove(this);
         _registration.Dispose();
         return before;
     }

@@ -1,9 +1,9 @@
 namespace Latchwork.Redis.Connections;
 
-/// <summary>What one Sentinel says.</summary>
-/// <param name="Primary">The primary; null if it does not know.</param>
-/// <param name="Epoch">The number of the failover that made it the primary: of several answers, the one with the highest is right.</param>
-/// <param name="Error">Why it does not know, or cannot be asked now.</param>
+/// <summary>
+/// What one Sentinel says: the primary (null if it does not know), the number of the failover that made it the primary (of several answers, the one
+/// with the highest is right), and why it does not know, or cannot be asked now.
+/// </summary>
 internal readonly record struct SentinelReport(EndPoint? Primary, long Epoch, string? Error);
 
 /// <summary>
