@@ -23,7 +23,7 @@ internal sealed class ChannelTable(RedisConnection connection, ILogger logger)
             {
                 return await TrySubscribeAsync(name, onMessage, onRestored, cancellationToken).ConfigureAwait(false);
             }
-            catch (LatchworkStoreException e) when (e is { IsTransient: true, Outcome: StoreOutcome.NotApplied } && !connection.IsClosing && Environment.TickCount64 < deadline)
+            catch (LatchworkStoreException e) when (e.IsTransient && !connection.IsClosing && Environment.TickCount64 < deadline)
             {
                 connection.RequestTopologyRefresh();
                 await Task.Delay(_retryAfter, TimeProvider.System, cancellationToken).ConfigureAwait(false);

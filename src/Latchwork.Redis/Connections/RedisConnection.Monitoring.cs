@@ -134,7 +134,11 @@ internal sealed partial class RedisConnection
 
         void Forget(ConnectionType type)
         {
-            lock (_lostConnections) _lostConnections.Remove((server, type));
+            lock (_lostConnections)
+            {
+                _lostConnections.Remove((server, type));
+                if (!IsKnownCluster && !_lostConnections.Any(one => one.Server.Equals(server))) LastError = null;
+            }
         }
     }
 

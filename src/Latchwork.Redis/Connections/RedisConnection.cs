@@ -8,6 +8,8 @@ namespace Latchwork.Redis.Connections;
 /// </summary>
 internal sealed partial class RedisConnection : IRedisConnection
 {
+    private const int CoarseClock = 20; // how many ms Environment.TickCount64 may be behind
+
     private static readonly TimeSpan _lastReplies = TimeSpan.FromSeconds(1);
 
     private readonly RedisOptions _options;
@@ -183,7 +185,7 @@ internal sealed partial class RedisConnection : IRedisConnection
         EndPoint? server = !IsKnownCluster ? Primaries is [{ } primary, ..] ? primary : null : keys.Length > 0 ? MultiplexerLink.OwnerOf(link.Main, keys[0])?.EndPoint : null;
         if (server is null) return;
         long heard = link.Renewals is null ? Volatile.Read(ref _lastReplyAt) : link.HeardFrom(server);
-        if (Environment.TickCount64 - heard >= CommandTimeout.TotalMilliseconds) link.Abort(server);
+        if (Environment.TickCount64 - heard >= CommandTimeout.TotalMilliseconds - CoarseClock) link.Abort(server);
     }
 
     /// <summary>The channel with a name: in a cluster a sharded one, if the servers know such.</summary>

@@ -98,7 +98,9 @@ public abstract class EngineDeliverySuite(StoreFixture fixture) : EngineSuite(fi
             };
             outcome.ShouldBe(delivery.Id == "dead" ? TimerOutcome.DeadLettered : TimerOutcome.Done);
             delivery.LeaseLeft.ShouldBe(TimeSpan.Zero);
-            (await delivery.ConfirmAsync()).ShouldBe(delivery.Id == "confirm" || delivery.Retries > 0 ? TimerOutcome.NotFound : TimerOutcome.Stale);
+            TimerOutcome again = await delivery.ConfirmAsync();
+            if (delivery.Id == "retry" && delivery.Retries == 0) again.ShouldBeOneOf(TimerOutcome.Stale, TimerOutcome.NotFound); // its next delivery may be over by now
+            else again.ShouldBe(delivery.Id == "dead" ? TimerOutcome.Stale : TimerOutcome.NotFound);
             if (delivery.Id == "confirm") throw new TimeoutException("after the confirm");
         });
         foreach (string id in (string[])["confirm", "dead", "retry"]) await node.Timer.PostAsync(id, TimeSpan.Zero, new() { Id = id, MaxRetries = 1 });

@@ -28,16 +28,18 @@ local function refuse(text)
   return '\255' .. text
 end
 
+local function refuseFull(fault)
+  local text = type(fault) == 'table' and fault.err or fault
+  if not string.find(text, 'OOM', 1, true) then error(fault, 0) end -- the state of the server, which refuses the first write of all
+  return refuse('OOM')
+end
+
 local function grant(lock, r)
   local over = r.owned
   r.highest = math.max(r.highest + 1, nowUs)
   r.owned, r.over, r.started, r.expires, r.lease, r.timeout, r.nonce, r.node = true, over, nowUs, nowUs + lease, lease, timeout, nonce, node
   local isGood, fault = pcall(save, lock, r)
-  if not isGood then
-    local text = type(fault) == 'table' and fault.err or fault
-    if not string.find(text, 'OOM', 1, true) then error(fault, 0) end -- the state of the server, which refuses the first write of all
-    return refuse('OOM')
-  end
+  if not isGood then return refuseFull(fault) end
   hasWritten = true
   return pack('<BdB', 0, r.highest, over and 1 or 0)
 end
@@ -63,6 +65,41 @@ local function acquire(lock, data, r)
   return pack('<BdddBc0', 1, r.highest, r.expires - nowUs, nowUs - r.started, #r.nonce, r.nonce) .. r.node, isFirst or r.wentBack
 end
 
+-- Most operations are of two kinds: a key that has no record is acquired, and its owner, for whom nobody waits, publishes or releases. These need no
+-- table, and one pack each. What they do is what the rest of this script would do.
+local texts, lifetimes, MOST = {}, {}, 2 ^ 53
+
+local function acquireNew(lock)
+  local text = pack('<BBddddddBc0Hc0', ARGV[2], OWNED, nowUs, 0, nowUs, nowUs + lease, lease, timeout, #nonce, nonce, #node, node)
+  local isGood, fault = pcall(call, 'SET', lock, text, 'PX', ttl(2 * timeout))
+  if not isGood then return refuseFull(fault) end
+  hasWritten = true
+  return pack('<BdB', 0, nowUs, 0)
+end
+
+-- Whether it was one of these; then it is written later.
+local function endFirst(i, what, text, bytes)
+  local size = #text
+  if size < 51 or size < 53 + string.byte(text, 51) then return false end
+  local highest, keep, started, expires, length, limit, by = read('<ddddddBc0', text, 3)
+  local isOwners = (generation < 0 or highest == generation) and (nonce == '' or by == nonce)
+  local isSane = started <= nowUs and expires <= nowUs + length and limit < MOST and keep >= 0 and keep < MOST and highest < MOST
+  if not (isOwners and isSane and nowUs < started + limit) then return false end
+  if what == RELEASE then
+    keep = math.max(keep, nowUs + limit)
+    texts[i] = pack('<BBdd', ARGV[2], 0, highest, keep)
+  else
+    local left = math.max(fresh, hand)
+    if #bytes > INLINE_UP_TO then return false end
+    keep = math.max(keep, nowUs + math.max(limit, left))
+    texts[i] = pack('<BBddddddBBc0', ARGV[2], left > 0 and PUBLISHED + INLINE or PUBLISHED, highest, keep, highest, nowUs, fresh, hand, kind, #by, by)
+    if left > 0 then texts[i] = texts[i] .. bytes end
+  end
+  lifetimes[i] = keep - nowUs
+  return true
+end
+
+local format = tonumber(ARGV[2])
 local argument = 4
 for i = 1, #names - 1 do
   local operation, text, bytes = ARGV[argument], stored[i + 1], nil
@@ -73,24 +110,36 @@ for i = 1, #names - 1 do
     bytes = ARGV[argument]
     argument = argument + 1
   end
-  if text then r, fault = parse(text) end
-  if fault then
-    answers[i] = refuse(fault)
-  elseif what == ACQUIRE then
+  if what == ACQUIRE then
     local only, rest
     lease, timeout, waitedFor, only, nonce, rest = read('<dddBBc0', operation, 2)
     isLockOnly, node = only == 1, string.sub(operation, rest)
+  elseif what == RENEW then
+    generation, lease, nonce = read('<ddBc0', operation, 2)
+  elseif what == PUBLISH then
+    generation, fresh, hand, kind, nonce = read('<dddBBc0', operation, 2)
+  else
+    generation, nonce = read('<dBc0', operation, 2)
+  end
+
+  local isOwnedFirst, isDone = false, false
+  if text then
+    local stored, flags = string.byte(text, 1, 2)
+    isOwnedFirst = stored == format and flags == OWNED
+  end
+  if isOwnedFirst and (what == PUBLISH or what == RELEASE) then isDone = endFirst(i, what, text, bytes) end
+  if text and not isDone then r, fault = parse(text) end
+  if isDone then
+    answers[i] = 1
+  elseif fault then
+    answers[i] = refuse(fault)
+  elseif what == ACQUIRE and not text then
+    answers[i] = sealed and refuse('LWSEALED ' .. sealed) or acquireNew(lock)
+  elseif what == ACQUIRE then
     local writes
-    answers[i], writes = acquire(lock, data, r or { highest = 0, keep = 0, left = 0 })
+    answers[i], writes = acquire(lock, data, r)
     if writes then later[#later + 1] = { i, what, r } end
   else
-    if what == RENEW then
-      generation, lease, nonce = read('<ddBc0', operation, 2)
-    elseif what == PUBLISH then
-      generation, fresh, hand, kind, nonce = read('<dddBBc0', operation, 2)
-    else
-      generation, nonce = read('<dBc0', operation, 2)
-    end
     -- It may be renewed, published and released after its lease ran out, until somebody takes it over or its ceiling is reached.
     if r and r.owned and (generation < 0 or r.highest == generation) and (nonce == '' or r.nonce == nonce) then
       answers[i] = 1
@@ -103,6 +152,11 @@ for i = 1, #names - 1 do
   end
 end
 
+for i, text in pairs(texts) do
+  if not hasWritten then begin(names[i + 1]) end
+  hasWritten = true
+  call('SET', names[i + 1], text, 'PX', ttl(lifetimes[i]))
+end
 for _, one in ipairs(later) do
   local i, what, r = one[1], one[2], one[3]
   local lock, data = names[i + 1], KEYS[2 * i + 1]

@@ -20,7 +20,7 @@ local OWNED, WAITED, PUBLISHED, INLINE, APART, OVER, INLINE_UP_TO = 1, 2, 4, 8, 
 -- What Redis is told of a life time is for cleaning up only; the times in the record decide. A clock that is not the server's own may
 -- stand still, so then it is ten minutes longer.
 local function ttl(us)
-  return int(math.max(1, math.ceil(us / 1000)) + (ARGV[1] == '' and 0 or 600000))
+  return math.max(1, math.ceil(us / 1000)) + (ARGV[1] == '' and 0 or 600000)
 end
 
 local function unpackRecord(text)
