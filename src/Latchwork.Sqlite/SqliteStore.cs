@@ -53,7 +53,7 @@ public sealed class SqliteStore : LatchworkStore
         Locks = new SqliteLockerStore(_writer, _reader, _notifications, _sweeper, settings.TimeProvider);
         Description = $"sqlite:{settings.Path}";
         Checker = new SqliteStoreChecker(_writer, _reader);
-        Transfer = new SqliteTransfer(_writer, _reader, Description);
+        Transfer = new SqliteTransfer(_writer, _reader, _sweeper, Description);
         log.Opened(settings.Path, SqliteFile.Version, settings.Synchronous);
     }
 

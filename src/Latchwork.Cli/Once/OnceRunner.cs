@@ -23,14 +23,14 @@ internal sealed class OnceRunner
         _session = session;
         _settings = settings;
         _running = ReadRunning(session.Terminal.Environment(Running));
-        _self = string.Join('\n', session.Store.Description, session.Locker.Namespace, settings.Key);
+        _self = string.Join('\n', session.Store.Description, session.Locker.Namespace, settings.Key, "");
     }
 
     /// <returns>The exit code of the command.</returns>
     /// <exception cref="CliException">There is none.</exception>
     public async Task<int> RunAsync()
     {
-        if (_running.Contains(_self))
+        if (await IsInsideItselfAsync().ConfigureAwait(false))
             throw new CliException(ExitCodes.BadInput, Say("is being run by the command inside which this 'latchwork once' was started: it would wait for itself"));
         RequestResult answer = await RequestAsync().ConfigureAwait(false);
         if (answer.IsDone)
@@ -145,8 +145,16 @@ internal sealed class OnceRunner
         ["LATCHWORK_KEY"] = lease.Key,
         ["LATCHWORK_NAMESPACE"] = _session.Locker.Namespace,
         ["LATCHWORK_FENCING_TOKEN"] = lease.FencingToken.ToString(CultureInfo.InvariantCulture),
-        [Running] = new JsonArray([.. _running.Append(_self).Select(static one => (JsonNode)one)]).ToJsonString(),
+        [Running] = new JsonArray([.. _running.Append(SelfWith(lease.FencingToken)).Select(static one => (JsonNode)one)]).ToJsonString(),
     };
+
+    // The environment outlives the command: a service that it has started has it, too. So the key must still be owned by that very run.
+    private async Task<bool> IsInsideItselfAsync() =>
+        Array.Exists(_running, one => one.StartsWith(_self, StringComparison.Ordinal))
+        && await _session.Locker.PeekAsync(_settings.Key, _session.Stop).ConfigureAwait(false) is { IsLocked: true } key
+        && _running.Contains(SelfWith(key.FencingToken));
+
+    private string SelfWith(long fencingToken) => string.Create(CultureInfo.InvariantCulture, $"{_self}{fencingToken}");
 
     // What is no such list is not from us.
     private static string[] ReadRunning(string? text)

@@ -57,7 +57,7 @@ internal static class OutcomeRows
             file[
                 """
                 UPDATE locks SET outcome_generation = NULL, outcome_kind = NULL, published_at = NULL, fresh_for = NULL, hand_over_for = NULL
-                WHERE key = ?
+                WHERE key = ? AND outcome IS NULL
                 """].Set(key).Run();
         }
 

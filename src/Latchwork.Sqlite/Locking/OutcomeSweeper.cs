@@ -66,8 +66,9 @@ internal sealed class OutcomeSweeper : IDisposable
         catch (Exception e)
 #pragma warning restore CA1031
         {
-            _log.SweepFailed(e.Message);
             _alarm.Set(_retry);
+            if (CallerThread.IsShared) await CallerThread.Yield(); // a log may take its time
+            _log.SweepFailed(e.Message);
         }
     }
 

@@ -11,5 +11,9 @@ INSERT INTO outcomes (key, usable_until, data)
     SELECT key, published_at + max(fresh_for, hand_over_for), outcome FROM locks WHERE length(outcome) > 1024;
 UPDATE locks SET outcome = NULL WHERE length(outcome) > 1024;
 
--- Programs that still have the file open read the bytes where they were: from now on they are refused.
-UPDATE lock_namespaces SET format = 2;
+-- Programs that still have the file open read the bytes where they were: from now on they are refused, also in namespaces that they would begin.
+UPDATE lock_namespaces SET format = 2 WHERE format = 1;
+CREATE TRIGGER lock_namespaces_format BEFORE INSERT ON lock_namespaces WHEN NEW.format < 2
+BEGIN
+    SELECT RAISE(ABORT, 'The file is of a later version of Latchwork. Update this program.');
+END;

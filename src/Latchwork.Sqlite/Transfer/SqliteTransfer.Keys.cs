@@ -54,6 +54,7 @@ internal sealed partial class SqliteTransfer
                     if (outcomes[i] == ImportOutcome.Imported) LockRows.Save(scope.File, target.Id, keys[i].Key, before, record.Save());
                 }
 
+                sweeper.Schedule(scope);
                 return outcomes;
             },
             isDurable: true,

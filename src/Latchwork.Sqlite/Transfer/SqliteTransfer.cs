@@ -7,7 +7,7 @@ using Latchwork.Storage.Rules;
 namespace Latchwork.Sqlite.Transfer;
 
 /// <summary>Moves namespaces to and from a file. Every step is (a part of) one durable transaction.</summary>
-internal sealed partial class SqliteTransfer(Writer writer, Reader reader, string place) : IStoreTransfer
+internal sealed partial class SqliteTransfer(Writer writer, Reader reader, OutcomeSweeper sweeper, string place) : IStoreTransfer
 {
     /// <summary>The most entries of the journal that one step drops.</summary>
     private const int MaxDropped = 2_000;

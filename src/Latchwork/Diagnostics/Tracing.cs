@@ -26,7 +26,7 @@ internal static class Tracing
     /// <summary>Begins the span of a post; null if nobody wants it.</summary>
     public static Activity? StartPost(string ns)
     {
-        Activity? activity = Source.StartActivity($"post {ns}", ActivityKind.Producer);
+        Activity? activity = Start($"post {ns}", ActivityKind.Producer);
         if (activity is { IsAllDataRequested: true }) Describe(activity, ns, "post", "send");
         return activity;
     }
@@ -62,7 +62,7 @@ internal static class Tracing
             if (ActivityContext.TryParse(parent, state, isRemote: true, out ActivityContext post)) links = [new ActivityLink(post)];
         }
 
-        Activity? activity = Source.StartActivity($"process {delivery.Namespace}", ActivityKind.Consumer, parentContext: default, tags: null, links);
+        Activity? activity = Start($"process {delivery.Namespace}", ActivityKind.Consumer, links: links);
         if (activity is { IsAllDataRequested: true })
         {
             Describe(activity, delivery.Namespace, "process", "process");
@@ -76,7 +76,7 @@ internal static class Tracing
     /// <summary>Begins the span of a caller that waits for a key.</summary>
     public static Activity? StartWait(string ns)
     {
-        Activity? activity = Source.StartActivity($"wait {ns}");
+        Activity? activity = Start($"wait {ns}", ActivityKind.Internal);
         activity?.SetTag(Names.LockNamespace, ns);
         return activity;
     }
@@ -84,7 +84,7 @@ internal static class Tracing
     /// <summary>Begins the span of the work for a key, as a child of the caller's whose work it is.</summary>
     public static Activity? StartRun(string ns, long fencingToken, ActivityContext caller)
     {
-        Activity? activity = Source.StartActivity($"run {ns}", ActivityKind.Internal, caller);
+        Activity? activity = Start($"run {ns}", ActivityKind.Internal, caller);
         if (activity is { IsAllDataRequested: true })
         {
             activity.SetTag(Names.LockNamespace, ns);
@@ -94,6 +94,9 @@ internal static class Tracing
         return activity;
     }
 
+    /// <summary>Ends a span with a block of code, whatever its listeners do.</summary>
+    public static SpanEnd EndWithBlock(this Activity? activity) => new(activity);
+
     /// <summary>Ends a span as a failure. A cancellation is none.</summary>
     public static void Fail(this Activity activity, Exception exception)
     {
@@ -102,11 +105,32 @@ internal static class Tracing
         activity.SetStatus(ActivityStatusCode.Error, Listeners.MessageOf(exception));
     }
 
+    private static Activity? Start(string name, ActivityKind kind, ActivityContext parent = default, ActivityLink[]? links = null)
+    {
+        try
+        {
+            return Source.StartActivity(name, kind, parent, tags: null, links);
+        }
+        catch (Exception)
+        {
+            return null; // a listener threw
+        }
+    }
+
     private static void Describe(Activity activity, string ns, string operation, string type)
     {
         activity.SetTag(Names.System, Names.Latchwork);
         activity.SetTag(Names.Destination, ns);
         activity.SetTag(Names.OperationName, operation);
         activity.SetTag(Names.OperationType, type);
+    }
+}
+
+/// <summary>The end of a span: see <see cref="Tracing.EndWithBlock"/>.</summary>
+internal readonly struct SpanEnd(Activity? activity) : IDisposable
+{
+    public void Dispose()
+    {
+        if (activity is not null) Listeners.Tell(activity, static one => one.Dispose());
     }
 }

@@ -9,7 +9,8 @@ internal static class Waiting
 {
     public static async Task<CallerAnswer> MeasureAsync(string ns, AlarmClock clock, FlightCaller caller, Func<Task<CallerAnswer>> wait)
     {
-        using Activity? activity = Tracing.StartWait(ns);
+        Activity? activity = Tracing.StartWait(ns);
+        using SpanEnd end = activity.EndWithBlock();
         caller.Context = Activity.Current?.Context ?? default;
         long start = clock.Now;
         try

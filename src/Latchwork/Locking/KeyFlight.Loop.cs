@@ -43,9 +43,15 @@ internal sealed partial class KeyFlight
         finally
         {
             _alarm?.Dispose();
-            if (_subscription is not null) await UnsubscribeAsync(_subscription).ConfigureAwait(false);
-            lock (_gate) _isOver = true;
-            _completion?.TrySetResult();
+            try
+            {
+                if (_subscription is not null) await UnsubscribeAsync(_subscription).ConfigureAwait(false);
+            }
+            finally
+            {
+                lock (_gate) _isOver = true;
+                _completion?.TrySetResult();
+            }
         }
     }
 
@@ -106,10 +112,11 @@ internal sealed partial class KeyFlight
         {
             case LockerOutcome outcome:
                 Serve(outcome, ticket, _sent);
+                lock (_wakeGate) _holder = null;
                 _waitingFor = null; // who is still here called later
                 break;
             case LockGranted granted:
-                lock (_wakeGate) _owner = (0, "", 0);
+                lock (_wakeGate) (_owner, _holder) = ((0, "", 0), null);
                 var held = new HeldLock(_core, _key, nonce, granted, firstSent, _sent);
                 _nonce = null;
                 NoteOwner(granted.FencingToken, ticket);

@@ -87,8 +87,8 @@ public sealed partial class ProcessLocker
         Task opened;
         lock (_openGate)
         {
-            if (_opened is null or { IsFaulted: true } or { IsCanceled: true }) _opened = OpenOnceAsync();
-            opened = _opened;
+            if (_opened is null or { IsFaulted: true } or { IsCanceled: true }) DefaultContext.Run(static self => ((ProcessLocker)self!)._opened = ((ProcessLocker)self)!.OpenOnceAsync(), this);
+            opened = _opened!;
         }
 
         return opened.IsCompletedSuccessfully ? opened : WaitAsync(opened.WaitAsync(cancellationToken));

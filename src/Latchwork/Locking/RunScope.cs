@@ -8,17 +8,17 @@ internal sealed class RunScope : IDisposable
 {
     private static readonly AsyncLocal<RunScope?> _current = new();
 
-    private readonly LockerCore _core;
-    private readonly string _key;
     private readonly RunScope? _outer;
-    private volatile bool _isOver;
+    private Run? _run; // null once it is over, as contexts may live on for long
 
-    private RunScope(LockerCore core, string key, RunScope? outer) => (_core, _key, _outer) = (core, key, outer);
+    private RunScope(LockerCore core, HeldLock held, RunScope? outer) => (_run, _outer) = (new Run(core, held), outer);
 
     /// <summary>Enters the run of a key, for the async method that calls this and all that it calls.</summary>
-    public static RunScope Enter(LockerCore core, string key)
+    public static RunScope Enter(LockerCore core, HeldLock held)
     {
-        var scope = new RunScope(core, key, _current.Value);
+        RunScope? outer = _current.Value;
+        while (outer is { _run: null }) outer = outer._outer;
+        var scope = new RunScope(core, held, outer);
         _current.Value = scope;
         return scope;
     }
@@ -29,12 +29,14 @@ internal sealed class RunScope : IDisposable
     {
         for (RunScope? scope = _current.Value; scope is not null; scope = scope._outer)
         {
-            if (scope._isOver || scope._key != key || !scope._core.IsSameNamespace(core)) continue;
+            if (Volatile.Read(ref scope._run) is not { } run || run.Lock.Key != key || !run.Core.IsSameNamespace(core) || !run.Lock.IsHeld) continue;
             throw new LockRecursionException(
                 $"The key '{key}' of the namespace '{core.Options.Namespace}' is asked for inside the factory that runs for it: it would wait for itself.");
         }
     }
 
     /// <summary>The run is over.</summary>
-    public void Dispose() => _isOver = true;
+    public void Dispose() => Volatile.Write(ref _run, null);
+
+    private sealed record Run(LockerCore Core, HeldLock Lock);
 }

@@ -87,8 +87,9 @@ internal sealed class SharedRun
     private async Task<(RunValue Value, Exception? Failure)> WorkAsync(WorkLease lease)
     {
         long start = _core.Clock.Now;
-        using RunScope scope = RunScope.Enter(_core, _held.Key);
-        using Activity? activity = Tracing.StartRun(_core.Options.Namespace, _held.FencingToken, _initiator.Context);
+        using RunScope scope = RunScope.Enter(_core, _held);
+        Activity? activity = Tracing.StartRun(_core.Options.Namespace, _held.FencingToken, _initiator.Context);
+        using SpanEnd end = activity.EndWithBlock();
         Context = activity?.Context ?? default;
         RunValue value;
         Exception? failure = null;

@@ -97,7 +97,8 @@ public sealed partial class DistributedTimer
 
     private async Task<PostResult> PostTracedAsync(TimerEntry entry, CancellationToken cancellationToken)
     {
-        using Activity? activity = Tracing.StartPost(Namespace);
+        Activity? activity = Tracing.StartPost(Namespace);
+        using SpanEnd end = activity.EndWithBlock();
         activity?.SetTag(Names.MessageId, entry.Id);
         try
         {
@@ -114,7 +115,8 @@ public sealed partial class DistributedTimer
 
     private async Task<IReadOnlyList<PostResult>> PostAllTracedAsync(TimerEntry[] entries, CancellationToken cancellationToken)
     {
-        using Activity? activity = Tracing.StartPost(Namespace);
+        Activity? activity = Tracing.StartPost(Namespace);
+        using SpanEnd end = activity.EndWithBlock();
         activity?.SetTag(Names.BatchCount, entries.Length);
         try
         {

@@ -37,19 +37,20 @@ internal sealed class HandlerRun(Listener listener, Func<TimerDelivery, Cancella
     private async Task<Exception?> CallAsync(TimerDelivery delivery)
     {
         Exception? failure;
-        using (Activity? activity = Tracing.StartProcess(delivery))
+        Activity? activity = Tracing.StartProcess(delivery);
+        using (activity.EndWithBlock())
         {
             failure = await CallHandlerAsync(delivery).ConfigureAwait(false);
             if (failure is not null) activity?.Fail(failure);
         }
 
-        if (Metrics.Processing.Enabled) Record(delivery, failure);
+        if (Metrics.Processing.Enabled) Listeners.Tell((Run: this, delivery, failure), static one => one.Run.Record(one.delivery, one.failure));
         return failure;
     }
 
     private async Task<Exception?> CallHandlerAsync(TimerDelivery delivery)
     {
-        if (Metrics.Lateness.Enabled) Metrics.Lateness.Record(delivery.Lateness.TotalSeconds, Names.OfTimer(delivery.Namespace, "process"));
+        if (Metrics.Lateness.Enabled) Listeners.Tell(delivery, static one => Metrics.Lateness.Record(one.Lateness.TotalSeconds, Names.OfTimer(one.Namespace, "process")));
         try
         {
             Task? running = handler(delivery, delivery.Stopping);

@@ -185,7 +185,7 @@ internal sealed class Listener : IDisposable
         if (reason is null) return;
         System.Diagnostics.TagList tags = Names.OfTimer(Settings.Namespace, "process");
         tags.Add(Names.Reason, reason);
-        Metrics.LostLeases.Add(1, tags);
+        Listeners.Tell(tags, static tags => Metrics.LostLeases.Add(1, tags));
     }
 
     /// <summary>The store told of a replacement or revocation.</summary>

@@ -134,6 +134,7 @@ public sealed class RedisOptionsTests
     [InlineData("redis://host?db=one", "'one'")]
     [InlineData("redis://ho st", "server number 1")]
     [InlineData("redis://host,,other", "host is missing")]
+    [InlineData("redis://user:pw@:6379", "host is missing")]
     [InlineData("redis://[::1", "server number 1")]
     [InlineData("redis://[::1]x", "port")]
     [InlineData("redis://1:2:3", "server number 1")]

@@ -45,6 +45,9 @@ public sealed class MigrationTests : IDisposable
         await (await SqliteStore.OpenAsync(_folder.Database, new() { TimeProvider = _clock })).DisposeAsync();
         _folder.Ask("SELECT format FROM lock_namespaces").ShouldBe("2", "what a program of version 2 looks at in each operation");
 
+        Should.Throw<SqliteException>(() => Run("INSERT INTO lock_namespaces (name, format) VALUES ('new', 1)")).Message
+            .ShouldContain("Update this program", Case.Sensitive, "as it would do in a namespace that it begins");
+
         await using SqliteStore store = await SqliteStore.OpenAsync(_folder.Database, new() { TimeProvider = _clock });
         _folder.Ask("UPDATE lock_namespaces SET format = 3 RETURNING id");
         foreach (Func<Task> operation in (Func<Task>[])[

@@ -70,6 +70,13 @@ public sealed class LockerTelemetryTests : IAsyncLifetime
         listener.SetMeasurementEventCallback<double>((_, _, _, _) => Throw());
         listener.SetMeasurementEventCallback<long>((_, _, _, _) => Throw());
         listener.Start();
+        using var spans = new ActivityListener
+        {
+            ShouldListenTo = static source => source.Name == LatchworkTelemetry.ActivitySourceName,
+            Sample = static (ref ActivityCreationOptions<ActivityContext> _) => ActivitySamplingResult.AllData,
+            ActivityStopped = _ => Throw(),
+        };
+        ActivitySource.AddActivityListener(spans);
         await using (ProcessLocker locker = NewLocker())
         {
             (await locker.RunOnceAsync("run", static (_, _) => Task.FromResult("done"))).ShouldBe("done");

@@ -79,11 +79,13 @@ end
 
 -- Whether it was one of these; then it is written later.
 local function endFirst(i, what, text, bytes)
-  local size = #text
-  if size < 51 or size < 53 + string.byte(text, 51) then return false end
+  local nonceEnd = 51 + (string.byte(text, 51) or 0)
+  local low, high = string.byte(text, nonceEnd + 1, nonceEnd + 2)
+  if not high or #text ~= nonceEnd + 2 + low + 256 * high then return false end
   local highest, keep, started, expires, length, limit, by = read('<ddddddBc0', text, 3)
   local isOwners = (generation < 0 or highest == generation) and (nonce == '' or by == nonce)
-  local isSane = started <= nowUs and expires <= nowUs + length and limit < MOST and keep >= 0 and keep < MOST and highest < MOST
+  local isSane = started <= nowUs and expires <= nowUs + length and expires > -MOST and length < MOST and limit < MOST and keep >= 0 and keep < MOST
+    and highest >= 0 and highest < MOST
   if not (isOwners and isSane and nowUs < started + limit) then return false end
   if what == RELEASE then
     keep = math.max(keep, nowUs + limit)

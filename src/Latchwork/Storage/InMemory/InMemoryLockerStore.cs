@@ -16,7 +16,7 @@ internal sealed class InMemoryLockerStore : ILockerStore
     public InMemoryLockerStore(TimeProvider timeProvider)
     {
         _timeProvider = timeProvider;
-        _outcomes = new OutcomeExpiry(timeProvider, SweepOutcomes);
+        _outcomes = new OutcomeExpiry(timeProvider, OnOutcomesDue);
     }
 
     /// <summary>How many keys the store remembers, in whatever state.</summary>
@@ -129,6 +129,25 @@ internal sealed class InMemoryLockerStore : ILockerStore
             if (_closed) return Task.FromException<T>(new ObjectDisposedException(nameof(InMemoryStore)));
             long now = _timeProvider.GetMicroseconds();
             return Task.FromResult(operation(this, now));
+        }
+    }
+
+    // The alarm's thread does not wait for a long listing.
+    private void OnOutcomesDue()
+    {
+        if (!Monitor.TryEnter(_gate))
+        {
+            ThreadPool.UnsafeQueueUserWorkItem(static store => store.SweepOutcomes(), this, preferLocal: false);
+            return;
+        }
+
+        try
+        {
+            SweepOutcomes();
+        }
+        finally
+        {
+            Monitor.Exit(_gate);
         }
     }
 

@@ -20,7 +20,8 @@ local OWNED, WAITED, PUBLISHED, INLINE, APART, OVER, INLINE_UP_TO = 1, 2, 4, 8, 
 -- What Redis is told of a life time is for cleaning up only; the times in the record decide. A clock that is not the server's own may
 -- stand still, so then it is ten minutes longer.
 local function ttl(us)
-  return math.max(1, math.ceil(us / 1000)) + (ARGV[1] == '' and 0 or 600000)
+  local ms = math.max(1, math.ceil(us / 1000)) + (ARGV[1] == '' and 0 or 600000)
+  return ms % 100000000 == 0 and ms + 1 or ms -- or Redis 7.2.0 to 7.2.4 would pass it on as 1e+8 (int() takes longer than all of this)
 end
 
 local function unpackRecord(text)
