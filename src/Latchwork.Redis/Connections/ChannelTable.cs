@@ -17,13 +17,11 @@ internal sealed class ChannelTable(RedisConnection connection, ILogger logger)
     public async Task<IAsyncDisposable> SubscribeAsync(string name, Action<ReadOnlyMemory<byte>> onMessage, Action onRestored, CancellationToken cancellationToken)
     {
         long deadline = Environment.TickCount64 + (long)connection.CommandTimeout.TotalMilliseconds;
-        for (int attempt = 0; ; attempt++)
+        while (true)
         {
             try
             {
-                IAsyncDisposable subscribed = await TrySubscribeAsync(name, onMessage, onRestored, cancellationToken).ConfigureAwait(false);
-                if (attempt > 0) Guard(onRestored); // what was sent behind the first attempt may have been decided before this one
-                return subscribed;
+                return await TrySubscribeAsync(name, onMessage, onRestored, cancellationToken).ConfigureAwait(false);
             }
             catch (LatchworkStoreException e) when (e.IsTransient && !connection.IsClosing && Environment.TickCount64 < deadline)
             {
