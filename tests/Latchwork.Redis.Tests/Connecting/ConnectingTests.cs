@@ -22,7 +22,8 @@ public sealed class ConnectingTests(ITestOutputHelper output)
         await using RedisServer first = await RedisServer.StartAsync();
         await using RedisServer second = await RedisServer.StartAsync(new() { Arguments = ["--replicaof", "127.0.0.1", $"{first.Port}"] });
         await Eventually.ReadsAsync(() => second.CommandAsync("INFO", "replication"), info => info.Contains("link_status:up", StringComparison.Ordinal), "it follows");
-        int nobody = RedisServer.FreePort();
+        using var reserved = new ReservedPort();
+        int nobody = reserved.Number;
         await using RedisConnection connection = await ConnectAsync($"redis://127.0.0.1:{nobody},127.0.0.1:{second.Port},127.0.0.1:{first.Port}?commandTimeout=1m");
         (await connection.EvaluateAsync(_count, [], [], default)).Number.ShouldBe(1);
         (await first.CommandAsync("GET", "count")).ShouldBe("1");
@@ -46,7 +47,8 @@ public sealed class ConnectingTests(ITestOutputHelper output)
     {
         await using RedisServer replica = await RedisServer.StartAsync(new() { Arguments = ["--replicaof", "127.0.0.1", "1"] });
         await using RedisServer locked = await RedisServer.StartAsync(new() { Password = "secret" });
-        int nobody = RedisServer.FreePort();
+        using var reserved = new ReservedPort();
+        int nobody = reserved.Number;
         LatchworkStoreException error = await Should.ThrowAsync<LatchworkStoreException>(
             () => ConnectAsync($"redis://127.0.0.1:{nobody},127.0.0.1:{replica.Port},127.0.0.1:{locked.Port}"));
         foreach (string part in new[] { $"127.0.0.1:{nobody}", "refused", $"127.0.0.1:{replica.Port}", "read-only replica", $"127.0.0.1:{locked.Port}", "needs a password" })
@@ -150,7 +152,8 @@ public sealed class ConnectingTests(ITestOutputHelper output)
     [InlineData("redis://nowhere.invalid?commandTimeout=2m", "nowhere.invalid")]
     public async Task A_server_that_is_not_there_is_named_with_the_reason_and_no_advice_about_the_client(string address, string reason)
     {
-        string text = string.Format(System.Globalization.CultureInfo.InvariantCulture, address, RedisServer.FreePort());
+        using var reserved = new ReservedPort();
+        string text = string.Format(System.Globalization.CultureInfo.InvariantCulture, address, reserved.Number);
         LatchworkStoreException error = await Should.ThrowAsync<LatchworkStoreException>(() => ConnectAsync(text));
         error.Message.ShouldContain(reason);
         error.Message.ShouldNotContain("abortConnect");

@@ -38,7 +38,8 @@ public sealed class SentinelTests
         await using RedisGroup group = await RedisGroup.StartAsync();
         using var mute = new TcpListener(IPAddress.Loopback, 0);
         mute.Start();
-        int nobody = RedisServer.FreePort();
+        using var reserved = new ReservedPort();
+        int nobody = reserved.Number;
         int silent = ((IPEndPoint)mute.LocalEndpoint).Port;
         string sentinels = $"127.0.0.1:{nobody},127.0.0.1:{silent},127.0.0.1:{group.Servers[0].Port},127.0.0.1:{group.Sentinels[2].Port}";
         await using RedisConnection connection = await ConnectAsync($"redis+sentinel://{sentinels}/{RedisGroup.Service}?commandTimeout=1m&connectTimeout=1m");
@@ -51,7 +52,8 @@ public sealed class SentinelTests
         await using RedisServer server = await RedisServer.StartAsync();
         await using RedisServer sentinel = await RedisServer.StartAsync(new() { Sentinel = $"sentinel monitor other 127.0.0.1 {server.Port} 1" });
         await using RedisServer locked = await RedisServer.StartAsync(new() { Sentinel = "requirepass sentinel-secret", Password = "sentinel-secret" });
-        int nobody = RedisServer.FreePort();
+        using var reserved = new ReservedPort();
+        int nobody = reserved.Number;
         string sentinels = $"127.0.0.1:{nobody},127.0.0.1:{server.Port},127.0.0.1:{sentinel.Port},127.0.0.1:{locked.Port}";
         LatchworkStoreException error = await Should.ThrowAsync<LatchworkStoreException>(
             () => ConnectAsync($"redis+sentinel://{sentinels}/main?sentinelPassword=wrong-secret&connectTimeout=20s"));
