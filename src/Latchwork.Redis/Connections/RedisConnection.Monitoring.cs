@@ -108,7 +108,7 @@ internal sealed partial class RedisConnection
                 await Task.Delay(_explainAfter, TimeProvider.System, _stop.Token).ConfigureAwait(false);
                 foreach (ConnectionType type in LostTypes())
                 {
-                    if (link.IsConnected(server, type) is not { } isConnected) Forget(type);
+                    if (link.IsConnected(server, type) is not { } isConnected) TryRemoveLoss(server, type, out _);
                     else if (isConnected) EndLoss(server, type);
                 }
 
@@ -130,15 +130,6 @@ internal sealed partial class RedisConnection
         {
             lock (_lostConnections)
                 return _closing || !ReferenceEquals(link, _link) ? [] : [.. _lostConnections.Where(one => one.Server.Equals(server)).Select(static one => one.Type)];
-        }
-
-        void Forget(ConnectionType type)
-        {
-            lock (_lostConnections)
-            {
-                _lostConnections.Remove((server, type));
-                if (!IsKnownCluster && !_lostConnections.Any(one => one.Server.Equals(server))) LastError = null;
-            }
         }
     }
 
@@ -333,17 +324,21 @@ internal sealed partial class RedisConnection
     // Whether it was lost.
     private bool EndLoss(EndPoint server, ConnectionType type)
     {
-        bool isLast;
-        lock (_lostConnections)
-        {
-            if (!_lostConnections.Remove((server, type))) return false;
-            isLast = !_lostConnections.Any(one => one.Server.Equals(server));
-            if (isLast && !IsKnownCluster) LastError = null;
-        }
-
+        if (!TryRemoveLoss(server, type, out bool isLast)) return false;
         if (isLast) RedisLog.Connected(_logger, RedisConfiguration.Text(server));
         OnRestored(isNew: type == ConnectionType.Interactive);
         return true;
+    }
+
+    private bool TryRemoveLoss(EndPoint server, ConnectionType type, out bool isLast)
+    {
+        lock (_lostConnections)
+        {
+            bool wasLost = _lostConnections.Remove((server, type));
+            isLast = !_lostConnections.Any(one => one.Server.Equals(server));
+            if (wasLost && isLast && !IsKnownCluster) LastError = null;
+            return wasLost;
+        }
     }
 
     private void OnSlotMoved(object? sender, HashSlotMovedEventArgs e) => _channels.Restore();

@@ -8,8 +8,6 @@ namespace Latchwork.Redis.Connections;
 /// </summary>
 internal sealed partial class RedisConnection : IRedisConnection
 {
-    private const int CoarseClock = 20; // how many ms Environment.TickCount64 may be behind
-
     private static readonly TimeSpan _lastReplies = TimeSpan.FromSeconds(1);
 
     private readonly RedisOptions _options;
@@ -19,7 +17,7 @@ internal sealed partial class RedisConnection : IRedisConnection
     private volatile MultiplexerLink? _link;
     private volatile bool _closing;
     private bool? _isCluster;
-    private long _lastReplyAt = Environment.TickCount64;
+    private long _lastReplyAt = TimeProvider.System.GetTimestamp(); // on the clock of the deadlines
     private long _reconnects;
 
     private RedisConnection(ConfigurationOptions? settings, string description, RedisOptions options)
@@ -176,7 +174,7 @@ internal sealed partial class RedisConnection : IRedisConnection
     }
 
     /// <summary>A server has replied.</summary>
-    internal void OnReply() => Volatile.Write(ref _lastReplyAt, Environment.TickCount64);
+    internal void OnReply() => Volatile.Write(ref _lastReplyAt, TimeProvider.System.GetTimestamp());
 
     /// <summary>A call that was sent has had no reply in time. A server that has sent nothing at all since then is not waited for any more; others are.</summary>
     internal void OnNoReply(RedisKey[] keys)
@@ -185,7 +183,7 @@ internal sealed partial class RedisConnection : IRedisConnection
         EndPoint? server = !IsKnownCluster ? Primaries is [{ } primary, ..] ? primary : null : keys.Length > 0 ? MultiplexerLink.OwnerOf(link.Main, keys[0])?.EndPoint : null;
         if (server is null) return;
         long heard = link.Renewals is null ? Volatile.Read(ref _lastReplyAt) : link.HeardFrom(server);
-        if (Environment.TickCount64 - heard >= CommandTimeout.TotalMilliseconds - CoarseClock) link.Abort(server);
+        if (TimeProvider.System.GetElapsedTime(heard) >= CommandTimeout) link.Abort(server);
     }
 
     /// <summary>The channel with a name: in a cluster a sharded one, if the servers know such.</summary>

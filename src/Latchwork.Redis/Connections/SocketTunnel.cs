@@ -85,7 +85,7 @@ internal sealed class SocketTunnel(ConfigurationOptions settings, SocketRegistry
 /// A connection that a thread of its own reads, and that is written by whoever flushes: a call costs no hop to another thread on its way out, and
 /// none to the pool on its way in. What may not fit into the socket's buffer is written by a second thread, which is started when first needed, so
 /// that no caller is ever held up by a server that does not read. <c>maxQueued</c> is how many bytes the arguments of all calls under way may have: if
-/// much more waits here, its callers have given it up. <c>heard</c> takes when something was read (<see cref="Environment.TickCount64"/>).
+/// much more waits here, its callers have given it up. <c>heard</c> takes when something was read, as a timestamp.
 /// </summary>
 internal sealed class SocketTransport(Socket socket, Stream stream, bool isEncrypted, long maxQueued, StrongBox<long>? heard) : DuplexTransport
 {
@@ -166,7 +166,7 @@ internal sealed class SocketTransport(Socket socket, Stream stream, bool isEncry
         {
             while (stream.Read(buffer) is > 0 and var count)
             {
-                if (heard is not null) Volatile.Write(ref heard.Value, Environment.TickCount64);
+                if (heard is not null) Volatile.Write(ref heard.Value, TimeProvider.System.GetTimestamp());
                 if (!receiver.OnReceived(buffer.AsSpan(0, count))) break;
                 receiver.OnBatchEnd();
             }

@@ -67,7 +67,8 @@ internal sealed record StoreAddress(string Scheme, string? User, string? Passwor
     {
         foreach (string server in text.Split(','))
         {
-            if (server.Length == 0 || server.StartsWith("[]", StringComparison.Ordinal) || (server[0] == ':' && server.LastIndexOf(':') == 0)) problems.Add($"a host is missing; write {scheme}://host:port");
+            bool hasHost = server.Length > 0 && !server.StartsWith("[]", StringComparison.Ordinal) && server.LastIndexOf(':') != 0;
+            if (!hasHost) problems.Add($"a host is missing; write {scheme}://host:port");
             else if (ReadServer(server) is { } endPoint) yield return endPoint;
             else problems.Add($"a port is not a number between 1 and 65535; {HowToEncode}"); // what was read as a port may be the end of a password
         }
@@ -80,7 +81,6 @@ internal sealed record StoreAddress(string Scheme, string? User, string? Passwor
         int colon = text.LastIndexOf(':');
         if (end > 0) (host, port) = (text[1..end], text[(end + 1)..].TrimStart(':'));
         else if (colon >= 0 && text.IndexOf(':', StringComparison.Ordinal) == colon) (host, port) = (text[..colon], text[(colon + 1)..]);
-        if (host.Length == 0) return null;
         int number = 0;
         if (port.Length > 0 && (!int.TryParse(port, NumberStyles.None, CultureInfo.InvariantCulture, out number) || number is < 1 or > 65535)) return null;
         return IPAddress.TryParse(host, out IPAddress? address) ? new IPEndPoint(address, number) : new DnsEndPoint(host, number);

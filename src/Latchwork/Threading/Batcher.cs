@@ -274,9 +274,10 @@ internal sealed class Batcher<TItem, TResult>
         if (reply.IsCompletedSuccessfully && reply.Result.Count == batch.Length)
         {
             IReadOnlyList<TResult> results = reply.Result;
-            bool before = _answersTogether && CallerThread.SetAnswersOthers(true);
+            bool before = CallerThread.AnswersOthers;
+            CallerThread.AnswersOthers |= _answersTogether;
             for (int i = 0; i < batch.Length; i++) batch[i].Succeed(results[i]);
-            if (_answersTogether) CallerThread.SetAnswersOthers(before);
+            CallerThread.AnswersOthers = before;
             return;
         }
 

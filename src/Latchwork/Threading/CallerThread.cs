@@ -15,15 +15,10 @@ internal static class CallerThread
     public static bool IsShared => _answersOthers || !Thread.CurrentThread.IsThreadPoolThread;
 
     /// <summary>Whether it is one that has the answers of a whole batch to give.</summary>
-    public static bool AnswersOthers => _answersOthers;
-
-    /// <summary>Marks this thread as one for which others wait, or no longer.</summary>
-    /// <returns>Whether it was one before.</returns>
-    public static bool SetAnswersOthers(bool value)
+    public static bool AnswersOthers
     {
-        bool before = _answersOthers;
-        _answersOthers = value;
-        return before;
+        get => _answersOthers;
+        set => _answersOthers = value;
     }
 
     /// <summary>Goes on on the pool.</summary>
