@@ -9,69 +9,52 @@ public abstract class LockerThreadsSuite(StoreFixture fixture) : LockerNodesSuit
 {
     private const int Callers = 4;
 
-    /// <summary>What a user awaits, or gives.</summary>
-    public static TheoryData<string> Ways => ["request", "run", "factory", "publish", "fail", "acquire", "try acquire", "release", "try get", "peek", "forget", "dispose"];
+    // What a user awaits, at the first node; one locker is the caller's own.
+    private static readonly Dictionary<string, Func<ProcessLocker, string, ProcessLocker, Task>> _awaited = new()
+    {
+        ["request"] = static (node, key, _) => node.RequestAsync(key),
+        ["run"] = static (node, key, _) => node.RunOnceAsync(key, static (_, _) => Task.FromResult(1)),
+        ["publish"] = static async (node, key, _) => await (await node.AcquireAsync(key).ConfigureAwait(false)).PublishAsync(1).ConfigureAwait(false),
+        ["fail"] = static async (node, key, _) => await (await node.AcquireAsync(key).ConfigureAwait(false)).FailAsync("kind", "message").ConfigureAwait(false),
+        ["acquire"] = static (node, key, _) => node.AcquireAsync(key),
+        ["try acquire"] = static (node, key, _) => node.TryAcquireAsync(key),
+        ["release"] = static async (node, key, _) => await (await node.AcquireAsync(key).ConfigureAwait(false)).DisposeAsync().ConfigureAwait(false),
+        ["try get"] = static (node, key, _) => node.TryGetAsync(key),
+        ["peek"] = static (node, key, _) => node.PeekAsync(key),
+        ["forget"] = static (node, key, _) => node.ForgetAsync(key),
+        ["dispose"] = static async (_, key, own) =>
+        {
+            await own.AcquireAsync(key).ConfigureAwait(false);
+            await own.DisposeAsync().ConfigureAwait(false);
+        },
+    };
+
+    public static TheoryData<string> Awaited => [.. _awaited.Keys];
 
     /// <summary>The answers come together; what goes on with one of them may take as long as it likes.</summary>
     [Theory]
-    [MemberData(nameof(Ways))]
-    public async Task Code_that_blocks_after_its_answer_holds_up_nobody_elses(string way)
+    [MemberData(nameof(Awaited))]
+    public Task Code_that_blocks_after_its_answer_holds_up_nobody_elses(string way) => MeetAsync(async (node, key, own, meet) =>
+    {
+        await _awaited[way](node, key, own).ConfigureAwait(false);
+        meet();
+    });
+
+    [Fact]
+    public Task A_factory_that_blocks_holds_up_nobody_elses() => MeetAsync((node, key, _, meet) => node.RunOnceAsync(key, (_, _) =>
+    {
+        meet();
+        return Task.FromResult(1);
+    }));
+
+    // Each caller has to meet the others before it goes on, so each needs a thread of its own.
+    private async Task MeetAsync(Func<ProcessLocker, string, ProcessLocker, Action, Task> call)
     {
         ProcessLocker node = NewNode();
         (await node.TryGetAsync("k")).ShouldBeNull("it is open from here on");
-        ProcessLocker[] others = [.. Enumerable.Range(0, Callers).Select(_ => NewNode())];
+        ProcessLocker[] own = [.. Enumerable.Range(0, Callers).Select(_ => NewNode())];
         using var all = new Barrier(Callers);
-        await Task.WhenAll(Enumerable.Range(0, Callers).Select(i => Task.Run(() => CallAsync($"k{i}", others[i])))).WaitAsync(TestTimeout);
-
-        async Task CallAsync(string key, ProcessLocker other)
-        {
-            switch (way)
-            {
-                case "request":
-                    await node.RequestAsync(key).ConfigureAwait(false);
-                    break;
-                case "run":
-                    await node.RunOnceAsync(key, static (_, _) => Task.FromResult(1)).ConfigureAwait(false);
-                    break;
-                case "factory":
-                    await node.RunOnceAsync(key, (_, _) =>
-                    {
-                        Meet();
-                        return Task.FromResult(1);
-                    }).ConfigureAwait(false);
-                    return;
-                case "publish":
-                    await (await node.AcquireAsync(key).ConfigureAwait(false)).PublishAsync(1).ConfigureAwait(false);
-                    break;
-                case "fail":
-                    await (await node.AcquireAsync(key).ConfigureAwait(false)).FailAsync("kind", "message").ConfigureAwait(false);
-                    break;
-                case "acquire":
-                    await node.AcquireAsync(key).ConfigureAwait(false);
-                    break;
-                case "try acquire":
-                    await node.TryAcquireAsync(key).ConfigureAwait(false);
-                    break;
-                case "release":
-                    await (await node.AcquireAsync(key).ConfigureAwait(false)).DisposeAsync().ConfigureAwait(false);
-                    break;
-                case "try get":
-                    await node.TryGetAsync(key).ConfigureAwait(false);
-                    break;
-                case "peek":
-                    await node.PeekAsync(key).ConfigureAwait(false);
-                    break;
-                case "forget":
-                    await node.ForgetAsync(key).ConfigureAwait(false);
-                    break;
-                case "dispose":
-                    await other.AcquireAsync(key).ConfigureAwait(false);
-                    await other.DisposeAsync().ConfigureAwait(false);
-                    break;
-            }
-
-            Meet();
-        }
+        await Task.WhenAll(Enumerable.Range(0, Callers).Select(i => Task.Run(() => call(node, $"k{i}", own[i], Meet)))).WaitAsync(TestTimeout);
 
         void Meet() => all.SignalAndWait(TestTimeout).ShouldBeTrue("each has a thread of its own");
     }
