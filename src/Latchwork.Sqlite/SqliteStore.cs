@@ -118,7 +118,10 @@ public sealed class SqliteStore : LatchworkStore
     {
         _sweeper.Dispose();
         await _notifications.LeaveAsync().ConfigureAwait(false);
-        await Task.WhenAll(_writer.CloseAsync(), _reader.CloseAsync()).ConfigureAwait(false);
+
+        // One after the other: SQLite folds its log into the file only for the last connection, and of two that close at once neither is.
+        await _reader.CloseAsync().ConfigureAwait(false);
+        await _writer.CloseAsync().ConfigureAwait(false);
         _notifications.Dispose();
     }
 }

@@ -11,7 +11,7 @@ internal sealed class ChannelTable(RedisConnection connection, ILogger logger)
     private static readonly Action<RedisChannel, RedisValue> _nothing = static (_, _) => { };
     private readonly Lock _gate = new();
     private readonly HashSet<Listener> _listeners = [];
-    private TaskCompletionSource _restored = new(TaskCreationOptions.RunContinuationsAsynchronously); // replaced by each demand to restore
+    private TaskCompletionSource _restored = new(TaskCreationOptions.RunContinuationsAsynchronously); // replaced by each demand to restore or to retry
 
     /// <summary>Subscribes. Nothing is awaited before the command is written; without a connection it is tried again within the command timeout.</summary>
     public async Task<IAsyncDisposable> SubscribeAsync(string name, Action<ReadOnlyMemory<byte>> onMessage, Action onRestored, CancellationToken cancellationToken)
@@ -59,14 +59,23 @@ internal sealed class ChannelTable(RedisConnection connection, ILogger logger)
     {
         lock (_gate)
         {
-            _restored.TrySetResult();
-            _restored = new(TaskCreationOptions.RunContinuationsAsynchronously);
+            Retry();
             foreach (Listener listener in _listeners)
             {
                 if (listener.IsRestoring) continue;
                 listener.IsRestoring = true;
                 _ = Task.Run(() => RestoreAsync(listener));
             }
+        }
+    }
+
+    /// <summary>What could not be restored yet is tried again at once: there is another connection.</summary>
+    public void Retry()
+    {
+        lock (_gate)
+        {
+            _restored.TrySetResult();
+            _restored = new(TaskCreationOptions.RunContinuationsAsynchronously);
         }
     }
 

@@ -317,7 +317,9 @@ internal sealed partial class RedisConnection
     {
         if (_closing || !ReferenceEquals(sender, _link?.Main) || e.EndPoint is null) return;
         if (EndLoss(e.EndPoint, e.ConnectionType)) return;
-        _channels.Restore();
+
+        // The first of its kind, which has missed nothing; or its loss is heard of later, and then it is looked at (see WatchLossAsync).
+        _channels.Retry();
         if (e.ConnectionType == ConnectionType.Interactive) OnReconnected?.Invoke();
     }
 

@@ -38,6 +38,23 @@ public sealed class EventOrderTests
         ConnectionFailedEventArgs Args(ConnectionFailureType type) => new(multiplexer, real.GetEndPoints()[0], ConnectionType.Interactive, type, null!, "a name");
     }
 
+    [Fact]
+    public async Task A_first_connection_is_no_hint_to_listeners_and_the_end_of_a_loss_is()
+    {
+        await using RedisServer server = await RedisServer.StartAsync();
+        await using ConnectionMultiplexer real = await ConnectionMultiplexer.ConnectAsync($"127.0.0.1:{server.Port},connectTimeout=60000");
+        var multiplexer = (HeldEvents)(object)HeldEvents.Of(real);
+        await using var connection = RedisConnection.Share((IConnectionMultiplexer)(object)multiplexer, new RedisOptions());
+        int hints = 0;
+        await using IAsyncDisposable subscription = await connection.SubscribeAsync("channel", static _ => { }, () => Interlocked.Increment(ref hints), default);
+
+        multiplexer.Restored!(multiplexer, Args(ConnectionFailureType.None)); // the subscription's own connection, which the client makes when it is needed
+        multiplexer.Failed!(multiplexer, Args(ConnectionFailureType.SocketClosed));
+        await Eventually.HoldsAsync(() => Volatile.Read(ref hints) == 1, "the loss is over, and they may have missed something");
+
+        ConnectionFailedEventArgs Args(ConnectionFailureType type) => new(multiplexer, real.GetEndPoints()[0], ConnectionType.Subscription, type, null!, "a name");
+    }
+
     /// <summary>The application's multiplexer; but its events are raised by the test.</summary>
     public class HeldEvents : DispatchProxy
     {

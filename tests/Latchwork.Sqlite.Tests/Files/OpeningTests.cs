@@ -85,6 +85,16 @@ public sealed class OpeningTests : IDisposable
     }
 
     [Fact]
+    public async Task A_store_that_is_closed_leaves_one_file_each_time()
+    {
+        for (int i = 0; i < 50; i++)
+        {
+            await using (SqliteStore store = await SqliteStore.OpenAsync(_folder.Database)) await new DistributedTimer(store).PostAsync(i, TimeSpan.FromHours(1));
+            File.Exists(_folder.Database + "-wal").ShouldBeFalse($"closing {i}");
+        }
+    }
+
+    [Fact]
     public async Task A_damaged_file_is_reported_with_what_to_do()
     {
         await using (SqliteStore store = await SqliteStore.OpenAsync(_folder.Database))
