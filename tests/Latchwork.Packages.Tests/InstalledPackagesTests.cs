@@ -6,53 +6,76 @@ using Xunit;
 
 namespace Latchwork.Packages.Tests;
 
-/// <summary>The packages, installed into an empty project, run README's first program; the tool, installed, runs its commands.</summary>
+/// <summary>README's lines install the packages and the tool on a machine that has nothing; the program of each package's readme runs on it.</summary>
 [Collection(PackedCollection.Name)]
 public sealed class InstalledPackagesTests(PackedPackages packed)
 {
     [Fact]
-    public async Task READMEs_program_runs_on_Redis()
+    public async Task READMEs_lines_install_the_packages_and_the_tool_on_a_new_machine_and_its_program_runs_on_Redis()
     {
         await using RedisServer redis = await RedisServer.StartAsync();
-        string project = NewProject("on-redis", $"await RedisStore.ConnectAsync(\"{redis.LenientUri}\")", "Latchwork.Redis");
+        var machine = new NewMachine(packed.NewBareFolder("new-machine"));
+        string readme = File.ReadAllText(Repository.PathTo("README.md"));
+        string[][] lines = [.. Docs.Blocks(readme, "sh").Take(2).Select(block => block.Split('\n', StringSplitOptions.RemoveEmptyEntries))];
 
-        await RunAsync(project);
-    }
+        // In the repository. What is packed is what the tests were built from.
+        foreach (string line in lines[0])
+        {
+            string typed = line.StartsWith("dotnet pack ", StringComparison.Ordinal)
+                ? ReplaceOne(line, "-c Release", $"-c {Repository.Configuration} --no-build")
+                : line;
+            await machine.TypeAsync(Repository.Root, typed);
+        }
 
-    [Fact]
-    public async Task READMEs_program_runs_on_SQLite_with_all_other_libraries_installed()
-    {
-        string[] libraries = [.. Repository.Libraries.Where(library => library != "Latchwork.Redis")];
-        string project = NewProject("on-sqlite", "await SqliteStore.OpenAsync(\"timers.db\")", libraries);
+        // In somebody's project.
+        await machine.TypeAsync(machine.Home, "dotnet new console -o Deadlines");
+        string project = Path.Combine(machine.Home, "Deadlines");
+        foreach (string line in lines[1]) await machine.TypeAsync(project, line);
 
-        await RunAsync(project);
+        string program = ReplaceOne(FirstProgram("README.md"), """await RedisStore\.ConnectAsync\("[^"]*"\)""", $"await RedisStore.ConnectAsync(\"{redis.LenientUri}\")");
+        File.WriteAllText(Path.Combine(project, "Program.cs"), WithLongTimeouts(program));
+        await machine.TypeAsync(project, "dotnet build -o built -nodeReuse:false -p:UseSharedCompilation=false -p:InvariantGlobalization=true");
+        await RunAsync(machine.Start(project, "dotnet", Path.Combine("built", "Deadlines.dll")));
 
-        File.Exists(Path.Combine(project, "timers.db")).ShouldBeTrue();
-    }
-
-    [Fact]
-    public async Task The_tool_runs()
-    {
-        await using RedisServer redis = await RedisServer.StartAsync();
-        string folder = packed.NewFolder("tool");
-        await RunningProgram.RunAsync(
-            folder, "dotnet", "tool", "install", "Latchwork.Cli", "--version", packed.Version, "--tool-path", folder,
-            "--configfile", Path.Combine(folder, "nuget.config"));
-        string latchwork = Path.Combine(folder, OperatingSystem.IsWindows() ? "latchwork.exe" : "latchwork");
-
-        (await RunningProgram.RunAsync(folder, latchwork, "--version")).Trim().ShouldMatch(@"^\d+\.\d+\.\d+\S*$");
-        string posted = await RunningProgram.RunAsync(
-            folder, latchwork, "timer", "post", "--id", "order-42", "--in", "1h", "--data", """{"order":42}""", "--store", redis.LenientUri);
+        string latchwork = Path.Combine(machine.Home, ".dotnet", "tools", "latchwork");
+        (await machine.TypeAsync(project, $"{latchwork} --version")).Trim().ShouldMatch(@"^\d+\.\d+\.\d+\S*$");
+        string posted = await machine.TypeAsync(
+            project, $$"""{{latchwork}} timer post --id order-42 --in 1h --data '{"order":42}' --store '{{redis.LenientUri}}'""");
         posted.ShouldStartWith("order-42: created, due in ");
     }
 
-    private static async Task RunAsync(string project)
+    [Theory]
+    [InlineData("Latchwork")]
+    [InlineData("Latchwork.Sqlite")]
+    public async Task The_program_of_a_packages_readme_runs_on_the_package(string package)
     {
-        await PackedPackages.DotnetAsync(project, "build", "-o", "built");
-        await using RunningProgram program = RunningProgram.Start(project, "dotnet", Path.Combine("built", "Program.dll"));
+        string folder = packed.NewFolder(package);
+        WriteProject(folder, package);
+        File.WriteAllText(Path.Combine(folder, "Program.cs"), WithLongTimeouts(FirstProgram(Path.Combine("src", package, "README.md"))));
+
+        await PackedPackages.DotnetAsync(folder, "build", "-o", "built");
+        await RunAsync(RunningProgram.Start(folder, "dotnet", Path.Combine("built", "Program.dll")));
+
+        File.Exists(Path.Combine(folder, "latchwork.db")).ShouldBe(package == "Latchwork.Sqlite");
+    }
+
+    [Fact]
+    public async Task All_libraries_can_be_installed_together()
+    {
+        string folder = packed.NewFolder("all");
+        WriteProject(folder, [.. Repository.Libraries]);
+        File.WriteAllText(Path.Combine(folder, "Program.cs"), "using Latchwork.Testing; System.Console.WriteLine(typeof(LatchworkTestHost).Name);");
+
+        await PackedPackages.DotnetAsync(folder, "build", "-o", "built");
+        (await RunningProgram.RunAsync(folder, "dotnet", Path.Combine("built", "Program.dll"))).Trim().ShouldBe("LatchworkTestHost");
+    }
+
+    private static async Task RunAsync(RunningProgram started)
+    {
+        await using RunningProgram program = started;
         await Eventually.HoldsAsync(
             () => program.HasExited || program.Output.Contains("41: Order { Number = 41 }, ", StringComparison.Ordinal),
-            "README's program gets its event",
+            "the program gets its event",
             TimeSpan.FromMinutes(5));
         if (!program.HasExited) program.Send("");
 
@@ -63,17 +86,10 @@ public sealed class InstalledPackagesTests(PackedPackages packed)
         lines[1].Trim().ShouldMatch(@"^41: Order \{ Number = 41 \}, \d+\.\d ms late$");
     }
 
-    private static string FirstProgram()
-    {
-        const string Begin = "```csharp\n";
-        string readme = File.ReadAllText(Repository.PathTo("README.md")).ReplaceLineEndings("\n");
-        int begin = readme.IndexOf(Begin, StringComparison.Ordinal) + Begin.Length;
-        return readme[begin..readme.IndexOf("```", begin, StringComparison.Ordinal)];
-    }
+    private static string FirstProgram(string readme) => Docs.Blocks(File.ReadAllText(Repository.PathTo(readme)), "csharp").First();
 
-    private string NewProject(string name, string store, params string[] packages)
+    private void WriteProject(string folder, params string[] packages)
     {
-        string folder = packed.NewFolder(name);
         string references = string.Concat(packages.Select(package => $"""<PackageReference Include="{package}" Version="{packed.Version}" />"""));
         File.WriteAllText(Path.Combine(folder, "Program.csproj"), $"""
             <Project Sdk="Microsoft.NET.Sdk">
@@ -90,15 +106,12 @@ public sealed class InstalledPackagesTests(PackedPackages packed)
               <ItemGroup>{references}</ItemGroup>
             </Project>
             """);
-        File.WriteAllText(Path.Combine(folder, "Program.cs"), WithLongTimeouts(FirstProgram(), store));
-        return folder;
     }
 
-    // README counts on a machine that does not stall for seconds. Here the second event is not due before it is cancelled, no lease runs out,
-    // and the program ends when it is told to.
-    private static string WithLongTimeouts(string program, string store)
+    // The readmes count on a machine that does not stall for seconds. Here the second event is not due before it is cancelled, no lease runs
+    // out, and the program ends when it is told to.
+    private static string WithLongTimeouts(string program)
     {
-        program = ReplaceOne(program, """await RedisStore\.ConnectAsync\("[^"]*"\)""", store);
         program = ReplaceOne(
             program, """Namespace = "order-unpaid" }""", """Namespace = "order-unpaid", LeaseDuration = TimeSpan.FromMinutes(10) }""");
         program = ReplaceOne(program, @"new Order\(42\), TimeSpan\.FromSeconds\(2\)", "new Order(42), TimeSpan.FromHours(1)");
@@ -107,7 +120,7 @@ public sealed class InstalledPackagesTests(PackedPackages packed)
 
     private static string ReplaceOne(string text, string pattern, string replacement)
     {
-        Regex.Count(text, pattern).ShouldBe(1, $"'{pattern}' in README's first program");
+        Regex.Count(text, pattern).ShouldBe(1, $"'{pattern}' in: {text}");
         return Regex.Replace(text, pattern, replacement.Replace("$", "$$", StringComparison.Ordinal));
     }
 }

@@ -2,6 +2,7 @@ using System.Buffers.Binary;
 using System.IO.Compression;
 using System.Reflection.Metadata;
 using System.Reflection.PortableExecutable;
+using System.Text;
 using System.Xml.Linq;
 using Latchwork.Packages.Tests.Support;
 using Shouldly;
@@ -43,13 +44,15 @@ public sealed class PackageContentTests(PackedPackages packed)
 
     [Theory]
     [MemberData(nameof(Packages))]
-    public void It_carries_README_and_icon(string package)
+    public void It_carries_a_readme_of_its_own_and_the_icon(string package)
     {
         using ZipArchive archive = ZipFile.OpenRead(packed.PathOf(package));
         XElement metadata = Metadata(archive, package);
 
         Text(metadata, "readme").ShouldBe("README.md");
-        Bytes(archive, "README.md").ShouldBe(File.ReadAllBytes(Repository.PathTo("README.md")));
+        byte[] readme = Bytes(archive, "README.md");
+        readme.ShouldBe(File.ReadAllBytes(Repository.PathTo("src", package, "README.md")));
+        Encoding.UTF8.GetString(readme).ShouldNotContain("](", Case.Sensitive, "a package page cannot follow links into the repository");
         Text(metadata, "icon").ShouldBe("icon.png");
         byte[] icon = Bytes(archive, "icon.png");
         icon[..8].ShouldBe([0x89, (byte)'P', (byte)'N', (byte)'G', 0x0D, 0x0A, 0x1A, 0x0A]);

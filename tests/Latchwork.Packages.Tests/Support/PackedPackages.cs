@@ -40,6 +40,9 @@ public sealed class PackedPackages : IAsyncLifetime
         return folder;
     }
 
+    /// <summary>Makes a folder that says nothing of packages.</summary>
+    public string NewBareFolder(string name) => Directory.CreateDirectory(Path.Combine(_folder, name)).FullName;
+
     /// <summary>
     /// Makes a folder for a project that needs packages which the build does not: they come from the machine's sources, and are kept.
     /// </summary>

@@ -32,7 +32,10 @@ internal sealed class RunningProgram : IAsyncDisposable
 
     public bool HasExited => _process.HasExited;
 
-    public static RunningProgram Start(string folder, string program, params string[] arguments)
+    public static RunningProgram Start(string folder, string program, params string[] arguments) => Start(folder, [], program, arguments);
+
+    /// <summary>Starts a program with variables of its environment beside those of a user's shell.</summary>
+    public static RunningProgram Start(string folder, Dictionary<string, string> environment, string program, params string[] arguments)
     {
         var start = new ProcessStartInfo(program, arguments)
         {
@@ -45,6 +48,7 @@ internal sealed class RunningProgram : IAsyncDisposable
         foreach (string name in start.Environment.Keys.Where(IsOfTheRunner).ToArray()) start.Environment.Remove(name);
         start.Environment["DOTNET_CLI_TELEMETRY_OPTOUT"] = "1";
         start.Environment["DOTNET_NOLOGO"] = "1";
+        foreach ((string name, string value) in environment) start.Environment[name] = value;
         return new RunningProgram(Process.Start(start)!);
     }
 
@@ -53,6 +57,14 @@ internal sealed class RunningProgram : IAsyncDisposable
     public static async Task<string> RunAsync(string folder, string program, params string[] arguments)
     {
         await using RunningProgram running = Start(folder, program, arguments);
+        return await running.EndAsync();
+    }
+
+    /// <summary>Runs a program to its end, which has to be a good one, with variables of its environment beside those of a user's shell.</summary>
+    /// <returns>What it wrote.</returns>
+    public static async Task<string> RunAsync(string folder, Dictionary<string, string> environment, string program, params string[] arguments)
+    {
+        await using RunningProgram running = Start(folder, environment, program, arguments);
         return await running.EndAsync();
     }
 
