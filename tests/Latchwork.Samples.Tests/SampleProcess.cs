@@ -38,6 +38,8 @@ public sealed class SampleProcess : IAsyncDisposable
         {
             RedirectStandardOutput = true,
             RedirectStandardError = true,
+            WorkingDirectory = Path.GetDirectoryName(program),           // where its appsettings.json is
+            Environment = { ["OTEL_METRIC_EXPORT_INTERVAL"] = "1000" },
         };
         var sample = new SampleProcess(Process.Start(start)!);
         sample.Http.BaseAddress = await sample._address.Task.WaitAsync(TimeSpan.FromMinutes(2));

@@ -1,3 +1,4 @@
+using System.Text;
 using Latchwork.StoreConformance.Support;
 using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.DependencyInjection;
@@ -262,6 +263,28 @@ public sealed class RedisHostingTests
         using IHost app = builder.Build();
 
         app.Services.GetRequiredService<IDistributedTimer<OrderUnpaid>>().Namespace.ShouldBe("order-unpaid");
+    }
+
+    [Fact]
+    public void The_settings_of_docs_hosting_are_valid_and_two_replicas_can_share_them()
+    {
+        string json = Docs.Blocks(File.ReadAllText(Docs.PathTo("docs", "hosting.md")), "json").Single();
+
+        using IHost first = Replica(json);
+        using IHost second = Replica(json);
+
+        foreach (IHost replica in (IHost[])[first, second]) replica.Services.GetRequiredService<IStartupValidator>().Validate();
+        NodeId(first).ShouldNotBe(NodeId(second));
+
+        static string NodeId(IHost replica) => replica.Services.GetRequiredKeyedService<DistributedTimer>("order-unpaid").NodeId;
+
+        static IHost Replica(string json)
+        {
+            var builder = new HostApplicationBuilder(new HostApplicationBuilderSettings { DisableDefaults = true });
+            builder.Configuration.AddJsonStream(new MemoryStream(Encoding.UTF8.GetBytes(json)));
+            builder.Services.AddLatchwork().UseRedis().AddLocker("reports").AddTimer<OrderUnpaid, CancelUnpaidOrder>("order-unpaid");
+            return builder.Build();
+        }
     }
 
     /// <summary>What an address and settings make of the options, as the code that has the last word sees them.</summary>

@@ -47,6 +47,17 @@ public sealed class DocsExampleTests
             sources.ShouldContain(source => source.Contains(program, StringComparison.Ordinal), program);
     }
 
+    [Fact]
+    public void The_tutorial_shows_every_file_of_its_sample_from_beginning_to_end()
+    {
+        string tutorial = File.ReadAllText(Docs.PathTo("docs", "tutorial.md"));
+        string[] shown = [.. Docs.Blocks(tutorial, "csharp").Concat(Docs.Blocks(tutorial, "json")).Select(static block => block.Trim())];
+        string[] files = [.. new[] { "*.cs", "*.json" }.SelectMany(pattern => Directory.EnumerateFiles(Docs.PathTo("samples", "Shop"), pattern))
+            .Select(static file => File.ReadAllText(file).ReplaceLineEndings("\n").Trim())];
+
+        shown.Order(StringComparer.Ordinal).ShouldBe(files.Order(StringComparer.Ordinal));
+    }
+
     private sealed record OrderUnpaid(int Number);
 
     private sealed class Orders
