@@ -91,7 +91,7 @@ public sealed partial class DocsCommandTests(RedisFixture redis) : IClassFixture
 
     // Commands in the text that name a store are meant to be typed; others are names of commands.
     private static IEnumerable<string> Inline(string page) => InlineCommand().Matches(Docs.WithoutBlocks(File.ReadAllText(Docs.PathTo(page))))
-        .Select(static command => command.Groups[1].Value)
+        .Select(static command => command.Groups[1].Value.ReplaceLineEndings(" "))
         .Where(static command => !Placeholder().IsMatch(command) && command.Contains(" --store ", StringComparison.Ordinal));
 
     private static IEnumerable<(string Command, string[] Shown)> Commands(Line[] block)

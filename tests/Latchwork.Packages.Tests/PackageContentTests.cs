@@ -40,6 +40,7 @@ public sealed class PackageContentTests(PackedPackages packed)
         Text(metadata, "description").ShouldNotBe("Package Description");
         Text(metadata, "description")!.Length.ShouldBeInRange(40, 300);
         Text(metadata, "tags")!.Split(' ').ShouldContain("timers");
+        Text(metadata, "releaseNotes")!.Length.ShouldBeInRange(40, 2000);
     }
 
     [Theory]
@@ -105,6 +106,20 @@ public sealed class PackageContentTests(PackedPackages packed)
 
         settings.Descendants("Command").Single().Attribute("Name")!.Value.ShouldBe("latchwork");
     }
+
+    [Fact]
+    public void The_tool_carries_SQLite_for_the_platforms_of_the_SDK_alone()
+    {
+        using ZipArchive archive = ZipFile.OpenRead(packed.PathOf("Latchwork.Cli"));
+        string[] platforms = [.. archive.Entries.Select(entry => entry.FullName.Split('/')).Where(path => path[^1].Contains("e_sqlite3.", StringComparison.Ordinal) && path[^2] == "native").Select(path => path[^3])];
+
+        platforms.Order(StringComparer.Ordinal).ShouldBe(
+            ["linux-arm", "linux-arm64", "linux-musl-arm", "linux-musl-arm64", "linux-musl-x64", "linux-x64", "osx-arm64", "osx-x64", "win-arm64", "win-x64", "win-x86"]);
+        new FileInfo(packed.PathOf("Latchwork.Cli")).Length.ShouldBeLessThan(12_000_000);
+    }
+
+    [Fact]
+    public void Packing_warns_of_nothing() => packed.Output.ShouldNotContain("warn", Case.Insensitive);
 
     private static XElement Metadata(ZipArchive archive, string package) =>
         XElement.Load(new MemoryStream(Bytes(archive, package + ".nuspec"))).Elements().First(element => element.Name.LocalName == "metadata");

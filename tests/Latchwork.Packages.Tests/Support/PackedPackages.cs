@@ -22,7 +22,10 @@ public sealed class PackedPackages : IAsyncLifetime
     /// <param name="extension"><c>nupkg</c> or <c>snupkg</c>.</param>
     public string PathOf(string package, string extension = "nupkg") => Path.Combine(Feed, $"{package}.{Version}.{extension}");
 
-    public async Task InitializeAsync() => await DotnetAsync(
+    /// <summary>What was said while they were packed.</summary>
+    public string Output { get; private set; } = "";
+
+    public async Task InitializeAsync() => Output = await DotnetAsync(
         Repository.Root, "pack", "Latchwork.slnx", "--no-build", "-c", Repository.Configuration,
         $"-p:Version={Version}", $"-p:PackageOutputPath={Feed}");
 
