@@ -27,16 +27,14 @@ public sealed class LockerResult
     public long FencingToken { get; }
 
     /// <summary>Reads the value as JSON.</summary>
-    /// <typeparam name="T">The type to read; <c>byte[]</c> and <c>ReadOnlyMemory&lt;byte&gt;</c> get the bytes as they are.</typeparam>
+    /// <typeparam name="T">The type to read; <c>byte[]</c>, <c>ReadOnlyMemory&lt;byte&gt;</c> and other types of bytes get the bytes as they are.</typeparam>
     /// <returns>The value; null (the default) if it is null.</returns>
     [RequiresUnreferencedCode("Uses reflection-based JSON. Pass a JsonTypeInfo when trimming.")]
     [RequiresDynamicCode("Uses reflection-based JSON. Pass a JsonTypeInfo when compiling ahead of time.")]
     public T? Read<T>()
     {
         if (IsNull) return default;
-        if (typeof(T) == typeof(byte[])) return (T)(object)Bytes.ToArray();
-        if (typeof(T) == typeof(ReadOnlyMemory<byte>)) return (T)(object)Bytes;
-        return JsonSerializer.Deserialize<T>(Bytes.Span, _json ?? JsonSerializerOptions.Web);
+        return RawBytes.TryRead(Bytes, out T? bytes) ? bytes : JsonSerializer.Deserialize<T>(Bytes.Span, _json ?? JsonSerializerOptions.Web);
     }
 
     /// <summary>Reads the value as JSON, without reflection.</summary>

@@ -9,13 +9,9 @@ internal static class ResultJson
 {
     [RequiresUnreferencedCode("Uses reflection-based JSON. Pass a JsonTypeInfo when trimming.")]
     [RequiresDynamicCode("Uses reflection-based JSON. Pass a JsonTypeInfo when compiling ahead of time.")]
-    public static RunValue Write<T>(T value, JsonSerializerOptions? options) => value switch
-    {
-        null => RunValue.Null,
-        byte[] bytes => RunValue.Of(bytes),
-        ReadOnlyMemory<byte> bytes => RunValue.Of(bytes),
-        _ => RunValue.OfOwn(JsonSerializer.SerializeToUtf8Bytes(value, options ?? JsonSerializerOptions.Web)),
-    };
+    public static RunValue Write<T>(T value, JsonSerializerOptions? options) => value is null ? RunValue.Null
+        : RawBytes.TryGet(value, out ReadOnlyMemory<byte> bytes) ? RunValue.Of(bytes)
+        : RunValue.OfOwn(JsonSerializer.SerializeToUtf8Bytes(value, options ?? JsonSerializerOptions.Web));
 
     public static RunValue Write<T>(T value, JsonTypeInfo<T> typeInfo) =>
         value is null ? RunValue.Null : RunValue.OfOwn(JsonSerializer.SerializeToUtf8Bytes(value, typeInfo));

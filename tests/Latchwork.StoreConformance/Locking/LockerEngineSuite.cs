@@ -261,6 +261,27 @@ public abstract partial class LockerEngineSuite(StoreFixture fixture) : LockerNo
     }
 
     [Fact]
+    public async Task A_result_of_bytes_is_stored_as_it_is_however_it_is_held()
+    {
+        ProcessLocker a = NewNode(), b = NewNode();
+        byte[] around = [9, 0, 255, 7, 9];
+        byte[] bytes = around[1..4];
+        await SameAsync("array", bytes, static value => value!);
+        await SameAsync<ReadOnlyMemory<byte>>("read-only memory", bytes, static value => value.ToArray());
+        await SameAsync("memory", bytes.AsMemory(), static value => value.ToArray());
+        await SameAsync("segment", new ArraySegment<byte>(around, 1, 3), static value => [.. value]);
+        await SameAsync("sequence", new System.Buffers.ReadOnlySequence<byte>(around, 1, 3), static value => System.Buffers.BuffersExtensions.ToArray(value));
+
+        async Task SameAsync<T>(string key, T value, Func<T?, byte[]> toArray)
+        {
+            RunOnceOptions kept = new() { ResultTimeout = TimeSpan.FromMinutes(10) };
+            toArray(await a.RunOnceAsync<T>(key, (_, _) => Task.FromResult(value), kept)).ShouldBe(bytes, key);
+            toArray(await b.RunOnceAsync<T>(key, (_, _) => throw new TimeoutException("It has run."), kept)).ShouldBe(bytes, key);
+            (await b.TryGetAsync(key))!.Bytes.ToArray().ShouldBe(bytes, key);
+        }
+    }
+
+    [Fact]
     public async Task What_its_publisher_writes_over_afterwards_changes_nobodys_result()
     {
         ProcessLocker a = NewNode(), b = NewNode();
