@@ -57,8 +57,10 @@ internal sealed class ConsoleListener
         return ExitCodes.TimedOut;
     }
 
-    private async Task HandleAsync(TimerDelivery delivery, CancellationToken stopping)
+    private async Task HandleAsync(TimerDelivery delivery, CancellationToken cancellationToken)
     {
+        // A command that was begun may finish when the user says stop, and is killed when there is no time left.
+        CancellationToken stopping = delivery.Lost;
         try
         {
             DeliveryOutput.Write(_session.Printer, _session.Timer, delivery);

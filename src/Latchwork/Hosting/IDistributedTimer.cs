@@ -29,10 +29,14 @@ public interface IDistributedTimer<TEvent>
 
     /// <summary>Posts many events, in bounded pieces that overlap. Each piece is atomic, the whole is not.</summary>
     /// <param name="posts">The events.</param>
-    /// <param name="cancellationToken">Stops sending further pieces.</param>
-    /// <returns>A result for each event, in order.</returns>
+    /// <param name="cancellationToken">Stops sending further pieces. Those that were sent are waited for.</param>
+    /// <returns>A result for each event, in order; also if the token fired when all of them had been sent.</returns>
     /// <exception cref="ArgumentException">An event is out of its bounds; nothing was sent.</exception>
-    /// <exception cref="TimerBatchException">Some piece failed; its <see cref="TimerBatchException.Results"/> tell what is known of each event.</exception>
+    /// <exception cref="TimerBatchException">
+    /// Some piece failed, or the token fired when some had been sent (the inner exception is an <see cref="OperationCanceledException"/> then); its
+    /// <see cref="TimerBatchException.Results"/> tell what is known of each event.
+    /// </exception>
+    /// <exception cref="OperationCanceledException">The token fired before anything was sent.</exception>
     Task<IReadOnlyList<PostResult>> PostAsync(IReadOnlyList<TimerPost<TEvent>> posts, CancellationToken cancellationToken = default);
 
     /// <summary>Cancels an event: a scheduled one is removed, a dead letter is purged.</summary>
@@ -97,7 +101,10 @@ public interface ITimerHandler<TEvent>
     /// <summary>Handles a delivery. Returning confirms it, throwing spends a retry; the delivery's own methods decide otherwise.</summary>
     /// <param name="value">The event.</param>
     /// <param name="delivery">Its id, retries, lateness, headers and token, and the ways to end it: retry in a while, give up, extend.</param>
-    /// <param name="cancellationToken">Fires when the lease is lost, the event is revoked or replaced, or the application stops and time is up.</param>
+    /// <param name="cancellationToken">
+    /// Fires when the application begins to stop, or when the event is no longer this node's: the lease is lost, or the event was revoked or
+    /// replaced. <see cref="TimerDelivery.StopReason"/> says which; <see cref="TimerDelivery.Lost"/> is for those who want to finish.
+    /// </param>
     /// <returns>A task that ends when the event is handled.</returns>
     [SuppressMessage("Naming", "CA1716", Justification = "Only Visual Basic reserves the name, and escapes it.")]
     Task HandleAsync(TEvent value, TimerDelivery delivery, CancellationToken cancellationToken);

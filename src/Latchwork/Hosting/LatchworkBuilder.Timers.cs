@@ -10,16 +10,13 @@ namespace Latchwork;
 /// <content>Timers: one namespace, one kind of event, one handler.</content>
 public sealed partial class LatchworkBuilder
 {
-    /// <summary>How long a hosted timer's handlers may take to leave unless it is configured: the shutdown time of the host decides before.</summary>
-    private static readonly TimeSpan _untilShutdown = TimeSpan.FromDays(1);
-
     /// <summary>
     /// Adds a timer for posting, injected as <see cref="IDistributedTimer{TEvent}"/>. Without a handler this application claims nothing. Its settings are
     /// read from the configuration sections <c>Latchwork:TimerDefaults</c> and <c>Latchwork:Timers:NAMESPACE</c>.
     /// </summary>
     /// <typeparam name="TEvent">The kind of event.</typeparam>
     /// <param name="ns">The namespace: 1 to 512 bytes of UTF-8. Also the key of the service, where several namespaces have events of one type.</param>
-    /// <param name="configure">Changes the settings. <see cref="TimerOptions.MaxRetries"/> is 10 here, and shutdown lets handlers run for the host's shutdown time.</param>
+    /// <param name="configure">Changes the settings. <see cref="TimerOptions.MaxRetries"/> is 10 here.</param>
     /// <returns>The builder.</returns>
     /// <exception cref="InvalidOperationException">The namespace has events of another type, or a handler already.</exception>
     [RequiresUnreferencedCode(PayloadSerializer.UsesReflection)]
@@ -168,7 +165,6 @@ public sealed partial class LatchworkBuilder
         {
             options.Namespace = ns;
             options.MaxRetries = LatchworkOptions.DefaultMaxRetries;
-            options.ShutdownTimeout = _untilShutdown;
             options.LoggerFactory = services.GetService<ILoggerFactory>();
             options.TimeProvider = services.GetService<TimeProvider>() ?? TimeProvider.System;
             List<string> failures = settings.Begin<TimerOptions>(key);

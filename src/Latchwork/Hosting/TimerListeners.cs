@@ -70,10 +70,8 @@ internal sealed class TimerListeners(LatchworkRegistration registration, IServic
 internal sealed class TimerListenerSet : IAsyncDisposable, IDisposable
 {
     private readonly CancellationTokenSource _stopping = new();
-    private readonly Lock _gate = new();
     private readonly TimerListener[] _listeners;
     private Task[] _running = [];
-    private Task? _leaving;
 
     public TimerListenerSet(LatchworkRegistration registration, IServiceProvider services)
     {
@@ -91,22 +89,12 @@ internal sealed class TimerListenerSet : IAsyncDisposable, IDisposable
     public void Start(LatchworkStore store) =>
         _running = Array.ConvertAll(_listeners, listener => Task.Run(() => listener.RunAsync(store, _stopping.Token)));
 
-    /// <summary>Leaves all of them. Whoever calls later waits for the same.</summary>
+    /// <summary>
+    /// Leaves all of them. Whoever calls later waits for the same leave, but in a way of its own: a handler that stops the application does not
+    /// wait for itself, and nobody else is kept from waiting for it.
+    /// </summary>
     /// <param name="shutdown">Ends the wait for handlers.</param>
-    public Task LeaveAsync(CancellationToken shutdown)
-    {
-        lock (_gate) return _leaving ??= LeaveCoreAsync(shutdown);
-    }
-
-    public void Dispose() => DisposeAsync().AsTask().GetAwaiter().GetResult();
-
-    public async ValueTask DisposeAsync()
-    {
-        await LeaveAsync(new CancellationToken(canceled: true)).ConfigureAwait(false);
-        _stopping.Dispose();
-    }
-
-    private async Task LeaveCoreAsync(CancellationToken shutdown)
+    public async Task LeaveAsync(CancellationToken shutdown)
     {
         await _stopping.CancelAsync().ConfigureAwait(false);
         await Task.WhenAll(_listeners.Zip(_running, async (listener, running) =>
@@ -115,4 +103,9 @@ internal sealed class TimerListenerSet : IAsyncDisposable, IDisposable
             await listener.LeaveAsync(shutdown).ConfigureAwait(false);
         })).ConfigureAwait(false);
     }
+
+    public void Dispose() => DisposeAsync().AsTask().GetAwaiter().GetResult();
+
+    // The source of the token has neither a timer nor a wait handle: there is nothing of it to dispose, and whoever stops later may still use it.
+    public async ValueTask DisposeAsync() => await LeaveAsync(new CancellationToken(canceled: true)).ConfigureAwait(false);
 }

@@ -17,27 +17,33 @@ internal sealed class BatchPost(ITimerStore store, PartitionClient[] clients, Ti
     private readonly Dictionary<string, int> _lastPieceOf = new(StringComparer.Ordinal);
     private volatile Exception? _failure;
 
+    /// <summary>What is known of each event.</summary>
+    public IReadOnlyList<PostResult?> Results => _results;
+
     /// <summary>Posts all of it.</summary>
-    /// <exception cref="TimerBatchException">A piece failed.</exception>
+    /// <exception cref="TimerBatchException">A piece failed, or some were sent and the rest was cancelled.</exception>
     public async Task<IReadOnlyList<PostResult>> RunAsync(CancellationToken cancellationToken)
     {
         using var capacity = new SemaphoreSlim(MaxUnderWay);
+        bool isCut = false;
         foreach (Piece piece in Split())
         {
-            if (_failure is not null || cancellationToken.IsCancellationRequested) break;
             if (piece.WaitsFor >= 0) await Task.WhenAll(_underWay[..(piece.WaitsFor + 1)]).ConfigureAwait(false);
             await capacity.WaitAsync(CancellationToken.None).ConfigureAwait(false);
+            isCut = cancellationToken.IsCancellationRequested;
+            if (_failure is not null || isCut) break;
             _underWay.Add(SendAsync(piece, capacity));
         }
 
         await Task.WhenAll(_underWay).OffStoreThread().ConfigureAwait(false);
-        if (_failure is { } failure)
+        if (isCut && _underWay.Count == 0) cancellationToken.ThrowIfCancellationRequested();
+        Exception? failure = _failure ?? (isCut ? new OperationCanceledException("The rest was not sent: the batch was cancelled.", cancellationToken) : null);
+        if (failure is not null)
         {
             int known = _results.Count(result => result is not null);
             throw new TimerBatchException($"{known} of {entries.Length} events are known to be posted. {failure.Message}", _results, failure);
         }
 
-        cancellationToken.ThrowIfCancellationRequested();
         return Array.ConvertAll(_results, result => result!.Value);
     }
 

@@ -9,7 +9,9 @@ internal sealed class Dispatcher(int maxConcurrency, Func<TimerDelivery, Task> r
     private readonly Lock _gate = new();
     private readonly PriorityQueue<TimerDelivery, (DateTimeOffset Due, long Sequence)> _queue = new();
     private readonly HashSet<TimerDelivery> _running = [];
+    private readonly HashSet<TimerDelivery> _waiting = []; // of the running ones
     private readonly TaskCompletionSource _idle = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private readonly TaskCompletionSource _othersIdle = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly TaskCompletionSource _settled = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private long _sequence;
     private int _workers;
@@ -47,9 +49,21 @@ internal sealed class Dispatcher(int maxConcurrency, Func<TimerDelivery, Task> r
             _stopped = true;
             List<TimerDelivery> left = [];
             while (_queue.TryDequeue(out TimerDelivery? delivery, out _)) left.Add(delivery);
-            if (_running.Count == 0) _idle.TrySetResult();
+            EndIfIdle();
             if (_runs == 0) _settled.TrySetResult();
             return left;
+        }
+    }
+
+    /// <summary>Ends when the dispatcher was stopped and no handler runs but those that wait for this themselves.</summary>
+    /// <param name="caller">The delivery of a handler that waits from now on.</param>
+    public Task OthersIdleAsync(TimerDelivery caller)
+    {
+        lock (_gate)
+        {
+            if (_running.Contains(caller)) _waiting.Add(caller);
+            EndIfIdle();
+            return _othersIdle.Task;
         }
     }
 
@@ -65,7 +79,8 @@ internal sealed class Dispatcher(int maxConcurrency, Func<TimerDelivery, Task> r
         lock (_gate)
         {
             _running.Remove(delivery);
-            if (_stopped && _running.Count == 0) _idle.TrySetResult();
+            _waiting.Remove(delivery);
+            EndIfIdle();
             if (_queue.Count == 0)
             {
                 _workers--;
@@ -95,6 +110,14 @@ internal sealed class Dispatcher(int maxConcurrency, Func<TimerDelivery, Task> r
         }
 
         _ = RunAsync(delivery);
+    }
+
+    // Needs the gate.
+    private void EndIfIdle()
+    {
+        if (!_stopped) return;
+        if (_running.Count == _waiting.Count) _othersIdle.TrySetResult();
+        if (_running.Count == 0) _idle.TrySetResult();
     }
 
     private async Task RunAsync(TimerDelivery delivery)

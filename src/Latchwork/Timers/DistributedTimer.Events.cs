@@ -26,7 +26,9 @@ public sealed partial class DistributedTimer
     public Task<TimerOutcome> CancelAsync(string id, bool revoke = false, CancellationToken cancellationToken = default)
     {
         Limits.CheckId(id);
-        return OnPartitionAsync(id, client => _store.CancelAsync(client.Partition, id, revoke, cancellationToken), cancellationToken);
+        TimerDelivery? held = revoke ? _membership?.Find(id) : null; // before it is sent: what comes later may be the next event of this id
+        Task<TimerOutcome> cancelling = OnPartitionAsync(id, client => _store.CancelAsync(client.Partition, id, revoke, cancellationToken), cancellationToken);
+        return held is null ? cancelling : RevokeAsync(held, cancelling);
     }
 
     /// <summary>Gives a scheduled event another due time.</summary>
@@ -50,7 +52,7 @@ public sealed partial class DistributedTimer
     {
         Limits.CheckId(id);
         if (cancellationToken.IsCancellationRequested) return Task.FromCanceled<TimerOutcome>(cancellationToken);
-        return _listener?.Held.Find(id) is { } held ? held.ConfirmAsync(cancellationToken) : Task.FromResult(TimerOutcome.NotFound);
+        return _membership?.Find(id) is { } held ? held.ConfirmAsync(cancellationToken) : Task.FromResult(TimerOutcome.NotFound);
     }
 
     /// <summary>Confirms a delivery from anywhere.</summary>
@@ -66,7 +68,7 @@ public sealed partial class DistributedTimer
         if (cancellationToken.IsCancellationRequested) return Task.FromCanceled<TimerOutcome>(cancellationToken);
 
         // A delivery of this node is told, so that it is extended no more.
-        return _listener?.Held.Find(new DeliveryKey(id, token)) is { } held
+        return _membership?.Find(id) is { } held && held.Token == token
             ? held.ConfirmAsync(cancellationToken)
             : OnPartitionAsync(
                 id,
@@ -108,6 +110,14 @@ public sealed partial class DistributedTimer
             yield return item;
             if (--limit == 0) yield break;
         }
+    }
+
+    // The handler is told before the caller is, and does not begin any more: the store's notification may take a while.
+    private static async Task<TimerOutcome> RevokeAsync(TimerDelivery held, Task<TimerOutcome> cancelling)
+    {
+        TimerOutcome outcome = await cancelling.ConfigureAwait(false);
+        if (outcome == TimerOutcome.Done) held.Supersede();
+        return outcome;
     }
 
     private async Task<T> OnPartitionAsync<T>(string id, Func<PartitionClient, Task<T>> call, CancellationToken cancellationToken)

@@ -1,14 +1,9 @@
-using Latchwork.Diagnostics;
-
 namespace Latchwork;
 
 public sealed partial class DistributedTimer
 {
     private readonly Lock _gate = new();
-    private volatile Listener? _listener;
-    private volatile Task? _joining;
-    private volatile Task? _leaving;
-    private CancellationTokenSource? _joinStop;
+    private volatile Membership? _membership; // swapped as a whole, under the gate
     private int _maxEvents;
     private bool _disposed;
 
@@ -29,73 +24,81 @@ public sealed partial class DistributedTimer
     }
 
     /// <summary>Whether this node is listening.</summary>
-    public bool IsJoined => _listener is { IsAbandoned: false } && _joining is null && _leaving is null;
+    public bool IsJoined => _membership is { IsListening: true };
 
-    /// <summary>Starts to listen.</summary>
+    /// <summary>Starts to listen. While a former membership is still leaving, it waits for the end of that first.</summary>
     /// <param name="handler">
-    /// Called on a thread of the pool for each delivery, up to <see cref="TimerOptions.MaxConcurrency"/> at a time. Its token fires when the
-    /// lease is lost or the node leaves and the handler overruns.
+    /// Called on a thread of the pool for each delivery, up to <see cref="TimerOptions.MaxConcurrency"/> at a time. Its token,
+    /// <see cref="TimerDelivery.Stopping"/>, fires when the node leaves or the event is no longer this node's.
     /// </param>
     /// <param name="cancellationToken">Gives up joining.</param>
     /// <returns>A task that ends when the store knows this node. If it fails, the timer is not joined.</returns>
-    /// <exception cref="InvalidOperationException">The timer is joined already, or still leaving.</exception>
+    /// <exception cref="InvalidOperationException">The timer is joined already; or a handler joins again while its own node still leaves, which would be to wait for itself.</exception>
     /// <exception cref="LatchworkStoreException">The store refused or did not answer.</exception>
     /// <exception cref="OperationCanceledException">The token fired, or the timer was told to leave in the meantime.</exception>
     public Task JoinAsync(Func<TimerDelivery, CancellationToken, Task> handler, CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(handler);
         cancellationToken.ThrowIfCancellationRequested();
-        TaskCompletionSource joining = new(TaskCreationOptions.RunContinuationsAsynchronously);
-        CancellationTokenSource stop;
+        Membership next;
         lock (_gate)
         {
             ObjectDisposedException.ThrowIf(_disposed, this);
-            if (_joining is not null || _listener is not null) throw new InvalidOperationException("The timer is joined already, or still leaving.");
-            _joining = joining.Task;
-            _joinStop = stop = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+            Membership? before = _membership;
+            if (before is { IsLeavingOrEnded: false }) throw new InvalidOperationException("The timer is joined already.");
+            if (before is { Ended.IsCompleted: true }) before = null;
+            if (before is not null && HandlerScope.Delivery is { } delivery && before.Owns(delivery))
+            {
+                throw new InvalidOperationException("A handler cannot join again while its own node is leaving: that ends when the handler has returned.");
+            }
+
+            _membership = next = new Membership(before);
         }
 
-        return JoinCoreAsync(handler, joining, stop);
+        return next.JoinAsync(token => OpenAsync(handler, token), GetStatsAsync, cancellationToken);
     }
 
     /// <summary>
-    /// Stops to listen: nothing more is claimed; running handlers get <see cref="TimerOptions.ShutdownTimeout"/>; what has not begun is handed back
-    /// immediately. Handlers that end neither within that time nor shortly after their tokens have fired are left behind with their leases.
+    /// Stops to listen. Nothing more is claimed; what has not begun is handed back; the tokens of running handlers fire, with
+    /// <see cref="StopReason.NodeLeaving"/>. A handler that returns confirms; one that throws hands its event back, with no retry spent. After
+    /// <see cref="TimerOptions.ShutdownTimeout"/> <see cref="TimerDelivery.Lost"/> fires, and what has not ended two seconds later is left behind
+    /// with its lease.
     /// </summary>
-    /// <param name="cancellationToken">Ends the wait for running handlers early: their tokens fire.</param>
-    /// <returns>A task that ends when this node holds nothing more. It does not fail if the store does not answer: the leases run out then.</returns>
+    /// <param name="cancellationToken">Ends the wait for running handlers early, as if <see cref="TimerOptions.ShutdownTimeout"/> had passed.</param>
+    /// <returns>
+    /// A task that ends when this node holds nothing more. It does not fail if the store does not answer: the leases run out then. In a handler of
+    /// this timer it does not wait for that handler: it ends when the others have, and the leave goes on when the handler has returned.
+    /// </returns>
     public Task LeaveAsync(CancellationToken cancellationToken = default)
     {
-        TaskCompletionSource leaving;
-        Task joining;
-        lock (_gate)
-        {
-            if (_leaving is not null) return _leaving;
-            if (_listener is null && _joining is null) return Task.CompletedTask;
-            joining = _joining ?? Task.CompletedTask;
-            leaving = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
-            _leaving = leaving.Task;
-            // A join that still waits for the store gives up.
-            _joinStop?.CancelAsync();
-        }
-
-        return LeaveCoreAsync(joining, leaving, cancellationToken);
+        if (_membership is not { Ended.IsCompleted: false } membership) return Task.CompletedTask;
+        return membership.LeaveAsync(HandlerScope.Delivery is { } delivery && membership.Owns(delivery) ? delivery : null, cancellationToken);
     }
 
-    /// <summary>Leaves, if joined, and releases what the timer holds. The store stays open.</summary>
+    /// <summary>
+    /// Leaves, if joined, and releases what the timer holds. The store stays open. In a handler of this timer it does not wait for that handler:
+    /// what is held is released when the handler has returned and its event is confirmed.
+    /// </summary>
     /// <returns>A task that ends when it is done.</returns>
     public async ValueTask DisposeAsync()
     {
-        lock (_gate) _disposed = true;
+        Membership? last;
+        lock (_gate)
+        {
+            _disposed = true;
+            last = _membership;
+        }
+
         await LeaveAsync(CancellationToken.None).ConfigureAwait(false);
-        _clients.Dispose();
+        if (last is { Ended.IsCompleted: false }) _ = last.Ended.ContinueWith(_ => _clients.Dispose(), CancellationToken.None, TaskContinuationOptions.None, TaskScheduler.Default);
+        else _clients.Dispose();
     }
 
     /// <summary>
     /// Stops everything immediately without telling the store, as a crash or a frozen process would: for tests and demonstrations. The
     /// subscription stays, without a listener, until the timer is disposed.
     /// </summary>
-    internal void Abandon() => _listener?.Abandon();
+    internal void Abandon() => _membership?.Abandon();
 
     /// <summary>Prepares to handle events one by one, when a test says so. The namespace does not count as joined.</summary>
     internal async Task<SteppedListener> JoinSteppedAsync(Func<TimerDelivery, CancellationToken, Task> handler)
@@ -104,60 +107,9 @@ public sealed partial class DistributedTimer
         return new SteppedListener(_store, clients, _settings, new Listener(_clients, clients, _settings, _errors, () => 1, handler));
     }
 
-    private async Task JoinCoreAsync(
-        Func<TimerDelivery, CancellationToken, Task> handler, TaskCompletionSource joining, CancellationTokenSource stop)
+    private async Task<Listener> OpenAsync(Func<TimerDelivery, CancellationToken, Task> handler, CancellationToken cancellationToken)
     {
-        Listener? listener = null;
-        bool joined = false;
-        try
-        {
-            PartitionClient[] clients = await _clients.GetAsync(stop.Token).ConfigureAwait(false);
-            listener = new Listener(_clients, clients, _settings, _errors, () => MaxEvents, handler);
-            _listener = listener;
-            await listener.StartAsync(stop.Token).ConfigureAwait(false);
-            LiveTimers.Joined(listener, GetStatsAsync);
-            joined = true;
-        }
-        finally
-        {
-            if (!joined && listener is not null) await EndAsync(listener, new CancellationToken(canceled: true)).ConfigureAwait(false);
-            lock (_gate)
-            {
-                if (!joined) _listener = null;
-                _joining = null;
-                _joinStop = null;
-            }
-
-            stop.Dispose();
-
-            joining.SetResult();
-        }
-    }
-
-    private async Task LeaveCoreAsync(Task joining, TaskCompletionSource leaving, CancellationToken cancellationToken)
-    {
-        try
-        {
-            await joining.ConfigureAwait(false);
-            if (_listener is { } listener) await EndAsync(listener, cancellationToken).ConfigureAwait(false);
-        }
-        finally
-        {
-            lock (_gate)
-            {
-                _listener = null;
-                _leaving = null;
-            }
-
-            leaving.SetResult();
-        }
-    }
-
-    private static async Task EndAsync(Listener listener, CancellationToken cancellationToken)
-    {
-        LiveTimers.Left(listener);
-        if (listener.IsAbandoned) await listener.UnsubscribeAsync().ConfigureAwait(false);
-        else await listener.LeaveAsync(cancellationToken).ConfigureAwait(false);
-        listener.Dispose();
+        PartitionClient[] clients = await _clients.GetAsync(cancellationToken).ConfigureAwait(false);
+        return new Listener(_clients, clients, _settings, _errors, () => MaxEvents, handler);
     }
 }

@@ -29,7 +29,7 @@ public sealed partial class DistributedTimer
         return PostAsync(new ReadOnlyMemory<byte>(payload), due, options, cancellationToken);
     }
 
-    /// <summary>Posts an event as JSON.</summary>
+    /// <summary>Posts an event as JSON; bytes, however they are held (an <see cref="ArraySegment{T}"/>, say), are posted as they are.</summary>
     /// <typeparam name="T">The value's type. Its name is not stored.</typeparam>
     /// <param name="value">The value.</param>
     /// <param name="due">When it is due: a <see cref="TimeSpan"/> or a <see cref="DateTimeOffset"/>.</param>
@@ -41,9 +41,8 @@ public sealed partial class DistributedTimer
     [RequiresUnreferencedCode(PayloadSerializer.UsesReflection)]
     [RequiresDynamicCode(PayloadSerializer.UsesDynamicCode)]
     public Task<PostResult> PostAsync<T>(T value, Due due, PostOptions? options = null, CancellationToken cancellationToken = default) =>
-        // Bytes are bytes, however they are held: never base64 in JSON by accident.
-        value is Memory<byte> bytes
-            ? PostAsync((ReadOnlyMemory<byte>)bytes, due, options, cancellationToken)
+        RawBytes.TryGet(value, out ReadOnlyMemory<byte> bytes)
+            ? PostAsync(bytes, due, options, cancellationToken)
             : PostAsync(PayloadSerializer.Write(value, _settings.Json), due, options, cancellationToken);
 
     /// <summary>Posts an event as JSON, without reflection.</summary>
@@ -67,10 +66,14 @@ public sealed partial class DistributedTimer
     /// as if they had been posted one by one.
     /// </summary>
     /// <param name="posts">The events.</param>
-    /// <param name="cancellationToken">Stops sending further pieces.</param>
-    /// <returns>A result for each event, in order.</returns>
+    /// <param name="cancellationToken">Stops sending further pieces. Those that were sent are waited for.</param>
+    /// <returns>A result for each event, in order; also if the token fired when all of them had been sent.</returns>
     /// <exception cref="ArgumentException">An event is out of its bounds; nothing was sent.</exception>
-    /// <exception cref="TimerBatchException">Some piece failed; its <see cref="TimerBatchException.Results"/> tell what is known of each event.</exception>
+    /// <exception cref="TimerBatchException">
+    /// Some piece failed, or the token fired when some had been sent (the inner exception is an <see cref="OperationCanceledException"/> then); its
+    /// <see cref="TimerBatchException.Results"/> tell what is known of each event.
+    /// </exception>
+    /// <exception cref="OperationCanceledException">The token fired before anything was sent.</exception>
     public Task<IReadOnlyList<PostResult>> PostAsync(IReadOnlyList<TimerPost> posts, CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(posts);
@@ -91,9 +94,23 @@ public sealed partial class DistributedTimer
         return Tracing.Source.HasListeners() ? PostAllTracedAsync(entries, cancellationToken) : PostAllAsync(entries, cancellationToken);
     }
 
-    private Task<PostResult> PostEntryAsync(TimerEntry entry, CancellationToken cancellationToken) => _clients.Opened is { } clients
+    private Task<PostResult> PostEntryAsync(TimerEntry entry, CancellationToken cancellationToken) =>
+        HeldHere(entry) is { } held ? PostOverAsync(held, entry, cancellationToken) : SendAsync(entry, cancellationToken);
+
+    private Task<PostResult> SendAsync(TimerEntry entry, CancellationToken cancellationToken) => _clients.Opened is { } clients
         ? PartitionClients.Of(clients, entry.Id).Posts.AddAsync(entry, cancellationToken)
         : OpenAndPostAsync(entry, cancellationToken);
+
+    /// <summary>What this node holds of an event that is about to be replaced.</summary>
+    private TimerDelivery? HeldHere(TimerEntry entry) => entry.IdIsNew || entry.IfExists != IfExists.Replace ? null : _membership?.Find(entry.Id);
+
+    // Its handler is told before the caller is, and does not begin any more: the store's notification may take a while.
+    private async Task<PostResult> PostOverAsync(TimerDelivery held, TimerEntry entry, CancellationToken cancellationToken)
+    {
+        PostResult result = await SendAsync(entry, cancellationToken).ConfigureAwait(false);
+        if (result.Outcome == PostOutcome.Replaced) held.Supersede();
+        return result;
+    }
 
     private async Task<PostResult> PostTracedAsync(TimerEntry entry, CancellationToken cancellationToken)
     {
@@ -132,7 +149,19 @@ public sealed partial class DistributedTimer
     private async Task<IReadOnlyList<PostResult>> PostAllAsync(TimerEntry[] entries, CancellationToken cancellationToken)
     {
         PartitionClient[] clients = await _clients.GetAsync(cancellationToken).ConfigureAwait(false);
-        return await new BatchPost(_store, clients, entries, _clients.Closed).RunAsync(cancellationToken).ConfigureAwait(false);
+        TimerDelivery?[]? held = _membership is null ? null : Array.ConvertAll(entries, HeldHere);
+        var batch = new BatchPost(_store, clients, entries, _clients.Closed);
+        try
+        {
+            return await batch.RunAsync(cancellationToken).ConfigureAwait(false);
+        }
+        finally
+        {
+            for (int i = 0; i < held?.Length; i++)
+            {
+                if (batch.Results[i] is { Outcome: PostOutcome.Replaced }) held[i]?.Supersede();
+            }
+        }
     }
 
     private async Task<PostResult> OpenAndPostAsync(TimerEntry entry, CancellationToken cancellationToken)

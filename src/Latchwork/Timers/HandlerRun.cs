@@ -15,15 +15,21 @@ internal sealed class HandlerRun(Listener listener, Func<TimerDelivery, Cancella
         bool returned = false;
         try
         {
-            // In the queue the lease may have run out: then the event is another's by now, or soon.
-            if (!delivery.TryStart()) return;
+            // In the queue the lease may have run out: then the event is another's by now, or soon. Or the node leaves, from just now on.
+            if (!delivery.TryStart())
+            {
+                await listener.HandBackAsync(delivery).ConfigureAwait(false);
+                return;
+            }
+
             if (listener.Settings.Confirmation == Confirmation.OnDelivery && !await EndAsync(delivery, failure: null).ConfigureAwait(false)) return;
 
             Exception? failure = await CallAsync(delivery).ConfigureAwait(false);
+            StopReason reason = delivery.StopReason; // what fires from now on did not end the handler
             delivery.MarkReturned();
             listener.Dispatcher.Returned(delivery);
             returned = true;
-            await ConcludeAsync(delivery, failure).ConfigureAwait(false);
+            await ConcludeAsync(delivery, failure, reason).ConfigureAwait(false);
         }
         finally
         {
@@ -51,6 +57,7 @@ internal sealed class HandlerRun(Listener listener, Func<TimerDelivery, Cancella
     private async Task<Exception?> CallHandlerAsync(TimerDelivery delivery)
     {
         if (Metrics.Lateness.Enabled) Listeners.Tell(delivery, static one => Metrics.Lateness.Record(one.Lateness.TotalSeconds, Names.OfTimer(one.Namespace, "process")));
+        HandlerScope scope = HandlerScope.Begin(delivery);
         try
         {
             Task? running = handler(delivery, delivery.Stopping);
@@ -64,6 +71,10 @@ internal sealed class HandlerRun(Listener listener, Func<TimerDelivery, Cancella
         {
             return e;
         }
+        finally
+        {
+            scope.End();
+        }
     }
 
     private void Record(TimerDelivery delivery, Exception? failure)
@@ -73,12 +84,12 @@ internal sealed class HandlerRun(Listener listener, Func<TimerDelivery, Cancella
         Metrics.Processing.Record((listener.Now - delivery.StartedAt).TotalSeconds, tags);
     }
 
-    private async Task ConcludeAsync(TimerDelivery delivery, Exception? failure)
+    private async Task ConcludeAsync(TimerDelivery delivery, Exception? failure, StopReason reason)
     {
         // The handler may have ended the delivery without waiting for the answer. That call reports its own failure.
         await delivery.Decision.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
 
-        bool stopped = failure is OperationCanceledException && delivery.Stopping.IsCancellationRequested;
+        bool stopped = failure is OperationCanceledException && reason != StopReason.None;
         if (failure is not null && !stopped) listener.Errors.Report(failure, "A handler failed.", delivery.Id);
         if (listener.IsAbandoned || (delivery.IsOver && !delivery.IsLost)) return;
 
@@ -87,10 +98,15 @@ internal sealed class HandlerRun(Listener listener, Func<TimerDelivery, Cancella
             // Also after the lease ran out: if nobody took over, the event need not be handled again.
             if (listener.Settings.Confirmation == Confirmation.AfterHandler) await EndAsync(delivery, failure: null).ConfigureAwait(false);
         }
-        else if (stopped || delivery.IsLost)
+        else if (delivery.IsLost || (stopped && reason != StopReason.NodeLeaving))
         {
-            // The lease is lost, or the node leaves: what was begun is never handed back, so the lease runs out.
+            // The event is another's by now, or soon.
             listener.OnLeaseLost(delivery, DeliveryEnd.LeftBehind, quietly: true);
+        }
+        else if (reason == StopReason.NodeLeaving)
+        {
+            // Whatever it threw (a connection that was closed under it, say, instead of the token's own exception): it was interrupted.
+            await listener.HandBackAsync(delivery).ConfigureAwait(false);
         }
         else
         {

@@ -137,7 +137,7 @@ internal sealed class LeaseKeeper : IDisposable
             {
                 TimerDelivery delivery = deliveries[i];
                 if (outcomes[i] == TimerOutcome.Done) delivery.SetLeaseExpiry(sentAt + _lease);
-                else if (!delivery.IsDeciding && !delivery.IsOver) _listener.OnLeaseLost(delivery, DeliveryEnd.TakenOver);
+                else _listener.OnLeaseLost(delivery, DeliveryEnd.TakenOver);
             }
         }
         catch (OperationCanceledException) when (_listener.Aborted.IsCancellationRequested)

@@ -15,6 +15,7 @@ internal sealed class Listener : IDisposable
     private readonly LeaseKeeper _keeper;
     private readonly Func<int> _maxEvents;
     private readonly CancellationTokenSource _abort = new();
+    private readonly TaskCompletionSource<Task> _handedBack = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private Task _claiming = Task.CompletedTask;
     private IAsyncDisposable? _subscription;
     private volatile bool _abandoned;
@@ -80,35 +81,44 @@ internal sealed class Listener : IDisposable
         _subscription = await _store.SubscribeAsync(Settings.Namespace, Settings.NodeId, OnNotification, cancellationToken)
             .OffStoreThread().ConfigureAwait(false);
         _claiming = Task.WhenAll(Array.ConvertAll(_loops, loop => Task.Run(loop.RunAsync, CancellationToken.None)));
-        await Task.WhenAll(Array.ConvertAll(_loops, loop => loop.Answered)).WaitAsync(cancellationToken).ConfigureAwait(false);
+        await Task.WhenAll(Array.ConvertAll(_loops, loop => loop.Answered)).Observed().WaitAsync(cancellationToken).ConfigureAwait(false);
         Errors.Log.Joined(Settings.NodeId, Settings.Namespace);
     }
 
-    /// <summary>Stops to claim, hands back what has not begun, waits for the handlers within bounds, and takes the node off the list.</summary>
+    /// <summary>
+    /// Stops to claim, hands back what has not begun, tells the handlers to stop, waits for them within bounds, and takes the node off the list.
+    /// When their time is over, everything that is left has <see cref="TimerSettings.LeaveGrace"/> in all.
+    /// </summary>
     public async Task LeaveAsync(CancellationToken cancellationToken)
     {
         foreach (ClaimLoop loop in _loops) loop.Stop();
         List<TimerDelivery> queued = Dispatcher.Stop();
+        foreach (TimerDelivery delivery in Dispatcher.Running()) delivery.Stop(StopReason.NodeLeaving);
         Task handingBack = HandBackAsync(queued);
+        _handedBack.TrySetResult(handingBack);
 
-        int overran = 0;
-        if (!await EndsWithinAsync(Dispatcher.Idle, Settings.ShutdownTimeout, cancellationToken).ConfigureAwait(false))
-        {
-            TimerDelivery[] running = Dispatcher.Running();
-            overran = running.Length;
-            foreach (TimerDelivery delivery in running) delivery.Stop();
-            await EndsWithinAsync(Dispatcher.Idle, TimerSettings.LeaveGrace, CancellationToken.None).ConfigureAwait(false);
-        }
+        // Without waiting for the handlers: from now on others are woken in this node's place.
+        using var bound = new CancellationTokenSource();
+        Task told = TellStoreAsync(bound.Token);
+        await EndsWithinAsync(Dispatcher.Idle, Settings.ShutdownTimeout, cancellationToken).ConfigureAwait(false);
 
-        // The confirms of handlers that have returned, and a claim that is still out, have a moment more.
-        Task settled = Task.WhenAll(_claiming, handingBack, Dispatcher.Settled);
-        await EndsWithinAsync(settled, TimerSettings.LeaveGrace, CancellationToken.None).ConfigureAwait(false);
+        TimeSpan end = Now + TimerSettings.LeaveGrace;
+        foreach (TimerDelivery delivery in Dispatcher.Running()) delivery.GiveUp();
+        Task through = Task.WhenAll(_claiming, handingBack, Dispatcher.Settled, told);
+        await EndsWithinAsync(through, TimerSettings.LeaveGrace, CancellationToken.None).ConfigureAwait(false);
+        int overran = Dispatcher.Running().Length;
         Close();
-        await Task.WhenAll(Array.ConvertAll(_clients, client => TryAsync(
-            bound => _store.LeaveAsync(client.Partition, Settings.NodeId, bound), "The store could not be told that this node leaves.")))
-            .ConfigureAwait(false);
-        await UnsubscribeAsync().ConfigureAwait(false);
+        await bound.CancelAsync().ConfigureAwait(false);
+        await UnsubscribeAsync(end).ConfigureAwait(false);
         Errors.Log.Left(Settings.NodeId, Settings.Namespace, queued.Count, overran);
+    }
+
+    /// <summary>Ends when, in a leave, what had not begun is handed back and no handler runs but those that wait for this themselves.</summary>
+    /// <param name="caller">The delivery of a handler that waits.</param>
+    public async Task OthersThroughAsync(TimerDelivery caller)
+    {
+        await Dispatcher.OthersIdleAsync(caller).ConfigureAwait(false);
+        await (await _handedBack.Task.ConfigureAwait(false)).ConfigureAwait(false);
     }
 
     /// <summary>Stops everything immediately and tells nobody, as a crash or a frozen process would. The subscription stays, and nobody listens to it.</summary>
@@ -130,10 +140,12 @@ internal sealed class Listener : IDisposable
     }
 
     /// <summary>Ends the subscription, within a bound.</summary>
-    public async Task UnsubscribeAsync()
+    public Task UnsubscribeAsync() => UnsubscribeAsync(Now + TimerSettings.LeaveGrace);
+
+    private async Task UnsubscribeAsync(TimeSpan end)
     {
         if (Interlocked.Exchange(ref _subscription, null) is not { } subscription) return;
-        await TryAsync(_ => subscription.DisposeAsync().AsTask(), "The subscription could not be ended.").ConfigureAwait(false);
+        await TryAsync(() => subscription.DisposeAsync().AsTask(), end, "The subscription could not be ended.").ConfigureAwait(false);
     }
 
     /// <summary>Takes what a claim brought. Ends immediately, or after a leave when all of it was handed back.</summary>
@@ -142,7 +154,8 @@ internal sealed class Listener : IDisposable
         foreach (TimerDelivery delivery in deliveries)
         {
             // Another delivery of the same event can only be stale: its lease ran out, or the event was replaced.
-            if (Held.Add(delivery) is { } older) OnLeaseLost(older, Now >= older.Deadline ? DeliveryEnd.LeaseRanOut : DeliveryEnd.TakenOver);
+            // Or this node has ended it (a retry without a delay, say), and the answer is still on its way.
+            if (Held.Add(delivery) is { } older) OnLeaseLost(older, Now >= older.Deadline && !older.IsEnding ? DeliveryEnd.LeaseRanOut : DeliveryEnd.TakenOver);
             _keeper.Track(delivery);
         }
 
@@ -156,7 +169,11 @@ internal sealed class Listener : IDisposable
     {
         bool running = delivery.HasStarted && !(delivery.HasReturned && Settings.Confirmation == Confirmation.Manual);
         if (why == DeliveryEnd.Revoked) delivery.WasRevoked = true;
-        if (!delivery.Drop()) return;
+
+        // A stale token is what the end of a delivery leaves, too. A lease that has run out is known by the clock: a handler that runs is told.
+        bool isDoubtful = why == DeliveryEnd.TakenOver || (why == DeliveryEnd.LeaseRanOut && delivery.HasReturned);
+        if (isDoubtful && delivery.Suspect()) return;
+        if (!delivery.Drop(why == DeliveryEnd.Revoked ? StopReason.Revoked : StopReason.LeaseLost)) return;
 
         if (Metrics.LostLeases.Enabled) CountLost(why);
         Errors.Log.Lost(delivery.Id, why, running ? "begun" : delivery.HasReturned ? "returned" : "not begun");
@@ -233,7 +250,8 @@ internal sealed class Listener : IDisposable
         await Task.WhenAll(deliveries.ConvertAll(HandBackAsync)).ConfigureAwait(false);
     }
 
-    private async Task HandBackAsync(TimerDelivery delivery)
+    /// <summary>Hands a delivery back, unless it is over. Never throws.</summary>
+    public async Task HandBackAsync(TimerDelivery delivery)
     {
         try
         {
@@ -258,13 +276,25 @@ internal sealed class Listener : IDisposable
         foreach (TimerDelivery delivery in Held.ToArray()) OnLeaseLost(delivery, DeliveryEnd.LeftBehind, quietly: true);
     }
 
-    private async Task TryAsync(Func<CancellationToken, Task> call, string failure)
+    /// <summary>Takes the node off the list of each partition, when its last claim is answered.</summary>
+    /// <param name="cancellationToken">Gives up.</param>
+    private async Task TellStoreAsync(CancellationToken cancellationToken)
     {
-        using var bound = new CancellationTokenSource(TimerSettings.LeaveGrace, Settings.Time);
+        await _claiming.WaitAsync(cancellationToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        TimeSpan end = Now + TimerSettings.LeaveGrace;
+        await Task.WhenAll(Array.ConvertAll(_clients, client => TryAsync(
+            () => _store.LeaveAsync(client.Partition, Settings.NodeId, cancellationToken), end, "The store could not be told that this node leaves.")))
+            .ConfigureAwait(false);
+    }
+
+    // Never throws. What is left behind is still listened to: its failure belongs in the log, when the store is closed, say.
+    private async Task TryAsync(Func<Task> call, TimeSpan end, string failure)
+    {
         try
         {
-            await call(bound.Token).WaitAsync(TimerSettings.LeaveGrace, Settings.Time, CancellationToken.None)
-                .OffStoreThread().ConfigureAwait(false);
+            Task called = call();
+            if (await EndsWithinAsync(called, end - Now, CancellationToken.None).ConfigureAwait(false)) await called.OffStoreThread().ConfigureAwait(false);
+            else _ = NoteAsync(called, failure);
         }
 #pragma warning disable CA1031 // A node leaves whether the store hears of it or not.
         catch (Exception e)
@@ -274,8 +304,16 @@ internal sealed class Listener : IDisposable
         }
     }
 
+    private async Task NoteAsync(Task leftBehind, string failure)
+    {
+        Errors.Report(new TimeoutException($"There was no answer within {TimerSettings.LeaveGrace}."), failure);
+        await leftBehind.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        if (leftBehind.Exception is { } e) Errors.Log.FailedAgain(e.GetBaseException(), failure);
+    }
+
     private async Task<bool> EndsWithinAsync(Task task, TimeSpan bound, CancellationToken cancellationToken)
     {
+        if (bound < TimeSpan.Zero) bound = TimeSpan.Zero;
         await task.WaitAsync(bound, Settings.Time, cancellationToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         return task.IsCompleted;
     }

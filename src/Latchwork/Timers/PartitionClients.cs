@@ -49,7 +49,7 @@ internal sealed class PartitionClients : IDisposable
         Task<PartitionClient[]> opening;
         lock (_gate)
         {
-            if (_opening is null || _opening.IsFaulted || _opening.IsCanceled) _opening = Task.Run(AskAsync, CancellationToken.None);
+            if (_opening is null || _opening.IsFaulted || _opening.IsCanceled) _opening = Task.Run(AskAsync, CancellationToken.None).Observed();
             opening = _opening;
         }
 

@@ -4,9 +4,11 @@ using Latchwork.Threading;
 
 namespace Latchwork;
 
-// The life of a delivery on this node: queued, started, ended; and beside it: held, then settled (the store was told) or lost. All of it
-// is one word of marks, changed atomically, so that of two threads that race (the lease runs out as the handler starts, say) each sees
-// what the other did.
+// The life of a delivery on this node: queued, started, ended; and beside it: held, then settled (the store was told) or lost. Between held and
+// settled it is ending: one or more calls that end it are under way, and their answers decide. Until then what looks like a loss (a refused
+// extension; the next delivery of the event, which is here before the answer) is a suspicion, and is forgotten when an answer says that this
+// node ended the delivery itself. All of it is one word of marks, changed atomically, so that of two threads that race (the lease runs out as
+// the handler starts, say) each sees what the other did.
 [SuppressMessage("Design", "CA1001", Justification = "A source without timer and wait handle holds nothing that must be disposed.")]
 public sealed partial class TimerDelivery
 {
@@ -15,11 +17,14 @@ public sealed partial class TimerDelivery
     private const int Ended = 4;
     private const int Settled = 8;
     private const int Dropped = 16;
+    private const int Suspected = 32;
+    private const int Ending = 64; // from here on, a count
 
+    private readonly LazyCancellation _stop = new();
+    private readonly LazyCancellation _lost = new();
     private int _marks;
-    private int _deciding;
+    private int _stopReason;
     private long _deadline;
-    private CancellationTokenSource? _stop;
     private TimerOutcome _afterwards;
     private volatile Task? _decision;
 
@@ -55,18 +60,20 @@ public sealed partial class TimerDelivery
     internal TimeSpan StartedAt => _startedAt;
 
     /// <summary>Whether a call that ends the delivery is under way; until it is answered, nobody else's answer decides.</summary>
-    internal bool IsDeciding => Volatile.Read(ref _deciding) > 0;
+    internal bool IsEnding => Volatile.Read(ref _marks) >= Ending;
 
     /// <summary>The last call of the handler that ends the delivery, which it may not have awaited.</summary>
     internal Task Decision => _decision ?? Task.CompletedTask;
 
-    /// <summary>Lets the handler start unless the delivery is over or its lease ran out.</summary>
+    /// <summary>Whether it came by this listener.</summary>
+    internal bool IsOf(Listener listener) => ReferenceEquals(_listener, listener);
+
+    /// <summary>Lets the handler start unless the delivery is over, its lease ran out, or the node leaves.</summary>
     internal bool TryStart()
     {
         _startedAt = _listener.Now;
         if (_startedAt >= Deadline) _listener.OnLeaseLost(this, DeliveryEnd.LeaseRanOut);
-        _stop = new CancellationTokenSource();
-        return TryMark(Started, unless: Dropped | Settled);
+        return StopReason == StopReason.None && TryMark(Started, unless: Dropped | Settled);
     }
 
     /// <summary>The handler has returned.</summary>
@@ -83,24 +90,58 @@ public sealed partial class TimerDelivery
     }
 
     /// <summary>The delivery is no longer this node's: a running handler is told.</summary>
-    internal bool Drop()
+    /// <param name="reason">Why.</param>
+    internal bool Drop(StopReason reason)
     {
         if (!TryMark(Dropped, unless: Settled | Dropped)) return false;
-        if ((Volatile.Read(ref _marks) & (Started | Returned)) == Started) Stop();
+        if ((Volatile.Read(ref _marks) & (Started | Returned)) == Started) Stop(reason);
         return true;
     }
 
-    /// <summary>Fires the token. Its state changes immediately, callbacks run on the pool.</summary>
-    internal void Stop()
+    /// <summary>
+    /// It looks as if the delivery was lost. While a call that ends it is under way that is not said yet: if no answer tells that this node ended
+    /// it, it is lost when the last call is through. It is extended no more.
+    /// </summary>
+    /// <returns>Whether there is such a call.</returns>
+    internal bool Suspect()
     {
-        if (_stop is not { } stop) return;
-        stop.CancelAsync().ContinueWith(
-            static (task, self) => ((TimerDelivery)self!).OnCallbackThrew(task.Exception!.InnerException!),
-            this,
-            CancellationToken.None,
-            TaskContinuationOptions.OnlyOnFaulted,
-            TaskScheduler.Default);
+        int before;
+        do
+        {
+            before = Volatile.Read(ref _marks);
+            if (before < Ending) return false;
+        }
+        while (Interlocked.CompareExchange(ref _marks, before | Suspected, before) != before);
+
+        _listener.NotHeld(this);
+        return true;
     }
+
+    /// <summary>This process has just replaced or removed the event, unless this delivery ended it before.</summary>
+    internal void Supersede()
+    {
+        if (!Suspect()) _listener.OnLeaseLost(this, DeliveryEnd.Revoked);
+    }
+
+    /// <summary>Fires the handler's token. Its state changes immediately, callbacks run on the pool.</summary>
+    /// <param name="reason">Why. That the node leaves is overtaken by whatever takes the event away.</param>
+    internal void Stop(StopReason reason)
+    {
+        int before = Interlocked.CompareExchange(ref _stopReason, (int)reason, (int)StopReason.None);
+        if (before == (int)StopReason.NodeLeaving) Volatile.Write(ref _stopReason, (int)reason);
+        Fire(_stop);
+        if (reason != StopReason.NodeLeaving) GiveUp();
+    }
+
+    /// <summary>Fires the token of those who wanted to finish although the node leaves.</summary>
+    internal void GiveUp() => Fire(_lost);
+
+    private void Fire(LazyCancellation token) => token.CancelAsync().ContinueWith(
+        static (task, self) => ((TimerDelivery)self!).OnCallbackThrew(task.Exception!.InnerException!),
+        this,
+        CancellationToken.None,
+        TaskContinuationOptions.OnlyOnFaulted,
+        TaskScheduler.Default);
 
     /// <summary>Moves the local lease expiry, never back.</summary>
     internal void SetLeaseExpiry(TimeSpan deadline)
@@ -120,22 +161,22 @@ public sealed partial class TimerDelivery
     /// <param name="cancellationToken">A token that cancels the wait.</param>
     internal async Task<TimerOutcome> EndAsync(TimerFailure? failure, TimeSpan repeatUntil, CancellationToken cancellationToken)
     {
-        TimerOutcome outcome;
-        Interlocked.Increment(ref _deciding);
+        Interlocked.Add(ref _marks, Ending);
         try
         {
-            outcome = failure is null
+            TimerOutcome outcome = failure is null
                 ? await _listener.Calls.ConfirmAsync(Client, Key, repeatUntil, cancellationToken).ConfigureAwait(false)
                 : await _listener.Calls.FailAsync(Client, failure, repeatUntil, cancellationToken).ConfigureAwait(false);
+
+            // Of two calls that end it together one is stale, and this may be that one.
+            if (outcome == TimerOutcome.Stale) Suspect();
+            else Settle(failure is null || outcome == TimerOutcome.NotFound ? TimerOutcome.NotFound : TimerOutcome.Stale);
+            return outcome;
         }
         finally
         {
-            Interlocked.Decrement(ref _deciding);
+            EndEnding();
         }
-
-        if (outcome == TimerOutcome.Stale) _listener.OnLeaseLost(this, DeliveryEnd.TakenOver, quietly: true);
-        else Settle(failure is null || outcome == TimerOutcome.NotFound ? TimerOutcome.NotFound : TimerOutcome.Stale);
-        return outcome;
     }
 
     /// <summary>Hands the delivery back: no retry is spent.</summary>
@@ -143,17 +184,23 @@ public sealed partial class TimerDelivery
     /// <param name="cancellationToken">A token that cancels the wait.</param>
     internal async Task ReleaseAsync(TimeSpan repeatUntil, CancellationToken cancellationToken)
     {
-        Interlocked.Increment(ref _deciding);
+        Interlocked.Add(ref _marks, Ending);
         try
         {
             await _listener.Calls.ReleaseAsync(Client, Key, repeatUntil, cancellationToken).ConfigureAwait(false);
+            Settle(TimerOutcome.Stale);
         }
         finally
         {
-            Interlocked.Decrement(ref _deciding);
+            EndEnding();
         }
+    }
 
-        Settle(TimerOutcome.Stale);
+    // A call that ends the delivery is through: if it was the last, and none has ended it, a suspicion is the truth.
+    private void EndEnding()
+    {
+        int marks = Interlocked.Add(ref _marks, -Ending);
+        if (marks < Ending && (marks & Suspected) != 0) _listener.OnLeaseLost(this, DeliveryEnd.TakenOver, quietly: true);
     }
 
     private Task<TimerOutcome> Decide(TimerFailure? failure, CancellationToken cancellationToken)
@@ -173,7 +220,7 @@ public sealed partial class TimerDelivery
         (TimerOutcome outcome, TimeSpan sentAt) =
             await _listener.Calls.ExtendAsync(Client, Key, lease, Deadline, cancellationToken).OffStoreThread().ConfigureAwait(false);
         if (outcome == TimerOutcome.Done) SetLeaseExpiry(sentAt + lease);
-        else if (!IsDeciding) _listener.OnLeaseLost(this, DeliveryEnd.TakenOver, quietly: true);
+        else _listener.OnLeaseLost(this, DeliveryEnd.TakenOver, quietly: true);
         return outcome;
     }
 

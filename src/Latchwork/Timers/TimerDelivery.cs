@@ -60,8 +60,20 @@ public sealed partial class TimerDelivery
         }
     }
 
-    /// <summary>Fires when the lease is lost, the event is revoked or replaced, or the node leaves and the handler overruns.</summary>
-    public CancellationToken Stopping => _stop?.Token ?? CancellationToken.None;
+    /// <summary>
+    /// The handler's token. Fires when the node begins to leave, or when the event is no longer this node's: the lease is lost, or the event was
+    /// revoked or replaced. <see cref="StopReason"/> says which.
+    /// </summary>
+    public CancellationToken Stopping => _stop.Token;
+
+    /// <summary>
+    /// For handlers that want to finish what they began although the node leaves: fires when the event is no longer this node's, or when
+    /// <see cref="TimerOptions.ShutdownTimeout"/> is over. Whoever has not ended two seconds later is left behind.
+    /// </summary>
+    public CancellationToken Lost => _lost.Token;
+
+    /// <summary>Why <see cref="Stopping"/> has fired.</summary>
+    public StopReason StopReason => (StopReason)Volatile.Read(ref _stopReason);
 
     /// <summary>Reads the payload as JSON.</summary>
     /// <typeparam name="T">The type to read.</typeparam>

@@ -68,9 +68,10 @@ public sealed class TimerOptions
     public RetryBackoff Backoff { get; set; } = new();
 
     /// <summary>
-    /// How long <see cref="DistributedTimer.LeaveAsync"/> lets running handlers finish before their tokens fire: zero to 1 day; default 30 s.
+    /// How long <see cref="DistributedTimer.LeaveAsync"/>, which fires the handlers' tokens at once, lets them finish all the same: zero to 1 day;
+    /// default 15 s. Two seconds later it ends whatever they do. In a host the end of the host's own shutdown time (30 s by default) ends it, too.
     /// </summary>
-    public TimeSpan ShutdownTimeout { get; set; } = TimeSpan.FromSeconds(30);
+    public TimeSpan ShutdownTimeout { get; set; } = TimeSpan.FromSeconds(15);
 
     /// <summary>The largest payload accepted, in bytes: 1 to 256 MiB; default 1 MiB.</summary>
     public int MaxPayloadBytes { get; set; } = Limits.DefaultMaxPayloadBytes;

@@ -27,6 +27,8 @@ public sealed class PartitionedEngineLeaseTests(PartitionedFixture fixture) : En
 
 public sealed class PartitionedEngineLeaveTests(PartitionedFixture fixture) : EngineLeaveSuite(fixture), IClassFixture<PartitionedFixture>;
 
+public sealed class PartitionedEngineMembershipTests(PartitionedFixture fixture) : EngineMembershipSuite(fixture), IClassFixture<PartitionedFixture>;
+
 public sealed class PartitionedEngineFaultTests(PartitionedFixture fixture) : EngineFaultSuite(fixture), IClassFixture<PartitionedFixture>;
 
 public sealed class PartitionedEngineListingTests(PartitionedFixture fixture) : EngineListingSuite(fixture), IClassFixture<PartitionedFixture>;

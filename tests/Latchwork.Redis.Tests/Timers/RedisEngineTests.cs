@@ -10,6 +10,8 @@ public sealed class RedisEngineLeaseTests(RedisTimerFixture fixture) : EngineLea
 
 public sealed class RedisEngineLeaveTests(RedisTimerFixture fixture) : EngineLeaveSuite(fixture), IClassFixture<RedisTimerFixture>;
 
+public sealed class RedisEngineMembershipTests(RedisTimerFixture fixture) : EngineMembershipSuite(fixture), IClassFixture<RedisTimerFixture>;
+
 public sealed class RedisEngineFaultTests(RedisTimerFixture fixture) : EngineFaultSuite(fixture), IClassFixture<RedisTimerFixture>;
 
 public sealed class RedisEngineListingTests(RedisTimerFixture fixture) : EngineListingSuite(fixture), IClassFixture<RedisTimerFixture>;

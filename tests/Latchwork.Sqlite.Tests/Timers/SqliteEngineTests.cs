@@ -9,6 +9,8 @@ public sealed class SqliteEngineLeaseTests(SqliteFixture fixture) : EngineLeaseS
 
 public sealed class SqliteEngineLeaveTests(SqliteFixture fixture) : EngineLeaveSuite(fixture), IClassFixture<SqliteFixture>;
 
+public sealed class SqliteEngineMembershipTests(SqliteFixture fixture) : EngineMembershipSuite(fixture), IClassFixture<SqliteFixture>;
+
 public sealed class SqliteEngineFaultTests(SqliteFixture fixture) : EngineFaultSuite(fixture), IClassFixture<SqliteFixture>;
 
 public sealed class SqliteEngineListingTests(SqliteFixture fixture) : EngineListingSuite(fixture), IClassFixture<SqliteFixture>;

@@ -63,6 +63,26 @@ public abstract class EngineDeliverySuite(StoreFixture fixture) : EngineSuite(fi
         Errors.ShouldAllBe(error => error.EventId == "a" && error.Exception is InvalidOperationException);
     }
 
+    [Fact]
+    public async Task Bytes_are_posted_as_they_are_however_they_are_held()
+    {
+        DistributedTimer timer = NewTimer();
+        byte[] around = [9, 0, 255, 7, 9];
+        byte[] bytes = around[1..4];
+        await timer.PostAsync(bytes, Seconds(60), new() { Id = "array" });
+        await timer.PostAsync(bytes.AsMemory(), Seconds(60), new() { Id = "memory" });
+        await timer.PostAsync((ReadOnlyMemory<byte>)bytes, Seconds(60), new() { Id = "read-only memory" });
+        await timer.PostAsync(new ArraySegment<byte>(around, 1, 3), Seconds(60), new() { Id = "segment" });
+        await timer.PostAsync(new System.Buffers.ReadOnlySequence<byte>(around, 1, 3), Seconds(60), new() { Id = "sequence" });
+        await timer.PostAsync(default(ArraySegment<byte>), Seconds(60), new() { Id = "nothing" });
+        foreach (string id in (string[])["array", "memory", "read-only memory", "segment", "sequence"])
+        {
+            (await timer.PeekAsync(id))!.Payload.ToArray().ShouldBe(bytes, id);
+        }
+
+        (await timer.PeekAsync("nothing"))!.Payload.Length.ShouldBe(0);
+    }
+
     [Theory]
     [InlineData(Fault.ThrowsAtOnce)]
     [InlineData(Fault.FailedTask)]

@@ -209,4 +209,35 @@ public abstract class EngineFaultSuite(StoreFixture fixture) : EngineSuite(fixtu
             return Thread.CurrentThread;
         }
     }
+
+    [Theory]
+    [InlineData(3)]
+    [InlineData(8)]
+    public async Task A_batch_that_is_cancelled_when_pieces_were_sent_hides_nothing_that_is_known(int pieces)
+    {
+        DistributedTimer timer = NewTimer();
+        await timer.GetStatsAsync(); // the partitions are known from here on
+        TaskCompletionSource hold = Faults.Hold(nameof(Faults.PostAsync));
+        using var cancel = new CancellationTokenSource();
+        TimerPost[] posts = [.. Enumerable.Range(0, pieces).Select(_ => new TimerPost(new byte[Limits.MaxBatchBytes], TimeSpan.FromHours(1)))];
+        Task<IReadOnlyList<PostResult>> posting = timer.PostAsync(posts, cancel.Token);
+        int sent = Math.Min(pieces, 4);
+        await Eventually.ReadsAsync(() => timer.GetStatsAsync(), stats => stats.Scheduled == sent, "what is under way is stored");
+        await cancel.CancelAsync();
+        Faults.Release(nameof(Faults.PostAsync));
+        hold.SetResult();
+
+        if (pieces == sent)
+        {
+            (await posting).ShouldAllBe(result => result.Outcome == PostOutcome.Created);
+        }
+        else
+        {
+            TimerBatchException cut = await Should.ThrowAsync<TimerBatchException>(() => posting);
+            cut.InnerException.ShouldBeAssignableTo<OperationCanceledException>();
+            int known = cut.Results.Count(result => result is { Outcome: PostOutcome.Created });
+            (await timer.GetStatsAsync()).Scheduled.ShouldBe(known);
+            known.ShouldBeInRange(sent, pieces - 1);
+        }
+    }
 }

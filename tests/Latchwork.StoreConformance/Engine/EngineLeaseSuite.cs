@@ -194,4 +194,102 @@ public abstract class EngineLeaseSuite(StoreFixture fixture) : EngineSuite(fixtu
         await clock.AdvanceUntilAsync(async () => (await node.Timer.GetStatsAsync()).DeadLetters == 1, Ms(250), "dead");
         (await node.Timer.PeekAsync("a"))!.DeadLetterReason.ShouldBe(DeadLetterReason.LeaseExpired);
     }
+
+    [Fact]
+    public async Task An_event_that_is_back_before_the_answer_that_ended_its_delivery_is_no_lost_lease()
+    {
+        await StopTimeAsync();
+        TaskCompletionSource hold = Faults.Hold(nameof(Faults.FailAsync));
+        var finish = new TaskCompletionSource();
+        Task<TimerOutcome>? retrying = null;
+        Node node = await JoinAsync(async (delivery, _) =>
+        {
+            if (delivery.Retries == 0) retrying = delivery.RetryAsync(TimeSpan.Zero);
+            await finish.Task; // it goes on after it has asked for the retry
+        });
+        await node.Timer.PostAsync(1, TimeSpan.Zero, new() { Id = "a", MaxRetries = 1 });
+        (await node.NthAsync(2)).Retries.ShouldBe(1);
+        TimerDelivery first = node.Got.First();
+        (await first.ExtendAsync(_lease)).ShouldBe(TimerOutcome.Stale); // nor does that say that it was lost
+        (first.Stopping.IsCancellationRequested, first.Lost.IsCancellationRequested, first.StopReason).ShouldBe((false, false, StopReason.None));
+
+        Faults.Release(nameof(Faults.FailAsync));
+        hold.SetResult();
+        (await retrying!.WaitAsync(TestTimeout)).ShouldBe(TimerOutcome.Done);
+        first.Stopping.IsCancellationRequested.ShouldBeFalse();
+        finish.SetResult();
+        await EmptyAsync(node.Timer);
+        await node.Timer.LeaveAsync();
+        node.Got.Count.ShouldBe(2);
+        Errors.ShouldBeEmpty();
+    }
+
+    [Fact]
+    public async Task A_delivery_whose_end_fails_after_its_event_came_back_is_lost_and_gives_its_place_back()
+    {
+        ManualTimeProvider clock = await StopTimeAsync();
+        var finish = new TaskCompletionSource();
+        Node node = await JoinAsync(
+            async (delivery, cancellationToken) =>
+            {
+                if (delivery.Id != "a" || delivery.Retries > 0)
+                {
+                    if (delivery.Id != "a") await finish.Task;
+                    return;
+                }
+
+                // It was applied, but nobody knows: the repetition is stale.
+                await Should.ThrowAsync<LatchworkStoreException>(() => delivery.RetryAsync(TimeSpan.Zero));
+                await Task.Delay(Timeout.Infinite, cancellationToken);
+            },
+            o => (o.LeaseDuration, o.MaxInFlight) = (Seconds(3600), 2));
+        Faults.Fail(nameof(Faults.FailAsync), Fault.ReplyLost);
+        await node.Timer.PostAsync(1, TimeSpan.Zero, new() { Id = "a", MaxRetries = 1 });
+        await clock.AdvanceUntilAsync(() => node.Got.Count == 2 && node.Got.First().HasReturned, Ms(50), "the first is told, and has returned");
+        (node.Got.First().StopReason, node.Got.First().LeaseLeft).ShouldBe((StopReason.LeaseLost, TimeSpan.Zero));
+
+        // Both places are free: two more run at a time.
+        foreach (string id in (string[])["b", "c"]) await node.Timer.PostAsync(1, TimeSpan.Zero, new() { Id = id });
+        await clock.AdvanceUntilAsync(() => node.Got.Count == 4, Ms(50), "both run");
+        finish.SetResult();
+        await EmptyAsync(node.Timer);
+    }
+
+    [Theory]
+    [InlineData("post")]
+    [InlineData("batch")]
+    [InlineData("cancel")]
+    public async Task Whoever_replaces_or_revokes_what_its_own_node_holds_finds_the_handler_told_and_what_is_queued_not_begun(string how)
+    {
+        await StopTimeAsync();
+        Faults.DropNotifications = true; // so that nothing but the call itself tells
+        var finish = new TaskCompletionSource();
+        Node node = await JoinAsync((_, _) => finish.Task, o => (o.MaxConcurrency, o.MaxInFlight) = (1, 200));
+        TimerPost[] posts = [.. ((string[])["a", "b"]).Select(id => new TimerPost("old"u8.ToArray(), TimeSpan.Zero, new() { Id = id }))];
+        await node.Timer.LeaveAsync();
+        await node.Timer.PostAsync(posts);
+        await node.Timer.JoinAsync(node.HandleAsync);
+        TimerDelivery running = await node.NthAsync(1);
+        await Eventually.ReadsAsync(() => node.Timer.GetStatsAsync(), stats => stats.InFlight == 2, "one runs, one is queued");
+
+        TimerPost[] next = [.. posts.Select(post => post with { Payload = "new"u8.ToArray(), Due = TimeSpan.FromHours(1) })];
+        if (how == "batch")
+        {
+            (await node.Timer.PostAsync(next)).ShouldAllBe(one => one.Outcome == PostOutcome.Replaced);
+        }
+        else
+        {
+            foreach (TimerPost post in next)
+            {
+                if (how == "post") (await node.Timer.PostAsync(post.Payload, post.Due, post.Options)).Outcome.ShouldBe(PostOutcome.Replaced);
+                else (await node.Timer.CancelAsync(post.Options!.Id!, revoke: true)).ShouldBe(TimerOutcome.Done);
+            }
+        }
+
+        (running.Stopping.IsCancellationRequested, running.StopReason).ShouldBe((true, StopReason.Revoked));
+        finish.SetResult();
+        await EventuallyAsync(() => running.HasReturned, "the handler has returned");
+        await node.Timer.LeaveAsync();
+        node.Got.Count.ShouldBe(1); // what was queued did not begin
+    }
 }

@@ -37,24 +37,98 @@ public abstract class EngineLeaveSuite(StoreFixture fixture) : EngineSuite(fixtu
     }
 
     [Fact]
-    public async Task A_handler_that_overruns_is_cancelled_and_its_lease_is_left_to_run_out()
+    public async Task The_token_fires_as_soon_as_the_node_leaves_and_a_handler_that_obeys_is_handed_back_with_no_retry_spent()
+    {
+        await StopTimeAsync(); // no bound runs out
+        Node leaving = await JoinAsync(async (_, cancellationToken) => await Task.Delay(Timeout.Infinite, cancellationToken), o => o.LeaseDuration = _longLease);
+        await leaving.Timer.PostAsync(1, TimeSpan.Zero, new() { Id = "a", MaxRetries = 0 });
+        TimerDelivery delivery = await leaving.NthAsync(1);
+        (delivery.Stopping.IsCancellationRequested, delivery.StopReason).ShouldBe((false, StopReason.None));
+        await leaving.Timer.LeaveAsync().WaitAsync(TestTimeout);
+        (delivery.Stopping.IsCancellationRequested, delivery.StopReason).ShouldBe((true, StopReason.NodeLeaving));
+        delivery.Lost.IsCancellationRequested.ShouldBeFalse();
+        TimerSnapshot back = (await leaving.Timer.PeekAsync("a"))!;
+        (back.State, back.Retries, back.Failures.Count).ShouldBe((TimerState.Scheduled, 0, 0));
+
+        Node other = await JoinAsync();
+        (await other.NthAsync(1)).Retries.ShouldBe(0);
+        await EmptyAsync(other.Timer);
+        Errors.ShouldBeEmpty();
+    }
+
+    [Fact]
+    public async Task Whatever_an_interrupted_handler_throws_spends_no_retry_and_is_reported()
+    {
+        await StopTimeAsync();
+        Node leaving = await JoinAsync(async (_, cancellationToken) =>
+        {
+            await Task.Delay(Timeout.Infinite, cancellationToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            throw new TimeoutException("the connection was closed under it");
+        });
+        await leaving.Timer.PostAsync(1, TimeSpan.Zero, new() { Id = "a", MaxRetries = 0 });
+        await leaving.NthAsync(1);
+        await leaving.Timer.LeaveAsync().WaitAsync(TestTimeout);
+        TimerSnapshot back = (await leaving.Timer.PeekAsync("a"))!;
+        (back.State, back.Retries).ShouldBe((TimerState.Scheduled, 0));
+        await EventuallyAsync(() => Errors.Any(e => e.Exception is TimeoutException && e.EventId == "a"), "the exception is reported");
+    }
+
+    [Fact]
+    public async Task A_handler_may_finish_although_its_token_has_fired_and_is_told_when_there_is_no_time_left()
     {
         ManualTimeProvider clock = await StopTimeAsync();
-        Node leaving = await JoinAsync(async (_, cancellationToken) => await Task.Delay(Timeout.Infinite, cancellationToken), o => o.LeaseDuration = _longLease);
-        await leaving.Timer.PostAsync(1, TimeSpan.Zero, new() { Id = "a", MaxRetries = 1 });
-        TimerDelivery delivery = await leaving.NthAsync(1);
-        Task left = leaving.Timer.LeaveAsync();
-        delivery.Stopping.IsCancellationRequested.ShouldBeFalse();
-        await clock.AdvanceUntilAsync(() => left.IsCompleted, Ms(20), "it has left");
-        await left;
-        delivery.Stopping.IsCancellationRequested.ShouldBeTrue();
-        (await leaving.Timer.PeekAsync("a"))!.State.ShouldBe(TimerState.InFlight);
-        Faults.Calls(nameof(Faults.ReleaseAsync)).ShouldBe(0);
-        Faults.Calls(nameof(Faults.FailAsync)).ShouldBe(0);
+        var finish = new TaskCompletionSource();
+        Node leaving = await JoinAsync(
+            async (delivery, _) =>
+            {
+                if (delivery.Id == "finishes") await finish.Task;
+                else await Task.Delay(Timeout.Infinite, delivery.Lost);
+            },
+            o => (o.ShutdownTimeout, o.LeaseDuration) = (Seconds(20), _longLease));
+        foreach (string id in (string[])["finishes", "gives up"]) await leaving.Timer.PostAsync(1, TimeSpan.Zero, new() { Id = id });
+        await leaving.NthAsync(2);
+        TimerDelivery givesUp = leaving.Got.Single(delivery => delivery.Id == "gives up");
 
-        clock.Advance(_longLease);
-        Node other = await JoinAsync();
-        (await other.NthAsync(1)).Retries.ShouldBe(1);
+        Task left = leaving.Timer.LeaveAsync();
+        givesUp.Stopping.IsCancellationRequested.ShouldBeTrue();
+        finish.SetResult();
+        await Eventually.ReadsAsync(() => leaving.Timer.PeekAsync("finishes"), one => one is null, "what finished is confirmed");
+        clock.Advance(Seconds(20) - Ms(1));
+        (givesUp.Lost.IsCancellationRequested, left.IsCompleted).ShouldBe((false, false));
+        clock.Advance(Ms(1));
+        await EventuallyAsync(() => givesUp.Lost.IsCancellationRequested, "there is no time left");
+        await left.WaitAsync(TestTimeout); // with no time passing: handed back immediately
+        (await leaving.Timer.PeekAsync("gives up"))!.State.ShouldBe(TimerState.Scheduled);
+        givesUp.StopReason.ShouldBe(StopReason.NodeLeaving);
+        Errors.ShouldBeEmpty();
+    }
+
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task When_the_time_of_the_handlers_is_over_everything_else_has_two_seconds_in_all(bool storeAnswers)
+    {
+        ManualTimeProvider clock = await StopTimeAsync();
+        var never = new TaskCompletionSource();
+        Node leaving = await JoinAsync((_, _) => never.Task, o => (o.ShutdownTimeout, o.LeaseDuration) = (Seconds(5), _longLease));
+        await leaving.Timer.PostAsync(1, TimeSpan.Zero, new() { Id = "a" });
+        await leaving.NthAsync(1);
+        if (!storeAnswers)
+        {
+            foreach (string operation in (string[])["ClaimAsync", "ConfirmAsync", "ExtendAsync", "ReleaseAsync", "LeaveAsync"]) Faults.Hold(operation);
+        }
+
+        Task left = leaving.Timer.LeaveAsync();
+        clock.Advance(Seconds(5) - Ms(1));
+        left.IsCompleted.ShouldBeFalse();
+
+        // From here on each step of the clock is taken when the engine waits for it, so that all that passes is seen.
+        DateTimeOffset over = clock.GetUtcNow() + Ms(1);
+        await clock.AdvanceUntilAsync(() => left.IsCompleted, Ms(1), "it has left");
+        await left;
+        (clock.GetUtcNow() - over).ShouldBeLessThan(Seconds(2.5));
+        foreach (string operation in (string[])["ClaimAsync", "ConfirmAsync", "ExtendAsync", "ReleaseAsync", "LeaveAsync"]) Faults.Release(operation);
+        never.SetResult();
     }
 
     [Fact]

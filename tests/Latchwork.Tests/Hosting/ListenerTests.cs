@@ -44,10 +44,10 @@ public sealed class ListenerTests : IAsyncLifetime
         var handled = new ConcurrentQueue<string>();
         _app.Services.AddLatchwork().UseStore(_store.Store).AddTimer<string>(
             "orders",
-            async (value, _, stop) =>
+            async (value, delivery, _) =>
             {
                 started.TrySetResult();
-                await finish.Task.WaitAsync(stop);
+                await finish.Task.WaitAsync(delivery.Lost);
                 handled.Enqueue(value);
             },
             options => options.MaxConcurrency = 1);
@@ -73,29 +73,52 @@ public sealed class ListenerTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task When_the_shutdown_time_is_over_handlers_are_told_to_stop()
+    public async Task When_the_shutdown_begins_handlers_are_told_to_stop_and_when_its_time_is_over_that_there_is_none_left()
     {
-        var started = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        var started = new TaskCompletionSource<TimerDelivery>(TaskCreationOptions.RunContinuationsAsynchronously);
         var told = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
-        _app.Services.AddLatchwork().UseStore(_store.Store).AddTimer<string>("orders", async (_, _, stop) =>
+        _app.Services.AddLatchwork().UseStore(_store.Store).AddTimer<string>("orders", async (_, delivery, stop) =>
         {
-            started.TrySetResult();
+            started.TrySetResult(delivery);
             await using CancellationTokenRegistration registration = stop.Register(() => told.TrySetResult());
             await told.Task;
-            stop.ThrowIfCancellationRequested();
+            await Task.Delay(Timeout.Infinite, delivery.Lost);
         });
         await _app.StartAsync();
-        await _app.Get<IDistributedTimer<string>>().PostAsync("x", _now);
-        await started.Task.WaitAsync(TimeSpan.FromSeconds(30));
+        await _app.Get<IDistributedTimer<string>>().PostAsync("x", _now, new() { Id = "x", MaxRetries = 0 });
+        TimerDelivery delivery = await started.Task.WaitAsync(TimeSpan.FromSeconds(30));
 
         using var shutdown = new CancellationTokenSource();
         Task stopping = _app.StopAsync(shutdown.Token);
-        told.Task.IsCompleted.ShouldBeFalse();
+        await told.Task.WaitAsync(TimeSpan.FromSeconds(30));
+        (delivery.StopReason, delivery.Lost.IsCancellationRequested).ShouldBe((StopReason.NodeLeaving, false));
         await shutdown.CancelAsync();
         await stopping.ContinueWith(static _ => { }, TaskScheduler.Default);
 
-        await told.Task.WaitAsync(TimeSpan.FromSeconds(30));
+        await Eventually.HoldsAsync(() => delivery.Lost.IsCancellationRequested, "there is no time left");
+        await using var observer = new DistributedTimer(_store.Store, new() { Namespace = "orders" });
+        (await Eventually.ReadsAsync(() => observer.PeekAsync("x"), one => one!.State == TimerState.Scheduled, "it is handed back"))!.Retries.ShouldBe(0);
         _app.Log.Entries.Where(entry => entry.Text.Contains("A handler failed", StringComparison.Ordinal)).ShouldBeEmpty();
+    }
+
+    [Fact]
+    public async Task A_handler_that_stops_the_application_does_not_wait_for_itself()
+    {
+        var stopped = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        _app.Services.AddLatchwork().UseStore(_store.Store).AddTimer<string>(
+            "orders",
+            async (_, _, _) =>
+            {
+                await _app.StopAsync();
+                stopped.SetResult();
+            },
+            options => options.ShutdownTimeout = TimeSpan.FromHours(1));
+        await _app.StartAsync();
+        await _app.Get<IDistributedTimer<string>>().PostAsync("x", _now, new() { Id = "x", MaxRetries = 0 });
+
+        await stopped.Task.WaitAsync(TimeSpan.FromSeconds(25)); // the host would give up after 30 s
+        await using var observer = new DistributedTimer(_store.Store, new() { Namespace = "orders" });
+        await Eventually.ReadsAsync(() => observer.GetStatsAsync(), one => one is { Scheduled: 0, InFlight: 0, DeadLetters: 0 }, "it is confirmed");
     }
 
     [Fact]

@@ -10,6 +10,8 @@ public sealed class InMemoryEngineLeaseTests(InMemoryFixture fixture) : EngineLe
 
 public sealed class InMemoryEngineLeaveTests(InMemoryFixture fixture) : EngineLeaveSuite(fixture), IClassFixture<InMemoryFixture>;
 
+public sealed class InMemoryEngineMembershipTests(InMemoryFixture fixture) : EngineMembershipSuite(fixture), IClassFixture<InMemoryFixture>;
+
 public sealed class InMemoryEngineFaultTests(InMemoryFixture fixture) : EngineFaultSuite(fixture), IClassFixture<InMemoryFixture>;
 
 public sealed class InMemoryEngineListingTests(InMemoryFixture fixture) : EngineListingSuite(fixture), IClassFixture<InMemoryFixture>;
