@@ -27,6 +27,9 @@ public static class Limits
     /// <summary>The failures that are kept of one event: the last ten.</summary>
     public const int MaxFailures = 10;
 
+    /// <summary>How often the handlers of one event may be interrupted by nodes that leave before each time spends a retry: nine.</summary>
+    public const int FreeInterruptions = 9;
+
     /// <summary>The most retries of one event.</summary>
     public const int MaxRetries = 1_000_000;
 

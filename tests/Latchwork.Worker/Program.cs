@@ -3,7 +3,13 @@ using Latchwork;
 using Latchwork.Worker;
 
 // One node in a process of its own: dotnet Latchwork.Worker.dll URI LEASE-MS RECHECK-MS. It takes commands from standard input, a line each
-// (see LockerCommands and TimerCommands), and ends when its standard input does.
+// (see LockerCommands and TimerCommands), and ends when its standard input does. Or: dotnet Latchwork.Worker.dll host PATH NAMESPACE, see HostedNode.
+if (args[0] == "host")
+{
+    await HostedNode.RunAsync(args[1], args[2]);
+    return;
+}
+
 await using LatchworkStore store = await OpenAsync(args[0]);
 await using var locker = new ProcessLocker(store, new LockerOptions
 {

@@ -34,7 +34,7 @@ internal static class PeekCommand
         yield return $"id        {Printable.OneLine(snapshot.Id)}";
         yield return $"state     {State(snapshot)}";
         yield return $"due       {Printable.Moment(snapshot.Due)}{(snapshot.State == TimerState.Scheduled ? DueIn(snapshot) : "")}";
-        yield return $"retries   {snapshot.Retries} of {snapshot.MaxRetries}";
+        yield return $"retries   {snapshot.Retries} of {snapshot.MaxRetries}{(snapshot.Interruptions > 0 ? $", interrupted {snapshot.Interruptions} times" : "")}";
         foreach ((string name, string value) in snapshot.Headers) yield return Printable.OneLine($"header    {name}: {value}");
         if (snapshot.Token is { } token) yield return $"token     {token}";
         yield return $"data      {Printable.Payload(snapshot.Payload.Span)}";

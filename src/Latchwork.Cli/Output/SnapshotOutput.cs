@@ -12,6 +12,7 @@ internal static class SnapshotOutput
         json.WriteNumber("dueInMs", Milliseconds(snapshot.TimeLeft));
         json.WriteNumber("retries", snapshot.Retries);
         json.WriteNumber("maxRetries", snapshot.MaxRetries);
+        if (snapshot.Interruptions > 0) json.WriteNumber("interruptions", snapshot.Interruptions);
         json.WriteData(snapshot.Payload);
         json.WriteString("due", snapshot.Due.UtcDateTime);
         if (snapshot.NodeId is { } node) json.WriteString("node", node);

@@ -164,7 +164,8 @@ internal sealed partial class RedisTimerStore
         {
             TransferEvent moved = events[i];
             RedisValue ago = moved.DeadLetter is { } deadLetter ? TimerCodec.Microseconds(deadLetter.Ago) : "";
-            arguments.Add(moved.Id, TimerCodec.Microseconds(moved.DueIn), ago, bodies[i], moved.Retries, (int)(moved.DeadLetter?.Reason ?? 0), moved.Failures.Count);
+            RedisValue end = TimerCodec.EndOfPast(moved.DeadLetter?.Reason ?? 0, moved.Interruptions);
+            arguments.Add(moved.Id, TimerCodec.Microseconds(moved.DueIn), ago, bodies[i], moved.Retries, end, moved.Failures.Count);
             foreach (AttemptFailure failure in moved.Failures) arguments.Add(Encode(failure));
         }
 

@@ -118,11 +118,11 @@ internal sealed partial class RedisTimerStore(IRedisConnection connection, Redis
         if (failures.Count == 0) return Nothing();
         CheckBatch(failures.Count);
         RedisValue retention = (long)deadLetters.Retention.TotalMilliseconds;
-        ArgumentList arguments = Begin(partitions, 6 * failures.Count, BellOf(partition), retention, deadLetters.MaxCount);
+        ArgumentList arguments = Begin(partitions, 7 * failures.Count, BellOf(partition), retention, deadLetters.MaxCount);
         foreach (TimerFailure failure in failures)
         {
             RedisValue retryIn = failure.RetryIn is TimeSpan delay ? TimerCodec.Microseconds(delay) : -1;
-            arguments.Add(failure.Delivery.Id, failure.Delivery.Token, failure.NodeId, ErrorText.Clip(failure.Error), retryIn, (int)failure.Reason);
+            arguments.Add(failure.Delivery.Id, failure.Delivery.Token, failure.NodeId, ErrorText.Clip(failure.Error), retryIn, (int)failure.Reason, failure.IsInterruption ? 1 : 0);
         }
 
         return ReadOutcomesAsync(SendAsync(TimerScript.Fail, partition, arguments.All, cancellationToken));

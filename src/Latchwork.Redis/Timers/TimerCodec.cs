@@ -31,6 +31,9 @@ internal static class TimerCodec
     /// <summary>The time from <paramref name="nowUs"/> to <paramref name="ms"/>; zero if it has passed.</summary>
     public static TimeSpan Until(long ms, long nowUs) => Span(Math.Max(0, ms * 1000 - nowUs));
 
+    /// <summary>The same as it is shown: in whole milliseconds, rounded down, as due times are rounded up. What was due in a second is never due in more.</summary>
+    public static TimeSpan WholeUntil(long ms, long nowUs) => Span(Math.Max(0, ms * 1000 - nowUs) / 1000 * 1000);
+
     /// <summary>The time from <paramref name="ms"/> to <paramref name="nowUs"/>; zero if it is still to come.</summary>
     public static TimeSpan Since(long ms, long nowUs) => Span(Math.Max(0, nowUs - ms * 1000));
 
@@ -72,22 +75,34 @@ internal static class TimerCodec
     }
 
     /// <summary>
-    /// Reads what is stored of an event's failures (see past.lua): its record in the hash <c>tries</c> (retries, number of failures, due time, reason),
-    /// which is empty if it never failed, and its last failures, the oldest first.
+    /// Reads what is stored of an event's failures (see past.lua): its record in the hash <c>tries</c> (retries, number of failures, due time, reason,
+    /// and, if there were any, interruptions), which is empty if it never failed, and its last failures, the oldest first.
     /// </summary>
     public static EventPast DecodePast(ReadOnlySpan<byte> tries, ReadOnlySpan<byte> failures)
     {
-        if (tries.IsEmpty) return new EventPast(0, 0, default, []);
+        if (tries.IsEmpty) return new EventPast(0, 0, default, 0, []);
 
         int retries = (int)ReadNumber(ref tries);
         int kept = (int)Math.Min(ReadNumber(ref tries), Limits.MaxFailures);
         long due = ReadNumber(ref tries);
-        if (!TryReadLastNumber(tries, out long reason)) throw BadRecord();
+        long interruptions = 0;
+        if (TryReadNumber(ref tries, out long reason))
+        {
+            if (!TryReadLastNumber(tries, out interruptions)) throw BadRecord();
+        }
+        else if (!TryReadLastNumber(tries, out reason))
+        {
+            throw BadRecord();
+        }
 
         var list = new List<AttemptFailure>(kept);
         while (!failures.IsEmpty) list.Add(DecodeFailure(ref failures));
-        return new EventPast(retries, due, (DeadLetterReason)reason, list);
+        return new EventPast(retries, due, (DeadLetterReason)reason, (int)interruptions, list);
     }
+
+    /// <summary>The end of a record in the hash <c>tries</c>.</summary>
+    public static string EndOfPast(DeadLetterReason reason, int interruptions) =>
+        interruptions > 0 ? string.Create(CultureInfo.InvariantCulture, $"{(int)reason} {interruptions}") : string.Create(CultureInfo.InvariantCulture, $"{(int)reason}");
 
     /// <summary>Reads digits and the space after them.</summary>
     public static long ReadNumber(ref ReadOnlySpan<byte> text) =>
@@ -161,5 +176,5 @@ internal static class TimerCodec
 /// <summary>What is stored of an event as long as it exists.</summary>
 internal readonly record struct EventBody(int MaxRetries, IReadOnlyDictionary<string, string> Headers, ReadOnlyMemory<byte> Payload);
 
-/// <summary>What is stored of an event that failed: the retries spent; of a dead one, when it was due and of what it died; its last failures.</summary>
-internal readonly record struct EventPast(int Retries, long Due, DeadLetterReason Reason, IReadOnlyList<AttemptFailure> Failures);
+/// <summary>What is stored of an event that failed: the retries spent; of a dead one, when it was due and of what it died; how often its handlers were interrupted; its last failures.</summary>
+internal readonly record struct EventPast(int Retries, long Due, DeadLetterReason Reason, int Interruptions, IReadOnlyList<AttemptFailure> Failures);

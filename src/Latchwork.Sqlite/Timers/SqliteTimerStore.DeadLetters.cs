@@ -18,7 +18,11 @@ internal sealed partial class SqliteTimerStore
             {
                 StoreTime now = ns.Now();
                 long dueAt = now.Resolve(due);
-                TimerOutcome[] outcomes = ForEachDeadLetter(file, ns, keys, (events, place) => events.Schedule(place, dueAt, retries: 0));
+                TimerOutcome[] outcomes = ForEachDeadLetter(file, ns, keys, (events, place) =>
+                {
+                    events.Schedule(place, dueAt, retries: 0);
+                    events.ForgetInterruptions(place.Key);
+                });
                 if (outcomes.Contains(TimerOutcome.Done)) Wake(ns, dueAt, now);
                 return outcomes;
             },

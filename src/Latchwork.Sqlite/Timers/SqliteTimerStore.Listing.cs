@@ -9,7 +9,7 @@ internal sealed partial class SqliteTimerStore
 {
     /// <summary>The columns of a snapshot; <c>e</c> are the events, <c>l</c> the leases, <c>d</c> the dead.</summary>
     internal const string SnapshotColumns =
-        "e.id, e.due, e.retries, e.max_retries, e.headers, e.payload, e.failures, l.deadline, l.token, l.node, d.died, d.reason";
+        "e.id, e.due, e.retries, e.max_retries, e.headers, e.payload, e.failures, l.deadline, l.token, l.node, d.died, d.reason, e.interruptions";
 
     public Task<TimerSnapshot?> PeekAsync(TimerPartition partition, string id, CancellationToken cancellationToken) =>
         Look(
@@ -75,7 +75,7 @@ internal sealed partial class SqliteTimerStore
                 bool full = items.Count == limit || (items.Count > 0 && bytes > Limits.MaxBatchBytes);
                 if (full) return new TimerPage(items, new PageCursor(last, from.End).ToString());
                 items.Add(snapshot);
-                last = new TimedId(rows.Long(12), snapshot.Id);
+                last = new TimedId(rows.Long(13), snapshot.Id);
             }
         }
 
@@ -93,11 +93,12 @@ internal sealed partial class SqliteTimerStore
             Id = row.Text(0),
             State = state,
             Due = DateTimeOffset.FromUnixTimeMilliseconds(due),
-            TimeLeft = state == TimerState.Scheduled ? now.Until(due) : TimeSpan.Zero,
-            LeaseLeft = deadline is { } end ? now.Until(end) : null,
+            TimeLeft = state == TimerState.Scheduled ? now.WholeUntil(due) : TimeSpan.Zero,
+            LeaseLeft = deadline is { } end ? now.WholeUntil(end) : null,
             Token = row.TextOrNull(8),
             NodeId = row.TextOrNull(9),
             Retries = row.Int(2),
+            Interruptions = row.Int(12),
             MaxRetries = row.Int(3),
             Payload = row.Bytes(5),
             Headers = EventCodec.DecodeHeaders(row.BytesOrNull(4)),

@@ -67,6 +67,13 @@ internal sealed partial class SqliteTimerStore
 
     private static TimerOutcome Fail(TimerEvents events, in EventPlace place, TimerFailure failure, StoreTime now, ref long earliest)
     {
+        if (failure.IsInterruption && events.CountInterruption(place.Key) <= Limits.FreeInterruptions)
+        {
+            events.PutBack(place);
+            earliest = Math.Min(earliest, place.Due);
+            return TimerOutcome.Done;
+        }
+
         events.Record(place, failure.NodeId, failure.Error, now);
         if (failure.RetryIn is not TimeSpan delay || place.Retries >= place.MaxRetries)
         {

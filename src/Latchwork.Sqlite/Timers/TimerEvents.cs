@@ -78,8 +78,8 @@ internal readonly struct TimerEvents(SqliteFile file, TimerNamespace ns)
     /// <param name="died">When it died, in ms; null if it lives.</param>
     public void Import(TransferEvent moved, long due, long? died)
     {
-        file["INSERT INTO events (namespace, id, due, retries, max_retries, headers, failures, payload) VALUES (?, ?, ?, ?, ?, ?, ?, ?)"]
-            .Set(ns.Id).Set(moved.Id).Set(due).Set(moved.Retries).Set(moved.MaxRetries)
+        file["INSERT INTO events (namespace, id, due, retries, interruptions, max_retries, headers, failures, payload) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"]
+            .Set(ns.Id).Set(moved.Id).Set(due).Set(moved.Retries).Set(moved.Interruptions).Set(moved.MaxRetries)
             .Set(EventCodec.Encode(moved.Headers)).Set(EventCodec.Encode(moved.Failures)).Set(moved.Payload.Span).Run();
         long key = file.LastKey;
         if (died is { } at) InsertDeadLetter(key, at, moved.Id, moved.DeadLetter!.Reason);
@@ -151,6 +151,17 @@ internal readonly struct TimerEvents(SqliteFile file, TimerNamespace ns)
         byte[]? failures = EventCodec.Encode(Failures(place.Key).With(place.Retries, node, error, now.Milliseconds));
         file["UPDATE events SET failures = ? WHERE key = ?"].Set(failures).Set(place.Key).Run();
     }
+
+    /// <summary>Counts that a handler was interrupted.</summary>
+    /// <returns>How often that has happened.</returns>
+    public int CountInterruption(long key)
+    {
+        using Statement row = file["UPDATE events SET interruptions = interruptions + 1 WHERE key = ? RETURNING interruptions"].Set(key);
+        return row.Step() ? row.Int(0) : 0;
+    }
+
+    /// <summary>Counts anew.</summary>
+    public void ForgetInterruptions(long key) => file["UPDATE events SET interruptions = 0 WHERE key = ? AND interruptions > 0"].Set(key).Run();
 
     private IReadOnlyList<AttemptFailure> Failures(long key)
     {

@@ -129,6 +129,7 @@ internal sealed class InstrumentedTimerStore(ITimerStore inner, string kind) : I
             TagList tags = Names.OfTimer(args.Partition.Namespace, "fail");
             if (outcomes[i] == TimerOutcome.Done)
             {
+                if (args.Failures[i].IsInterruption) continue; // most of them spend none
                 Metrics.Retries.Add(1, tags);
             }
             else if (outcomes[i] == TimerOutcome.DeadLettered)

@@ -69,7 +69,10 @@ public interface ITimerStore
     /// <returns><see cref="TimerOutcome.Done"/>, <see cref="TimerOutcome.Stale"/> or <see cref="TimerOutcome.NotFound"/> for each.</returns>
     Task<IReadOnlyList<TimerOutcome>> ReleaseAsync(TimerPartition partition, IReadOnlyList<DeliveryKey> deliveries, CancellationToken cancellationToken);
 
-    /// <summary>Ends deliveries that failed: each event is scheduled again with one retry spent, or is dead-lettered.</summary>
+    /// <summary>
+    /// Ends deliveries that failed: each event is scheduled again with one retry spent, or is dead-lettered. Those that were interrupted are handed
+    /// back (see <see cref="TimerFailure.IsInterruption"/>).
+    /// </summary>
     /// <param name="partition">The partition.</param>
     /// <param name="failures">The failures.</param>
     /// <param name="deadLetters">What to keep of the dead letters.</param>
@@ -118,7 +121,7 @@ public interface ITimerStore
     /// <returns>A page.</returns>
     Task<TimerPage> DeadLettersAsync(TimerPartition partition, string? cursor, int limit, CancellationToken cancellationToken);
 
-    /// <summary>Schedules dead letters again, with no retry spent and their failures kept.</summary>
+    /// <summary>Schedules dead letters again, with no retry spent, no interruption counted, and their failures kept.</summary>
     /// <param name="partition">The partition.</param>
     /// <param name="keys">The dead letters that are meant.</param>
     /// <param name="due">When they are due.</param>

@@ -126,7 +126,14 @@ public readonly record struct DeliveryKey(string Id, string Token);
 /// <param name="RetryIn">When to try again if a retry is left. Null: never; it is dead-lettered immediately, for <paramref name="Reason"/>.</param>
 /// <param name="Reason">The reason if it is dead-lettered.</param>
 [Experimental("LATCHWORK001")]
-public sealed record TimerFailure(DeliveryKey Delivery, string NodeId, string Error, TimeSpan? RetryIn, DeadLetterReason Reason);
+public sealed record TimerFailure(DeliveryKey Delivery, string NodeId, string Error, TimeSpan? RetryIn, DeadLetterReason Reason)
+{
+    /// <summary>
+    /// The handler was interrupted because its node leaves. That is counted; the first <see cref="Limits.FreeInterruptions"/> of an event hand it
+    /// back (it is scheduled at its former due time, no retry is spent, and nothing is recorded), each later one is a failure like any other.
+    /// </summary>
+    public bool IsInterruption { get; init; }
+}
 
 /// <summary>A page of a listing.</summary>
 /// <param name="Items">At most as many as were asked for; fewer where their payloads exceed <see cref="Limits.MaxBatchBytes"/>.</param>

@@ -120,7 +120,11 @@ public sealed record TransferEvent(
     int MaxRetries,
     TimeSpan DueIn,
     IReadOnlyList<AttemptFailure> Failures,
-    TransferDeadLetter? DeadLetter);
+    TransferDeadLetter? DeadLetter)
+{
+    /// <summary>How often a handler of it was interrupted.</summary>
+    public int Interruptions { get; init; }
+}
 
 /// <summary>A dead letter on its way.</summary>
 /// <param name="Reason">Why it was dead-lettered.</param>

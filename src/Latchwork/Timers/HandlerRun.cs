@@ -106,7 +106,8 @@ internal sealed class HandlerRun(Listener listener, Func<TimerDelivery, Cancella
         else if (reason == StopReason.NodeLeaving)
         {
             // Whatever it threw (a connection that was closed under it, say, instead of the token's own exception): it was interrupted.
-            await listener.HandBackAsync(delivery).ConfigureAwait(false);
+            Storage.TimerFailure interruption = delivery.FailureOf($"Interrupted, as the node left: {Describe(failure)}", delay: null) with { IsInterruption = true };
+            await EndAsync(delivery, interruption).ConfigureAwait(false);
         }
         else
         {

@@ -33,7 +33,7 @@ internal sealed class SteppedListener : IDisposable
         foreach (PartitionClient client in _clients)
         {
             TimerPage page = await _store.UpcomingAsync(client.Partition, null, null, null, 1, CancellationToken.None).ConfigureAwait(false);
-            if (page.Items.Count > 0) next = Earlier(next, page.Items[0].TimeLeft);
+            if (page.Items.Count > 0) next = Earlier(next, page.Items[0].Due - _settings.Time.GetUtcNow()); // exactly; what is shown is rounded
         }
 
         foreach (TimerDelivery held in _listener.Held.ToArray()) next = Earlier(next, held.Deadline - _listener.Now + _roundedUp);

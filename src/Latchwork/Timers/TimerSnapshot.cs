@@ -12,10 +12,13 @@ public sealed record TimerSnapshot
     /// <summary>When it is due (in flight and dead-lettered: when it was due), by the store's clock.</summary>
     public required DateTimeOffset Due { get; init; }
 
-    /// <summary>The time left until it is due, by the store's clock; zero if it is overdue, in flight or dead-lettered.</summary>
+    /// <summary>
+    /// The time left until it is due, by the store's clock, in whole milliseconds, rounded down: right after a post it is never more than the
+    /// delay (if that is a whole number of them). Zero if it is overdue, in flight or dead-lettered.
+    /// </summary>
     public required TimeSpan TimeLeft { get; init; }
 
-    /// <summary>In flight: the time left on the lease; zero if it ran out and nobody has taken over yet. Otherwise null.</summary>
+    /// <summary>In flight: the time left on the lease, in whole milliseconds, rounded down; zero if it ran out and nobody has taken over yet. Otherwise null.</summary>
     public TimeSpan? LeaseLeft { get; init; }
 
     /// <summary>In flight: the token of the live delivery. Otherwise null.</summary>
@@ -26,6 +29,12 @@ public sealed record TimerSnapshot
 
     /// <summary>The retries spent so far.</summary>
     public required int Retries { get; init; }
+
+    /// <summary>
+    /// How often a handler of it was interrupted because its node left, since it was posted or requeued. The first nine times spend no retry, each
+    /// later one does: so an event that stops its host cannot do so forever.
+    /// </summary>
+    public int Interruptions { get; init; }
 
     /// <summary>The retries that it has in all.</summary>
     public required int MaxRetries { get; init; }

@@ -48,7 +48,7 @@ public abstract class EngineLeaveSuite(StoreFixture fixture) : EngineSuite(fixtu
         (delivery.Stopping.IsCancellationRequested, delivery.StopReason).ShouldBe((true, StopReason.NodeLeaving));
         delivery.Lost.IsCancellationRequested.ShouldBeFalse();
         TimerSnapshot back = (await leaving.Timer.PeekAsync("a"))!;
-        (back.State, back.Retries, back.Failures.Count).ShouldBe((TimerState.Scheduled, 0, 0));
+        (back.State, back.Retries, back.Interruptions, back.Failures.Count).ShouldBe((TimerState.Scheduled, 0, 1, 0));
 
         Node other = await JoinAsync();
         (await other.NthAsync(1)).Retries.ShouldBe(0);
@@ -69,7 +69,7 @@ public abstract class EngineLeaveSuite(StoreFixture fixture) : EngineSuite(fixtu
         await leaving.NthAsync(1);
         await leaving.Timer.LeaveAsync().WaitAsync(TestTimeout);
         TimerSnapshot back = (await leaving.Timer.PeekAsync("a"))!;
-        (back.State, back.Retries).ShouldBe((TimerState.Scheduled, 0));
+        (back.State, back.Retries, back.Interruptions).ShouldBe((TimerState.Scheduled, 0, 1));
         await EventuallyAsync(() => Errors.Any(e => e.Exception is TimeoutException && e.EventId == "a"), "the exception is reported");
     }
 
@@ -93,6 +93,7 @@ public abstract class EngineLeaveSuite(StoreFixture fixture) : EngineSuite(fixtu
         givesUp.Stopping.IsCancellationRequested.ShouldBeTrue();
         finish.SetResult();
         await Eventually.ReadsAsync(() => leaving.Timer.PeekAsync("finishes"), one => one is null, "what finished is confirmed");
+        await Eventually.ReadsAsync(() => leaving.Timer.GetNodesAsync(), nodes => nodes.Count == 0, "nobody wakes a node that leaves");
         clock.Advance(Seconds(20) - Ms(1));
         (givesUp.Lost.IsCancellationRequested, left.IsCompleted).ShouldBe((false, false));
         clock.Advance(Ms(1));
@@ -164,7 +165,7 @@ public abstract class EngineLeaveSuite(StoreFixture fixture) : EngineSuite(fixtu
         hold.SetResult();
         await left;
         TimerSnapshot back = (await leaving.Timer.PeekAsync("a"))!;
-        (back.State, back.Retries).ShouldBe((TimerState.Scheduled, 0));
+        (back.State, back.Retries, back.Interruptions).ShouldBe((TimerState.Scheduled, 0, 0)); // it had not begun
         leaving.Got.ShouldBeEmpty();
     }
 

@@ -30,12 +30,15 @@ public sealed class WorkerProcess : IAsyncDisposable
     public IReadOnlyList<WorkerLine> Lines => [.. _lines];
 
     /// <summary>Starts a worker; it is ready when <see cref="ReadAsync"/> gives its line <c>ready</c>.</summary>
-    public static async Task<WorkerProcess> StartAsync(string uri, TimeSpan lease, TimeSpan? recheck = null)
+    public static Task<WorkerProcess> StartAsync(string uri, TimeSpan lease, TimeSpan? recheck = null) =>
+        StartAsync(uri, Text(lease), Text(recheck ?? TimeSpan.FromSeconds(1)));
+
+    /// <summary>Starts a worker that is a host with its defaults, on a database of SQLite, and waits until it listens.</summary>
+    public static Task<WorkerProcess> StartHostAsync(string database, string ns) => StartAsync("host", database, ns);
+
+    private static async Task<WorkerProcess> StartAsync(params string[] words)
     {
-        string[] arguments =
-        [
-            Path.Combine(AppContext.BaseDirectory, "Latchwork.Worker.dll"), uri, Text(lease), Text(recheck ?? TimeSpan.FromSeconds(1)),
-        ];
+        string[] arguments = [Path.Combine(AppContext.BaseDirectory, "Latchwork.Worker.dll"), .. words];
         var start = new ProcessStartInfo(Environment.GetEnvironmentVariable("DOTNET_HOST_PATH") ?? "dotnet", arguments)
         {
             RedirectStandardInput = true,
@@ -80,6 +83,9 @@ public sealed class WorkerProcess : IAsyncDisposable
 
     /// <summary>Waits until it has ended, and everything that it wrote has been read.</summary>
     public Task EndedAsync() => _process.WaitForExitAsync();
+
+    /// <summary>Asks the process to end, as a service manager does (SIGTERM).</summary>
+    public void Terminate() => Signal(15);
 
     /// <summary>Freezes the process (SIGSTOP).</summary>
     public void Freeze() => Signal(_sigstop);

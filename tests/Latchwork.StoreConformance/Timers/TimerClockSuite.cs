@@ -9,6 +9,23 @@ public abstract class TimerClockSuite(StoreFixture fixture) : TimerSuite(fixture
 {
     private TimeSpan Tolerance => Fixture.ClockTolerance;
 
+    [Fact]
+    public async Task What_is_left_is_never_shown_as_more_than_what_was_given()
+    {
+        for (int i = 0; i < 7; i++)
+        {
+            Clock.Advance(TimeSpan.FromMicroseconds(151)); // due times and ends of leases are rounded up to whole milliseconds
+            string id = $"{i}", soon = $"soon {i}";
+            await PostAsync(id, 1_000);
+            (await PeekAsync(id))!.TimeLeft.ShouldBeInRange(Ms(999), Ms(1_000), id);
+            (await UpcomingAsync()).Single(one => one.Id == id).TimeLeft.ShouldBeInRange(Ms(999), Ms(1_000), id);
+            await PostAsync(soon, 0);
+            Clock.Advance(Ms(1));
+            await TakeAsync(soon, lease: Lease);
+            (await PeekAsync(soon))!.LeaseLeft!.Value.ShouldBeInRange(Lease - Ms(1), Lease, id);
+        }
+    }
+
     [Theory]
     [InlineData(3_600_000)]
     [InlineData(400)]

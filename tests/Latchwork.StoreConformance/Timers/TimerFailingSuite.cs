@@ -25,6 +25,75 @@ public abstract class TimerFailingSuite(StoreFixture fixture) : TimerSuite(fixtu
     }
 
     [Fact]
+    public async Task Nine_interruptions_spend_nothing_and_from_the_tenth_on_each_is_a_failure()
+    {
+        await PostAsync("a", 0, maxRetries: 1);
+        DateTimeOffset due = Clock.GetUtcNow();
+        Clock.Advance(Seconds(1));
+        for (int n = 1; n <= 9; n++)
+        {
+            (await InterruptAsync(await TakeAsync("a"))).ShouldBe(TimerOutcome.Done);
+            TimerSnapshot back = (await PeekAsync("a"))!;
+            (back.State, back.Due, back.Retries, back.Interruptions, back.Failures.Count).ShouldBe((TimerState.Scheduled, due, 0, n, 0));
+        }
+
+        (await InterruptAsync(await TakeAsync("a"))).ShouldBe(TimerOutcome.Done);
+        TimerSnapshot spent = (await PeekAsync("a"))!;
+        (spent.State, spent.TimeLeft, spent.Retries, spent.Interruptions).ShouldBe((TimerState.Scheduled, Seconds(5), 1, 10));
+        (spent.Failures.Single().Attempt, spent.Failures.Single().Error).ShouldBe((1, "interrupted"));
+        Clock.Advance(Seconds(5));
+        DeliveryKey last = await TakeAsync("a");
+        (await InterruptAsync(last)).ShouldBe(TimerOutcome.DeadLettered);
+        (await InterruptAsync(last)).ShouldBe(TimerOutcome.Stale);
+        TimerSnapshot dead = (await PeekAsync("a"))!;
+        (dead.State, dead.DeadLetterReason, dead.Retries, dead.Interruptions, dead.Failures.Count).ShouldBe((TimerState.DeadLettered, DeadLetterReason.RetriesExhausted, 1, 11, 2));
+
+        // Requeued, it begins anew.
+        (await RequeueAsync(new DeadLetterKey("a", null), TimeSpan.Zero)).ShouldBe(TimerOutcome.Done);
+        (await InterruptAsync(await TakeAsync("a"))).ShouldBe(TimerOutcome.Done);
+        TimerSnapshot again = (await PeekAsync("a"))!;
+        (again.State, again.Retries, again.Interruptions, again.Failures.Count).ShouldBe((TimerState.Scheduled, 0, 1, 2));
+        (await ConfirmAsync(await TakeAsync("a"))).ShouldBe(TimerOutcome.Done);
+        (await PeekAsync("a")).ShouldBeNull();
+        await PostAsync("a", 0);
+        (await PeekAsync("a"))!.Interruptions.ShouldBe(0);
+
+        Task<TimerOutcome> InterruptAsync(DeliveryKey key) => FailAsync(key, Seconds(5), "interrupted", isInterruption: true);
+    }
+
+    [Fact]
+    public async Task Failures_and_expired_leases_keep_the_number_of_interruptions_and_a_batch_may_have_both()
+    {
+        await PostAsync(Entry("a", 0, maxRetries: 9), Entry("b", 0, maxRetries: 9), Entry("c", 0, maxRetries: 9));
+        foreach (int round in (int[])[1, 2])
+        {
+            await AskAsync("n1", $"t{round}");
+            TimerFailure[] failures =
+            [
+                new(new("a", $"t{round}"), "n1", "interrupted", Seconds(1), DeadLetterReason.RetriesExhausted) { IsInterruption = true },
+                new(new("b", $"t{round}"), "n1", "failed", Ms(0), DeadLetterReason.RetriesExhausted),
+                new(new("c", $"t{round}"), "n1", "interrupted", Seconds(1), DeadLetterReason.RetriesExhausted) { IsInterruption = true },
+            ];
+            (await Timers.FailAsync(Partition, failures, KeepDeadLetters, CancellationToken.None)).ShouldAllBe(one => one == TimerOutcome.Done);
+        }
+
+        await SeesAsync("a", retries: 0, interruptions: 2, failures: 0);
+        await SeesAsync("b", retries: 2, interruptions: 0, failures: 2);
+        await AskAsync("n1", "t3");
+        (await FailAsync(new DeliveryKey("c", "t3"), Ms(0))).ShouldBe(TimerOutcome.Done);
+        await SeesAsync("c", retries: 1, interruptions: 2, failures: 1);
+        Clock.Advance(Lease);
+        await AskAsync("n2", max: 0);
+        await SeesAsync("a", retries: 1, interruptions: 2, failures: 1);
+
+        async Task SeesAsync(string id, int retries, int interruptions, int failures)
+        {
+            TimerSnapshot seen = (await PeekAsync(id))!;
+            (seen.State, seen.Retries, seen.Interruptions, seen.Failures.Count).ShouldBe((TimerState.Scheduled, retries, interruptions, failures), id);
+        }
+    }
+
+    [Fact]
     public async Task With_no_retries_there_is_one_attempt()
     {
         await PostAsync("a", 0, maxRetries: 0, payload: "kept");

@@ -107,6 +107,7 @@ public sealed class TimerModel(DateTimeOffset now)
     public TimerOutcome Requeue(DeadLetterKey key, Due due) => IfDeadLettered(key, e =>
     {
         e.Retries = 0;
+        e.Interruptions = 0;
         e.Schedule(Resolve(due));
     });
 
@@ -175,7 +176,16 @@ public sealed class TimerModel(DateTimeOffset now)
     {
         bool again = false;
         TimerOutcome outcome = IfHeld(failure.Delivery, e =>
-            again = Spend(e, failure.NodeId, failure.Error, failure.RetryIn is TimeSpan delay ? Ceiling(Now + delay) : null, failure.Reason));
+        {
+            if (failure.IsInterruption && ++e.Interruptions <= 9)
+            {
+                e.Schedule(e.Due);
+                again = true;
+                return;
+            }
+
+            again = Spend(e, failure.NodeId, failure.Error, failure.RetryIn is TimeSpan delay ? Ceiling(Now + delay) : null, failure.Reason);
+        });
         return outcome == TimerOutcome.Done && !again ? TimerOutcome.DeadLettered : outcome;
     }
 
@@ -229,6 +239,8 @@ public sealed class ModelEvent(string id, byte[] payload, int maxRetries)
     public int MaxRetries { get; } = maxRetries;
 
     public int Retries { get; set; }
+
+    public int Interruptions { get; set; }
 
     public TimerState State { get; set; }
 

@@ -71,11 +71,11 @@ public sealed class TimerModelRun(ITimerStore timers, ManualTimeProvider clock)
     public string Say(DateTimeOffset? time) => time is null ? "-" : string.Create(CultureInfo.InvariantCulture, $"@{(time.Value - _start).TotalMilliseconds:0.###}");
 
     public string Say(ModelEvent e) =>
-        $"{e.Id}({e.State} due {Say(e.Due)} {e.Retries}/{e.MaxRetries} {Say(e.Payload)} {Say(Left(e.State == TimerState.Scheduled, e.Due))}"
+        $"{e.Id}({e.State} due {Say(e.Due)} {e.Retries}/{e.MaxRetries} interrupted {e.Interruptions} {Say(e.Payload)} {Say(Left(e.State == TimerState.Scheduled, e.Due))}"
         + $" lease {Say(e.State == TimerState.InFlight ? Left(true, e.At) : null)} {e.Token}:{e.NodeId} {e.Reason} {Say(e.State == TimerState.DeadLettered ? e.At : null)} [{Say(e.Failures)}])";
 
     public string Say(TimerSnapshot s) =>
-        $"{s.Id}({s.State} due {Say(s.Due)} {s.Retries}/{s.MaxRetries} {Say(s.Payload.Span)} {Say(s.TimeLeft)}"
+        $"{s.Id}({s.State} due {Say(s.Due)} {s.Retries}/{s.MaxRetries} interrupted {s.Interruptions} {Say(s.Payload.Span)} {Say(s.TimeLeft)}"
         + $" lease {Say(s.LeaseLeft)} {s.Token}:{s.NodeId} {s.DeadLetterReason} {Say(s.DeadLetteredAt)} [{Say(s.Failures)}])";
 
     /// <summary>What a delivery says of its event.</summary>

@@ -64,7 +64,10 @@ public sealed class TimerOperationGenerator(Random random)
     }
 
     private TimerFailure Failure(TimerModel model) =>
-        new(Delivery(model), Pick(_nodes), $"error {random.Next(100)}", random.Next(5) == 0 ? null : Span(10), (DeadLetterReason)random.Next(4));
+        new(Delivery(model), Pick(_nodes), $"error {random.Next(100)}", random.Next(5) == 0 ? null : Span(10), (DeadLetterReason)random.Next(4))
+        {
+            IsInterruption = random.Next(2) == 0,
+        };
 
     private ModelDeadLetter DeadLetterOf(TimerModelRun run)
     {

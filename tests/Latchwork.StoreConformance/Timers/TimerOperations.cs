@@ -91,7 +91,7 @@ public sealed record FailOperation(TimerFailure[] Failures, DeadLetterLimits Lim
 
     public override IEnumerable<TimerOperation> Simpler() => Fewer(Failures).Select(failures => new FailOperation(failures, Limits));
 
-    public override string ToString() => $"fail {string.Join("; ", Failures.Select(f => $"{Say(f.Delivery)} on {f.NodeId} '{f.Error}' retry in {Ms(f.RetryIn)} else {f.Reason}"))}, {Say(Limits)}";
+    public override string ToString() => $"fail {string.Join("; ", Failures.Select(f => $"{(f.IsInterruption ? "interrupted " : "")}{Say(f.Delivery)} on {f.NodeId} '{f.Error}' retry in {Ms(f.RetryIn)} else {f.Reason}"))}, {Say(Limits)}";
 }
 
 public sealed record CancelOperation(string Id, bool Revoke) : TimerOperation

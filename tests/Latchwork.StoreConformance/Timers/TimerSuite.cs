@@ -83,8 +83,8 @@ public abstract class TimerSuite(StoreFixture fixture) : IAsyncLifetime
     protected async Task<TimerOutcome> ReleaseAsync(DeliveryKey key) => (await Timers.ReleaseAsync(Partition, [key], CancellationToken.None)).Single();
 
     protected async Task<TimerOutcome> FailAsync(
-        DeliveryKey key, TimeSpan? retryIn, string error = "boom", DeadLetterReason reason = DeadLetterReason.RetriesExhausted, string node = "n1", DeadLetterLimits? keepDeadLetters = null) =>
-        (await Timers.FailAsync(Partition, [new TimerFailure(key, node, error, retryIn, reason)], keepDeadLetters ?? KeepDeadLetters, CancellationToken.None)).Single();
+        DeliveryKey key, TimeSpan? retryIn, string error = "boom", DeadLetterReason reason = DeadLetterReason.RetriesExhausted, string node = "n1", DeadLetterLimits? keepDeadLetters = null, bool isInterruption = false) =>
+        (await Timers.FailAsync(Partition, [new TimerFailure(key, node, error, retryIn, reason) { IsInterruption = isInterruption }], keepDeadLetters ?? KeepDeadLetters, CancellationToken.None)).Single();
 
     protected Task<TimerOutcome> CancelAsync(string id, bool revoke = false) => Timers.CancelAsync(Partition, id, revoke, CancellationToken.None);
 

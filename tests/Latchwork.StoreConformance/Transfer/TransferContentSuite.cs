@@ -36,6 +36,29 @@ public abstract class TransferContentSuite(StoreFixture fixture) : TransferSuite
     }
 
     [Fact]
+    public async Task How_often_handlers_were_interrupted_moves_with_their_events()
+    {
+        string ns = NewNamespace();
+        await PostAsync(Source, ns, Entry("interrupted", 0, maxRetries: 1), Entry("both", 0, maxRetries: 9));
+        string[] ids = ["interrupted", "both"];
+        foreach (bool isInterruption in (bool[])[true, true, false])
+        {
+            foreach (DeliveryKey key in await ClaimAsync(Source, ns))
+            {
+                TimerFailure failure = new(key, "n1", "why", TimeSpan.Zero, DeadLetterReason.RetriesExhausted) { IsInterruption = isInterruption || key.Id == "interrupted" };
+                await Source.Timers.FailAsync(Partition(ns), [failure], new(TimeSpan.FromDays(1), 10), default);
+            }
+        }
+
+        LetNodesDie();
+        var before = new List<TimerSnapshot>();
+        foreach (string id in ids) before.Add(await PeekAsync(Source, ns, id));
+        before.Select(one => (one.Retries, one.Interruptions, one.Failures.Count)).ShouldBe([(0, 3, 0), (1, 2, 1)]);
+        await Move(ns).RunAsync(default);
+        foreach (TimerSnapshot was in before) ShouldBeAlike(await PeekAsync(Target, ns, was.Id), was);
+    }
+
+    [Fact]
     public async Task Events_of_dead_nodes_arrive_as_if_they_had_been_taken_back()
     {
         string ns = NewNamespace();
@@ -184,6 +207,7 @@ public abstract class TransferContentSuite(StoreFixture fixture) : TransferSuite
         now.Due.ShouldBe(before.Due, before.Id);
         now.TimeLeft.ShouldBe(before.TimeLeft);
         now.Retries.ShouldBe(before.Retries);
+        now.Interruptions.ShouldBe(before.Interruptions);
         now.MaxRetries.ShouldBe(before.MaxRetries);
         now.Payload.ToArray().ShouldBe(before.Payload.ToArray());
         now.Headers.ShouldBe(before.Headers);

@@ -1,7 +1,8 @@
--- Ends deliveries that failed: the events are scheduled again with one retry spent, or die.
+-- Ends deliveries that failed: the events are scheduled again with one retry spent, or die. The first nine times that a handler is interrupted
+-- hand the event back: it is scheduled at its former due time, and nothing but their number is kept.
 -- KEYS: meta, due, flight, dead, body, tries, past, lease, rotation, pollslots.
 -- ARGV: 1 time, 2 format, 3 partitions, 4 channel, 5 how long the dead are kept in ms, 6 how many of them; from 7 on for each delivery: id,
--- token, node, error, retry in µs (below zero: never), reason to die of.
+-- token, node, error, retry in µs (below zero: never), reason to die of, 1 if the handler was interrupted.
 -- Returns one digit a delivery: 0 will be retried, 1 not found, 3 stale, 4 dead.
 local meta, due, flight, dead, body, tries, past, lease, rotation, pollslots = unpack(KEYS)
 local channel = ARGV[4]
@@ -13,7 +14,7 @@ local channel = ARGV[4]
 -- @include forget
 -- @include dead
 -- @include roles
-local outcomes, live = held(7, 6, '3')
+local outcomes, live = held(7, 7, '3')
 if #live > 0 then
   local ids = {}
   for i, it in ipairs(live) do ids[i] = it[2] end
@@ -21,17 +22,27 @@ if #live > 0 then
   local again, deadLettered, spent, remembered, earliest = {}, {}, {}, {}, nil
   for i, it in ipairs(live) do
     local index, id = it[1], it[2]
-    local first = 7 + (index - 1) * 6
+    local first = 7 + (index - 1) * 7
     local _, retries, at, max = readLease(it[3])
     retries = tonumber(retries) or 0
     local delay = tonumber(ARGV[first + 4])
-    local lives = delay >= 0 and retries < max
-    local record, field, failure =
-      remember(former[i], id, at, ARGV[first + 5], retries + 1, lives and retries + 1 or retries, ARGV[first + 2], ARGV[first + 3])
+    local isFree = false
+    if ARGV[first + 6] == '1' then
+      local times
+      former[i], times = interrupted(former[i], retries)
+      isFree = times <= 9
+    end
+    local lives = isFree or delay >= 0 and retries < max
+    local record, field, failure = former[i], nil, nil
+    if not isFree then
+      record, field, failure =
+        remember(former[i], id, at, ARGV[first + 5], retries + 1, lives and retries + 1 or retries, ARGV[first + 2], ARGV[first + 3])
+      remembered[#remembered + 1] = field
+      remembered[#remembered + 1] = failure
+    end
     spent[i * 2 - 1], spent[i * 2] = id, record
-    remembered[i * 2 - 1], remembered[i * 2] = field, failure
     if lives then
-      at = math.ceil((nowUs + delay) / 1000)
+      if not isFree then at = math.ceil((nowUs + delay) / 1000) end
       if not earliest or at < earliest then earliest = at end
       again[#again + 1] = at
       again[#again + 1] = id
@@ -45,7 +56,7 @@ if #live > 0 then
   call('ZREM', flight, unpack(ids))
   call('HDEL', lease, unpack(ids))
   call('HSET', tries, unpack(spent))
-  call('HSET', past, unpack(remembered))
+  if #remembered > 0 then call('HSET', past, unpack(remembered)) end
   if #again > 0 then
     call('ZADD', due, unpack(again))
     wake(earliest)

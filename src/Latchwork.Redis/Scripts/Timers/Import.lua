@@ -1,8 +1,8 @@
 -- Takes in events that come from another store, and notes them in the journal of the move; all of them or, if one id is taken, none.
 -- KEYS: meta, due, flight, dead, body, tries, past, rotation, pollslots, moved.
 -- ARGV: 1 time, 2 format, 3 partitions, 4 channel, 5 move, 6 the length of the largest payload with its headers; from 7 on for each event: id,
--- due in µs from now (below zero: overdue), time since death in µs or '', body, retries, reason of death, number of failures, failure…
--- (see past.lua).
+-- due in µs from now (below zero: overdue), time since death in µs or '', body, retries, reason of death and how often its handlers were
+-- interrupted (as at the end of a record of tries), number of failures, failure… (see past.lua).
 -- Returns one digit an event: 0 taken in, 1 came before, 2 its id is taken, 3 the import is not open for this move.
 local meta, due, flight, dead, body, tries, past, rotation, pollslots, moved = unpack(KEYS)
 local channel = ARGV[4]
@@ -57,7 +57,7 @@ for i, id in ipairs(ids) do
       put(places, at, id)
       if not earliest or at < earliest then earliest = at end
     end
-    if ago or n > 0 or retries ~= '0' then put(records, id, retries .. ' ' .. int(n) .. ' ' .. int(at) .. ' ' .. ARGV[a + 5]) end
+    if ago or n > 0 or retries ~= '0' or string.find(ARGV[a + 5], ' ', 1, true) then put(records, id, retries .. ' ' .. int(n) .. ' ' .. int(at) .. ' ' .. ARGV[a + 5]) end
     for slot = 0, n - 1 do put(failures, slot .. id, ARGV[a + 7 + slot]) end
   end
 end

@@ -1,4 +1,4 @@
--- Schedules dead letters again, with no retry spent and their failures kept.
+-- Schedules dead letters again, with no retry spent, no interruption counted, and their failures kept.
 -- KEYS: meta, due, dead, tries, rotation, pollslots.
 -- ARGV: 1 time, 2 format, 3 partitions, 4 channel, 5 due (see clock); from 6 on for each event: id, time of death or ''.
 -- Returns one digit an event: 0 done, 1 not found.
@@ -14,7 +14,7 @@ if #ids > 0 then
   local places, spent = {}, {}
   for i, record in ipairs(call('HMGET', tries, unpack(ids))) do
     places[i * 2 - 1], places[i * 2] = at, ids[i]
-    spent[i * 2 - 1], spent[i * 2] = ids[i], '0' .. (record and string.match(record, ' .*$') or ' 0 0 0')
+    spent[i * 2 - 1], spent[i * 2] = ids[i], '0' .. (record and string.match(record, '^%d+( %d+ %d+ %d+)') or ' 0 0 0')
   end
   -- @include free
   call('ZREM', dead, unpack(ids))

@@ -17,6 +17,7 @@ internal sealed partial class InMemoryPartition
             TimerOutcome[] outcomes = ForEachDeadLetter(keys, stored =>
             {
                 stored.Retries = 0;
+                stored.Interruptions = 0;
                 _events.Schedule(stored, dueAt);
             });
             if (outcomes.Contains(TimerOutcome.Done)) WakeFor(dueAt, now);

@@ -54,6 +54,12 @@ internal sealed partial class InMemoryPartition
         {
             IReadOnlyList<TimerOutcome> outcomes = ForEachDelivery(failures, static failure => failure.Delivery, (stored, failure, now) =>
             {
+                if (failure.IsInterruption && ++stored.Interruptions <= Limits.FreeInterruptions)
+                {
+                    _events.Schedule(stored, stored.Due);
+                    return TimerOutcome.Done;
+                }
+
                 stored.Record(failure.NodeId, failure.Error, now);
                 if (failure.RetryIn is not TimeSpan delay || stored.Retries >= stored.MaxRetries)
                 {

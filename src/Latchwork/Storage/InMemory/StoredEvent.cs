@@ -37,6 +37,9 @@ internal sealed class StoredEvent
     /// <summary>The retries that are spent.</summary>
     public int Retries { get; set; }
 
+    /// <summary>How often a handler was interrupted.</summary>
+    public int Interruptions { get; set; }
+
     /// <summary>When it is due, or was when it was claimed, in ms.</summary>
     public long Due { get; set; }
 
@@ -64,11 +67,12 @@ internal sealed class StoredEvent
         Id = Id,
         State = State,
         Due = DateTimeOffset.FromUnixTimeMilliseconds(Due),
-        TimeLeft = State == TimerState.Scheduled ? now.Until(Due) : TimeSpan.Zero,
-        LeaseLeft = Lease is null ? null : now.Until(Lease.Deadline),
+        TimeLeft = State == TimerState.Scheduled ? now.WholeUntil(Due) : TimeSpan.Zero,
+        LeaseLeft = Lease is null ? null : now.WholeUntil(Lease.Deadline),
         Token = Lease?.Token,
         NodeId = Lease?.NodeId,
         Retries = Retries,
+        Interruptions = Interruptions,
         MaxRetries = MaxRetries,
         Payload = Payload,
         Headers = Headers,

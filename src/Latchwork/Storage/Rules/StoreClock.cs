@@ -23,6 +23,10 @@ internal readonly record struct StoreTime(long Ticks)
     /// <param name="milliseconds">Since 1970-01-01 UTC.</param>
     public TimeSpan Until(long milliseconds) => new(Math.Max(0, milliseconds * TimeSpan.TicksPerMillisecond - Ticks));
 
+    /// <summary>The same as it is shown: in whole milliseconds, rounded down, as due times are rounded up. What was due in a second is never due in more.</summary>
+    /// <param name="milliseconds">Since 1970-01-01 UTC.</param>
+    public TimeSpan WholeUntil(long milliseconds) => TimeSpan.FromMilliseconds(Math.Max(0, milliseconds - RoundUp(Ticks)));
+
     /// <summary>The time since a millisecond began; zero if it is yet to come.</summary>
     /// <param name="milliseconds">Since 1970-01-01 UTC.</param>
     public TimeSpan Since(long milliseconds) => new(Math.Max(0, Ticks - milliseconds * TimeSpan.TicksPerMillisecond));

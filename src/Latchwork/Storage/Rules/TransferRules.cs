@@ -38,7 +38,8 @@ internal static class TransferRules
         }
 
         return new TransferEvent(
-            snapshot.Id, snapshot.Payload, snapshot.Headers, retries, snapshot.MaxRetries, new TimeSpan(due * TimeSpan.TicksPerMillisecond - now), failures, deadLetter);
+            snapshot.Id, snapshot.Payload, snapshot.Headers, retries, snapshot.MaxRetries, new TimeSpan(due * TimeSpan.TicksPerMillisecond - now), failures, deadLetter)
+        { Interruptions = snapshot.Interruptions };
     }
 
     /// <summary>What a key weighs in a batch.</summary>
