@@ -9,6 +9,9 @@ namespace Latchwork;
 /// </summary>
 internal sealed class Listener : IDisposable
 {
+    /// <summary>What is kept of the grace for the end of the subscription, whoever has used up the rest.</summary>
+    private static readonly TimeSpan _forTheEnd = TimerSettings.LeaveGrace / 8;
+
     private readonly ITimerStore _store;
     private readonly ClaimLoop[] _loops;
     private readonly PartitionClient[] _clients;
@@ -105,7 +108,7 @@ internal sealed class Listener : IDisposable
         TimeSpan end = Now + TimerSettings.LeaveGrace;
         foreach (TimerDelivery delivery in Dispatcher.Running()) delivery.GiveUp();
         Task through = Task.WhenAll(_claiming, handingBack, Dispatcher.Settled, told);
-        await EndsWithinAsync(through, TimerSettings.LeaveGrace, CancellationToken.None).ConfigureAwait(false);
+        await EndsWithinAsync(through, TimerSettings.LeaveGrace - _forTheEnd, CancellationToken.None).ConfigureAwait(false);
         int overran = Dispatcher.Running().Length;
         Close();
         await bound.CancelAsync().ConfigureAwait(false);

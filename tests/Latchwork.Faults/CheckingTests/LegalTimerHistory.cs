@@ -143,8 +143,8 @@ internal sealed class LegalTimerHistory(int seed, bool withLosses)
                 async () => $"{(await _store.ExtendAsync(_partition, [key], lease, default))[0]}", process, since),
             2 => CallAsync(Verb.Release, id, s => s with { Token = token }, async () => $"{(await _store.ReleaseAsync(_partition, [key], default))[0]}", process, since),
             3 or 4 or 5 => CallAsync(
-                Verb.Fail, id, s => s with { Token = token, Delay = choice == 3 ? null : MonotonicTime.Of(delay) },
-                async () => $"{(await _store.FailAsync(_partition, [new TimerFailure(key, process, "x", choice == 3 ? null : delay, DeadLetterReason.Rejected)], _dead, default))[0]}",
+                choice == 4 ? Verb.Interrupt : Verb.Fail, id, s => s with { Token = token, Delay = choice == 3 ? null : MonotonicTime.Of(delay) },
+                async () => $"{(await _store.FailAsync(_partition, [new TimerFailure(key, process, "x", choice == 3 ? null : delay, DeadLetterReason.Rejected) { IsInterruption = choice == 4 }], _dead, default))[0]}",
                 process, since),
             6 => Task.CompletedTask, // its holder died
             _ => CallAsync(Verb.Confirm, id, s => s with { Token = token }, async () => $"{(await _store.ConfirmAsync(_partition, [key], default))[0]}", process, since),

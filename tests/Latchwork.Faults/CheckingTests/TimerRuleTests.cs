@@ -96,6 +96,14 @@ public sealed class TimerRuleTests
             .Claim("a", "v1", 10, 11, "t2", 1, 3).ShouldBreak(Rules.Retries);
 
     [Fact]
+    public void An_interruption_spends_no_retry() =>
+        _script.Post("a", "v1", 0, 1, 0, retries: 3).Claim("a", "v1", 1, 2, "t1", 0, 3).End(Verb.Interrupt, "a", 3, 4, "t1", delay: 1)
+            .Claim("a", "v1", 10, 11, "t2", 1, 3).ShouldBreak(Rules.Retries);
+
+    [Fact]
+    public void The_tenth_interruption_spends_one() => Interrupted(10).Claim("a", "v1", 200, 201, "last", 0, 3).ShouldBreak(Rules.Retries);
+
+    [Fact]
     public void A_requeued_event_begins_without_retries() =>
         _script.Post("a", "v1", 0, 1, 0, retries: 1).Claim("a", "v1", 1, 2, "t1", 0, 1).End(Verb.Fail, "a", 3, 4, "t1", delay: 1)
             .Claim("a", "v1", 10, 11, "t2", 1, 1).End(Verb.Fail, "a", 12, 13, "t2", "DeadLettered", delay: 1)
@@ -175,5 +183,17 @@ public sealed class TimerRuleTests
     {
         _script.Post("a", "v1", 0, 10, 1000).Post("a", "v2", 0, 10, 1000, "Replaced", after: 1)
             .Claim("a", "v1", 2000, 2001, "t1").ShouldBreak(Rules.Replaced);
+    }
+
+    private Script Interrupted(int times)
+    {
+        Script script = _script.Post("a", "v1", 0, 1, 0, retries: 3);
+        for (int i = 0; i < times; i++)
+        {
+            int at = 10 * (i + 1);
+            script = script.Claim("a", "v1", at, at + 1, $"t{i}", 0, 3).End(Verb.Interrupt, "a", at + 2, at + 3, $"t{i}", delay: 1);
+        }
+
+        return script;
     }
 }

@@ -42,6 +42,9 @@ public enum Verb
     /// <summary>Store: one element of a batch: a retry is spent, or it dies.</summary>
     Fail,
 
+    /// <summary>Store: one element of a batch: a handler was interrupted; nine times handed back, then as a failure.</summary>
+    Interrupt,
+
     /// <summary>API: <c>RunOnceAsync</c>.</summary>
     RunOnce,
 

@@ -53,7 +53,7 @@ internal sealed class RecordingTimerStore(ITimerStore inner, HistoryWriter histo
 
     public override Task<IReadOnlyList<TimerOutcome>> FailAsync(TimerPartition partition, IReadOnlyList<TimerFailure> failures, DeadLetterLimits deadLetters, CancellationToken cancellationToken) =>
         RecordAsync(
-            [.. failures.Select(f => Start(Verb.Fail, partition, f.Delivery) with { Delay = f.RetryIn is { } delay ? MonotonicTime.Of(delay) : null })],
+            [.. failures.Select(f => Start(f.IsInterruption ? Verb.Interrupt : Verb.Fail, partition, f.Delivery) with { Delay = f.RetryIn is { } delay ? MonotonicTime.Of(delay) : null })],
             () => base.FailAsync(partition, failures, deadLetters, cancellationToken));
 
     private OperationStarted Start(Verb verb, TimerPartition partition, DeliveryKey delivery) =>

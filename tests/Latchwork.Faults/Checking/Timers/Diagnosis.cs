@@ -15,7 +15,7 @@ internal sealed class Diagnosis(IdHistory history, IReadOnlyList<Step> steps, Ru
         if (step.Verb == Verb.Claim) return OfClaim(step, before);
         if (step.Verb == Verb.Peek) return OfPeek(step, before);
 
-        string rule = step.Verb is Verb.Confirm or Verb.Extend or Verb.Release or Verb.Fail && step.Outcome is "Done" or "DeadLettered" ? Rules.Overlap : Rules.Answer;
+        string rule = step.Verb is Verb.Confirm or Verb.Extend or Verb.Release or Verb.Fail or Verb.Interrupt && step.Outcome is "Done" or "DeadLettered" ? Rules.Overlap : Rules.Answer;
         if (likely.State.Phase != Phase.Gone && step.Outcome is "NotFound" or "Created") rule = Rules.Lost;
         return (rule, $"{step.Verb} of '{history.Id}' was answered '{step.Outcome}' at {Time(step.To)}, but the event can only have been {Possible(before)}.");
     }

@@ -33,6 +33,9 @@ internal readonly record struct EventState(Phase Phase, Step? Post, int Retries,
     /// <summary>The token of a delivery that nobody heard of.</summary>
     public const string LostAnswer = "(a claim without an answer)";
 
+    /// <summary>How often a handler was interrupted.</summary>
+    public int Interruptions { get; init; }
+
     /// <summary>Not part of what makes two states equal.</summary>
     public Why Why { get; init; }
 
@@ -45,16 +48,16 @@ internal readonly record struct EventState(Phase Phase, Step? Post, int Retries,
 
     public bool Equals(EventState other) =>
         Phase == other.Phase && ReferenceEquals(Post, other.Post) && Retries == other.Retries && DueLow == other.DueLow && Token == other.Token
-        && LeaseLow == other.LeaseLow;
+        && LeaseLow == other.LeaseLow && Interruptions == other.Interruptions;
 
-    public override int GetHashCode() => HashCode.Combine(Phase, Post?.Index, Retries, DueLow, Token, LeaseLow);
+    public override int GetHashCode() => HashCode.Combine(Phase, Post?.Index, Retries, DueLow, Token, LeaseLow, Interruptions);
 
     /// <summary>One retry is spent at the end of an attempt.</summary>
     /// <param name="due">When it is due again; null: never.</param>
     /// <param name="why">The reason.</param>
     public EventState Spend(long? due, Why why) => due is { } at && Retries < MaxRetries
-        ? new EventState(Phase.Scheduled, Post, Retries + 1, at, null, 0) { Why = why, AnswerWasLost = Token == LostAnswer }
-        : new EventState(Phase.DeadLettered, Post, Retries, 0, null, 0);
+        ? new EventState(Phase.Scheduled, Post, Retries + 1, at, null, 0) { Interruptions = Interruptions, Why = why, AnswerWasLost = Token == LostAnswer }
+        : new EventState(Phase.DeadLettered, Post, Retries, 0, null, 0) { Interruptions = Interruptions };
 
     public override string ToString() => Phase switch
     {

@@ -97,6 +97,6 @@ internal sealed class StepReader
     {
         if (start.DueAt is { } unix) return run.MaxUnixOffset is { } offset ? Math.Max(start.At, unix - offset) : start.At;
         if (start.Delay is { } delay) return start.At + delay;
-        return start.Verb == Verb.Fail ? null : start.At;
+        return start.Verb is Verb.Fail or Verb.Interrupt ? null : start.At;
     }
 }

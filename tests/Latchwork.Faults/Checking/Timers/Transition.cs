@@ -135,8 +135,14 @@ internal static class Transition
                 next = state with { LeaseLow = Math.Max(state.LeaseLow, step.From + step.Lease) };
                 return "Done";
             case Verb.Release:
-                next = state with { Phase = Phase.Scheduled, Token = null, LeaseLow = 0, Why = Why.HandedBack, AnswerWasLost = false };
+                next = HandedBack(state);
                 return "Done";
+            case Verb.Interrupt when state.Interruptions < Limits.FreeInterruptions:
+                next = HandedBack(state) with { Interruptions = state.Interruptions + 1 };
+                return "Done";
+            case Verb.Interrupt:
+                next = (state with { Interruptions = state.Interruptions + 1 }).Spend(step.DueLow, Why.Failed);
+                return next.Phase == Phase.DeadLettered ? "DeadLettered" : "Done";
             case Verb.Fail:
                 next = state.Spend(step.DueLow, Why.Failed);
                 return next.Phase == Phase.DeadLettered ? "DeadLettered" : "Done";
@@ -144,6 +150,9 @@ internal static class Transition
                 throw new InvalidDataException($"'{step.Verb}' is no operation on an event.");
         }
     }
+
+    private static EventState HandedBack(in EventState state) =>
+        state with { Phase = Phase.Scheduled, Token = null, LeaseLow = 0, Why = Why.HandedBack, AnswerWasLost = false };
 
     private static bool IsSame(string held, string given, RunFacts run) =>
         held == given || (held == EventState.LostAnswer && run.IsLostToken(given));
