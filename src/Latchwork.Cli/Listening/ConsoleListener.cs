@@ -67,8 +67,8 @@ internal sealed class ConsoleListener
         }
         catch (IOException e)
         {
-            // Nobody has seen it, so it is not confirmed: the engine spends a retry on it. It keeps its place until the node leaves,
-            // so that no other event begins only to meet the same fate.
+            // Nobody has seen it, so it is not confirmed: it keeps its place until the node leaves, so that no other event begins only to meet
+            // the same fate, and then the engine hands it back.
             _outputGone.TrySetResult(e);
             await _counter.Released.ConfigureAwait(false);
             throw;
