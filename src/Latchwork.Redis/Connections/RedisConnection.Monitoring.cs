@@ -136,6 +136,13 @@ internal sealed partial class RedisConnection
     // The client tries several times, each for its connect timeout; what comes after the time is of no use to anybody.
     private async Task<MultiplexerLink> ConnectAsync(ConfigurationOptions settings, TimeSpan timeout, CancellationToken cancellationToken)
     {
+        if (settings.EndPoints.Count > 1)
+        {
+            // It may wait for a server that is away to the end of its timeout, and only then be content with the others. That is to be in time.
+            settings = settings.Clone();
+            settings.ConnectTimeout = settings.ConnectTimeout * 4 / 5;
+        }
+
         var sockets = new SocketRegistry();
         Task<MultiplexerLink> connecting = MultiplexerLink.ConnectAsync(settings, _options, sockets, RequestTopologyRefresh);
         try

@@ -87,7 +87,8 @@ internal sealed partial class RedisTimerStore(IRedisConnection connection, Redis
             (long)request.DeadLetters.Retention.TotalMilliseconds,
             request.DeadLetters.MaxCount,
             Random.Shared.Next(MinGrace, MaxGrace),
-            request.BeginsWithOldest ? 1 : 0);
+            request.BeginsWithOldest ? 1 : 0,
+            request.Yields ? 1 : 0);
         TimerClaim claim = ReadClaim(await pending.ConfigureAwait(false), out bool fresh);
         if (fresh) await RegisterAgainAsync(partition.Namespace, cancellationToken).ConfigureAwait(false);
         return claim;

@@ -23,8 +23,9 @@ internal sealed partial class SqliteTimerStore
                     ? RenewClaimed(file, ns, request, now)
                     : TakeDue(file, ns, request, Math.Min(Math.Min(request.Max, request.Capacity), Limits.MaxBatch - takenBack), now);
                 node.ClaimToken = request.ClaimToken;
-                TimeSpan askAgainIn = ns.Wakes.Arm(node, request.Capacity - claimed.Count, new TimerEvents(file, ns).Head, now);
-                return new TimerClaim(claimed, askAgainIn) { DeadLettered = deadLettered };
+                var events = new TimerEvents(file, ns);
+                var end = new WakeScheduler.ClaimEnd(claimed.Count, request.Capacity - claimed.Count, events.Head, request.Yields, most => events.IsDueAtMost(most, now));
+                return new TimerClaim(claimed, ns.Wakes.Arm(node, end, now)) { DeadLettered = deadLettered };
             },
             cancellationToken);
 

@@ -46,6 +46,14 @@ internal readonly struct TimerEvents(SqliteFile file, TimerNamespace ns)
         return row.Step() ? row.LongOrNull(0) : null;
     }
 
+    /// <summary>Whether at most so many events are due. Counts no further.</summary>
+    public bool IsDueAtMost(int most, StoreTime now)
+    {
+        using Statement row = file["SELECT count(*) FROM (SELECT 1 FROM scheduled WHERE namespace = ? AND due <= ? LIMIT ?)"]
+            .Set(ns.Id).Set(now.Milliseconds).Set(most + 1);
+        return row.Step() && row.Long(0) <= most;
+    }
+
     public EventPlace? Find(string id)
     {
         using Statement row = file[

@@ -78,6 +78,15 @@ public sealed record ClaimRequest(
     /// </summary>
     public const int BacklogAge = 100;
 
+    /// <summary>
+    /// Whether the node lets others go first where more is due than it took: an event occupies it for long. The others are then notified, and the
+    /// node is told to wait for <see cref="YieldTime"/> (see <see cref="TimerClaim.AskAgainIn"/>). Default: false, it claims on at once.
+    /// </summary>
+    public bool Yields { get; init; }
+
+    /// <summary>How long a node lets others go first, in ms: longer than a node that was notified needs to come.</summary>
+    internal const int YieldTime = 30;
+
     /// <summary>Whether a claim in a backlog begins with the longest due event: so that single claims alternate, too, it depends on the (random) claim token's last character.</summary>
     public bool BeginsWithOldest => ClaimToken[^1] % 2 == 0;
 }
@@ -103,7 +112,8 @@ public sealed record ClaimedEvent(
 /// <summary>The answer to a <see cref="ClaimRequest"/>.</summary>
 /// <param name="Events">The events that now belong to the node, in order of their due times.</param>
 /// <param name="AskAgainIn">
-/// When the node is to ask again at the latest, counted from the answer: zero if more is due now and the node has free capacity; the time until
+/// When the node is to ask again at the latest, counted from the answer: zero if more is due now and the node has free capacity (30 ms if it yields
+/// and others were notified); the time until
 /// the next event or lease falls due if this node is the one to claim it (plus a grace if it is the backup waker); else its poll slot.
 /// </param>
 [Experimental("LATCHWORK001")]

@@ -26,7 +26,7 @@ internal sealed class ClaimLoop : IDisposable
     private TimeSpan _askAt = TimeSpan.Zero;
     private ClaimRequest? _unanswered;
     private int _failures;
-    private int _full;
+    private int _isFull;
     private bool _claiming;
     private bool _stopping;
 
@@ -56,12 +56,6 @@ internal sealed class ClaimLoop : IDisposable
     {
         TimeSpan now = _listener.Now;
         AskAt(delay <= TimeSpan.Zero ? now : delay < _longest ? now + delay : now + _longest, mayStay: true);
-    }
-
-    /// <summary>There is free capacity on this node: asks if there was none the last time.</summary>
-    public void OnCapacityFreed()
-    {
-        if (Interlocked.CompareExchange(ref _full, 0, 1) == 1) AskAt(_listener.Now);
     }
 
     /// <summary>A delivery was revoked that is not known here: if a claim is under way, it may be bringing it.</summary>
@@ -167,7 +161,6 @@ internal sealed class ClaimLoop : IDisposable
             _revokedEarly.Clear();
         }
 
-        Interlocked.Exchange(ref _full, 0);
         ClaimRequest request = _unanswered ?? NextRequest();
         TimeSpan sentAt = _listener.Now;
         try
@@ -205,7 +198,8 @@ internal sealed class ClaimLoop : IDisposable
             max + _listener.Capacity.Free,
             _listener.Capacity.Taken - max,
             _listener.Settings.LeaseDuration,
-            _listener.Settings.DeadLetters);
+            _listener.Settings.DeadLetters)
+        { Yields = _listener.Capacity.HandlesLong };
     }
 
     private Task Take(ClaimRequest request, TimerClaim claim, TimeSpan sentAt, TimeSpan receivedAt)
@@ -240,10 +234,15 @@ internal sealed class ClaimLoop : IDisposable
         TimeSpan wait = claim.AskAgainIn < TimeSpan.Zero ? TimeSpan.Zero : claim.AskAgainIn < _longest ? claim.AskAgainIn : _longest;
         AskAt(receivedAt + wait);
 
-        // The store no longer notifies a full node. Capacity that was freed before the flag was set is seen here, after it in OnCapacityFreed.
-        if (request.Capacity > claim.Events.Count) return;
-        Interlocked.Exchange(ref _full, 1);
-        if (_listener.Capacity.Free > 0) OnCapacityFreed();
+        // The store no longer notifies a full node, so whatever is freed leads to a claim. Once is enough: it may wait already.
+        if (request.Capacity > claim.Events.Count || Interlocked.Exchange(ref _isFull, 1) == 1) return;
+        _listener.Capacity.WhenFree(OnCapacityFreed);
+    }
+
+    private void OnCapacityFreed()
+    {
+        Interlocked.Exchange(ref _isFull, 0);
+        AskAt(_listener.Now);
     }
 
     private void OnFailure(ClaimRequest request, Exception e)

@@ -1,12 +1,22 @@
+using Latchwork.Threading;
+
 namespace Latchwork;
 
 /// <summary>
 /// Gives deliveries to handlers on the pool, at most a given number at a time, the earliest due first. A delivery leaves the queue at the
-/// moment that its handler can run, so that what has not begun can be handed back at any time.
+/// moment that its handler can run, so that what has not started can be handed back at any time; and it is handed back when it has waited for
+/// <see cref="LongestWait"/>, so that it does not wait here while another node is idle.
 /// </summary>
-internal sealed class Dispatcher(int maxConcurrency, Func<TimerDelivery, Task> run)
+internal sealed class Dispatcher : IDisposable
 {
     private readonly Lock _gate = new();
+    private readonly int _maxConcurrency;
+    private readonly NodeCapacity _capacity;
+    private readonly MonotonicClock _clock;
+    private readonly TimeSpan _longestWait;
+    private readonly Func<TimerDelivery, Task> _run;
+    private readonly Action<List<TimerDelivery>> _handBack;
+    private readonly Alarm _alarm;
     private readonly PriorityQueue<TimerDelivery, (DateTimeOffset Due, long Sequence)> _queue = new();
     private readonly HashSet<TimerDelivery> _running = [];
     private readonly HashSet<TimerDelivery> _waiting = []; // of the running ones
@@ -17,12 +27,31 @@ internal sealed class Dispatcher(int maxConcurrency, Func<TimerDelivery, Task> r
     private int _workers;
     private int _runs;
     private bool _stopped;
+    private bool _armed;
+
+    /// <param name="settings">How many handlers run at a time, and the length of a lease.</param>
+    /// <param name="capacity">Is told when handlers end.</param>
+    /// <param name="run">Runs the handler of a delivery; calls <see cref="Returned"/> once; must not throw.</param>
+    /// <param name="handBack">Hands back what did not start in time. Called on the alarm clock's thread: must be short.</param>
+    public Dispatcher(TimerSettings settings, NodeCapacity capacity, Func<TimerDelivery, Task> run, Action<List<TimerDelivery>> handBack)
+    {
+        _maxConcurrency = settings.MaxConcurrency;
+        _capacity = capacity;
+        _clock = settings.Clock;
+        _longestWait = LongestWait(settings.LeaseDuration);
+        _run = run;
+        _handBack = handBack;
+        _alarm = AlarmClock.For(settings.Time).CreateAlarm(HandBackWhatWaits);
+    }
 
     /// <summary>Ends when the dispatcher was stopped and no handler runs.</summary>
     public Task Idle => _idle.Task;
 
     /// <summary>Ends when the dispatcher was stopped and every run has also told the store how it ended.</summary>
     public Task Settled => _settled.Task;
+
+    /// <summary>How long a delivery may wait for a handler: a third of its lease, but no longer than a second.</summary>
+    public static TimeSpan LongestWait(TimeSpan lease) => lease / 3 < TimeSpan.FromSeconds(1) ? lease / 3 : TimeSpan.FromSeconds(1);
 
     /// <summary>Queues deliveries.</summary>
     /// <returns>False if the dispatcher was stopped: nothing was queued.</returns>
@@ -33,8 +62,9 @@ internal sealed class Dispatcher(int maxConcurrency, Func<TimerDelivery, Task> r
         {
             if (_stopped) return false;
             foreach (TimerDelivery delivery in deliveries) _queue.Enqueue(delivery, (delivery.Due, _sequence++));
-            start = Math.Min(maxConcurrency - _workers, deliveries.Count);
+            start = Math.Min(_maxConcurrency - _workers, deliveries.Count);
             _workers += start;
+            Arm();
         }
 
         for (int i = 0; i < start; i++) QueueWorker();
@@ -67,6 +97,8 @@ internal sealed class Dispatcher(int maxConcurrency, Func<TimerDelivery, Task> r
         }
     }
 
+    public void Dispose() => _alarm.Dispose();
+
     /// <summary>The deliveries whose handlers run.</summary>
     public TimerDelivery[] Running()
     {
@@ -76,19 +108,18 @@ internal sealed class Dispatcher(int maxConcurrency, Func<TimerDelivery, Task> r
     /// <summary>A handler has returned: the next may run. Called once by each run, before or at its end.</summary>
     public void Returned(TimerDelivery delivery)
     {
+        bool more;
         lock (_gate)
         {
             _running.Remove(delivery);
             _waiting.Remove(delivery);
             EndIfIdle();
-            if (_queue.Count == 0)
-            {
-                _workers--;
-                return;
-            }
+            more = _queue.Count > 0;
+            if (!more) _workers--;
         }
 
-        QueueWorker();
+        if (more) QueueWorker();
+        _capacity.HandlerReturned(delivery.HasStarted ? _clock.Now - delivery.StartedAt : null);
     }
 
     // One delivery for each item of the pool: a handler may end on any thread, and the next is not to begin there.
@@ -122,10 +153,41 @@ internal sealed class Dispatcher(int maxConcurrency, Func<TimerDelivery, Task> r
 
     private async Task RunAsync(TimerDelivery delivery)
     {
-        await run(delivery).ConfigureAwait(false);
+        await _run(delivery).ConfigureAwait(false);
         lock (_gate)
         {
             if (--_runs == 0 && _stopped) _settled.TrySetResult();
         }
+    }
+
+    private void HandBackWhatWaits()
+    {
+        List<TimerDelivery> late = [];
+        lock (_gate)
+        {
+            _armed = false;
+            TimeSpan since = _clock.Now - _longestWait;
+            var kept = new List<(TimerDelivery Delivery, (DateTimeOffset Due, long Sequence) Place)>(_queue.Count);
+            while (_queue.TryDequeue(out TimerDelivery? delivery, out var place))
+            {
+                if (delivery.ReceivedAt <= since) late.Add(delivery);
+                else kept.Add((delivery, place));
+            }
+
+            _queue.EnqueueRange(kept);
+            Arm();
+        }
+
+        if (late.Count == 0) return;
+        _capacity.DidNotStart(late.Count);
+        _handBack(late);
+    }
+
+    /// <summary>Sets the alarm for the delivery that has waited longest. Needs the gate.</summary>
+    private void Arm()
+    {
+        if (_armed || _stopped || _queue.Count == 0) return;
+        _armed = true;
+        _alarm.Set(_queue.UnorderedItems.Min(item => item.Element.ReceivedAt) + _longestWait - _clock.Now);
     }
 }

@@ -38,8 +38,8 @@ internal sealed class Listener : IDisposable
         Errors = errors;
         Claiming = new OutageReporter(errors, settings.Clock, "Due events could not be claimed; trying again.", "Due events can be claimed again");
         Calls = new DeliveryCalls(clients.Store, settings);
-        Capacity = new InFlightCapacity(settings.MaxInFlight, OnCapacityFreed);
-        Dispatcher = new Dispatcher(settings.MaxConcurrency, new HandlerRun(this, handler).RunAsync);
+        Capacity = new NodeCapacity(settings.MaxInFlight, settings.MaxConcurrency);
+        Dispatcher = new Dispatcher(settings, Capacity, new HandlerRun(this, handler).RunAsync, OnNotStarted);
         _keeper = new LeaseKeeper(this, clients.Store);
         _loops = Array.ConvertAll(opened, client => new ClaimLoop(this, clients.Store, client));
     }
@@ -55,7 +55,7 @@ internal sealed class Listener : IDisposable
 
     public HeldDeliveries Held { get; } = new();
 
-    public InFlightCapacity Capacity { get; }
+    public NodeCapacity Capacity { get; }
 
     public Dispatcher Dispatcher { get; }
 
@@ -65,7 +65,7 @@ internal sealed class Listener : IDisposable
     /// The most places that the claim of one partition takes: an equal share, so that claims that wait for one server (of a cluster, say) do
     /// not keep those of the others from being sent, and no partition hears of a full node that is not.
     /// </summary>
-    public int CapacityOfPartition => Math.Max(1, Settings.MaxInFlight / _clients.Length);
+    public int CapacityOfPartition => Math.Max(1, Capacity.Limit / _clients.Length);
 
     /// <summary>Called when a handler has returned and the store was told.</summary>
     public Action<TimerDelivery>? Ran { get; set; }
@@ -138,6 +138,7 @@ internal sealed class Listener : IDisposable
     public void Dispose()
     {
         _keeper.Dispose();
+        Dispatcher.Dispose();
         foreach (ClaimLoop loop in _loops) loop.Dispose();
         _abort.Cancel();
     }
@@ -218,11 +219,16 @@ internal sealed class Listener : IDisposable
     public void NotHeld(TimerDelivery delivery) => Held.Remove(delivery);
 
     /// <summary>A delivery was settled or lost, and its handler is through: its place is free.</summary>
-    public void Finished() => Capacity.GiveBack(1);
+    public void Finished() => Capacity.Finished();
 
-    private void OnCapacityFreed()
+    private void OnNotStarted(List<TimerDelivery> deliveries)
     {
-        foreach (ClaimLoop loop in _loops) loop.OnCapacityFreed();
+        foreach (IGrouping<PartitionClient, TimerDelivery> client in deliveries.GroupBy(delivery => delivery.Client))
+        {
+            Errors.Log.HandedBack(client.Key.Partition.Index, client.Count());
+        }
+
+        _ = HandBackAsync(deliveries); // never throws: what cannot be handed back is reported, and its lease runs out
     }
 
     // On a thread of the store: never calls the store, never throws.

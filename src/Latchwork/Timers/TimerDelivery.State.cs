@@ -56,6 +56,9 @@ public sealed partial class TimerDelivery
     /// <summary>Why a typed handler was not called: the payload cannot be read.</summary>
     internal Exception? DeserializationFailed { get; set; }
 
+    /// <summary>When it came from the store.</summary>
+    internal TimeSpan ReceivedAt { get; }
+
     /// <summary>When the handler was called.</summary>
     internal TimeSpan StartedAt => _startedAt;
 

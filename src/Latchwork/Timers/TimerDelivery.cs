@@ -9,14 +9,13 @@ public sealed partial class TimerDelivery
 {
     private readonly ClaimedEvent _event;
     private readonly Listener _listener;
-    private readonly TimeSpan _receivedAt;
     private TimeSpan _startedAt;
 
     internal TimerDelivery(Listener listener, PartitionClient client, ClaimedEvent claimed, string token, TimeSpan receivedAt, TimeSpan deadline)
     {
         _listener = listener;
         _event = claimed;
-        _receivedAt = receivedAt;
+        ReceivedAt = receivedAt;
         _startedAt = receivedAt;
         _deadline = deadline.Ticks;
         Client = client;
@@ -45,7 +44,7 @@ public sealed partial class TimerDelivery
     public DateTimeOffset Due => _event.Due;
 
     /// <summary>How late the handler was called: by the store's clock until the claim, plus the time waited on this node. Never negative.</summary>
-    public TimeSpan Lateness => _event.Lateness + (_startedAt - _receivedAt);
+    public TimeSpan Lateness => _event.Lateness + (_startedAt - ReceivedAt);
 
     /// <summary>The token of this delivery. Whoever knows it can confirm.</summary>
     public string Token { get; }

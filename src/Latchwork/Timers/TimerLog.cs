@@ -29,7 +29,7 @@ internal static partial class TimerLog
     [LoggerMessage(107, LogLevel.Debug, "{What} was given up: the node stopped.")]
     public static partial void Stopped(this ILogger logger, string what);
 
-    [LoggerMessage(108, LogLevel.Debug, "A claim of partition {Partition} brought {Count} events to a node that leaves; they are handed back.")]
+    [LoggerMessage(108, LogLevel.Debug, "{Count} events of partition {Partition} have not started on this node and are handed back.")]
     public static partial void HandedBack(this ILogger logger, int partition, int count);
 
     [LoggerMessage(109, LogLevel.Debug, "{What}")]

@@ -43,7 +43,10 @@ public sealed class TimerOptions
     /// </summary>
     public int MaxInFlight { get; set; } = DefaultMaxInFlight;
 
-    /// <summary>The most handlers that run at a time: 1 to 100,000. Default: null, as many as <see cref="MaxInFlight"/>.</summary>
+    /// <summary>
+    /// The most handlers that run at a time: 1 to 100,000. Default: null, as many as <see cref="MaxInFlight"/>. The node claims for those that are free, and ahead of
+    /// them only what will start within 20 ms, by the measured time of handling.
+    /// </summary>
     public int? MaxConcurrency { get; set; }
 
     /// <summary>

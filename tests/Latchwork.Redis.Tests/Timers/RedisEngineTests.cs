@@ -6,6 +6,8 @@ namespace Latchwork.Redis.Tests.Timers;
 
 public sealed class RedisEngineDeliveryTests(RedisTimerFixture fixture) : EngineDeliverySuite(fixture), IClassFixture<RedisTimerFixture>;
 
+public sealed class RedisEngineSpreadTests(RedisTimerFixture fixture) : EngineSpreadSuite(fixture), IClassFixture<RedisTimerFixture>;
+
 public sealed class RedisEngineLeaseTests(RedisTimerFixture fixture) : EngineLeaseSuite(fixture), IClassFixture<RedisTimerFixture>;
 
 public sealed class RedisEngineLeaveTests(RedisTimerFixture fixture) : EngineLeaveSuite(fixture), IClassFixture<RedisTimerFixture>;

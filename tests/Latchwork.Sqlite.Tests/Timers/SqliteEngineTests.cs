@@ -5,6 +5,8 @@ namespace Latchwork.Sqlite.Tests.Timers;
 
 public sealed class SqliteEngineDeliveryTests(SqliteFixture fixture) : EngineDeliverySuite(fixture), IClassFixture<SqliteFixture>;
 
+public sealed class SqliteEngineSpreadTests(SqliteFixture fixture) : EngineSpreadSuite(fixture), IClassFixture<SqliteFixture>;
+
 public sealed class SqliteEngineLeaseTests(SqliteFixture fixture) : EngineLeaseSuite(fixture), IClassFixture<SqliteFixture>;
 
 public sealed class SqliteEngineLeaveTests(SqliteFixture fixture) : EngineLeaveSuite(fixture), IClassFixture<SqliteFixture>;

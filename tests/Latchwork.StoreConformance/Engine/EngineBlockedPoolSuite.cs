@@ -17,6 +17,7 @@ public abstract class EngineBlockedPoolSuite(StoreFixture fixture) : EngineSuite
         // The leases are as long as they are because they must survive a machine that stalls for seconds; and the pool is blocked for longer.
         var finish = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
         Node node = await JoinAsync((_, _) => finish.Task, o => (o.LeaseDuration, o.MaxConcurrency) = (Seconds(9), 1));
+        await WarmUpAsync(node);
         await node.Timer.PostAsync([.. Enumerable.Range(0, 5).Select(i => new TimerPost("{}"u8.ToArray(), TimeSpan.Zero, new() { Id = $"{i}" }))]);
         await node.NthAsync(1);
         await Eventually.ReadsAsync(() => node.Timer.GetStatsAsync(), stats => stats.InFlight == 5, "all held");

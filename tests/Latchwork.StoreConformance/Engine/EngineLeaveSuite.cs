@@ -18,6 +18,7 @@ public abstract class EngineLeaveSuite(StoreFixture fixture) : EngineSuite(fixtu
         var finish = new TaskCompletionSource();
         Node leaving = await JoinAsync(
             (_, _) => finish.Task, o => (o.MaxConcurrency, o.ShutdownTimeout, o.LeaseDuration) = (1, TimeSpan.FromHours(20), _longLease));
+        await WarmUpAsync(leaving);
         await leaving.Timer.PostAsync([.. Enumerable.Range(0, 5).Select(i => new TimerPost("{}"u8.ToArray(), TimeSpan.Zero, new() { Id = $"{i}" }))]);
         await leaving.NthAsync(1);
         await Eventually.ReadsAsync(() => leaving.Timer.GetStatsAsync(), stats => stats.InFlight == 5, "all held");
@@ -229,6 +230,7 @@ public abstract class EngineLeaveSuite(StoreFixture fixture) : EngineSuite(fixtu
         ManualTimeProvider clock = await StopTimeAsync();
         var never = new TaskCompletionSource();
         Node crashing = await JoinAsync((_, _) => never.Task, o => (o.LeaseDuration, o.MaxConcurrency) = (Seconds(10), 1));
+        await WarmUpAsync(crashing);
         await crashing.Timer.PostAsync([.. Enumerable.Range(0, 3).Select(i => new TimerPost("{}"u8.ToArray(), TimeSpan.Zero, new() { Id = $"{i}", MaxRetries = 1 }))]);
         await Eventually.ReadsAsync(() => crashing.Timer.GetStatsAsync(), stats => stats.InFlight == 3, "all held");
         Node other = await JoinAsync(configure: o => o.LeaseDuration = _longLease);

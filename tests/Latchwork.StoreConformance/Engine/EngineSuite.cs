@@ -78,6 +78,13 @@ public abstract class EngineSuite(StoreFixture fixture) : IAsyncLifetime
         return node;
     }
 
+    /// <summary>Lets a node handle a few short events, which it does not record: from then on it claims ahead of its handlers.</summary>
+    protected static async Task WarmUpAsync(Node node)
+    {
+        for (int i = 0; i < 8; i++) await node.Timer.PostAsync(i, TimeSpan.Zero, new() { Id = $"{Node.WarmUp}{i}" });
+        await EmptyAsync(node.Timer);
+    }
+
     protected static Task EventuallyAsync(Func<bool> condition, string what) => Eventually.HoldsAsync(condition, what);
 
     /// <summary>Waits until nothing is scheduled or in flight.</summary>
@@ -87,6 +94,8 @@ public abstract class EngineSuite(StoreFixture fixture) : IAsyncLifetime
     /// <summary>A listening timer and what it got.</summary>
     protected sealed class Node(DistributedTimer timer, Func<TimerDelivery, CancellationToken, Task> handler)
     {
+        public const string WarmUp = "warm-up-";
+
         public DistributedTimer Timer => timer;
 
         public ConcurrentQueue<TimerDelivery> Got { get; } = new();
@@ -95,6 +104,7 @@ public abstract class EngineSuite(StoreFixture fixture) : IAsyncLifetime
 
         public Task HandleAsync(TimerDelivery delivery, CancellationToken cancellationToken)
         {
+            if (delivery.Id.StartsWith(WarmUp, StringComparison.Ordinal)) return Task.CompletedTask;
             Got.Enqueue(delivery);
             return handler(delivery, cancellationToken);
         }

@@ -70,7 +70,7 @@ public sealed class TimerModel(DateTimeOffset now)
         }
 
         bool repeated = _nodes.TryGetValue(request.NodeId, out ModelNode? node) && node.ClaimToken == request.ClaimToken;
-        _nodes[request.NodeId] = new ModelNode(request.ClaimToken, repeated ? node!.ClaimedIds : [.. claimed.Select(e => e.Id)], request.Held, Now);
+        _nodes[request.NodeId] = new ModelNode(request.ClaimToken, repeated ? node!.ClaimedIds : [.. claimed.Select(e => e.Id)], request.Held + claimed.Count, Now);
         MostNodes = Math.Max(MostNodes, _nodes.Count);
     }
 

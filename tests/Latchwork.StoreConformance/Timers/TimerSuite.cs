@@ -55,10 +55,11 @@ public abstract class TimerSuite(StoreFixture fixture) : IAsyncLifetime
     protected string NewToken() => $"claim-{++_claims}";
 
     protected Task<TimerClaim> AskAsync(
-        string node = "n1", string? token = null, int max = 200, int? capacity = null, int held = 0, TimeSpan? lease = null, DeadLetterLimits? keepDeadLetters = null) =>
+        string node = "n1", string? token = null, int max = 200, int? capacity = null, int held = 0, TimeSpan? lease = null, DeadLetterLimits? keepDeadLetters = null,
+        bool yields = false) =>
         Timers.ClaimAsync(
             Partition,
-            new ClaimRequest(node, token ?? NewToken(), max, capacity ?? Math.Max(max, 200), held, lease ?? Lease, keepDeadLetters ?? KeepDeadLetters),
+            new ClaimRequest(node, token ?? NewToken(), max, capacity ?? Math.Max(max, 200), held, lease ?? Lease, keepDeadLetters ?? KeepDeadLetters) { Yields = yields },
             CancellationToken.None);
 
     /// <summary>A claim that leaves the node without free capacity.</summary>

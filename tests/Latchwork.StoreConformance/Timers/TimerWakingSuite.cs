@@ -69,7 +69,79 @@ public abstract class TimerWakingSuite(StoreFixture fixture) : TimerSuite(fixtur
         await PostAsync("d", 60_000);
         await PostAsync("e", 600);
         await NotifiedAsync(4);
-        _notifications.Values.Select(b => b.DueCount).ShouldBe([1, 1, 1, 1], "each earlier head notifies the next two");
+        _notifications.Values.Select(b => b.DueCount).ShouldBe([1, 2, 1, 0], "each earlier head notifies the next as primary, and the one after it as backup");
+    }
+
+    [Theory]
+    [InlineData(2)]
+    [InlineData(3)]
+    [InlineData(4)]
+    [InlineData(5)]
+    public async Task Nodes_take_turns_to_be_notified_as_primary(int nodes)
+    {
+        await ListenAsync([.. Enumerable.Range(1, nodes).Select(i => $"n{i}")]);
+        for (int i = 0; i < nodes * 2; i++) await PostAsync($"e{i}", 900 - i);
+        await NotifiedAsync(nodes * 4);
+
+        // A backup waker is told a grace of 50 ms or more on top.
+        foreach (NotificationRecorder notifications in _notifications.Values)
+        {
+            notifications.All.Count(one => one.Kind == WakeNotificationKind.Due && one.AskIn <= Ms(900)).ShouldBe(2);
+        }
+    }
+
+    [Fact]
+    public async Task A_primary_that_claims_for_longer_than_a_turn_passes_its_role_on()
+    {
+        await PostAsync(Entry("a", 0), Entry("b", 500));
+        await ListenAsync("n1", "n2", "n3");
+        Clock.Advance(Ms(300));
+        int before = Total;
+        TimerClaim claim = await AskAsync("n1", max: 1);
+        claim.Events.Count.ShouldBe(1);
+        claim.AskAgainIn.ShouldBeInRange(Ms(250), Ms(400), "it is the backup waker now");
+        await Eventually.HoldsAsync(() => Total == before + 1, "another is the primary waker");
+        await WokenAsync(Ms(200), "n2", "n3");
+    }
+
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task A_claim_that_leaves_due_events_behind_notifies_two_others_and_waits_for_them_if_it_yields(bool yields)
+    {
+        await ListenAsync("n1", "n2", "n3", "n4");
+        await PostAsync([.. Enumerable.Range(0, 30).Select(i => Entry($"e{i}", 0))]);
+        await NotifiedAsync(2);
+        TimerClaim claim = await AskAsync("n1", max: 8, yields: yields);
+        claim.Events.Count.ShouldBe(8);
+        claim.AskAgainIn.ShouldBe(yields ? Ms(30) : TimeSpan.Zero);
+        await NotifiedAsync(yields ? 4 : 2);
+    }
+
+    [Fact]
+    public async Task A_node_that_is_alone_yields_to_nobody()
+    {
+        await ListenAsync("n1");
+        await PostAsync([.. Enumerable.Range(0, 30).Select(i => Entry($"e{i}", 0))]);
+        (await AskAsync("n1", max: 8, yields: true)).AskAgainIn.ShouldBe(TimeSpan.Zero);
+    }
+
+    [Fact]
+    public async Task A_node_yields_to_nobody_if_enough_is_due_for_all()
+    {
+        await ListenAsync("n1", "n2");
+        await PostAsync([.. Enumerable.Range(0, 100).Select(i => Entry($"e{i}", 0))]);
+        (await AskAsync("n1", max: 8, yields: true)).AskAgainIn.ShouldBe(TimeSpan.Zero);
+    }
+
+    [Fact]
+    public async Task A_node_does_not_yield_again_to_those_who_did_not_come()
+    {
+        await ListenAsync("n1", "n2", "n3");
+        await PostAsync([.. Enumerable.Range(0, 30).Select(i => Entry($"e{i}", 0))]);
+        (await AskAsync("n1", max: 8, yields: true)).AskAgainIn.ShouldBe(Ms(30));
+        Clock.Advance(Ms(30));
+        (await AskAsync("n1", max: 8, yields: true)).AskAgainIn.ShouldBe(TimeSpan.Zero);
     }
 
     [Fact]

@@ -6,6 +6,8 @@ namespace Latchwork.Tests.Timers;
 
 public sealed class InMemoryEngineDeliveryTests(InMemoryFixture fixture) : EngineDeliverySuite(fixture), IClassFixture<InMemoryFixture>;
 
+public sealed class InMemoryEngineSpreadTests(InMemoryFixture fixture) : EngineSpreadSuite(fixture), IClassFixture<InMemoryFixture>;
+
 public sealed class InMemoryEngineLeaseTests(InMemoryFixture fixture) : EngineLeaseSuite(fixture), IClassFixture<InMemoryFixture>;
 
 public sealed class InMemoryEngineLeaveTests(InMemoryFixture fixture) : EngineLeaveSuite(fixture), IClassFixture<InMemoryFixture>;

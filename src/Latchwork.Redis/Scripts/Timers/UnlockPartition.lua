@@ -12,6 +12,6 @@ if ARGV[5] ~= '1' then
   call('UNLINK', due, flight, dead, body, tries, past, lease, moved)
 end
 call('UNLINK', claims, nodes, rotation, pollslots)
-call('HDEL', meta, 'primary', 'armed', 'backup', 'by')
+call('HDEL', meta, 'primary', 'armed', 'backup', 'by', 'since')
 call('HSET', meta, 'format', ARGV[2], 'partitions', ARGV[4])
 return 0

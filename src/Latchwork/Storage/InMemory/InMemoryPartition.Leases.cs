@@ -22,7 +22,8 @@ internal sealed partial class InMemoryPartition
                 listener.ClaimedIds = claimed.ConvertAll(e => e.Id);
             }
 
-            TimeSpan askAgainIn = _listeners.Arm(listener, request.Capacity - claimed.Count, _events.Head, now);
+            var end = new WakeScheduler.ClaimEnd(claimed.Count, request.Capacity - claimed.Count, _events.Head, request.Yields, most => IsDueAtMost(most, now));
+            TimeSpan askAgainIn = _listeners.Arm(listener, end, now);
             return new TimerClaim(claimed, askAgainIn) { DeadLettered = deadLettered };
         }
     }
@@ -126,6 +127,8 @@ internal sealed partial class InMemoryPartition
         if (backlog) claimed.Sort(static (a, b) => new TimedId(a.Due.UtcTicks, a.Id).CompareTo(new TimedId(b.Due.UtcTicks, b.Id)));
         return claimed;
     }
+
+    private bool IsDueAtMost(int most, StoreTime now) => _events.Scheduled.TakeWhile(place => place.At <= now.Milliseconds).Take(most + 1).Count() <= most;
 
     private StoredEvent? NextDue(bool newest, StoreTime now)
     {

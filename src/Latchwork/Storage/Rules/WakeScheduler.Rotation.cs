@@ -38,17 +38,28 @@ internal sealed partial class WakeScheduler
             node.PollSlot < now.Milliseconds - SilentAfter ? TimerNodeState.Silent : node.IsFull ? TimerNodeState.Full : TimerNodeState.Listening;
     }
 
-    /// <summary>Notifies the next node of the rotation, and puts it at the end. A node that nobody hears leaves the rotation.</summary>
-    private WakeNode? NotifyNext(WakeNode? except, TimeSpan askIn)
+    /// <summary>Notifies the next node of the rotation, and puts it at the end unless it keeps its place. A node that nobody hears leaves the rotation.</summary>
+    /// <param name="except">A node that is passed over.</param>
+    /// <param name="askIn">When it is to ask.</param>
+    /// <param name="alsoExcept">Another node that is passed over.</param>
+    /// <param name="keepsPlace">Whether it keeps its place.</param>
+    /// <param name="leastHeld">Whether the one comes first of the next few that held least when it last asked.</param>
+    private WakeNode? NotifyNext(WakeNode? except, TimeSpan askIn, WakeNode? alsoExcept = null, bool keepsPlace = false, bool leastHeld = false)
     {
         for (int tries = 0; tries < MaxTries; tries++)
         {
-            TimedId next = _rotation.FirstOrDefault(place => place.Id != except?.NodeId);
-            if (next.Id is null) return null;
+            WakeNode[] next = [.. _rotation.Where(place => place.Id != except?.NodeId && place.Id != alsoExcept?.NodeId).Take(PassedOver).Select(place => _nodes[place.Id])];
+            if (next.Length == 0) return null;
 
-            WakeNode listener = _nodes[next.Id];
+            WakeNode listener = leastHeld ? next.MinBy(node => node.Held)! : next[0];
+            if (!notify(listener.NodeId, askIn))
+            {
+                LeaveRotation(listener);
+                continue;
+            }
+
+            if (keepsPlace) return listener;
             LeaveRotation(listener);
-            if (!notify(listener.NodeId, askIn)) continue;
             JoinRotation(listener);
             return listener;
         }

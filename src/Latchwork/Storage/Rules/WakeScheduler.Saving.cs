@@ -5,7 +5,7 @@ namespace Latchwork.Storage.Rules;
 /// <content>The scheduler as bytes, for a store that keeps it outside of this process.</content>
 internal sealed partial class WakeScheduler
 {
-    private const byte Format = 1;
+    private const byte Format = 2; // 1 did not say since when a node plays its part
 
     /// <summary>Writes everything down that <see cref="Load"/> needs, except the ids of the nodes' last claims.</summary>
     public byte[] Save()
@@ -41,11 +41,11 @@ internal sealed partial class WakeScheduler
         if (saved.Length == 0) return;
         using var reader = new BinaryReader(new MemoryStream(saved), Encoding.UTF8);
         byte format = reader.ReadByte();
-        if (format != Format) throw new InvalidDataException($"The list of listening nodes has format {format}; this version knows {Format}.");
+        if (format is 0 or > Format) throw new InvalidDataException($"The list of listening nodes has format {format}; this version knows those up to {Format}.");
         _lastPlace = reader.ReadInt64();
         _lastSweep = new StoreTime(reader.ReadInt64());
-        (string Node, long At) primary = (reader.ReadString(), reader.ReadInt64());
-        (string Node, long At) backup = (reader.ReadString(), reader.ReadInt64());
+        (string Node, long At, long Since) primary = (reader.ReadString(), reader.ReadInt64(), format > 1 ? reader.ReadInt64() : 0);
+        (string Node, long At, long Since) backup = (reader.ReadString(), reader.ReadInt64(), format > 1 ? reader.ReadInt64() : 0);
         for (int left = reader.Read7BitEncodedInt(); left > 0; left--)
         {
             var node = new WakeNode(reader.ReadString())
@@ -70,7 +70,8 @@ internal sealed partial class WakeScheduler
     {
         writer.Write(role?.Node.NodeId ?? "");
         writer.Write(role?.At ?? 0);
+        writer.Write(role?.Since ?? 0);
     }
 
-    private Role? Read((string Node, long At) role) => _nodes.TryGetValue(role.Node, out WakeNode? node) ? new Role(node, role.At) : null;
+    private Role? Read((string Node, long At, long Since) role) => _nodes.TryGetValue(role.Node, out WakeNode? node) ? new Role(node, role.At, role.Since) : null;
 }

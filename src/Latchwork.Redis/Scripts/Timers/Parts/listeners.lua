@@ -1,7 +1,8 @@
 -- The list of nodes, the poll slots, and what a node that asked is to do next.
 -- A node is stored as "<last seen in µs> <poll slot in ms> <1 if full> <held> <token of its last claim>".
--- Wants: layout, clock, roles; the locals `node`, `token`, `held`, `nodes`, `claims`, `pollslots`, `rotation`; ARGV[13] = grace of a backup in ms.
--- Gives: meet() → its pollSlot, the token of its last claim; arm(pollSlot, capacity left, head) → ask again in µs.
+-- Wants: layout, clock, roles; the locals `node`, `token`, `held`, `nodes`, `claims`, `pollslots`, `rotation`, `due`; ARGV[13] = grace of a backup
+-- in ms; ARGV[15] = 1 if the node lets others go first.
+-- Gives: meet() → its pollSlot, the token of its last claim; arm(pollSlot, claimed, capacity left, head) → ask again in µs.
 local function meet()
   local record = call('HGET', nodes, node)
   if not record then return 0, nil end
@@ -48,34 +49,87 @@ local function waitUntil(at)
   return math.max(0, at * 1000 - nowUs)
 end
 
-local function arm(pollSlot, capacityLeft, head)
+-- A primary waker that claims something after a turn of 32 ms passes its role on. A head that is nearer than 2 ms would be late if another had to
+-- hear of it first: then only after eight turns.
+local function hadItsTurn(claimed, head)
+  return claimed > 0 and primary == node and now - (tonumber(state[12]) or 0) >= (head - now < 2 and 256 or 32)
+end
+
+-- More is due than the node took: two others are notified, if an event occupies it for long and those who were notified the last time have come.
+-- Returns whether it is to wait for them: not if so much is due that everybody has enough to do.
+local function spread(claimed)
+  local othersCame = primary == '' or primary == node or armed >= now - 25
+  if ARGV[15] ~= '1' or not othersCame then return false end
+
+  -- First those who held least when they last asked; of equals those who were not notified for longest.
+  local function leastHeldFirst(following)
+    local place = {}
+    for i, record in ipairs(call('HMGET', nodes, unpack(following))) do
+      place[following[i]] = (tonumber(string.match(record or '', '^%d+ %d+ %d (%d+)')) or 0) * 4 + i
+    end
+    table.sort(following, function(a, b) return place[a] < place[b] end)
+  end
+
+  local first = notifyNext('c', now, node, nil, nil, leastHeldFirst)
+  if first == '' then return false end
+  primary, armed = first, now
+  backup = notifyNext('c', now, node, first, nil, leastHeldFirst)
+  by = backup == '' and 0 or now
+  return call('ZCOUNT', due, '-inf', int(now)) <= (call('ZCARD', rotation) - 1) * math.max(1, claimed) * 8
+end
+
+local function becomePrimary(at)
+  if primary ~= node then dropLatePrimary() end
+  primary, armed = node, at
+  if backupIsNeeded(node, at) then notifyBackup(at) end
+  return at
+end
+
+local function becomeBackup(at)
+  backup, by = node, at + tonumber(ARGV[13])
+  return by
+end
+
+local function passOn(at)
+  if primary ~= node then dropLatePrimary() end
+  local following = notifyNext('c', at, node)
+  if following == '' then return becomePrimary(at) end
+  primary, armed = following, at
+  return becomeBackup(at)
+end
+
+local function arm(pollSlot, claimed, capacityLeft, head)
   retire()
   pollSlot = takePollSlot(pollSlot)
-  call('HSET', nodes, node, int(nowUs) .. ' ' .. int(pollSlot) .. (capacityLeft <= 0 and ' 1 ' or ' 0 ') .. held .. ' ' .. token)
+  call('HSET', nodes, node, int(nowUs) .. ' ' .. int(pollSlot) .. (capacityLeft <= 0 and ' 1 ' or ' 0 ') .. int(held + claimed) .. ' ' .. token)
   if capacityLeft <= 0 then
     call('ZREM', rotation, node)
     resign(node, head)
     return waitUntil(pollSlot)
   end
 
-  if call('ZADD', rotation, 'NX', seq + 1, node) == 1 then seq = seq + 1 end
+  -- Whoever has claimed something goes to the end of the rotation.
+  if claimed > 0 then
+    seq = seq + 1
+    call('ZADD', rotation, seq, node)
+  elseif call('ZADD', rotation, 'NX', seq + 1, node) == 1 then
+    seq = seq + 1
+  end
   if not head then
     primary, armed, backup, by = '', 0, '', 0
     return waitUntil(pollSlot)
   end
 
+  if head <= now and spread(claimed) then return 30000 end
   local at = math.max(head, now)
+  local covered = primary ~= node and covers(at)
   local wakeAt = pollSlot
-  if primary ~= node and covers(at) then
-    if backupIsNeeded(node, at) then
-      backup, by = node, at + tonumber(ARGV[13])
-      wakeAt = by
-    end
+  if covered then
+    if backupIsNeeded(node, at) then wakeAt = becomeBackup(at) end
+  elseif head > now and hadItsTurn(claimed, head) then
+    wakeAt = passOn(at)
   else
-    if primary ~= node then dropLatePrimary() end
-    primary, armed = node, at
-    if backupIsNeeded(node, at) then notifyBackup(at) end
-    wakeAt = at
+    wakeAt = becomePrimary(at)
   end
   if head <= now then return 0 end
   return waitUntil(math.min(wakeAt, pollSlot))

@@ -1,7 +1,7 @@
 -- Who is to claim the earliest event (primary, armed for a time), and who looks after whether it did (backup, by a time). '' is nobody.
 -- Times are in ms. A primary waker that is 25 ms late, or a backup waker 300 ms, is no longer relied on.
 -- Wants: layout, clock; the locals `rotation`, `pollslots`, `channel` (what the channels of the nodes' notifications begin with).
--- Gives: primary, armed, backup, by, seq; retire(), notifyBackup(at), appoint(at), covers(at), backupIsNeeded(node, at), resign(node, head),
+-- Gives: primary, armed, backup, by, seq; retire(), notifyNext(message kind, at, but, but, 1 if the node keeps its place), notifyBackup(at), appoint(at), covers(at), backupIsNeeded(node, at), resign(node, head),
 -- wake(due), keepRoles().
 local primary, armed = state[6] or '', tonumber(state[7]) or 0
 local backup, by = state[8] or '', tonumber(state[9]) or 0
@@ -19,16 +19,19 @@ local function retire()
   end
 end
 
--- Notifies the next node of the rotation but one, puts it at the end, and returns it. A node that does not hear leaves the rotation; after 64 of
--- them it gives up. A refusal to publish (an ACL) counts as not heard: it must not end the script half-way.
-local function notifyNext(role, at, except)
+-- Notifies the next node of the rotation but two, puts it at the end unless it keeps its place, and returns it. A node that does not hear leaves
+-- the rotation; after 64 of them it gives up. A refusal to publish (an ACL) counts as not heard: it must not end the script half-way.
+-- `order` may put the ids of the next few nodes in another order first.
+local function notifyNext(role, at, except, alsoExcept, keepsPlace, order)
   local message = role .. ' ' .. int(at) .. ' ' .. int(nowUs)
   local asked = 0
   while asked < 64 do
     local reached
     local unsubscribed = {}
-    for _, node in ipairs(call('ZRANGE', rotation, 0, 3)) do
-      if node ~= except then
+    local following = call('ZRANGE', rotation, 0, 3)
+    if order then order(following) end
+    for _, node in ipairs(following) do
+      if node ~= except and node ~= alsoExcept then
         asked = asked + 1
         local heard = redis.pcall('PUBLISH', channel .. node, message)
         if type(heard) == 'number' and heard > 0 then
@@ -40,8 +43,10 @@ local function notifyNext(role, at, except)
     end
     if #unsubscribed > 0 then call('ZREM', rotation, unpack(unsubscribed)) end
     if reached then
-      seq = seq + 1
-      call('ZADD', rotation, seq, reached)
+      if not keepsPlace then
+        seq = seq + 1
+        call('ZADD', rotation, seq, reached)
+      end
       return reached
     end
     if #unsubscribed == 0 then break end
@@ -49,9 +54,9 @@ local function notifyNext(role, at, except)
   return ''
 end
 
--- The backup waker draws its grace of 50 to 200 ms itself when it receives the notification.
+-- The backup waker draws its grace of 50 to 200 ms itself when it receives the notification. It keeps its place: the next head is its.
 local function notifyBackup(at)
-  backup = notifyNext('g', at, primary)
+  backup = notifyNext('g', at, primary, nil, true)
   by = backup == '' and 0 or at + 200
 end
 
@@ -99,7 +104,10 @@ local function wake(earliest)
 end
 
 local function keepRoles()
-  if primary ~= (state[6] or '') then change('primary', primary) end
+  if primary ~= (state[6] or '') then
+    change('primary', primary)
+    change('since', int(now))
+  end
   if armed ~= (tonumber(state[7]) or 0) then change('armed', int(armed)) end
   if backup ~= (state[8] or '') then change('backup', backup) end
   if by ~= (tonumber(state[9]) or 0) then change('by', int(by)) end

@@ -1,0 +1,151 @@
+namespace Latchwork;
+
+/// <summary>
+/// What this node may claim, shared by all partitions: as many events as handlers are free, and beyond that only what will start soon. So no
+/// event waits on a busy node while another is idle.
+/// </summary>
+/// <remarks>
+/// Two things are counted. A <i>place</i> is taken by whatever the node holds, until the store was told of its end and its handler has
+/// returned; there are <c>MaxInFlight</c> of them. A <i>handler</i> is taken from the reservation until it has returned, or until the delivery is
+/// handed back without having started; there are <c>MaxConcurrency</c>, and as many more as will start within <see cref="_soon"/>, by the
+/// measured time of handling. While nothing was measured, or after something that was to start soon did not, nothing is claimed ahead.
+/// </remarks>
+internal sealed class NodeCapacity
+{
+    /// <summary>How long the last of what is claimed ahead may wait for a handler.</summary>
+    private static readonly TimeSpan _soon = TimeSpan.FromMilliseconds(20);
+
+    /// <summary>Handlers that take less do not occupy a node: it claims on at once, and does not let others go first.</summary>
+    private static readonly TimeSpan _short = TimeSpan.FromMilliseconds(5);
+
+    private readonly Lock _gate = new();
+    private readonly Queue<Action> _waiting = new();
+    private readonly int _maxInFlight;
+    private readonly int _maxConcurrency;
+    private int _taken;
+    private int _busy;
+    private double _handlingTicks = double.NaN; // a moving average; not a number until a handler has ended
+    private bool _overestimated;
+
+    /// <param name="maxInFlight">The most events that are held.</param>
+    /// <param name="maxConcurrency">The most handlers that run at a time.</param>
+    public NodeCapacity(int maxInFlight, int maxConcurrency)
+    {
+        _maxInFlight = maxInFlight;
+        _maxConcurrency = maxConcurrency;
+    }
+
+    /// <summary>How many more events may be claimed now.</summary>
+    public int Free
+    {
+        get
+        {
+            lock (_gate) return Math.Max(0, FreeNow());
+        }
+    }
+
+    /// <summary>How many events may be held at most, by what is known of the time of handling.</summary>
+    public int Limit
+    {
+        get
+        {
+            lock (_gate) return Math.Min(_maxInFlight, _maxConcurrency + Ahead());
+        }
+    }
+
+    /// <summary>The places that are taken or reserved.</summary>
+    public int Taken
+    {
+        get
+        {
+            lock (_gate) return _taken;
+        }
+    }
+
+    /// <summary>Whether an event occupies this node for long, as far as is known: then others are let go first where more is due than one claim takes.</summary>
+    public bool HandlesLong
+    {
+        get
+        {
+            lock (_gate) return !(_handlingTicks < _short.Ticks);
+        }
+    }
+
+    /// <summary>Reserves up to <paramref name="want"/> places, each with a handler; as many as there are.</summary>
+    public int Reserve(int want)
+    {
+        lock (_gate)
+        {
+            int take = Math.Max(0, Math.Min(want, FreeNow()));
+            _taken += take;
+            _busy += take;
+            return take;
+        }
+    }
+
+    /// <summary>Gives back what was reserved and not used.</summary>
+    public void GiveBack(int places) => Release(places, places);
+
+    /// <summary>A handler has returned: another event may start.</summary>
+    /// <param name="took">How long it ran; null if it was never called.</param>
+    public void HandlerReturned(TimeSpan? took)
+    {
+        lock (_gate)
+        {
+            if (took is TimeSpan time)
+            {
+                _handlingTicks = double.IsNaN(_handlingTicks) ? time.Ticks : _handlingTicks + (time.Ticks - _handlingTicks) / 8;
+                _overestimated = false;
+            }
+        }
+
+        Release(handlers: 1, places: 0);
+    }
+
+    /// <summary>Deliveries did not start in time and are handed back: nothing is claimed ahead until a handler has returned, or this node would take them again.</summary>
+    public void DidNotStart(int deliveries)
+    {
+        lock (_gate) _overestimated = true;
+        Release(handlers: deliveries, places: 0);
+    }
+
+    /// <summary>A delivery is neither held nor handled any more.</summary>
+    public void Finished() => Release(handlers: 0, places: 1);
+
+    /// <summary>Has <paramref name="claim"/> called once when something may be claimed; each freed place calls one of those who wait, in their order. Must be short.</summary>
+    public void WhenFree(Action claim)
+    {
+        lock (_gate)
+        {
+            if (FreeNow() <= 0)
+            {
+                _waiting.Enqueue(claim);
+                return;
+            }
+        }
+
+        claim();
+    }
+
+    private void Release(int handlers, int places)
+    {
+        List<Action>? next = null;
+        lock (_gate)
+        {
+            _busy -= handlers;
+            _taken -= places;
+            for (int free = FreeNow(); free > 0 && _waiting.TryDequeue(out Action? claim); free--) (next ??= []).Add(claim);
+        }
+
+        foreach (Action claim in next ?? []) claim();
+    }
+
+    private int FreeNow() => Math.Min(_maxInFlight - _taken, _maxConcurrency + Ahead() - _busy);
+
+    // Position × time ÷ concurrency is to stay below what counts as soon.
+    private int Ahead()
+    {
+        if (_overestimated || double.IsNaN(_handlingTicks)) return 0;
+        return (int)Math.Min(_maxInFlight, _soon.Ticks * (double)_maxConcurrency / Math.Max(_handlingTicks, 1));
+    }
+}

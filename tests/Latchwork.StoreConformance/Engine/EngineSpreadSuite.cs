@@ -1,0 +1,128 @@
+using Latchwork.StoreConformance.Support;
+using Latchwork.Testing;
+using Shouldly;
+using Xunit;
+
+namespace Latchwork.StoreConformance.Engine;
+
+/// <summary>
+/// How events spread over nodes that listen. Time stands still, so that nothing but the claims and the notifications decides: no node comes
+/// because a bound has passed.
+/// </summary>
+public abstract class EngineSpreadSuite(StoreFixture fixture) : EngineSuite(fixture)
+{
+    private readonly TaskCompletionSource _end = new(TaskCreationOptions.RunContinuationsAsynchronously);
+
+    public override async Task DisposeAsync()
+    {
+        _end.TrySetResult();
+        await base.DisposeAsync();
+    }
+
+    [Theory]
+    [InlineData(8, 64, 8, 16)]
+    [InlineData(4, 64, 8, 24)]
+    [InlineData(8, 8, 1, 3)]
+    public async Task A_burst_of_long_events_spreads(int nodes, int events, int maxEvents, int mostOfOneNode)
+    {
+        ManualTimeProvider clock = await StopTimeAsync();
+        List<Node> all = await JoinAllAsync(nodes, (_, _) => _end.Task, o => o.MaxEvents = maxEvents);
+        await all[0].Timer.PostAsync([.. Enumerable.Range(0, events).Select(_ => new TimerPost(new byte[1], Ms(500)))]);
+        clock.Advance(Ms(500));
+        await clock.AdvanceUntilAsync(() => all.Exists(node => !node.Got.IsEmpty), Ms(1), "the first claim");
+        await AllStartedAsync(all, events);
+        all.Max(node => node.Got.Count).ShouldBeLessThanOrEqualTo(mostOfOneNode, Counts(all));
+    }
+
+    [Theory]
+    [InlineData(2, 0)]
+    [InlineData(3, 0)]
+    [InlineData(4, 0)]
+    [InlineData(8, 0)]
+    [InlineData(2, 20)]
+    [InlineData(3, 20)]
+    [InlineData(4, 20)]
+    [InlineData(5, 20)]
+    [InlineData(8, 20)]
+    public async Task A_steady_stream_spreads(int nodes, int aheadMs)
+    {
+        ManualTimeProvider clock = await StopTimeAsync();
+        List<Node> all = await JoinAllAsync(nodes, (_, _) => Task.CompletedTask);
+        const int Events = 160;
+        for (int i = 0; i < Events; i++)
+        {
+            await all[0].Timer.PostAsync(i, Ms(aheadMs), new() { Id = $"e{i}" });
+            clock.Advance(Ms(5));
+            await StartedAsync(i + 1 - aheadMs / 5);
+        }
+
+        await StartedAsync(Events);
+        all.Max(node => node.Got.Count).ShouldBeLessThanOrEqualTo(Events * 2 / nodes, Counts(all));
+
+        // The clock moves on where a notification is under way still.
+        Task StartedAsync(int events) => clock.AdvanceUntilAsync(() => all.Sum(node => node.Got.Count) >= events, Ms(1), $"{events} have started");
+    }
+
+    [Fact]
+    public async Task A_node_holds_no_more_than_its_handlers_can_start()
+    {
+        await StopTimeAsync();
+        List<Node> all = await JoinAllAsync(2, (_, _) => _end.Task, o => (o.MaxConcurrency, o.MaxInFlight, o.MaxEvents) = (4, 64, 64));
+        await all[0].Timer.PostAsync([.. Enumerable.Range(0, 64).Select(_ => new TimerPost(new byte[1], TimeSpan.Zero))]);
+        await AllStartedAsync(all, 8);
+        all.ShouldAllBe(node => node.Got.Count == 4);
+        (await all[0].Timer.GetStatsAsync()).InFlight.ShouldBe(8);
+        _end.SetResult();
+        await AllStartedAsync(all, 64);
+        await EmptyAsync(all[0].Timer);
+    }
+
+    [Fact]
+    public async Task What_waits_behind_a_handler_that_hangs_is_handed_back_unspent_and_runs_elsewhere()
+    {
+        ManualTimeProvider clock = await StopTimeAsync();
+        Node busy = await JoinAsync((delivery, _) => delivery.Id == "hangs" ? _end.Task : Task.CompletedTask, o => (o.MaxConcurrency, o.MaxEvents) = (1, 64));
+        await WarmUpAsync(busy);
+        await busy.Timer.PostAsync(
+            [.. Enumerable.Range(0, 30).Select(i => new TimerPost(new byte[1], Ms(i), new() { Id = i == 0 ? "hangs" : $"behind{i}", MaxRetries = 1 }))]);
+        await clock.AdvanceUntilAsync(async () => await busy.Timer.GetStatsAsync() is { Scheduled: 0, InFlight: 30 }, Ms(1), "all claimed ahead");
+
+        Node idle = await JoinAsync();
+        await clock.AdvanceUntilAsync(() => idle.Got.Count == 29, Ms(5), "all others run on the idle node");
+        idle.Got.ShouldAllBe(delivery => delivery.Retries == 0);
+        idle.Got.Max(delivery => delivery.Lateness).ShouldBeLessThan(Ms(1_500));
+        busy.Got.Count.ShouldBe(1);
+        Errors.ShouldBeEmpty();
+    }
+
+    [Fact]
+    public async Task A_node_that_handed_back_claims_nothing_ahead_until_a_handler_has_returned()
+    {
+        ManualTimeProvider clock = await StopTimeAsync();
+        Node busy = await JoinAsync((delivery, _) => delivery.Id == "hangs" ? _end.Task : Task.CompletedTask, o => (o.MaxConcurrency, o.MaxEvents) = (1, 64));
+        await WarmUpAsync(busy);
+        await busy.Timer.PostAsync([.. Enumerable.Range(0, 10).Select(i => new TimerPost(new byte[1], Ms(i), new() { Id = i == 0 ? "hangs" : $"behind{i}" }))]);
+        await clock.AdvanceUntilAsync(async () => await busy.Timer.GetStatsAsync() is { Scheduled: 0, InFlight: 10 }, Ms(1), "all claimed ahead");
+        int handedBack = Faults.Calls(nameof(Faults.ReleaseAsync));
+        await clock.AdvanceUntilAsync(() => Faults.Calls(nameof(Faults.ReleaseAsync)) > handedBack, Ms(100), "handed back");
+        await Eventually.ReadsAsync(() => busy.Timer.GetStatsAsync(), stats => stats is { Scheduled: 9, InFlight: 1 }, "handed back");
+        for (int i = 0; i < 50; i++) clock.Advance(Ms(100));
+        (await busy.Timer.GetStatsAsync()).ShouldSatisfyAllConditions(stats => stats.Scheduled.ShouldBe(9), stats => stats.OldestOverdue!.Value.ShouldBeGreaterThan(Seconds(5)));
+
+        _end.SetResult();
+        await clock.AdvanceUntilAsync(() => busy.Got.Count == 10, Ms(100), "the rest");
+        await EmptyAsync(busy.Timer);
+    }
+
+    private static string Counts(List<Node> nodes) => string.Join(", ", nodes.Select(node => node.Got.Count));
+
+    private async Task<List<Node>> JoinAllAsync(int nodes, Func<TimerDelivery, CancellationToken, Task> handler, Action<TimerOptions>? configure = null)
+    {
+        var all = new List<Node>();
+        for (int i = 0; i < nodes; i++) all.Add(await JoinAsync(handler, configure));
+        return all;
+    }
+
+    private static Task AllStartedAsync(List<Node> nodes, int events) =>
+        Eventually.HoldsAsync(() => nodes.Sum(node => node.Got.Count) >= events, $"{events} have started");
+}
