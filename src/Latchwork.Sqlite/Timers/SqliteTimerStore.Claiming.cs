@@ -33,7 +33,12 @@ internal sealed partial class SqliteTimerStore
     /// <returns>How many events were taken back, at most <see cref="Limits.MaxBatch"/>; and how many of them are dead.</returns>
     private static (int Count, int DeadLettered) TakeBackExpired(SqliteFile file, TimerNamespace ns, StoreTime now, DeadLetterLimits deadLetters)
     {
-        if (ns.InFlight == 0) return (0, 0);
+        if (ns.InFlight == 0)
+        {
+            EvictDeadLetters(file, ns, deadLetters, now);
+            return (0, 0);
+        }
+
         var expired = new List<EventPlace>();
         using (Statement rows = file[
             """
@@ -64,7 +69,7 @@ internal sealed partial class SqliteTimerStore
             }
         }
 
-        if (deadLettered > 0) EvictDeadLetters(file, ns, deadLetters, now);
+        EvictDeadLetters(file, ns, deadLetters, now); // also when nothing was dead-lettered: time passes, too
         return (expired.Count, deadLettered);
     }
 

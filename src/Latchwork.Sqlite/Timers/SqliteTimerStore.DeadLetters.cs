@@ -47,9 +47,10 @@ internal sealed partial class SqliteTimerStore
         return outcomes;
     }
 
-    /// <summary>Deletes the oldest beyond the limits. What one operation leaves over, the next that dead-letters something takes.</summary>
+    /// <summary>Deletes the oldest beyond the limits. What one operation leaves over, the next claim takes.</summary>
     private static void EvictDeadLetters(SqliteFile file, TimerNamespace ns, DeadLetterLimits limits, StoreTime now)
     {
+        if (ns.DeadLetters == 0) return;
         long tooOld = now.Milliseconds - (long)limits.Retention.TotalMilliseconds;
         long tooMany = ns.DeadLetters - limits.MaxCount;
         var oldest = new List<EventPlace>();
@@ -61,6 +62,7 @@ internal sealed partial class SqliteTimerStore
             }
         }
 
+        if (oldest.Count == 0) return;
         var events = new TimerEvents(file, ns);
         foreach (EventPlace place in oldest) events.Remove(place);
         ns.Count(evicted: oldest.Count);

@@ -157,6 +157,17 @@ public abstract class TimerDeadLettersSuite(StoreFixture fixture) : TimerSuite(f
     }
 
     [Fact]
+    public async Task Those_dead_for_too_long_are_evicted_although_nothing_else_happens()
+    {
+        var keepASecond = new DeadLetterLimits(TimeSpan.FromSeconds(1), 100);
+        await KillAsync("old", keepDeadLetters: keepASecond);
+        Clock.Advance(Ms(1_001));
+        await AskAsync(keepDeadLetters: keepASecond);
+        (await DeadLettersAsync()).ShouldBeEmpty();
+        (await GetStatsAsync()).DeadLettersEvicted.ShouldBe(1);
+    }
+
+    [Fact]
     public async Task Nothing_is_kept_where_nothing_is_to_be_kept()
     {
         await PostAsync("a", 0);

@@ -162,14 +162,13 @@ public sealed class TimerModel(DateTimeOffset now)
 
     private void TakeBack(DeadLetterLimits limits)
     {
-        bool died = false;
         foreach (ModelEvent e in InOrder(TimerState.InFlight).Where(e => e.At <= Now).ToArray())
         {
             DateTimeOffset deadline = e.At;
-            died |= !Spend(e, e.NodeId!, "lease expired", deadline, DeadLetterReason.LeaseExpired);
+            Spend(e, e.NodeId!, "lease expired", deadline, DeadLetterReason.LeaseExpired);
         }
 
-        if (died) Trim(limits);
+        Trim(limits);
     }
 
     private TimerOutcome Fail(TimerFailure failure)

@@ -25,6 +25,7 @@ if leaseEnd and leaseEnd <= now then
   takenBack, died = takeBack(tonumber(ARGV[11]), tonumber(ARGV[12]))
   leaseEnd = tonumber(call('ZRANGE', flight, 0, 0, 'WITHSCORES')[2])
 end
+if died == 0 then trimDead(tonumber(ARGV[11]), tonumber(ARGV[12])) end -- time passes, too
 
 -- @include renew
 -- @include take

@@ -45,7 +45,7 @@ internal sealed partial class InMemoryPartition
         return outcomes;
     }
 
-    /// <summary>Deletes the oldest beyond the limits. What one operation leaves over, the next that dead-letters something takes.</summary>
+    /// <summary>Deletes the oldest beyond the limits. What one operation leaves over, the next claim takes.</summary>
     private void EvictDeadLetters(DeadLetterLimits limits, StoreTime now)
     {
         long tooOld = now.Milliseconds - (long)limits.Retention.TotalMilliseconds;

@@ -100,7 +100,7 @@ internal sealed partial class InMemoryPartition
             }
         }
 
-        if (deadLettered > 0) EvictDeadLetters(deadLetters, now);
+        EvictDeadLetters(deadLetters, now); // also when nothing was dead-lettered: time passes, too
         return (count, deadLettered);
     }
 
