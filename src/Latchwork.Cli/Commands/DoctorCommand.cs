@@ -92,6 +92,7 @@ internal static class DoctorCommand
         StoreProblem.EndlessLock => ("a key that would be kept for ever", "it expires after a day", true),
         StoreProblem.WrongCount => ("counts that are not those of the events", "they are put right", true),
         StoreProblem.DamagedFile => ("damage of the file itself", "stop everything, keep a copy of the file, and save what can be read with 'sqlite3 FILE .recover'", false),
+        StoreProblem.DamagedRecord => ("a scheduled event whose record cannot be read", "it is put among the dead letters, where what is left of it is shown", true),
         _ => ($"'{problem}', which this version does not know", "nothing was changed", false),
     };
 

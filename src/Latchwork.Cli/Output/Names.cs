@@ -16,6 +16,7 @@ internal static class Names
         ["leaseExpired"] = DeadLetterReason.LeaseExpired,
         ["rejected"] = DeadLetterReason.Rejected,
         ["deserializationFailed"] = DeadLetterReason.DeserializationFailed,
+        ["recordDamaged"] = DeadLetterReason.RecordDamaged,
     };
 
     public static string Of(PostOutcome outcome) => outcome switch

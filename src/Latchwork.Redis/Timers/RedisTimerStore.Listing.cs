@@ -114,8 +114,8 @@ internal sealed partial class RedisTimerStore
     // All times but the present one are in ms. Of a dead letter its record says when it was due, and `end` is the time of its death.
     private static TimerSnapshot Snapshot(string id, TimerState state, long nowUs, long due, long end, RedisReply tries, RedisReply failures, RedisReply stored)
     {
-        EventPast past = TimerCodec.DecodePast(tries.Bytes.Span, failures.Bytes.Span);
-        EventBody body = TimerCodec.DecodeBody(stored.Bytes);
+        bool isDamaged = !TimerCodec.TryDecodePast(tries.Bytes.Span, failures.Bytes.Span, out EventPast past);
+        isDamaged |= !TimerCodec.TryDecodeBody(stored.Bytes, out EventBody body);
         bool dead = state == TimerState.DeadLettered;
         if (dead) due = past.Due;
         return new TimerSnapshot
@@ -134,6 +134,7 @@ internal sealed partial class RedisTimerStore
             DeadLetteredAt = dead ? TimerCodec.Time(end) : null,
             DeadLetteredFor = dead ? TimerCodec.Since(end, nowUs) : null,
             Failures = past.Failures,
+            IsDamaged = isDamaged,
         };
     }
 }

@@ -153,14 +153,14 @@ internal sealed partial class RedisTimerStore(IRedisConnection connection, Redis
         const int First = 4, Width = 4;
         long nowUs = reply[1].Number;
         fresh = reply[2].Number == 1;
-        var events = new ClaimedEvent[(reply.Length - First) / Width];
-        for (int i = 0; i < events.Length; i++)
+        var events = new List<ClaimedEvent>((reply.Length - First) / Width);
+        for (int at = First; at < reply.Length; at += Width)
         {
-            int at = First + (i * Width);
+            // What was damaged after it was claimed, and is asked for again, is left to its lease: the next claim finds it.
+            if (!TimerCodec.TryDecodeBody(reply[at + 3].Bytes, out EventBody body)) continue;
             long due = reply[at + 1].Number;
-            EventBody body = TimerCodec.DecodeBody(reply[at + 3].Bytes);
-            events[i] = new ClaimedEvent(
-                reply[at].Text, body.Payload, body.Headers, (int)reply[at + 2].Number, body.MaxRetries, TimerCodec.Time(due), TimerCodec.Since(due, nowUs));
+            events.Add(new ClaimedEvent(
+                reply[at].Text, body.Payload, body.Headers, (int)reply[at + 2].Number, body.MaxRetries, TimerCodec.Time(due), TimerCodec.Since(due, nowUs)));
         }
 
         return new TimerClaim(events, TimerCodec.Span(reply[0].Number)) { DeadLettered = (int)reply[3].Number };

@@ -61,11 +61,27 @@ internal static class TimerCodec
         return body;
     }
 
+    /// <summary>Unpacks a body that was changed by somebody else's hand, or is missing, as far as it goes: such an event is shown, and not delivered.</summary>
+    public static bool TryDecodeBody(ReadOnlyMemory<byte> body, out EventBody decoded)
+    {
+        try
+        {
+            decoded = DecodeBody(body);
+            return true;
+        }
+        catch (Exception e) when (e is FormatException or ArgumentException)
+        {
+            decoded = new EventBody(0, _noHeaders, body);
+            return false;
+        }
+    }
+
     /// <summary>Unpacks a body. The payload is not copied.</summary>
     public static EventBody DecodeBody(ReadOnlyMemory<byte> body)
     {
         ReadOnlySpan<byte> bytes = body.Span;
-        if (!Utf8Parser.TryParse(bytes[..RetryDigits], out int maxRetries, out _)
+        if (bytes.Length < BodyPrefix
+            || !Utf8Parser.TryParse(bytes[..RetryDigits], out int maxRetries, out _)
             || !Utf8Parser.TryParse(bytes[RetryDigits..BodyPrefix], out int headerBytes, out _))
         {
             throw new FormatException("The stored event does not begin with its number of retries and the length of its headers.");
@@ -103,6 +119,21 @@ internal static class TimerCodec
     /// <summary>The end of a record in the hash <c>tries</c>.</summary>
     public static string EndOfPast(DeadLetterReason reason, int interruptions) =>
         interruptions > 0 ? string.Create(CultureInfo.InvariantCulture, $"{(int)reason} {interruptions}") : string.Create(CultureInfo.InvariantCulture, $"{(int)reason}");
+
+    /// <summary>Reads what is stored of an event's failures as far as it can be read.</summary>
+    public static bool TryDecodePast(ReadOnlySpan<byte> tries, ReadOnlySpan<byte> failures, out EventPast past)
+    {
+        try
+        {
+            past = DecodePast(tries, failures);
+            return true;
+        }
+        catch (Exception e) when (e is FormatException or ArgumentException)
+        {
+            past = new EventPast(0, 0, DeadLetterReason.RecordDamaged, 0, []);
+            return false;
+        }
+    }
 
     /// <summary>Reads digits and the space after them.</summary>
     public static long ReadNumber(ref ReadOnlySpan<byte> text) =>

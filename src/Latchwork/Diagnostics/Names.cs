@@ -59,6 +59,7 @@ internal static class Names
         DeadLetterReason.RetriesExhausted => "retries_exhausted",
         DeadLetterReason.LeaseExpired => "lease_expired",
         DeadLetterReason.Rejected => "rejected",
+        DeadLetterReason.RecordDamaged => "record_damaged",
         _ => "deserialization_failed",
     };
 }

@@ -82,4 +82,7 @@ public enum StoreProblem
 
     /// <summary>The file itself is damaged. Not repaired.</summary>
     DamagedFile = 16,
+
+    /// <summary>What is stored of a scheduled event cannot be read. Repaired: it is put among the dead letters, as the claim that met it would do.</summary>
+    DamagedRecord = 17,
 }

@@ -75,6 +75,9 @@ public enum DeadLetterReason
 
     /// <summary>Its payload could not be read.</summary>
     DeserializationFailed = 3,
+
+    /// <summary>What the store keeps of it could not be read: it was changed or deleted by somebody else's hand, or evicted.</summary>
+    RecordDamaged = 4,
 }
 
 /// <summary>The answer to a post.</summary>

@@ -45,6 +45,12 @@ public sealed record TimerSnapshot
     /// <summary>Its headers; empty if it has none.</summary>
     public required IReadOnlyDictionary<string, string> Headers { get; init; }
 
+    /// <summary>
+    /// Whether what is stored of it was changed or deleted by somebody else's hand, or evicted: it will not be delivered but dead-lettered, and what is shown
+    /// may be missing. <see cref="Payload"/> is then what is stored, as it is.
+    /// </summary>
+    public bool IsDamaged { get; init; }
+
     /// <summary>Dead-lettered: why. Otherwise null.</summary>
     public DeadLetterReason? DeadLetterReason { get; init; }
 

@@ -2,11 +2,12 @@
 -- KEYS: meta, due, flight, dead, body, tries, past, lease.
 -- ARGV: 1 time, 2 format, 3 partitions, 4 the cursor: 0, then the one returned; 5 1 to repair.
 -- Returns {the next cursor (0 at the end), {what is wrong, id…}}: 'orphan' (in no state: put among the dead letters), 'stuck' (a lease, but not in
--- flight: in flight, its lease over, so that it is taken back).
+-- flight: in flight, its lease over, so that it is taken back), 'damaged' (scheduled, and it cannot be read: put among the dead letters).
 local meta, due, flight, dead, body, tries, past, lease = unpack(KEYS)
 -- @include partition
 -- @include clock
 -- @include past
+-- @include damaged
 -- The values come along, so no more of them than make 1 MiB.
 local count = math.max(1, math.min(100, math.floor(1048576 / ((tonumber(state[5]) or 0) + 12))))
 local piece = call('HSCAN', body, ARGV[4], 'COUNT', count)
@@ -16,7 +17,11 @@ if repairs then
 end
 for i = 1, #piece[2], 2 do
   local id = piece[2][i]
-  if not call('ZSCORE', due, id) and not call('ZSCORE', flight, id) and not call('ZSCORE', dead, id) then
+  if not isIntact(piece[2][i + 1]) and call('ZSCORE', due, id) then
+    found[#found + 1] = 'damaged'
+    found[#found + 1] = id
+    if repairs then bury(id, 'latchwork doctor') end
+  elseif not call('ZSCORE', due, id) and not call('ZSCORE', flight, id) and not call('ZSCORE', dead, id) then
     local stuck = call('HEXISTS', lease, id) == 1
     found[#found + 1] = stuck and 'stuck' or 'orphan'
     found[#found + 1] = id

@@ -28,6 +28,7 @@ end
 if died == 0 then trimDead(tonumber(ARGV[11]), tonumber(ARGV[12])) end -- time passes, too
 
 -- @include renew
+-- @include damaged
 -- @include take
 local pollSlot, lastToken = meet()
 local ids, dues, retries, bodies, nextDue

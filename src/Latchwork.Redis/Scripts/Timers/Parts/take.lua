@@ -1,6 +1,7 @@
 -- Moves due events in flight: those that are longest due; in a backlog in turn the one that is longest due and the one that fell due last.
--- Wants: layout, clock; the locals `due`, `flight`, `body`, `tries`, `lease`, `claims`, `node`, `prefix` (of the lease), `deadline`;
--- ARGV[14] = 1 to begin with the oldest in a backlog.
+-- What cannot be read, because somebody else's hand changed it, is dead-lettered instead, and keeps nobody else from coming.
+-- Wants: layout, clock, damaged; the locals `due`, `flight`, `body`, `tries`, `lease`, `claims`, `node`, `prefix` (of the lease),
+-- `deadline`; ARGV[14] = 1 to begin with the oldest in a backlog.
 -- Gives: take(limit) → ids, due times, retries, bodies (in order of due time), the earliest due time left or nil.
 
 -- Due events in the order in which they are to be taken, whether each is from the far end, and how many are due at least.
@@ -64,13 +65,21 @@ local function take(limit)
   end
 
   local bodies = call('HMGET', body, unpack(ids))
+  for i = #ids, 1, -1 do
+    if not isIntact(bodies[i]) then
+      bury(ids[i], node)
+      table.remove(ids, i)
+      table.remove(dues, i)
+      table.remove(bodies, i)
+    end
+  end
+  if #ids == 0 then return {}, {}, {}, {}, nextDue end
+
   local retries = call('EXISTS', tries) == 1 and call('HMGET', tries, unpack(ids)) or {}
   local ends, records = {}, {}
   for i, id in ipairs(ids) do
     local at = i * 2
     retries[i] = retries[i] and string.match(retries[i], '^%d+') or '-'
-    -- A body that is missing was deleted by somebody else's hand; the event is delivered empty rather than never.
-    bodies[i] = bodies[i] or '000000000000'
     ends[at - 1], ends[at] = deadline, id
     records[at - 1] = id
     records[at] = prefix .. retries[i] .. ' ' .. dues[i] .. ' ' .. int(tonumber(string.sub(bodies[i], 1, 7))) .. ' ' .. node
