@@ -16,6 +16,8 @@ internal sealed class RedisTransfer(RedisTimerStore timers, RedisLockerStore loc
         ];
     }
 
+    public Task<NamespaceDrop?> DropTimersAsync(string ns, bool force, CancellationToken cancellationToken) => timers.DropAsync(ns, force, cancellationToken);
+
     public async Task<TransferMarks> PeekAsync(NamespaceRef unit, CancellationToken cancellationToken) =>
         (await MarksAsync(unit, null, cancellationToken).ConfigureAwait(false)).Marks;
 

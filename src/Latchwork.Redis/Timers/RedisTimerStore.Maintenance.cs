@@ -14,6 +14,41 @@ internal sealed partial class RedisTimerStore
             reply[0].Text, reply[1].Text, TransferMark.Parse(reply[2].Text), TransferMark.Parse(reply[3].Text), reply[4].Number, reply[5].Number == 1);
     }
 
+    /// <inheritdoc cref="IStoreTransfer.DropTimersAsync"/>
+    internal async Task<NamespaceDrop?> DropAsync(string ns, bool force, CancellationToken cancellationToken)
+    {
+        IReadOnlyList<string> known = await NamespacesAsync(cancellationToken).ConfigureAwait(false);
+        if (!known.Contains(ns) && await FindAsync(ns, cancellationToken).ConfigureAwait(false) is null) return null;
+        TransferMarks marks = (await MarksAsync(ns, null, cancellationToken).ConfigureAwait(false)).Marks;
+        if (marks.Import is { Phase: TransferPhase.Importing or TransferPhase.Closed } import) throw TransferRules.RefuseDrop(ns, import);
+
+        // First a look at all of them, so that none is deleted as long as anything stands in the way of another.
+        NamespaceDrop look = await PassAsync(lookOnly: true).ConfigureAwait(false);
+        if (look.Listeners.Count > 0 || (look.Events > 0 && !force)) return look;
+        NamespaceDrop drop = await PassAsync(lookOnly: false).ConfigureAwait(false);
+        if (!drop.IsDropped) return drop;
+
+        // A post that begins the namespace anew notes it in the list, perhaps before it is taken off it here.
+        _registered.TryRemove(ns, out _);
+        await EvaluateAsync(TimerScript.Unregister, ns, cancellationToken).ConfigureAwait(false);
+        bool[] again = await EachAsync(PartitionsOf(ns), partition => ExistsAsync(partition, cancellationToken)).ConfigureAwait(false);
+        if (again.Contains(true)) await RegisterAgainAsync(ns, cancellationToken).ConfigureAwait(false);
+        return drop;
+
+        async Task<NamespaceDrop> PassAsync(bool lookOnly)
+        {
+            NamespaceDrop[] parts = await EachAsync(PartitionsOf(ns), async partition =>
+            {
+                RedisReply reply = await SendAsync(TimerScript.DropNamespace, partition, cancellationToken, force ? 1 : 0, lookOnly ? 1 : 0).ConfigureAwait(false);
+                return new NamespaceDrop(reply[1].Number == 1, reply[0].Number, reply.Texts[2..]);
+            }).ConfigureAwait(false);
+            return new NamespaceDrop(
+                Array.TrueForAll(parts, static part => part.IsDropped),
+                parts.Sum(static part => part.Events),
+                [.. parts.SelectMany(static part => part.Listeners).Distinct(StringComparer.Ordinal).Take(TransferRules.MaxNamed)]);
+        }
+    }
+
     /// <summary>
     /// Reads events as they are stored, as many of them as fit, and stores those that are there in the partitions where they belong under the
     /// number <paramref name="count"/>; each is changed on its way.

@@ -38,6 +38,10 @@ internal sealed partial class RedisTimerStore(IRedisConnection connection, Redis
             (await SendAsync(TimerScript.Open, partition, cancellationToken).ConfigureAwait(false)).Number == 1;
     }
 
+    // Of several partitions the first decides, as when it is opened.
+    public async Task<int?> FindAsync(string ns, CancellationToken cancellationToken) =>
+        await ExistsAsync(new TimerPartition(ns, 0), cancellationToken).ConfigureAwait(false) ? partitions : null;
+
     public async Task<IReadOnlyList<string>> NamespacesAsync(CancellationToken cancellationToken)
     {
         var namespaces = new SortedSet<string>(StringComparer.Ordinal);
@@ -128,6 +132,9 @@ internal sealed partial class RedisTimerStore(IRedisConnection connection, Redis
 
         return ReadOutcomesAsync(SendAsync(TimerScript.Fail, partition, arguments.All, cancellationToken));
     }
+
+    private async Task<bool> ExistsAsync(TimerPartition partition, CancellationToken cancellationToken) =>
+        (await SendAsync(TimerScript.Find, partition, cancellationToken).ConfigureAwait(false)).Number == 1;
 
     private RedisValue[] PostArguments(TimerPartition partition, IReadOnlyList<TimerEntry> entries)
     {

@@ -5,6 +5,8 @@ internal sealed class TimerScript
 {
     private TimerScript(RedisScript script) => (Script, Keys) = (script, KeysOf(script));
     public static TimerScript Open { get; } = Load(nameof(Open));
+    public static TimerScript Find { get; } = Load(nameof(Find));
+    public static TimerScript DropNamespace { get; } = Load(nameof(DropNamespace));
     public static TimerScript Post { get; } = Load(nameof(Post));
     public static TimerScript Claim { get; } = Load(nameof(Claim));
     public static TimerScript Confirm { get; } = Load(nameof(Confirm));
@@ -39,8 +41,9 @@ internal sealed class TimerScript
     public static TimerScript CheckNodes { get; } = Load(nameof(CheckNodes));
     public static TimerScript TakeEvents { get; } = Load(nameof(TakeEvents));
 
-    // These two work on the list of namespaces, not on a partition.
+    // These work on the list of namespaces, not on a partition.
     public static RedisScript Register { get; } = RedisScripts.Load("Timers/Register");
+    public static RedisScript Unregister { get; } = RedisScripts.Load("Timers/Unregister");
     public static RedisScript Namespaces { get; } = RedisScripts.Load("Timers/Namespaces");
 
     public RedisScript Script { get; }

@@ -31,6 +31,9 @@ internal sealed class WriteScope(SqliteFile file, TimeProvider time, Notificatio
         return found;
     }
 
+    /// <summary>A namespace of timers was deleted in this transaction: it is found, or made, anew.</summary>
+    public void Remove(TimerPartition partition) => _namespaces.Remove(partition);
+
     /// <summary>Notifies whoever waits for a topic, once the transaction is committed.</summary>
     /// <returns>Whether anybody waits.</returns>
     public bool Notify(string topic, in NotificationMessage message)

@@ -18,6 +18,9 @@ internal sealed partial class SqliteTimerStore(Writer writer, Reader reader, Not
             isDurable: false,
             cancellationToken);
 
+    public Task<int?> FindAsync(string ns, CancellationToken cancellationToken) =>
+        Look<int?>(new TimerPartition(ns, 0), null, static (_, _) => 1, cancellationToken);
+
     public Task<IReadOnlyList<string>> NamespacesAsync(CancellationToken cancellationToken) =>
         reader.RunAsync<IReadOnlyList<string>>(
             static file =>

@@ -12,12 +12,36 @@ internal sealed partial class SqliteTransfer(Writer writer, Reader reader, Outco
     /// <summary>The most entries of the journal that one step drops.</summary>
     private const int MaxDropped = 2_000;
 
+    /// <summary>The tables whose rows belong to a namespace of timers.</summary>
+    private static readonly string[] _tablesOfEvents = ["scheduled", "leases", "dead", "events", "imported"];
+
     public string Place => place;
 
     public Task<IReadOnlyList<NamespaceRef>> ListAsync(CancellationToken cancellationToken) =>
         reader.RunAsync<IReadOnlyList<NamespaceRef>>(
             static file => [.. Names(file, TransferKind.Timers), .. Names(file, TransferKind.Locks)],
             isDurable: false,
+            cancellationToken);
+
+    // One transaction: whoever posts comes before it, or after it.
+    public Task<NamespaceDrop?> DropTimersAsync(string ns, bool force, CancellationToken cancellationToken) =>
+        writer.RunAsync<NamespaceDrop?>(
+            scope =>
+            {
+                var partition = new TimerPartition(ns, 0);
+                if (TimerNamespace.Find(scope.File, scope.Time, partition) is null) return null;
+                TimerNamespace found = scope.Namespace(partition).Unsealed();
+                if (found.Import is { Phase: TransferPhase.Importing or TransferPhase.Closed } import) throw TransferRules.RefuseDrop(ns, import);
+                StoreTime now = found.Now();
+                string[] listeners = [.. found.Wakes.List(now).Where(node => node.State != TimerNodeState.Silent).Take(TransferRules.MaxNamed).Select(node => node.NodeId)];
+                long events = found.Scheduled + found.InFlight + found.DeadLetters;
+                if (listeners.Length > 0 || (events > 0 && !force)) return new NamespaceDrop(false, events, listeners);
+                foreach (string table in _tablesOfEvents) scope.File[$"DELETE FROM {table} WHERE namespace = ?"].Set(found.Id).Run();
+                scope.File["DELETE FROM timer_namespaces WHERE id = ?"].Set(found.Id).Run();
+                scope.Remove(partition);
+                return new NamespaceDrop(true, events, []);
+            },
+            isDurable: true,
             cancellationToken);
 
     public Task<TransferMarks> PeekAsync(NamespaceRef unit, CancellationToken cancellationToken) =>

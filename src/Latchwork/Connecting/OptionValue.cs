@@ -12,7 +12,8 @@ internal static class OptionValue
     public static bool TryRead<T>(this Dictionary<string, Func<T, string, string?>> table, T target, string name, string value, List<string> problems)
     {
         if (!table.TryGetValue(name, out Func<T, string, string?>? read)) return false;
-        if (read(target, value) is { } problem) problems.Add($"{name} '{value}' {problem}");
+        // The value is not repeated: it may be a piece of a password that was not percent-encoded.
+        if (read(target, value) is { } problem) problems.Add($"{name} {problem}");
         return true;
     }
 
@@ -34,14 +35,13 @@ internal static class OptionValue
         where TEnum : struct, Enum =>
         Set(Enum.TryParse(value, ignoreCase: true, out TEnum one) && !int.TryParse(value, CultureInfo.InvariantCulture, out _), one, set, problem);
 
-    /// <summary><c>250ms</c>, <c>5s</c>, <c>1m</c>, <c>1h</c>; a bare number is milliseconds.</summary>
+    /// <summary>A duration of at most 24 days; see <see cref="DurationText"/>. A bare number is milliseconds, as it always was in connection strings.</summary>
     public static string? Time(string value, Action<TimeSpan> set)
     {
-        int unit = value.AsSpan().IndexOfAnyExceptInRange('0', '9');
-        if (unit < 0) unit = value.Length;
-        double factor = value[unit..] switch { "" or "ms" => 1, "s" => 1000, "m" => 60_000, "h" => 3_600_000, _ => double.NaN };
-        bool isTime = int.TryParse(value[..unit], NumberStyles.None, CultureInfo.InvariantCulture, out int number) && number * factor <= int.MaxValue;
-        return Set(isTime, TimeSpan.FromMilliseconds(isTime ? number * factor : 0), set, "is not a duration such as 250ms, 5s or 1m");
+        bool isNumber = int.TryParse(value, NumberStyles.None, CultureInfo.InvariantCulture, out int number);
+        TimeSpan time = TimeSpan.FromMilliseconds(number);
+        bool isTime = isNumber || DurationText.TryParse(value, out time);
+        return Set(isTime && time >= TimeSpan.Zero && time.TotalMilliseconds <= int.MaxValue, time, set, $"is not a duration of at most 24 days, such as {DurationText.Examples}");
     }
 
     private static string? Set<T>(bool isRight, T value, Action<T> set, string problem)

@@ -11,6 +11,11 @@ internal sealed class InstrumentedTimerStore(ITimerStore inner, string kind) : I
             ? Instrumented.MeasureAsync(inner, (ns, cancellationToken), static (s, a) => s.OpenAsync(a.ns, a.cancellationToken), kind, "open", null)
             : inner.OpenAsync(ns, cancellationToken);
 
+    public Task<int?> FindAsync(string ns, CancellationToken cancellationToken) =>
+        Metrics.TimerStoreIsMeasured
+            ? Instrumented.MeasureAsync(inner, (ns, cancellationToken), static (s, a) => s.FindAsync(a.ns, a.cancellationToken), kind, "find", null)
+            : inner.FindAsync(ns, cancellationToken);
+
     public Task<IReadOnlyList<string>> NamespacesAsync(CancellationToken cancellationToken) =>
         Metrics.TimerStoreIsMeasured
             ? Instrumented.MeasureAsync(inner, cancellationToken, static (s, a) => s.NamespacesAsync(a), kind, "namespaces", null)

@@ -10,7 +10,17 @@ internal sealed class SafeLogger(ILogger inner, bool leavesSharedThreads = false
 {
     /// <inheritdoc/>
     public IDisposable? BeginScope<TState>(TState state)
-        where TState : notnull => inner.BeginScope(state);
+        where TState : notnull
+    {
+        try
+        {
+            return inner.BeginScope(state) is { } scope ? new SafeScope(scope) : null;
+        }
+        catch (Exception)
+        {
+            return null; // there is nobody else to tell
+        }
+    }
 
     /// <inheritdoc/>
     public bool IsEnabled(LogLevel logLevel)
@@ -46,6 +56,21 @@ internal sealed class SafeLogger(ILogger inner, bool leavesSharedThreads = false
         catch (Exception)
         {
             // There is nobody else to tell.
+        }
+    }
+
+    private sealed class SafeScope(IDisposable inner) : IDisposable
+    {
+        public void Dispose()
+        {
+            try
+            {
+                inner.Dispose();
+            }
+            catch (Exception)
+            {
+                // There is nobody else to tell.
+            }
         }
     }
 }

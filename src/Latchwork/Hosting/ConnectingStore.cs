@@ -18,6 +18,8 @@ internal sealed class ConnectingStore : LatchworkStore
     private TaskCompletionSource _news = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private volatile LatchworkStore? _store;
     private volatile Exception? _lastError;
+    private volatile string? _description;
+    private long _reconnects;
     private Task? _opening;
 
     /// <param name="source">Opens the store.</param>
@@ -36,10 +38,17 @@ internal sealed class ConnectingStore : LatchworkStore
 
     public override ILockerStore Locks { get; }
 
-    public override string Description => _store?.Description ?? _source.Description;
+    // Once known it stays the same, as it is an attribute of metrics: also when the store is closed.
+    public override string Description => _description ?? _source.Description;
 
     /// <remarks>Until the store is open there is nothing to move from or to.</remarks>
     public override IStoreTransfer? Transfer => _store?.Transfer;
+
+    /// <remarks>Null until the store is open.</remarks>
+    public override IStorePartitions? Partitions => _store?.Partitions;
+
+    /// <remarks>Null until the store is open.</remarks>
+    public override IStoreChecker? Checker => _store?.Checker;
 
     /// <summary>Why the store could not be opened the last time; null if it is open or was not tried yet.</summary>
     public Exception? LastError => _lastError;
@@ -91,10 +100,13 @@ internal sealed class ConnectingStore : LatchworkStore
         return opened.IsCompletedSuccessfully ? await opened.ConfigureAwait(false) : throw NotOpen("and refuses");
     }
 
-    public override long Reconnects => _store?.Reconnects ?? 0;
+    /// <remarks>A counter: it does not fall when the store is closed.</remarks>
+    public override long Reconnects => _store?.Reconnects ?? Interlocked.Read(ref _reconnects);
 
     public override async Task<IReadOnlyList<StoreWarning>> CheckAsync(CancellationToken cancellationToken = default)
     {
+        // Who asks how it is does not wait for it to get better: an attempt to open it has failed, and that is the answer.
+        if (_store is null && _lastError is not null) throw NotOpen("and the last attempt failed");
         LatchworkStore store = await GetAsync(cancellationToken).ConfigureAwait(false);
         return await store.CheckAsync(cancellationToken).ConfigureAwait(false);
     }
@@ -106,7 +118,9 @@ internal sealed class ConnectingStore : LatchworkStore
         lock (_gate) opening = _opening;
         if (opening is not null) await opening.ConfigureAwait(false);
         GiveUp();
-        if (Interlocked.Exchange(ref _store, null) is { } store) await store.DisposeAsync().ConfigureAwait(false);
+        if (_store is not { } store) return;
+        Interlocked.Exchange(ref _reconnects, store.Reconnects);
+        if (Interlocked.CompareExchange(ref _store, null, store) == store) await store.DisposeAsync().ConfigureAwait(false);
     }
 
     private LatchworkStoreException NotOpen(string how)
@@ -126,7 +140,9 @@ internal sealed class ConnectingStore : LatchworkStore
         {
             try
             {
-                _store = await _source.OpenAsync(_closing.Token).ConfigureAwait(false);
+                LatchworkStore opened = await _source.OpenAsync(_closing.Token).ConfigureAwait(false);
+                _description = opened.Description;
+                _store = opened;
                 bool hadFailed = _lastError is not null;
                 _lastError = null;
                 if (hadFailed) _log.StoreReached(Description);

@@ -8,6 +8,9 @@ internal sealed class ConnectingTimerStore(ConnectingStore owner) : ITimerStore
     public Task<int> OpenAsync(string ns, CancellationToken cancellationToken) =>
         owner.PassAsync(store => store.Timers.OpenAsync(ns, cancellationToken), cancellationToken);
 
+    public Task<int?> FindAsync(string ns, CancellationToken cancellationToken) =>
+        owner.PassAsync(store => store.Timers.FindAsync(ns, cancellationToken), cancellationToken);
+
     public Task<IReadOnlyList<string>> NamespacesAsync(CancellationToken cancellationToken) =>
         owner.PassAsync(store => store.Timers.NamespacesAsync(cancellationToken), cancellationToken);
 

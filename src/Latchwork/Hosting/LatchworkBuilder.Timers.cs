@@ -164,7 +164,6 @@ public sealed partial class LatchworkBuilder
         Services.AddOptions<TimerOptions>(key).Configure<IServiceProvider, SettingsFailures>((options, services, settings) =>
         {
             options.Namespace = ns;
-            options.MaxRetries = LatchworkOptions.DefaultMaxRetries;
             options.LoggerFactory = services.GetService<ILoggerFactory>();
             options.TimeProvider = services.GetService<TimeProvider>() ?? TimeProvider.System;
             List<string> failures = settings.Begin<TimerOptions>(key);

@@ -9,9 +9,6 @@ public sealed class LatchworkOptions
     /// <summary>The configuration section.</summary>
     public const string SectionName = "Latchwork";
 
-    /// <summary>The default of <see cref="TimerOptions.MaxRetries"/> for timers that are registered with a service collection.</summary>
-    public const int DefaultMaxRetries = 10;
-
     /// <summary>This node's id for all timers and lockers that have none of their own: 1 to 512 bytes of UTF-8, unique among the nodes. Default: null, one is generated.</summary>
     public string? NodeId { get; set; }
 

@@ -40,6 +40,12 @@ internal sealed class BorrowedStore(LatchworkStore inner) : LatchworkStore
 
     public override string Description => inner.Description;
 
+    public override IStoreTransfer? Transfer => inner.Transfer;
+
+    public override IStorePartitions? Partitions => inner.Partitions;
+
+    public override IStoreChecker? Checker => inner.Checker;
+
     public override long Reconnects => inner.Reconnects;
 
     public override Task<IReadOnlyList<StoreWarning>> CheckAsync(CancellationToken cancellationToken = default) => inner.CheckAsync(cancellationToken);

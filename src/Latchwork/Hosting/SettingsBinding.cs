@@ -49,6 +49,7 @@ internal static class SettingsBinding
         reader.Span(nameof(options.StoreRetryTimeout), value => options.StoreRetryTimeout = value);
         reader.Span(nameof(options.ShutdownTimeout), value => options.ShutdownTimeout = value);
         reader.Number(nameof(options.MaxResultBytes), value => options.MaxResultBytes = value);
+        reader.Flag(nameof(options.LogKeys), value => options.LogKeys = value);
         reader.RefuseUnknown();
     }
 
@@ -79,6 +80,7 @@ internal static class SettingsBinding
         reader.Number(nameof(options.MaxPayloadBytes), value => options.MaxPayloadBytes = value);
         reader.Span(nameof(options.DeadLetterRetention), value => options.DeadLetterRetention = value);
         reader.Number(nameof(options.MaxDeadLetters), value => options.MaxDeadLetters = value);
+        reader.Flag(nameof(options.LogPayloads), value => options.LogPayloads = value);
         SettingsReader backoff = reader.Section(nameof(options.Backoff));
         backoff.Span(nameof(RetryBackoff.Initial), value => options.Backoff = options.Backoff with { Initial = value });
         backoff.Span(nameof(RetryBackoff.Max), value => options.Backoff = options.Backoff with { Max = value });

@@ -9,9 +9,6 @@ namespace Latchwork.Hosting;
 /// </summary>
 internal sealed class SettingsReader
 {
-    private static readonly (string Suffix, double Milliseconds)[] _units =
-        [("ms", 1), ("s", 1000), ("m", 60_000), ("h", 3_600_000), ("d", 86_400_000)];
-
     private readonly IConfigurationSection _section;
     private readonly List<string> _failures;
     private readonly HashSet<string> _known = new(StringComparer.OrdinalIgnoreCase);
@@ -53,9 +50,9 @@ internal sealed class SettingsReader
 
     public void Flag(string name, Action<bool> set) => Read(name, set, "true or false", bool.TryParse);
 
-    /// <summary>A time: <c>00:00:10</c>, or a number with a unit (<c>250ms</c>, <c>10s</c>, <c>5m</c>, <c>2h</c>, <c>7d</c>).</summary>
+    /// <summary>A duration; see <see cref="DurationText"/>.</summary>
     public void Span(string name, Action<TimeSpan> set) =>
-        Read(name, set, "a time such as 00:00:10, 250ms, 10s, 5m, 2h or 7d", TrySpan);
+        Read(name, set, $"a duration such as {DurationText.Examples}", static (string text, out TimeSpan value) => DurationText.TryParse(text, out value));
 
     public void Choice<TEnum>(string name, Action<TEnum> set)
         where TEnum : struct, Enum =>
@@ -112,22 +109,6 @@ internal sealed class SettingsReader
             // The value is not quoted: who knows what it is.
             _failures.Add($"Unknown setting '{child.Path}'. Valid settings: {string.Join(", ", _known.Order(StringComparer.Ordinal))}.");
         }
-    }
-
-    private static bool TrySpan(string text, out TimeSpan value)
-    {
-        value = default;
-        foreach ((string suffix, double milliseconds) in _units)
-        {
-            if (!text.EndsWith(suffix, StringComparison.OrdinalIgnoreCase)) continue;
-            if (!double.TryParse(text.AsSpan(0, text.Length - suffix.Length), NumberStyles.Float, CultureInfo.InvariantCulture, out double number)) continue;
-            if (!(Math.Abs(number * milliseconds) < TimeSpan.MaxValue.TotalMilliseconds)) return false;
-            value = TimeSpan.FromMilliseconds(number * milliseconds);
-            return true;
-        }
-
-        // A bare number would mean days, which nobody means who writes "10".
-        return text.Contains(':', StringComparison.Ordinal) && TimeSpan.TryParse(text, CultureInfo.InvariantCulture, out value);
     }
 
     private void Read<T>(string name, Action<T> set, string what, TryParse<T> parse)

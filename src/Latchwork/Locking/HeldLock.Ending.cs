@@ -108,7 +108,7 @@ internal sealed partial class HeldLock
         }
         catch (Exception e) when (e is LatchworkStoreException or ObjectDisposedException)
         {
-            _core.Log.ReleaseFailed(e);
+            _core.Log.ReleaseFailed(e, _core.Shown(Key), _core.Options.Namespace);
         }
         finally
         {

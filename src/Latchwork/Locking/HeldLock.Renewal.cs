@@ -53,7 +53,7 @@ internal sealed partial class HeldLock
         }
 
         // The thread renews other leases as well, and a log may take its time.
-        if (fault is not null) ThreadPool.UnsafeQueueUserWorkItem(static one => one.Log.RenewalFailed(one.Fault), (_core.Log, Fault: fault), preferLocal: false);
+        if (fault is not null) ThreadPool.UnsafeQueueUserWorkItem(static one => one.Self._core.Log.RenewalFailed(one.Fault, one.Self._core.Shown(one.Self.Key), one.Self._core.Options.Namespace), (Self: this, Fault: fault), preferLocal: false);
         bool superseded = false;
         lock (_gate)
         {

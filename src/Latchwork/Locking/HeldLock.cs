@@ -74,7 +74,7 @@ internal sealed partial class HeldLock : DeadlineItem
         _requested = firstSent;
         _ceiling = firstSent + core.Clock.ToTimestamps(core.Options.LockTimeout);
         core.Remember(this);
-        if (core.Log.IsEnabled(LogLevel.Debug)) ThreadPool.UnsafeQueueUserWorkItem(static held => held._core.Log.Granted(held.Key, held.FencingToken, held.TakenOver), this, preferLocal: false);
+        if (core.Log.IsEnabled(LogLevel.Debug)) ThreadPool.UnsafeQueueUserWorkItem(static held => held._core.Log.Granted(held.Key, held._core.Options.Namespace, held.FencingToken, held.TakenOver), this, preferLocal: false);
         lock (_gate) SetLeaseExpiry(sent);
         OnAlarm();
     }
@@ -155,9 +155,9 @@ internal sealed partial class HeldLock : DeadlineItem
 
     private void ReportEnd(LockEnd end)
     {
-        _core.Log.Ended(Key, FencingToken, end);
+        _core.Log.Ended(Key, _core.Options.Namespace, FencingToken, end);
         if (end is LockEnd.Published or LockEnd.Released) return;
-        if (!_core.IsAbandoned) _core.Log.OwnershipLost(end);
+        if (!_core.IsAbandoned) _core.Log.OwnershipLost(_core.Shown(Key), _core.Options.Namespace, end);
         if (Metrics.LostLocks.Enabled) Listeners.Tell((Lock: this, End: end), static lost => lost.Lock.CountLost(lost.End));
     }
 
@@ -179,12 +179,14 @@ internal sealed partial class HeldLock : DeadlineItem
         Task callbacks = source.CancelAsync();
         if (callbacks.IsCompletedSuccessfully) return;
         _ = callbacks.ContinueWith(
-            static (task, core) => ((LockerCore)core!).Log.LostCallbackFailed(task.Exception!),
-            _core,
+            static (task, self) => ((HeldLock)self!).LostCallbackFailed(task.Exception!),
+            this,
             CancellationToken.None,
             TaskContinuationOptions.OnlyOnFaulted,
             TaskScheduler.Default);
     }
+
+    private void LostCallbackFailed(Exception exception) => _core.Log.LostCallbackFailed(exception, _core.Shown(Key), _core.Options.Namespace);
 
     private TimeSpan SpanUntil(long timestamp)
     {

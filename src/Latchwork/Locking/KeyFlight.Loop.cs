@@ -38,7 +38,7 @@ internal sealed partial class KeyFlight
         {
             Close();
             FailAll(e);
-            _core.Log.FlightFailed(e);
+            _core.Log.FlightFailed(e, _core.Shown(_key), _core.Options.Namespace);
         }
         finally
         {
@@ -203,7 +203,7 @@ internal sealed partial class KeyFlight
         }
         catch (Exception e) when (e is LatchworkStoreException or ObjectDisposedException)
         {
-            _core.Log.SubscriptionFailed(e); // the interval still holds, and the next request tries again
+            _core.Log.SubscriptionFailed(e, _core.Shown(_key), _core.Options.Namespace); // the interval still holds, and the next request tries again
         }
     }
 
@@ -215,7 +215,7 @@ internal sealed partial class KeyFlight
         }
         catch (Exception e) when (e is LatchworkStoreException or ObjectDisposedException)
         {
-            _core.Log.SubscriptionFailed(e);
+            _core.Log.SubscriptionFailed(e, _core.Shown(_key), _core.Options.Namespace);
         }
     }
 
@@ -228,7 +228,7 @@ internal sealed partial class KeyFlight
         }
         catch (Exception e) when (e is LatchworkStoreException or ObjectDisposedException)
         {
-            _core.Log.ReleaseFailed(e);
+            _core.Log.ReleaseFailed(e, _core.Shown(_key), _core.Options.Namespace);
         }
     }
 }

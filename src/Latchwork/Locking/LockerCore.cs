@@ -63,6 +63,9 @@ internal sealed class LockerCore
     /// <summary>Whether the keys of another locker are the same.</summary>
     public bool IsSameNamespace(LockerCore other) => ReferenceEquals(_plainStore, other._plainStore) && Options.Namespace == other.Options.Namespace;
 
+    /// <summary>A key as logs above Debug have it.</summary>
+    public string Shown(string key) => Options.LogKeys ? key : "(not logged)";
+
     public LockerKey KeyOf(string key) => new(Options.Namespace, key);
 
     public void Remember(HeldLock held) => _held[(held.Key, held.FencingToken)] = held;
@@ -98,7 +101,7 @@ internal sealed class LockerCore
             if (fault is not null)
             {
                 mayHaveHappened |= fault.Outcome == StoreOutcome.Unknown;
-                Log.StoreFault(fault, ++failed);
+                Log.StoreFault(fault, Options.Namespace, ++failed);
                 await Task.Delay(pause, Options.TimeProvider, cancellationToken).ConfigureAwait(false);
                 pause = pause * 2 < _longestPause ? pause * 2 : _longestPause;
             }

@@ -51,6 +51,9 @@ public sealed class LockerOptions
     /// <summary>How results are written and read by the generic methods. Default: null, the web defaults of <see cref="JsonSerializerOptions"/>.</summary>
     public JsonSerializerOptions? SerializerOptions { get; set; }
 
+    /// <summary>Whether logs above level Debug have keys. Default: false, as keys may be your users' data.</summary>
+    public bool LogKeys { get; set; }
+
     /// <summary>Where to log. Default: null, nowhere.</summary>
     public ILoggerFactory? LoggerFactory { get; set; }
 

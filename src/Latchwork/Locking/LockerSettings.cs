@@ -50,6 +50,7 @@ internal static class LockerSettings
             MaxResultBytes = options.MaxResultBytes,
             SerializerOptions = options.SerializerOptions,
             LoggerFactory = options.LoggerFactory,
+            LogKeys = options.LogKeys,
             TimeProvider = options.TimeProvider,
         };
     }

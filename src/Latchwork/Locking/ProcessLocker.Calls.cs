@@ -111,11 +111,21 @@ public sealed partial class ProcessLocker
         ShouldRetry,
         CancellationToken.None).OffStoreThread().ConfigureAwait(false);
 
+    /// <summary>Asks the store for something about a key.</summary>
     private async Task<T> AskAsync<T>(string key, Func<LockerKey, Task<T>> ask, CancellationToken cancellationToken)
     {
         Limits.CheckId(key);
         cancellationToken.ThrowIfCancellationRequested();
         await OpenAsync(cancellationToken).ConfigureAwait(false);
+        return await LookAsync(key, ask, cancellationToken).ConfigureAwait(false);
+    }
+
+    /// <summary>Only looks at a key: a namespace that was never used is not made.</summary>
+    private async Task<T> LookAsync<T>(string key, Func<LockerKey, Task<T>> ask, CancellationToken cancellationToken)
+    {
+        Limits.CheckId(key);
+        cancellationToken.ThrowIfCancellationRequested();
+        ObjectDisposedException.ThrowIf(_disposed, this);
         return await _core.RepeatAsync(() => ask(_core.KeyOf(key)), ShouldRetry, cancellationToken).OffStoreThread().ConfigureAwait(false);
     }
 

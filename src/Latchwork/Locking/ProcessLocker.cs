@@ -106,7 +106,7 @@ public sealed partial class ProcessLocker : IProcessLocker, IAsyncDisposable
     /// <inheritdoc/>
     public async Task<LockerResult?> TryGetAsync(string key, CancellationToken cancellationToken = default)
     {
-        LockerOutcome? outcome = await AskAsync(key, k => _core.Store.TryGetAsync(k, cancellationToken), cancellationToken).ConfigureAwait(false);
+        LockerOutcome? outcome = await LookAsync(key, k => _core.Store.TryGetAsync(k, cancellationToken), cancellationToken).ConfigureAwait(false);
         return outcome is null ? null : Read(outcome, null);
     }
 
@@ -140,7 +140,7 @@ public sealed partial class ProcessLocker : IProcessLocker, IAsyncDisposable
     /// <inheritdoc/>
     public async Task<KeySnapshot?> PeekAsync(string key, CancellationToken cancellationToken = default)
     {
-        KeySnapshot? snapshot = await AskAsync(key, k => _core.Store.PeekAsync(k, cancellationToken), cancellationToken).ConfigureAwait(false);
+        KeySnapshot? snapshot = await LookAsync(key, k => _core.Store.PeekAsync(k, cancellationToken), cancellationToken).ConfigureAwait(false);
         int waiters = CountWaiters(key);
         if (snapshot is not null) return snapshot with { Waiters = waiters };
         return waiters == 0 ? null : new KeySnapshot { Key = key, IsLocked = false, FencingToken = 0, Waiters = waiters };
@@ -149,7 +149,8 @@ public sealed partial class ProcessLocker : IProcessLocker, IAsyncDisposable
     /// <inheritdoc/>
     public async IAsyncEnumerable<KeySnapshot> ListAsync([EnumeratorCancellation] CancellationToken cancellationToken = default)
     {
-        await OpenAsync(cancellationToken).ConfigureAwait(false);
+        cancellationToken.ThrowIfCancellationRequested();
+        ObjectDisposedException.ThrowIf(_disposed, this);
         string? cursor = null;
         do
         {

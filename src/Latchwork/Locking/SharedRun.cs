@@ -73,7 +73,7 @@ internal sealed class SharedRun
         }
         catch (LatchworkStoreException e) when (e.Outcome == StoreOutcome.NotReplicated)
         {
-            _core.Log.NotReplicated(e); // It was published, and the callers have it: all that a failover can do is to have it made again.
+            _core.Log.NotReplicated(e, _core.Shown(_held.Key), _core.Options.Namespace); // It was published, and the callers have it: all that a failover can do is to have it made again.
         }
 #pragma warning disable CA1031 // the callers are told what the store threw
         catch (Exception e)

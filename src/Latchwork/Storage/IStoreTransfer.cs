@@ -36,6 +36,17 @@ public interface IStoreTransfer
     /// <returns>The namespaces, in ordinal order within their kind.</returns>
     Task<IReadOnlyList<NamespaceRef>> ListAsync(CancellationToken cancellationToken);
 
+    /// <summary>
+    /// Drops a namespace of timers: its events of every state, its nodes, its name. Refused while a node listens, and for a namespace that is being
+    /// moved. What is posted to it meanwhile is dropped with it, or begins it anew. Made again after it was cut off, it goes on.
+    /// </summary>
+    /// <param name="ns">The namespace.</param>
+    /// <param name="force">Whether to drop it although it holds events.</param>
+    /// <param name="cancellationToken">A token that cancels the wait. What was sent may still take effect.</param>
+    /// <returns>What was done; null if there is no such namespace.</returns>
+    /// <exception cref="LatchworkStoreException">The namespace is being moved, or was; or the store failed.</exception>
+    Task<NamespaceDrop?> DropTimersAsync(string ns, bool force, CancellationToken cancellationToken);
+
     /// <summary>Looks at the marks of a namespace.</summary>
     /// <param name="unit">The namespace; it need not exist.</param>
     /// <param name="cancellationToken">A token that cancels the wait.</param>

@@ -21,6 +21,18 @@ public interface ITimerStore
     /// <exception cref="LatchworkStoreException">The namespace has a format or a number of partitions that this client cannot work with; both are named.</exception>
     Task<int> OpenAsync(string ns, CancellationToken cancellationToken);
 
+    /// <summary>Looks a namespace up for those who only look: nothing is written. One that was moved away is refused, as by every other operation.</summary>
+    /// <remarks>Unless a store does it better, it is looked for in the list of all, and opened if it is there.</remarks>
+    /// <param name="ns">The namespace.</param>
+    /// <param name="cancellationToken">A token that cancels the wait.</param>
+    /// <returns>Its number of partitions; null if it was never used.</returns>
+    /// <exception cref="LatchworkStoreException">The namespace has a format or a number of partitions that this client cannot work with; both are named.</exception>
+    async Task<int?> FindAsync(string ns, CancellationToken cancellationToken)
+    {
+        IReadOnlyList<string> namespaces = await NamespacesAsync(cancellationToken).ConfigureAwait(false);
+        return namespaces.Contains(ns) ? await OpenAsync(ns, cancellationToken).ConfigureAwait(false) : null;
+    }
+
     /// <summary>Lists the namespaces that were ever used and not forgotten, in ordinal order.</summary>
     /// <param name="cancellationToken">A token that cancels the wait.</param>
     /// <returns>The namespaces.</returns>

@@ -7,6 +7,9 @@ internal abstract class PassingTimerStore(ITimerStore inner) : ITimerStore
     public virtual Task<int> OpenAsync(string ns, CancellationToken cancellationToken) =>
         inner.OpenAsync(ns, cancellationToken);
 
+    public virtual Task<int?> FindAsync(string ns, CancellationToken cancellationToken) =>
+        inner.FindAsync(ns, cancellationToken);
+
     public virtual Task<IReadOnlyList<string>> NamespacesAsync(CancellationToken cancellationToken) =>
         inner.NamespacesAsync(cancellationToken);
 

@@ -157,3 +157,10 @@ public sealed record TransferResult(long FencingToken, LockerOutcomeKind Kind, R
 /// <param name="Cursor">What to ask the next page with, or null after the last one.</param>
 [Experimental("LATCHWORK001")]
 public sealed record TransferKeyPage(IReadOnlyList<TransferKey> Keys, string? Cursor);
+
+/// <summary>What became of a namespace that was to be dropped.</summary>
+/// <param name="IsDropped">Whether it was dropped. If not, nothing was changed, unless it has several partitions and a node joined in the middle of it.</param>
+/// <param name="Events">The events that it holds, or held: scheduled, in flight and dead-lettered.</param>
+/// <param name="Listeners">The nodes that listen, which are in the way; at most 20.</param>
+[Experimental("LATCHWORK001")]
+public sealed record NamespaceDrop(bool IsDropped, long Events, IReadOnlyList<string> Listeners);

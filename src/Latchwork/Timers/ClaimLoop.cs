@@ -204,7 +204,8 @@ internal sealed class ClaimLoop : IDisposable
 
     private Task Take(ClaimRequest request, TimerClaim claim, TimeSpan sentAt, TimeSpan receivedAt)
     {
-        _listener.Errors.Log.Claimed(claim.Events.Count, _client.Partition.Index, claim.AskAgainIn);
+        if (claim.DeadLettered > 0) _listener.Errors.Log.DeadLetteredByLease(_listener.Settings.Namespace, claim.DeadLettered);
+        _listener.Errors.Log.Claimed(_listener.Settings.Namespace, claim.Events.Count, _client.Partition.Index, claim.AskAgainIn);
         Task taken = Task.CompletedTask;
         if (claim.Events.Count > 0)
         {

@@ -93,7 +93,7 @@ public sealed class DeadLetters
     private async IAsyncEnumerable<TimerSnapshot> ListCoreAsync(
         DeadLetterReason? reason, TimeSpan? olderThan, [EnumeratorCancellation] CancellationToken cancellationToken)
     {
-        PartitionClient[] clients = await _clients.GetAsync(cancellationToken).ConfigureAwait(false);
+        PartitionClient[] clients = await _clients.FindAsync(cancellationToken).ConfigureAwait(false);
         IAsyncEnumerable<TimerSnapshot>[] sources = Array.ConvertAll(clients, client => TimerListing.PagesAsync(
             (cursor, token) => _store.DeadLettersAsync(client.Partition, cursor, Limits.MaxBatch, token), cancellationToken));
         IAsyncEnumerable<TimerSnapshot> merged =
@@ -107,7 +107,7 @@ public sealed class DeadLetters
     private async Task<TimerOutcome> OneAsync(
         string id, Func<PartitionClient, DeadLetterKey[], Task<IReadOnlyList<TimerOutcome>>> call, CancellationToken cancellationToken)
     {
-        PartitionClient client = await _clients.OfAsync(id, cancellationToken).ConfigureAwait(false);
+        if (await _clients.FindAsync(id, cancellationToken).ConfigureAwait(false) is not { } client) return TimerOutcome.NotFound;
         IReadOnlyList<TimerOutcome> outcomes = await call(client, [new DeadLetterKey(id, DeadLetteredAt: null)]).OffStoreThread().ConfigureAwait(false);
         return outcomes[0];
     }
@@ -119,7 +119,7 @@ public sealed class DeadLetters
         CancellationToken cancellationToken)
     {
         long done = 0;
-        foreach (PartitionClient client in await _clients.GetAsync(cancellationToken).ConfigureAwait(false))
+        foreach (PartitionClient client in await _clients.FindAsync(cancellationToken).ConfigureAwait(false))
         {
             // Only as many as there are now: an event that is requeued and fails immediately again would be met forever.
             TimerStats stats = await _store.GetStatsAsync(client.Partition, cancellationToken).OffStoreThread().ConfigureAwait(false);

@@ -14,7 +14,7 @@ public sealed partial class DistributedTimer
     public Task<TimerSnapshot?> PeekAsync(string id, CancellationToken cancellationToken = default)
     {
         Limits.CheckId(id);
-        return OnPartitionAsync(id, client => _store.PeekAsync(client.Partition, id, cancellationToken), cancellationToken);
+        return OnPartitionAsync(id, client => _store.PeekAsync(client.Partition, id, cancellationToken), null, cancellationToken);
     }
 
     /// <summary>Cancels an event: a scheduled one is removed, a dead letter is purged.</summary>
@@ -27,7 +27,8 @@ public sealed partial class DistributedTimer
     {
         Limits.CheckId(id);
         TimerDelivery? held = revoke ? _membership?.Find(id) : null; // before it is sent: what comes later may be the next event of this id
-        Task<TimerOutcome> cancelling = OnPartitionAsync(id, client => _store.CancelAsync(client.Partition, id, revoke, cancellationToken), cancellationToken);
+        Task<TimerOutcome> cancelling = OnPartitionAsync(
+            id, client => _store.CancelAsync(client.Partition, id, revoke, cancellationToken), TimerOutcome.NotFound, cancellationToken);
         return held is null ? cancelling : RevokeAsync(held, cancelling);
     }
 
@@ -40,7 +41,7 @@ public sealed partial class DistributedTimer
     public Task<TimerOutcome> ChangeDelayAsync(string id, Due due, CancellationToken cancellationToken = default)
     {
         Limits.CheckId(id);
-        return OnPartitionAsync(id, client => _store.ChangeDelayAsync(client.Partition, id, due, cancellationToken), cancellationToken);
+        return OnPartitionAsync(id, client => _store.ChangeDelayAsync(client.Partition, id, due, cancellationToken), TimerOutcome.NotFound, cancellationToken);
     }
 
     /// <summary>Confirms a delivery that this node holds.</summary>
@@ -73,6 +74,7 @@ public sealed partial class DistributedTimer
             : OnPartitionAsync(
                 id,
                 client => _calls.ConfirmAsync(client, new DeliveryKey(id, token), _settings.Clock.Now + _settings.LeaseDuration, cancellationToken),
+                TimerOutcome.NotFound,
                 cancellationToken);
     }
 
@@ -99,7 +101,7 @@ public sealed partial class DistributedTimer
     {
         if (limit == 0) yield break;
 
-        PartitionClient[] clients = await _clients.GetAsync(cancellationToken).ConfigureAwait(false);
+        PartitionClient[] clients = await _clients.FindAsync(cancellationToken).ConfigureAwait(false);
         int pageSize = (int)Math.Min(limit, Limits.MaxBatch);
         IAsyncEnumerable<TimerSnapshot>[] sources = Array.ConvertAll(clients, client => TimerListing.PagesAsync(
             (cursor, token) => _store.UpcomingAsync(client.Partition, offset, duration, cursor, pageSize, token), cancellationToken));
@@ -120,9 +122,13 @@ public sealed partial class DistributedTimer
         return outcome;
     }
 
-    private async Task<T> OnPartitionAsync<T>(string id, Func<PartitionClient, Task<T>> call, CancellationToken cancellationToken)
+    /// <param name="id">The event.</param>
+    /// <param name="call">What to do.</param>
+    /// <param name="nothing">The answer if the namespace was never used: none of these operations begins it.</param>
+    /// <param name="cancellationToken">A token that cancels the wait.</param>
+    private async Task<T> OnPartitionAsync<T>(string id, Func<PartitionClient, Task<T>> call, T nothing, CancellationToken cancellationToken)
     {
-        PartitionClient client = await _clients.OfAsync(id, cancellationToken).ConfigureAwait(false);
-        return await call(client).OffStoreThread().ConfigureAwait(false);
+        PartitionClient? client = await _clients.FindAsync(id, cancellationToken).ConfigureAwait(false);
+        return client is null ? nothing : await call(client).OffStoreThread().ConfigureAwait(false);
     }
 }

@@ -28,7 +28,7 @@ public sealed partial class DistributedTimer : IAsyncDisposable
         LiveStores.Add(store);
         _store = new InstrumentedTimerStore(store.Timers, LiveStores.KindOf(store));
         _clients = new PartitionClients(_store, _settings);
-        _errors = new ErrorReporter(options.LoggerFactory) { Sender = this };
+        _errors = new ErrorReporter(options.LoggerFactory, _settings.Namespace, options.LogPayloads) { Sender = this };
         _calls = new DeliveryCalls(_store, _settings);
         _maxEvents = _settings.MaxEvents;
         DeadLetters = new DeadLetters(_store, _clients);
@@ -59,7 +59,7 @@ public sealed partial class DistributedTimer : IAsyncDisposable
     /// <exception cref="LatchworkStoreException">The store did not answer.</exception>
     public async Task<IReadOnlyList<TimerNode>> GetNodesAsync(CancellationToken cancellationToken = default)
     {
-        PartitionClient[] clients = await _clients.GetAsync(cancellationToken).ConfigureAwait(false);
+        PartitionClient[] clients = await _clients.FindAsync(cancellationToken).ConfigureAwait(false);
         if (clients.Length == 1) return await _store.GetNodesAsync(clients[0].Partition, cancellationToken).OffStoreThread().ConfigureAwait(false);
 
         // A node tells every partition what it holds in all; what it told last is right.
@@ -81,7 +81,7 @@ public sealed partial class DistributedTimer : IAsyncDisposable
     /// <exception cref="LatchworkStoreException">The store did not answer.</exception>
     public async Task<TimerStats> GetStatsAsync(CancellationToken cancellationToken = default)
     {
-        PartitionClient[] clients = await _clients.GetAsync(cancellationToken).ConfigureAwait(false);
+        PartitionClient[] clients = await _clients.FindAsync(cancellationToken).ConfigureAwait(false);
         var sum = new TimerStats(0, 0, 0, 0, null);
         foreach (PartitionClient client in clients)
         {

@@ -60,6 +60,7 @@ internal sealed class HandlerRun(Listener listener, Func<TimerDelivery, Cancella
         HandlerScope scope = HandlerScope.Begin(delivery);
         try
         {
+            using IDisposable? logged = listener.Errors.BeginHandler(delivery);
             Task? running = handler(delivery, delivery.Stopping);
             if (running is null) return new InvalidOperationException("The handler returned null instead of a task.");
             await running.ConfigureAwait(false);
@@ -90,7 +91,7 @@ internal sealed class HandlerRun(Listener listener, Func<TimerDelivery, Cancella
         await delivery.Decision.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
 
         bool stopped = failure is OperationCanceledException && reason != StopReason.None;
-        if (failure is not null && !stopped) listener.Errors.Report(failure, "A handler failed.", delivery.Id);
+        if (failure is not null && !stopped) listener.Errors.Report(delivery.IsOver ? TimerTrouble.HandlerTooLate : TimerTrouble.Handler, failure, delivery);
         if (listener.IsAbandoned || (delivery.IsOver && !delivery.IsLost)) return;
 
         if (failure is null)
@@ -107,28 +108,27 @@ internal sealed class HandlerRun(Listener listener, Func<TimerDelivery, Cancella
         {
             // Whatever it threw (a connection that was closed under it, say, instead of the token's own exception): it was interrupted.
             Storage.TimerFailure interruption = delivery.FailureOf($"Interrupted, as the node left: {Describe(failure)}", delay: null) with { IsInterruption = true };
-            await EndAsync(delivery, interruption).ConfigureAwait(false);
+            await EndAsync(delivery, interruption, failure).ConfigureAwait(false);
         }
         else
         {
-            await EndAsync(delivery, delivery.FailureOf(Describe(failure), delay: null)).ConfigureAwait(false);
+            await EndAsync(delivery, delivery.FailureOf(Describe(failure), delay: null), failure).ConfigureAwait(false);
         }
     }
 
-    private async Task<bool> EndAsync(TimerDelivery delivery, Storage.TimerFailure? failure)
+    private async Task<bool> EndAsync(TimerDelivery delivery, Storage.TimerFailure? failure, Exception? thrown = null)
     {
-        string what = failure is null ? "A delivery could not be confirmed." : "A failure could not be reported to the store.";
+        TimerTrouble trouble = failure is null ? TimerTrouble.Confirmation : TimerTrouble.FailureReport;
         bool wasLost = delivery.IsLost;
         try
         {
             TimeSpan timeout = listener.Settings.LeaseDuration > _timeout ? listener.Settings.LeaseDuration : _timeout;
-            TimerOutcome outcome = await delivery.EndAsync(failure, listener.Now + timeout, listener.Aborted).ConfigureAwait(false);
+            TimerOutcome outcome = await delivery.EndAsync(failure, thrown, listener.Now + timeout, listener.Aborted).ConfigureAwait(false);
             if (outcome is TimerOutcome.Done or TimerOutcome.DeadLettered) return true;
 
             if (!wasLost && !delivery.WasRevoked)
             {
-                listener.Errors.Report(
-                    new LatchworkStoreException($"{what} The store answered '{outcome}'.", StoreOutcome.NotApplied), what, delivery.Id);
+                listener.Errors.Report(trouble, new LatchworkStoreException($"The store answered '{outcome}'.", StoreOutcome.NotApplied), delivery);
             }
         }
         catch (OperationCanceledException) when (listener.Aborted.IsCancellationRequested)
@@ -140,7 +140,7 @@ internal sealed class HandlerRun(Listener listener, Func<TimerDelivery, Cancella
         catch (Exception e)
 #pragma warning restore CA1031
         {
-            listener.Errors.Report(e, what, delivery.Id);
+            listener.Errors.Report(trouble, e, delivery);
             listener.OnLeaseLost(delivery, DeliveryEnd.Unknown, quietly: true);
         }
 

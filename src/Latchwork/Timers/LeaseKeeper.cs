@@ -33,7 +33,7 @@ internal sealed class LeaseKeeper : IDisposable
         _third = _lease / 3;
         // Renewals gather for so long, however many claims there were; also the pause after a failed extension.
         _pause = TimeSpan.FromMilliseconds(Math.Clamp(_lease.TotalMilliseconds / 12, 5, 100));
-        _extending = new OutageReporter(listener.Errors, listener.Settings.Clock, "Leases could not be extended; trying again.", "Leases can be extended again");
+        _extending = new OutageReporter(listener.Errors, listener.Settings.Clock, TimerTrouble.Extension);
         _alarm = AlarmClock.For(listener.Settings.Time).CreateAlarm(Sweep);
     }
 

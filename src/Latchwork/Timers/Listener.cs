@@ -36,7 +36,7 @@ internal sealed class Listener : IDisposable
         _maxEvents = maxEvents;
         Settings = settings;
         Errors = errors;
-        Claiming = new OutageReporter(errors, settings.Clock, "Due events could not be claimed; trying again.", "Due events can be claimed again");
+        Claiming = new OutageReporter(errors, settings.Clock, TimerTrouble.Claim);
         Calls = new DeliveryCalls(clients.Store, settings);
         Capacity = new NodeCapacity(settings.MaxInFlight, settings.MaxConcurrency);
         Dispatcher = new Dispatcher(settings, Capacity, new HandlerRun(this, handler).RunAsync, OnNotStarted);
@@ -149,7 +149,7 @@ internal sealed class Listener : IDisposable
     private async Task UnsubscribeAsync(TimeSpan end)
     {
         if (Interlocked.Exchange(ref _subscription, null) is not { } subscription) return;
-        await TryAsync(() => subscription.DisposeAsync().AsTask(), end, "The subscription could not be ended.").ConfigureAwait(false);
+        await TryAsync(() => subscription.DisposeAsync().AsTask(), end, TimerTrouble.Unsubscription).ConfigureAwait(false);
     }
 
     /// <summary>Takes what a claim brought. Ends immediately, or after a leave when all of it was handed back.</summary>
@@ -164,7 +164,7 @@ internal sealed class Listener : IDisposable
         }
 
         if (Dispatcher.TryAdd(deliveries)) return Task.CompletedTask;
-        Errors.Log.HandedBack(deliveries[0].Client.Partition.Index, deliveries.Count);
+        Errors.Log.HandedBack(Settings.Namespace, deliveries[0].Client.Partition.Index, deliveries.Count);
         return HandBackAsync(deliveries);
     }
 
@@ -180,16 +180,15 @@ internal sealed class Listener : IDisposable
         if (!delivery.Drop(why == DeliveryEnd.Revoked ? StopReason.Revoked : StopReason.LeaseLost)) return;
 
         if (Metrics.LostLeases.Enabled) CountLost(why);
-        Errors.Log.Lost(delivery.Id, why, running ? "begun" : delivery.HasReturned ? "returned" : "not begun");
+        Errors.Log.Lost(delivery.Id, Settings.Namespace, delivery.Attempt, why, running ? "begun" : delivery.HasReturned ? "returned" : "not begun");
         if (quietly || !running) return;
         if (why == DeliveryEnd.LeaseRanOut)
         {
-            Errors.Report(new TimeoutException("The lease ran out before it was extended."), "A lease was lost.", delivery.Id);
+            Errors.Report(TimerTrouble.LostLease, new TimeoutException("The lease ran out before it was extended."), delivery);
         }
         else if (why == DeliveryEnd.TakenOver)
         {
-            Errors.Report(
-                new LatchworkStoreException("The event was taken over, replaced or removed.", StoreOutcome.NotApplied), "A lease was lost.", delivery.Id);
+            Errors.Report(TimerTrouble.LostLease, new LatchworkStoreException("The event was taken over, replaced or removed.", StoreOutcome.NotApplied), delivery);
         }
     }
 
@@ -225,7 +224,7 @@ internal sealed class Listener : IDisposable
     {
         foreach (IGrouping<PartitionClient, TimerDelivery> client in deliveries.GroupBy(delivery => delivery.Client))
         {
-            Errors.Log.HandedBack(client.Key.Partition.Index, client.Count());
+            Errors.Log.HandedBack(Settings.Namespace, client.Key.Partition.Index, client.Count());
         }
 
         _ = HandBackAsync(deliveries); // never throws: what cannot be handed back is reported, and its lease runs out
@@ -271,7 +270,7 @@ internal sealed class Listener : IDisposable
 #pragma warning restore CA1031
         {
             OnLeaseLost(delivery, DeliveryEnd.LeftBehind, quietly: true);
-            if (!_abandoned) Errors.Report(e, "A delivery could not be handed back.", delivery.Id);
+            if (!_abandoned) Errors.Report(TimerTrouble.HandBack, e, delivery);
         }
 
         delivery.MarkEnded();
@@ -292,12 +291,12 @@ internal sealed class Listener : IDisposable
         await _claiming.WaitAsync(cancellationToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         TimeSpan end = Now + TimerSettings.LeaveGrace;
         await Task.WhenAll(Array.ConvertAll(_clients, client => TryAsync(
-            () => _store.LeaveAsync(client.Partition, Settings.NodeId, cancellationToken), end, "The store could not be told that this node leaves.")))
+            () => _store.LeaveAsync(client.Partition, Settings.NodeId, cancellationToken), end, TimerTrouble.Leave)))
             .ConfigureAwait(false);
     }
 
     // Never throws. What is left behind is still listened to: its failure belongs in the log, when the store is closed, say.
-    private async Task TryAsync(Func<Task> call, TimeSpan end, string failure)
+    private async Task TryAsync(Func<Task> call, TimeSpan end, TimerTrouble failure)
     {
         try
         {
@@ -309,15 +308,15 @@ internal sealed class Listener : IDisposable
         catch (Exception e)
 #pragma warning restore CA1031
         {
-            Errors.Report(e, failure);
+            Errors.Report(failure, e);
         }
     }
 
-    private async Task NoteAsync(Task leftBehind, string failure)
+    private async Task NoteAsync(Task leftBehind, TimerTrouble failure)
     {
-        Errors.Report(new TimeoutException($"There was no answer within {TimerSettings.LeaveGrace}."), failure);
+        Errors.Report(failure, new TimeoutException($"There was no answer within {TimerSettings.LeaveGrace}."));
         await leftBehind.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
-        if (leftBehind.Exception is { } e) Errors.Log.FailedAgain(e.GetBaseException(), failure);
+        if (leftBehind.Exception is { } e) Errors.Report(failure, e.GetBaseException(), quietly: true);
     }
 
     private async Task<bool> EndsWithinAsync(Task task, TimeSpan bound, CancellationToken cancellationToken)

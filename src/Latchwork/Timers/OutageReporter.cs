@@ -8,9 +8,8 @@ namespace Latchwork;
 /// </summary>
 /// <param name="errors">Where it reports.</param>
 /// <param name="clock">Measures how long it takes.</param>
-/// <param name="what">What cannot be done.</param>
-/// <param name="over">That it can be done again.</param>
-internal sealed class OutageReporter(ErrorReporter errors, MonotonicClock clock, string what, string over)
+/// <param name="trouble">What cannot be done: a claim, or an extension.</param>
+internal sealed class OutageReporter(ErrorReporter errors, MonotonicClock clock, TimerTrouble trouble)
 {
     /// <summary>The most different failures that one outage logs as warnings.</summary>
     private const int MaxKinds = 16;
@@ -43,7 +42,7 @@ internal sealed class OutageReporter(ErrorReporter errors, MonotonicClock clock,
             isNew = !isTold && _kinds.Count < MaxKinds && _kinds.Add(KindOf(exception));
         }
 
-        errors.Report(exception, what, quietly: !isNew);
+        errors.Report(trouble, exception, quietly: !isNew);
     }
 
     /// <summary>A call on a partition succeeded. While nothing fails this costs a look at a field.</summary>
@@ -59,7 +58,8 @@ internal sealed class OutageReporter(ErrorReporter errors, MonotonicClock clock,
             End();
         }
 
-        errors.Log.OutageOver(over, failures, lasted);
+        if (trouble == TimerTrouble.Claim) errors.Log.ClaimsAgain(errors.Namespace, failures, lasted);
+        else errors.Log.ExtendsAgain(errors.Namespace, failures, lasted);
     }
 
     /// <summary>There is nothing more to be done, so nothing will succeed: the next failure begins anew.</summary>

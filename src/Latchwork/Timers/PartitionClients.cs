@@ -43,6 +43,17 @@ internal sealed class PartitionClients : IDisposable
         return Opened is { } opened ? new(opened) : new(OpenAsync(cancellationToken));
     }
 
+    /// <summary>All partitions, for those who only look: a namespace that was never used is not made.</summary>
+    /// <returns>None if it was never used.</returns>
+    public async ValueTask<PartitionClient[]> FindAsync(CancellationToken cancellationToken)
+    {
+        cancellationToken.ThrowIfCancellationRequested();
+        if (Opened is { } opened) return opened;
+        using var either = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, _closing.Token);
+        int? count = await _store.FindAsync(_settings.Namespace, either.Token).OffStoreThread().ConfigureAwait(false);
+        return count is { } found ? Create(found) : [];
+    }
+
     private Task<PartitionClient[]> OpenAsync(CancellationToken cancellationToken)
     {
         ObjectDisposedException.ThrowIf(_closed, typeof(DistributedTimer));
@@ -57,10 +68,12 @@ internal sealed class PartitionClients : IDisposable
         return cancellationToken.CanBeCanceled ? opening.WaitAsync(cancellationToken) : opening;
     }
 
-    /// <summary>The partition of an id.</summary>
-    public async ValueTask<PartitionClient> OfAsync(string id, CancellationToken cancellationToken)
+    /// <summary>The partition of an id, for those who only look, or change what is there: a namespace that was never used is not made.</summary>
+    /// <returns>Null if it was never used.</returns>
+    public async ValueTask<PartitionClient?> FindAsync(string id, CancellationToken cancellationToken)
     {
-        return Of(await GetAsync(cancellationToken).ConfigureAwait(false), id);
+        PartitionClient[] clients = await FindAsync(cancellationToken).ConfigureAwait(false);
+        return clients.Length == 0 ? null : Of(clients, id);
     }
 
     /// <summary>The partition of an id.</summary>
@@ -79,12 +92,21 @@ internal sealed class PartitionClients : IDisposable
     private async Task<PartitionClient[]> AskAsync()
     {
         int count = await _store.OpenAsync(_settings.Namespace, _closing.Token).OffStoreThread().ConfigureAwait(false);
-        var clients = new PartitionClient[count];
-        for (int i = 0; i < count; i++)
-        {
-            clients[i] = new PartitionClient(_store, new TimerPartition(_settings.Namespace, i), _settings.DeadLetters, _closing.Token);
-        }
+        return Create(count);
+    }
 
-        return _opened = clients;
+    private PartitionClient[] Create(int count)
+    {
+        lock (_gate)
+        {
+            if (_opened is { } known) return known;
+            var clients = new PartitionClient[count];
+            for (int i = 0; i < count; i++)
+            {
+                clients[i] = new PartitionClient(_store, new TimerPartition(_settings.Namespace, i), _settings.DeadLetters, _closing.Token);
+            }
+
+            return _opened = clients;
+        }
     }
 }

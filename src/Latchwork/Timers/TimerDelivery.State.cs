@@ -32,6 +32,12 @@ public sealed partial class TimerDelivery
 
     internal DeliveryKey Key => new(Id, Token);
 
+    /// <summary>Which attempt it is: 1 is the first.</summary>
+    internal long Attempt => Retries + 1L;
+
+    /// <summary>The attempts that the event has in all.</summary>
+    internal long Attempts => MaxRetries + 1L;
+
     /// <summary>The local lease expiry, by the monotonic clock.</summary>
     internal TimeSpan Deadline => new(Volatile.Read(ref _deadline));
 
@@ -160,9 +166,10 @@ public sealed partial class TimerDelivery
 
     /// <summary>Ends the delivery: confirms it, or reports a failure.</summary>
     /// <param name="failure">The failure; null to confirm.</param>
+    /// <param name="thrown">What its handler threw, for the log; null if it threw nothing.</param>
     /// <param name="repeatUntil">Until when to repeat it if the store does not answer.</param>
     /// <param name="cancellationToken">A token that cancels the wait.</param>
-    internal async Task<TimerOutcome> EndAsync(TimerFailure? failure, TimeSpan repeatUntil, CancellationToken cancellationToken)
+    internal async Task<TimerOutcome> EndAsync(TimerFailure? failure, Exception? thrown, TimeSpan repeatUntil, CancellationToken cancellationToken)
     {
         Interlocked.Add(ref _marks, Ending);
         try
@@ -174,6 +181,7 @@ public sealed partial class TimerDelivery
             // Of two calls that end it together one is stale, and this may be that one.
             if (outcome == TimerOutcome.Stale) Suspect();
             else Settle(failure is null || outcome == TimerOutcome.NotFound ? TimerOutcome.NotFound : TimerOutcome.Stale);
+            if (failure is not null && outcome is (TimerOutcome.Done or TimerOutcome.DeadLettered)) _listener.Errors.AttemptFailed(this, failure, outcome, thrown);
             return outcome;
         }
         finally
@@ -211,7 +219,7 @@ public sealed partial class TimerDelivery
         if (Refusal() is { } refusal) return Task.FromResult(refusal);
 
         TimeSpan leaseEnd = _listener.Now + _listener.Settings.LeaseDuration;
-        Task<TimerOutcome> decision = EndAsync(failure, leaseEnd > Deadline ? leaseEnd : Deadline, cancellationToken);
+        Task<TimerOutcome> decision = EndAsync(failure, thrown: null, leaseEnd > Deadline ? leaseEnd : Deadline, cancellationToken);
         _decision = decision;
         return decision;
     }
@@ -235,7 +243,7 @@ public sealed partial class TimerDelivery
         return (marks & Dropped) != 0 || _listener.Now >= Deadline || _listener.IsAbandoned ? TimerOutcome.Stale : null;
     }
 
-    private void OnCallbackThrew(Exception exception) => _listener.Errors.Report(exception, "A callback on a delivery's token threw.", Id);
+    private void OnCallbackThrew(Exception exception) => _listener.Errors.Report(TimerTrouble.Callback, exception, this);
 
     private bool TryMark(int mark, int unless)
     {

@@ -28,6 +28,9 @@ public sealed class TimerOptions
     /// <summary>The default of <see cref="MaxInFlight"/>.</summary>
     public const int DefaultMaxInFlight = 64;
 
+    /// <summary>The default of <see cref="MaxRetries"/>.</summary>
+    public const int DefaultMaxRetries = 10;
+
     /// <summary>The kind of event: nodes join the namespaces that they can handle. 1 to 512 bytes of UTF-8; default <c>dt</c>.</summary>
     public string Namespace { get; set; } = DefaultNamespace;
 
@@ -62,10 +65,10 @@ public sealed class TimerOptions
     public Confirmation Confirmation { get; set; } = Confirmation.AfterHandler;
 
     /// <summary>
-    /// The attempts after the first of events whose post does not say: 0 to 1,000,000. Default 0: one attempt; if it fails, the event is dead-lettered.
-    /// Timers that were registered with a service collection default to 10.
+    /// The attempts after the first of events whose post does not say: 0 to 1,000,000; default 10. With 0 there is one attempt, and if it fails, or its node
+    /// dies, the event is dead-lettered.
     /// </summary>
-    public int MaxRetries { get; set; }
+    public int MaxRetries { get; set; } = DefaultMaxRetries;
 
     /// <summary>The delay before a retry. Default: 1 s × 2ⁿ, at most 10 min, ± 20 %.</summary>
     public RetryBackoff Backoff { get; set; } = new();
@@ -90,6 +93,12 @@ public sealed class TimerOptions
 
     /// <summary>Where to log. Default: null, nowhere.</summary>
     public ILoggerFactory? LoggerFactory { get; set; }
+
+    /// <summary>
+    /// Whether the log has the payload (its first 1 KiB) of an event whose attempt failed. Default: false, as payloads are your users' data. The ids of
+    /// events are logged in any case.
+    /// </summary>
+    public bool LogPayloads { get; set; }
 
     /// <summary>The clock for waits and local deadlines. Default: <see cref="TimeProvider.System"/>. Due times are the store's affair.</summary>
     public TimeProvider TimeProvider { get; set; } = TimeProvider.System;

@@ -61,6 +61,7 @@ public abstract class EngineSuite(StoreFixture fixture) : IAsyncLifetime
             LeaseDuration = Seconds(300),
             ShutdownTimeout = Seconds(1),
             Backoff = new() { Initial = Ms(20), Jitter = 0 },
+            MaxRetries = 0, // a test that wants retries says how many
         };
         if (_clock is not null) options.TimeProvider = _clock;
         configure?.Invoke(options);

@@ -21,6 +21,39 @@ public abstract class TimerRegistrySuite(StoreFixture fixture) : TimerSuite(fixt
     }
 
     [Fact]
+    public async Task Who_only_looks_for_a_namespace_does_not_make_it()
+    {
+        string ns = Partition.Namespace + "-typo";
+        (await Timers.FindAsync(ns, CancellationToken.None)).ShouldBeNull();
+        (await Timers.NamespacesAsync(CancellationToken.None)).ShouldNotContain(ns);
+
+        int partitions = await Timers.OpenAsync(ns, CancellationToken.None);
+        (await Timers.FindAsync(ns, CancellationToken.None)).ShouldBe(partitions);
+    }
+
+    [Fact]
+    public async Task No_call_that_looks_at_events_or_changes_them_makes_a_namespace()
+    {
+        string ns = Partition.Namespace + "-typo";
+        await using var timer = new DistributedTimer(Store, new() { Namespace = ns, TimeProvider = Clock });
+        (await timer.PeekAsync("x")).ShouldBeNull();
+        (await timer.CancelAsync("x")).ShouldBe(TimerOutcome.NotFound);
+        (await timer.ChangeDelayAsync("x", TimeSpan.Zero)).ShouldBe(TimerOutcome.NotFound);
+        (await timer.ConfirmAsync("x", "token")).ShouldBe(TimerOutcome.NotFound);
+        await foreach (TimerSnapshot _ in timer.UpcomingAsync()) throw new InvalidOperationException("There is nothing.");
+        await foreach (TimerSnapshot _ in timer.DeadLetters.ListAsync()) throw new InvalidOperationException("There is nothing.");
+        (await timer.DeadLetters.RequeueAsync("x")).ShouldBe(TimerOutcome.NotFound);
+        (await timer.DeadLetters.PurgeAllAsync()).ShouldBe(0);
+        (await timer.GetStatsAsync()).ShouldBe(new TimerStats(0, 0, 0, 0, null));
+        (await timer.GetNodesAsync()).ShouldBeEmpty();
+        (await Timers.NamespacesAsync(CancellationToken.None)).ShouldNotContain(ns);
+
+        await timer.PostAsync((byte[])[1], TimeSpan.FromHours(1), new() { Id = "x" });
+        (await timer.PeekAsync("x")).ShouldNotBeNull();
+        (await Timers.NamespacesAsync(CancellationToken.None)).ShouldContain(ns);
+    }
+
+    [Fact]
     public async Task Namespaces_share_no_events()
     {
         var other = new TimerPartition(Partition.Namespace + "}x", 0);

@@ -43,6 +43,9 @@ internal sealed class StoppingStore(LatchworkStore store, Stop stop) : Latchwork
 
         public Task<IReadOnlyList<NamespaceRef>> ListAsync(CancellationToken cancellationToken) => stop.Pass(() => transfer.ListAsync(cancellationToken));
 
+        public Task<NamespaceDrop?> DropTimersAsync(string ns, bool force, CancellationToken cancellationToken) =>
+            stop.Pass(() => transfer.DropTimersAsync(ns, force, cancellationToken));
+
         public Task<TransferMarks> PeekAsync(NamespaceRef unit, CancellationToken cancellationToken) => stop.Pass(() => transfer.PeekAsync(unit, cancellationToken));
 
         public Task<SealAnswer> SealAsync(NamespaceRef unit, string moveId, string target, bool checkOnly, CancellationToken cancellationToken) =>

@@ -174,11 +174,41 @@ public abstract class TransferRefusalSuite(StoreFixture fixture) : TransferSuite
         public override ValueTask DisposeAsync() => ValueTask.CompletedTask;
     }
 
+    [Fact]
+    public async Task A_namespace_that_is_dropped_is_gone_with_all_that_it_held_and_begins_anew()
+    {
+        string ns = NewNamespace(), other = NewNamespace();
+        (await Source.Transfer!.DropTimersAsync(ns, force: true, default)).ShouldBeNull();
+        await PostAsync(Source, other, Entry("x", 1_000));
+        await PostAsync(Source, ns, Entry("dead", 0), Entry("later", 1_000), Entry("soon", 0));
+        await FailAsync(Source, ns, retryIn: null, error: "e");
+
+        NamespaceDrop refused = (await Source.Transfer!.DropTimersAsync(ns, force: false, default)).ShouldNotBeNull();
+        (refused.IsDropped, refused.Events).ShouldBe((false, 3));
+        NamespaceDrop listening = (await Source.Transfer!.DropTimersAsync(ns, force: true, default)).ShouldNotBeNull();
+        listening.IsDropped.ShouldBeFalse();
+        listening.Listeners.ShouldHaveSingleItem();
+        (await Source.Timers.GetStatsAsync(Partition(ns), default)).DeadLetters.ShouldBeGreaterThan(0);
+
+        LetNodesDie();
+        NamespaceDrop dropped = (await Source.Transfer!.DropTimersAsync(ns, force: true, default)).ShouldNotBeNull();
+        (dropped.IsDropped, dropped.Events).ShouldBe((true, 3));
+        (await Source.Timers.FindAsync(ns, default)).ShouldBeNull();
+        (await Source.Timers.NamespacesAsync(default)).ShouldNotContain(ns);
+        (await Source.Timers.PeekAsync(Partition(other), "x", default)).ShouldNotBeNull();
+
+        await PostAsync(Source, ns, Entry("later", 1_000));
+        (await Source.Timers.NamespacesAsync(default)).ShouldContain(ns);
+        (await Source.Timers.GetStatsAsync(Partition(ns), default)).ShouldBe(new TimerStats(1, 0, 0, 0, null));
+    }
+
     private sealed class Renamed(IStoreTransfer transfer) : IStoreTransfer
     {
         public string Place => "alias:";
 
         public Task<IReadOnlyList<NamespaceRef>> ListAsync(CancellationToken cancellationToken) => transfer.ListAsync(cancellationToken);
+
+        public Task<NamespaceDrop?> DropTimersAsync(string ns, bool force, CancellationToken cancellationToken) => transfer.DropTimersAsync(ns, force, cancellationToken);
 
         public Task<TransferMarks> PeekAsync(NamespaceRef unit, CancellationToken cancellationToken) => transfer.PeekAsync(unit, cancellationToken);
 

@@ -200,6 +200,7 @@ public sealed class TimerTelemetryTests : IAsyncLifetime
     {
         _store.Faults.Fail("PeekAsync", Fault.ReplyLost, Fault.ThrowsAtOnce);
         await using DistributedTimer timer = NewTimer();
+        await timer.PostAsync("x"u8.ToArray(), TimeSpan.FromHours(1), new() { Id = "x" });
 
         await Should.ThrowAsync<LatchworkStoreException>(() => timer.PeekAsync("x"));
         await Should.ThrowAsync<LatchworkStoreException>(() => timer.PeekAsync("x"));
@@ -209,7 +210,7 @@ public sealed class TimerTelemetryTests : IAsyncLifetime
     }
 
     private DistributedTimer NewTimer(TimeSpan? lease = null) => new(
-        _store, new() { Namespace = _ns, Backoff = new() { Initial = TimeSpan.Zero }, LeaseDuration = lease ?? TimeSpan.FromSeconds(10) });
+        _store, new() { Namespace = _ns, Backoff = new() { Initial = TimeSpan.Zero }, MaxRetries = 0, LeaseDuration = lease ?? TimeSpan.FromSeconds(10) });
 
     /// <summary>A store that answers with the same task every time.</summary>
     public class SameAnswer : DispatchProxy

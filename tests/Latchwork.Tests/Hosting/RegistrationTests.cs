@@ -66,12 +66,12 @@ public sealed class RegistrationTests
         failure.Failures.Count(text => text.StartsWith(Misspelt, StringComparison.Ordinal)).ShouldBe(1);
         failure.Failures.Where(text => !text.StartsWith(Misspelt, StringComparison.Ordinal)).ShouldBe(
             [
-                "Latchwork: 'Latchwork:StoreUnavailableTimeout' must be a time such as 00:00:10, 250ms, 10s, 5m, 2h or 7d; it is 'soon'.",
+                "Latchwork: 'Latchwork:StoreUnavailableTimeout' must be a duration such as 250ms, 10s, 5m, 1h30m, 7d or 00:00:10; it is 'soon'.",
                 "Latchwork: Unknown setting 'Latchwork:StoreWiat'. Valid settings: Health, Locker, Lockers, NodeId, StoreUnavailableTimeout, TimerDefaults, Timers.",
                 "Latchwork: 'NodeId' must have 1 to 512 bytes of UTF-8; it has 0.",
                 "Latchwork: No store was chosen: call UseRedis(…), UseSqlite(…) or UseInMemory() on what AddLatchwork returns.",
                 "Latchwork: 'Latchwork:TimerDefaults:MaxEvents' must be a whole number; it is 'many'.",
-                "Latchwork: 'Latchwork:Timers:orders:LeaseDuration' must be a time such as 00:00:10, 250ms, 10s, 5m, 2h or 7d; it is '10'.",
+                "Latchwork: 'Latchwork:Timers:orders:LeaseDuration' must be a duration such as 250ms, 10s, 5m, 1h30m, 7d or 00:00:10; it is '10'.",
                 "Latchwork: 'Latchwork:Timers:orders:Confirmation' must be one of AfterHandler, Manual, OnDelivery; it is '1'.",
                 "Latchwork: Timer 'orders': MaxInFlight must be between 1 and 100000; it is 0.",
                 "Latchwork: Timer 'orders': MaxRetries must be between 0 and 1000000; it is -1.",

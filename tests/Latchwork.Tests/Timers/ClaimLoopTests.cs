@@ -93,7 +93,7 @@ public sealed class ClaimLoopTests : IAsyncDisposable
     [Fact]
     public async Task An_outage_is_logged_when_it_begins_for_each_different_failure_and_when_it_is_over()
     {
-        const int Failed = 102, Again = 109, Over = 110;
+        const int Failed = 113, Again = 109, Over = 110;
         var log = new Hosting.LogRecorder();
         using ILoggerFactory loggers = LoggerFactory.Create(builder => builder.SetMinimumLevel(LogLevel.Trace).AddProvider(log));
         int errors = 0;
@@ -119,7 +119,7 @@ public sealed class ClaimLoopTests : IAsyncDisposable
         await AskedOnAsync(2);
         await Eventually.HoldsAsync(() => log.Count(Over) == 1, "its end");
         int failures = log.Count(Failed) + log.Count(Again);
-        log.Entries.Single(entry => entry.Id == Over).Text.ShouldStartWith($"Due events can be claimed again after {failures} failures in ");
+        log.Entries.Single(entry => entry.Id == Over).Text.ShouldStartWith($"Namespace {_timer.Namespace}: due events can be claimed again, after {failures} failures in ");
         await Eventually.HoldsAsync(() => Volatile.Read(ref errors) == failures, "subscribers were told of each");
 
         Faults.FailAlways(nameof(Faults.ClaimAsync), Fault.FailedTask);
@@ -147,9 +147,9 @@ public sealed class ClaimLoopTests : IAsyncDisposable
             Faults.FailAlways(nameof(Faults.ExtendAsync), null);
             for (int i = 0; i < 5; i++) _clock.Advance(TimeSpan.FromMilliseconds(100));
 
-            log.Entries.Count(entry => entry.Id == 102 && entry.Text.StartsWith("Leases could not", StringComparison.Ordinal)).ShouldBe(outage);
-            log.Entries.Count(entry => entry.Id == 109 && entry.Text.StartsWith("Leases could not", StringComparison.Ordinal)).ShouldBeGreaterThan(10 * outage);
-            log.Entries.Count(entry => entry.Id == 110 && entry.Text.StartsWith("Leases can be", StringComparison.Ordinal)).ShouldBe(outage);
+            log.Count(114).ShouldBe(outage);
+            log.Entries.Count(entry => entry.Id == 109 && entry.Text.EndsWith("Leases could not be extended; trying again.", StringComparison.Ordinal)).ShouldBeGreaterThan(10 * outage);
+            log.Count(115).ShouldBe(outage);
         }
     }
 

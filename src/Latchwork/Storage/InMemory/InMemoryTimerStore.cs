@@ -25,6 +25,9 @@ internal sealed class InMemoryTimerStore(TimeProvider timeProvider) : ITimerStor
         },
         cancellationToken);
 
+    public Task<int?> FindAsync(string ns, CancellationToken cancellationToken) =>
+        Run<int?>(() => _namespaces.ContainsKey(ns) ? 1 : null, cancellationToken);
+
     public Task<IReadOnlyList<string>> NamespacesAsync(CancellationToken cancellationToken) =>
         Run<IReadOnlyList<string>>(() => [.. _namespaces.Keys.Order(StringComparer.Ordinal)], cancellationToken);
 

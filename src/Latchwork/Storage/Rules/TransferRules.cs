@@ -15,6 +15,11 @@ internal static class TransferRules
             : $"{Capital(unit)} is sealed: it is being moved to {seal.Place}. Use that store once the move is over (or 'latchwork move --abort' it); nothing was changed here.",
         StoreOutcome.NotApplied);
 
+    /// <summary>What somebody is told who wants to drop a namespace into which another is being moved.</summary>
+    public static LatchworkStoreException RefuseDrop(string ns, TransferMark import) => new(
+        $"{Capital(new NamespaceRef(TransferKind.Timers, ns))} is the target of a move from {import.Place} that has not come to its end: finish it first (run 'latchwork move' again), or abort it; nothing was changed.",
+        StoreOutcome.NotApplied);
+
     /// <summary>What a mover is told whose move is not the one that the namespace is sealed by.</summary>
     public static LatchworkStoreException NotSealed(NamespaceRef unit, TransferMark? seal) => new(
         $"{Capital(unit)} is not sealed by this move {(seal is null ? "(any more)" : $"but by another, to {seal.Place}")}; nothing was changed.",
