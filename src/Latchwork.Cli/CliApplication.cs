@@ -1,5 +1,6 @@
 using System.CommandLine;
 using System.CommandLine.Invocation;
+using System.Text.Unicode;
 using Latchwork.Cli.Commands;
 using Latchwork.Cli.Output;
 using Latchwork.Storage.Moving;
@@ -9,9 +10,6 @@ namespace Latchwork.Cli;
 /// <summary>The whole tool behind <c>Main</c>: parses, runs one command, and turns every failure into one line and an exit code.</summary>
 internal static class CliApplication
 {
-    /// <summary>The error number of a write to a pipe that nobody reads any more.</summary>
-    private const int BrokenPipe = 32;
-
     /// <summary>Runs one command line.</summary>
     /// <param name="args">The arguments, without the program's name.</param>
     /// <param name="terminal">The outside.</param>
@@ -25,7 +23,7 @@ internal static class CliApplication
             exitCode = await ParseAndRunAsync(args, terminal, cancellationToken).ConfigureAwait(false);
             await terminal.Out.FlushAsync(CancellationToken.None).ConfigureAwait(false);
         }
-        catch (IOException e) when (e.HResult == BrokenPipe)
+        catch (OutputFailedException e) when (e.IsBrokenPipe)
         {
             // 'upcoming | head': who reads has had enough, and wants no complaint.
             exitCode = ExitCodes.Failure;
@@ -36,7 +34,7 @@ internal static class CliApplication
             await ReportAsync(terminal, message).ConfigureAwait(false);
         }
 
-        return exitCode;
+        return exitCode == ExitCodes.Interrupted ? 128 + terminal.StopSignal() : exitCode;
     }
 
     private static async Task<int> ParseAndRunAsync(string[] args, Terminal terminal, CancellationToken cancellationToken)
@@ -47,6 +45,11 @@ internal static class CliApplication
         ParseResult parsed = root.Parse(args.Length == 0 ? ["--help"] : args, configuration);
         if (parsed.Action is ParseErrorAction || parsed.Action is null) throw BadCommandLine(parsed);
 
+        if (terminal.RawArguments is { } raw) CheckUtf8(parsed, args, raw);
+
+        // Before anything is done: what cannot be told should not be claimed, posted or run.
+        if (terminal.OutProblem is { } problem) throw new CliException(ExitCodes.Failure, $"standard output {problem}, so nothing was done; '>/dev/null' throws the output away");
+
         var invocation = new InvocationConfiguration
         {
             Output = terminal.Out,
@@ -55,6 +58,16 @@ internal static class CliApplication
             ProcessTerminationTimeout = null, // Program.cs handles the signals.
         };
         return await parsed.InvokeAsync(invocation, cancellationToken).ConfigureAwait(false);
+    }
+
+    // Only the command of 'once' may be given any bytes: ids, keys and paths would become others.
+    private static void CheckUtf8(ParseResult parsed, string[] args, IReadOnlyList<byte[]> raw)
+    {
+        int end = parsed.CommandResult.Command.Name == OnceCommand.Name && Array.IndexOf(args, "--") is >= 0 and int dashes ? dashes : args.Length;
+        for (int i = 0; i < end; i++)
+        {
+            if (!Utf8.IsValid(raw[i])) throw new CliException(ExitCodes.BadInput, $"the argument number {i + 1} is not valid UTF-8; only a command after 'once KEY --' may have such arguments");
+        }
     }
 
     private static CliException BadCommandLine(ParseResult parsed)
@@ -85,7 +98,7 @@ internal static class CliApplication
         LatchworkStoreException e => (ExitCodes.Failure, e.Message),
         ArgumentException e => (ExitCodes.BadInput, WithoutParameterName(e)),
         TimeoutException e => (ExitCodes.TimedOut, e.Message),
-        OperationCanceledException when cancellationToken.IsCancellationRequested => (ExitCodes.Failure, "interrupted"),
+        OperationCanceledException when cancellationToken.IsCancellationRequested => (ExitCodes.Interrupted, "interrupted"),
         IOException e => (ExitCodes.Failure, e.Message),
         Exception e => (ExitCodes.Failure, $"unexpected {e.GetType().Name}: {e.Message}"),
     };

@@ -23,4 +23,7 @@ internal static class ExitCodes
 
     /// <summary>The lease of the key was lost while the command ran; it was stopped, and nothing was published.</summary>
     public const int LostLease = 6;
+
+    /// <summary>The user pressed Ctrl-C. After another signal it is 128 and the number of that signal instead.</summary>
+    public const int Interrupted = 128 + Terminal.Interrupt;
 }

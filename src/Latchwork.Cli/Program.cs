@@ -12,9 +12,12 @@ if (args is [NodeProgram.Verb]) return await NodeProgram.RunAsync().ConfigureAwa
 // The first Ctrl-C or SIGTERM asks to stop, and listeners leave gracefully. The second cuts that short. From the third on the process dies.
 using var stop = new CancellationTokenSource();
 using var hurry = new CancellationTokenSource();
+int stopSignal = 0;
 
 void OnSignal(PosixSignalContext context)
 {
+    int signal = context.Signal switch { PosixSignal.SIGHUP => 1, PosixSignal.SIGTERM => 15, _ => Terminal.Interrupt };
+    Interlocked.CompareExchange(ref stopSignal, signal, 0);
     context.Cancel = !hurry.IsCancellationRequested;
     if (stop.IsCancellationRequested) hurry.Cancel();
     else stop.Cancel();
@@ -24,4 +27,4 @@ using var interrupt = PosixSignalRegistration.Create(PosixSignal.SIGINT, OnSigna
 using var terminate = PosixSignalRegistration.Create(PosixSignal.SIGTERM, OnSignal);
 using var hangUp = PosixSignalRegistration.Create(PosixSignal.SIGHUP, OnSignal);
 
-return await CliApplication.RunAsync(args, Terminal.OfProcess(hurry.Token), stop.Token).ConfigureAwait(false);
+return await CliApplication.RunAsync(args, Terminal.OfProcess(args.Length, () => Volatile.Read(ref stopSignal), hurry.Token), stop.Token).ConfigureAwait(false);

@@ -1,12 +1,12 @@
 using System.Text;
-using Microsoft.Win32.SafeHandles;
 
 namespace Latchwork.Cli;
 
 /// <summary>What a command sees of the outside: its streams, the environment, and whether a person is looking.</summary>
 internal sealed class Terminal
 {
-    private const int StandardOutput = 1;
+    /// <summary>The number of the signal of Ctrl-C.</summary>
+    public const int Interrupt = 2;
 
     public required TextWriter Out { get; init; }
 
@@ -20,6 +20,9 @@ internal sealed class Terminal
     /// <summary>Below <see cref="Error"/>.</summary>
     public required Stream ErrorBytes { get; init; }
 
+    /// <summary>Why <see cref="Out"/> cannot be written, in words that continue "standard output "; null if nothing is known to be wrong.</summary>
+    public string? OutProblem { get; init; }
+
     /// <summary>Whether <see cref="Out"/> is a terminal that can be redrawn.</summary>
     public bool OutIsInteractive { get; init; }
 
@@ -29,6 +32,9 @@ internal sealed class Terminal
     /// <summary>Columns of an interactive terminal.</summary>
     public int Width { get; init; } = 100;
 
+    /// <summary>The bytes of the arguments, if not all of them are UTF-8.</summary>
+    public IReadOnlyList<byte[]>? RawArguments { get; init; }
+
     public Func<string, string?> Environment { get; init; } = System.Environment.GetEnvironmentVariable;
 
     /// <summary>The folder for this user's data on this machine; null if there is none. On Linux <c>$XDG_DATA_HOME</c>, else <c>~/.local/share</c>.</summary>
@@ -37,13 +43,20 @@ internal sealed class Terminal
     /// <summary>Fires when the user asks for the second time to stop: graceful endings are cut short.</summary>
     public CancellationToken Hurry { get; init; }
 
+    /// <summary>The signal that asked to stop, as a number: 2 for Ctrl-C.</summary>
+    public Func<int> StopSignal { get; init; } = static () => Interrupt;
+
     /// <summary>The terminal of this process.</summary>
-    public static Terminal OfProcess(CancellationToken hurry)
+    /// <param name="argumentCount">The number of arguments.</param>
+    /// <param name="stopSignal">The signal that asked to stop.</param>
+    /// <param name="hurry">Fires when the user asks for the second time to stop.</param>
+    public static Terminal OfProcess(int argumentCount, Func<int> stopSignal, CancellationToken hurry)
     {
         bool capable = System.Environment.GetEnvironmentVariable("TERM") != "dumb";
         bool outIsInteractive = capable && !Console.IsOutputRedirected;
         bool errorIsInteractive = capable && !Console.IsErrorRedirected;
-        Stream output = OpenStandardOutput(), error = Console.OpenStandardError();
+        string? problem = StandardStreams.FindOutputProblem();
+        Stream output = StandardStreams.OpenOutput(problem), error = StandardStreams.OpenError();
         return new Terminal
         {
             Out = Writer(output),
@@ -51,21 +64,15 @@ internal sealed class Terminal
             OutBytes = output,
             ErrorBytes = error,
             In = Console.OpenStandardInput(),
+            OutProblem = problem,
+            RawArguments = Cli.RawArguments.Read(argumentCount),
             OutIsInteractive = outIsInteractive,
             ErrorIsInteractive = errorIsInteractive,
             Width = outIsInteractive ? Math.Max(40, Console.WindowWidth) : 100,
             UserDataFolder = System.Environment.GetFolderPath(System.Environment.SpecialFolder.LocalApplicationData, System.Environment.SpecialFolderOption.DoNotVerify),
             Hurry = hurry,
+            StopSignal = stopSignal,
         };
-    }
-
-    // The console's own stream hides that the reader of a pipe has gone, and a listener would confirm what nobody has seen. A file needs the
-    // console's stream: it shares its position with whoever else writes to the same file, and a FileStream keeps one of its own.
-    private static Stream OpenStandardOutput()
-    {
-        if (OperatingSystem.IsWindows() || !Console.IsOutputRedirected) return Console.OpenStandardOutput();
-        var pipe = new FileStream(new SafeFileHandle(StandardOutput, ownsHandle: false), FileAccess.Write, bufferSize: 0);
-        return pipe.CanSeek ? Console.OpenStandardOutput() : pipe;
     }
 
     // Unlike Console.Out, not flushed after every write: commands that list a million events flush when they have something to show.

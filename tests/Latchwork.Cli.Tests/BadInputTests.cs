@@ -1,3 +1,4 @@
+using System.CommandLine;
 using Latchwork.Cli.Tests.Support;
 using Shouldly;
 using Xunit;
@@ -16,14 +17,27 @@ public sealed class BadInputTests
     [InlineData("timer stats --stor x", "unknown argument '--stor'")]
     [InlineData("timer stats", "this user has no home for latchwork.db: give --store sqlite:PATH or set LATCHWORK_STORE")]
     [InlineData("timer stats --store=", "Required argument missing for option: '--store'")]
-    [InlineData("once k --store sqlite: -- true", "the store 'sqlite:' names no file: write sqlite:PATH")]
+    [InlineData("once k --store sqlite: -- true", "the address of the SQLite store names no file: write sqlite:PATH")]
     [InlineData("timer stats --store sqlite://folder/x.db", "names a host: write sqlite:PATH, or sqlite:///PATH")]
     [InlineData("timer stats --store sqlite::memory:", "the path must be a file, not ':memory:'")]
-    [InlineData("timer stats --store memory", "the store 'memory' is not known")]
-    [InlineData("timer stats --store x.db", "the store 'x.db' is not known: use sqlite:PATH")]
-    [InlineData("timer stats --store http://user:secret@host", "the store 'http://…' is not known")]
+    [InlineData("timer stats --store secret", "the store's address is neither a URI nor a path: write sqlite:PATH, redis://host:port or memory:")]
+    [InlineData("timer stats --store sqlite://secret/x", "names a host: write sqlite:PATH")]
+    [InlineData("timer stats --store redis://:sum?secret=1@host", "percent-encode")]
+    [InlineData("timer stats --store redis://:sum/secret@host", "percent-encode")]
+    [InlineData("timer stats --store redis://:sum#secret@host", "percent-encode")]
+    [InlineData("timer stats --store redis://host:secret", "percent-encode")]
+    [InlineData("timer stats --store redis://host?password=a&secret=b", "the option number 2 is not known")]
+    [InlineData("timer stats --store host:6379,password=a,secret=b", "the option number 3")]
+    [InlineData("timer stats --store user:secret@host", "neither a server nor an option")]
+    [InlineData("timer stats --store http://user:secret@host", "has the scheme 'http', which is not known")]
     [InlineData("timer stats --store memory: --namespace=", "Required argument missing for option: '--namespace'")]
-    [InlineData("timer post", "'--in' is needed")]
+    [InlineData("timer post", "'--in' or '--at' is needed")]
+    [InlineData("timer post --in 1s --at 2030-01-01T00:00Z", "'--in' and '--at' exclude each other")]
+    [InlineData("timer post --at 2030-01-01T00:00", "'--at' is not a date and time with its offset from UTC: '2030-01-01T00:00'")]
+    [InlineData("timer post --at 1969-01-01T00:00Z", "'--at' must lie between the years 1970 and 2169; it is '1969-01-01T00:00Z'")]
+    [InlineData("timer delay x", "a delay is needed, such as 10m (or '--at' with a time)")]
+    [InlineData("timer delay x 1s --at 2030-01-01T00:00Z", "a delay and '--at' exclude each other")]
+    [InlineData("timer stats --all --namespace x", "Give --all or --namespace, not both")]
     [InlineData("timer post --in 5", "'--in' is not a duration: '5'")]
     [InlineData("timer post --in -5s", "'--in' must be between 0s and 36500d; it is '-5s'")]
     [InlineData("timer post --in 36501d", "'--in' must be between 0s and 36500d; it is '36501d'")]
@@ -109,6 +123,26 @@ public sealed class BadInputTests
         (await Tool.RunAsync(["timer", "stats"], "", store: "memory:")).ExitCode.ShouldBe(ExitCodes.Done);
         (await Tool.RunAsync(["--json", "timer", "--namespace", "a", "stats"], "", store: "memory:")).ReadJson().GetProperty("namespace").GetString().ShouldBe("a");
         (await Tool.RunAsync(["timer", "stats", "-n", "b", "--json"], "", store: "memory:")).ReadJson().GetProperty("namespace").GetString().ShouldBe("b");
+    }
+
+    [Fact]
+    public async Task The_help_of_each_command_has_an_example_that_can_be_parsed()
+    {
+        Command root = Commands.LatchworkCommand.Create(new Terminal { Out = TextWriter.Null, Error = TextWriter.Null, In = Stream.Null, OutBytes = Stream.Null, ErrorBytes = Stream.Null });
+        Command[] leaves = [.. Leaves(root).Where(command => !command.Hidden)];
+        leaves.Length.ShouldBeGreaterThan(20);
+        foreach (Command leaf in leaves)
+        {
+            string[] parts = (leaf.Description ?? "").Split("Example: latchwork ");
+            parts.Length.ShouldBe(2, leaf.Name);
+            string[] words = [.. System.CommandLine.Parsing.CommandLineParser.SplitCommandLine(parts[1].Replace("'{\"total\": 12}'", "12", StringComparison.Ordinal))];
+            ParseResult parsed = root.Parse(words);
+            parsed.Errors.ShouldBeEmpty(parts[1]);
+            parsed.CommandResult.Command.ShouldBe(leaf);
+        }
+
+        (await Tool.RunAsync("timer", "post", "--help")).Out.ShouldContain("Example: latchwork timer post");
+        static IEnumerable<Command> Leaves(Command command) => command.Subcommands.Count == 0 ? [command] : command.Subcommands.SelectMany(Leaves);
     }
 
     [Fact]

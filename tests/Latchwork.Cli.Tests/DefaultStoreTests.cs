@@ -64,7 +64,7 @@ public sealed class DefaultStoreTests : IDisposable
     public async Task A_path_may_be_relative_to_the_current_folder()
     {
         string path = Path.GetRelativePath(Environment.CurrentDirectory, _scratch["x.db"]);
-        (await RunAsync(null, $"sqlite:{path}", "timer", "stats")).ExitCode.ShouldBe(ExitCodes.Done);
+        (await RunAsync(null, $"sqlite:{path}", "timer", "post", "--in", "1h")).ExitCode.ShouldBe(ExitCodes.Done);
         File.Exists(_scratch["x.db"]).ShouldBeTrue();
     }
 
@@ -83,15 +83,109 @@ public sealed class DefaultStoreTests : IDisposable
     public async Task A_data_folder_that_cannot_be_made_is_a_failure_in_one_line()
     {
         await File.WriteAllTextAsync(_scratch["file"], "");
-        CliResult result = await RunAsync(_scratch["file"], null, "timer", "stats");
+        CliResult result = await RunAsync(_scratch["file"], null, "timer", "post", "--in", "1h");
         result.ExitCode.ShouldBe(ExitCodes.Failure);
         result.Error.ShouldContain("of the default database cannot be made");
         result.Error.Count(c => c == '\n').ShouldBe(1);
     }
 
+    [Theory]
+    [InlineData("timer stats")]
+    [InlineData("timer stats --all")]
+    [InlineData("timer peek x")]
+    [InlineData("timer upcoming")]
+    [InlineData("timer nodes")]
+    [InlineData("timer nodes --all")]
+    [InlineData("timer namespaces")]
+    [InlineData("timer cancel x")]
+    [InlineData("timer dead-letters list")]
+    [InlineData("timer drop x")]
+    [InlineData("lock list")]
+    [InlineData("lock peek x")]
+    [InlineData("lock forget x")]
+    [InlineData("doctor")]
+    public async Task Who_only_looks_makes_no_file_and_is_told_that_there_is_none(string commandLine)
+    {
+        foreach (string? store in (string?[])[null, $"sqlite:{_scratch["x.db"]}"])
+        {
+            CliResult result = await RunAsync(_scratch["home"], store, commandLine.Split(' '));
+            result.ExitCode.ShouldBe(ExitCodes.NotFound, result.Error);
+            result.Out.ShouldBeEmpty();
+            result.Error.ShouldContain("there is no store yet: no file '");
+            result.Error.ShouldContain("'latchwork timer post' and 'latchwork once' make one");
+        }
+
+        Directory.Exists(_scratch["home"]).ShouldBeFalse();
+        File.Exists(_scratch["x.db"]).ShouldBeFalse();
+    }
+
+    [Theory]
+    [InlineData("timer stats -n typo", "timer namespace 'typo'", "'dt'")]
+    [InlineData("timer peek x -n typo", "timer namespace 'typo'", "'dt'")]
+    [InlineData("timer upcoming -n typo", "timer namespace 'typo'", "'dt'")]
+    [InlineData("timer nodes -n typo", "timer namespace 'typo'", "'dt'")]
+    [InlineData("timer cancel x -n typo", "timer namespace 'typo'", "'dt'")]
+    [InlineData("timer delay x 1s -n typo", "timer namespace 'typo'", "'dt'")]
+    [InlineData("timer confirm x --force -n typo", "timer namespace 'typo'", "'dt'")]
+    [InlineData("timer dead-letters list -n typo", "timer namespace 'typo'", "'dt'")]
+    [InlineData("timer dead-letters requeue --all -n typo", "timer namespace 'typo'", "'dt'")]
+    [InlineData("timer dead-letters purge --all -n typo", "timer namespace 'typo'", "'dt'")]
+    [InlineData("timer drop typo", "timer namespace 'typo'", "'dt'")]
+    [InlineData("lock list -n typo", "lock namespace 'typo'", "'locker'")]
+    [InlineData("lock peek x -n typo", "lock namespace 'typo'", "'locker'")]
+    [InlineData("lock forget x -n typo", "lock namespace 'typo'", "'locker'")]
+    [InlineData("doctor typo", "timer or lock namespace 'typo'", "'dt', 'locker'")]
+    public async Task Who_only_looks_makes_no_namespace_and_is_told_which_there_are(string commandLine, string what, string there)
+    {
+        string store = $"sqlite:{_scratch["a.db"]}";
+        (await RunAsync(null, store, "timer", "post", "--id", "x", "--in", "1h")).ExitCode.ShouldBe(ExitCodes.Done);
+        (await RunAsync(null, store, "once", "k", "--", "true")).ExitCode.ShouldBe(ExitCodes.Done);
+
+        CliResult result = await RunAsync(null, store, commandLine.Split(' '));
+        result.ExitCode.ShouldBe(ExitCodes.NotFound, result.Error);
+        result.Error.ShouldBe($"latchwork: there is no {what} in {store}. Namespaces: {there}\n");
+        (await RunAsync(null, store, "timer", "namespaces")).Lines.ShouldBe(["dt"]);
+    }
+
+    [Fact]
+    public async Task A_namespace_that_holds_events_is_dropped_only_by_force()
+    {
+        string store = $"sqlite:{_scratch["a.db"]}";
+        (await RunAsync(null, store, "timer", "post", "-n", "old", "--in", "1h")).ExitCode.ShouldBe(ExitCodes.Done);
+        CliResult refused = await RunAsync(null, store, "timer", "drop", "old");
+        refused.ExitCode.ShouldBe(ExitCodes.Conflict);
+        refused.Error.ShouldContain("'old' holds 1 events");
+        (await RunAsync(null, store, "timer", "drop", "old", "--force", "--json")).Out.ShouldBe("{\"namespace\":\"old\",\"dropped\":1}\n");
+        (await RunAsync(null, store, "timer", "namespaces")).Lines.ShouldBe(["there are none yet"]);
+    }
+
+    [Fact]
+    public async Task The_counts_of_all_namespaces_are_shown_together()
+    {
+        string store = $"sqlite:{_scratch["a.db"]}";
+        foreach (string ns in (string[])["b", "a"]) (await RunAsync(null, store, "timer", "post", "-n", ns, "--in", "1h")).ExitCode.ShouldBe(ExitCodes.Done);
+        CliResult all = await RunAsync(null, store, "timer", "stats", "--all");
+        all.Lines.Length.ShouldBe(3, all.Out);
+        all.Lines[0].ShouldStartWith("NAMESPACE  SCHEDULED");
+        all.Lines[1].ShouldStartWith("a ");
+        all.Lines[2].ShouldStartWith("b ");
+        (await RunAsync(null, store, "timer", "stats", "--all", "--json")).Lines.Length.ShouldBe(2);
+    }
+
+    [Theory]
+    [InlineData("x.db")]
+    [InlineData("x.sqlite")]
+    [InlineData("x")]
+    public async Task A_path_alone_is_understood(string name)
+    {
+        CliResult result = await RunAsync(null, null, "timer", "post", "--in", "1h", "--store", _scratch[name]);
+        result.ExitCode.ShouldBe(ExitCodes.Done, result.Error);
+        File.Exists(_scratch[name]).ShouldBeTrue();
+    }
+
     private static async Task FailsAsync(string path, string message)
     {
-        CliResult result = await RunAsync(null, null, "timer", "stats", "--store", $"sqlite:{path}");
+        CliResult result = await RunAsync(null, null, "timer", "post", "--in", "1h", "--store", $"sqlite:{path}");
         result.ExitCode.ShouldBe(ExitCodes.Failure);
         result.Out.ShouldBeEmpty();
         result.Error.ShouldContain(message);

@@ -25,7 +25,7 @@ public sealed class DemoProcessTests
         await using DemoProcesses processes = await DemoProcesses.StartAsync();
         File.Exists(processes.Database).ShouldBeTrue();
         processes.Demo.Terminate();
-        (await processes.Demo.ExitsAsync()).ShouldBe(ExitCodes.Failure);
+        (await processes.Demo.ExitsAsync()).ShouldBe(128 + 15);
         processes.Demo.Error.ShouldContain("latchwork: interrupted");
         await processes.NodesAreGoneAsync();
         Directory.Exists(Path.GetDirectoryName(processes.Database)).ShouldBeFalse();

@@ -104,7 +104,7 @@ public sealed class DemoTests : IClassFixture<RedisFixture>
         Task<CliResult> running = Tool.RunAsync(["demo"], "", cancellationToken: stop.Token);
         await stop.CancelAsync();
         CliResult result = await running;
-        result.ExitCode.ShouldBe(ExitCodes.Failure);
+        result.ExitCode.ShouldBe(ExitCodes.Interrupted);
         result.Error.ShouldBe("latchwork: interrupted\n");
     }
 

@@ -34,6 +34,13 @@ public sealed class EventLineTests
     }
 
     [Fact]
+    public void Reads_delays_and_moments()
+    {
+        Parse("""{"in":"1h30m","data":1}""").Due.ShouldBe(Due.In(TimeSpan.FromMinutes(90)));
+        Parse("""{"at":"2030-01-01T00:00+01:00","data":1}""").Due.ShouldBe(Due.At(new DateTimeOffset(2030, 1, 1, 0, 0, 0, TimeSpan.FromHours(1))));
+    }
+
+    [Fact]
     public void What_a_line_does_not_say_comes_from_the_command_line()
     {
         TimerPost post = Parse("""{"inMs":0,"data":1}""");
@@ -47,7 +54,11 @@ public sealed class EventLineTests
     [InlineData("[]", "not a JSON object")]
     [InlineData("""{"inMs":1,"data":1""", "not valid JSON")]
     [InlineData("""{"inMs":1,"data":1} {}""", "not valid JSON")]
-    [InlineData("""{"data":1}""", "'inMs' is missing")]
+    [InlineData("""{"data":1}""", "'inMs', 'in' or 'at' is missing")]
+    [InlineData("""{"inMs":1,"in":"1s","data":1}""", "'in' is given besides another of 'inMs', 'in' and 'at', or twice")]
+    [InlineData("""{"in":5,"data":1}""", "'in' must be a string")]
+    [InlineData("""{"in":"5","data":1}""", "'in' is not a duration: '5'")]
+    [InlineData("""{"at":"2030-01-01T00:00","data":1}""", "'at' is not a date and time with its offset from UTC")]
     [InlineData("""{"inMs":1}""", "'data' is missing")]
     [InlineData("""{"inMs":"1","data":1}""", "'inMs' must be a number")]
     [InlineData("""{"inMs":-1,"data":1}""", "'inMs' must be between 0 and 3153600000000 (100 years); it is -1")]

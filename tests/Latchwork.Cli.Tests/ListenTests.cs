@@ -71,7 +71,7 @@ public sealed class ListenTests : IClassFixture<RedisFixture>
         await _timers.RunWithInputAsync(new string('x', 500_000), "post", "--id", "x", "--in", "0s", "--data-file", "-", "--max-retries", "3");
         CliResult failed = await _timers.RunAsync("listen", "--count", "1", "--timeout", "2m", "--exec", "echo no >&2; exit 7");
         failed.ExitCode.ShouldBe(ExitCodes.Done);
-        failed.Error.ShouldContain("latchwork: warning: x: exit code 7: no; it will be retried");
+        failed.Error.ShouldContain("latchwork: warning: Event x of ");
         JsonElement peek = (await _timers.RunAsync("peek", "x")).ReadJson();
         peek.GetProperty("state").GetString().ShouldBe("scheduled");
         peek.GetProperty("retries").GetInt32().ShouldBe(1);
@@ -138,12 +138,13 @@ public sealed class ListenTests : IClassFixture<RedisFixture>
         (await listener.ExitsAsync()).ShouldBe(0, listener.Error);
         listener.Lines.Count.ShouldBe(1);
 
-        // Handed back, or still in flight if the store did not answer in the moment of the leave; not dead, although it has no retries.
+        // Handed back, or still in flight if the store did not answer in the moment of the leave.
         JsonElement stats = (await _timers.RunAsync("stats")).ReadJson();
         stats.GetProperty("deadLetters").GetInt64().ShouldBe(0);
         stats.GetProperty("inFlight").GetInt64().ShouldBeLessThanOrEqualTo(1);
         stats.GetProperty("scheduled").GetInt64().ShouldBeGreaterThan(0);
-        listener.Error.ShouldContain("standard output was closed");
+        (await _timers.RunAsync("upcoming")).Lines.ShouldAllBe(line => line.Contains("\"retries\":0,", StringComparison.Ordinal));
+        listener.Error.ShouldContain("standard output cannot be written: Broken pipe, so listening ended");
     }
 
     private async Task<long> InStoreAsync()

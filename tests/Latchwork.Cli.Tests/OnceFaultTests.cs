@@ -68,7 +68,7 @@ public sealed class OnceFaultTests : IClassFixture<RedisFixture>, IDisposable
         Task<CliResult> waiter = _keys.OnceAsync("k", "echo next");
         await _keys.HasWaitersAsync(1);
         owner.Terminate();
-        (await owner.EndsAsync()).ShouldBe(new CliResult(ExitCodes.Failure, "", "latchwork: interrupted\n"));
+        (await owner.EndsAsync()).ShouldBe(new CliResult(128 + 15, "", "latchwork: interrupted\n"));
         (await waiter).ShouldBe(new CliResult(0, "next\n", ""));
         _scratch.Lines("terms").ShouldBe(["term"]);
     }
@@ -81,7 +81,7 @@ public sealed class OnceFaultTests : IClassFixture<RedisFixture>, IDisposable
         owner.Terminate();
         await _scratch.HasLinesAsync("terms", 1);
         owner.Terminate();
-        (await owner.EndsAsync()).ExitCode.ShouldBe(ExitCodes.Failure);
+        (await owner.EndsAsync()).ExitCode.ShouldBe(128 + 15);
         await Scratch.IsGoneAsync(pid);
         (await _keys.LockAsync("list")).Out.ShouldBeEmpty();
     }
@@ -95,7 +95,7 @@ public sealed class OnceFaultTests : IClassFixture<RedisFixture>, IDisposable
         Task<CliResult> waiter = _keys.OnceAsync(["k"], ["echo", "mine"], stop.Token);
         await _keys.HasWaitersAsync(1);
         await stop.CancelAsync();
-        (await waiter).ShouldBe(new CliResult(ExitCodes.Failure, "", "latchwork: interrupted\n"));
+        (await waiter).ShouldBe(new CliResult(ExitCodes.Interrupted, "", "latchwork: interrupted\n"));
         _scratch.Create("go");
         (await owner).ShouldBe(new CliResult(0, "done\n", ""));
     }
@@ -103,7 +103,9 @@ public sealed class OnceFaultTests : IClassFixture<RedisFixture>, IDisposable
     [Fact]
     public async Task Lock_shows_lists_and_forgets()
     {
-        (await _keys.LockAsync("show", "k")).ShouldBe(new CliResult(ExitCodes.NotFound, "{\"key\":\"k\",\"outcome\":\"notFound\"}\n", "latchwork: k: not found\n"));
+        (await _keys.LockAsync("show", "k")).Error.ShouldContain("there is no lock namespace");
+        (await _keys.OnceAsync("another", "true")).ExitCode.ShouldBe(0);
+        (await _keys.LockAsync("show", "k")).ShouldBe(new CliResult(ExitCodes.NotFound, "{\"key\":\"k\",\"outcome\":\"notFound\"}\n", "latchwork: k: not found ('lock list' lists the keys that are locked)\n"));
         (await _keys.LockAsync("forget", "k")).ExitCode.ShouldBe(ExitCodes.NotFound);
         (await _keys.LockPlainAsync("list")).Out.ShouldBe("nothing is locked\n");
 

@@ -44,6 +44,39 @@ public sealed class OnceTests : IClassFixture<RedisFixture>, IDisposable
         _scratch.Lines("runs").Length.ShouldBe(1);
     }
 
+    [Theory]
+    [InlineData("once k --store memory: -- printf %s \"$(printf 'a\\377b')\"", 0, "a\u00ffb")]
+    [InlineData("once \"$(printf 'k\\376')\" --store memory: -- echo no", ExitCodes.BadInput, "")]
+    [InlineData("timer peek \"$(printf 'k\\376')\" --store memory:", ExitCodes.BadInput, "")]
+    public async Task Arguments_that_are_no_UTF_8_reach_the_command_as_they_are_and_are_refused_elsewhere(string commandLine, int exitCode, string output)
+    {
+        var start = new System.Diagnostics.ProcessStartInfo("/bin/sh", ["-c", $"exec dotnet \"$0\" {commandLine}", typeof(CliApplication).Assembly.Location])
+        {
+            RedirectStandardOutput = true,
+            RedirectStandardError = true,
+            StandardOutputEncoding = System.Text.Encoding.Latin1,
+        };
+        using var shell = System.Diagnostics.Process.Start(start)!;
+        (await shell.StandardOutput.ReadToEndAsync()).ShouldBe(output);
+        string error = await shell.StandardError.ReadToEndAsync();
+        await shell.WaitForExitAsync();
+        shell.ExitCode.ShouldBe(exitCode, error);
+        if (exitCode != 0) error.ShouldContain("is not valid UTF-8");
+    }
+
+    [Fact]
+    public async Task The_command_may_open_as_many_files_as_whoever_started_the_tool()
+    {
+        string[] words = ["sh", "-c", "ulimit -S -n"];
+        var start = new System.Diagnostics.ProcessStartInfo("/bin/sh", ["-c", "ulimit -S -n 777; dotnet \"$@\"; exit $?", "sh", typeof(CliApplication).Assembly.Location, "once", "files", "--store", "memory:", "--", .. words])
+        {
+            RedirectStandardOutput = true,
+        };
+        using var shell = System.Diagnostics.Process.Start(start)!;
+        (await shell.StandardOutput.ReadToEndAsync()).ShouldBe("777\n");
+        await shell.WaitForExitAsync();
+    }
+
     [Fact]
     public async Task A_result_is_reused_as_long_as_it_is_kept()
     {

@@ -11,7 +11,7 @@ internal static class CancelCommand
         Argument<string> id = Options.IdArgument();
         var revoke = new Option<bool>("--revoke") { Description = "Cancel it even while a node is handling it; the handler is told to stop." };
         var command = new Command("cancel", "Cancel an event: a scheduled one is removed, a dead letter purged.") { id, revoke };
-        host.OnRun(command, async (parsed, session) =>
+        host.OnLook(command, async (parsed, session) =>
         {
             string eventId = parsed.GetRequiredValue(id);
             TimerOutcome outcome = await session.Timer.CancelAsync(eventId, parsed.GetValue(revoke), session.Stop).ConfigureAwait(false);

@@ -22,6 +22,19 @@ internal sealed record LockSession(Terminal Terminal, Printer Printer, Latchwork
 /// <summary>Gives commands their store, their timers or locks, and their printer, and disposes of them.</summary>
 internal sealed class CommandHost
 {
+    /// <summary>What must be there for a command.</summary>
+    private enum Needs
+    {
+        /// <summary>It makes what it needs.</summary>
+        Nothing,
+
+        /// <summary>The store.</summary>
+        Store,
+
+        /// <summary>The store, and in it the namespace.</summary>
+        Namespace,
+    }
+
     public CommandHost(Terminal terminal, GlobalOptions globals)
     {
         Terminal = terminal;
@@ -36,20 +49,42 @@ internal sealed class CommandHost
 
     /// <summary>Makes <paramref name="body"/> what <paramref name="command"/> does.</summary>
     public void OnRun(Command command, Func<ParseResult, TimerSession, Task<int>> body, Action<ParseResult, TimerOptions>? configure = null) =>
-        command.SetAction((parsed, cancellationToken) => RunAsync(parsed, session => body(parsed, session), options => configure?.Invoke(parsed, options), cancellationToken));
+        command.SetAction((parsed, cancellationToken) => RunAsync(parsed, Needs.Nothing, session => body(parsed, session), options => configure?.Invoke(parsed, options), cancellationToken));
+
+    /// <summary>
+    /// Makes <paramref name="body"/> what <paramref name="command"/> does, which looks at what is there, or changes it: it makes neither a file nor a
+    /// namespace, and says so if there is none.
+    /// </summary>
+    /// <param name="command">The command.</param>
+    /// <param name="body">What it does.</param>
+    /// <param name="ofAllNamespaces">Whether it is about all namespaces, so that there need not be the one that is named.</param>
+    public void OnLook(Command command, Func<ParseResult, TimerSession, Task<int>> body, Func<ParseResult, bool>? ofAllNamespaces = null) =>
+        command.SetAction((parsed, cancellationToken) => RunAsync(
+            parsed, ofAllNamespaces?.Invoke(parsed) == true ? Needs.Store : Needs.Namespace, session => body(parsed, session), static _ => { }, cancellationToken));
 
     /// <summary>Makes <paramref name="body"/> what <paramref name="command"/>, which is about keys, does.</summary>
     public void OnRun(Command command, Func<LockSession, ParseResult, Task<int>> body, Action<ParseResult, LockerOptions>? configure = null) =>
-        command.SetAction((parsed, cancellationToken) => RunAsync(parsed, session => body(session, parsed), options => configure?.Invoke(parsed, options), cancellationToken));
+        command.SetAction((parsed, cancellationToken) => RunAsync(parsed, Needs.Nothing, session => body(session, parsed), options => configure?.Invoke(parsed, options), cancellationToken));
 
-    private async Task<int> RunAsync(ParseResult parsed, Func<LockSession, Task<int>> body, Action<LockerOptions> configure, CancellationToken cancellationToken)
+    /// <summary>The same for a command that is about keys.</summary>
+    public void OnLook(Command command, Func<LockSession, ParseResult, Task<int>> body) =>
+        command.SetAction((parsed, cancellationToken) => RunAsync(parsed, Needs.Namespace, session => body(session, parsed), static _ => { }, cancellationToken));
+
+    /// <summary>Opens the store that a command line names.</summary>
+    /// <param name="parsed">The command line.</param>
+    /// <param name="mustExist">Whether a file that is not there is an error, and not made.</param>
+    /// <param name="cancellationToken">Gives up.</param>
+    public Task<LatchworkStore> OpenStoreAsync(ParseResult parsed, bool mustExist, CancellationToken cancellationToken) =>
+        StoreResolver.OpenAsync(StoreResolver.Find(parsed.GetValue(Globals.Store), Terminal, mustExist), mustExist, cancellationToken);
+
+    private async Task<int> RunAsync(ParseResult parsed, Needs needs, Func<LockSession, Task<int>> body, Action<LockerOptions> configure, CancellationToken cancellationToken)
     {
         var options = new LockerOptions { Namespace = parsed.GetValue(Globals.Namespace) ?? LockerOptions.DefaultNamespace };
         configure(options);
-        string address = StoreResolver.Find(parsed.GetValue(Globals.Store), Terminal);
-        LatchworkStore store = await StoreResolver.OpenAsync(address, cancellationToken).ConfigureAwait(false);
+        LatchworkStore store = await OpenStoreAsync(parsed, needs != Needs.Nothing, cancellationToken).ConfigureAwait(false);
         await using (store.ConfigureAwait(false))
         {
+            if (needs == Needs.Namespace) await UnknownNamespace.CheckLocksAsync(store, options.Namespace, cancellationToken).ConfigureAwait(false);
             var locker = new ProcessLocker(store, options);
             await using (locker.ConfigureAwait(false))
             {
@@ -58,14 +93,14 @@ internal sealed class CommandHost
         }
     }
 
-    private async Task<int> RunAsync(ParseResult parsed, Func<TimerSession, Task<int>> body, Action<TimerOptions> configure, CancellationToken cancellationToken)
+    private async Task<int> RunAsync(ParseResult parsed, Needs needs, Func<TimerSession, Task<int>> body, Action<TimerOptions> configure, CancellationToken cancellationToken)
     {
-        string address = StoreResolver.Find(parsed.GetValue(Globals.Store), Terminal);
         var options = new TimerOptions { Namespace = parsed.GetValue(Globals.Namespace) ?? TimerOptions.DefaultNamespace };
         configure(options);
-        LatchworkStore store = await StoreResolver.OpenAsync(address, cancellationToken).ConfigureAwait(false);
+        LatchworkStore store = await OpenStoreAsync(parsed, needs != Needs.Nothing, cancellationToken).ConfigureAwait(false);
         await using (store.ConfigureAwait(false))
         {
+            if (needs == Needs.Namespace) await UnknownNamespace.CheckTimersAsync(store, options.Namespace, cancellationToken).ConfigureAwait(false);
             var timer = new DistributedTimer(store, options);
             await using (timer.ConfigureAwait(false))
             {

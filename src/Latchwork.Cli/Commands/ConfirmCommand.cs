@@ -20,7 +20,7 @@ internal static class ConfirmCommand
             if (hasToken && result.GetValue(force)) result.AddError("'--token' and '--force' exclude each other");
             if (!hasToken && !result.GetValue(force)) result.AddError("'--token' is needed (or '--force' to confirm whatever delivery is live)");
         });
-        host.OnRun(command, (parsed, session) => parsed.GetValue(token) is { } given
+        host.OnLook(command, (parsed, session) => parsed.GetValue(token) is { } given
             ? ConfirmAsync(session, parsed.GetRequiredValue(id), given)
             : ForceAsync(session, parsed.GetRequiredValue(id)));
         return command;

@@ -19,7 +19,7 @@ internal static class DeadLettersCommand
         Option<TimeSpan?> olderThan = OlderThan();
         Option<int?> limit = Options.Number("--limit", "The most events. Default: all.", 1, int.MaxValue);
         var command = new Command("list", "List dead letters, the oldest first.") { reason, olderThan, limit };
-        host.OnRun(command, (parsed, session) =>
+        host.OnLook(command, (parsed, session) =>
             ListAsync(session, parsed.GetValue(reason), parsed.GetValue(olderThan), parsed.GetValue(limit) ?? int.MaxValue));
         return command;
     }
@@ -30,13 +30,18 @@ internal static class DeadLettersCommand
         var all = new Option<bool>("--all") { Description = "Requeue every dead letter." };
         Option<DeadLetterReason?> reason = Reason();
         Option<TimeSpan?> olderThan = OlderThan();
-        Option<TimeSpan?> delay = Options.Duration("--in", "When they are due. Default: now.", TimeSpan.Zero, Limits.MaxDelay);
-        var command = new Command("requeue", "Schedule dead letters again, with no retry spent.") { id, all, reason, olderThan, delay };
+        Option<TimeSpan?> delay = Options.Duration("--in", "When they are due, from now. Default: now.", TimeSpan.Zero, Limits.MaxDelay);
+        Option<DateTimeOffset?> at = Options.Moment("--at", "When they are due, as a time.");
+        var command = new Command("requeue", "Schedule dead letters again, with no retry spent.") { id, all, reason, olderThan, delay, at };
         command.Validators.Add(result => OneOrMany(
             result, "an id", result.GetResult(id) is { Tokens.Count: > 0 }, result.GetValue(all), reason, olderThan));
-        host.OnRun(command, async (parsed, session) =>
+        command.Validators.Add(result =>
         {
-            Due due = parsed.GetValue(delay) ?? TimeSpan.Zero;
+            if (result.GetResult(delay) is not null && result.GetResult(at) is not null) result.AddError("'--in' and '--at' exclude each other");
+        });
+        host.OnLook(command, async (parsed, session) =>
+        {
+            Due due = Outcomes.DueOf(parsed.GetValue(delay) ?? TimeSpan.Zero, parsed.GetValue(at));
             if (parsed.GetValue(id) is { } one)
             {
                 TimerOutcome outcome = await session.Timer.DeadLetters.RequeueAsync(one, due, session.Stop).ConfigureAwait(false);
@@ -59,7 +64,7 @@ internal static class DeadLettersCommand
         Option<TimeSpan?> olderThan = OlderThan();
         var command = new Command("purge", "Delete dead letters for good.") { id, all, reason, olderThan };
         command.Validators.Add(result => OneOrMany(result, "'--id'", result.GetResult(id) is not null, result.GetValue(all), reason, olderThan));
-        host.OnRun(command, async (parsed, session) =>
+        host.OnLook(command, async (parsed, session) =>
         {
             if (parsed.GetValue(id) is { } one)
             {

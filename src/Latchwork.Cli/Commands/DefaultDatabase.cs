@@ -10,12 +10,15 @@ internal static class DefaultDatabase
     public static string? FindPath(Terminal terminal) =>
         terminal.UserDataFolder is { Length: > 0 } folder ? Path.Combine(folder, "latchwork", "latchwork.db") : null;
 
-    /// <summary>Makes its folder if there is none: what is posted is nobody else's business.</summary>
+    /// <summary>Finds its address, and makes its folder if there is none: what is posted is nobody else's business.</summary>
+    /// <param name="terminal">The outside.</param>
+    /// <param name="isMade">Whether the folder is made.</param>
     /// <returns>Its address.</returns>
-    public static string Prepare(Terminal terminal)
+    public static string FindAddress(Terminal terminal, bool isMade)
     {
         string path = FindPath(terminal) ?? throw new CliException(
             ExitCodes.BadInput, $"no store is set, and this user has no home for latchwork.db: give --store sqlite:PATH or set {StoreResolver.Variable}");
+        if (!isMade) return StoreResolver.AddressOf(path);
         string folder = Path.GetDirectoryName(path)!;
         try
         {

@@ -22,9 +22,10 @@ internal static class DoctorCommand
     private static async Task<int> RunAsync(CommandHost host, ParseResult parsed, string? ns, bool fix, CancellationToken cancellationToken)
     {
         Printer printer = host.CreatePrinter(parsed);
-        LatchworkStore store = await StoreResolver.OpenAsync(StoreResolver.Find(parsed.GetValue(host.Globals.Store), host.Terminal), cancellationToken).ConfigureAwait(false);
+        LatchworkStore store = await host.OpenStoreAsync(parsed, mustExist: true, cancellationToken).ConfigureAwait(false);
         await using (store.ConfigureAwait(false))
         {
+            if (ns is not null) await UnknownNamespace.CheckAnyAsync(store, ns, cancellationToken).ConfigureAwait(false);
             var sums = new Dictionary<(NamespaceRef? Unit, StoreProblem Problem, bool IsRepaired, string Detail), Sum>();
             if (store.Checker is { } checker)
             {

@@ -13,10 +13,11 @@ internal static class LatchworkCommand
     {
         var globals = new GlobalOptions(terminal);
         var host = new CommandHost(terminal, globals);
-        return new Command(
+        var root = new Command(
             Name,
-            "Durable distributed timers, and commands that run once across machines. Start with 'latchwork demo'; durations are written 250ms, 2s, 5m, "
-            + "1h, 3d, 1h30m. Exit codes: 0 done, 1 failure, 2 bad input, 3 not found, 4 in a state that does not allow it, 5 timed out, 6 lease lost.")
+            "Durable distributed timers, and commands that run once across machines. Start with 'latchwork demo'; durations are written 250ms, 10s, 5m, "
+            + "1h30m, 7d or 00:00:10. Exit codes: 0 done, 1 failure, 2 bad input, 3 not found, 4 in a state that does not allow it, 5 timed out, 6 lease lost, "
+            + "130 Ctrl-C (128 and the number of another signal; 'timer listen' ends on SIGTERM with 0).")
         {
             new HelpOption(),
             new VersionOption(),
@@ -30,5 +31,8 @@ internal static class LatchworkCommand
             MoveCommand.Create(host),
             DoctorCommand.Create(host),
         };
+        CompletionCommand.AddTo(root, terminal);
+        HelpExamples.AddTo(root);
+        return root;
     }
 }

@@ -46,6 +46,7 @@ internal static class ListenCommand
             (parsed, options) =>
             {
                 options.NodeId = parsed.GetValue(node);
+                options.LoggerFactory = new ListenLog(host.CreatePrinter(parsed));
                 // A listener that wants five takes no sixth from the others.
                 options.MaxInFlight = MostAtOnce(parsed.GetValue(maxInFlight), parsed.GetValue(count));
                 options.MaxEvents = Math.Min(parsed.GetValue(maxEvents) ?? TimerOptions.DefaultMaxEvents, options.MaxInFlight);

@@ -20,14 +20,14 @@ internal static class LockCommand
     {
         Argument<string> key = Options.KeyArgument();
         var command = new Command("peek", "Show a key: who owns it, and what is kept of its last run.") { Arguments = { key }, Aliases = { "show" } };
-        host.OnRun(command, (LockSession session, ParseResult parsed) => PeekAsync(session, parsed.GetRequiredValue(key)));
+        host.OnLook(command, (LockSession session, ParseResult parsed) => PeekAsync(session, parsed.GetRequiredValue(key)));
         return command;
     }
 
     private static Command CreateList(CommandHost host)
     {
         var command = new Command("list", "List the keys that are locked.");
-        host.OnRun(command, (LockSession session, ParseResult _) => ListAsync(session));
+        host.OnLook(command, (LockSession session, ParseResult _) => ListAsync(session));
         return command;
     }
 
@@ -35,7 +35,7 @@ internal static class LockCommand
     {
         Argument<string> key = Options.KeyArgument();
         var command = new Command("forget", "Drop a key's result and take the key from its owner: a command that runs for it is stopped.") { key };
-        host.OnRun(command, (LockSession session, ParseResult parsed) => ForgetAsync(session, parsed.GetRequiredValue(key)));
+        host.OnLook(command, (LockSession session, ParseResult parsed) => ForgetAsync(session, parsed.GetRequiredValue(key)));
         return command;
     }
 
@@ -92,7 +92,7 @@ internal static class LockCommand
     private static int NotFound(LockSession session, string key)
     {
         WriteOutcome(session, key, "notFound");
-        session.Printer.Fail($"{key}: not found");
+        session.Printer.Fail($"{key}: not found ('lock list' lists the keys that are locked)");
         return ExitCodes.NotFound;
     }
 

@@ -72,7 +72,7 @@ internal static class MoveCommand
         }
         catch (OperationCanceledException e) when (cancellationToken.IsCancellationRequested)
         {
-            throw new CliException(ExitCodes.Failure, "interrupted: run the same command again to go on", e);
+            throw new CliException(ExitCodes.Interrupted, "interrupted: run the same command again to go on", e);
         }
         catch (LatchworkStoreException e)
         {

@@ -9,7 +9,7 @@ internal static class NamespacesCommand
     public static Command Create(CommandHost host)
     {
         var command = new Command("namespaces", "List the namespaces of the store.");
-        host.OnRun(command, async (_, session) =>
+        host.OnLook(command, async (_, session) =>
         {
             IReadOnlyList<string> namespaces = await session.Store.Timers.NamespacesAsync(session.Stop).ConfigureAwait(false);
             foreach (string ns in namespaces)
@@ -19,7 +19,8 @@ internal static class NamespacesCommand
 
             if (namespaces.Count == 0) session.Printer.Text("there are none yet");
             return ExitCodes.Done;
-        });
+        },
+        ofAllNamespaces: static _ => true);
         return command;
     }
 }

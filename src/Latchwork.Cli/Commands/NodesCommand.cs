@@ -17,11 +17,12 @@ internal static class NodesCommand
         {
             if (result.GetValue(all) && result.GetValue(host.Globals.Namespace) is not null) result.AddError("Give --all or --namespace, not both.");
         });
-        host.OnRun(command, async (parsed, session) =>
+        host.OnLook(command, async (parsed, session) =>
         {
             await (parsed.GetValue(all) ? ListAllAsync(session) : ListAsync(session)).ConfigureAwait(false);
             return ExitCodes.Done;
-        });
+        },
+        ofAllNamespaces: parsed => parsed.GetValue(all));
         return command;
     }
 
@@ -42,7 +43,7 @@ internal static class NodesCommand
         var rows = new RowPrinter(session.Printer, [new("NAMESPACE"), .. _columns]);
         foreach (string ns in await session.Store.Timers.NamespacesAsync(session.Stop).ConfigureAwait(false))
         {
-            foreach (TimerNode node in await NodesOfAsync(session, ns).ConfigureAwait(false))
+            foreach (TimerNode node in await OfEachNamespace.AskAsync(session, ns, timer => timer.GetNodesAsync(session.Stop)).ConfigureAwait(false) ?? [])
             {
                 Print(session.Printer, ns, node);
                 rows.Add([Printable.OneLine(ns), .. Cells(node)]);
@@ -50,24 +51,6 @@ internal static class NodesCommand
         }
 
         rows.Flush(ifEmpty: "nobody listens");
-    }
-
-    private static async Task<IReadOnlyList<TimerNode>> NodesOfAsync(TimerSession session, string ns)
-    {
-        var timer = new DistributedTimer(session.Store, new() { Namespace = ns });
-        await using (timer.ConfigureAwait(false))
-        {
-            try
-            {
-                return await timer.GetNodesAsync(session.Stop).ConfigureAwait(false);
-            }
-            catch (LatchworkStoreException e) when (e is { Outcome: StoreOutcome.NotApplied, IsTransient: false })
-            {
-                // One that was moved away, say, or has another number of partitions. The others can be listed all the same.
-                session.Printer.Warn(e.Message);
-                return [];
-            }
-        }
     }
 
     private static void Print(Printer printer, string? ns, TimerNode node) => printer.Json(json =>

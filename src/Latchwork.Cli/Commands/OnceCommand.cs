@@ -8,6 +8,8 @@ namespace Latchwork.Cli.Commands;
 /// <summary><c>once KEY -- command args…</c></summary>
 internal sealed class OnceCommand
 {
+    public const string Name = "once";
+
     private const int DefaultMaxOutput = 1 << 20;
     private const int LargestMaxOutput = 64 << 20;
 
@@ -49,7 +51,7 @@ internal sealed class OnceCommand
     {
         var once = new OnceCommand();
         var command = new Command(
-            "once",
+            Name,
             "Run a command on one of many machines; all print its output and exit with its code. Exit codes of latchwork itself, with a line that "
             + "begins with 'latchwork:': 1 failure, 2 bad input, 5 the wait timed out, 6 the lease was lost.")
         {
@@ -59,7 +61,7 @@ internal sealed class OnceCommand
         {
             if (result.GetValue(host.Globals.Json)) result.AddError("'--json' is not for 'once': it prints what the command prints");
         });
-        host.OnRun(command, (LockSession session, ParseResult parsed) => new OnceRunner(session, once.Read(parsed)).RunAsync(), once.Configure);
+        host.OnRun(command, (LockSession session, ParseResult parsed) => new OnceRunner(session, once.Read(parsed, session.Terminal)).RunAsync(), once.Configure);
         return command;
     }
 
@@ -74,14 +76,15 @@ internal sealed class OnceCommand
         options.ResultTimeout = parsed.GetValue(_resultFor) ?? options.ResultTimeout;
         options.LockTimeout = parsed.GetValue(_lockTimeout) ?? options.LockTimeout;
         options.LeaseDuration = parsed.GetValue(_lease) ?? options.LeaseDuration;
-        if (options.LeaseDuration > options.LockTimeout) throw BadInput($"'--lease' must not be longer than '--lock-timeout', {DurationParser.Write(options.LockTimeout)}");
+        if (options.LeaseDuration > options.LockTimeout) throw BadInput($"'--lease' must not be longer than '--lock-timeout', {DurationText.Write(options.LockTimeout)}");
         options.MaxResultBytes = MaxOutput(parsed) + Once.CommandResult.HeaderBytes;
     }
 
-    private OnceSettings Read(ParseResult parsed) => new()
+    private OnceSettings Read(ParseResult parsed, Terminal terminal) => new()
     {
         Key = parsed.GetRequiredValue(_key),
         Words = parsed.GetRequiredValue(_words),
+        RawWords = terminal.RawArguments?.TakeLast(parsed.GetRequiredValue(_words).Length).ToArray(),
         Wait = parsed.GetValue(_wait) ?? parsed.GetValue(_lockTimeout) ?? _defaults.LockTimeout,
         RetryFailures = parsed.GetValue(_retryFailures),
         MaxOutput = MaxOutput(parsed),

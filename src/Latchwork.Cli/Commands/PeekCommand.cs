@@ -11,7 +11,7 @@ internal static class PeekCommand
     {
         Argument<string> id = Options.IdArgument();
         var command = new Command("peek", "Show an event: its state, when it is due, its data.") { id };
-        host.OnRun(command, (parsed, session) => RunAsync(session, parsed.GetRequiredValue(id)));
+        host.OnLook(command, (parsed, session) => RunAsync(session, parsed.GetRequiredValue(id)));
         return command;
     }
 
@@ -20,7 +20,7 @@ internal static class PeekCommand
         TimerSnapshot? snapshot = await session.Timer.PeekAsync(id, session.Stop).ConfigureAwait(false);
         if (snapshot is null)
         {
-            session.Printer.Fail($"{id}: not found");
+            session.Printer.Fail($"{id}: {Outcomes.NotFound}");
             return ExitCodes.NotFound;
         }
 

@@ -1,4 +1,5 @@
 using System.CommandLine;
+using Latchwork.Cli.Input;
 using Latchwork.Cli.Output;
 using Latchwork.Storage;
 
@@ -9,7 +10,7 @@ internal static class RepartitionCommand
 {
     public static Command Create(CommandHost host)
     {
-        var ns = new Argument<string>("namespace") { Description = "The namespace." };
+        Argument<string> ns = Options.NamespaceArgument("The namespace.");
         var to = new Option<int>("--to") { Description = "The number of partitions: 1 to 1024.", HelpName = "number", Required = true };
         var command = new Command(
             "repartition",
@@ -26,12 +27,12 @@ internal static class RepartitionCommand
     private static async Task<int> RunAsync(CommandHost host, ParseResult parsed, string ns, int to, CancellationToken cancellationToken)
     {
         Printer printer = host.CreatePrinter(parsed);
-        LatchworkStore store = await StoreResolver.OpenAsync(StoreResolver.Find(parsed.GetValue(host.Globals.Store), host.Terminal), cancellationToken).ConfigureAwait(false);
+        LatchworkStore store = await host.OpenStoreAsync(parsed, mustExist: true, cancellationToken).ConfigureAwait(false);
         await using (store.ConfigureAwait(false))
         {
             if (store.Partitions is not { } partitions) throw new CliException(ExitCodes.BadInput, $"{store.Description} keeps each namespace in one partition; only Redis has more");
             PartitionChange change = await ChangeAsync(partitions, ns, to, cancellationToken).ConfigureAwait(false)
-                ?? throw new CliException(ExitCodes.NotFound, $"there is no timer namespace '{ns}' in {store.Description}");
+                ?? throw UnknownNamespace.Refusal(store, "timer", ns, await store.Timers.NamespacesAsync(cancellationToken).ConfigureAwait(false), "'latchwork timer post' makes one");
             if (change.Obstacle is { } obstacle) throw new CliException(ExitCodes.Conflict, obstacle);
 
             printer.Result(
@@ -58,7 +59,7 @@ internal static class RepartitionCommand
         }
         catch (OperationCanceledException e) when (cancellationToken.IsCancellationRequested)
         {
-            throw new CliException(ExitCodes.Failure, "interrupted: run the same command again to go on", e);
+            throw new CliException(ExitCodes.Interrupted, "interrupted: run the same command again to go on", e);
         }
         catch (LatchworkStoreException e)
         {

@@ -9,15 +9,20 @@ internal static class StoreResolver
 
     private const string Memory = "memory:";
     private const string Sqlite = "sqlite:";
-    private const string Known = "use sqlite:PATH, redis://host:port or memory:";
+    private const string Known = "write sqlite:PATH, redis://host:port or memory:";
+
+    private static readonly string[] _extensions = [".db", ".db3", ".sqlite", ".sqlite3"];
 
     /// <summary>The address of the store: the option, else the environment, else the default database, whose folder is made.</summary>
-    public static string Find(string? option, Terminal terminal)
+    /// <param name="option">What <c>--store</c> says.</param>
+    /// <param name="terminal">The outside.</param>
+    /// <param name="mustExist">Whether a store that is not there is not to be made.</param>
+    public static string Find(string? option, Terminal terminal, bool mustExist = false)
     {
         // An empty option comes from a script whose variable is not set. It must not lead to another store than the one that was meant.
         if (option is not null && string.IsNullOrWhiteSpace(option)) throw new CliException(ExitCodes.BadInput, $"'--store' is empty: {Known}");
         string? address = option ?? terminal.Environment(Variable);
-        return string.IsNullOrWhiteSpace(address) ? DefaultDatabase.Prepare(terminal) : address.Trim();
+        return string.IsNullOrWhiteSpace(address) ? DefaultDatabase.FindAddress(terminal, isMade: !mustExist) : address.Trim();
     }
 
     /// <summary>The address of a database file.</summary>
@@ -27,10 +32,22 @@ internal static class StoreResolver
     /// <param name="address">Its address.</param>
     /// <param name="cancellationToken">Gives up.</param>
     /// <returns>The store.</returns>
-    public static async Task<LatchworkStore> OpenAsync(string address, CancellationToken cancellationToken)
+    public static Task<LatchworkStore> OpenAsync(string address, CancellationToken cancellationToken) => OpenAsync(address, mustExist: false, cancellationToken);
+
+    /// <summary>Opens a store.</summary>
+    /// <param name="address">Its address.</param>
+    /// <param name="mustExist">Whether a file that is not there is an error, and not made.</param>
+    /// <param name="cancellationToken">Gives up.</param>
+    /// <returns>The store.</returns>
+    public static async Task<LatchworkStore> OpenAsync(string address, bool mustExist, CancellationToken cancellationToken)
     {
         if (IsMemory(address)) return new InMemoryStore();
-        if (FindPath(address) is { } path) return await OpenSqliteAsync(path, cancellationToken).ConfigureAwait(false);
+        if (FindPath(address) is { } path)
+        {
+            if (mustExist && IsMissing(path)) throw new CliException(ExitCodes.NotFound, $"there is no store yet: no file '{path}'. 'latchwork timer post' and 'latchwork once' make one; or name another with --store sqlite:PATH or redis://host:port");
+            return await OpenSqliteAsync(path, cancellationToken).ConfigureAwait(false);
+        }
+
         if (FindError(address) is { } error) throw new CliException(ExitCodes.BadInput, error);
         return await ConnectToRedisAsync(address, cancellationToken).ConfigureAwait(false);
     }
@@ -38,35 +55,50 @@ internal static class StoreResolver
     /// <summary>Whether the address means a store in this process.</summary>
     public static bool IsMemory(string address) => address.Equals(Memory, StringComparison.OrdinalIgnoreCase);
 
-    /// <summary>The file that an address means; null if it means none. <c>sqlite:PATH</c> takes the path as it is, and <c>sqlite:///PATH</c> an absolute one.</summary>
+    /// <summary>
+    /// The file that an address means; null if it means none. <c>sqlite:PATH</c> takes the path as it is, and <c>sqlite:///PATH</c> an absolute one.
+    /// A path alone is understood, too, if it is one beyond doubt.
+    /// </summary>
     public static string? FindPath(string address)
     {
-        if (!address.StartsWith(Sqlite, StringComparison.OrdinalIgnoreCase)) return null;
+        if (!address.StartsWith(Sqlite, StringComparison.OrdinalIgnoreCase)) return IsPath(address) ? address : null;
         string path = address[Sqlite.Length..];
         if (path.StartsWith("//", StringComparison.Ordinal))
         {
             path = path[2..];
-            if (!path.StartsWith('/')) throw new CliException(ExitCodes.BadInput, $"the store '{address}' names a host: write sqlite:PATH, or sqlite:///PATH with an absolute path");
+            if (!path.StartsWith('/')) throw new CliException(ExitCodes.BadInput, "the address of the SQLite store names a host: write sqlite:PATH, or sqlite:///PATH with an absolute path");
             if (OperatingSystem.IsWindows()) path = path.TrimStart('/'); // sqlite:///C:/folder/file
         }
 
-        return path.Length > 0 ? path : throw new CliException(ExitCodes.BadInput, $"the store '{address}' names no file: write sqlite:PATH");
+        return path.Length > 0 ? path : throw new CliException(ExitCodes.BadInput, "the address of the SQLite store names no file: write sqlite:PATH");
     }
 
-    // Only what the connection could not know: a word that it would take for the name of a host.
+    // Only what the connection could not know: a word that it would take for the name of a host. What cannot be read may be a password, or a piece
+    // of one: it is not repeated.
     private static string? FindError(string address)
     {
         int scheme = address.IndexOf("://", StringComparison.Ordinal);
         if (scheme >= 0)
         {
             string name = address[..scheme].ToLowerInvariant();
-            return name is "redis" or "rediss" or "redis+sentinel" or "rediss+sentinel" or "redis+cluster" or "rediss+cluster" or "redis+unix" or "unix" or "valkey" or "valkeys"
-                ? null
-                : $"the store '{name}://…' is not known: {Known}";
+            if (name is "redis" or "rediss" or "redis+sentinel" or "rediss+sentinel" or "redis+cluster" or "rediss+cluster" or "redis+unix" or "unix" or "valkey" or "valkeys") return null;
+            bool isScheme = name.Length is > 0 and <= 20 && name.All(static c => char.IsAsciiLetter(c) || c is '+' or '-' or '.');
+            return $"the store's address has {(isScheme ? $"the scheme '{name}', which is not known" : "a scheme that is not known")}: {Known}";
         }
 
         bool looksLikeAddress = address.AsSpan().IndexOfAny(":,/") >= 0;
-        return looksLikeAddress ? null : $"the store '{address}' is not known: {Known}";
+        return looksLikeAddress ? null : $"the store's address is neither a URI nor a path: {Known}";
+    }
+
+    // What is no path at all (':memory:') is for the store to refuse, and so is a folder.
+    private static bool IsMissing(string path) => !path.StartsWith(':') && !File.Exists(path) && !Directory.Exists(path);
+
+    // Only a path begins like that, or ends like that without being anything else.
+    private static bool IsPath(string address)
+    {
+        if (address.StartsWith('/') || address.StartsWith("./", StringComparison.Ordinal) || address.StartsWith("../", StringComparison.Ordinal)) return true;
+        if (OperatingSystem.IsWindows() && address is [_, ':', '\\' or '/', ..] && char.IsAsciiLetter(address[0])) return true;
+        return address.AsSpan().IndexOfAny(":,=@") < 0 && Array.Exists(_extensions, end => address.EndsWith(end, StringComparison.OrdinalIgnoreCase));
     }
 
     // On its own, as the other: each store's assemblies are loaded only for a command that needs them.

@@ -19,5 +19,6 @@ internal static class TimerCommand
         NodesCommand.Create(host),
         StatsCommand.Create(host),
         RepartitionCommand.Create(host),
+        DropCommand.Create(host),
     };
 }

@@ -14,7 +14,7 @@ internal static class UpcomingCommand
         Option<TimeSpan?> duration = Options.Duration("--duration", "The length of the window from there. Default: to the end.", TimeSpan.Zero, Limits.MaxDelay);
         Option<int?> limit = Options.Number("--limit", "The most events. Default: all.", 1, int.MaxValue);
         var command = new Command("upcoming", "List scheduled events in order of their due times.") { offset, duration, limit };
-        host.OnRun(command, (parsed, session) =>
+        host.OnLook(command, (parsed, session) =>
             RunAsync(session, parsed.GetValue(offset), parsed.GetValue(duration), parsed.GetValue(limit)));
         return command;
     }

@@ -17,7 +17,7 @@ internal static class DemoCommand
             "demo",
             "See it work, in about ten seconds: four processes, 1,000 timers, 300 callers of a process locker, two of the processes killed, and a verdict "
             + "on what was promised; the exit code is 1 if a promise was broken. Runs on a temporary SQLite file unless --store is given "
-            + "(LATCHWORK_STORE is not used); from a store that is given it removes what it put there. Example: latchwork demo --store redis://localhost:6379");
+            + "(LATCHWORK_STORE is not used); from a store that is given it removes what it put there.");
         command.Validators.Add(result =>
         {
             if (result.GetResult(host.Globals.Namespace) is not null) result.AddError("'--namespace' is not for the demo: it makes one of its own");

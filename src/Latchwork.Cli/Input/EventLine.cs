@@ -13,7 +13,7 @@ internal sealed class BadLineException : Exception
     }
 }
 
-/// <summary>Reads one line of an event file: <c>{"id"?,"inMs","data","maxRetries"?}</c>.</summary>
+/// <summary>Reads one line of an event file: <c>{"id"?,"in" or "inMs" or "at","data","maxRetries"?}</c>.</summary>
 internal static class EventLine
 {
     /// <summary>The longest line: the largest payload and ample room for the rest.</summary>
@@ -41,7 +41,7 @@ internal static class EventLine
     {
         var reader = new Utf8JsonReader(line, new JsonReaderOptions { MaxDepth = int.MaxValue });
         string? id = null;
-        TimeSpan? delay = null;
+        Due? due = null;
         int? maxRetries = null;
         byte[]? data = null;
         reader.Read();
@@ -49,36 +49,39 @@ internal static class EventLine
         while (reader.Read() && reader.TokenType == JsonTokenType.PropertyName)
         {
             if (reader.ValueTextEquals("id"u8)) Once(ref id, ReadId(ref reader), "id");
-            else if (reader.ValueTextEquals("inMs"u8)) Once(ref delay, ReadDelay(ref reader), "inMs");
+            else if (reader.ValueTextEquals("inMs"u8)) OnceDue(ref due, ReadMilliseconds(ref reader), "inMs");
+            else if (reader.ValueTextEquals("in"u8)) OnceDue(ref due, ReadDelay(ref reader), "in");
+            else if (reader.ValueTextEquals("at"u8)) OnceDue(ref due, ReadMoment(ref reader), "at");
             else if (reader.ValueTextEquals("data"u8)) Once(ref data, ReadData(ref reader, line), "data");
             else if (reader.ValueTextEquals("maxRetries"u8)) Once(ref maxRetries, ReadRetries(ref reader), "maxRetries");
-            else throw new BadLineException($"unknown property '{Name(ref reader)}' (known are id, inMs, data, maxRetries)");
+            else throw new BadLineException($"unknown property '{Name(ref reader)}' (known are id, in, inMs, at, data, maxRetries)");
         }
 
         reader.Read(); // Nothing may follow the object: the reader throws if something does.
-        if (delay is null) throw new BadLineException("'inMs' is missing");
+        if (due is null) throw new BadLineException("'inMs', 'in' or 'at' is missing");
         if (data is null) throw new BadLineException("'data' is missing");
-        return new TimerPost(data, delay.Value, defaults with { Id = id, MaxRetries = maxRetries ?? defaults.MaxRetries });
+        return new TimerPost(data, due.Value, defaults with { Id = id, MaxRetries = maxRetries ?? defaults.MaxRetries });
     }
 
     private static string ReadId(ref Utf8JsonReader reader)
     {
-        reader.Read();
-        if (reader.TokenType != JsonTokenType.String) throw new BadLineException("'id' must be a string");
-        string id;
-        try
-        {
-            id = reader.GetString()!;
-        }
-        catch (InvalidOperationException)
-        {
-            throw new BadLineException("'id' is not valid Unicode");
-        }
-
+        string id = ReadText(ref reader, "id");
         return Options.FindIdError(id) is { } error ? throw new BadLineException($"'id' {error}") : id;
     }
 
-    private static TimeSpan? ReadDelay(ref Utf8JsonReader reader)
+    private static Due ReadDelay(ref Utf8JsonReader reader)
+    {
+        string text = ReadText(ref reader, "in");
+        return Options.FindDurationError(text, TimeSpan.Zero, Limits.MaxDelay, out TimeSpan delay) is { } error ? throw new BadLineException($"'in' {error}") : delay;
+    }
+
+    private static Due ReadMoment(ref Utf8JsonReader reader)
+    {
+        string text = ReadText(ref reader, "at");
+        return MomentParser.TryParse(text, out DateTimeOffset moment, out string? error) ? moment : throw new BadLineException($"'at' {error}");
+    }
+
+    private static Due ReadMilliseconds(ref Utf8JsonReader reader)
     {
         reader.Read();
         if (reader.TokenType != JsonTokenType.Number || !reader.TryGetDecimal(out decimal milliseconds))
@@ -92,6 +95,20 @@ internal static class EventLine
         }
 
         return new TimeSpan((long)decimal.Ceiling(milliseconds * TimeSpan.TicksPerMillisecond));
+    }
+
+    private static string ReadText(ref Utf8JsonReader reader, string name)
+    {
+        reader.Read();
+        if (reader.TokenType != JsonTokenType.String) throw new BadLineException($"'{name}' must be a string");
+        try
+        {
+            return reader.GetString()!;
+        }
+        catch (InvalidOperationException)
+        {
+            throw new BadLineException($"'{name}' is not valid Unicode");
+        }
     }
 
     private static int? ReadRetries(ref Utf8JsonReader reader)
@@ -110,6 +127,12 @@ internal static class EventLine
         return data.Length <= Limits.DefaultMaxPayloadBytes
             ? data.ToArray()
             : throw new BadLineException($"'data' must have at most {Limits.DefaultMaxPayloadBytes} bytes; it has {data.Length}");
+    }
+
+    private static void OnceDue(ref Due? due, Due value, string name)
+    {
+        if (due is not null) throw new BadLineException($"'{name}' is given besides another of 'inMs', 'in' and 'at', or twice");
+        due = value;
     }
 
     private static void Once<T>(ref T? field, T value, string name)

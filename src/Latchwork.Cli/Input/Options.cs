@@ -25,6 +25,19 @@ internal static class Options
         CustomParser = result => ReadDuration(result, name, min, max),
     };
 
+    /// <summary>An option that is a moment.</summary>
+    public static Option<DateTimeOffset?> Moment(string name, string description) => new(name)
+    {
+        Description = description,
+        HelpName = "time",
+        CustomParser = result =>
+        {
+            if (MomentParser.TryParse(result.Tokens[0].Value, out DateTimeOffset value, out string? error)) return value;
+            result.AddError($"'{name}' {error}");
+            return null;
+        },
+    };
+
     /// <summary>An option that is a whole number.</summary>
     public static Option<int?> Number(string name, string description, int min, int max) => new(name)
     {
@@ -96,6 +109,14 @@ internal static class Options
         CustomParser = result => ReadId(result, name),
     };
 
+    /// <summary>The argument that is a namespace.</summary>
+    public static Argument<string> NamespaceArgument(string description) => new("namespace")
+    {
+        Description = description,
+        Arity = ArgumentArity.ExactlyOne,
+        CustomParser = result => ReadId(result, "namespace")!,
+    };
+
     /// <summary>The argument that is a key.</summary>
     public static Argument<string> KeyArgument() => new("key")
     {
@@ -151,9 +172,16 @@ internal static class Options
         return null;
     }
 
+    /// <summary>What is wrong with a duration that must lie between two others, both allowed; null if nothing is: continues "'--in' ".</summary>
+    public static string? FindDurationError(string text, TimeSpan min, TimeSpan max, out TimeSpan value)
+    {
+        if (!DurationText.TryParse(text, out value)) return $"is not a duration: '{text}' (write {DurationText.Examples})";
+        return value < min || value > max ? $"must be between {DurationText.Write(min)} and {DurationText.Write(max)}; it is '{text}'" : null;
+    }
+
     private static TimeSpan? ReadDuration(ArgumentResult result, string name, TimeSpan min, TimeSpan max)
     {
-        if (DurationParser.TryParse(result.Tokens[0].Value, min, max, out TimeSpan value, out string? error)) return value;
+        if (FindDurationError(result.Tokens[0].Value, min, max, out TimeSpan value) is not { } error) return value;
         result.AddError($"'{name}' {error}");
         return null;
     }

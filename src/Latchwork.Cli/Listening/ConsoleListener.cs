@@ -9,21 +9,19 @@ internal sealed class ConsoleListener
     private readonly TimerSession _session;
     private readonly ListenSettings _settings;
     private readonly DeliveryCounter _counter;
-    private readonly WarningFilter _warnings;
-    private readonly TaskCompletionSource<IOException> _outputGone = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private int _handedBack;
+    private readonly TaskCompletionSource<OutputFailedException> _outputGone = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
     public ConsoleListener(TimerSession session, ListenSettings settings)
     {
         _session = session;
         _settings = settings;
         _counter = new DeliveryCounter(settings.Count, settings.MaxConcurrency);
-        _warnings = new WarningFilter(session.Printer, TimeProvider.System);
     }
 
     public async Task<int> RunAsync()
     {
         DistributedTimer timer = _session.Timer;
-        timer.Error += (_, e) => _warnings.Warn(e.EventId is { } id ? $"{id}: {e.Message}: {e.Exception.Message}" : $"{e.Message}: {e.Exception.Message}");
         await timer.JoinAsync(HandleAsync, _session.Stop).ConfigureAwait(false);
         _session.Printer.Note($"listening to '{timer.Namespace}' on {_session.Store.Description} as {timer.NodeId}; Ctrl-C leaves");
 
@@ -48,11 +46,15 @@ internal sealed class ConsoleListener
     {
         if (_outputGone.Task.IsCompleted)
         {
-            throw new CliException(ExitCodes.Failure, "standard output was closed, so listening ended", _outputGone.Task.Result);
+            OutputFailedException gone = _outputGone.Task.Result;
+            string unseen = _handedBack == 0 ? "" : $"; {_handedBack} that could not be printed {(_handedBack == 1 ? "was" : "were")} handed back, with no retry spent";
+            throw new CliException(ExitCodes.Failure, $"{gone.Message}, so listening ended{unseen}", gone);
         }
 
-        bool enough = _settings.Count is null || _counter.Settled >= _settings.Count || _session.Stop.IsCancellationRequested;
-        if (enough) return ExitCodes.Done;
+        // A listener that its service manager asks to end has done what it is for.
+        bool isInterrupted = _session.Stop.IsCancellationRequested && _session.Terminal.StopSignal() == Terminal.Interrupt;
+        if (_settings.Count is { } count ? _counter.Settled >= count : !isInterrupted) return ExitCodes.Done;
+        if (_session.Stop.IsCancellationRequested) return isInterrupted ? ExitCodes.Interrupted : ExitCodes.Done;
         _session.Printer.Fail($"timed out after {_counter.Settled} of {_settings.Count} deliveries");
         return ExitCodes.TimedOut;
     }
@@ -65,17 +67,19 @@ internal sealed class ConsoleListener
         {
             DeliveryOutput.Write(_session.Printer, _session.Timer, delivery);
         }
-        catch (IOException e)
+        catch (OutputFailedException e)
         {
-            // Nobody has seen it, so it is not confirmed: it keeps its place until the node leaves, so that no other event begins only to meet
-            // the same fate, and then the engine hands it back.
+            // Nobody has seen it. It is handed back when the node has begun to leave, and claims nothing more: else it would come back here.
             _outputGone.TrySetResult(e);
             await _counter.Released.ConfigureAwait(false);
-            throw;
+            await delivery.ReleaseAsync(delivery.Deadline, CancellationToken.None).ConfigureAwait(false);
+            Interlocked.Increment(ref _handedBack);
+            return;
         }
 
         if (_settings.Command is { } command) await ExecuteAsync(command, delivery, stopping).ConfigureAwait(false);
         else if (_settings.Confirm) await ConfirmAsync(delivery, stopping).ConfigureAwait(false);
+        if (_outputGone.Task.IsCompleted) await _counter.Released.ConfigureAwait(false); // keeps its place, so that no other begins
         await _counter.SettleAsync().ConfigureAwait(false);
     }
 
@@ -88,19 +92,16 @@ internal sealed class ConsoleListener
     private async Task ExecuteAsync(string command, TimerDelivery delivery, CancellationToken stopping)
     {
         ShellResult result = await ShellCommand.RunAsync(command, delivery, _session.Printer, stopping).ConfigureAwait(false);
+        // The command has done its work, and its exit code decides as ever. But it is the last.
+        if (result.OutputFailure is { } failure) _outputGone.TrySetResult(failure);
         if (result.Succeeded)
         {
             await ConfirmAsync(delivery, stopping).ConfigureAwait(false);
             return;
         }
 
+        // What becomes of it is logged by the engine (see ListenLog), unless nothing does.
         TimerOutcome outcome = await delivery.RetryAsync(error: result.Error, cancellationToken: stopping).ConfigureAwait(false);
-        string next = outcome switch
-        {
-            TimerOutcome.Done => "it will be retried",
-            TimerOutcome.DeadLettered => "no retry is left, so it is dead-lettered",
-            _ => Names.Of(outcome),
-        };
-        _session.Printer.Warn($"{delivery.Id}: {result.Error}; {next}");
+        if (outcome is not (TimerOutcome.Done or TimerOutcome.DeadLettered)) _session.Printer.Warn($"{delivery.Id}: {result.Error}; {Names.Of(outcome)}");
     }
 }

@@ -20,6 +20,9 @@ internal sealed class OutputPump
     /// <summary>The last line that is not blank.</summary>
     public string? LastLine { get; private set; }
 
+    /// <summary>Why a line could not be passed on. From then on what the command prints is dropped, so that it is not held up.</summary>
+    public OutputFailedException? Failure { get; private set; }
+
     public async Task RunAsync()
     {
         var buffer = new char[4096];
@@ -51,6 +54,14 @@ internal sealed class OutputPump
         string line = _line.ToString().TrimEnd('\r');
         _line.Clear();
         if (!string.IsNullOrWhiteSpace(line)) LastLine = line;
-        _write(line);
+        if (Failure is not null) return;
+        try
+        {
+            _write(line);
+        }
+        catch (OutputFailedException e)
+        {
+            Failure = e;
+        }
     }
 }

@@ -1,13 +1,15 @@
 using System.ComponentModel;
 using System.Diagnostics;
 using System.Globalization;
+using Latchwork.Cli.Once;
 using Latchwork.Cli.Output;
 
 namespace Latchwork.Cli.Listening;
 
 /// <summary>How a command ended.</summary>
 /// <param name="Error">What to keep with the event, or null if the exit code was 0.</param>
-internal readonly record struct ShellResult(string? Error)
+/// <param name="OutputFailure">Why not all of its output could be passed on; null if it could.</param>
+internal readonly record struct ShellResult(string? Error, OutputFailedException? OutputFailure = null)
 {
     public bool Succeeded => Error is null;
 }
@@ -52,9 +54,9 @@ internal static class ShellCommand
         }
 
         await Task.WhenAny(pumping, Task.Delay(_drain, TimeProvider.System, CancellationToken.None)).ConfigureAwait(false);
-        if (process.ExitCode == 0) return new ShellResult(null);
+        if (process.ExitCode == 0) return new ShellResult(null, output.Failure);
         string last = errors.LastLine is { Length: > 0 } line ? $": {line}" : "";
-        return new ShellResult($"exit code {process.ExitCode}{last}");
+        return new ShellResult($"exit code {process.ExitCode}{last}", output.Failure);
     }
 
     private static ProcessStartInfo CreateStartInfo(string command, TimerDelivery delivery)
@@ -76,8 +78,10 @@ internal static class ShellCommand
             // Ctrl-C reaches every process of the terminal. The command ignores it, so that leaving can let it finish.
             info.FileName = "/bin/sh";
             info.ArgumentList.Add("-c");
-            info.ArgumentList.Add("trap '' INT; eval \"$0\"");
+            // The limit on open files is put back to what it was before .NET raised it.
+            info.ArgumentList.Add("trap '' INT; [ -z \"$1\" ] || ulimit -S -n \"$1\"; shift; eval \"$0\"");
             info.ArgumentList.Add(command);
+            info.ArgumentList.Add(Posix.FindOriginalFileLimit()?.ToString(CultureInfo.InvariantCulture) ?? "");
         }
 
         CultureInfo culture = CultureInfo.InvariantCulture;

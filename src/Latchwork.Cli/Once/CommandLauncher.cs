@@ -19,10 +19,17 @@ internal static class CommandLauncher
 
     private const int NotStarted = 127;
 
+    /// <summary>How the words are passed on.</summary>
+    private const string AsText = "text", AsBase64 = "base64";
+
+    /// <summary>In place of a limit that is not known.</summary>
+    private const string Unknown = "-";
+
     /// <summary>How to start a command in such a way.</summary>
     /// <param name="words">The program and its arguments.</param>
+    /// <param name="rawWords">Their bytes, if not all of them are UTF-8.</param>
     /// <param name="nonce">Marks the report of a command that could not be started: no command can print it by chance.</param>
-    public static ProcessStartInfo CreateStartInfo(IReadOnlyList<string> words, string nonce)
+    public static ProcessStartInfo CreateStartInfo(IReadOnlyList<string> words, byte[][]? rawWords, string nonce)
     {
         var info = new ProcessStartInfo
         {
@@ -34,7 +41,9 @@ internal static class CommandLauncher
         IEnumerable<string> line = words;
         if (!OperatingSystem.IsWindows())
         {
-            line = [.. ThisTool.CommandLine(), Verb, nonce, Environment.ProcessId.ToString(CultureInfo.InvariantCulture), .. words];
+            line = [.. ThisTool.CommandLine(), Verb, nonce, Environment.ProcessId.ToString(CultureInfo.InvariantCulture), Posix.FindOriginalFileLimit()?.ToString(CultureInfo.InvariantCulture) ?? Unknown,
+                // A process is started with text alone.
+                rawWords is null ? AsText : AsBase64, .. rawWords?.Select(Convert.ToBase64String) ?? words];
         }
 
         info.FileName = line.First();
@@ -46,10 +55,14 @@ internal static class CommandLauncher
     /// <returns>Only if it could not.</returns>
     public static int Run(ReadOnlySpan<string> args)
     {
-        if (args.Length < 3 || !int.TryParse(args[1], NumberStyles.None, CultureInfo.InvariantCulture, out int parentId)) return ExitCodes.BadInput;
+        if (args.Length < 5 || !int.TryParse(args[1], NumberStyles.None, CultureInfo.InvariantCulture, out int parentId)) return ExitCodes.BadInput;
         Posix.BeginSession();
         if (!Posix.DieWith(parentId)) return ExitCodes.Failure;
-        int error = Posix.Become(args[2..]);
+        if (ulong.TryParse(args[2], NumberStyles.None, CultureInfo.InvariantCulture, out ulong files)) Posix.LowerFileLimit(files);
+        ReadOnlySpan<string> words = args[4..];
+        var bytes = new byte[words.Length][];
+        for (int i = 0; i < bytes.Length; i++) bytes[i] = args[3] == AsBase64 ? Convert.FromBase64String(words[i]) : Encoding.UTF8.GetBytes(words[i]);
+        int error = Posix.Become(bytes);
         using Stream report = Console.OpenStandardError();
         report.Write(Encoding.ASCII.GetBytes(string.Create(CultureInfo.InvariantCulture, $"{args[0]}:{error}")));
         return NotStarted;

@@ -3,7 +3,6 @@ using System.Globalization;
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using Latchwork.Cli.Commands;
-using Latchwork.Cli.Input;
 
 namespace Latchwork.Cli.Once;
 
@@ -57,7 +56,7 @@ internal sealed class OnceRunner
         }
         catch (LockTimeoutException e)
         {
-            throw new CliException(ExitCodes.TimedOut, Say($"timed out after {DurationParser.Write(_settings.Wait)} of waiting for another node to run it"), e);
+            throw new CliException(ExitCodes.TimedOut, Say($"timed out after {DurationText.Write(_settings.Wait)} of waiting for another node to run it"), e);
         }
         catch (RunFailedException e)
         {
@@ -69,7 +68,7 @@ internal sealed class OnceRunner
     {
         try
         {
-            using RunningCommand command = await RunningCommand.StartAsync(_settings.Words, Facts(lease), _settings.MaxOutput).ConfigureAwait(false);
+            using RunningCommand command = await RunningCommand.StartAsync(_settings.Words, _settings.RawWords, Facts(lease), _settings.MaxOutput).ConfigureAwait(false);
             await WaitAsync(command, lease).ConfigureAwait(false);
             return await command.ReadResultAsync().ConfigureAwait(false) ?? throw await FailAsync(lease).ConfigureAwait(false);
         }
@@ -133,8 +132,16 @@ internal sealed class OnceRunner
     private async Task<int> PrintAsync(CommandResult result)
     {
         Terminal terminal = _session.Terminal;
-        await terminal.OutBytes.WriteAsync(result.Output, CancellationToken.None).ConfigureAwait(false);
-        await terminal.OutBytes.FlushAsync(CancellationToken.None).ConfigureAwait(false);
+        try
+        {
+            await terminal.OutBytes.WriteAsync(result.Output, CancellationToken.None).ConfigureAwait(false);
+            await terminal.OutBytes.FlushAsync(CancellationToken.None).ConfigureAwait(false);
+        }
+        catch (OutputFailedException e) when (!e.IsBrokenPipe)
+        {
+            throw Failed(string.Create(CultureInfo.InvariantCulture, $"the command ended with exit code {result.ExitCode}, but {e.Message}; 'lock peek' says for how long its output is kept for another 'latchwork once'"));
+        }
+
         await terminal.ErrorBytes.WriteAsync(result.Error, CancellationToken.None).ConfigureAwait(false);
         await terminal.ErrorBytes.FlushAsync(CancellationToken.None).ConfigureAwait(false);
         return result.ExitCode;

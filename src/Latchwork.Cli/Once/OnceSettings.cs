@@ -8,6 +8,9 @@ internal sealed record OnceSettings
     /// <summary>The program and its arguments.</summary>
     public required string[] Words { get; init; }
 
+    /// <summary>The bytes of <see cref="Words"/>, if not all of them are UTF-8.</summary>
+    public byte[][]? RawWords { get; init; }
+
     /// <summary>How long to wait for a machine that runs the command.</summary>
     public required TimeSpan Wait { get; init; }
 

@@ -42,15 +42,16 @@ internal sealed class RunningCommand : IDisposable
 
     /// <summary>Starts a command.</summary>
     /// <param name="words">The program and its arguments.</param>
+    /// <param name="rawWords">Their bytes, if not all of them are UTF-8.</param>
     /// <param name="environment">Variables to add to those of this process.</param>
     /// <param name="maxOutput">The most bytes of output.</param>
     /// <returns>The command; on Unix it is not yet sure that there is such a program.</returns>
     /// <exception cref="Win32Exception">It cannot be started.</exception>
     public static async Task<RunningCommand> StartAsync(
-        IReadOnlyList<string> words, IReadOnlyDictionary<string, string> environment, int maxOutput)
+        IReadOnlyList<string> words, byte[][]? rawWords, IReadOnlyDictionary<string, string> environment, int maxOutput)
     {
         string nonce = Guid.NewGuid().ToString("N");
-        ProcessStartInfo info = CommandLauncher.CreateStartInfo(words, nonce);
+        ProcessStartInfo info = CommandLauncher.CreateStartInfo(words, rawWords, nonce);
         foreach ((string name, string value) in environment) info.Environment[name] = value;
         var process = new Process { StartInfo = info };
         var over = new ManualResetEventSlim();

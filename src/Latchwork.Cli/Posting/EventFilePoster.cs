@@ -60,7 +60,7 @@ internal sealed class EventFilePoster
         }
         catch (OperationCanceledException e) when (_session.Stop.IsCancellationRequested)
         {
-            _summary.Failure = new CliException(ExitCodes.Failure, $"interrupted after line {_lines.LineNumber}", e);
+            _summary.Failure = new CliException(ExitCodes.Interrupted, $"interrupted after line {_lines.LineNumber}", e);
         }
         catch (IOException e)
         {
@@ -140,15 +140,22 @@ internal sealed class EventFilePoster
     {
         _summary.Add(result.Outcome);
         Volatile.Write(ref _answered, _summary.Answered);
-        if (!_each) return;
-        _session.Printer.Result(
-            json =>
-            {
-                json.WriteNumber("line", line);
-                json.WriteString("id", result.Id);
-                json.WriteString("outcome", Names.Of(result.Outcome));
-            },
-            () => Printable.OneLine($"{line}: {result.Id}: {Names.Of(result.Outcome)}"));
+        if (!_each || _summary.Failure?.InnerException is OutputFailedException) return;
+        try
+        {
+            _session.Printer.Result(
+                json =>
+                {
+                    json.WriteNumber("line", line);
+                    json.WriteString("id", result.Id);
+                    json.WriteString("outcome", Names.Of(result.Outcome));
+                },
+                () => Printable.OneLine($"{line}: {result.Id}: {Names.Of(result.Outcome)}"));
+        }
+        catch (OutputFailedException e)
+        {
+            _summary.Failure = new CliException(ExitCodes.Failure, $"{e.Message}; all lines until then, and no more than {MaxUnderWay} batches after them, were posted", e);
+        }
     }
 
     private void Fail(Batch batch, Exception exception)
@@ -161,7 +168,8 @@ internal sealed class EventFilePoster
             _ => "may or may not have been posted",
         };
         string why = exception is OperationCanceledException ? "interrupted" : exception.Message;
-        _summary.Failure = new CliException(ExitCodes.Failure, $"lines {batch.Lines[0]} to {batch.Lines[^1]}: some {known}: {why}", exception);
+        int exitCode = exception is OperationCanceledException ? ExitCodes.Interrupted : ExitCodes.Failure;
+        _summary.Failure = new CliException(exitCode, $"lines {batch.Lines[0]} to {batch.Lines[^1]}: some {known}: {why}", exception);
     }
 
     /// <summary>Events that go to the store in one step.</summary>

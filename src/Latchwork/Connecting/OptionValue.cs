@@ -12,8 +12,7 @@ internal static class OptionValue
     public static bool TryRead<T>(this Dictionary<string, Func<T, string, string?>> table, T target, string name, string value, List<string> problems)
     {
         if (!table.TryGetValue(name, out Func<T, string, string?>? read)) return false;
-        // The value is not repeated: it may be a piece of a password that was not percent-encoded.
-        if (read(target, value) is { } problem) problems.Add($"{name} {problem}");
+        if (read(target, value) is { } problem) problems.Add($"{name} '{value}' {problem}");
         return true;
     }
 

@@ -10,6 +10,7 @@ namespace Latchwork.Cli.Tests.Support;
 /// <summary>The tool as a process of its own. Disposing it ends the process.</summary>
 public sealed class CliProcess : IAsyncDisposable
 {
+    private const int SigInt = 2;
     private const int SigTerm = 15;
     private readonly Process _process;
     private readonly List<string> _lines = [];
@@ -46,6 +47,9 @@ public sealed class CliProcess : IAsyncDisposable
     /// <summary>Starts the tool with its standard output piped into another command, whose exit code and output are seen.</summary>
     public static CliProcess StartInto(string reader, params string[] args) => Launch("/bin/sh", ["-c", $"dotnet \"$0\" \"$@\" | {reader}", Assembly, .. args]);
 
+    /// <summary>Starts the tool by a shell that redirects its standard streams: <c>&gt;&amp;-</c>, <c>2&gt;/dev/full</c>.</summary>
+    public static CliProcess StartRedirected(string redirection, params string[] args) => Launch("/bin/sh", ["-c", $"exec dotnet \"$0\" \"$@\" {redirection}", Assembly, .. args]);
+
     private static string Assembly => typeof(CliApplication).Assembly.Location;
 
     private static CliProcess Launch(string program, string[] args)
@@ -81,9 +85,14 @@ public sealed class CliProcess : IAsyncDisposable
     public void Kill() => _process.Kill();
 
     /// <summary>Asks it to end (SIGTERM).</summary>
-    public void Terminate()
+    public void Terminate() => Signal(SigTerm);
+
+    /// <summary>Presses Ctrl-C (SIGINT).</summary>
+    public void Interrupt() => Signal(SigInt);
+
+    private void Signal(int signal)
     {
-        if (NativeKill(_process.Id, SigTerm) != 0) throw new Win32Exception(Marshal.GetLastPInvokeError());
+        if (NativeKill(_process.Id, signal) != 0) throw new Win32Exception(Marshal.GetLastPInvokeError());
     }
 
     public async ValueTask DisposeAsync()

@@ -53,7 +53,8 @@ public sealed class PartitionsTests(PartitionedFixture fixture, ITestOutputHelpe
     {
         await using RedisStore store = await ConnectAsync(5);
         await using DistributedTimer timer = NewTimer(store);
-        await timer.GetStatsAsync(); // it knows its five partitions from now on
+        await timer.PostAsync(Bytes("x"), TimeSpan.FromHours(1), new() { Id = "first" }); // it knows its five partitions from now on
+        await timer.CancelAsync("first");
         var keys = new RedisKeys(RedisOptions.DefaultKeyPrefix);
         for (int i = 0; i < 5; i++) await Server.CommandAsync("HSET", MetaOf(keys, i), "partitions", "7");
         for (int i = 0; i < 20; i++)
@@ -82,7 +83,7 @@ public sealed class PartitionsTests(PartitionedFixture fixture, ITestOutputHelpe
 
         await using DistributedTimer node = NewTimer(store, options => options.NodeId = "node");
         await node.JoinAsync((_, _) => throw new InvalidOperationException("no"));
-        await timer.PostAsync([.. Enumerable.Range(0, 50).Select(i => new TimerPost(Bytes("x"), TimeSpan.Zero, new() { Id = $"dies{i}" }))]);
+        await timer.PostAsync([.. Enumerable.Range(0, 50).Select(i => new TimerPost(Bytes("x"), TimeSpan.Zero, new() { Id = $"dies{i}", MaxRetries = 0 }))]);
         await Eventually.ReadsAsync(async () => (await timer.GetStatsAsync()).DeadLetters, static dead => dead == 50, "fifty are dead");
         (await timer.GetNodesAsync()).ShouldHaveSingleItem().NodeId.ShouldBe("node");
         await node.LeaveAsync();

@@ -1,0 +1,47 @@
+using System.CommandLine;
+
+namespace Latchwork.Cli.Commands;
+
+/// <summary>An example for the help of each command, in one place, so that they fit together.</summary>
+internal static class HelpExamples
+{
+    private static readonly Dictionary<string, string> _examples = new()
+    {
+        ["demo"] = "demo --store redis://localhost:6379",
+        ["timer post"] = "timer post -n order-unpaid --id 41 --in 15m --data '{\"total\": 12}'",
+        ["timer listen"] = "timer listen -n order-unpaid --exec './remind.sh'",
+        ["timer peek"] = "timer peek -n order-unpaid 41",
+        ["timer cancel"] = "timer cancel -n order-unpaid 41",
+        ["timer delay"] = "timer delay -n order-unpaid 41 1h30m",
+        ["timer confirm"] = "timer confirm -n order-unpaid 41 --token TOKEN",
+        ["timer upcoming"] = "timer upcoming -n order-unpaid --duration 1h --limit 20",
+        ["timer dead-letters list"] = "timer dead-letters list -n order-unpaid --reason retriesExhausted",
+        ["timer dead-letters requeue"] = "timer dead-letters requeue -n order-unpaid 41 --in 10m",
+        ["timer dead-letters purge"] = "timer dead-letters purge -n order-unpaid --older-than 30d",
+        ["timer namespaces"] = "timer namespaces --store redis://localhost:6379",
+        ["timer nodes"] = "timer nodes --all",
+        ["timer stats"] = "timer stats --all",
+        ["timer repartition"] = "timer repartition order-unpaid --to 12 --store redis://localhost:6379",
+        ["timer drop"] = "timer drop order-unpaid --force",
+        ["once"] = "once nightly-report --result-for 12h -- ./report.sh",
+        ["lock peek"] = "lock peek nightly-report",
+        ["lock list"] = "lock list --store redis://localhost:6379",
+        ["lock forget"] = "lock forget nightly-report",
+        ["move"] = "move --from sqlite:latchwork.db --to redis://localhost:6379",
+        ["doctor"] = "doctor --fix",
+        ["completion"] = "completion bash",
+    };
+
+    /// <summary>Adds to each command its example.</summary>
+    public static void AddTo(Command root) => AddTo(root, "");
+
+    private static void AddTo(Command parent, string path)
+    {
+        foreach (Command command in parent.Subcommands)
+        {
+            string name = path.Length == 0 ? command.Name : $"{path} {command.Name}";
+            if (_examples.TryGetValue(name, out string? example)) command.Description += $" Example: {LatchworkCommand.Name} {example}";
+            AddTo(command, name);
+        }
+    }
+}
