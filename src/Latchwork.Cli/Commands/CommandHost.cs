@@ -95,7 +95,13 @@ internal sealed class CommandHost
 
     private async Task<int> RunAsync(ParseResult parsed, Needs needs, Func<TimerSession, Task<int>> body, Action<TimerOptions> configure, CancellationToken cancellationToken)
     {
-        var options = new TimerOptions { Namespace = parsed.GetValue(Globals.Namespace) ?? TimerOptions.DefaultNamespace };
+        // The tool evicts no dead letters: how many are kept, and for how long, is the affair of the application that listens.
+        var options = new TimerOptions
+        {
+            Namespace = parsed.GetValue(Globals.Namespace) ?? TimerOptions.DefaultNamespace,
+            DeadLetterRetention = Limits.MaxDelay,
+            MaxDeadLetters = TimerOptionsValidator.MaxDeadLetters,
+        };
         configure(options);
         LatchworkStore store = await OpenStoreAsync(parsed, needs != Needs.Nothing, cancellationToken).ConfigureAwait(false);
         await using (store.ConfigureAwait(false))

@@ -4,7 +4,7 @@ using System.Collections.ObjectModel;
 
 namespace Latchwork.Redis.Timers;
 
-/// <summary>How events, failures and times are written for the scripts. The scripts read the first 12 bytes of a body and no more.</summary>
+/// <summary>How events, failures and times are written for the scripts. The scripts read the first 12 bytes of a body, and check the lengths of its headers.</summary>
 internal static class TimerCodec
 {
     /// <summary>What precedes headers and payload in a body: most retries in 7 digits, length of the headers in 5.</summary>
@@ -71,7 +71,7 @@ internal static class TimerCodec
         }
         catch (Exception e) when (e is FormatException or ArgumentException)
         {
-            decoded = new EventBody(0, _noHeaders, body);
+            decoded = new EventBody(0, _noHeaders, body.Length < BodyPrefix ? default : body);
             return false;
         }
     }

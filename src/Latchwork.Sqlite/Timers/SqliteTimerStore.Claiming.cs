@@ -17,7 +17,7 @@ internal sealed partial class SqliteTimerStore
             (file, ns) =>
             {
                 StoreTime now = ns.Now();
-                (int takenBack, int deadLettered) = TakeBackExpired(file, ns, now, request.DeadLetters);
+                (int takenBack, int deadLettered) = TakeBackExpired(file, ns, now, request);
                 WakeNode node = ns.Wakes.Meet(request.NodeId, request.Held, now);
                 List<ClaimedEvent> claimed = node.ClaimToken == request.ClaimToken
                     ? RenewClaimed(file, ns, request, now)
@@ -31,11 +31,11 @@ internal sealed partial class SqliteTimerStore
 
     /// <summary>A node whose lease ran out spent an attempt. The event is due since then, or dead.</summary>
     /// <returns>How many events were taken back, at most <see cref="Limits.MaxBatch"/>; and how many of them are dead.</returns>
-    private static (int Count, int DeadLettered) TakeBackExpired(SqliteFile file, TimerNamespace ns, StoreTime now, DeadLetterLimits deadLetters)
+    private static (int Count, int DeadLettered) TakeBackExpired(SqliteFile file, TimerNamespace ns, StoreTime now, ClaimRequest request)
     {
         if (ns.InFlight == 0)
         {
-            EvictDeadLetters(file, ns, deadLetters, now);
+            if (request.Max > 0) EvictDeadLetters(file, ns, request.DeadLetters, now);
             return (0, 0);
         }
 
@@ -69,7 +69,7 @@ internal sealed partial class SqliteTimerStore
             }
         }
 
-        EvictDeadLetters(file, ns, deadLetters, now); // also when nothing was dead-lettered: time passes, too
+        if (deadLettered > 0 || request.Max > 0) EvictDeadLetters(file, ns, request.DeadLetters, now); // time passes, too; but who only looks evicts nothing
         return (expired.Count, deadLettered);
     }
 

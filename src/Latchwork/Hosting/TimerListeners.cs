@@ -1,3 +1,4 @@
+using Latchwork.Threading;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
 
@@ -34,7 +35,7 @@ internal sealed class TimerListeners(LatchworkRegistration registration, IServic
     /// <summary>Claims no more, from the first moment of the shutdown on: other services may take their time.</summary>
     public Task StoppingAsync(CancellationToken cancellationToken)
     {
-        _ = LeaveAsync(cancellationToken);
+        _ = LeaveAsync(cancellationToken).Observed(); // StopAsync waits for it
         return Task.CompletedTask;
     }
 

@@ -161,6 +161,7 @@ internal sealed class ClaimLoop : IDisposable
             _revokedEarly.Clear();
         }
 
+        bool isRepetition = _unanswered is not null;
         ClaimRequest request = _unanswered ?? NextRequest();
         TimeSpan sentAt = _listener.Now;
         try
@@ -170,6 +171,7 @@ internal sealed class ClaimLoop : IDisposable
             TimeSpan receivedAt = _listener.Now;
             _unanswered = null;
             _failures = 0;
+            if (isRepetition) _listener.Capacity.Occupy(request.Max);
             _listener.Claiming.Succeeded(_client.Partition.Index);
             Task taken = Take(request, claim, sentAt, receivedAt);
             Plan(request, claim, receivedAt);
@@ -184,7 +186,7 @@ internal sealed class ClaimLoop : IDisposable
         catch (Exception e)
 #pragma warning restore CA1031
         {
-            OnFailure(request, e);
+            OnFailure(request, isRepetition, e);
         }
     }
 
@@ -246,19 +248,13 @@ internal sealed class ClaimLoop : IDisposable
         AskAt(_listener.Now);
     }
 
-    private void OnFailure(ClaimRequest request, Exception e)
+    private void OnFailure(ClaimRequest request, bool isRepetition, Exception e)
     {
         lock (_gate) _claiming = false;
-        if (e is LatchworkStoreException { Outcome: StoreOutcome.NotApplied })
-        {
-            _unanswered = null;
-            _listener.Capacity.GiveBack(request.Max);
-        }
-        else
-        {
-            // It may have been applied: the same request again brings the same events.
-            _unanswered = request;
-        }
+
+        // If it may have been applied, the same request again brings the same events. Until then the partitions of servers that answer have the handlers.
+        _unanswered = e is LatchworkStoreException { Outcome: StoreOutcome.NotApplied } ? null : request;
+        _listener.Capacity.GiveBack(isRepetition ? 0 : request.Max);
 
         AskIn(Backoff.OfStore(_failures++));
         bool isTheJoins = _answered.TrySetException(e);

@@ -15,7 +15,8 @@ internal sealed class Dispatcher : IDisposable
     private readonly MonotonicClock _clock;
     private readonly TimeSpan _longestWait;
     private readonly Func<TimerDelivery, Task> _run;
-    private readonly Action<List<TimerDelivery>> _handBack;
+    private readonly Func<List<TimerDelivery>, Task> _handBack;
+    private readonly bool _measures;
     private readonly Alarm _alarm;
     private readonly PriorityQueue<TimerDelivery, (DateTimeOffset Due, long Sequence)> _queue = new();
     private readonly HashSet<TimerDelivery> _running = [];
@@ -32,8 +33,8 @@ internal sealed class Dispatcher : IDisposable
     /// <param name="settings">How many handlers run at a time, and the length of a lease.</param>
     /// <param name="capacity">Is told when handlers end.</param>
     /// <param name="run">Runs the handler of a delivery; calls <see cref="Returned"/> once; must not throw.</param>
-    /// <param name="handBack">Hands back what did not start in time. Called on the alarm clock's thread: must be short.</param>
-    public Dispatcher(TimerSettings settings, NodeCapacity capacity, Func<TimerDelivery, Task> run, Action<List<TimerDelivery>> handBack)
+    /// <param name="handBack">Hands back what did not start in time. Called on the alarm clock's thread: must be short, and must not throw.</param>
+    public Dispatcher(TimerSettings settings, NodeCapacity capacity, Func<TimerDelivery, Task> run, Func<List<TimerDelivery>, Task> handBack)
     {
         _maxConcurrency = settings.MaxConcurrency;
         _capacity = capacity;
@@ -41,13 +42,14 @@ internal sealed class Dispatcher : IDisposable
         _longestWait = LongestWait(settings.LeaseDuration);
         _run = run;
         _handBack = handBack;
+        _measures = settings.Confirmation != Confirmation.Manual; // where an event occupies the node beyond its handler
         _alarm = AlarmClock.For(settings.Time).CreateAlarm(HandBackWhatWaits);
     }
 
     /// <summary>Ends when the dispatcher was stopped and no handler runs.</summary>
     public Task Idle => _idle.Task;
 
-    /// <summary>Ends when the dispatcher was stopped and every run has also told the store how it ended.</summary>
+    /// <summary>Ends when the dispatcher was stopped, every run has also told the store how it ended, and what did not start in time is handed back.</summary>
     public Task Settled => _settled.Task;
 
     /// <summary>How long a delivery may wait for a handler: a third of its lease, but no longer than a second.</summary>
@@ -119,7 +121,7 @@ internal sealed class Dispatcher : IDisposable
         }
 
         if (more) QueueWorker();
-        _capacity.HandlerReturned(delivery.HasStarted ? _clock.Now - delivery.StartedAt : null);
+        _capacity.HandlerReturned(delivery.HasStarted, delivery.HasStarted && _measures ? _clock.Now - delivery.StartedAt : null);
     }
 
     // One delivery for each item of the pool: a handler may end on any thread, and the next is not to begin there.
@@ -176,11 +178,22 @@ internal sealed class Dispatcher : IDisposable
 
             _queue.EnqueueRange(kept);
             Arm();
+            _runs += late.Count; // a stop waits for these, too
         }
 
         if (late.Count == 0) return;
         _capacity.DidNotStart(late.Count);
-        _handBack(late);
+        _ = HandBackAsync(late);
+    }
+
+    private async Task HandBackAsync(List<TimerDelivery> late)
+    {
+        await _handBack(late).ConfigureAwait(false);
+        lock (_gate)
+        {
+            _runs -= late.Count;
+            if (_runs == 0 && _stopped) _settled.TrySetResult();
+        }
     }
 
     /// <summary>Sets the alarm for the delivery that has waited longest. Needs the gate.</summary>

@@ -19,7 +19,7 @@ internal sealed class Listener : IDisposable
     private readonly Func<int> _maxEvents;
     private readonly CancellationTokenSource _abort = new();
     private readonly TaskCompletionSource<Task> _handedBack = new(TaskCreationOptions.RunContinuationsAsynchronously);
-    private Task _claiming = Task.CompletedTask;
+    private Task[] _claims = [];
     private IAsyncDisposable? _subscription;
     private volatile bool _abandoned;
 
@@ -39,7 +39,7 @@ internal sealed class Listener : IDisposable
         Claiming = new OutageReporter(errors, settings.Clock, TimerTrouble.Claim);
         Calls = new DeliveryCalls(clients.Store, settings);
         Capacity = new NodeCapacity(settings.MaxInFlight, settings.MaxConcurrency);
-        Dispatcher = new Dispatcher(settings, Capacity, new HandlerRun(this, handler).RunAsync, OnNotStarted);
+        Dispatcher = new Dispatcher(settings, Capacity, new HandlerRun(this, handler).RunAsync, HandBackUnstartedAsync);
         _keeper = new LeaseKeeper(this, clients.Store);
         _loops = Array.ConvertAll(opened, client => new ClaimLoop(this, clients.Store, client));
     }
@@ -83,7 +83,7 @@ internal sealed class Listener : IDisposable
     {
         _subscription = await _store.SubscribeAsync(Settings.Namespace, Settings.NodeId, OnNotification, cancellationToken)
             .OffStoreThread().ConfigureAwait(false);
-        _claiming = Task.WhenAll(Array.ConvertAll(_loops, loop => Task.Run(loop.RunAsync, CancellationToken.None)));
+        _claims = Array.ConvertAll(_loops, loop => Task.Run(loop.RunAsync, CancellationToken.None));
         await Task.WhenAll(Array.ConvertAll(_loops, loop => loop.Answered)).Observed().WaitAsync(cancellationToken).ConfigureAwait(false);
         Errors.Log.Joined(Settings.NodeId, Settings.Namespace);
     }
@@ -107,7 +107,7 @@ internal sealed class Listener : IDisposable
 
         TimeSpan end = Now + TimerSettings.LeaveGrace;
         foreach (TimerDelivery delivery in Dispatcher.Running()) delivery.GiveUp();
-        Task through = Task.WhenAll(_claiming, handingBack, Dispatcher.Settled, told);
+        Task through = Task.WhenAll([.. _claims, handingBack, Dispatcher.Settled, told]);
         await EndsWithinAsync(through, TimerSettings.LeaveGrace - _forTheEnd, CancellationToken.None).ConfigureAwait(false);
         int overran = Dispatcher.Running().Length;
         Close();
@@ -220,14 +220,15 @@ internal sealed class Listener : IDisposable
     /// <summary>A delivery was settled or lost, and its handler is through: its place is free.</summary>
     public void Finished() => Capacity.Finished();
 
-    private void OnNotStarted(List<TimerDelivery> deliveries)
+    // Held and extended until then: it may be repeated for as long as the lease lasts.
+    private Task HandBackUnstartedAsync(List<TimerDelivery> deliveries)
     {
         foreach (IGrouping<PartitionClient, TimerDelivery> client in deliveries.GroupBy(delivery => delivery.Client))
         {
             Errors.Log.HandedBack(Settings.Namespace, client.Key.Partition.Index, client.Count());
         }
 
-        _ = HandBackAsync(deliveries); // never throws: what cannot be handed back is reported, and its lease runs out
+        return Task.WhenAll(deliveries.ConvertAll(delivery => HandBackAsync(delivery, Now + Settings.LeaseDuration)));
     }
 
     // On a thread of the store: never calls the store, never throws.
@@ -259,11 +260,13 @@ internal sealed class Listener : IDisposable
     }
 
     /// <summary>Hands a delivery back, unless it is over. Never throws.</summary>
-    public async Task HandBackAsync(TimerDelivery delivery)
+    public Task HandBackAsync(TimerDelivery delivery) => HandBackAsync(delivery, Now + TimerSettings.LeaveGrace);
+
+    private async Task HandBackAsync(TimerDelivery delivery, TimeSpan repeatUntil)
     {
         try
         {
-            if (!delivery.IsOver) await delivery.ReleaseAsync(Now + TimerSettings.LeaveGrace, Aborted).ConfigureAwait(false);
+            if (!delivery.IsOver) await delivery.ReleaseAsync(repeatUntil, Aborted).ConfigureAwait(false);
         }
 #pragma warning disable CA1031 // Nobody waits for this: it is reported, and the lease runs out.
         catch (Exception e)
@@ -284,16 +287,14 @@ internal sealed class Listener : IDisposable
         foreach (TimerDelivery delivery in Held.ToArray()) OnLeaseLost(delivery, DeliveryEnd.LeftBehind, quietly: true);
     }
 
-    /// <summary>Takes the node off the list of each partition, when its last claim is answered.</summary>
+    /// <summary>Takes the node off the list of each partition, when the last claim of that one is answered.</summary>
     /// <param name="cancellationToken">Gives up.</param>
-    private async Task TellStoreAsync(CancellationToken cancellationToken)
+    private Task TellStoreAsync(CancellationToken cancellationToken) => Task.WhenAll(_clients.Select(async (client, i) =>
     {
-        await _claiming.WaitAsync(cancellationToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
-        TimeSpan end = Now + TimerSettings.LeaveGrace;
-        await Task.WhenAll(Array.ConvertAll(_clients, client => TryAsync(
-            () => _store.LeaveAsync(client.Partition, Settings.NodeId, cancellationToken), end, TimerTrouble.Leave)))
-            .ConfigureAwait(false);
-    }
+        // Whoever leaves before it has claimed is told of anyway.
+        if (i < _claims.Length) await _claims[i].WaitAsync(cancellationToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        await TryAsync(() => _store.LeaveAsync(client.Partition, Settings.NodeId, cancellationToken), Now + TimerSettings.LeaveGrace, TimerTrouble.Leave).ConfigureAwait(false);
+    }));
 
     // Never throws. What is left behind is still listened to: its failure belongs in the log, when the store is closed, say.
     private async Task TryAsync(Func<Task> call, TimeSpan end, TimerTrouble failure)

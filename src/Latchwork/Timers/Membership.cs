@@ -86,13 +86,15 @@ internal sealed class Membership
         }
         finally
         {
-            if (!joined)
+            try
             {
-                if (_listener is { } listener) await EndAsync(listener, new CancellationToken(canceled: true)).ConfigureAwait(false);
-                if (TryEnter(State.Ended, from: State.Joining)) _left.SetResult();
+                if (!joined && _listener is { } listener) await EndAsync(listener, new CancellationToken(canceled: true)).ConfigureAwait(false);
             }
-
-            _joinIsThrough.SetResult();
+            finally
+            {
+                if (!joined && TryEnter(State.Ended, from: State.Joining)) _left.SetResult();
+                _joinIsThrough.SetResult();
+            }
         }
     }
 

@@ -8,7 +8,7 @@ namespace Latchwork;
 /// Two things are counted. A <i>place</i> is taken by whatever the node holds, until the store was told of its end and its handler has
 /// returned; there are <c>MaxInFlight</c> of them. A <i>handler</i> is taken from the reservation until it has returned, or until the delivery is
 /// handed back without having started; there are <c>MaxConcurrency</c>, and as many more as will start within <see cref="_soon"/>, by the
-/// measured time of handling. While nothing was measured, or after something that was to start soon did not, nothing is claimed ahead.
+/// measured time of handling. While nothing was measured, and in manual confirmation, where a handler's return says nothing, nothing is claimed ahead.
 /// </remarks>
 internal sealed class NodeCapacity
 {
@@ -83,26 +83,34 @@ internal sealed class NodeCapacity
         }
     }
 
-    /// <summary>Gives back what was reserved and not used.</summary>
-    public void GiveBack(int places) => Release(places, places);
-
-    /// <summary>A handler has returned: another event may start.</summary>
-    /// <param name="took">How long it ran; null if it was never called.</param>
-    public void HandlerReturned(TimeSpan? took)
+    /// <summary>Takes places that were given back too early: what a claim brings must be held, even if nothing is free.</summary>
+    public void Occupy(int places)
     {
         lock (_gate)
         {
-            if (took is TimeSpan time)
-            {
-                _handlingTicks = double.IsNaN(_handlingTicks) ? time.Ticks : _handlingTicks + (time.Ticks - _handlingTicks) / 8;
-                _overestimated = false;
-            }
+            _taken += places;
+            _busy += places;
+        }
+    }
+
+    /// <summary>Gives back what was reserved and not used; also if that is nothing, so that whoever waits for what is free is called.</summary>
+    public void GiveBack(int places) => Release(places, places);
+
+    /// <summary>A handler has returned: another event may start.</summary>
+    /// <param name="ran">Whether it was called at all.</param>
+    /// <param name="took">How long the event occupied this node; null if that is not known, or not yet.</param>
+    public void HandlerReturned(bool ran, TimeSpan? took)
+    {
+        lock (_gate)
+        {
+            if (ran) _overestimated = false;
+            if (took is TimeSpan time) _handlingTicks = double.IsNaN(_handlingTicks) ? time.Ticks : _handlingTicks + (time.Ticks - _handlingTicks) / 8;
         }
 
         Release(handlers: 1, places: 0);
     }
 
-    /// <summary>Deliveries did not start in time and are handed back: nothing is claimed ahead until a handler has returned, or this node would take them again.</summary>
+    /// <summary>Deliveries did not start in time and are handed back: until a handler has returned this node holds one at most, or it would take them again.</summary>
     public void DidNotStart(int deliveries)
     {
         lock (_gate) _overestimated = true;
@@ -140,7 +148,8 @@ internal sealed class NodeCapacity
         foreach (Action claim in next ?? []) claim();
     }
 
-    private int FreeNow() => Math.Min(_maxInFlight - _taken, _maxConcurrency + Ahead() - _busy);
+    // Something that was to start soon did not (no thread of the pool is free, say): one at a time, until a handler has returned.
+    private int FreeNow() => Math.Min(_maxInFlight - _taken, _overestimated ? 1 - _busy : _maxConcurrency + Ahead() - _busy);
 
     // Position × time ÷ concurrency is to stay below what counts as soon.
     private int Ahead()

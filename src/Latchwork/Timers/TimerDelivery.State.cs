@@ -129,6 +129,7 @@ public sealed partial class TimerDelivery
     /// <summary>This process has just replaced or removed the event, unless this delivery ended it before.</summary>
     internal void Supersede()
     {
+        WasRevoked = true;
         if (!Suspect()) _listener.OnLeaseLost(this, DeliveryEnd.Revoked);
     }
 
@@ -211,7 +212,7 @@ public sealed partial class TimerDelivery
     private void EndEnding()
     {
         int marks = Interlocked.Add(ref _marks, -Ending);
-        if (marks < Ending && (marks & Suspected) != 0) _listener.OnLeaseLost(this, DeliveryEnd.TakenOver, quietly: true);
+        if (marks < Ending && (marks & Suspected) != 0) _listener.OnLeaseLost(this, WasRevoked ? DeliveryEnd.Revoked : DeliveryEnd.TakenOver, quietly: true);
     }
 
     private Task<TimerOutcome> Decide(TimerFailure? failure, CancellationToken cancellationToken)

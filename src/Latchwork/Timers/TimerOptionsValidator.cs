@@ -5,6 +5,9 @@ namespace Latchwork;
 /// <summary>Checks <see cref="TimerOptions"/>, all of them at once.</summary>
 internal static class TimerOptionsValidator
 {
+    /// <summary>The largest value of <see cref="TimerOptions.MaxDeadLetters"/>.</summary>
+    public const int MaxDeadLetters = 100_000_000;
+
     private static readonly TimeSpan _shortest = TimeSpan.FromMilliseconds(100);
 
     /// <summary>Throws an <see cref="ArgumentException"/> that names every setting that is out of its range, with its value.</summary>
@@ -30,7 +33,7 @@ internal static class TimerOptionsValidator
         Span(options.MaxHandlingTime, _shortest, TimeSpan.FromDays(30), nameof(options.MaxHandlingTime));
         Span(options.ShutdownTimeout, TimeSpan.Zero, TimeSpan.FromDays(1), nameof(options.ShutdownTimeout));
         Span(options.DeadLetterRetention, TimeSpan.FromSeconds(1), Limits.MaxDelay, nameof(options.DeadLetterRetention));
-        Number(options.MaxDeadLetters, 0, 100_000_000, nameof(options.MaxDeadLetters));
+        Number(options.MaxDeadLetters, 0, MaxDeadLetters, nameof(options.MaxDeadLetters));
         Number(options.MaxPayloadBytes, 1, 256 << 20, nameof(options.MaxPayloadBytes));
         if (!Enum.IsDefined(options.Confirmation)) failures.Add($"Confirmation must be one of its named values; it is {(int)options.Confirmation}.");
         if (options.TimeProvider is null) failures.Add("TimeProvider must not be null.");

@@ -46,8 +46,8 @@ public sealed record TimerSnapshot
     public required IReadOnlyDictionary<string, string> Headers { get; init; }
 
     /// <summary>
-    /// Whether what is stored of it was changed or deleted by somebody else's hand, or evicted: it will not be delivered but dead-lettered, and what is shown
-    /// may be missing. <see cref="Payload"/> is then what is stored, as it is.
+    /// Whether what is stored of it was changed or deleted by somebody else's hand, or evicted: what is shown may be missing, and
+    /// <see cref="Payload"/> may be what is stored, as it is. If that concerns what was posted, the event is not delivered but dead-lettered.
     /// </summary>
     public bool IsDamaged { get; init; }
 

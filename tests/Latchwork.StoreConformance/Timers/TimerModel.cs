@@ -47,7 +47,7 @@ public sealed class TimerModel(DateTimeOffset now)
     /// <summary>The events that a claim may return. In a backlog the oldest and the newest are taken in turn, from either end first.</summary>
     public IReadOnlyList<IReadOnlyList<ModelEvent>> Claimable(ClaimRequest request)
     {
-        TakeBack(request.DeadLetters);
+        TakeBack(request);
         if (_nodes.TryGetValue(request.NodeId, out ModelNode? node) && node.ClaimToken == request.ClaimToken)
         {
             return [[.. node.ClaimedIds.Select(Find).OfType<ModelEvent>().Where(e => e.State == TimerState.InFlight && e.Token == request.ClaimToken)]];
@@ -160,15 +160,16 @@ public sealed class TimerModel(DateTimeOffset now)
         return at > Now ? at : Floor(Now);
     }
 
-    private void TakeBack(DeadLetterLimits limits)
+    private void TakeBack(ClaimRequest request)
     {
+        bool died = false;
         foreach (ModelEvent e in InOrder(TimerState.InFlight).Where(e => e.At <= Now).ToArray())
         {
             DateTimeOffset deadline = e.At;
-            Spend(e, e.NodeId!, "lease expired", deadline, DeadLetterReason.LeaseExpired);
+            died |= !Spend(e, e.NodeId!, "lease expired", deadline, DeadLetterReason.LeaseExpired);
         }
 
-        Trim(limits);
+        if (died || request.Max > 0) Trim(request.DeadLetters);
     }
 
     private TimerOutcome Fail(TimerFailure failure)

@@ -10,6 +10,7 @@ local most, capacity, held = tonumber(ARGV[7]), tonumber(ARGV[8]), tonumber(ARGV
 -- @include clock
 -- @include lease
 -- @include past
+-- @include damaged
 -- @include forget
 -- @include dead
 -- @include roles
@@ -25,10 +26,9 @@ if leaseEnd and leaseEnd <= now then
   takenBack, died = takeBack(tonumber(ARGV[11]), tonumber(ARGV[12]))
   leaseEnd = tonumber(call('ZRANGE', flight, 0, 0, 'WITHSCORES')[2])
 end
-if died == 0 then trimDead(tonumber(ARGV[11]), tonumber(ARGV[12])) end -- time passes, too
+if died == 0 and most > 0 then trimDead(tonumber(ARGV[11]), tonumber(ARGV[12])) end -- time passes, too; but who only looks evicts nothing
 
 -- @include renew
--- @include damaged
 -- @include take
 local pollSlot, lastToken = meet()
 local ids, dues, retries, bodies, nextDue

@@ -45,7 +45,7 @@ local function add(where, set)
         token, _, at, _, node = readLease(held)
       end
     end
-    items[#items + 1] = { int(nowUs), where, at, score, record or '', failures, call('HGET', body, id) or '000000000000', token, node, id }
+    items[#items + 1] = { int(nowUs), where, at, score, record or '', failures, call('HGET', body, id) or '', token, node, id }
   end
   full = #items >= 200
 end

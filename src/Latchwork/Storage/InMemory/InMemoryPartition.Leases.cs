@@ -10,7 +10,7 @@ internal sealed partial class InMemoryPartition
         lock (_lock)
         {
             StoreTime now = _clock.Now();
-            (int takenBack, int deadLettered) = TakeBackExpired(now, request.DeadLetters);
+            (int takenBack, int deadLettered) = TakeBackExpired(now, request);
             WakeNode listener = _listeners.Meet(request.NodeId, request.Held, now);
             bool repeated = listener.ClaimToken == request.ClaimToken;
             List<ClaimedEvent> claimed = repeated
@@ -79,7 +79,7 @@ internal sealed partial class InMemoryPartition
 
     /// <summary>A node whose lease ran out spent an attempt. The event is due since then, or dead.</summary>
     /// <returns>How many events were taken back, at most <see cref="Limits.MaxBatch"/>; and how many of them are dead.</returns>
-    private (int Count, int DeadLettered) TakeBackExpired(StoreTime now, DeadLetterLimits deadLetters)
+    private (int Count, int DeadLettered) TakeBackExpired(StoreTime now, ClaimRequest request)
     {
         int count = 0;
         int deadLettered = 0;
@@ -100,7 +100,7 @@ internal sealed partial class InMemoryPartition
             }
         }
 
-        EvictDeadLetters(deadLetters, now); // also when nothing was dead-lettered: time passes, too
+        if (deadLettered > 0 || request.Max > 0) EvictDeadLetters(request.DeadLetters, now); // time passes, too; but who only looks evicts nothing
         return (count, deadLettered);
     }
 

@@ -42,6 +42,8 @@ internal static class TransferRules
             else deadLetter = new TransferDeadLetter(DeadLetterReason.LeaseExpired, TimeSpan.Zero);
         }
 
+        // Elsewhere it would look whole.
+        if (snapshot.IsDamaged) deadLetter ??= new TransferDeadLetter(DeadLetterReason.RecordDamaged, TimeSpan.Zero);
         return new TransferEvent(
             snapshot.Id, snapshot.Payload, snapshot.Headers, retries, snapshot.MaxRetries, new TimeSpan(due * TimeSpan.TicksPerMillisecond - now), failures, deadLetter)
         { Interruptions = snapshot.Interruptions };

@@ -55,6 +55,9 @@ internal sealed partial class WakeScheduler(Func<string, TimeSpan, bool> notify)
     /// </summary>
     private const int SharesLeft = 8;
 
+    /// <summary>The most events that are counted for it.</summary>
+    private const int MostCounted = 1000;
+
     /// <summary>Among how many of the next nodes the one is looked for that holds least.</summary>
     private const int PassedOver = 4;
 
@@ -130,7 +133,7 @@ internal sealed partial class WakeScheduler(Func<string, TimeSpan, bool> notify)
         {
             _primary = new Role(first, now.Milliseconds, now.Milliseconds);
             _backup = NotifyNext(listener, TimeSpan.Zero, alsoExcept: first, leastHeld: true) is WakeNode second ? new Role(second, now.Milliseconds, now.Milliseconds) : null;
-            if (claim.IsDueAtMost((_rotation.Count - 1) * Math.Max(1, claim.Claimed) * SharesLeft)) return true;
+            if (claim.IsDueAtMost(Math.Min((_rotation.Count - 1) * Math.Max(1, claim.Claimed) * SharesLeft, MostCounted))) return true;
         }
 
         if (_primary?.Node != listener && PrimaryCovers(now.Milliseconds, now)) BecomeBackupIfNeeded(listener, now.Milliseconds, now);

@@ -1,6 +1,6 @@
 -- What is stored of an event may have been changed or deleted by somebody else's hand, or evicted.
--- Wants: layout or partition, clock, past; the locals `due`, `dead`, `tries`, `past`.
--- Gives: isIntact(body or false), bury(id, who found it).
+-- Wants: layout or partition, clock, past; the locals `due`, `dead`, `body`, `tries`, `past`.
+-- Gives: isIntact(body or false), bury(id, who found it), keepPlace(id).
 
 -- A body: retries in 7 digits, length of the headers in 5, the headers, which are pairs of texts, each after its length in two bytes; the payload.
 local function isIntact(stored)
@@ -16,6 +16,11 @@ local function isIntact(stored)
   return at == stop + 1 and texts % 2 == 0
 end
 
+-- A dead letter without a body would be taken for nothing by whoever posts, cancels or examines its id: something stands in its place.
+local function keepPlace(id)
+  if call('HSTRLEN', body, id) == 0 then call('HSET', body, id, '?') end
+end
+
 -- Scheduled → dead: it could not be delivered as it was posted.
 local function bury(id, who)
   local record = call('HGET', tries, id) or ''
@@ -25,6 +30,7 @@ local function bury(id, who)
   local spent, field, failure = remember(former, id, tonumber(at), 4, retries + 1, retries, who, 'What is stored of the event cannot be read.')
   call('ZREM', due, id)
   call('ZADD', dead, int(now), id)
+  keepPlace(id)
   call('HSET', tries, id, spent)
   call('HSET', past, field, failure)
 end

@@ -1,5 +1,5 @@
 -- Events whose lease ran out: their node spent an attempt. They are due since then, or dead.
--- Wants: layout, clock, lease, past, dead; the locals `due`, `flight`, `lease`, `tries`, `past`.
+-- Wants: layout, clock, lease, past, dead, damaged; the locals `due`, `flight`, `lease`, `tries`, `past`.
 -- Gives: takeBack(retention in ms, the most dead to keep) → how many, at most 200, and how many of them are dead.
 local function takeBack(retention, keep)
   local found = call('ZRANGEBYSCORE', flight, '-inf', int(now), 'WITHSCORES', 'LIMIT', 0, 200)
@@ -27,6 +27,7 @@ local function takeBack(retention, keep)
     if dies then
       deadLettered[#deadLettered + 1] = now
       deadLettered[#deadLettered + 1] = id
+      keepPlace(id)
     else
       again[#again + 1] = deadline
       again[#again + 1] = id

@@ -52,7 +52,7 @@ end
 -- A primary waker that claims something after a turn of 32 ms passes its role on. A head that is nearer than 2 ms would be late if another had to
 -- hear of it first: then only after eight turns.
 local function hadItsTurn(claimed, head)
-  return claimed > 0 and primary == node and now - (tonumber(state[12]) or 0) >= (head - now < 2 and 256 or 32)
+  return claimed > 0 and primary == node and now - since >= (head - now < 2 and 256 or 32)
 end
 
 -- More is due than the node took: two others are notified, if an event occupies it for long and those who were notified the last time have come.
@@ -65,21 +65,24 @@ local function spread(claimed)
   local function leastHeldFirst(following)
     local place = {}
     for i, record in ipairs(call('HMGET', nodes, unpack(following))) do
-      place[following[i]] = (tonumber(string.match(record or '', '^%d+ %d+ %d (%d+)')) or 0) * 4 + i
+      place[following[i]] = (tonumber(string.match(record or '', '^%d+ %d+ %d (%d+)')) or 0) * 8 + i
     end
     table.sort(following, function(a, b) return place[a] < place[b] end)
   end
 
   local first = notifyNext('c', now, node, nil, nil, leastHeldFirst)
   if first == '' then return false end
-  primary, armed = first, now
+  primary, armed, since = first, now, now
   backup = notifyNext('c', now, node, first, nil, leastHeldFirst)
   by = backup == '' and 0 or now
-  return call('ZCOUNT', due, '-inf', int(now)) <= (call('ZCARD', rotation) - 1) * math.max(1, claimed) * 8
+  return call('ZCOUNT', due, '-inf', int(now)) <= math.min((call('ZCARD', rotation) - 1) * math.max(1, claimed) * 8, 1000)
 end
 
 local function becomePrimary(at)
-  if primary ~= node then dropLatePrimary() end
+  if primary ~= node then
+    dropLatePrimary()
+    since = now
+  end
   primary, armed = node, at
   if backupIsNeeded(node, at) then notifyBackup(at) end
   return at
@@ -94,7 +97,7 @@ local function passOn(at)
   if primary ~= node then dropLatePrimary() end
   local following = notifyNext('c', at, node)
   if following == '' then return becomePrimary(at) end
-  primary, armed = following, at
+  primary, armed, since = following, at, now
   return becomeBackup(at)
 end
 

@@ -1,11 +1,12 @@
 -- Who is to claim the earliest event (primary, armed for a time), and who looks after whether it did (backup, by a time). '' is nobody.
 -- Times are in ms. A primary waker that is 25 ms late, or a backup waker 300 ms, is no longer relied on.
 -- Wants: layout, clock; the locals `rotation`, `pollslots`, `channel` (what the channels of the nodes' notifications begin with).
--- Gives: primary, armed, backup, by, seq; retire(), notifyNext(message kind, at, but, but, 1 if the node keeps its place), notifyBackup(at), appoint(at), covers(at), backupIsNeeded(node, at), resign(node, head),
+-- Gives: primary, armed, backup, by, seq, since; retire(), notifyNext(message kind, at, but, but, 1 if the node keeps its place), notifyBackup(at), appoint(at), covers(at), backupIsNeeded(node, at), resign(node, head),
 -- wake(due), keepRoles().
 local primary, armed = state[6] or '', tonumber(state[7]) or 0
 local backup, by = state[8] or '', tonumber(state[9]) or 0
 local seq = tonumber(state[10]) or 0
+local since = tonumber(state[12]) or 0 -- when the turn of the primary waker began
 
 -- A node that missed its poll slot by 3 s is silent: it is notified no more, and its role is free.
 local function retire()
@@ -28,7 +29,7 @@ local function notifyNext(role, at, except, alsoExcept, keepsPlace, order)
   while asked < 64 do
     local reached
     local unsubscribed = {}
-    local following = call('ZRANGE', rotation, 0, 3)
+    local following = call('ZRANGE', rotation, 0, 5)
     if order then order(following) end
     for _, node in ipairs(following) do
       if node ~= except and node ~= alsoExcept then
@@ -68,6 +69,7 @@ local function appoint(at)
   dropLatePrimary()
   backup, by = '', 0
   primary = notifyNext('c', at, '')
+  since = now
   armed = primary == '' and 0 or at
   if primary ~= '' then notifyBackup(at) end
 end
@@ -104,10 +106,8 @@ local function wake(earliest)
 end
 
 local function keepRoles()
-  if primary ~= (state[6] or '') then
-    change('primary', primary)
-    change('since', int(now))
-  end
+  if primary ~= (state[6] or '') then change('primary', primary) end
+  if since ~= (tonumber(state[12]) or 0) then change('since', int(since)) end
   if armed ~= (tonumber(state[7]) or 0) then change('armed', int(armed)) end
   if backup ~= (state[8] or '') then change('backup', backup) end
   if by ~= (tonumber(state[9]) or 0) then change('by', int(by)) end
