@@ -1,0 +1,64 @@
+using Npgsql;
+
+namespace Latchwork.Postgres.Connections;
+
+/// <summary>The three queues of a store. What may wait for a row that somebody holds never delays a claim, and nothing delays a renewal.</summary>
+internal sealed class SqlExecutor
+{
+    public SqlExecutor(NpgsqlDataSource source, PostgresSettings settings, PostgresLog log)
+    {
+        Source = source;
+        Settings = settings;
+        Log = log;
+        Work = new SqlLane("worker", settings.MaxConnections, source, settings, log);
+        Claims = new SqlLane("claims", 1, source, settings, log);
+        Renewals = new SqlLane("renewals", 1, source, settings, log);
+    }
+
+    public NpgsqlDataSource Source { get; }
+
+    public PostgresSettings Settings { get; }
+
+    public PostgresLog Log { get; }
+
+    /// <summary>Everything that has no queue of its own.</summary>
+    public SqlLane Work { get; }
+
+    /// <summary>Claims, which never wait for a row.</summary>
+    public SqlLane Claims { get; }
+
+    /// <summary>What keeps leases alive.</summary>
+    public SqlLane Renewals { get; }
+
+    /// <summary>Executes one statement in the caller's transaction, on its connection. Neither commits nor rolls back.</summary>
+    /// <param name="transaction">The caller's transaction.</param>
+    /// <param name="name">What it is called in messages.</param>
+    /// <param name="statement">The statement.</param>
+    /// <param name="read">Reads its one row.</param>
+    /// <param name="cancellationToken">A token that cancels the statement; the transaction is aborted then.</param>
+    public async Task<T> RunInAsync<T>(NpgsqlTransaction transaction, string name, SqlStatement statement, Func<NpgsqlDataReader, T> read, CancellationToken cancellationToken)
+    {
+        NpgsqlConnection connection = transaction.Connection
+            ?? throw new InvalidOperationException("The transaction has ended, or its connection was closed.");
+        try
+        {
+            NpgsqlCommand command = statement.ToCommand(connection, Settings, (int)Math.Ceiling(Settings.CommandTimeout.TotalSeconds), transaction);
+            await using (command.ConfigureAwait(false))
+            {
+                NpgsqlDataReader rows = await command.ExecuteReaderAsync(cancellationToken).ConfigureAwait(false);
+                await using (rows.ConfigureAwait(false))
+                {
+                    await rows.ReadAsync(cancellationToken).ConfigureAwait(false);
+                    return read(rows);
+                }
+            }
+        }
+        catch (NpgsqlException e)
+        {
+            throw PostgresFailures.JudgeInTransaction(e, name);
+        }
+    }
+
+    /// <summary>Lets what is under way end, and closes the connections.</summary>
+    public Task CloseAsync() => Task.WhenAll(Work.CloseAsync(), Claims.CloseAsync(), Renewals.CloseAsync());
+}

@@ -1,0 +1,64 @@
+using System.Transactions;
+using Npgsql;
+
+namespace Latchwork.Postgres.Connections;
+
+/// <summary>One connection, used by one thread. It is opened at its first use, and again after it was dropped.</summary>
+internal sealed class SqlSession(NpgsqlDataSource source, PostgresSettings settings) : IDisposable
+{
+    private readonly int _timeout = (int)Math.Ceiling(settings.CommandTimeout.TotalSeconds);
+    private NpgsqlConnection? _connection;
+
+    /// <summary>The connection.</summary>
+    public NpgsqlConnection Connection => _connection ?? throw new InvalidOperationException("The session is not open.");
+
+    /// <summary>Opens the connection if it is not. It never joins a transaction of the application.</summary>
+    public void Open()
+    {
+        if (_connection is { FullState: System.Data.ConnectionState.Open }) return;
+        Drop();
+        using var none = new TransactionScope(TransactionScopeOption.Suppress);
+        NpgsqlConnection connection = source.CreateConnection();
+        try
+        {
+            connection.Open();
+        }
+        catch
+        {
+            connection.Dispose();
+            throw;
+        }
+
+        _connection = connection;
+    }
+
+    /// <summary>Executes one statement and reads its rows.</summary>
+    public T Read<T>(SqlStatement statement, Func<NpgsqlDataReader, T> read)
+    {
+        using NpgsqlCommand command = statement.ToCommand(Connection, settings, _timeout);
+        using NpgsqlDataReader rows = command.ExecuteReader();
+        T result = read(rows);
+        while (rows.NextResult())
+        {
+            // To the end: what went wrong in the commit is only said there.
+        }
+
+        return result;
+    }
+
+    /// <summary>Executes one statement.</summary>
+    public int Run(SqlStatement statement)
+    {
+        using NpgsqlCommand command = statement.ToCommand(Connection, settings, _timeout);
+        return command.ExecuteNonQuery();
+    }
+
+    /// <summary>Gives the connection back, or closes it if it is broken.</summary>
+    public void Drop()
+    {
+        _connection?.Dispose();
+        _connection = null;
+    }
+
+    public void Dispose() => Drop();
+}

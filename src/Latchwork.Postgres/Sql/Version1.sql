@@ -1,0 +1,774 @@
+-- Times are µs or ms since 1970-01-01 UTC; each column says which. Names that users give (namespaces, ids, nodes, keys) are UTF-8 in bytea: they
+-- may hold any character, and are ordered by their bytes whatever the collation of the database is.
+
+-- A partition of a namespace of timers: its format, its clock, its counts, and who is to claim next. Here a namespace has one partition.
+CREATE TABLE @schema@.timer_partitions (
+    id           integer  GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    namespace    bytea    NOT NULL,
+    number       integer  NOT NULL,
+    format       integer  NOT NULL,
+    partitions   integer  NOT NULL,
+    seal         text,                         -- the mark of a move from here
+    import       text,                         -- the mark of a move to here
+    clock_last   bigint   NOT NULL DEFAULT 0,  -- µs: a time that was given; later ones are not less
+    clock_offset bigint   NOT NULL DEFAULT 0,  -- µs: by how much the server's clock went back in all
+    scheduled    bigint   NOT NULL DEFAULT 0,  -- counts, together with what is in timer_counts
+    in_flight    bigint   NOT NULL DEFAULT 0,
+    dead         bigint   NOT NULL DEFAULT 0,
+    evicted      bigint   NOT NULL DEFAULT 0,
+    primary_node bytea,                        -- who asks at the due time of the head
+    primary_at   bigint   NOT NULL DEFAULT 0,  -- ms
+    backup_node  bytea,                        -- who asks a little later
+    backup_at    bigint   NOT NULL DEFAULT 0,  -- ms
+    stalled      integer  NOT NULL DEFAULT 0,  -- how often in a row all that was due was locked by somebody
+    swept        bigint   NOT NULL DEFAULT 0,  -- µs: when old nodes were last forgotten
+    UNIQUE (namespace, number)
+) WITH (fillfactor = 50);
+
+-- An event, in one of three states. A claim rewrites its row without the payload where that is kept apart (TOAST, from 2 KB on).
+CREATE TABLE @schema@.timer_events (
+    partition_id integer  NOT NULL,
+    state        smallint NOT NULL,            -- 0 scheduled, 1 in flight, 2 dead-lettered
+    reason       smallint,                     -- dead-lettered: why
+    retries      integer  NOT NULL,
+    max_retries  integer  NOT NULL,
+    due          bigint   NOT NULL,            -- ms; in flight and dead-lettered: when it was due
+    until        bigint,                       -- ms; in flight: the end of the lease; dead-lettered: since when
+    id           bytea    NOT NULL,
+    token        bytea,                        -- in flight: the delivery's
+    node         bytea,                        -- in flight: who holds it
+    headers      bytea,
+    failures     bytea[],                      -- the last ten: see timer_failure
+    payload      bytea    NOT NULL,
+    PRIMARY KEY (partition_id, id)
+) WITH (autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_insert_scale_factor = 0.2, autovacuum_analyze_scale_factor = 0.1);
+ALTER TABLE @schema@.timer_events ALTER COLUMN payload SET STORAGE EXTERNAL;
+CREATE INDEX timer_events_scheduled ON @schema@.timer_events (partition_id, due, id) WHERE state = 0;
+CREATE INDEX timer_events_in_flight ON @schema@.timer_events (partition_id, until) WHERE state = 1;
+CREATE INDEX timer_events_dead ON @schema@.timer_events (partition_id, until, id) WHERE state = 2;
+
+-- Changes of the counts of a partition, appended by transactions that must not lock its row. Claims add them up.
+CREATE TABLE @schema@.timer_counts (
+    partition_id integer NOT NULL,
+    scheduled    integer NOT NULL,
+    in_flight    integer NOT NULL,
+    dead         integer NOT NULL,
+    evicted      integer NOT NULL
+);
+CREATE INDEX timer_counts_by_partition ON @schema@.timer_counts (partition_id);
+
+-- The nodes that listen to a partition, and those that fell silent in the last hour. Only who has locked the partition's row writes here.
+CREATE TABLE @schema@.timer_nodes (
+    partition_id integer NOT NULL,
+    node         bytea   NOT NULL,
+    last_seen    bigint  NOT NULL,             -- µs
+    held         integer NOT NULL,
+    is_full      boolean NOT NULL,
+    poll_slot    bigint  NOT NULL,             -- ms; 0: none, it is silent
+    place        bigint  NOT NULL,             -- in the rotation; 0: it is not in it
+    claim_token  bytea,                        -- of its last claim
+    PRIMARY KEY (partition_id, node)
+) WITH (fillfactor = 50);
+
+-- Which process hears for which node. A process that lives holds the advisory lock (@processes@, process).
+CREATE TABLE @schema@.timer_subscriptions (
+    namespace    bytea   NOT NULL,
+    node         bytea   NOT NULL,
+    process      integer NOT NULL,
+    PRIMARY KEY (namespace, node, process)
+);
+CREATE INDEX timer_subscriptions_by_process ON @schema@.timer_subscriptions (process);
+
+-- The journal of a move into a namespace of timers, while it is under way: the ids that came.
+CREATE TABLE @schema@.timer_imported (
+    partition_id integer NOT NULL,
+    id           bytea   NOT NULL,
+    PRIMARY KEY (partition_id, id)
+);
+
+-- The time in µs; a given one is that of a test.
+CREATE FUNCTION @schema@.clock(p_clock bigint) RETURNS bigint LANGUAGE sql VOLATILE AS
+$$ SELECT coalesce(p_clock, floor(extract(epoch FROM clock_timestamp()) * 1000000)::bigint) $$;
+
+-- Finds a partition, or makes it.
+CREATE FUNCTION @schema@.timer_open(p_namespace bytea, p_number integer, p_format integer, OUT part @schema@.timer_partitions)
+LANGUAGE plpgsql AS $$
+BEGIN
+    LOOP
+        SELECT * INTO part FROM @schema@.timer_partitions p WHERE p.namespace = p_namespace AND p.number = p_number;
+        EXIT WHEN FOUND;
+        INSERT INTO @schema@.timer_partitions (namespace, number, format, partitions) VALUES (p_namespace, p_number, p_format, 1) ON CONFLICT DO NOTHING;
+    END LOOP;
+END $$;
+
+-- Begins an operation on a partition, and answers its row with the time in clock_last. Refuses a namespace that is being moved. The shared advisory
+-- lock is what a move waits for before it seals the namespace: no row is locked unless that is asked for.
+CREATE FUNCTION @schema@.timer_enter(p_part integer, p_clock bigint, p_wait integer, p_lock boolean) RETURNS @schema@.timer_partitions
+LANGUAGE plpgsql AS $$
+DECLARE
+    part @schema@.timer_partitions;
+    reading bigint;
+BEGIN
+    IF p_wait IS NOT NULL THEN PERFORM set_config('lock_timeout', p_wait::text, true); END IF;
+    PERFORM pg_advisory_xact_lock_shared(@space@, p_part);
+    IF p_lock THEN
+        SELECT * INTO part FROM @schema@.timer_partitions p WHERE p.id = p_part FOR NO KEY UPDATE;
+    ELSE
+        SELECT * INTO part FROM @schema@.timer_partitions p WHERE p.id = p_part;
+    END IF;
+    IF part.id IS NULL THEN
+        RAISE EXCEPTION USING ERRCODE = 'LW003', MESSAGE = 'The namespace is not there any more.';
+    END IF;
+    IF part.format <> 1 OR part.partitions <> 1 THEN
+        RAISE EXCEPTION USING ERRCODE = 'LW002', MESSAGE = 'A timer namespace has format ' || part.format || ' and ' || part.partitions
+            || ' partitions; this program works with format 1 and 1 partition on PostgreSQL. Update this program.';
+    END IF;
+    IF part.seal IS NOT NULL THEN
+        RAISE EXCEPTION USING ERRCODE = 'LW001', MESSAGE = 'timers ' || encode(part.namespace, 'hex') || ' ' || part.seal;
+    END IF;
+    reading := @schema@.clock(p_clock) + part.clock_offset;
+    IF reading < part.clock_last THEN
+        part.clock_offset := part.clock_offset + part.clock_last - reading;
+    ELSE
+        part.clock_last := reading;
+    END IF;
+    RETURN part;
+END $$;
+
+-- Writes down what changed in a partition whose row is locked.
+CREATE FUNCTION @schema@.timer_save(part @schema@.timer_partitions) RETURNS void LANGUAGE sql AS $$
+    UPDATE @schema@.timer_partitions p SET
+        clock_last = part.clock_last, clock_offset = part.clock_offset, scheduled = part.scheduled, in_flight = part.in_flight, dead = part.dead,
+        evicted = part.evicted, primary_node = part.primary_node, primary_at = part.primary_at, backup_node = part.backup_node,
+        backup_at = part.backup_at, stalled = part.stalled, swept = part.swept
+    WHERE p.id = part.id
+$$;
+
+-- Notes changes of the counts.
+CREATE FUNCTION @schema@.timer_count(p_part integer, p_scheduled integer, p_in_flight integer, p_dead integer, p_evicted integer) RETURNS void
+LANGUAGE plpgsql AS $$
+BEGIN
+    IF p_scheduled <> 0 OR p_in_flight <> 0 OR p_dead <> 0 OR p_evicted <> 0 THEN
+        INSERT INTO @schema@.timer_counts VALUES (p_part, p_scheduled, p_in_flight, p_dead, p_evicted);
+    END IF;
+END $$;
+
+-- A delay in µs, or an absolute time in µs as -1 - time, in ms. A time that has passed means now.
+CREATE FUNCTION @schema@.timer_due(p_due bigint, p_now bigint) RETURNS bigint LANGUAGE sql IMMUTABLE AS $$
+    SELECT CASE WHEN p_due >= 0 THEN (p_now + p_due + 999) / 1000 ELSE greatest((-1 - p_due + 999) / 1000, p_now / 1000) END
+$$;
+
+-- An attempt that failed: attempt (4 bytes), when in ms (8), length of the node (2), node, error.
+CREATE FUNCTION @schema@.timer_failure(p_attempt integer, p_at bigint, p_node bytea, p_error bytea) RETURNS bytea LANGUAGE sql IMMUTABLE AS $$
+    SELECT int4send(p_attempt) || int8send(p_at) || int2send(length(p_node)::smallint) || p_node || p_error
+$$;
+
+-- The last ten failures.
+CREATE FUNCTION @schema@.timer_failures(p_before bytea[], p_one bytea) RETURNS bytea[] LANGUAGE sql IMMUTABLE AS $$
+    SELECT (array_append(p_before, p_one))[greatest(1, coalesce(cardinality(p_before), 0) - 8):]
+$$;
+
+-- Tells the processes that hear for a node. Answers whether there is one. A process that holds its lock no more is dead: its subscriptions go.
+CREATE FUNCTION @schema@.timer_notify(p_namespace bytea, p_node bytea, p_message text) RETURNS boolean LANGUAGE plpgsql AS $$
+DECLARE
+    hears integer;
+    heard boolean := false;
+BEGIN
+    FOR hears IN SELECT s.process FROM @schema@.timer_subscriptions s WHERE s.namespace = p_namespace AND s.node = p_node LOOP
+        IF pg_try_advisory_xact_lock_shared(@processes@, hears) THEN
+            DELETE FROM @schema@.timer_subscriptions d WHERE d.ctid = ANY (ARRAY(
+                SELECT s.ctid FROM @schema@.timer_subscriptions s WHERE s.process = hears FOR UPDATE SKIP LOCKED));
+        ELSE
+            PERFORM pg_notify('@channel@_' || hears, p_message);
+            heard := true;
+        END IF;
+    END LOOP;
+    RETURN heard;
+END $$;
+
+-- Tells a node that a delivery was taken from it. It only reads, so that it can be used in a transaction of the application.
+CREATE FUNCTION @schema@.timer_revoke(part @schema@.timer_partitions, p_node bytea, p_id bytea, p_token bytea) RETURNS void LANGUAGE sql AS $$
+    SELECT pg_notify('@channel@_' || s.process, 'r ' || part.number || ' ' || encode(part.namespace, 'hex') || ' ' || encode(p_node, 'hex')
+        || ' ' || encode(p_id, 'hex') || ' ' || encode(p_token, 'hex'))
+    FROM @schema@.timer_subscriptions s WHERE s.namespace = part.namespace AND s.node = p_node
+$$;
+
+-- Tells every process, at the commit of the application's transaction, that something falls due soon. One payload a namespace: PostgreSQL sends it once.
+CREATE FUNCTION @schema@.timer_hint(part @schema@.timer_partitions, p_earliest bigint) RETURNS void LANGUAGE plpgsql AS $$
+BEGIN
+    IF p_earliest <= part.clock_last / 1000 + 2000 THEN
+        PERFORM pg_notify('@channel@', 'p ' || part.number || ' ' || encode(part.namespace, 'hex'));
+    END IF;
+END $$;
+
+-- When the next event falls due, or the next lease runs out, in ms; null if nothing will.
+CREATE FUNCTION @schema@.timer_head(p_part integer) RETURNS bigint LANGUAGE sql STABLE
+SET enable_seqscan = off SET enable_bitmapscan = off AS $$
+    SELECT least(
+        (SELECT e.due FROM @schema@.timer_events e WHERE e.partition_id = p_part AND e.state = 0 ORDER BY e.due, e.id LIMIT 1),
+        (SELECT e.until FROM @schema@.timer_events e WHERE e.partition_id = p_part AND e.state = 1 ORDER BY e.until LIMIT 1))
+$$;
+
+-- Notifies the next node of the rotation but one, to ask after a time, and puts it at the end. A node that nobody hears leaves the rotation.
+CREATE FUNCTION @schema@.timer_notify_next(part @schema@.timer_partitions, p_except bytea, p_at bigint, p_grace bigint) RETURNS bytea
+LANGUAGE plpgsql AS $$
+DECLARE
+    chosen bytea;
+    ask_us bigint := greatest(0, p_at * 1000 - part.clock_last) + p_grace * 1000;
+BEGIN
+    FOR tries IN 1..64 LOOP
+        SELECT n.node INTO chosen FROM @schema@.timer_nodes n
+            WHERE n.partition_id = part.id AND n.place > 0 AND n.node IS DISTINCT FROM p_except ORDER BY n.place LIMIT 1;
+        IF NOT FOUND THEN RETURN NULL; END IF;
+        IF @schema@.timer_notify(part.namespace, chosen, 'd ' || part.number || ' ' || ask_us || ' ' || encode(part.namespace, 'hex') || ' ' || encode(chosen, 'hex')) THEN
+            UPDATE @schema@.timer_nodes n SET place = (SELECT max(o.place) + 1 FROM @schema@.timer_nodes o WHERE o.partition_id = part.id)
+                WHERE n.partition_id = part.id AND n.node = chosen;
+            RETURN chosen;
+        END IF;
+        UPDATE @schema@.timer_nodes n SET place = 0 WHERE n.partition_id = part.id AND n.node = chosen;
+    END LOOP;
+    RETURN NULL;
+END $$;
+
+-- A node that missed its poll slot by 3 s is silent: it is notified no more, and its role is free.
+CREATE FUNCTION @schema@.timer_retire(part @schema@.timer_partitions) RETURNS @schema@.timer_partitions LANGUAGE plpgsql AS $$
+DECLARE
+    silent bytea;
+BEGIN
+    FOR silent IN
+        UPDATE @schema@.timer_nodes n SET poll_slot = 0, place = 0
+        WHERE n.partition_id = part.id AND n.poll_slot > 0 AND n.poll_slot < part.clock_last / 1000 - 3000 RETURNING n.node
+    LOOP
+        IF part.primary_node = silent THEN part.primary_node := NULL; END IF;
+        IF part.backup_node = silent THEN part.backup_node := NULL; END IF;
+    END LOOP;
+    RETURN part;
+END $$;
+
+-- A primary waker that is 25 ms late is woken no more until it asks again.
+CREATE FUNCTION @schema@.timer_drop_late_primary(part @schema@.timer_partitions) RETURNS void LANGUAGE sql AS $$
+    UPDATE @schema@.timer_nodes n SET place = 0
+    WHERE n.partition_id = part.id AND n.node = part.primary_node AND part.primary_at < part.clock_last / 1000 - 25
+$$;
+
+CREATE FUNCTION @schema@.timer_appoint_backup(part @schema@.timer_partitions, p_at bigint) RETURNS @schema@.timer_partitions LANGUAGE plpgsql AS $$
+BEGIN
+    part.backup_node := @schema@.timer_notify_next(part, part.primary_node, p_at, 50 + floor(random() * 150)::bigint);
+    part.backup_at := p_at + 200;
+    RETURN part;
+END $$;
+
+CREATE FUNCTION @schema@.timer_appoint(part @schema@.timer_partitions, p_at bigint) RETURNS @schema@.timer_partitions LANGUAGE plpgsql AS $$
+BEGIN
+    PERFORM @schema@.timer_drop_late_primary(part);
+    part.backup_node := NULL;
+    part.primary_node := @schema@.timer_notify_next(part, NULL, p_at, 0);
+    part.primary_at := p_at;
+    IF part.primary_node IS NOT NULL THEN part := @schema@.timer_appoint_backup(part, p_at); END IF;
+    RETURN part;
+END $$;
+
+-- Whether the primary waker will come in time.
+CREATE FUNCTION @schema@.timer_covers(part @schema@.timer_partitions, p_at bigint) RETURNS boolean LANGUAGE sql IMMUTABLE AS $$
+    SELECT part.primary_node IS NOT NULL AND part.primary_at <= p_at AND part.primary_at >= part.clock_last / 1000 - 25
+$$;
+
+-- Whether there is no backup waker other than the asking node that will come in time.
+CREATE FUNCTION @schema@.timer_needs_backup(part @schema@.timer_partitions, p_node bytea, p_at bigint) RETURNS boolean LANGUAGE sql IMMUTABLE AS $$
+    SELECT part.backup_node IS NULL OR part.backup_node = p_node OR part.backup_at < part.clock_last / 1000 - 300 OR part.backup_at > p_at + 200
+$$;
+
+-- A node gives up its role, if it has one, and another is notified.
+CREATE FUNCTION @schema@.timer_resign(part @schema@.timer_partitions, p_node bytea, p_head bigint) RETURNS @schema@.timer_partitions LANGUAGE plpgsql AS $$
+DECLARE
+    was_backup boolean := part.backup_node IS NOT DISTINCT FROM p_node;
+    at bigint := greatest(p_head, part.clock_last / 1000);
+BEGIN
+    IF was_backup THEN part.backup_node := NULL; END IF;
+    IF part.primary_node = p_node THEN part.primary_node := NULL; END IF;
+    IF p_head IS NULL THEN RETURN part; END IF;
+    IF NOT @schema@.timer_covers(part, at) THEN RETURN @schema@.timer_appoint(part, at); END IF;
+    IF was_backup THEN RETURN @schema@.timer_appoint_backup(part, at); END IF;
+    RETURN part;
+END $$;
+
+-- Something was scheduled, and that is committed: notifies two nodes if it is due earlier than the primary waker knows. It locks the partition's
+-- row, so it comes before or after a claim's look at the head, never in between.
+CREATE FUNCTION @schema@.timer_wake(p_part integer, p_clock bigint, p_wait integer, p_earliest bigint) RETURNS void LANGUAGE plpgsql AS $$
+DECLARE
+    part @schema@.timer_partitions;
+    last bigint;
+    shift bigint;
+    at bigint;
+BEGIN
+    PERFORM set_config('synchronous_commit', 'off', true); -- a hint: if it is lost, it is found by the poll
+    SELECT p.clock_last, p.clock_offset INTO last, shift FROM @schema@.timer_partitions p WHERE p.id = p_part;
+    part := @schema@.timer_enter(p_part, p_clock, p_wait, true);
+    at := greatest(p_earliest, part.clock_last / 1000);
+    IF part.primary_node IS NOT NULL AND part.primary_at <= at
+        AND (@schema@.timer_covers(part, at) OR (part.backup_node IS NOT NULL AND part.backup_at >= part.clock_last / 1000 - 300))
+    THEN
+        -- Not at every step: one write in 50 ms is enough to notice a clock that goes back.
+        IF part.clock_last - last >= 50000 OR part.clock_offset <> shift THEN PERFORM @schema@.timer_save(part); END IF;
+        RETURN;
+    END IF;
+    PERFORM @schema@.timer_save(@schema@.timer_appoint(@schema@.timer_retire(part), at));
+END $$;
+
+-- Schedules events. New ids are added in the order of their bytes, then rows that exist are locked in that order: transactions that post several
+-- of the same ids do not wait for each other in a circle. Outcomes: 0 created, 1 replaced, 2 kept, 3 exists.
+CREATE FUNCTION @schema@.timer_post(
+    p_part integer, p_clock bigint, p_wait integer, p_hint boolean, p_ids bytea[], p_dues bigint[], p_max integer[], p_exists integer[], p_headers bytea[], p_payloads bytea[],
+    OUT outcomes integer[], OUT earliest bigint)
+LANGUAGE plpgsql SET enable_seqscan = off SET enable_bitmapscan = off SET enable_hashjoin = off SET enable_mergejoin = off AS $$
+DECLARE
+    part @schema@.timer_partitions := @schema@.timer_enter(p_part, p_clock, p_wait, false);
+    now_us bigint := part.clock_last;
+    due_ms bigint;
+    old record;
+    scheduled integer := 0;
+    in_flight integer := 0;
+    dead integer := 0;
+    missing boolean;
+BEGIN
+    outcomes := array_fill(NULL::integer, ARRAY[cardinality(p_ids)]);
+    LOOP
+        WITH given AS MATERIALIZED (
+            SELECT DISTINCT ON (g.id) g.n, g.id, @schema@.timer_due(g.due, now_us) AS due, g.max, g.headers, g.payload
+            FROM unnest(p_ids, p_dues, p_max, p_headers, p_payloads) WITH ORDINALITY AS g (id, due, max, headers, payload, n)
+            WHERE outcomes[g.n] IS NULL ORDER BY g.id, g.n
+        ), added AS (
+            INSERT INTO @schema@.timer_events (partition_id, state, retries, max_retries, due, id, headers, payload)
+            SELECT p_part, 0, 0, g.max, g.due, g.id, g.headers, g.payload FROM given g ORDER BY g.id
+            ON CONFLICT DO NOTHING RETURNING id
+        ), news AS (
+            SELECT g.n, g.due FROM given g JOIN added a ON a.id = g.id
+        )
+        SELECT array_agg(CASE WHEN news.n IS NOT NULL THEN 0 ELSE o.outcome END ORDER BY o.n), least(earliest, min(news.due)), scheduled + count(news.n)
+        INTO outcomes, earliest, scheduled
+        FROM unnest(outcomes) WITH ORDINALITY AS o (outcome, n) LEFT JOIN news ON news.n = o.n;
+        EXIT WHEN array_position(outcomes, NULL) IS NULL;
+
+        PERFORM 1 FROM @schema@.timer_events e
+            WHERE e.partition_id = p_part AND e.id IN (SELECT g.id FROM unnest(p_ids) WITH ORDINALITY AS g (id, n) WHERE outcomes[g.n] IS NULL)
+            ORDER BY e.id FOR UPDATE;
+        missing := false;
+        FOR i IN 1..cardinality(p_ids) LOOP
+            CONTINUE WHEN outcomes[i] IS NOT NULL;
+            SELECT e.state, e.token, e.node INTO old FROM @schema@.timer_events e WHERE e.partition_id = p_part AND e.id = p_ids[i];
+            IF NOT FOUND THEN
+                missing := true; -- it was there when its id was to be added, and is gone
+            ELSIF old.state <> 2 AND p_exists[i] <> 0 THEN
+                outcomes[i] := CASE WHEN p_exists[i] = 2 THEN 2 ELSE 3 END;
+            ELSE
+                due_ms := @schema@.timer_due(p_dues[i], now_us);
+                UPDATE @schema@.timer_events e SET
+                    state = 0, reason = NULL, retries = 0, max_retries = p_max[i], due = due_ms, until = NULL, token = NULL, node = NULL,
+                    headers = p_headers[i], failures = NULL, payload = p_payloads[i]
+                WHERE e.partition_id = p_part AND e.id = p_ids[i];
+                outcomes[i] := 1;
+                earliest := least(earliest, due_ms);
+                IF old.state = 1 THEN
+                    PERFORM @schema@.timer_revoke(part, old.node, p_ids[i], old.token);
+                    scheduled := scheduled + 1;
+                    in_flight := in_flight - 1;
+                ELSIF old.state = 2 THEN
+                    scheduled := scheduled + 1;
+                    dead := dead - 1;
+                END IF;
+            END IF;
+        END LOOP;
+        EXIT WHEN NOT missing;
+    END LOOP;
+    PERFORM @schema@.timer_count(p_part, scheduled, in_flight, dead, 0);
+    IF p_hint THEN PERFORM @schema@.timer_hint(part, earliest); END IF;
+END $$;
+
+-- Deletes the oldest dead letters beyond the limits, 200 at most. Answers how many.
+CREATE FUNCTION @schema@.timer_evict(part @schema@.timer_partitions, p_retention bigint, p_keep bigint) RETURNS integer
+LANGUAGE plpgsql SET enable_seqscan = off SET enable_bitmapscan = off SET enable_hashjoin = off SET enable_mergejoin = off AS $$
+DECLARE
+    too_many bigint := part.dead + (SELECT coalesce(sum(c.dead), 0) FROM @schema@.timer_counts c WHERE c.partition_id = part.id) - p_keep;
+    too_old bigint := part.clock_last / 1000 - p_retention;
+    gone integer;
+BEGIN
+    WITH oldest AS MATERIALIZED (
+        SELECT e.id, e.until FROM @schema@.timer_events e WHERE e.partition_id = part.id AND e.state = 2
+        ORDER BY e.until, e.id LIMIT 200 FOR UPDATE SKIP LOCKED
+    ), numbered AS (
+        SELECT o.id, o.until, row_number() OVER (ORDER BY o.until, o.id) AS n FROM oldest o
+    ), deleted AS (
+        DELETE FROM @schema@.timer_events e USING numbered o
+        WHERE e.partition_id = part.id AND e.id = o.id AND (o.n <= too_many OR o.until < too_old) RETURNING 1
+    )
+    SELECT count(*) INTO gone FROM deleted;
+    RETURN gone;
+END $$;
+
+-- A node's request for events that are due. See ITimerStore.ClaimAsync.
+CREATE FUNCTION @schema@.timer_claim(
+    p_part integer, p_clock bigint, p_wait integer, p_node bytea, p_token bytea, p_max integer, p_capacity integer, p_held integer, p_lease bigint,
+    p_retention bigint, p_keep bigint, p_oldest boolean,
+    OUT ids bytea[], OUT payloads bytea[], OUT headers bytea[], OUT retries integer[], OUT max_retries integer[], OUT dues bigint[],
+    OUT now_us bigint, OUT ask_us bigint, OUT dead_lettered integer)
+LANGUAGE plpgsql SET enable_seqscan = off SET enable_bitmapscan = off SET enable_hashjoin = off SET enable_mergejoin = off AS $$
+DECLARE
+    part @schema@.timer_partitions := @schema@.timer_enter(p_part, p_clock, p_wait, true);
+    now_ms bigint;
+    deadline bigint;
+    taken_back integer;
+    evicted_now integer;
+    wanted integer;
+    first_due bigint;
+    is_backlog boolean;
+    me @schema@.timer_nodes;
+    is_repeated boolean;
+    rivals bigint;
+    latest bigint;
+    head bigint;
+    at bigint;
+    wake_at bigint;
+BEGIN
+    now_us := part.clock_last;
+    now_ms := now_us / 1000;
+    deadline := (now_us + p_lease + 999) / 1000;
+
+    -- The counts that others have appended.
+    WITH others AS (
+        DELETE FROM @schema@.timer_counts c
+        WHERE c.ctid = ANY (ARRAY(SELECT s.ctid FROM @schema@.timer_counts s WHERE s.partition_id = p_part LIMIT 1000))
+        RETURNING c.scheduled, c.in_flight, c.dead, c.evicted
+    )
+    SELECT part.scheduled + coalesce(sum(s.scheduled), 0), part.in_flight + coalesce(sum(s.in_flight), 0),
+        part.dead + coalesce(sum(s.dead), 0), part.evicted + coalesce(sum(s.evicted), 0)
+    INTO part.scheduled, part.in_flight, part.dead, part.evicted FROM others s;
+
+    -- A node whose lease ran out spent an attempt. The event is due since then, or dead-lettered.
+    WITH expired AS MATERIALIZED (
+        SELECT e.id FROM @schema@.timer_events e WHERE e.partition_id = p_part AND e.state = 1 AND e.until <= now_ms
+        ORDER BY e.until LIMIT 200 FOR UPDATE SKIP LOCKED
+    ), back AS (
+        UPDATE @schema@.timer_events e SET
+            state = CASE WHEN e.retries < e.max_retries THEN 0 ELSE 2 END,
+            reason = CASE WHEN e.retries < e.max_retries THEN NULL ELSE 1 END,
+            retries = CASE WHEN e.retries < e.max_retries THEN e.retries + 1 ELSE e.retries END,
+            due = CASE WHEN e.retries < e.max_retries THEN e.until ELSE e.due END,
+            until = CASE WHEN e.retries < e.max_retries THEN NULL ELSE now_ms END,
+            token = NULL, node = NULL,
+            failures = @schema@.timer_failures(e.failures, @schema@.timer_failure(e.retries + 1, now_ms, e.node, 'lease expired'))
+        FROM expired x WHERE e.partition_id = p_part AND e.id = x.id RETURNING e.state
+    )
+    SELECT count(*), count(*) FILTER (WHERE b.state = 2) INTO taken_back, dead_lettered FROM back b;
+    part.in_flight := part.in_flight - taken_back;
+    part.scheduled := part.scheduled + taken_back - dead_lettered;
+    part.dead := part.dead + dead_lettered;
+    IF dead_lettered > 0 THEN
+        evicted_now := @schema@.timer_evict(part, p_retention, p_keep);
+        part.dead := part.dead - evicted_now;
+        part.evicted := part.evicted + evicted_now;
+    END IF;
+
+    IF now_us - part.swept >= 60000000 THEN
+        DELETE FROM @schema@.timer_nodes n WHERE n.partition_id = p_part AND n.last_seen < now_us - 3600000000 AND n.node <> p_node;
+        part.swept := now_us;
+    END IF;
+    SELECT * INTO me FROM @schema@.timer_nodes n WHERE n.partition_id = p_part AND n.node = p_node;
+    is_repeated := coalesce(me.claim_token = p_token, false);
+
+    IF is_repeated THEN
+        -- The reply was lost: the same events once more, as far as they still belong to it.
+        WITH mine AS MATERIALIZED (
+            SELECT e.id FROM @schema@.timer_events e WHERE e.partition_id = p_part AND e.state = 1 AND e.token = p_token
+            ORDER BY e.due, e.id LIMIT 200 FOR UPDATE SKIP LOCKED
+        ), renewed AS (
+            UPDATE @schema@.timer_events e SET until = greatest(e.until, deadline) FROM mine m
+            WHERE e.partition_id = p_part AND e.id = m.id RETURNING e.id, e.payload, e.headers, e.retries, e.max_retries, e.due
+        )
+        SELECT array_agg(r.id ORDER BY r.due, r.id), array_agg(r.payload ORDER BY r.due, r.id), array_agg(r.headers ORDER BY r.due, r.id),
+            array_agg(r.retries ORDER BY r.due, r.id), array_agg(r.max_retries ORDER BY r.due, r.id), array_agg(r.due ORDER BY r.due, r.id)
+        INTO ids, payloads, headers, retries, max_retries, dues FROM renewed r;
+    ELSE
+        wanted := greatest(0, least(p_max, p_capacity, 200 - taken_back));
+        IF wanted > 0 THEN
+            SELECT e.due INTO first_due FROM @schema@.timer_events e WHERE e.partition_id = p_part AND e.state = 0 ORDER BY e.due, e.id LIMIT 1;
+        END IF;
+        IF first_due <= now_ms THEN
+            -- In a backlog the oldest and the newest in turn: each row has a place counted from either end, and the nearer one counts.
+            is_backlog := first_due < now_ms - 100;
+            WITH old AS MATERIALIZED (
+                SELECT e.id, e.due, octet_length(e.payload) AS size FROM @schema@.timer_events e
+                WHERE e.partition_id = p_part AND e.state = 0 AND e.due <= now_ms
+                ORDER BY e.due, e.id LIMIT CASE WHEN is_backlog THEN (wanted + 2) / 2 ELSE wanted END FOR UPDATE SKIP LOCKED
+            ), fresh AS MATERIALIZED (
+                SELECT e.id, e.due, octet_length(e.payload) AS size FROM @schema@.timer_events e
+                WHERE e.partition_id = p_part AND e.state = 0 AND e.due <= now_ms AND is_backlog
+                ORDER BY e.due DESC, e.id DESC LIMIT (wanted + 2) / 2 FOR UPDATE SKIP LOCKED
+            ), placed AS (
+                SELECT u.id, u.size, min(u.place) AS place FROM (
+                    SELECT o.id, o.size, 2 * row_number() OVER (ORDER BY o.due, o.id) - CASE WHEN p_oldest THEN 1 ELSE 0 END AS place FROM old o
+                    UNION ALL
+                    SELECT f.id, f.size, 2 * row_number() OVER (ORDER BY f.due DESC, f.id DESC) - CASE WHEN p_oldest THEN 0 ELSE 1 END FROM fresh f
+                ) u GROUP BY u.id, u.size
+            ), chosen AS MATERIALIZED (
+                SELECT s.id FROM (
+                    SELECT p.id, row_number() OVER (ORDER BY p.place) AS n, sum(p.size) OVER (ORDER BY p.place) AS bytes FROM placed p
+                ) s WHERE s.n <= wanted AND (s.n = 1 OR s.bytes <= 1048576)
+            ), taken AS (
+                UPDATE @schema@.timer_events e SET state = 1, until = deadline, token = p_token, node = p_node FROM chosen c
+                WHERE e.partition_id = p_part AND e.id = c.id AND e.state = 0 RETURNING e.id, e.payload, e.headers, e.retries, e.max_retries, e.due
+            )
+            SELECT array_agg(t.id ORDER BY t.due, t.id), array_agg(t.payload ORDER BY t.due, t.id), array_agg(t.headers ORDER BY t.due, t.id),
+                array_agg(t.retries ORDER BY t.due, t.id), array_agg(t.max_retries ORDER BY t.due, t.id), array_agg(t.due ORDER BY t.due, t.id)
+            INTO ids, payloads, headers, retries, max_retries, dues FROM taken t;
+            part.scheduled := part.scheduled - coalesce(cardinality(ids), 0);
+            part.in_flight := part.in_flight + coalesce(cardinality(ids), 0);
+        END IF;
+    END IF;
+
+    -- What is the next that may be taken. What others hold locked may not: it is asked for again after 50 ms, and then ever more seldom.
+    head := @schema@.timer_head(p_part);
+    IF head <= now_ms THEN
+        PERFORM 1 FROM @schema@.timer_events e WHERE e.partition_id = p_part AND e.state = 0 AND e.due <= now_ms ORDER BY e.due, e.id LIMIT 1 FOR UPDATE SKIP LOCKED;
+        IF NOT FOUND THEN
+            PERFORM 1 FROM @schema@.timer_events e WHERE e.partition_id = p_part AND e.state = 1 AND e.until <= now_ms ORDER BY e.until LIMIT 1 FOR UPDATE SKIP LOCKED;
+        END IF;
+        IF FOUND THEN
+            part.stalled := 0;
+        ELSE
+            head := least(
+                now_ms + least(1000, 50 << part.stalled),
+                (SELECT e.due FROM @schema@.timer_events e WHERE e.partition_id = p_part AND e.state = 0 AND e.due > now_ms ORDER BY e.due, e.id LIMIT 1),
+                (SELECT e.until FROM @schema@.timer_events e WHERE e.partition_id = p_part AND e.state = 1 AND e.until > now_ms ORDER BY e.until LIMIT 1));
+            part.stalled := least(part.stalled + 1, 5);
+        END IF;
+    ELSE
+        part.stalled := 0;
+    END IF;
+
+    -- What the node is to do next.
+    part := @schema@.timer_retire(part);
+    SELECT * INTO me FROM @schema@.timer_nodes n WHERE n.partition_id = p_part AND n.node = p_node;
+    IF me.node IS NULL THEN me := (p_part, p_node, 0, 0, false, 0, 0, NULL); END IF;
+    me.last_seen := now_us;
+    me.held := p_held;
+    me.claim_token := p_token;
+    me.is_full := p_capacity - coalesce(cardinality(ids), 0) <= 0;
+    IF me.poll_slot <= now_ms THEN
+        SELECT count(*), max(n.poll_slot) INTO rivals, latest FROM @schema@.timer_nodes n WHERE n.partition_id = p_part AND n.poll_slot > 0 AND n.node <> p_node;
+        me.poll_slot := least(greatest(now_ms, coalesce(latest, 0)) + 1000, now_ms + (rivals + 1) * 1000);
+    END IF;
+    IF me.is_full THEN
+        me.place := 0;
+    ELSIF me.place = 0 THEN
+        SELECT coalesce(max(n.place), 0) + 1 INTO me.place FROM @schema@.timer_nodes n WHERE n.partition_id = p_part;
+    END IF;
+    INSERT INTO @schema@.timer_nodes SELECT me.*
+        ON CONFLICT (partition_id, node) DO UPDATE SET last_seen = excluded.last_seen, held = excluded.held, is_full = excluded.is_full,
+            poll_slot = excluded.poll_slot, place = excluded.place, claim_token = excluded.claim_token;
+
+    at := greatest(head, now_ms);
+    wake_at := me.poll_slot;
+    IF me.is_full THEN
+        part := @schema@.timer_resign(part, p_node, head);
+    ELSIF head IS NULL THEN
+        part.primary_node := NULL;
+        part.backup_node := NULL;
+    ELSIF part.primary_node IS DISTINCT FROM p_node AND @schema@.timer_covers(part, at) THEN
+        IF @schema@.timer_needs_backup(part, p_node, at) THEN
+            part.backup_node := p_node;
+            part.backup_at := at + 50 + floor(random() * 150)::bigint;
+            wake_at := part.backup_at;
+        END IF;
+    ELSE
+        IF part.primary_node IS DISTINCT FROM p_node THEN PERFORM @schema@.timer_drop_late_primary(part); END IF;
+        part.primary_node := p_node;
+        part.primary_at := at;
+        IF @schema@.timer_needs_backup(part, p_node, at) THEN part := @schema@.timer_appoint_backup(part, at); END IF;
+        wake_at := at;
+    END IF;
+    ask_us := CASE WHEN NOT me.is_full AND head <= now_ms THEN 0 ELSE greatest(0, least(wake_at, me.poll_slot) * 1000 - now_us) END;
+    PERFORM @schema@.timer_save(part);
+END $$;
+
+-- Takes a node off the list.
+CREATE FUNCTION @schema@.timer_leave(p_part integer, p_clock bigint, p_wait integer, p_node bytea) RETURNS void LANGUAGE plpgsql AS $$
+DECLARE
+    part @schema@.timer_partitions := @schema@.timer_enter(p_part, p_clock, p_wait, true);
+BEGIN
+    DELETE FROM @schema@.timer_nodes n WHERE n.partition_id = p_part AND n.node = p_node;
+    IF FOUND THEN part := @schema@.timer_resign(part, p_node, @schema@.timer_head(p_part)); END IF;
+    PERFORM @schema@.timer_save(part);
+END $$;
+
+-- Ends deliveries for good. Outcomes here and below: 0 done, 1 not found, 2 in flight, 3 stale, 4 dead-lettered.
+CREATE FUNCTION @schema@.timer_confirm(p_part integer, p_clock bigint, p_wait integer, p_ids bytea[], p_tokens bytea[], OUT outcomes integer[])
+LANGUAGE plpgsql SET enable_seqscan = off SET enable_bitmapscan = off SET enable_hashjoin = off SET enable_mergejoin = off AS $$
+DECLARE
+    gone integer;
+BEGIN
+    PERFORM @schema@.timer_enter(p_part, p_clock, p_wait, false);
+    WITH given AS MATERIALIZED (
+        SELECT g.n, g.id, g.token FROM unnest(p_ids, p_tokens) WITH ORDINALITY AS g (id, token, n)
+    ), present AS MATERIALIZED (
+        SELECT e.id, e.state, e.token FROM @schema@.timer_events e WHERE e.partition_id = p_part AND e.id = ANY (p_ids) ORDER BY e.id FOR UPDATE
+    ), deleted AS (
+        DELETE FROM @schema@.timer_events e USING (
+            SELECT p.id, min(g.n) AS first FROM present p JOIN given g ON g.id = p.id AND g.token = p.token WHERE p.state = 1 GROUP BY p.id
+        ) d WHERE e.partition_id = p_part AND e.id = d.id RETURNING e.id, d.first
+    )
+    SELECT
+        array_agg(CASE WHEN g.n = d.first THEN 0 WHEN g.n > d.first OR p.id IS NULL THEN 1 ELSE 3 END ORDER BY g.n),
+        count(*) FILTER (WHERE g.n = d.first)
+    INTO outcomes, gone FROM given g LEFT JOIN deleted d ON d.id = g.id LEFT JOIN present p ON p.id = g.id;
+    PERFORM @schema@.timer_count(p_part, 0, -gone, 0, 0);
+END $$;
+
+-- Makes leases longer, never shorter. A row that somebody has locked is tried for a moment: renewals wait for nobody.
+CREATE FUNCTION @schema@.timer_extend(p_part integer, p_clock bigint, p_wait integer, p_ids bytea[], p_tokens bytea[], p_lease bigint, OUT outcomes integer[])
+LANGUAGE plpgsql SET enable_seqscan = off SET enable_bitmapscan = off SET enable_hashjoin = off SET enable_mergejoin = off AS $$
+DECLARE
+    part @schema@.timer_partitions := @schema@.timer_enter(p_part, p_clock, p_wait, false);
+    deadline bigint := (part.clock_last + p_lease + 999) / 1000;
+    free bytea[];
+    present bytea[];
+BEGIN
+    FOR tries IN 1..5 LOOP
+        SELECT array_agg(f.id) INTO free FROM (
+            SELECT e.id FROM @schema@.timer_events e WHERE e.partition_id = p_part AND e.id = ANY (p_ids) ORDER BY e.id FOR NO KEY UPDATE SKIP LOCKED) f;
+        SELECT array_agg(e.id) INTO present FROM @schema@.timer_events e WHERE e.partition_id = p_part AND e.id = ANY (p_ids);
+        EXIT WHEN coalesce(cardinality(free), 0) >= coalesce(cardinality(present), 0);
+        PERFORM pg_sleep(0.01);
+    END LOOP;
+    WITH given AS MATERIALIZED (
+        SELECT g.n, g.id, g.token FROM unnest(p_ids, p_tokens) WITH ORDINALITY AS g (id, token, n)
+    ), extended AS (
+        UPDATE @schema@.timer_events e SET until = greatest(e.until, deadline) FROM (SELECT DISTINCT g.id, g.token FROM given g) d
+        WHERE e.partition_id = p_part AND e.id = d.id AND e.id = ANY (free) AND e.state = 1 AND e.token = d.token RETURNING e.id, d.token
+    )
+    SELECT array_agg(CASE WHEN x.id IS NOT NULL THEN 0 WHEN g.id = ANY (present) THEN 3 ELSE 1 END ORDER BY g.n)
+    INTO outcomes FROM given g LEFT JOIN extended x ON x.id = g.id AND x.token = g.token;
+END $$;
+
+-- Hands deliveries back.
+CREATE FUNCTION @schema@.timer_release(p_part integer, p_clock bigint, p_wait integer, p_ids bytea[], p_tokens bytea[], OUT outcomes integer[], OUT earliest bigint)
+LANGUAGE plpgsql SET enable_seqscan = off SET enable_bitmapscan = off SET enable_hashjoin = off SET enable_mergejoin = off AS $$
+DECLARE
+    back integer;
+BEGIN
+    PERFORM @schema@.timer_enter(p_part, p_clock, p_wait, false);
+    WITH given AS MATERIALIZED (
+        SELECT g.n, g.id, g.token FROM unnest(p_ids, p_tokens) WITH ORDINALITY AS g (id, token, n)
+    ), present AS MATERIALIZED (
+        SELECT e.id, e.state, e.token FROM @schema@.timer_events e WHERE e.partition_id = p_part AND e.id = ANY (p_ids) ORDER BY e.id FOR UPDATE
+    ), released AS (
+        UPDATE @schema@.timer_events e SET state = 0, until = NULL, token = NULL, node = NULL FROM (
+            SELECT p.id, min(g.n) AS first FROM present p JOIN given g ON g.id = p.id AND g.token = p.token WHERE p.state = 1 GROUP BY p.id
+        ) d WHERE e.partition_id = p_part AND e.id = d.id RETURNING e.id, e.due, d.first
+    )
+    SELECT array_agg(CASE WHEN g.n = r.first THEN 0 WHEN p.id IS NULL THEN 1 ELSE 3 END ORDER BY g.n), count(*) FILTER (WHERE g.n = r.first), min(r.due)
+    INTO outcomes, back, earliest FROM given g LEFT JOIN released r ON r.id = g.id LEFT JOIN present p ON p.id = g.id;
+    PERFORM @schema@.timer_count(p_part, back, -back, 0, 0);
+END $$;
+
+-- Ends deliveries that failed. p_retry is in µs, null for never.
+CREATE FUNCTION @schema@.timer_fail(
+    p_part integer, p_clock bigint, p_wait integer, p_ids bytea[], p_tokens bytea[], p_nodes bytea[], p_errors bytea[], p_retry bigint[], p_reasons integer[],
+    p_retention bigint, p_keep bigint, OUT outcomes integer[], OUT earliest bigint)
+LANGUAGE plpgsql SET enable_seqscan = off SET enable_bitmapscan = off SET enable_hashjoin = off SET enable_mergejoin = off AS $$
+DECLARE
+    part @schema@.timer_partitions := @schema@.timer_enter(p_part, p_clock, p_wait, false);
+    now_ms bigint := part.clock_last / 1000;
+    due_ms bigint;
+    old record;
+    retried integer := 0;
+    died integer := 0;
+    evicted_now integer := 0;
+BEGIN
+    PERFORM 1 FROM @schema@.timer_events e WHERE e.partition_id = p_part AND e.id = ANY (p_ids) ORDER BY e.id FOR UPDATE;
+    FOR i IN 1..cardinality(p_ids) LOOP
+        SELECT e.state, e.token, e.retries, e.max_retries INTO old FROM @schema@.timer_events e WHERE e.partition_id = p_part AND e.id = p_ids[i];
+        IF NOT FOUND THEN
+            outcomes[i] := 1;
+        ELSIF old.state <> 1 OR old.token <> p_tokens[i] THEN
+            outcomes[i] := 3;
+        ELSIF p_retry[i] IS NULL OR old.retries >= old.max_retries THEN
+            UPDATE @schema@.timer_events e SET state = 2, reason = p_reasons[i], until = now_ms, token = NULL, node = NULL,
+                failures = @schema@.timer_failures(e.failures, @schema@.timer_failure(e.retries + 1, now_ms, p_nodes[i], p_errors[i]))
+            WHERE e.partition_id = p_part AND e.id = p_ids[i];
+            outcomes[i] := 4;
+            died := died + 1;
+        ELSE
+            due_ms := (part.clock_last + p_retry[i] + 999) / 1000;
+            UPDATE @schema@.timer_events e SET state = 0, due = due_ms, retries = e.retries + 1, until = NULL, token = NULL, node = NULL,
+                failures = @schema@.timer_failures(e.failures, @schema@.timer_failure(e.retries + 1, now_ms, p_nodes[i], p_errors[i]))
+            WHERE e.partition_id = p_part AND e.id = p_ids[i];
+            outcomes[i] := 0;
+            retried := retried + 1;
+            earliest := least(earliest, due_ms);
+        END IF;
+    END LOOP;
+    PERFORM @schema@.timer_count(p_part, retried, -retried - died, died, 0);
+    IF died > 0 THEN
+        evicted_now := @schema@.timer_evict(part, p_retention, p_keep);
+        PERFORM @schema@.timer_count(p_part, 0, 0, -evicted_now, evicted_now);
+    END IF;
+END $$;
+
+-- Removes an event; one in flight only if that is asked for.
+CREATE FUNCTION @schema@.timer_cancel(p_part integer, p_clock bigint, p_wait integer, p_id bytea, p_revoke boolean, OUT outcome integer)
+LANGUAGE plpgsql SET enable_seqscan = off SET enable_bitmapscan = off AS $$
+DECLARE
+    part @schema@.timer_partitions := @schema@.timer_enter(p_part, p_clock, p_wait, false);
+    old record;
+BEGIN
+    SELECT e.state, e.token, e.node INTO old FROM @schema@.timer_events e WHERE e.partition_id = p_part AND e.id = p_id FOR UPDATE;
+    outcome := CASE WHEN NOT FOUND THEN 1 WHEN old.state = 1 AND NOT p_revoke THEN 2 ELSE 0 END;
+    IF outcome <> 0 THEN RETURN; END IF;
+    DELETE FROM @schema@.timer_events e WHERE e.partition_id = p_part AND e.id = p_id;
+    IF old.state = 1 THEN PERFORM @schema@.timer_revoke(part, old.node, p_id, old.token); END IF;
+    PERFORM @schema@.timer_count(
+        p_part, CASE WHEN old.state = 0 THEN -1 ELSE 0 END, CASE WHEN old.state = 1 THEN -1 ELSE 0 END, CASE WHEN old.state = 2 THEN -1 ELSE 0 END, 0);
+END $$;
+
+-- Gives a scheduled event another due time.
+CREATE FUNCTION @schema@.timer_change_delay(p_part integer, p_clock bigint, p_wait integer, p_hint boolean, p_id bytea, p_due bigint, OUT outcome integer, OUT earliest bigint)
+LANGUAGE plpgsql SET enable_seqscan = off SET enable_bitmapscan = off AS $$
+DECLARE
+    part @schema@.timer_partitions := @schema@.timer_enter(p_part, p_clock, p_wait, false);
+    old smallint;
+BEGIN
+    SELECT e.state INTO old FROM @schema@.timer_events e WHERE e.partition_id = p_part AND e.id = p_id FOR UPDATE;
+    outcome := CASE WHEN NOT FOUND THEN 1 WHEN old = 1 THEN 2 WHEN old = 2 THEN 4 ELSE 0 END;
+    IF outcome <> 0 THEN RETURN; END IF;
+    earliest := @schema@.timer_due(p_due, part.clock_last);
+    UPDATE @schema@.timer_events e SET due = earliest WHERE e.partition_id = p_part AND e.id = p_id;
+    IF p_hint THEN PERFORM @schema@.timer_hint(part, earliest); END IF;
+END $$;
+
+-- Schedules dead letters again (p_due), or deletes them (p_due is null). p_since: in ms, null for whichever there is.
+CREATE FUNCTION @schema@.timer_dead(p_part integer, p_clock bigint, p_wait integer, p_ids bytea[], p_since bigint[], p_due bigint, OUT outcomes integer[], OUT earliest bigint)
+LANGUAGE plpgsql SET enable_seqscan = off SET enable_bitmapscan = off AS $$
+DECLARE
+    part @schema@.timer_partitions := @schema@.timer_enter(p_part, p_clock, p_wait, false);
+    due_ms bigint := @schema@.timer_due(p_due, part.clock_last);
+    old record;
+    done integer := 0;
+BEGIN
+    PERFORM 1 FROM @schema@.timer_events e WHERE e.partition_id = p_part AND e.id = ANY (p_ids) ORDER BY e.id FOR UPDATE;
+    FOR i IN 1..cardinality(p_ids) LOOP
+        SELECT e.state, e.until INTO old FROM @schema@.timer_events e WHERE e.partition_id = p_part AND e.id = p_ids[i];
+        IF NOT FOUND OR old.state <> 2 OR old.until <> p_since[i] THEN
+            outcomes[i] := 1;
+            CONTINUE;
+        END IF;
+        IF p_due IS NULL THEN
+            DELETE FROM @schema@.timer_events e WHERE e.partition_id = p_part AND e.id = p_ids[i];
+        ELSE
+            UPDATE @schema@.timer_events e SET state = 0, reason = NULL, retries = 0, due = due_ms, until = NULL WHERE e.partition_id = p_part AND e.id = p_ids[i];
+            earliest := due_ms;
+        END IF;
+        outcomes[i] := 0;
+        done := done + 1;
+    END LOOP;
+    PERFORM @schema@.timer_count(p_part, CASE WHEN p_due IS NULL THEN 0 ELSE done END, 0, -done, 0);
+END $$;

@@ -1,0 +1,182 @@
+using Latchwork.Postgres.Connections;
+using Latchwork.Storage;
+using Latchwork.Storage.Rules;
+using Npgsql;
+
+namespace Latchwork.Postgres.Timers;
+
+/// <content>Looking without changing, and what is done with dead letters.</content>
+internal sealed partial class PostgresTimerStore
+{
+    /// <summary>The columns of a snapshot.</summary>
+    internal const string SnapshotColumns =
+        "e.id, e.due, e.retries, e.max_retries, e.headers, e.payload, e.failures, e.state, e.until, e.token, e.node, e.reason";
+
+    /// <summary>How long after its poll slot a node counts as silent, in ms: as in <c>timer_retire</c>.</summary>
+    private const long SilentAfter = 3_000;
+
+    public Task<TimerSnapshot?> PeekAsync(TimerPartition partition, string id, CancellationToken cancellationToken) =>
+        LookAsync(
+            "look at an event",
+            partition,
+            null,
+            (session, number, now) => session.Read(
+                new SqlStatement($"SELECT {SnapshotColumns} FROM @schema@.timer_events e WHERE e.partition_id = $1 AND e.id = $2").With(number).With(Utf8.Bytes(id)),
+                rows => rows.Read() ? ReadSnapshot(rows, now) : null),
+            cancellationToken);
+
+    public Task<TimerPage> UpcomingAsync(TimerPartition partition, TimeSpan? offset, TimeSpan? duration, string? cursor, int limit, CancellationToken cancellationToken) =>
+        LookAsync(
+            "list of what is upcoming",
+            partition,
+            new TimerPage([], null),
+            (session, number, now) => Page(
+                session,
+                $"""
+                SELECT {SnapshotColumns} FROM @schema@.timer_events e
+                WHERE e.partition_id = $1 AND e.state = 0 AND (e.due, e.id) > ($2, $3) AND e.due < $4 ORDER BY e.due, e.id LIMIT $5
+                """,
+                number,
+                cursor is not null ? PageCursor.Parse(cursor) : PageCursor.Window(now, offset, duration),
+                limit,
+                now,
+                static snapshot => snapshot.Due),
+            cancellationToken);
+
+    public Task<TimerPage> DeadLettersAsync(TimerPartition partition, string? cursor, int limit, CancellationToken cancellationToken) =>
+        LookAsync(
+            "list of dead letters",
+            partition,
+            new TimerPage([], null),
+            (session, number, now) => Page(
+                session,
+                $"""
+                SELECT {SnapshotColumns} FROM @schema@.timer_events e
+                WHERE e.partition_id = $1 AND e.state = 2 AND (e.until, e.id) > ($2, $3) AND e.until < $4 ORDER BY e.until, e.id LIMIT $5
+                """,
+                number,
+                cursor is not null ? PageCursor.Parse(cursor) : PageCursor.Everything,
+                limit,
+                now,
+                static snapshot => snapshot.DeadLetteredAt!.Value),
+            cancellationToken);
+
+    public Task<IReadOnlyList<TimerOutcome>> RequeueAsync(TimerPartition partition, IReadOnlyList<DeadLetterKey> keys, Due due, CancellationToken cancellationToken) =>
+        ChangeDeadLettersAsync("requeueing", partition, keys, TimerCodec.Encode(due), cancellationToken);
+
+    public Task<IReadOnlyList<TimerOutcome>> PurgeAsync(TimerPartition partition, IReadOnlyList<DeadLetterKey> keys, CancellationToken cancellationToken) =>
+        ChangeDeadLettersAsync("purge", partition, keys, null, cancellationToken);
+
+    public Task<IReadOnlyList<TimerNode>> GetNodesAsync(TimerPartition partition, CancellationToken cancellationToken) =>
+        LookAsync<IReadOnlyList<TimerNode>>(
+            "list of nodes",
+            partition,
+            [],
+            static (session, number, now) => session.Read(
+                new SqlStatement("SELECT node, last_seen, held, is_full, poll_slot FROM @schema@.timer_nodes WHERE partition_id = $1 AND last_seen >= $2 ORDER BY node")
+                    .With(number).With(now.Ticks / TimeSpan.TicksPerMicrosecond - 3_600_000_000),
+                rows =>
+                {
+                    var nodes = new List<TimerNode>();
+                    while (rows.Read())
+                    {
+                        TimerNodeState state = rows.GetInt64(4) < now.Milliseconds - SilentAfter ? TimerNodeState.Silent
+                            : rows.GetBoolean(3) ? TimerNodeState.Full : TimerNodeState.Listening;
+                        nodes.Add(new TimerNode(Utf8.Text(rows.GetFieldValue<byte[]>(0)), state, rows.GetInt32(2), new TimeSpan(now.Ticks - Time(rows.GetInt64(1)).Ticks)));
+                    }
+
+                    return nodes;
+                }),
+            cancellationToken);
+
+    public Task<TimerStats> GetStatsAsync(TimerPartition partition, CancellationToken cancellationToken) =>
+        LookAsync(
+            "count of events",
+            partition,
+            new TimerStats(0, 0, 0, 0, null),
+            static (session, number, now) => session.Read(
+                new SqlStatement(
+                    """
+                    SELECT p.scheduled + coalesce(c.scheduled, 0), p.in_flight + coalesce(c.in_flight, 0), p.dead + coalesce(c.dead, 0), p.evicted + coalesce(c.evicted, 0),
+                        (SELECT e.due FROM @schema@.timer_events e WHERE e.partition_id = p.id AND e.state = 0 ORDER BY e.due, e.id LIMIT 1)
+                    FROM @schema@.timer_partitions p, (
+                        SELECT sum(scheduled) AS scheduled, sum(in_flight) AS in_flight, sum(dead) AS dead, sum(evicted) AS evicted
+                        FROM @schema@.timer_counts WHERE partition_id = $1) c
+                    WHERE p.id = $1
+                    """).With(number),
+                rows =>
+                {
+                    rows.Read();
+                    TimeSpan? overdue = !rows.IsDBNull(4) && rows.GetInt64(4) is var due && due <= now.Milliseconds ? now.Since(due) : null;
+                    return new TimerStats(rows.GetInt64(0), rows.GetInt64(1), rows.GetInt64(2), rows.GetInt64(3), overdue);
+                }),
+            cancellationToken);
+
+    /// <summary>Reads what <see cref="SnapshotColumns"/> selects.</summary>
+    internal static TimerSnapshot ReadSnapshot(NpgsqlDataReader row, StoreTime now)
+    {
+        long due = row.GetInt64(1);
+        var state = (TimerState)row.GetInt16(7);
+        long until = row.IsDBNull(8) ? 0 : row.GetInt64(8);
+        bool isDead = state == TimerState.DeadLettered;
+        return new TimerSnapshot
+        {
+            Id = Utf8.Text(row.GetFieldValue<byte[]>(0)),
+            State = state,
+            Due = DateTimeOffset.FromUnixTimeMilliseconds(due),
+            TimeLeft = state == TimerState.Scheduled ? now.Until(due) : TimeSpan.Zero,
+            LeaseLeft = state == TimerState.InFlight ? now.Until(until) : null,
+            Token = row.IsDBNull(9) ? null : Utf8.Text(row.GetFieldValue<byte[]>(9)),
+            NodeId = row.IsDBNull(10) ? null : Utf8.Text(row.GetFieldValue<byte[]>(10)),
+            Retries = row.GetInt32(2),
+            MaxRetries = row.GetInt32(3),
+            Payload = row.GetFieldValue<byte[]>(5),
+            Headers = TimerCodec.DecodeHeaders(row.IsDBNull(4) ? null : row.GetFieldValue<byte[]>(4)),
+            DeadLetterReason = isDead ? (DeadLetterReason)row.GetInt16(11) : null,
+            DeadLetteredAt = isDead ? DateTimeOffset.FromUnixTimeMilliseconds(until) : null,
+            DeadLetteredFor = isDead ? now.Since(until) : null,
+            Failures = TimerCodec.DecodeFailures(row.IsDBNull(6) ? null : row.GetFieldValue<byte[][]>(6)),
+        };
+    }
+
+    /// <summary>The next events of a list. A place is never given twice, whatever comes and goes between the pages.</summary>
+    private static TimerPage Page(SqlSession session, string query, int partition, PageCursor from, int limit, StoreTime now, Func<TimerSnapshot, DateTimeOffset> placeOf) =>
+        session.Read(
+            new SqlStatement(query).With(partition).With(from.After.At).With(Utf8.Bytes(from.After.Id)).With(from.End).With(limit + 1),
+            rows =>
+            {
+                var items = new List<TimerSnapshot>();
+                long bytes = 0;
+                TimedId last = from.After;
+                while (rows.Read())
+                {
+                    TimerSnapshot snapshot = ReadSnapshot(rows, now);
+                    bytes += snapshot.Payload.Length;
+                    bool full = items.Count == limit || (items.Count > 0 && bytes > Limits.MaxBatchBytes);
+                    if (full) return new TimerPage(items, new PageCursor(last, from.End).ToString());
+                    items.Add(snapshot);
+                    last = new TimedId(placeOf(snapshot).ToUnixTimeMilliseconds(), snapshot.Id);
+                }
+
+                return new TimerPage(items, null);
+            });
+
+    private Task<IReadOnlyList<TimerOutcome>> ChangeDeadLettersAsync(
+        string name, TimerPartition partition, IReadOnlyList<DeadLetterKey> keys, long? due, CancellationToken cancellationToken) =>
+        keys.Count == 0
+            ? Task.FromResult<IReadOnlyList<TimerOutcome>>([])
+            : ChangeAsync(
+                name,
+                partition,
+                session => Call("SELECT outcomes, earliest FROM @schema@.timer_dead($1, $2, $3, $4, $5, $6)", session, partition)
+                    .With(Ids(keys, static key => key.Id)).With([.. keys.Select(static key => key.DeadLetteredAt?.ToUnixTimeMilliseconds())]).With(due),
+                OutcomesAndEarliest,
+                cancellationToken);
+
+    /// <summary>Looks at a namespace.</summary>
+    private Task<T> LookAsync<T>(string name, TimerPartition partition, T nothing, Func<SqlSession, int, StoreTime, T> look, CancellationToken cancellationToken) =>
+        executor.Work.RunAsync(
+            name,
+            session => FindPartition(session, partition.Namespace) is { } number ? look(session, number, Enter(session, number)) : nothing,
+            cancellationToken);
+}

@@ -1,0 +1,49 @@
+using Latchwork.Postgres.Connections;
+using Latchwork.Storage;
+using Npgsql;
+
+namespace Latchwork.Postgres.Timers;
+
+/// <content>Posting, cancelling, changing the delay.</content>
+internal sealed partial class PostgresTimerStore
+{
+    private const string PostCall = "SELECT outcomes, earliest FROM @schema@.timer_post($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)";
+    private const string CancelCall = "SELECT outcome FROM @schema@.timer_cancel($1, $2, $3, $4, $5)";
+    private const string ChangeDelayCall = "SELECT outcome, earliest FROM @schema@.timer_change_delay($1, $2, $3, $4, $5, $6)";
+
+    public Task<IReadOnlyList<PostOutcome>> PostAsync(TimerPartition partition, IReadOnlyList<TimerEntry> entries, CancellationToken cancellationToken)
+    {
+        if (entries.Count == 0) return Task.FromResult<IReadOnlyList<PostOutcome>>([]);
+        var own = new Entries(entries); // the caller may write over its arrays
+        return ChangeAsync("post", partition, session => own.AddTo(Call(PostCall, session, partition).With(false)), PostOutcomes, cancellationToken);
+    }
+
+    public Task<TimerOutcome> CancelAsync(TimerPartition partition, string id, bool revoke, CancellationToken cancellationToken) =>
+        ChangeAsync("cancellation", partition, session => Call(CancelCall, session, partition).With(Utf8.Bytes(id)).With(revoke), static rows => (Outcome(rows), (long?)null), cancellationToken);
+
+    public Task<TimerOutcome> ChangeDelayAsync(TimerPartition partition, string id, Due due, CancellationToken cancellationToken) =>
+        ChangeAsync(
+            "change of a delay",
+            partition,
+            session => Call(ChangeDelayCall, session, partition).With(false).With(Utf8.Bytes(id)).With(TimerCodec.Encode(due)),
+            static rows => (Outcome(rows), rows.IsDBNull(1) ? (long?)null : rows.GetInt64(1)),
+            cancellationToken);
+
+    private static (IReadOnlyList<PostOutcome> Outcomes, long? Earliest) PostOutcomes(NpgsqlDataReader rows) =>
+        (Array.ConvertAll(Numbers(rows), static outcome => (PostOutcome)outcome), rows.IsDBNull(1) ? null : rows.GetInt64(1));
+
+    private static TimerOutcome Outcome(NpgsqlDataReader rows) => (TimerOutcome)rows.GetInt32(0);
+
+    /// <summary>Events as arrays, one a column.</summary>
+    private sealed class Entries(IReadOnlyList<TimerEntry> entries)
+    {
+        private readonly byte[][] _ids = Ids(entries, static entry => entry.Id);
+        private readonly long[] _dues = [.. entries.Select(static entry => TimerCodec.Encode(entry.Due))];
+        private readonly int[] _maxRetries = [.. entries.Select(static entry => entry.MaxRetries)];
+        private readonly int[] _ifExists = [.. entries.Select(static entry => (int)entry.IfExists)];
+        private readonly byte[]?[] _headers = [.. entries.Select(static entry => TimerCodec.Encode(entry.Headers))];
+        private readonly byte[][] _payloads = [.. entries.Select(static entry => entry.Payload.ToArray())];
+
+        public SqlStatement AddTo(SqlStatement call) => call.With(_ids).With(_dues).With(_maxRetries).With(_ifExists).With(_headers).With(_payloads);
+    }
+}

@@ -1,0 +1,32 @@
+using Latchwork.StoreConformance.Timers;
+using Xunit;
+
+namespace Latchwork.Postgres.Tests.Timers;
+
+public sealed class PostgresTimerPostingTests(PostgresFixture fixture) : TimerPostingSuite(fixture), IClassFixture<PostgresFixture>;
+
+public sealed class PostgresTimerClaimingTests(PostgresFixture fixture) : TimerClaimingSuite(fixture), IClassFixture<PostgresFixture>;
+
+public sealed class PostgresTimerLeaseTests(PostgresFixture fixture) : TimerLeaseSuite(fixture), IClassFixture<PostgresFixture>;
+
+public sealed class PostgresTimerFailingTests(PostgresFixture fixture) : TimerFailingSuite(fixture), IClassFixture<PostgresFixture>;
+
+public sealed class PostgresTimerDeadLettersTests(PostgresFixture fixture) : TimerDeadLettersSuite(fixture), IClassFixture<PostgresFixture>;
+
+public sealed class PostgresTimerChangingTests(PostgresFixture fixture) : TimerChangingSuite(fixture), IClassFixture<PostgresFixture>;
+
+public sealed class PostgresTimerUpcomingTests(PostgresFixture fixture) : TimerUpcomingSuite(fixture), IClassFixture<PostgresFixture>;
+
+public sealed class PostgresTimerRegistryTests(PostgresFixture fixture) : TimerRegistrySuite(fixture), IClassFixture<PostgresFixture>;
+
+public sealed class PostgresTimerClockTests(PostgresFixture fixture) : TimerClockSuite(fixture), IClassFixture<PostgresFixture>;
+
+public sealed class PostgresTimerContentTests(PostgresFixture fixture) : TimerContentSuite(fixture), IClassFixture<PostgresFixture>;
+
+public sealed class PostgresTimerPollSlotsTests(PostgresFixture fixture) : TimerPollSlotsSuite(fixture), IClassFixture<PostgresFixture>;
+
+public sealed class PostgresTimerWakingTests(PostgresFixture fixture) : TimerWakingSuite(fixture), IClassFixture<PostgresFixture>;
+
+public sealed class PostgresTimerDefectTests(PostgresFixture fixture) : DtimerDefectStoreSuite(fixture), IClassFixture<PostgresFixture>;
+
+public sealed class PostgresTimerModelTests(PostgresFixture fixture) : TimerModelSuite(fixture), IClassFixture<PostgresFixture>;
