@@ -25,13 +25,15 @@ public sealed class PostgresStore : LatchworkStore
     private readonly NpgsqlDataSource _source;
     private readonly bool _ownsSource;
 
-    private PostgresStore(NpgsqlDataSource source, bool ownsSource, PostgresSettings settings, PostgresLog log)
+    private readonly PostgresLockerStore _locks;
+
+    private PostgresStore(NpgsqlDataSource source, bool ownsSource, PostgresSettings settings, TimeProvider time, PostgresLog log)
     {
         (_source, _ownsSource) = (source, ownsSource);
         _executor = new SqlExecutor(source, settings, log);
         _notifications = new NotificationExchange(_executor);
         Timers = new PostgresTimerStore(_executor, _notifications);
-        Locks = new PostgresLockerStore(_executor, _notifications);
+        Locks = _locks = new PostgresLockerStore(_executor, _notifications, time);
         Description = Describe(source, settings);
     }
 
@@ -95,6 +97,7 @@ public sealed class PostgresStore : LatchworkStore
     /// <inheritdoc/>
     public override async ValueTask DisposeAsync()
     {
+        _locks.Dispose();
         await _notifications.CloseAsync().ConfigureAwait(false);
         await _executor.CloseAsync().ConfigureAwait(false);
         if (_ownsSource) await _source.DisposeAsync().ConfigureAwait(false);
@@ -104,7 +107,7 @@ public sealed class PostgresStore : LatchworkStore
         NpgsqlDataSource source, bool ownsSource, PostgresSettings settings, PostgresOptions options, CancellationToken cancellationToken)
     {
         var log = new PostgresLog((options.LoggerFactory ?? NullLoggerFactory.Instance).CreateLogger("Latchwork.Postgres"));
-        var store = new PostgresStore(source, ownsSource, settings, log);
+        var store = new PostgresStore(source, ownsSource, settings, options.TimeProvider ?? TimeProvider.System, log);
         try
         {
             ((int before, int now), string version) = await store._executor.Work.RunAsync(

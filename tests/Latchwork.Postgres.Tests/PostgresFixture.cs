@@ -1,4 +1,6 @@
+using System.Text;
 using Latchwork.StoreConformance.Support;
+using Npgsql;
 using Xunit;
 
 [assembly: CollectionBehavior(MaxParallelThreads = 4)]
@@ -14,6 +16,24 @@ public sealed class PostgresFixture : StoreFixture
     public override TimeSpan ClockTolerance => TimeSpan.FromMilliseconds(50);
 
     public override int ModelSequences => 60;
+
+    /// <summary>Operations share several connections, so that a later one may be decided first.</summary>
+    public override bool OrdersSubscriptions => false;
+
+    /// <summary>Operations that only look write nothing down.</summary>
+    public override bool LocksNoteTimeWhenSeen => false;
+
+    public override async Task<long> OutcomeBytesAsync(LatchworkStore store, string ns)
+    {
+        await using var connection = new NpgsqlConnection((await PostgresServer.SharedAsync()).ConnectionString);
+        await connection.OpenAsync();
+#pragma warning disable CA2100 // the name of the schema is this fixture's own
+        await using var command = new NpgsqlCommand(
+            $"SELECT coalesce(sum(length(l.outcome)), 0) FROM {_schema}.locks l JOIN {_schema}.lock_namespaces n ON n.id = l.namespace_id WHERE n.name = $1", connection);
+#pragma warning restore CA2100
+        command.Parameters.Add(new NpgsqlParameter<byte[]> { TypedValue = Encoding.UTF8.GetBytes(ns) });
+        return (long)(await command.ExecuteScalarAsync())!;
+    }
 
     public override async Task<LatchworkStore> OpenAsync(TimeProvider? clock) => await OpenAsync(_schema, clock);
 

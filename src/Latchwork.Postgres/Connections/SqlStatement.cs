@@ -18,6 +18,8 @@ internal sealed class SqlStatement(string sql)
 
     public SqlStatement With(int? value) => AddNullable(value, NpgsqlDbType.Integer);
 
+    public SqlStatement With(bool? value) => AddNullable(value, NpgsqlDbType.Boolean);
+
     public SqlStatement With(string? value) => AddNullable(value, NpgsqlDbType.Text);
 
     public SqlStatement With(byte[]? value) => AddNullable(value, NpgsqlDbType.Bytea);

@@ -1,34 +1,238 @@
 using Latchwork.Postgres.Connections;
 using Latchwork.Postgres.Notifications;
 using Latchwork.Storage;
+using Latchwork.Storage.Rules;
+using Npgsql;
 
 namespace Latchwork.Postgres.Locking;
 
-/// <summary>Locks on PostgreSQL: not offered yet, and refused by name.</summary>
-internal sealed class PostgresLockerStore(SqlExecutor executor, NotificationExchange notifications) : ILockerStore
+/// <summary>
+/// Locks on PostgreSQL. An operation reads the record of its key, lets it decide, and writes it back if nobody else has written it meanwhile; else it
+/// does so again. So no row is locked while the program thinks, and a program that stops in between has changed nothing.
+/// </summary>
+internal sealed class PostgresLockerStore : ILockerStore, IDisposable
 {
-    private readonly (SqlExecutor Executor, NotificationExchange Notifications) _seam = (executor, notifications);
+    /// <summary>The format of the records that this program works with.</summary>
+    public const int Format = 1;
 
-    public Task OpenAsync(string ns, CancellationToken cancellationToken) => throw Refusal();
+    private readonly SqlExecutor _executor;
+    private readonly NotificationExchange _notifications;
+    private readonly PostgresSettings _settings;
+    private readonly OutcomeSweeper _sweeper;
 
-    public Task<LockerReply> RequestAsync(LockerKey key, LockerRequest request, CancellationToken cancellationToken) => throw Refusal();
+    public PostgresLockerStore(SqlExecutor executor, NotificationExchange notifications, TimeProvider time)
+    {
+        _executor = executor;
+        _notifications = notifications;
+        _settings = executor.Settings;
+        _sweeper = new OutcomeSweeper(executor, time);
+    }
 
-    public Task<bool> RenewAsync(LockerKey key, long fencingToken, string nonce, TimeSpan lease, CancellationToken cancellationToken) => throw Refusal();
+    /// <summary>What drops outcomes that are over.</summary>
+    internal OutcomeSweeper Sweeper => _sweeper;
 
-    public Task<PublishOutcome> PublishAsync(LockerKey key, LockerPublication publication, CancellationToken cancellationToken) => throw Refusal();
+    public async Task OpenAsync(string ns, CancellationToken cancellationToken)
+    {
+        // Once the process listens, a subscription takes effect at once: whoever subscribes and asks misses nothing.
+        await _notifications.ListenAsync(cancellationToken).ConfigureAwait(false);
+        await _executor.Work.RunAsync(
+            "opening of a namespace",
+            session =>
+            {
+                OpenNamespace(session, ns).Unsealed(ns);
+                return _sweeper.Sweep(session); // what processes that have ended left behind
+            },
+            cancellationToken).ConfigureAwait(false);
+    }
 
-    public Task<bool> ReleaseAsync(LockerKey key, long? fencingToken, string nonce, CancellationToken cancellationToken) => throw Refusal();
+    public Task<LockerReply> RequestAsync(LockerKey key, LockerRequest request, CancellationToken cancellationToken) =>
+        ChangeAsync(_executor.Work, "request for a lock", key, (record, now) => (record.Request(request, now), false), cancellationToken);
 
-    public Task<LockerOutcome?> TryGetAsync(LockerKey key, CancellationToken cancellationToken) => throw Refusal();
+    public Task<bool> RenewAsync(LockerKey key, long fencingToken, string nonce, TimeSpan lease, CancellationToken cancellationToken) =>
+        ChangeAsync(
+            _executor.Renewals, "renewal of a lock", key, (record, now) => (record.Renew(fencingToken, nonce, lease, now), false), cancellationToken, static renewed => renewed);
 
-    public Task<bool> ForgetAsync(LockerKey key, TimeSpan lockTimeout, CancellationToken cancellationToken) => throw Refusal();
+    public Task<PublishOutcome> PublishAsync(LockerKey key, LockerPublication publication, CancellationToken cancellationToken)
+    {
+        byte[] data = publication.Data.ToArray(); // the caller may write over its array
+        return ChangeAsync(
+            _executor.Work,
+            "publication",
+            key,
+            (record, now) =>
+            {
+                PublishOutcome outcome = record.Publish(publication, data, now);
+                return (outcome, outcome == PublishOutcome.Accepted);
+            },
+            cancellationToken,
+            static outcome => outcome == PublishOutcome.Accepted);
+    }
 
-    public Task<KeySnapshot?> PeekAsync(LockerKey key, CancellationToken cancellationToken) => throw Refusal();
+    public Task<bool> ReleaseAsync(LockerKey key, long? fencingToken, string nonce, CancellationToken cancellationToken) =>
+        ChangeAsync(
+            _executor.Work,
+            "release of a lock",
+            key,
+            (record, now) => record.Release(fencingToken, nonce, now) ? (true, true) : (false, false),
+            cancellationToken,
+            static released => released);
 
-    public Task<LockerPage> ListAsync(string ns, string? cursor, int limit, CancellationToken cancellationToken) => throw Refusal();
+    public Task<bool> ForgetAsync(LockerKey key, TimeSpan lockTimeout, CancellationToken cancellationToken) =>
+        ChangeAsync(
+            _executor.Work,
+            "forgetting of a key",
+            key,
+            (record, now) =>
+            {
+                (bool wasLocked, bool wasKnown) = record.Forget(lockTimeout, now);
+                return (wasKnown, wasLocked);
+            },
+            cancellationToken);
 
-    public Task<IAsyncDisposable> SubscribeAsync(LockerKey key, Action<LockerNotification?> onNotified, CancellationToken cancellationToken) => throw Refusal();
+    public Task<LockerOutcome?> TryGetAsync(LockerKey key, CancellationToken cancellationToken) =>
+        _executor.Work.RunAsync(
+            "reading of an outcome",
+            session =>
+            {
+                if (Find(session, key)?.Unsealed(key.Namespace) is not { State: { } state } row) return null;
+                LockRecord record = Record(session, row, key);
+                LockerOutcome? outcome = record.TryGet(row.Now);
+                LockState after = record.Save();
+                if (after == state || after == state with { Outcome = null }) return outcome;
 
-    private LatchworkStoreException Refusal() =>
-        PostgresFailures.Refuse($"The PostgreSQL store (schema '{_seam.Executor.Settings.Schema}') does not offer locks (ILockerStore) yet; use the Redis or the SQLite store for them.");
+                // The clock went back behind what is written down: the new time has to be noted.
+                return Change(session, key, static (again, now) => (again.TryGet(now), false), null);
+            },
+            cancellationToken);
+
+    public Task<KeySnapshot?> PeekAsync(LockerKey key, CancellationToken cancellationToken) =>
+        _executor.Work.RunAsync(
+            "look at a key",
+            session => Find(session, key)?.Unsealed(key.Namespace) is { State: not null } row ? Record(session, row, key).Show(key.Key, row.Now) : null,
+            cancellationToken);
+
+    public Task<LockerPage> ListAsync(string ns, string? cursor, int limit, CancellationToken cancellationToken) =>
+        _executor.Work.RunAsync(
+            "list of locks",
+            session =>
+            {
+                if (Find(session, new LockerKey(ns, ""))?.Unsealed(ns) is not { } space) return new LockerPage([], null);
+                return session.Read(
+                    new SqlStatement(
+                        $"""
+                        SELECT l.name, {LockRow.Columns} FROM @schema@.locks l
+                        WHERE l.namespace_id = $1 AND l.name > $2 AND l.node IS NOT NULL ORDER BY l.name LIMIT $3
+                        """).With(space.NamespaceId).With(cursor is null ? Array.Empty<byte>() : Convert.FromHexString(cursor)).With(limit),
+                    rows => ReadPage(rows, limit, space.Now));
+            },
+            cancellationToken);
+
+    public Task<IAsyncDisposable> SubscribeAsync(LockerKey key, Action<LockerNotification?> onNotified, CancellationToken cancellationToken) =>
+        _notifications.SubscribeAsync(key, onNotified, cancellationToken);
+
+    public void Dispose() => _sweeper.Dispose();
+
+    /// <summary>The namespace of locks; it is made if there is none.</summary>
+    internal LockRow OpenNamespace(SqlSession session, string ns)
+    {
+        var key = new LockerKey(ns, "");
+        if (Find(session, key) is { } found) return found;
+        session.Run(new SqlStatement("SELECT @schema@.lock_open($1, $2)").With(Utf8.Bytes(ns)).With(Format));
+        return Find(session, key)!;
+    }
+
+    /// <summary>Reads a key; null if there is no such namespace.</summary>
+    internal LockRow? Find(SqlSession session, LockerKey key) =>
+        session.Read(LockRow.Statement(key, _settings), rows => rows.Read() ? LockRow.Read(rows, key.Namespace) : null);
+
+    /// <summary>The record of a key: it reads the bytes of its outcome when it has to give them away.</summary>
+    internal static LockRecord Record(SqlSession session, LockRow row, LockerKey key) =>
+        row.State is null ? new LockRecord() : new LockRecord(row.State, () => ReadOutcome(session, row, key));
+
+    /// <summary>Writes a record down if it changed. Answers false if somebody else has written it meanwhile.</summary>
+    internal bool TrySave(SqlSession session, LockRow row, LockerKey key, LockState after, bool isAwaited, bool notify)
+    {
+        if (after == (row.State ?? new LockRecord().Save()) && isAwaited == row.IsAwaited) return true;
+        bool tells = notify && row.IsAwaited;
+        SqlStatement write = row.Write(key.Key, after, isAwaited && !tells, tells ? NotificationMessage.ForKey(key) : null, _settings, _settings.LockWait);
+        return session.Read(write, static rows => rows.Read() && rows.GetBoolean(0));
+    }
+
+    // The version is checked: bytes of a later outcome are not taken for those of this one.
+    private static byte[]? ReadOutcome(SqlSession session, LockRow row, LockerKey key)
+    {
+        (bool isSame, byte[]? data) = session.Read(
+            new SqlStatement("SELECT version, outcome FROM @schema@.locks WHERE namespace_id = $1 AND name = $2").With(row.NamespaceId).With(Utf8.Bytes(key.Key)),
+            rows => rows.Read() && rows.GetInt64(0) == row.Version ? (true, rows.IsDBNull(1) ? null : rows.GetFieldValue<byte[]>(1)) : (false, null));
+        return isSame ? data : throw new RecordChangedException();
+    }
+
+    private static LockerPage ReadPage(NpgsqlDataReader rows, int limit, long now)
+    {
+        var items = new List<KeySnapshot>();
+        byte[]? last = null;
+        int looked = 0;
+        for (; rows.Read(); looked++)
+        {
+            last = rows.GetFieldValue<byte[]>(0);
+            if (new LockRecord(LockRow.ReadState(rows, 1), static () => null).Show(Utf8.Text(last), now) is { IsLocked: true } snapshot) items.Add(snapshot);
+        }
+
+        return new LockerPage(items, looked == limit ? Convert.ToHexString(last!) : null);
+    }
+
+    /// <param name="lane">Where.</param>
+    /// <param name="name">What it is called in messages.</param>
+    /// <param name="key">The key.</param>
+    /// <param name="act">Decides; it may be called again. Answers, too, whether those who wait are to be notified.</param>
+    /// <param name="cancellationToken">A token that cancels the wait.</param>
+    /// <param name="wasOwner">For what an owner does: whether the answer says that it is the owner. It may end its run even while the namespace is sealed.</param>
+    private Task<T> ChangeAsync<T>(
+        SqlLane lane, string name, LockerKey key, Func<LockRecord, long, (T Answer, bool Notify)> act, CancellationToken cancellationToken, Func<T, bool>? wasOwner = null) =>
+        lane.RunAsync(name, session => Change(session, key, act, wasOwner), cancellationToken);
+
+    private T Change<T>(SqlSession session, LockerKey key, Func<LockRecord, long, (T Answer, bool Notify)> act, Func<T, bool>? wasOwner)
+    {
+        long since = TimeProvider.System.GetTimestamp();
+        while (true)
+        {
+            LockRow row = Find(session, key) ?? OpenAndFind(session, key);
+            if (wasOwner is null) row.Unsealed(key.Namespace);
+            LockRecord record = Record(session, row, key);
+            try
+            {
+                (T answer, bool notify) = act(record, row.Now);
+                if (wasOwner?.Invoke(answer) == false) row.Unsealed(key.Namespace);
+                LockState after = record.Save();
+                bool isAwaited = row.IsAwaited || answer is LockHeld;
+                if (TrySave(session, row, key, after, isAwaited, notify))
+                {
+                    if (after.Outcome is { Data: { } } outcome) _sweeper.Schedule(outcome.UsableUntil, row.Now);
+                    return answer;
+                }
+            }
+            catch (RecordChangedException)
+            {
+                // Somebody else was faster: all is read again.
+            }
+
+            if (TimeProvider.System.GetElapsedTime(since) < _settings.CommandTimeout) continue;
+            throw new LatchworkStoreException("Others changed the same key again and again, so that nothing was changed here.", StoreOutcome.NotApplied) { IsTransient = true };
+        }
+    }
+
+    private LockRow OpenAndFind(SqlSession session, LockerKey key)
+    {
+        OpenNamespace(session, key.Namespace);
+        return Find(session, key)!;
+    }
+
+    /// <summary>The record is not what it was when it was read.</summary>
+    private sealed class RecordChangedException : Exception
+    {
+        public RecordChangedException()
+            : base("The record was changed by somebody else meanwhile.")
+        {
+        }
+    }
 }

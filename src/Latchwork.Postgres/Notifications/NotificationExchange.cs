@@ -44,6 +44,14 @@ internal sealed class NotificationExchange
 
     private string ProcessChannel => string.Create(System.Globalization.CultureInfo.InvariantCulture, $"{_executor.Settings.Channel}_{_process}");
 
+    /// <summary>Waits until the process listens.</summary>
+    public Task ListenAsync(CancellationToken cancellationToken)
+    {
+        Task online;
+        lock (_gate) online = Online();
+        return online.IsCompletedSuccessfully ? Task.CompletedTask : WaitOnlineAsync(online, cancellationToken);
+    }
+
     /// <summary>Subscribes a node.</summary>
     public async Task<IAsyncDisposable> SubscribeAsync(string ns, string nodeId, Action<WakeNotification> notify, CancellationToken cancellationToken)
     {
@@ -90,6 +98,7 @@ internal sealed class NotificationExchange
         try
         {
             await WaitOnlineAsync(online, cancellationToken).ConfigureAwait(false);
+            subscription.Notify(null); // what was asked for meanwhile was not yet heard of
             return subscription;
         }
         catch

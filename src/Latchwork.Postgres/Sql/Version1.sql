@@ -772,3 +772,108 @@ BEGIN
     END LOOP;
     PERFORM @schema@.timer_count(p_part, CASE WHEN p_due IS NULL THEN 0 ELSE done END, 0, -done, 0);
 END $$;
+
+-- A namespace of locks.
+CREATE TABLE @schema@.lock_namespaces (
+    id           integer GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    name         bytea   NOT NULL UNIQUE,
+    format       integer NOT NULL,
+    seal         text,
+    import       text
+);
+
+-- A key: its lock and its last outcome, two independent parts. Times are µs. The program decides; whoever writes names the version that it read, and
+-- nothing is written if that is not the present one.
+CREATE TABLE @schema@.locks (
+    namespace_id integer NOT NULL,
+    name         bytea   NOT NULL,
+    version      bigint  NOT NULL,
+    is_awaited   boolean NOT NULL,             -- somebody is to be notified when the lock is freed
+    generation   bigint  NOT NULL,             -- the highest fencing token ever given
+    keep_until   bigint  NOT NULL,
+    garbage_from bigint  NOT NULL,             -- from then on the row can be dropped
+    published_generation bigint NOT NULL,
+    published_nonce bytea NOT NULL,
+    node         bytea,                        -- null: not locked
+    nonce        bytea,
+    started      bigint,
+    lock_timeout bigint,
+    taken_over   boolean,
+    lease        bigint,
+    deadline     bigint,
+    outcome_generation bigint,                 -- null: no outcome
+    outcome_kind integer,
+    published_at bigint,
+    fresh_for    bigint,
+    hand_over_for bigint,
+    usable_until bigint,                       -- from then on nobody can ask for the outcome, and its bytes are dropped
+    outcome      bytea,
+    PRIMARY KEY (namespace_id, name)
+) WITH (fillfactor = 70);
+ALTER TABLE @schema@.locks ALTER COLUMN outcome SET STORAGE EXTERNAL;
+CREATE INDEX locks_held ON @schema@.locks (namespace_id, name) WHERE node IS NOT NULL;
+CREATE INDEX locks_garbage ON @schema@.locks (garbage_from);
+CREATE INDEX locks_outcomes ON @schema@.locks (usable_until) WHERE usable_until IS NOT NULL;
+
+-- Finds a namespace of locks, or makes it.
+CREATE FUNCTION @schema@.lock_open(p_name bytea, p_format integer, OUT space @schema@.lock_namespaces) LANGUAGE plpgsql AS $$
+BEGIN
+    LOOP
+        SELECT * INTO space FROM @schema@.lock_namespaces n WHERE n.name = p_name;
+        EXIT WHEN FOUND;
+        INSERT INTO @schema@.lock_namespaces (name, format) VALUES (p_name, p_format) ON CONFLICT DO NOTHING;
+    END LOOP;
+END $$;
+
+-- Drops outcomes that nobody can ask for any more. Answers how many, and when the next is over.
+CREATE FUNCTION @schema@.lock_sweep(p_clock bigint, p_limit integer, OUT dropped integer, OUT next_at bigint)
+LANGUAGE plpgsql SET enable_seqscan = off SET enable_bitmapscan = off AS $$
+DECLARE
+    now_us bigint := @schema@.clock(p_clock);
+BEGIN
+    UPDATE @schema@.locks l SET outcome_generation = NULL, outcome_kind = NULL, published_at = NULL, fresh_for = NULL, hand_over_for = NULL,
+        usable_until = NULL, outcome = NULL, version = l.version + 1
+    WHERE l.ctid = ANY (ARRAY(
+        SELECT o.ctid FROM @schema@.locks o WHERE o.usable_until <= now_us ORDER BY o.usable_until LIMIT p_limit FOR UPDATE SKIP LOCKED));
+    GET DIAGNOSTICS dropped = ROW_COUNT;
+    SELECT o.usable_until INTO next_at FROM @schema@.locks o WHERE o.usable_until IS NOT NULL ORDER BY o.usable_until LIMIT 1;
+END $$;
+
+-- Writes a key down, if it still has the version that was read (null: it is new) and the namespace the seal that was read; and notifies.
+CREATE FUNCTION @schema@.lock_write(
+    p_clock bigint, p_wait integer, p_namespace integer, p_seal text, p_name bytea, p_version bigint, p_awaited boolean, p_message text,
+    p_generation bigint, p_keep_until bigint, p_garbage_from bigint, p_published_generation bigint, p_published_nonce bytea,
+    p_node bytea, p_nonce bytea, p_started bigint, p_lock_timeout bigint, p_taken_over boolean, p_lease bigint, p_deadline bigint,
+    p_outcome_generation bigint, p_outcome_kind integer, p_published_at bigint, p_fresh_for bigint, p_hand_over_for bigint, p_usable_until bigint,
+    p_outcome bytea, p_keeps_outcome boolean)
+RETURNS boolean LANGUAGE plpgsql SET enable_seqscan = off SET enable_bitmapscan = off AS $$
+BEGIN
+    IF p_wait IS NOT NULL THEN PERFORM set_config('lock_timeout', p_wait::text, true); END IF;
+    PERFORM pg_advisory_xact_lock_shared(@processes@ + 2, p_namespace); -- a move waits for it
+    PERFORM 1 FROM @schema@.lock_namespaces n WHERE n.id = p_namespace AND n.seal IS NOT DISTINCT FROM p_seal;
+    IF NOT FOUND THEN RETURN false; END IF;
+    IF p_version IS NULL THEN
+        INSERT INTO @schema@.locks VALUES (
+            p_namespace, p_name, 1, p_awaited, p_generation, p_keep_until, p_garbage_from, p_published_generation, p_published_nonce, p_node, p_nonce,
+            p_started, p_lock_timeout, p_taken_over, p_lease, p_deadline, p_outcome_generation, p_outcome_kind, p_published_at, p_fresh_for,
+            p_hand_over_for, p_usable_until, p_outcome) ON CONFLICT DO NOTHING;
+    ELSE
+        UPDATE @schema@.locks l SET
+            version = l.version + 1, is_awaited = p_awaited, generation = p_generation, keep_until = p_keep_until, garbage_from = p_garbage_from,
+            published_generation = p_published_generation, published_nonce = p_published_nonce, node = p_node, nonce = p_nonce, started = p_started,
+            lock_timeout = p_lock_timeout, taken_over = p_taken_over, lease = p_lease, deadline = p_deadline,
+            outcome_generation = p_outcome_generation, outcome_kind = p_outcome_kind, published_at = p_published_at, fresh_for = p_fresh_for,
+            hand_over_for = p_hand_over_for, usable_until = p_usable_until, outcome = CASE WHEN p_keeps_outcome THEN l.outcome ELSE p_outcome END
+        WHERE l.namespace_id = p_namespace AND l.name = p_name AND l.version = p_version;
+    END IF;
+    IF NOT FOUND THEN RETURN false; END IF;
+    IF p_message IS NOT NULL THEN PERFORM pg_notify('@channel@', p_message); END IF;
+
+    -- Two of the records in which nothing has mattered for an hour: a clock that is set forward for a moment is not to cost a key its fencing token.
+    -- Not the key at hand: whoever repeats a publication long after is told that it was accepted.
+    DELETE FROM @schema@.locks l WHERE l.ctid = ANY (ARRAY(
+        SELECT o.ctid FROM @schema@.locks o
+        WHERE o.garbage_from <= @schema@.clock(p_clock) - 3600000000 AND (o.namespace_id, o.name) IS DISTINCT FROM (p_namespace, p_name)
+        ORDER BY o.garbage_from LIMIT 2 FOR UPDATE SKIP LOCKED));
+    RETURN true;
+END $$;

@@ -177,6 +177,6 @@ internal sealed partial class PostgresTimerStore
     private Task<T> LookAsync<T>(string name, TimerPartition partition, T nothing, Func<SqlSession, int, StoreTime, T> look, CancellationToken cancellationToken) =>
         executor.Work.RunAsync(
             name,
-            session => FindPartition(session, partition.Namespace) is { } number ? look(session, number, Enter(session, number)) : nothing,
+            session => FindPartition(session, partition) is { } number ? look(session, number, Enter(session, number)) : nothing,
             cancellationToken);
 }

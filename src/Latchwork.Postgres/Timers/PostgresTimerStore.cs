@@ -16,7 +16,7 @@ internal sealed partial class PostgresTimerStore(SqlExecutor executor, Notificat
     /// <summary>The format of the tables' contents that this program works with.</summary>
     public const int Format = 1;
 
-    private readonly ConcurrentDictionary<string, int> _partitions = new(StringComparer.Ordinal);
+    private readonly ConcurrentDictionary<TimerPartition, int> _partitions = new();
     private readonly PostgresSettings _settings = executor.Settings;
 
     public Task<int> OpenAsync(string ns, CancellationToken cancellationToken) =>
@@ -24,7 +24,7 @@ internal sealed partial class PostgresTimerStore(SqlExecutor executor, Notificat
             "opening of a namespace",
             session =>
             {
-                Enter(session, Partition(session, ns));
+                Enter(session, Partition(session, new TimerPartition(ns, 0)));
                 return 1;
             },
             cancellationToken);
@@ -53,33 +53,33 @@ internal sealed partial class PostgresTimerStore(SqlExecutor executor, Notificat
             cancellationToken);
 
     /// <summary>The number of a partition; it is made if there is none.</summary>
-    internal int Partition(SqlSession session, string ns)
+    internal int Partition(SqlSession session, TimerPartition partition)
     {
-        if (_partitions.TryGetValue(ns, out int known)) return known;
+        if (_partitions.TryGetValue(partition, out int known)) return known;
         (int id, int format, int partitions) = session.Read(
-            new SqlStatement("SELECT id, format, partitions FROM @schema@.timer_open($1, 0, $2)").With(Utf8.Bytes(ns)).With(Format),
+            new SqlStatement("SELECT id, format, partitions FROM @schema@.timer_open($1, $2, $3)").With(Utf8.Bytes(partition.Namespace)).With(partition.Index).With(Format),
             static rows => rows.Read() ? (rows.GetInt32(0), rows.GetInt32(1), rows.GetInt32(2)) : throw new InvalidOperationException("timer_open gave no row."));
         if (format != Format || partitions != 1)
         {
             throw PostgresFailures.Refuse(
-                $"The timer namespace '{ns}' has format {format} and {partitions} partitions; this program works with format {Format} and 1 partition on PostgreSQL. Update this program.");
+                $"The timer namespace '{partition.Namespace}' has format {format} and {partitions} partitions; this program works with format {Format} and 1 partition on PostgreSQL. Update this program.");
         }
 
-        return _partitions[ns] = id;
+        return _partitions[partition] = id;
     }
 
     /// <summary>The number of a partition; null if it was never used.</summary>
-    private int? FindPartition(SqlSession session, string ns)
+    private int? FindPartition(SqlSession session, TimerPartition partition)
     {
-        if (_partitions.TryGetValue(ns, out int known)) return known;
+        if (_partitions.TryGetValue(partition, out int known)) return known;
         return session.Read(
-            new SqlStatement("SELECT id FROM @schema@.timer_partitions WHERE namespace = $1 AND number = 0").With(Utf8.Bytes(ns)),
+            new SqlStatement("SELECT id FROM @schema@.timer_partitions WHERE namespace = $1 AND number = $2").With(Utf8.Bytes(partition.Namespace)).With(partition.Index),
             static rows => rows.Read() ? rows.GetInt32(0) : (int?)null);
     }
 
     /// <summary>A call of a function whose first parameters are partition, clock and lock timeout.</summary>
     private SqlStatement Call(string sql, SqlSession session, TimerPartition partition) =>
-        new SqlStatement(sql).With(Partition(session, partition.Namespace)).With(_settings.Clock).With((int?)_settings.LockWait);
+        new SqlStatement(sql).With(Partition(session, partition)).With(_settings.Clock).With((int?)_settings.LockWait);
 
     /// <summary>The time of a partition. Refuses a namespace that is being moved.</summary>
     private StoreTime Enter(SqlSession session, int partition) => session.Read(
