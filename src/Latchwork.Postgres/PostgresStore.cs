@@ -1,3 +1,4 @@
+using System.Diagnostics.CodeAnalysis;
 using Latchwork.Postgres;
 using Latchwork.Postgres.Connections;
 using Latchwork.Postgres.Locking;
@@ -32,13 +33,19 @@ public sealed class PostgresStore : LatchworkStore
         (_source, _ownsSource) = (source, ownsSource);
         _executor = new SqlExecutor(source, settings, log);
         _notifications = new NotificationExchange(_executor);
-        Timers = new PostgresTimerStore(_executor, _notifications);
+        var timers = new PostgresTimerStore(_executor, _notifications);
+        Timers = timers;
+        TimerTransactions = new PostgresTimerTransactions(_executor, timers);
         Locks = _locks = new PostgresLockerStore(_executor, _notifications, time);
         Description = Describe(source, settings);
     }
 
     /// <inheritdoc/>
     public override ITimerStore Timers { get; }
+
+    /// <inheritdoc/>
+    [Experimental("LATCHWORK001")]
+    public override ITimerTransactions TimerTransactions { get; }
 
     /// <inheritdoc/>
     public override ILockerStore Locks { get; }

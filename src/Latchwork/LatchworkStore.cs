@@ -19,6 +19,10 @@ public abstract class LatchworkStore : IAsyncDisposable
     /// <summary>Where the store is, for messages to people: a URI without user name and password.</summary>
     public abstract string Description { get; }
 
+    /// <summary>Timer operations in a transaction of the application; null if this store has no such.</summary>
+    [Experimental("LATCHWORK001")]
+    public virtual ITimerTransactions? TimerTransactions => null;
+
     /// <summary>Moving namespaces to and from this store; null if it cannot.</summary>
     [Experimental("LATCHWORK001")]
     public virtual IStoreTransfer? Transfer => null;

@@ -14,6 +14,8 @@ internal sealed partial class PostgresTimerStore
         FROM @schema@.timer_claim($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
         """;
 
+    internal const string ConfirmCall = "SELECT outcomes, NULL::bigint FROM @schema@.timer_confirm($1, $2, $3, $4, $5)";
+
     public Task<TimerClaim> ClaimAsync(TimerPartition partition, ClaimRequest request, CancellationToken cancellationToken) =>
         executor.Claims.RunAsync(
             "claim",
@@ -26,7 +28,7 @@ internal sealed partial class PostgresTimerStore
             cancellationToken);
 
     public Task<IReadOnlyList<TimerOutcome>> ConfirmAsync(TimerPartition partition, IReadOnlyList<DeliveryKey> deliveries, CancellationToken cancellationToken) =>
-        SettleAsync("confirmation", partition, deliveries, "SELECT outcomes, NULL::bigint FROM @schema@.timer_confirm($1, $2, $3, $4, $5)", cancellationToken);
+        SettleAsync("confirmation", partition, deliveries, ConfirmCall, cancellationToken);
 
     public Task<IReadOnlyList<TimerOutcome>> ExtendAsync(TimerPartition partition, IReadOnlyList<DeliveryKey> deliveries, TimeSpan lease, CancellationToken cancellationToken)
     {
@@ -59,7 +61,7 @@ internal sealed partial class PostgresTimerStore
             cancellationToken);
     }
 
-    private static SqlStatement Keys(SqlStatement call, IReadOnlyList<DeliveryKey> deliveries) =>
+    internal static SqlStatement Keys(SqlStatement call, IReadOnlyList<DeliveryKey> deliveries) =>
         call.With(Ids(deliveries, static one => one.Id)).With(Ids(deliveries, static one => one.Token));
 
     private static TimerClaim ReadClaim(NpgsqlDataReader rows)

@@ -7,9 +7,9 @@ namespace Latchwork.Postgres.Timers;
 /// <content>Posting, cancelling, changing the delay.</content>
 internal sealed partial class PostgresTimerStore
 {
-    private const string PostCall = "SELECT outcomes, earliest FROM @schema@.timer_post($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)";
-    private const string CancelCall = "SELECT outcome FROM @schema@.timer_cancel($1, $2, $3, $4, $5)";
-    private const string ChangeDelayCall = "SELECT outcome, earliest FROM @schema@.timer_change_delay($1, $2, $3, $4, $5, $6)";
+    internal const string PostCall = "SELECT outcomes, earliest FROM @schema@.timer_post($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)";
+    internal const string CancelCall = "SELECT outcome FROM @schema@.timer_cancel($1, $2, $3, $4, $5)";
+    internal const string ChangeDelayCall = "SELECT outcome, earliest FROM @schema@.timer_change_delay($1, $2, $3, $4, $5, $6)";
 
     public Task<IReadOnlyList<PostOutcome>> PostAsync(TimerPartition partition, IReadOnlyList<TimerEntry> entries, CancellationToken cancellationToken)
     {
@@ -29,13 +29,13 @@ internal sealed partial class PostgresTimerStore
             static rows => (Outcome(rows), rows.IsDBNull(1) ? (long?)null : rows.GetInt64(1)),
             cancellationToken);
 
-    private static (IReadOnlyList<PostOutcome> Outcomes, long? Earliest) PostOutcomes(NpgsqlDataReader rows) =>
+    internal static (IReadOnlyList<PostOutcome> Outcomes, long? Earliest) PostOutcomes(NpgsqlDataReader rows) =>
         (Array.ConvertAll(Numbers(rows), static outcome => (PostOutcome)outcome), rows.IsDBNull(1) ? null : rows.GetInt64(1));
 
-    private static TimerOutcome Outcome(NpgsqlDataReader rows) => (TimerOutcome)rows.GetInt32(0);
+    internal static TimerOutcome Outcome(NpgsqlDataReader rows) => (TimerOutcome)rows.GetInt32(0);
 
     /// <summary>Events as arrays, one a column.</summary>
-    private sealed class Entries(IReadOnlyList<TimerEntry> entries)
+    internal sealed class Entries(IReadOnlyList<TimerEntry> entries)
     {
         private readonly byte[][] _ids = Ids(entries, static entry => entry.Id);
         private readonly long[] _dues = [.. entries.Select(static entry => TimerCodec.Encode(entry.Due))];

@@ -68,6 +68,9 @@ internal sealed partial class PostgresTimerStore(SqlExecutor executor, Notificat
         return _partitions[partition] = id;
     }
 
+    /// <summary>The number of a partition, if it has been used here.</summary>
+    internal int? Known(TimerPartition partition) => _partitions.TryGetValue(partition, out int known) ? known : null;
+
     /// <summary>The number of a partition; null if it was never used.</summary>
     private int? FindPartition(SqlSession session, TimerPartition partition)
     {
@@ -121,7 +124,7 @@ internal sealed partial class PostgresTimerStore(SqlExecutor executor, Notificat
     // An array that once had nulls says that it may have some, and is not read as one that has none.
     private static int[] Numbers(NpgsqlDataReader rows) => Array.ConvertAll(rows.GetFieldValue<int?[]>(0), static number => number!.Value);
 
-    private static (IReadOnlyList<TimerOutcome> Outcomes, long? Earliest) OutcomesAndEarliest(NpgsqlDataReader rows) =>
+    internal static (IReadOnlyList<TimerOutcome> Outcomes, long? Earliest) OutcomesAndEarliest(NpgsqlDataReader rows) =>
         (Outcomes(rows), rows.IsDBNull(1) ? null : rows.GetInt64(1));
 
     private static byte[][] Ids<T>(IReadOnlyList<T> items, Func<T, string> id) => [.. items.Select(item => Utf8.Bytes(id(item)))];

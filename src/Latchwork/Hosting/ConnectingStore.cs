@@ -41,6 +41,9 @@ internal sealed class ConnectingStore : LatchworkStore
     // Once known it stays the same, as it is an attribute of metrics: also when the store is closed.
     public override string Description => _description ?? _source.Description;
 
+    /// <remarks>Asked for after an operation on the namespace, so that the store is open.</remarks>
+    public override ITimerTransactions? TimerTransactions => _store?.TimerTransactions;
+
     /// <remarks>Until the store is open there is nothing to move from or to.</remarks>
     public override IStoreTransfer? Transfer => _store?.Transfer;
 

@@ -38,6 +38,8 @@ internal sealed class BorrowedStore(LatchworkStore inner) : LatchworkStore
 
     public override ILockerStore Locks => inner.Locks;
 
+    public override ITimerTransactions? TimerTransactions => inner.TimerTransactions;
+
     public override string Description => inner.Description;
 
     public override IStoreTransfer? Transfer => inner.Transfer;

@@ -94,6 +94,18 @@ public sealed partial class DistributedTimer
         return Tracing.Source.HasListeners() ? PostAllTracedAsync(entries, cancellationToken) : PostAllAsync(entries, cancellationToken);
     }
 
+    /// <summary>
+    /// This timer in a transaction of the application, on the store's database: what is posted, cancelled or changed through it is committed with the
+    /// transaction, or not at all. With Entity Framework Core: <c>timer.WithTransaction(db.Database.CurrentTransaction!.GetDbTransaction())</c>.
+    /// </summary>
+    /// <param name="transaction">The transaction. It is neither committed nor rolled back.</param>
+    /// <returns>A view for as long as the transaction is open. Its calls throw <see cref="NotSupportedException"/> if the store cannot do this: only the PostgreSQL store can.</returns>
+    public TransactionalTimer WithTransaction(System.Data.Common.DbTransaction transaction)
+    {
+        ArgumentNullException.ThrowIfNull(transaction);
+        return new TransactionalTimer(transaction, _latchworkStore, _clients, _settings);
+    }
+
     private Task<PostResult> PostEntryAsync(TimerEntry entry, CancellationToken cancellationToken) =>
         HeldHere(entry) is { } held ? PostOverAsync(held, entry, cancellationToken) : SendAsync(entry, cancellationToken);
 

@@ -10,6 +10,7 @@ namespace Latchwork;
 /// <remarks>Safe for use by many threads. Posting needs no join.</remarks>
 public sealed partial class DistributedTimer : IAsyncDisposable
 {
+    private readonly LatchworkStore _latchworkStore;
     private readonly InstrumentedTimerStore _store;
     private readonly TimerSettings _settings;
     private readonly PartitionClients _clients;
@@ -26,8 +27,9 @@ public sealed partial class DistributedTimer : IAsyncDisposable
         options ??= new TimerOptions();
         _settings = new TimerSettings(options);
         LiveStores.Add(store);
+        _latchworkStore = store;
         _store = new InstrumentedTimerStore(store.Timers, LiveStores.KindOf(store));
-        _clients = new PartitionClients(_store, _settings);
+        _clients = new PartitionClients(_store, _settings) { Transactions = () => TransactionalTimer.Of(store) };
         _errors = new ErrorReporter(options.LoggerFactory, _settings.Namespace, options.LogPayloads) { Sender = this };
         _calls = new DeliveryCalls(_store, _settings);
         _maxEvents = _settings.MaxEvents;

@@ -35,6 +35,7 @@ internal sealed class HandlerRun(Listener listener, Func<TimerDelivery, Cancella
         {
             delivery.MarkReturned();
             if (!returned) listener.Dispatcher.Returned(delivery);
+            delivery.EndTransactions();
             delivery.MarkEnded();
             listener.Ran?.Invoke(delivery);
         }
@@ -94,7 +95,12 @@ internal sealed class HandlerRun(Listener listener, Func<TimerDelivery, Cancella
         if (failure is not null && !stopped) listener.Errors.Report(delivery.IsOver ? TimerTrouble.HandlerTooLate : TimerTrouble.Handler, failure, delivery);
         if (listener.IsAbandoned || (delivery.IsOver && !delivery.IsLost)) return;
 
-        if (failure is null)
+        if (failure is null && delivery.IsConfirmedInTransaction)
+        {
+            // The handler has committed. If it has not, the event is still in flight, and comes again when its lease runs out.
+            delivery.Settle(TimerOutcome.NotFound);
+        }
+        else if (failure is null)
         {
             // Also after the lease ran out: if nobody took over, the event need not be handled again.
             if (listener.Settings.Confirmation == Confirmation.AfterHandler) await EndAsync(delivery, failure: null).ConfigureAwait(false);
@@ -125,6 +131,9 @@ internal sealed class HandlerRun(Listener listener, Func<TimerDelivery, Cancella
             TimeSpan timeout = listener.Settings.LeaseDuration > _timeout ? listener.Settings.LeaseDuration : _timeout;
             TimerOutcome outcome = await delivery.EndAsync(failure, thrown, listener.Now + timeout, listener.Aborted).ConfigureAwait(false);
             if (outcome is TimerOutcome.Done or TimerOutcome.DeadLettered) return true;
+
+            // The handler threw after its transaction was committed, or did not learn that it was.
+            if (outcome == TimerOutcome.NotFound && delivery.IsConfirmedInTransaction) return true;
 
             if (!wasLost && !delivery.WasRevoked)
             {

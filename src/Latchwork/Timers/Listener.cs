@@ -32,6 +32,7 @@ internal sealed class Listener : IDisposable
         Func<TimerDelivery, CancellationToken, Task> handler)
     {
         _store = clients.Store;
+        Transactions = clients.Transactions;
         _clients = opened;
         _maxEvents = maxEvents;
         Settings = settings;
@@ -52,6 +53,9 @@ internal sealed class Listener : IDisposable
     public OutageReporter Claiming { get; }
 
     public DeliveryCalls Calls { get; }
+
+    /// <summary>What the store offers for transactions of the application; throws if it offers nothing.</summary>
+    public Func<ITimerTransactions> Transactions { get; }
 
     public HeldDeliveries Held { get; } = new();
 

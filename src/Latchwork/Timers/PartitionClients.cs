@@ -23,6 +23,9 @@ internal sealed class PartitionClients : IDisposable
     /// <summary>The store.</summary>
     public ITimerStore Store => _store;
 
+    /// <summary>What the store offers for transactions of the application; throws if it offers nothing.</summary>
+    public required Func<ITimerTransactions> Transactions { get; init; }
+
     /// <summary>Fires when the timer is disposed; what is under way then is given up.</summary>
     public CancellationToken Closed => _closing.Token;
 

@@ -24,6 +24,7 @@ public sealed partial class TimerDelivery
     private readonly LazyCancellation _lost = new();
     private int _marks;
     private int _stopReason;
+    private int _inTransactions; // calls that confirm in a transaction, as long as it is not known what became of that
     private long _deadline;
     private TimerOutcome _afterwards;
     private volatile Task? _decision;
@@ -214,6 +215,55 @@ public sealed partial class TimerDelivery
         int marks = Interlocked.Add(ref _marks, -Ending);
         if (marks < Ending && (marks & Suspected) != 0) _listener.OnLeaseLost(this, WasRevoked ? DeliveryEnd.Revoked : DeliveryEnd.TakenOver, quietly: true);
     }
+
+    /// <summary>Whether it was confirmed in a transaction of its handler. Whether that was committed is known by how the handler ends.</summary>
+    internal bool IsConfirmedInTransaction => Volatile.Read(ref _inTransactions) > 0;
+
+    private async Task ConfirmInAsync(System.Data.Common.DbTransaction transaction, CancellationToken cancellationToken)
+    {
+        if (Refusal() is not null) throw Lost();
+        ITimerTransactions transactions = _listener.Transactions();
+
+        // From now on the answers of extensions, which find the row locked, say nothing; so the lease is made full before.
+        Interlocked.Add(ref _marks, Ending);
+        Interlocked.Increment(ref _inTransactions);
+        bool isConfirmed = false;
+        try
+        {
+            (TimerOutcome extended, TimeSpan sentAt) = await _listener.Calls
+                .ExtendAsync(Client, Key, _listener.Settings.LeaseDuration, Deadline, cancellationToken).OffStoreThread().ConfigureAwait(false);
+            if (extended == TimerOutcome.Done)
+            {
+                SetLeaseExpiry(sentAt + _listener.Settings.LeaseDuration);
+                isConfirmed = await transactions.ConfirmAsync(transaction, Client.Partition, Key, cancellationToken).ConfigureAwait(false) == TimerOutcome.Done;
+            }
+        }
+        finally
+        {
+            // It stays undecided until the handler ends: that, and not the end of this call, says what became of the transaction.
+            if (!isConfirmed) EndTransactions(most: 1);
+        }
+
+        if (isConfirmed) return;
+        _listener.OnLeaseLost(this, DeliveryEnd.TakenOver, quietly: true);
+        throw Lost();
+    }
+
+    /// <summary>The handler has ended: what became of its transaction is decided.</summary>
+    internal void EndTransactions(int most = int.MaxValue)
+    {
+        int before;
+        do
+        {
+            before = Volatile.Read(ref _inTransactions);
+        }
+        while (Interlocked.CompareExchange(ref _inTransactions, before - Math.Min(before, most), before) != before);
+
+        for (int i = Math.Min(before, most); i > 0; i--) EndEnding();
+    }
+
+    private LeaseLostException Lost() => new(
+        $"The event '{Id}' of '{Namespace}' is no longer this node's: its lease ran out, or it was taken over, replaced or removed. Roll the transaction back.");
 
     private Task<TimerOutcome> Decide(TimerFailure? failure, CancellationToken cancellationToken)
     {

@@ -99,6 +99,26 @@ public sealed partial class TimerDelivery
     /// <exception cref="LatchworkStoreException">The store did not answer for as long as the lease lasted.</exception>
     public Task<TimerOutcome> ConfirmAsync(CancellationToken cancellationToken = default) => Decide(failure: null, cancellationToken);
 
+    /// <summary>
+    /// Confirms in a transaction of the handler, on the store's database: the handler's writes and the confirmation are committed together, or neither
+    /// is. So an effect in that database happens exactly once. Commit before the handler returns; what follows the commit must not throw.
+    /// </summary>
+    /// <remarks>
+    /// The lease is made full before, and is not extended after this call: commit within <see cref="TimerOptions.LeaseDuration"/>, or the token of the
+    /// delivery fires. As long as the transaction is open nobody else can take the event. If it is rolled back, throw: the attempt counts as failed.
+    /// </remarks>
+    /// <param name="transaction">The transaction. It is neither committed nor rolled back.</param>
+    /// <param name="cancellationToken">A token that cancels the statement, which aborts the transaction.</param>
+    /// <returns>A task that ends when the confirmation is a part of the transaction.</returns>
+    /// <exception cref="LeaseLostException">The event is no longer this node's: roll the transaction back.</exception>
+    /// <exception cref="NotSupportedException">The store cannot do anything in a transaction of the application: only the PostgreSQL store can.</exception>
+    /// <exception cref="LatchworkStoreException">The store refused or did not answer; the transaction is aborted.</exception>
+    public Task ConfirmAsync(System.Data.Common.DbTransaction transaction, CancellationToken cancellationToken = default)
+    {
+        ArgumentNullException.ThrowIfNull(transaction);
+        return ConfirmInAsync(transaction, cancellationToken);
+    }
+
     /// <summary>Spends a retry: the event comes again after <paramref name="delay"/>, or is dead-lettered if none is left.</summary>
     /// <param name="delay">Zero to 100 years; null for the configured backoff.</param>
     /// <param name="error">What went wrong, kept with the event (1 KiB of it).</param>

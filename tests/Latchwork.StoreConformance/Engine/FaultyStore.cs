@@ -32,6 +32,8 @@ public sealed class FaultyStore(LatchworkStore inner) : LatchworkStore
 
     public override ILockerStore Locks => inner.Locks;
 
+    public override ITimerTransactions? TimerTransactions => inner.TimerTransactions;
+
     public override string Description => inner.Description;
 
     public override ValueTask DisposeAsync() => inner.DisposeAsync();

@@ -1,0 +1,371 @@
+using System.Collections.Concurrent;
+using System.Transactions;
+using Latchwork.Storage;
+using Latchwork.StoreConformance.Support;
+using Npgsql;
+using Shouldly;
+using Xunit;
+
+namespace Latchwork.Postgres.Tests.Transactions;
+
+/// <summary>Posting, cancelling and confirming in the application's own transactions.</summary>
+public sealed class TransactionTests(PostgresFixture fixture) : IClassFixture<PostgresFixture>, IAsyncLifetime
+{
+    private static readonly TimeSpan _timeout = TimeSpan.FromSeconds(120);
+
+    private readonly string _ns = $"tx-{Guid.NewGuid():N}";
+    private readonly string _table = $"effects_{Guid.NewGuid():N}";
+    private readonly List<IAsyncDisposable> _toDispose = [];
+    private readonly ConcurrentQueue<Exception> _errors = new();
+    private NpgsqlDataSource _database = null!;
+    private PostgresStore _store = null!;
+    private DistributedTimer _timer = null!;
+
+    public async Task InitializeAsync()
+    {
+        _database = NpgsqlDataSource.Create((await PostgresServer.SharedAsync()).ConnectionString + ";Maximum Pool Size=200;Enlist=true");
+        _store = await fixture.OpenWithAsync(static _ => { });
+        _timer = NewTimer();
+        await RunAsync($"CREATE TABLE {_table} (id text NOT NULL)");
+    }
+
+    public async Task DisposeAsync()
+    {
+        foreach (IAsyncDisposable one in _toDispose) await one.DisposeAsync();
+        await _store.DisposeAsync();
+        await _database.DisposeAsync();
+    }
+
+    [Fact]
+    public async Task What_is_committed_fires_and_what_is_rolled_back_never_does()
+    {
+        var got = new ConcurrentQueue<string>();
+        await _timer.JoinAsync((delivery, _) =>
+        {
+            got.Enqueue(delivery.Id);
+            return Task.CompletedTask;
+        });
+        await Parallel.ForAsync(0, 60, async (i, token) =>
+        {
+            await using NpgsqlConnection connection = await _database.OpenConnectionAsync(token);
+            await using NpgsqlTransaction transaction = await connection.BeginTransactionAsync(token);
+            (await _timer.WithTransaction(transaction).PostAsync("{}"u8.ToArray(), TimeSpan.FromMilliseconds(i), new() { Id = $"{i}" }, token)).Outcome.ShouldBe(PostOutcome.Created);
+            if (i % 3 == 0) await transaction.RollbackAsync(token);
+            else await transaction.CommitAsync(token);
+        });
+        await Eventually.HoldsAsync(() => got.Count >= 40, "what was committed is delivered");
+        await Eventually.ReadsAsync(() => _timer.GetStatsAsync(), stats => stats is { Scheduled: 0, InFlight: 0 }, "nothing is left");
+        got.Select(int.Parse).Order().ShouldBe(Enumerable.Range(0, 60).Where(i => i % 3 != 0));
+    }
+
+    [Fact]
+    public async Task A_call_neither_commits_nor_rolls_back_and_uses_the_callers_connection()
+    {
+        await using NpgsqlConnection connection = await _database.OpenConnectionAsync();
+        await using NpgsqlTransaction transaction = await connection.BeginTransactionAsync();
+        TransactionalTimer inside = _timer.WithTransaction(transaction);
+        await inside.PostAsync("{}"u8.ToArray(), TimeSpan.FromHours(1), new() { Id = "a" });
+        (await inside.ChangeDelayAsync("a", TimeSpan.FromHours(2))).ShouldBe(TimerOutcome.Done);
+        (await inside.CancelAsync("a")).ShouldBe(TimerOutcome.Done);
+        (await inside.CancelAsync("a")).ShouldBe(TimerOutcome.NotFound);
+        await inside.PostAsync("{}"u8.ToArray(), TimeSpan.FromHours(1), new() { Id = "b" });
+        (await _timer.PeekAsync("b")).ShouldBeNull("it is not committed");
+        transaction.Connection.ShouldBe(connection);
+        await transaction.CommitAsync();
+        (await _timer.PeekAsync("b"))!.State.ShouldBe(TimerState.Scheduled);
+        (await _timer.GetStatsAsync()).Scheduled.ShouldBe(1);
+    }
+
+    [Fact]
+    public async Task Many_are_posted_in_pieces_and_answered_in_order()
+    {
+        await _timer.PostAsync("{}"u8.ToArray(), TimeSpan.FromHours(1), new() { Id = "0250" });
+        await using NpgsqlConnection connection = await _database.OpenConnectionAsync();
+        await using NpgsqlTransaction transaction = await connection.BeginTransactionAsync();
+        TimerPost[] posts = [.. Enumerable.Range(0, 500).Reverse().Select(i => new TimerPost("{}"u8.ToArray(), TimeSpan.FromHours(1), new() { Id = $"{i:D4}" }))];
+        IReadOnlyList<PostResult> results = await _timer.WithTransaction(transaction).PostAsync(posts);
+        await transaction.CommitAsync();
+        results.Select(result => result.Id).ShouldBe(posts.Select(post => post.Options!.Id!));
+        results.Select(result => result.Outcome).ShouldBe(posts.Select(post => post.Options!.Id == "0250" ? PostOutcome.Replaced : PostOutcome.Created));
+        (await _timer.GetStatsAsync()).Scheduled.ShouldBe(500);
+    }
+
+    [Fact]
+    public async Task What_is_cancelled_or_changed_in_a_transaction_that_is_rolled_back_is_as_it_was()
+    {
+        await _timer.PostAsync("{}"u8.ToArray(), TimeSpan.FromHours(1), new() { Id = "a" });
+        await _timer.PostAsync("{}"u8.ToArray(), TimeSpan.FromHours(1), new() { Id = "b" });
+        await using NpgsqlConnection connection = await _database.OpenConnectionAsync();
+        await using (NpgsqlTransaction transaction = await connection.BeginTransactionAsync())
+        {
+            await _timer.WithTransaction(transaction).CancelAsync("a");
+            await _timer.WithTransaction(transaction).ChangeDelayAsync("b", TimeSpan.Zero);
+        }
+
+        (await _timer.PeekAsync("a"))!.State.ShouldBe(TimerState.Scheduled);
+        (await _timer.PeekAsync("b"))!.TimeLeft.ShouldBeGreaterThan(TimeSpan.FromMinutes(50));
+        (await _timer.GetStatsAsync()).Scheduled.ShouldBe(2);
+    }
+
+    [Fact]
+    public async Task A_savepoint_takes_back_what_was_posted_after_it()
+    {
+        await using NpgsqlConnection connection = await _database.OpenConnectionAsync();
+        await using NpgsqlTransaction transaction = await connection.BeginTransactionAsync();
+        await _timer.WithTransaction(transaction).PostAsync("{}"u8.ToArray(), TimeSpan.FromHours(1), new() { Id = "kept" });
+        await transaction.SaveAsync("before");
+        await _timer.WithTransaction(transaction).PostAsync("{}"u8.ToArray(), TimeSpan.FromHours(1), new() { Id = "taken back" });
+        await transaction.RollbackAsync("before");
+        await transaction.CommitAsync();
+        (await _timer.PeekAsync("kept")).ShouldNotBeNull();
+        (await _timer.PeekAsync("taken back")).ShouldBeNull();
+    }
+
+    [Fact]
+    public async Task The_commit_of_what_is_due_soon_notifies_those_who_listen_and_that_of_what_is_due_later_does_not()
+    {
+        await using NotificationRecorder notified = await NotificationRecorder.ListenAsync(_store.Timers, _ns, "n1");
+        await using NpgsqlConnection connection = await _database.OpenConnectionAsync();
+        await using (NpgsqlTransaction later = await connection.BeginTransactionAsync())
+        {
+            await _timer.WithTransaction(later).PostAsync("{}"u8.ToArray(), TimeSpan.FromMinutes(1));
+            await later.CommitAsync();
+        }
+
+        await using NpgsqlTransaction transaction = await connection.BeginTransactionAsync();
+        for (int i = 0; i < 5; i++) await _timer.WithTransaction(transaction).PostAsync("{}"u8.ToArray(), TimeSpan.FromSeconds(1));
+        notified.DueCount.ShouldBe(0);
+        await transaction.CommitAsync();
+        await notified.DueAsync();
+        notified.DueCount.ShouldBe(1, "PostgreSQL folds what is the same");
+    }
+
+    [Fact]
+    public async Task Thirty_two_open_transactions_that_have_posted_hold_up_nobody_else()
+    {
+        const int Open = 32, Others = 300;
+        var got = new ConcurrentDictionary<string, bool>();
+        DistributedTimer listener = NewTimer();
+        await listener.JoinAsync((delivery, _) =>
+        {
+            got[delivery.Id] = true;
+            return Task.CompletedTask;
+        });
+        NpgsqlTransaction[] transactions = await Task.WhenAll(Enumerable.Range(0, Open).Select(async i =>
+        {
+            NpgsqlConnection connection = await _database.OpenConnectionAsync();
+            _toDispose.Add(connection);
+            NpgsqlTransaction transaction = await connection.BeginTransactionAsync();
+            await _timer.WithTransaction(transaction).PostAsync("{}"u8.ToArray(), TimeSpan.Zero, new() { Id = $"open {i}" });
+            return transaction;
+        }));
+
+        // Everything that others do goes through: posts, claims, confirmations, and looking. None of them waits for a row.
+        await Task.WhenAll(Enumerable.Range(0, Others).Select(i => _timer.PostAsync("{}"u8.ToArray(), TimeSpan.Zero, new() { Id = $"other {i}" }))).WaitAsync(_timeout);
+        await Eventually.HoldsAsync(() => got.Count == Others, "all others are delivered");
+        await Eventually.ReadsAsync(() => _timer.GetStatsAsync(), stats => stats is { Scheduled: 0, InFlight: 0 }, "and confirmed");
+        (await AskAsync<long>("SELECT count(*) FROM pg_locks WHERE NOT granted AND database = (SELECT oid FROM pg_database WHERE datname = current_database()) AND locktype IN ('tuple', 'transactionid')"))
+            .ShouldBe(0, "nobody waits for a row");
+
+        foreach (NpgsqlTransaction transaction in transactions) await transaction.CommitAsync();
+        await Eventually.HoldsAsync(() => got.Count == Others + Open, "those are delivered, too");
+        _errors.ShouldBeEmpty();
+    }
+
+    [Fact]
+    public async Task A_business_row_and_a_post_in_opposite_orders_never_wait_for_each_other_in_a_circle()
+    {
+        await RunAsync($"INSERT INTO {_table} VALUES ('row')");
+        for (int round = 0; round < 20; round++)
+        {
+            var bothBegan = new Barrier(2);
+            await Task.WhenAll(
+                Task.Run(() => InTransactionAsync(async transaction =>
+                {
+                    await WriteAsync(transaction, $"UPDATE {_table} SET id = 'row' WHERE id = 'row'");
+                    bothBegan.SignalAndWait(_timeout).ShouldBeTrue();
+                    await _timer.WithTransaction(transaction).PostAsync("{}"u8.ToArray(), TimeSpan.Zero, new() { Id = $"a{round}" });
+                })),
+                Task.Run(() => InTransactionAsync(async transaction =>
+                {
+                    await _timer.WithTransaction(transaction).PostAsync("{}"u8.ToArray(), TimeSpan.Zero, new() { Id = $"b{round}" });
+                    bothBegan.SignalAndWait(_timeout).ShouldBeTrue();
+                    await WriteAsync(transaction, $"UPDATE {_table} SET id = 'row' WHERE id = 'row'");
+                }))).WaitAsync(_timeout);
+        }
+
+        (await _timer.GetStatsAsync()).Scheduled.ShouldBe(40);
+    }
+
+    [Fact]
+    public async Task Transactions_that_post_the_same_ids_in_any_order_never_wait_for_each_other_in_a_circle()
+    {
+        await Parallel.ForAsync(0, 8, async (i, token) =>
+        {
+            for (int round = 0; round < 10; round++)
+            {
+                int[] ids = [.. Enumerable.Range(0, 30)];
+                Random.Shared.Shuffle(ids);
+                await InTransactionAsync(transaction => _timer.WithTransaction(transaction).PostAsync(
+                    [.. ids.Select(id => new TimerPost("{}"u8.ToArray(), TimeSpan.FromHours(1), new() { Id = $"{id}" }))], token));
+            }
+        });
+        (await _timer.GetStatsAsync()).Scheduled.ShouldBe(30);
+    }
+
+    [Fact]
+    public async Task A_post_of_an_id_that_an_open_transaction_has_posted_is_known_not_to_have_happened()
+    {
+        await using PostgresStore impatient = await fixture.OpenWithAsync(static options => options.LockTimeout = TimeSpan.FromMilliseconds(100));
+        await using var timer = new DistributedTimer(impatient, new() { Namespace = _ns });
+        await using NpgsqlConnection connection = await _database.OpenConnectionAsync();
+        await using NpgsqlTransaction transaction = await connection.BeginTransactionAsync();
+        await _timer.WithTransaction(transaction).PostAsync("{}"u8.ToArray(), TimeSpan.FromHours(1), new() { Id = "a" });
+        LatchworkStoreException e = await Should.ThrowAsync<LatchworkStoreException>(() => timer.PostAsync("{}"u8.ToArray(), TimeSpan.FromHours(1), new() { Id = "a" }));
+        (e.Outcome, e.IsTransient).ShouldBe((StoreOutcome.NotApplied, true));
+        e.Message.ShouldContain("LockTimeout");
+        await transaction.RollbackAsync();
+        (await timer.PostAsync("{}"u8.ToArray(), TimeSpan.FromHours(1), new() { Id = "a" })).Outcome.ShouldBe(PostOutcome.Created);
+    }
+
+    [Fact]
+    public async Task A_plain_post_in_a_transaction_scope_is_independent_of_it()
+    {
+        using (new TransactionScope(TransactionScopeAsyncFlowOption.Enabled))
+        {
+            await _timer.PostAsync("{}"u8.ToArray(), TimeSpan.FromHours(1), new() { Id = "a" });
+            await using PostgresStore opened = await fixture.OpenWithAsync(static _ => { });
+            await using var another = new DistributedTimer(opened, new() { Namespace = _ns });
+            await another.PostAsync("{}"u8.ToArray(), TimeSpan.FromHours(1), new() { Id = "b" });
+            Transaction.Current!.TransactionInformation.DistributedIdentifier.ShouldBe(Guid.Empty);
+        }
+
+        (await _timer.PeekAsync("a")).ShouldNotBeNull("the scope was not completed, and that is no affair of the post");
+        (await _timer.PeekAsync("b")).ShouldNotBeNull();
+    }
+
+    [Fact]
+    public async Task Effects_and_confirmations_are_committed_together_whatever_goes_wrong()
+    {
+        const int Events = 60;
+        var attempts = new ConcurrentDictionary<string, int>();
+        DistributedTimer listener = NewTimer();
+        await listener.JoinAsync(async (delivery, token) =>
+        {
+            int attempt = attempts.AddOrUpdate(delivery.Id, 1, static (_, before) => before + 1);
+            await using NpgsqlConnection connection = await _database.OpenConnectionAsync(token);
+            await using NpgsqlTransaction transaction = await connection.BeginTransactionAsync(token);
+            await WriteAsync(transaction, $"INSERT INTO {_table} VALUES ('{delivery.Id}')");
+            if (attempt == 1 && delivery.Id.EndsWith('1')) throw new TimeoutException("before the confirmation");
+            await delivery.ConfirmAsync(transaction, token);
+            if (attempt == 1 && delivery.Id.EndsWith('2')) throw new TimeoutException("between the confirmation and the commit");
+            await transaction.CommitAsync(token);
+            if (attempt == 1 && delivery.Id.EndsWith('3')) throw new TimeoutException("after the commit");
+        });
+        await _timer.PostAsync([.. Enumerable.Range(0, Events).Select(i => new TimerPost("{}"u8.ToArray(), TimeSpan.Zero, new() { Id = $"{i}", MaxRetries = 3 }))]);
+        await Eventually.ReadsAsync(() => _timer.GetStatsAsync(), stats => stats is { Scheduled: 0, InFlight: 0, DeadLetters: 0 }, "everything is confirmed");
+        (await AskAsync<long>($"SELECT count(*) FROM {_table}")).ShouldBe(Events);
+        (await AskAsync<long>($"SELECT count(DISTINCT id) FROM {_table}")).ShouldBe(Events);
+        attempts.ShouldAllBe(pair => pair.Value == (pair.Key.EndsWith('1') || pair.Key.EndsWith('2') ? 2 : 1));
+        _errors.ShouldAllBe(error => error is TimeoutException);
+    }
+
+    [Fact]
+    public async Task A_delivery_that_was_replaced_cannot_be_confirmed_and_its_transaction_is_told()
+    {
+        var replaced = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        var thrown = new TaskCompletionSource<Exception>(TaskCreationOptions.RunContinuationsAsynchronously);
+        DistributedTimer listener = NewTimer();
+        var begun = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        await listener.JoinAsync(async (delivery, _) =>
+        {
+            begun.TrySetResult();
+            await replaced.Task;
+            await using NpgsqlConnection connection = await _database.OpenConnectionAsync();
+            await using NpgsqlTransaction transaction = await connection.BeginTransactionAsync();
+            thrown.TrySetResult(await Should.ThrowAsync<LeaseLostException>(() => delivery.ConfirmAsync(transaction)));
+        });
+        await _timer.PostAsync("{}"u8.ToArray(), TimeSpan.Zero, new() { Id = "a" });
+        await begun.Task.WaitAsync(_timeout);
+        (await _timer.PostAsync("{}"u8.ToArray(), TimeSpan.FromHours(1), new() { Id = "a" })).Outcome.ShouldBe(PostOutcome.Replaced);
+        replaced.SetResult();
+        (await thrown.Task.WaitAsync(_timeout)).Message.ShouldContain("'a'");
+        (await _timer.PeekAsync("a"))!.State.ShouldBe(TimerState.Scheduled);
+    }
+
+    [Fact]
+    public async Task While_the_transaction_of_a_confirmation_is_open_nobody_takes_the_event_even_after_its_lease()
+    {
+        var timers = _store.Timers;
+        var partition = new TimerPartition(_ns, 0);
+        await _timer.PostAsync("{}"u8.ToArray(), TimeSpan.Zero, new() { Id = "a", MaxRetries = 5 });
+        (await ClaimAsync("t1", TimeSpan.FromMilliseconds(50))).Events.Count.ShouldBe(1);
+        await using NpgsqlConnection connection = await _database.OpenConnectionAsync();
+        await using NpgsqlTransaction transaction = await connection.BeginTransactionAsync();
+        (await _store.TimerTransactions.ConfirmAsync(transaction, partition, new DeliveryKey("a", "t1"), CancellationToken.None)).ShouldBe(TimerOutcome.Done);
+        var taken = new List<ClaimedEvent>();
+        await Eventually.ReadsAsync(
+            async () =>
+            {
+                TimerClaim claim = await ClaimAsync(Guid.NewGuid().ToString(), TimeSpan.FromSeconds(10));
+                taken.AddRange(claim.Events);
+                return claim;
+            },
+            static claim => claim.AskAgainIn > TimeSpan.FromMilliseconds(150),
+            "nothing spins on what it may not have");
+        taken.ShouldBeEmpty();
+        await transaction.RollbackAsync();
+        await Eventually.ReadsAsync(() => ClaimAsync(Guid.NewGuid().ToString(), TimeSpan.FromSeconds(10)), claim => claim.Events.Count == 1, "then it comes again");
+
+        Task<TimerClaim> ClaimAsync(string token, TimeSpan lease) => timers.ClaimAsync(
+            partition, new ClaimRequest("n1", token, 10, 10, 0, lease, new DeadLetterLimits(TimeSpan.FromDays(1), 100)), CancellationToken.None);
+    }
+
+    [Fact]
+    public async Task A_store_that_cannot_do_it_refuses_by_name()
+    {
+        await using var memory = new InMemoryStore();
+        await using var timer = new DistributedTimer(memory, new() { Namespace = _ns });
+        await using NpgsqlConnection connection = await _database.OpenConnectionAsync();
+        await using NpgsqlTransaction transaction = await connection.BeginTransactionAsync();
+        NotSupportedException e = await Should.ThrowAsync<NotSupportedException>(() => timer.WithTransaction(transaction).PostAsync("{}"u8.ToArray(), TimeSpan.Zero));
+        e.Message.ShouldContain(memory.Description);
+        e.Message.ShouldContain("PostgreSQL");
+    }
+
+    private DistributedTimer NewTimer()
+    {
+        var timer = new DistributedTimer(_store, new() { Namespace = _ns, LeaseDuration = TimeSpan.FromSeconds(20), Backoff = new RetryBackoff { Initial = TimeSpan.FromMilliseconds(20) } });
+        timer.Error += (_, e) => _errors.Enqueue(e.Exception);
+        _toDispose.Add(timer);
+        return timer;
+    }
+
+    private async Task InTransactionAsync(Func<NpgsqlTransaction, Task> act)
+    {
+        await using NpgsqlConnection connection = await _database.OpenConnectionAsync();
+        await using NpgsqlTransaction transaction = await connection.BeginTransactionAsync();
+        await act(transaction);
+        await transaction.CommitAsync();
+    }
+
+#pragma warning disable CA2100 // the statements are these tests' own
+    private static async Task WriteAsync(NpgsqlTransaction transaction, string statement)
+    {
+        await using var command = new NpgsqlCommand(statement, transaction.Connection, transaction);
+        await command.ExecuteNonQueryAsync();
+    }
+
+    private async Task RunAsync(string statement)
+    {
+        await using NpgsqlCommand command = _database.CreateCommand(statement);
+        await command.ExecuteNonQueryAsync();
+    }
+
+    private async Task<T> AskAsync<T>(string statement)
+    {
+        await using NpgsqlCommand command = _database.CreateCommand(statement);
+        return (T)(await command.ExecuteScalarAsync())!;
+    }
+#pragma warning restore CA2100
+}
