@@ -52,4 +52,11 @@ public sealed class PostgresOptions
 
     /// <summary>Where the store logs to. Default: null, nowhere.</summary>
     public ILoggerFactory? LoggerFactory { get; set; }
+
+    internal PostgresOptions WithSchema(string schema)
+    {
+        var copy = (PostgresOptions)MemberwiseClone();
+        copy.Schema = schema;
+        return copy;
+    }
 }

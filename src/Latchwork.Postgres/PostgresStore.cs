@@ -2,10 +2,13 @@ using System.Diagnostics.CodeAnalysis;
 using Latchwork.Postgres;
 using Latchwork.Postgres.Connections;
 using Latchwork.Postgres.Locking;
+using Latchwork.Postgres.Maintenance;
 using Latchwork.Postgres.Notifications;
 using Latchwork.Postgres.Sql;
 using Latchwork.Postgres.Timers;
+using Latchwork.Postgres.Transfer;
 using Latchwork.Storage;
+using Latchwork.Threading;
 using Microsoft.Extensions.Logging.Abstractions;
 using Npgsql;
 
@@ -37,7 +40,8 @@ public sealed class PostgresStore : LatchworkStore
         Timers = timers;
         TimerTransactions = new PostgresTimerTransactions(_executor, timers);
         Locks = _locks = new PostgresLockerStore(_executor, _notifications, time);
-        Description = Describe(source, settings);
+        Description = Describe(new NpgsqlConnectionStringBuilder(source.ConnectionString), settings.Schema);
+        Transfer = new PostgresTransfer(_executor, timers, _locks, Description);
     }
 
     /// <inheritdoc/>
@@ -46,6 +50,10 @@ public sealed class PostgresStore : LatchworkStore
     /// <inheritdoc/>
     [Experimental("LATCHWORK001")]
     public override ITimerTransactions TimerTransactions { get; }
+
+    /// <inheritdoc/>
+    [Experimental("LATCHWORK001")]
+    public override IStoreTransfer Transfer { get; }
 
     /// <inheritdoc/>
     public override ILockerStore Locks { get; }
@@ -63,7 +71,7 @@ public sealed class PostgresStore : LatchworkStore
     internal NotificationExchange Notifications => _notifications;
 
     /// <summary>Opens the store over connections of its own.</summary>
-    /// <param name="connectionString">A connection string of Npgsql, or an address such as <c>postgres://user@host/database</c>. Never logged.</param>
+    /// <param name="connectionString">A connection string of Npgsql, or an address such as <c>postgres://user@host/database</c>, whose option <c>schema</c> overrules <see cref="PostgresOptions.Schema"/>. Never logged.</param>
     /// <param name="options">The settings; null for the defaults.</param>
     /// <param name="cancellationToken">A token that cancels opening.</param>
     /// <returns>The store.</returns>
@@ -73,6 +81,7 @@ public sealed class PostgresStore : LatchworkStore
     {
         ArgumentException.ThrowIfNullOrWhiteSpace(connectionString);
         options ??= new PostgresOptions();
+        if (PostgresAddress.SchemaOf(connectionString) is { } schema) options = options.WithSchema(schema);
         var settings = PostgresSettings.Of(options);
         NpgsqlConnectionStringBuilder address = PostgresAddress.Read(connectionString);
         var builder = new NpgsqlDataSourceBuilder(address.ConnectionString);
@@ -100,6 +109,10 @@ public sealed class PostgresStore : LatchworkStore
     /// <returns>The script.</returns>
     /// <exception cref="ArgumentException">It is no name that a schema can have.</exception>
     public static string MigrationScript(string schema = PostgresOptions.DefaultSchema) => Migrations.Script(PostgresSettings.Of(new PostgresOptions { Schema = schema }));
+
+    /// <inheritdoc/>
+    public override Task<IReadOnlyList<StoreWarning>> CheckAsync(CancellationToken cancellationToken = default) =>
+        _executor.Work.RunAsync("check", session => ServerWarnings.Find(session, _notifications.IsUnheard), cancellationToken).OffStoreThread();
 
     /// <inheritdoc/>
     public override async ValueTask DisposeAsync()
@@ -132,10 +145,10 @@ public sealed class PostgresStore : LatchworkStore
         }
     }
 
-    private static string Describe(NpgsqlDataSource source, PostgresSettings settings)
+    /// <summary>Where a store is, without user name and password.</summary>
+    internal static string Describe(NpgsqlConnectionStringBuilder parts, string schemaName)
     {
-        var parts = new NpgsqlConnectionStringBuilder(source.ConnectionString);
-        string schema = settings.Schema == PostgresOptions.DefaultSchema ? "" : $"?schema={settings.Schema}";
+        string schema = schemaName == PostgresOptions.DefaultSchema ? "" : $"?schema={schemaName}";
         bool isSocket = parts.Host?.StartsWith('/') == true;
         string host = isSocket ? Uri.EscapeDataString(parts.Host!) : parts.Host ?? "localhost";
         bool hasPort = host.Contains(':', StringComparison.Ordinal) || host.Contains(',', StringComparison.Ordinal);

@@ -11,7 +11,7 @@ internal sealed class GlobalOptions
         string database = DefaultDatabase.FindPath(terminal) is { } path ? $", else {StoreResolver.AddressOf(path)}" : "";
         Store = new Option<string?>("--store", "-s")
         {
-            Description = $"Where timers and keys live: sqlite:PATH, redis://user:password@host:port/db or memory:. Default: the variable {StoreResolver.Variable}{database}.",
+            Description = $"Where timers and keys live: sqlite:PATH, redis://user:password@host:port/db, postgres://user:password@host/database or memory:. Default: the variable {StoreResolver.Variable}{database}.",
             HelpName = "address",
             Recursive = true,
         };

@@ -30,6 +30,7 @@ internal static class LatchworkCommand
             LockCommand.Create(host),
             MoveCommand.Create(host),
             DoctorCommand.Create(host),
+            StoreCommand.Create(host),
         };
         CompletionCommand.AddTo(root, terminal);
         HelpExamples.AddTo(root);

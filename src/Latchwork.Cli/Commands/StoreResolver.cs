@@ -9,7 +9,7 @@ internal static class StoreResolver
 
     private const string Memory = "memory:";
     private const string Sqlite = "sqlite:";
-    private const string Known = "write sqlite:PATH, redis://host:port or memory:";
+    private const string Known = "write sqlite:PATH, redis://host:port, postgres://user@host/database or memory:";
 
     private static readonly string[] _extensions = [".db", ".db3", ".sqlite", ".sqlite3"];
 
@@ -36,12 +36,13 @@ internal static class StoreResolver
 
     /// <summary>Opens a store.</summary>
     /// <param name="address">Its address.</param>
-    /// <param name="mustExist">Whether a file that is not there is an error, and not made.</param>
+    /// <param name="mustExist">Whether a file that is not there, or a schema of PostgreSQL that is missing or old, is an error, and not made.</param>
     /// <param name="cancellationToken">Gives up.</param>
     /// <returns>The store.</returns>
     public static async Task<LatchworkStore> OpenAsync(string address, bool mustExist, CancellationToken cancellationToken)
     {
         if (IsMemory(address)) return new InMemoryStore();
+        if (IsPostgres(address)) return await OpenPostgresAsync(address, migrate: !mustExist, cancellationToken).ConfigureAwait(false);
         if (FindPath(address) is { } path)
         {
             if (mustExist && IsMissing(path)) throw new CliException(ExitCodes.NotFound, $"there is no store yet: no file '{path}'. 'latchwork timer post' and 'latchwork once' make one; or name another with --store sqlite:PATH or redis://host:port");
@@ -54,6 +55,10 @@ internal static class StoreResolver
 
     /// <summary>Whether the address means a store in this process.</summary>
     public static bool IsMemory(string address) => address.Equals(Memory, StringComparison.OrdinalIgnoreCase);
+
+    /// <summary>Whether the address means a database of PostgreSQL.</summary>
+    public static bool IsPostgres(string address) =>
+        address.StartsWith("postgres://", StringComparison.OrdinalIgnoreCase) || address.StartsWith("postgresql://", StringComparison.OrdinalIgnoreCase);
 
     /// <summary>
     /// The file that an address means; null if it means none. <c>sqlite:PATH</c> takes the path as it is, and <c>sqlite:///PATH</c> an absolute one.
@@ -105,6 +110,11 @@ internal static class StoreResolver
     [MethodImpl(MethodImplOptions.NoInlining)]
     private static async Task<LatchworkStore> OpenSqliteAsync(string path, CancellationToken cancellationToken) =>
         await SqliteStore.OpenAsync(path, cancellationToken: cancellationToken).ConfigureAwait(false);
+
+    // On its own, as the others.
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private static async Task<LatchworkStore> OpenPostgresAsync(string address, bool migrate, CancellationToken cancellationToken) =>
+        await PostgresStore.OpenAsync(address, new PostgresOptions { Migrate = migrate }, cancellationToken).ConfigureAwait(false);
 
     // On its own, so that a command that needs no Redis does not load its assembly.
     [MethodImpl(MethodImplOptions.NoInlining)]

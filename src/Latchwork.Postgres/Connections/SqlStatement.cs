@@ -32,6 +32,8 @@ internal sealed class SqlStatement(string sql)
 
     public SqlStatement With(byte[]?[] values) => Add(new NpgsqlParameter<byte[]?[]> { TypedValue = values, NpgsqlDbType = NpgsqlDbType.Array | NpgsqlDbType.Bytea });
 
+    public SqlStatement WithArray(byte[][]? values) => AddNullable(values, NpgsqlDbType.Array | NpgsqlDbType.Bytea);
+
     /// <summary>The statement for a connection.</summary>
     /// <param name="connection">The connection.</param>
     /// <param name="settings">The settings, which name the schema.</param>

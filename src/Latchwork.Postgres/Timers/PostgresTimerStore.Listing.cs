@@ -13,7 +13,7 @@ internal sealed partial class PostgresTimerStore
         "e.id, e.due, e.retries, e.max_retries, e.headers, e.payload, e.failures, e.state, e.until, e.token, e.node, e.reason";
 
     /// <summary>How long after its poll slot a node counts as silent, in ms: as in <c>timer_retire</c>.</summary>
-    private const long SilentAfter = 3_000;
+    internal const long SilentAfter = 3_000;
 
     public Task<TimerSnapshot?> PeekAsync(TimerPartition partition, string id, CancellationToken cancellationToken) =>
         LookAsync(

@@ -104,6 +104,16 @@ internal sealed partial class PostgresTimerStore(SqlExecutor executor, Notificat
             },
             cancellationToken);
 
+    /// <summary>Wakes listeners for something that is committed.</summary>
+    internal Task WakeAsync(TimerPartition partition, long earliest) => executor.Work.RunAsync(
+        "notification",
+        session =>
+        {
+            Wake(session, partition, earliest);
+            return true;
+        },
+        CancellationToken.None);
+
     /// <summary>Wakes listeners for something that is committed. If that fails they find it when they poll, within a second.</summary>
     private void Wake(SqlSession session, TimerPartition partition, long earliest)
     {

@@ -1,0 +1,157 @@
+using Latchwork.Postgres.Connections;
+using Latchwork.Postgres.Locking;
+using Latchwork.Postgres.Timers;
+using Latchwork.Storage;
+using Latchwork.Storage.Rules;
+using Npgsql;
+
+namespace Latchwork.Postgres.Transfer;
+
+/// <summary>
+/// Moves namespaces to and from a schema. Every step is one transaction, which the server ends by itself if this program stops in its midst; it begins
+/// with the lock that every operation on the namespace shares, so that it waits for no open transaction, and none is overlooked: a transaction that has
+/// posted and is still open is named as what stands in the way.
+/// </summary>
+internal sealed partial class PostgresTransfer(SqlExecutor executor, PostgresTimerStore timers, PostgresLockerStore locks, string place) : IStoreTransfer
+{
+    /// <summary>The most entries of the journal that one step drops.</summary>
+    private const int MaxDropped = 2_000;
+
+    public string Place => place;
+
+    public Task<IReadOnlyList<NamespaceRef>> ListAsync(CancellationToken cancellationToken) =>
+        executor.Work.RunAsync<IReadOnlyList<NamespaceRef>>(
+            "list of namespaces",
+            static session => session.Read(
+                new SqlStatement("SELECT DISTINCT 0, namespace FROM @schema@.timer_partitions UNION ALL SELECT 1, name FROM @schema@.lock_namespaces"),
+                static rows =>
+                {
+                    var all = new List<NamespaceRef>();
+                    while (rows.Read()) all.Add(new NamespaceRef((TransferKind)rows.GetInt32(0), Utf8.Text(rows.GetFieldValue<byte[]>(1))));
+                    return all.OrderBy(static one => one.Kind).ThenBy(static one => one.Namespace, StringComparer.Ordinal).ToArray();
+                }),
+            cancellationToken);
+
+    public Task<TransferMarks> PeekAsync(NamespaceRef unit, CancellationToken cancellationToken) =>
+        StepAsync("look at a namespace", unit, static (_, space) => space.Marks, cancellationToken);
+
+    public Task<SealAnswer> SealAsync(NamespaceRef unit, string moveId, string target, bool checkOnly, CancellationToken cancellationToken) =>
+        StepAsync(
+            "sealing of a namespace",
+            unit,
+            (session, space) =>
+            {
+                if (space.Marks.Seal is { } seal) return new SealAnswer(seal, [], TimeSpan.Zero);
+                string[] listeners = [];
+                TimeSpan leaseLeft = TimeSpan.Zero;
+                long count = 0;
+                if (unit.Kind == TransferKind.Timers)
+                {
+                    listeners = Listeners(session, space);
+                    leaseLeft = LastLease(session, space) is { } deadline ? space.Now.Until(deadline) : TimeSpan.Zero;
+                    count = Number(session, "SELECT count(*) FROM @schema@.timer_events WHERE partition_id = $1", space.Id);
+                }
+
+                if (checkOnly || listeners.Length > 0 || leaseLeft > TimeSpan.Zero) return new SealAnswer(null, listeners, leaseLeft);
+                var made = new TransferMark(TransferPhase.Moving, moveId, count, target);
+                SetMarks(session, space, new TransferMarks(made, space.Marks.Import));
+                return new SealAnswer(made, [], TimeSpan.Zero);
+            },
+            cancellationToken);
+
+    public Task<bool> ChangeAsync(NamespaceRef unit, TransferMarks expected, TransferMarks wanted, CancellationToken cancellationToken) =>
+        StepAsync(
+            "change of a namespace's marks",
+            unit,
+            (session, space) =>
+            {
+                if (space.Marks != expected) return false;
+                bool ends = wanted.Seal is { Phase: TransferPhase.Moved } && wanted.Seal != expected.Seal;
+                string table = unit.Kind == TransferKind.Timers ? "timer_events WHERE partition_id" : "locks WHERE namespace_id";
+                if (ends && Number(session, $"SELECT count(*) FROM (SELECT 1 FROM @schema@.{table} = $1 LIMIT 1) one", space.Id) > 0) return false;
+                SetMarks(session, space, wanted);
+                return true;
+            },
+            cancellationToken);
+
+    public Task<bool> DropJournalAsync(NamespaceRef unit, CancellationToken cancellationToken)
+    {
+        if (unit.Kind == TransferKind.Locks) return Task.FromResult(true);
+        return StepAsync(
+            "dropping of a journal",
+            unit,
+            static (session, space) => space.Marks.Import is { Phase: TransferPhase.Importing or TransferPhase.Closed }
+                || session.Run(new SqlStatement(
+                    "DELETE FROM @schema@.timer_imported d WHERE d.ctid = ANY (ARRAY(SELECT i.ctid FROM @schema@.timer_imported i WHERE i.partition_id = $1 LIMIT $2))")
+                    .With(space.Id).With(MaxDropped)) < MaxDropped,
+            cancellationToken);
+    }
+
+    private static string[] Listeners(SqlSession session, Space space) => session.Read(
+        new SqlStatement("SELECT node FROM @schema@.timer_nodes WHERE partition_id = $1 AND poll_slot >= $2 ORDER BY node LIMIT $3")
+            .With(space.Id).With(space.Now.Milliseconds - PostgresTimerStore.SilentAfter).With(TransferRules.MaxNamed),
+        static rows =>
+        {
+            var nodes = new List<string>();
+            while (rows.Read()) nodes.Add(Utf8.Text(rows.GetFieldValue<byte[]>(0)));
+            return nodes.ToArray();
+        });
+
+    private static long? LastLease(SqlSession session, Space space) => session.Read(
+        new SqlStatement("SELECT max(until) FROM @schema@.timer_events WHERE partition_id = $1 AND state = 1").With(space.Id),
+        static rows => rows.Read() && !rows.IsDBNull(0) ? rows.GetInt64(0) : (long?)null);
+
+    private static long Number(SqlSession session, string query, int id) =>
+        session.Read(new SqlStatement(query).With(id), static rows => rows.Read() ? rows.GetInt64(0) : 0);
+
+    private static void SetMarks(SqlSession session, Space space, TransferMarks marks) => session.Run(
+        new SqlStatement($"UPDATE @schema@.{(space.Unit.Kind == TransferKind.Timers ? "timer_partitions" : "lock_namespaces")} SET seal = $2, import = $3 WHERE id = $1")
+            .With(space.Id).With(marks.Seal?.ToString()).With(marks.Import?.ToString()));
+
+    /// <summary>Does a step in one transaction, alone on the namespace.</summary>
+    private Task<T> StepAsync<T>(string name, NamespaceRef unit, Func<SqlSession, Space, T> step, CancellationToken cancellationToken) =>
+        executor.Work.RunAsync(
+            name,
+            session =>
+            {
+                int id = unit.Kind == TransferKind.Timers ? timers.Partition(session, new TimerPartition(unit.Namespace, 0)) : locks.OpenNamespace(session, unit.Namespace).NamespaceId;
+                using NpgsqlTransaction transaction = session.Connection.BeginTransaction();
+                session.Run(new SqlStatement("SELECT set_config('lock_timeout', $1, true), set_config('idle_in_transaction_session_timeout', '10000', true)")
+                    .With(executor.Settings.LockWait.ToString(System.Globalization.CultureInfo.InvariantCulture)));
+                Lock(session, unit, id);
+                T answer = step(session, Find(session, unit, id));
+                transaction.Commit();
+                return answer;
+            },
+            cancellationToken);
+
+    private static void Lock(SqlSession session, NamespaceRef unit, int id)
+    {
+        string space = unit.Kind == TransferKind.Timers ? "@space@" : "@processes@ + 2";
+        try
+        {
+            session.Run(new SqlStatement($"SELECT pg_advisory_xact_lock({space}, $1)").With(id));
+        }
+        catch (PostgresException e) when (e.SqlState == PostgresErrorCodes.LockNotAvailable)
+        {
+            throw new LatchworkStoreException(
+                $"{TransferRules.Capital(unit)} cannot be moved now: a transaction that has posted into it, or changed it, is still open. Nothing was changed.", StoreOutcome.NotApplied, e)
+            { IsTransient = true };
+        }
+    }
+
+    private Space Find(SqlSession session, NamespaceRef unit, int id) => session.Read(
+        new SqlStatement(unit.Kind == TransferKind.Timers
+            ? "SELECT seal, import, greatest(@schema@.clock($2) + clock_offset, clock_last) FROM @schema@.timer_partitions WHERE id = $1 FOR UPDATE"
+            : "SELECT seal, import, @schema@.clock($2) FROM @schema@.lock_namespaces WHERE id = $1 FOR UPDATE").With(id).With(executor.Settings.Clock),
+        rows => rows.Read()
+            ? new Space(
+                unit,
+                id,
+                new TransferMarks(TransferMark.Parse(rows.IsDBNull(0) ? null : rows.GetString(0)), TransferMark.Parse(rows.IsDBNull(1) ? null : rows.GetString(1))),
+                new StoreTime(rows.GetInt64(2) * TimeSpan.TicksPerMicrosecond))
+            : throw PostgresFailures.Refuse($"{TransferRules.Capital(unit)} is not there any more."));
+
+    /// <summary>A namespace whose row is locked, and the time.</summary>
+    private sealed record Space(NamespaceRef Unit, int Id, TransferMarks Marks, StoreTime Now);
+}
