@@ -41,6 +41,7 @@ public sealed class PostgresStore : LatchworkStore
         TimerTransactions = new PostgresTimerTransactions(_executor, timers);
         Locks = _locks = new PostgresLockerStore(_executor, _notifications, time);
         Description = Describe(new NpgsqlConnectionStringBuilder(source.ConnectionString), settings.Schema);
+        Checker = new PostgresStoreChecker(_executor);
         Transfer = new PostgresTransfer(_executor, timers, _locks, Description);
     }
 
@@ -50,6 +51,10 @@ public sealed class PostgresStore : LatchworkStore
     /// <inheritdoc/>
     [Experimental("LATCHWORK001")]
     public override ITimerTransactions TimerTransactions { get; }
+
+    /// <inheritdoc/>
+    [Experimental("LATCHWORK001")]
+    public override IStoreChecker Checker { get; }
 
     /// <inheritdoc/>
     [Experimental("LATCHWORK001")]

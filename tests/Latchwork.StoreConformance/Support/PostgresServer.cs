@@ -76,6 +76,15 @@ public sealed class PostgresServer : IAsyncDisposable
         }
     }
 
+    /// <summary>Runs a script with psql, in one transaction.</summary>
+    public async Task RunScriptAsync(string script)
+    {
+        string file = Path.Combine(Folder, $"{Guid.NewGuid():N}.sql");
+        await File.WriteAllTextAsync(file, script);
+        PostgresProgram.Give(file);
+        await RunAsync("psql", ["-h", "127.0.0.1", "-p", Port.ToString(CultureInfo.InvariantCulture), "-U", "postgres", "-v", "ON_ERROR_STOP=1", "--single-transaction", "-q", "-f", file]);
+    }
+
     /// <summary>Starts it again on the same port and folder.</summary>
     public Task StartAgainAsync() => LaunchAsync();
 

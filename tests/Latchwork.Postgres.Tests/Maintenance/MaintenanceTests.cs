@@ -1,0 +1,120 @@
+using Latchwork.Storage;
+using Latchwork.StoreConformance.Support;
+using Npgsql;
+using Shouldly;
+using Xunit;
+
+namespace Latchwork.Postgres.Tests.Maintenance;
+
+/// <summary>The doctor, warnings, the script of the schema, and the rights that are enough.</summary>
+public sealed class MaintenanceTests
+{
+    private readonly string _schema = $"m_{Guid.NewGuid():N}";
+
+    [Fact]
+    public async Task The_doctor_finds_nothing_wrong_with_what_the_store_has_made()
+    {
+        await using PostgresStore store = await OpenAsync();
+        await FillAsync(store);
+        (await ExamineAsync(store, fix: false)).ShouldBeEmpty();
+    }
+
+    [Fact]
+    public async Task Counts_that_another_hand_has_made_wrong_are_found_and_put_right()
+    {
+        await using PostgresStore store = await OpenAsync();
+        await FillAsync(store);
+        await RunAsync($"DELETE FROM {_schema}.timer_events WHERE state = 0");
+        StoreFinding found = (await ExamineAsync(store, fix: false)).ShouldHaveSingleItem();
+        (found.Problem, found.IsRepaired).ShouldBe((StoreProblem.WrongCount, false));
+        (await ExamineAsync(store, fix: true)).ShouldHaveSingleItem().IsRepaired.ShouldBeTrue();
+        (await ExamineAsync(store, fix: true)).ShouldBeEmpty();
+        (await store.Timers.GetStatsAsync(new TimerPartition("ns", 0), CancellationToken.None)).Scheduled.ShouldBe(0);
+    }
+
+    [Fact]
+    public async Task A_server_that_does_not_sync_is_warned_of()
+    {
+        await using PostgresStore store = await OpenAsync();
+        (await store.CheckAsync()).Select(warning => warning.Code).ShouldContain("fsync-off", "the server of the tests does not sync");
+    }
+
+    [Fact]
+    public async Task A_user_with_the_documented_rights_can_do_everything_but_change_the_schema()
+    {
+        await using (await OpenAsync())
+        {
+        }
+
+        string user = $"u_{Guid.NewGuid():N}";
+        string sql = DocsExample("least rights").Replace("shop_app", user, StringComparison.Ordinal).Replace("latchwork", _schema, StringComparison.Ordinal);
+        await RunAsync($"CREATE ROLE {user} LOGIN; {sql}");
+        string connection = (await PostgresServer.SharedAsync()).ConnectionString.Replace("Username=postgres", $"Username={user}", StringComparison.Ordinal);
+        await using PostgresStore store = await PostgresStore.OpenAsync(connection, new() { Schema = _schema, Migrate = false });
+        await FillAsync(store);
+        await using IAsyncDisposable subscription = await store.Timers.SubscribeAsync("ns", "n1", static _ => { }, CancellationToken.None);
+        await using var locker = new ProcessLocker(store);
+        (await locker.RunOnceAsync("k", static (_, _) => Task.FromResult(1))).ShouldBe(1);
+        await store.CheckAsync();
+        await using NpgsqlDataSource source = NpgsqlDataSource.Create(connection);
+        await using NpgsqlCommand forbidden = source.CreateCommand($"CREATE TABLE {_schema}.mine (id integer)");
+        (await Should.ThrowAsync<PostgresException>(() => forbidden.ExecuteNonQueryAsync())).SqlState.ShouldBe(PostgresErrorCodes.InsufficientPrivilege);
+    }
+
+    [Fact]
+    public async Task The_script_makes_a_schema_that_the_store_works_with_and_can_be_run_again()
+    {
+        PostgresServer server = await PostgresServer.SharedAsync();
+        for (int i = 0; i < 2; i++) await server.RunScriptAsync(PostgresStore.MigrationScript(_schema));
+        await using PostgresStore store = await OpenAsync(options => options.Migrate = false);
+        await FillAsync(store);
+        (await store.Timers.GetStatsAsync(new TimerPartition("ns", 0), CancellationToken.None)).Scheduled.ShouldBe(3);
+    }
+
+    /// <summary>The block of SQL in the docs that begins with a comment.</summary>
+    private static string DocsExample(string comment)
+    {
+        string docs = File.ReadAllText(Path.Combine(Repository(), "docs", "postgres.md"));
+        int start = docs.IndexOf($"-- {comment}", StringComparison.Ordinal);
+        start.ShouldBeGreaterThan(0, $"docs/postgres.md has a block that begins with '-- {comment}'");
+        return docs[start..docs.IndexOf("```", start, StringComparison.Ordinal)];
+    }
+
+    private static string Repository()
+    {
+        string? folder = AppContext.BaseDirectory;
+        while (folder is not null && !File.Exists(Path.Combine(folder, "Latchwork.slnx"))) folder = Path.GetDirectoryName(folder);
+        return folder.ShouldNotBeNull();
+    }
+
+    private static async Task FillAsync(PostgresStore store)
+    {
+        await using var timer = new DistributedTimer(store, new() { Namespace = "ns" });
+        for (int i = 0; i < 3; i++) await timer.PostAsync("{}"u8.ToArray(), TimeSpan.FromHours(1), new() { Id = $"{i}" });
+        await timer.PostAsync("{}"u8.ToArray(), TimeSpan.FromHours(1), new() { Id = "gone" });
+        await timer.CancelAsync("gone");
+    }
+
+    private static async Task<List<StoreFinding>> ExamineAsync(PostgresStore store, bool fix)
+    {
+        var findings = new List<StoreFinding>();
+        await foreach (StoreFinding finding in store.Checker.ExamineAsync(null, fix, CancellationToken.None)) findings.Add(finding);
+        return findings;
+    }
+
+    private static async Task RunAsync(string statements)
+    {
+        await using NpgsqlDataSource source = NpgsqlDataSource.Create((await PostgresServer.SharedAsync()).ConnectionString);
+#pragma warning disable CA2100 // the statements are these tests' own
+        await using NpgsqlCommand command = source.CreateCommand(statements);
+#pragma warning restore CA2100
+        await command.ExecuteNonQueryAsync();
+    }
+
+    private async Task<PostgresStore> OpenAsync(Action<PostgresOptions>? configure = null)
+    {
+        var options = new PostgresOptions { Schema = _schema, CommandTimeout = TimeSpan.FromSeconds(60) };
+        configure?.Invoke(options);
+        return await PostgresStore.OpenAsync((await PostgresServer.SharedAsync()).ConnectionString, options);
+    }
+}
