@@ -32,6 +32,7 @@ internal static class PostgresFailures
     /// <summary>What a SQLSTATE means to a person, whether the same operation may succeed later, and whether it is tried again at once. Null if it says nothing of the server's state.</summary>
     public static (string Help, bool IsTransient, bool IsWorthRepeating)? Explain(string sqlState) => sqlState switch
     {
+        Vanished => ("the namespace was dropped meanwhile", true, true),
         PostgresErrorCodes.SerializationFailure => ("another transaction changed the same rows at the same time", true, true),
         PostgresErrorCodes.DeadlockDetected => ("transactions waited for each other in a circle, and PostgreSQL ended this one", true, true),
         PostgresErrorCodes.LockNotAvailable => ("another transaction holds the event's row for longer than LockTimeout; it has posted, cancelled or confirmed the same id and is still open", true, false),

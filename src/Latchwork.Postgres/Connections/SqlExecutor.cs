@@ -1,3 +1,5 @@
+using System.Collections.Concurrent;
+using Latchwork.Storage;
 using Npgsql;
 
 namespace Latchwork.Postgres.Connections;
@@ -10,12 +12,15 @@ internal sealed class SqlExecutor
         Source = source;
         Settings = settings;
         Log = log;
-        Work = new SqlLane("worker", settings.MaxConnections, source, settings, log);
-        Claims = new SqlLane("claims", 1, source, settings, log);
-        Renewals = new SqlLane("renewals", 1, source, settings, log);
+        Work = new SqlLane("worker", settings.MaxConnections, source, settings, log, Partitions.Clear);
+        Claims = new SqlLane("claims", 1, source, settings, log, Partitions.Clear);
+        Renewals = new SqlLane("renewals", 1, source, settings, log, Partitions.Clear);
     }
 
     public NpgsqlDataSource Source { get; }
+
+    /// <summary>The numbers of partitions, as far as they are known. Emptied when one is not there any more: it was dropped.</summary>
+    public ConcurrentDictionary<TimerPartition, int> Partitions { get; } = new();
 
     public PostgresSettings Settings { get; }
 
@@ -55,6 +60,7 @@ internal sealed class SqlExecutor
         }
         catch (NpgsqlException e)
         {
+            if (e is PostgresException { SqlState: PostgresFailures.Vanished }) Partitions.Clear();
             throw PostgresFailures.JudgeInTransaction(e, name);
         }
     }

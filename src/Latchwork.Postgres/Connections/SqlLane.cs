@@ -16,6 +16,7 @@ internal sealed class SqlLane
     private readonly NpgsqlDataSource _source;
     private readonly PostgresSettings _settings;
     private readonly PostgresLog _log;
+    private readonly Action _onVanished;
     private readonly object _gate = new(); // a monitor: threads wait on it
     private readonly TaskCompletionSource _ended = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly Queue<WorkItem> _queue = new();
@@ -25,8 +26,8 @@ internal sealed class SqlLane
     private bool _closed;
     private bool _isCutOff; // so that it is logged once
 
-    public SqlLane(string name, int maxThreads, NpgsqlDataSource source, PostgresSettings settings, PostgresLog log) =>
-        (_name, _maxThreads, _source, _settings, _log) = (name, maxThreads, source, settings, log);
+    public SqlLane(string name, int maxThreads, NpgsqlDataSource source, PostgresSettings settings, PostgresLog log, Action onVanished) =>
+        (_name, _maxThreads, _source, _settings, _log, _onVanished) = (name, maxThreads, source, settings, log, onVanished);
 
     /// <summary>Puts an operation in the queue.</summary>
     /// <param name="name">What it is called in messages.</param>
@@ -160,7 +161,7 @@ internal sealed class SqlLane
         }
     }
 
-    private static bool TryExecute(SqlSession session, WorkItem item, out PostgresFailure failure)
+    private bool TryExecute(SqlSession session, WorkItem item, out PostgresFailure failure)
     {
         try
         {
@@ -170,6 +171,7 @@ internal sealed class SqlLane
         catch (Exception e)
 #pragma warning restore CA1031
         {
+            if (e is PostgresException { SqlState: PostgresFailures.Vanished }) _onVanished();
             failure = PostgresFailures.Judge(e, item.Name);
             return false;
         }

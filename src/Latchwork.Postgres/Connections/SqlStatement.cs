@@ -26,6 +26,8 @@ internal sealed class SqlStatement(string sql)
 
     public SqlStatement With(int[] values) => Add(new NpgsqlParameter<int[]> { TypedValue = values });
 
+    public SqlStatement With(bool[] values) => Add(new NpgsqlParameter<bool[]> { TypedValue = values });
+
     public SqlStatement With(long[] values) => Add(new NpgsqlParameter<long[]> { TypedValue = values });
 
     public SqlStatement With(long?[] values) => Add(new NpgsqlParameter<long?[]> { TypedValue = values });

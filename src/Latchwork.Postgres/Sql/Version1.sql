@@ -18,6 +18,7 @@ CREATE TABLE @schema@.timer_partitions (
     evicted      bigint   NOT NULL DEFAULT 0,
     primary_node bytea,                        -- who asks at the due time of the head
     primary_at   bigint   NOT NULL DEFAULT 0,  -- ms
+    primary_since bigint  NOT NULL DEFAULT 0,  -- ms: when its turn began
     backup_node  bytea,                        -- who asks a little later
     backup_at    bigint   NOT NULL DEFAULT 0,  -- ms
     stalled      integer  NOT NULL DEFAULT 0,  -- how often in a row all that was due was locked by somebody
@@ -39,6 +40,7 @@ CREATE TABLE @schema@.timer_events (
     node         bytea,                        -- in flight: who holds it
     headers      bytea,
     failures     bytea[],                      -- the last ten: see timer_failure
+    interruptions integer NOT NULL DEFAULT 0,  -- how often its handlers were stopped by nodes that left
     payload      bytea    NOT NULL,
     PRIMARY KEY (partition_id, id)
 ) WITH (autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_insert_scale_factor = 0.2, autovacuum_analyze_scale_factor = 0.1);
@@ -139,7 +141,8 @@ END $$;
 CREATE FUNCTION @schema@.timer_save(part @schema@.timer_partitions) RETURNS void LANGUAGE sql AS $$
     UPDATE @schema@.timer_partitions p SET
         clock_last = part.clock_last, clock_offset = part.clock_offset, scheduled = part.scheduled, in_flight = part.in_flight, dead = part.dead,
-        evicted = part.evicted, primary_node = part.primary_node, primary_at = part.primary_at, backup_node = part.backup_node,
+        evicted = part.evicted, primary_node = part.primary_node, primary_at = part.primary_at,
+        primary_since = part.primary_since, backup_node = part.backup_node,
         backup_at = part.backup_at, stalled = part.stalled, swept = part.swept
     WHERE p.id = part.id
 $$;
@@ -209,20 +212,27 @@ SET enable_seqscan = off SET enable_bitmapscan = off AS $$
         (SELECT e.until FROM @schema@.timer_events e WHERE e.partition_id = p_part AND e.state = 1 ORDER BY e.until LIMIT 1))
 $$;
 
--- Notifies the next node of the rotation but one, to ask after a time, and puts it at the end. A node that nobody hears leaves the rotation.
-CREATE FUNCTION @schema@.timer_notify_next(part @schema@.timer_partitions, p_except bytea, p_at bigint, p_grace bigint) RETURNS bytea
+-- Notifies the next node of the rotation but two, to ask after a time, and puts it at the end unless it keeps its place. A node that nobody hears
+-- leaves the rotation. With p_least it is, of the next four, the one that held least when it last asked.
+CREATE FUNCTION @schema@.timer_notify_next(
+    part @schema@.timer_partitions, p_except bytea, p_at bigint, p_grace bigint, p_also bytea DEFAULT NULL, p_keeps boolean DEFAULT false, p_least boolean DEFAULT false)
+RETURNS bytea
 LANGUAGE plpgsql AS $$
 DECLARE
     chosen bytea;
     ask_us bigint := greatest(0, p_at * 1000 - part.clock_last) + p_grace * 1000;
 BEGIN
     FOR tries IN 1..64 LOOP
-        SELECT n.node INTO chosen FROM @schema@.timer_nodes n
-            WHERE n.partition_id = part.id AND n.place > 0 AND n.node IS DISTINCT FROM p_except ORDER BY n.place LIMIT 1;
+        SELECT f.node INTO chosen FROM (
+            SELECT n.node, n.held, n.place FROM @schema@.timer_nodes n
+            WHERE n.partition_id = part.id AND n.place > 0 AND n.node IS DISTINCT FROM p_except AND n.node IS DISTINCT FROM p_also ORDER BY n.place LIMIT 4
+        ) f ORDER BY CASE WHEN p_least THEN f.held ELSE 0 END, f.place LIMIT 1;
         IF NOT FOUND THEN RETURN NULL; END IF;
         IF @schema@.timer_notify(part.namespace, chosen, 'd ' || part.number || ' ' || ask_us || ' ' || encode(part.namespace, 'hex') || ' ' || encode(chosen, 'hex')) THEN
-            UPDATE @schema@.timer_nodes n SET place = (SELECT max(o.place) + 1 FROM @schema@.timer_nodes o WHERE o.partition_id = part.id)
-                WHERE n.partition_id = part.id AND n.node = chosen;
+            IF NOT p_keeps THEN
+                UPDATE @schema@.timer_nodes n SET place = (SELECT max(o.place) + 1 FROM @schema@.timer_nodes o WHERE o.partition_id = part.id)
+                    WHERE n.partition_id = part.id AND n.node = chosen;
+            END IF;
             RETURN chosen;
         END IF;
         UPDATE @schema@.timer_nodes n SET place = 0 WHERE n.partition_id = part.id AND n.node = chosen;
@@ -251,9 +261,10 @@ CREATE FUNCTION @schema@.timer_drop_late_primary(part @schema@.timer_partitions)
     WHERE n.partition_id = part.id AND n.node = part.primary_node AND part.primary_at < part.clock_last / 1000 - 25
 $$;
 
+-- The backup waker keeps its place: the next head is its.
 CREATE FUNCTION @schema@.timer_appoint_backup(part @schema@.timer_partitions, p_at bigint) RETURNS @schema@.timer_partitions LANGUAGE plpgsql AS $$
 BEGIN
-    part.backup_node := @schema@.timer_notify_next(part, part.primary_node, p_at, 50 + floor(random() * 150)::bigint);
+    part.backup_node := @schema@.timer_notify_next(part, part.primary_node, p_at, 50 + floor(random() * 150)::bigint, NULL, true);
     part.backup_at := p_at + 200;
     RETURN part;
 END $$;
@@ -264,6 +275,7 @@ BEGIN
     part.backup_node := NULL;
     part.primary_node := @schema@.timer_notify_next(part, NULL, p_at, 0);
     part.primary_at := p_at;
+    part.primary_since := part.clock_last / 1000;
     IF part.primary_node IS NOT NULL THEN part := @schema@.timer_appoint_backup(part, p_at); END IF;
     RETURN part;
 END $$;
@@ -364,7 +376,7 @@ BEGIN
                 due_ms := @schema@.timer_due(p_dues[i], now_us);
                 UPDATE @schema@.timer_events e SET
                     state = 0, reason = NULL, retries = 0, max_retries = p_max[i], due = due_ms, until = NULL, token = NULL, node = NULL,
-                    headers = p_headers[i], failures = NULL, payload = p_payloads[i]
+                    headers = p_headers[i], failures = NULL, interruptions = 0, payload = p_payloads[i]
                 WHERE e.partition_id = p_part AND e.id = p_ids[i];
                 outcomes[i] := 1;
                 earliest := least(earliest, due_ms);
@@ -408,7 +420,7 @@ END $$;
 -- A node's request for events that are due. See ITimerStore.ClaimAsync.
 CREATE FUNCTION @schema@.timer_claim(
     p_part integer, p_clock bigint, p_wait integer, p_node bytea, p_token bytea, p_max integer, p_capacity integer, p_held integer, p_lease bigint,
-    p_retention bigint, p_keep bigint, p_oldest boolean,
+    p_retention bigint, p_keep bigint, p_oldest boolean, p_yields boolean,
     OUT ids bytea[], OUT payloads bytea[], OUT headers bytea[], OUT retries integer[], OUT max_retries integer[], OUT dues bigint[],
     OUT now_us bigint, OUT ask_us bigint, OUT dead_lettered integer)
 LANGUAGE plpgsql SET enable_seqscan = off SET enable_bitmapscan = off SET enable_hashjoin = off SET enable_mergejoin = off AS $$
@@ -428,6 +440,9 @@ DECLARE
     head bigint;
     at bigint;
     wake_at bigint;
+    claimed integer;
+    next_node bytea;
+    yields boolean := false;
 BEGIN
     now_us := part.clock_last;
     now_ms := now_us / 1000;
@@ -462,7 +477,7 @@ BEGIN
     part.in_flight := part.in_flight - taken_back;
     part.scheduled := part.scheduled + taken_back - dead_lettered;
     part.dead := part.dead + dead_lettered;
-    IF dead_lettered > 0 THEN
+    IF part.dead > 0 AND (dead_lettered > 0 OR p_max > 0) THEN -- time passes, too; but who only looks evicts nothing
         evicted_now := @schema@.timer_evict(part, p_retention, p_keep);
         part.dead := part.dead - evicted_now;
         part.evicted := part.evicted + evicted_now;
@@ -550,7 +565,8 @@ BEGIN
     SELECT * INTO me FROM @schema@.timer_nodes n WHERE n.partition_id = p_part AND n.node = p_node;
     IF me.node IS NULL THEN me := (p_part, p_node, 0, 0, false, 0, 0, NULL); END IF;
     me.last_seen := now_us;
-    me.held := p_held;
+    claimed := coalesce(cardinality(ids), 0);
+    me.held := p_held + claimed;
     me.claim_token := p_token;
     me.is_full := p_capacity - coalesce(cardinality(ids), 0) <= 0;
     IF me.poll_slot <= now_ms THEN
@@ -559,7 +575,7 @@ BEGIN
     END IF;
     IF me.is_full THEN
         me.place := 0;
-    ELSIF me.place = 0 THEN
+    ELSIF me.place = 0 OR claimed > 0 THEN -- whoever has claimed something goes to the end
         SELECT coalesce(max(n.place), 0) + 1 INTO me.place FROM @schema@.timer_nodes n WHERE n.partition_id = p_part;
     END IF;
     INSERT INTO @schema@.timer_nodes SELECT me.*
@@ -573,6 +589,27 @@ BEGIN
     ELSIF head IS NULL THEN
         part.primary_node := NULL;
         part.backup_node := NULL;
+    ELSE
+        -- More is due than the node took: two others are notified, if an event occupies it for long and those who were notified the last time have
+        -- come. It waits for them, unless so much is due that everybody has enough to do.
+        IF head <= now_ms AND p_yields AND (part.primary_node IS NULL OR part.primary_node = p_node OR part.primary_at >= now_ms - 25) THEN
+            next_node := @schema@.timer_notify_next(part, p_node, now_ms, 0, NULL, false, true);
+            IF next_node IS NOT NULL THEN
+                part.primary_node := next_node;
+                part.primary_at := now_ms;
+                part.primary_since := now_ms;
+                part.backup_node := @schema@.timer_notify_next(part, p_node, now_ms, 0, next_node, false, true);
+                part.backup_at := now_ms;
+                SELECT count(*) INTO rivals FROM @schema@.timer_nodes n WHERE n.partition_id = p_part AND n.place > 0 AND n.node <> p_node;
+                rivals := least(rivals * greatest(1, claimed) * 8, 1000);
+                SELECT count(*) <= rivals INTO yields FROM (
+                    SELECT 1 FROM @schema@.timer_events e WHERE e.partition_id = p_part AND e.state = 0 AND e.due <= now_ms ORDER BY e.due, e.id LIMIT rivals + 1) d;
+            END IF;
+        END IF;
+    END IF;
+
+    IF yields OR me.is_full OR head IS NULL THEN
+        NULL;
     ELSIF part.primary_node IS DISTINCT FROM p_node AND @schema@.timer_covers(part, at) THEN
         IF @schema@.timer_needs_backup(part, p_node, at) THEN
             part.backup_node := p_node;
@@ -580,13 +617,33 @@ BEGIN
             wake_at := part.backup_at;
         END IF;
     ELSE
-        IF part.primary_node IS DISTINCT FROM p_node THEN PERFORM @schema@.timer_drop_late_primary(part); END IF;
-        part.primary_node := p_node;
-        part.primary_at := at;
-        IF @schema@.timer_needs_backup(part, p_node, at) THEN part := @schema@.timer_appoint_backup(part, at); END IF;
-        wake_at := at;
+        -- A primary waker that claims something after a turn of 32 ms passes its role on. A head that is nearer than 2 ms would be late if another had
+        -- to hear of it first: then only after eight turns.
+        next_node := NULL;
+        IF head > now_ms AND claimed > 0 AND part.primary_node = p_node
+            AND now_ms - part.primary_since >= CASE WHEN head - now_ms < 2 THEN 256 ELSE 32 END
+        THEN
+            next_node := @schema@.timer_notify_next(part, p_node, at, 0);
+        END IF;
+        IF next_node IS NOT NULL THEN
+            part.primary_node := next_node;
+            part.primary_at := at;
+            part.primary_since := now_ms;
+            part.backup_node := p_node;
+            part.backup_at := at + 50 + floor(random() * 150)::bigint;
+            wake_at := part.backup_at;
+        ELSE
+            IF part.primary_node IS DISTINCT FROM p_node THEN
+                PERFORM @schema@.timer_drop_late_primary(part);
+                part.primary_since := now_ms;
+            END IF;
+            part.primary_node := p_node;
+            part.primary_at := at;
+            IF @schema@.timer_needs_backup(part, p_node, at) THEN part := @schema@.timer_appoint_backup(part, at); END IF;
+            wake_at := at;
+        END IF;
     END IF;
-    ask_us := CASE WHEN NOT me.is_full AND head <= now_ms THEN 0 ELSE greatest(0, least(wake_at, me.poll_slot) * 1000 - now_us) END;
+    ask_us := CASE WHEN yields THEN 30000 WHEN NOT me.is_full AND head <= now_ms THEN 0 ELSE greatest(0, least(wake_at, me.poll_slot) * 1000 - now_us) END;
     PERFORM @schema@.timer_save(part);
 END $$;
 
@@ -670,10 +727,11 @@ BEGIN
     PERFORM @schema@.timer_count(p_part, back, -back, 0, 0);
 END $$;
 
--- Ends deliveries that failed. p_retry is in µs, null for never.
+-- Ends deliveries that failed. p_retry is in µs, null for never. The first nine times that a handler is interrupted hand the event back: it is
+-- scheduled at its former due time, and nothing but their number is kept.
 CREATE FUNCTION @schema@.timer_fail(
     p_part integer, p_clock bigint, p_wait integer, p_ids bytea[], p_tokens bytea[], p_nodes bytea[], p_errors bytea[], p_retry bigint[], p_reasons integer[],
-    p_retention bigint, p_keep bigint, OUT outcomes integer[], OUT earliest bigint)
+    p_interrupted boolean[], p_retention bigint, p_keep bigint, OUT outcomes integer[], OUT earliest bigint)
 LANGUAGE plpgsql SET enable_seqscan = off SET enable_bitmapscan = off SET enable_hashjoin = off SET enable_mergejoin = off AS $$
 DECLARE
     part @schema@.timer_partitions := @schema@.timer_enter(p_part, p_clock, p_wait, false);
@@ -686,13 +744,20 @@ DECLARE
 BEGIN
     PERFORM 1 FROM @schema@.timer_events e WHERE e.partition_id = p_part AND e.id = ANY (p_ids) ORDER BY e.id FOR UPDATE;
     FOR i IN 1..cardinality(p_ids) LOOP
-        SELECT e.state, e.token, e.retries, e.max_retries INTO old FROM @schema@.timer_events e WHERE e.partition_id = p_part AND e.id = p_ids[i];
+        SELECT e.state, e.token, e.retries, e.max_retries, e.due, e.interruptions INTO old FROM @schema@.timer_events e WHERE e.partition_id = p_part AND e.id = p_ids[i];
         IF NOT FOUND THEN
             outcomes[i] := 1;
         ELSIF old.state <> 1 OR old.token <> p_tokens[i] THEN
             outcomes[i] := 3;
+        ELSIF p_interrupted[i] AND old.interruptions < 9 THEN
+            UPDATE @schema@.timer_events e SET state = 0, interruptions = e.interruptions + 1, until = NULL, token = NULL, node = NULL
+            WHERE e.partition_id = p_part AND e.id = p_ids[i];
+            outcomes[i] := 0;
+            retried := retried + 1;
+            earliest := least(earliest, old.due);
         ELSIF p_retry[i] IS NULL OR old.retries >= old.max_retries THEN
             UPDATE @schema@.timer_events e SET state = 2, reason = p_reasons[i], until = now_ms, token = NULL, node = NULL,
+                interruptions = e.interruptions + CASE WHEN p_interrupted[i] THEN 1 ELSE 0 END,
                 failures = @schema@.timer_failures(e.failures, @schema@.timer_failure(e.retries + 1, now_ms, p_nodes[i], p_errors[i]))
             WHERE e.partition_id = p_part AND e.id = p_ids[i];
             outcomes[i] := 4;
@@ -700,6 +765,7 @@ BEGIN
         ELSE
             due_ms := (part.clock_last + p_retry[i] + 999) / 1000;
             UPDATE @schema@.timer_events e SET state = 0, due = due_ms, retries = e.retries + 1, until = NULL, token = NULL, node = NULL,
+                interruptions = e.interruptions + CASE WHEN p_interrupted[i] THEN 1 ELSE 0 END,
                 failures = @schema@.timer_failures(e.failures, @schema@.timer_failure(e.retries + 1, now_ms, p_nodes[i], p_errors[i]))
             WHERE e.partition_id = p_part AND e.id = p_ids[i];
             outcomes[i] := 0;
@@ -764,7 +830,7 @@ BEGIN
         IF p_due IS NULL THEN
             DELETE FROM @schema@.timer_events e WHERE e.partition_id = p_part AND e.id = p_ids[i];
         ELSE
-            UPDATE @schema@.timer_events e SET state = 0, reason = NULL, retries = 0, due = due_ms, until = NULL WHERE e.partition_id = p_part AND e.id = p_ids[i];
+            UPDATE @schema@.timer_events e SET state = 0, reason = NULL, retries = 0, interruptions = 0, due = due_ms, until = NULL WHERE e.partition_id = p_part AND e.id = p_ids[i];
             earliest := due_ms;
         END IF;
         outcomes[i] := 0;

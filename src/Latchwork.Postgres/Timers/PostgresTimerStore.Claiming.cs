@@ -11,7 +11,7 @@ internal sealed partial class PostgresTimerStore
     private const string ClaimCall =
         """
         SELECT ids, payloads, headers, retries, max_retries, dues, now_us, ask_us, dead_lettered
-        FROM @schema@.timer_claim($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
+        FROM @schema@.timer_claim($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)
         """;
 
     internal const string ConfirmCall = "SELECT outcomes, NULL::bigint FROM @schema@.timer_confirm($1, $2, $3, $4, $5)";
@@ -23,7 +23,7 @@ internal sealed partial class PostgresTimerStore
                 Call(ClaimCall, session, partition)
                     .With(Utf8.Bytes(request.NodeId)).With(Utf8.Bytes(request.ClaimToken)).With(request.Max).With(request.Capacity).With(request.Held)
                     .With(TimerCodec.Microseconds(request.LeaseDuration)).With((long)request.DeadLetters.Retention.TotalMilliseconds)
-                    .With((long)request.DeadLetters.MaxCount).With(request.BeginsWithOldest),
+                    .With((long)request.DeadLetters.MaxCount).With(request.BeginsWithOldest).With(request.Yields),
                 ReadClaim),
             cancellationToken);
 
@@ -51,11 +51,11 @@ internal sealed partial class PostgresTimerStore
         return ChangeAsync(
             "report of failures",
             partition,
-            session => Call("SELECT outcomes, earliest FROM @schema@.timer_fail($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)", session, partition)
+            session => Call("SELECT outcomes, earliest FROM @schema@.timer_fail($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)", session, partition)
                 .With(Ids(failures, static one => one.Delivery.Id)).With(Ids(failures, static one => one.Delivery.Token))
                 .With(Ids(failures, static one => one.NodeId)).With(Ids(failures, static one => ErrorText.Clip(one.Error)))
                 .With([.. failures.Select(static one => one.RetryIn is { } delay ? TimerCodec.Microseconds(delay) : (long?)null)])
-                .With([.. failures.Select(static one => (int)one.Reason)])
+                .With([.. failures.Select(static one => (int)one.Reason)]).With([.. failures.Select(static one => one.IsInterruption)])
                 .With((long)deadLetters.Retention.TotalMilliseconds).With((long)deadLetters.MaxCount),
             OutcomesAndEarliest,
             cancellationToken);

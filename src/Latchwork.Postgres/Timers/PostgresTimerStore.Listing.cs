@@ -10,7 +10,7 @@ internal sealed partial class PostgresTimerStore
 {
     /// <summary>The columns of a snapshot.</summary>
     internal const string SnapshotColumns =
-        "e.id, e.due, e.retries, e.max_retries, e.headers, e.payload, e.failures, e.state, e.until, e.token, e.node, e.reason";
+        "e.id, e.due, e.retries, e.max_retries, e.headers, e.payload, e.failures, e.state, e.until, e.token, e.node, e.reason, e.interruptions";
 
     /// <summary>How long after its poll slot a node counts as silent, in ms: as in <c>timer_retire</c>.</summary>
     internal const long SilentAfter = 3_000;
@@ -124,8 +124,8 @@ internal sealed partial class PostgresTimerStore
             Id = Utf8.Text(row.GetFieldValue<byte[]>(0)),
             State = state,
             Due = DateTimeOffset.FromUnixTimeMilliseconds(due),
-            TimeLeft = state == TimerState.Scheduled ? now.Until(due) : TimeSpan.Zero,
-            LeaseLeft = state == TimerState.InFlight ? now.Until(until) : null,
+            TimeLeft = state == TimerState.Scheduled ? now.WholeUntil(due) : TimeSpan.Zero,
+            LeaseLeft = state == TimerState.InFlight ? now.WholeUntil(until) : null,
             Token = row.IsDBNull(9) ? null : Utf8.Text(row.GetFieldValue<byte[]>(9)),
             NodeId = row.IsDBNull(10) ? null : Utf8.Text(row.GetFieldValue<byte[]>(10)),
             Retries = row.GetInt32(2),
@@ -135,6 +135,7 @@ internal sealed partial class PostgresTimerStore
             DeadLetterReason = isDead ? (DeadLetterReason)row.GetInt16(11) : null,
             DeadLetteredAt = isDead ? DateTimeOffset.FromUnixTimeMilliseconds(until) : null,
             DeadLetteredFor = isDead ? now.Since(until) : null,
+            Interruptions = row.GetInt32(12),
             Failures = TimerCodec.DecodeFailures(row.IsDBNull(6) ? null : row.GetFieldValue<byte[][]>(6)),
         };
     }

@@ -16,7 +16,7 @@ internal sealed partial class PostgresTimerStore(SqlExecutor executor, Notificat
     /// <summary>The format of the tables' contents that this program works with.</summary>
     public const int Format = 1;
 
-    private readonly ConcurrentDictionary<TimerPartition, int> _partitions = new();
+    private readonly ConcurrentDictionary<TimerPartition, int> _partitions = executor.Partitions;
     private readonly PostgresSettings _settings = executor.Settings;
 
     public Task<int> OpenAsync(string ns, CancellationToken cancellationToken) =>
@@ -70,6 +70,13 @@ internal sealed partial class PostgresTimerStore(SqlExecutor executor, Notificat
 
     /// <summary>The number of a partition, if it has been used here.</summary>
     internal int? Known(TimerPartition partition) => _partitions.TryGetValue(partition, out int known) ? known : null;
+
+    /// <summary>Whether there is a partition, whatever was known of it.</summary>
+    internal bool Exists(SqlSession session, TimerPartition partition)
+    {
+        _partitions.TryRemove(partition, out _);
+        return FindPartition(session, partition) is not null;
+    }
 
     /// <summary>The number of a partition; null if it was never used.</summary>
     private int? FindPartition(SqlSession session, TimerPartition partition)

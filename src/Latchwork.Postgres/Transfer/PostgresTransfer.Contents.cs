@@ -127,12 +127,12 @@ internal sealed partial class PostgresTransfer
             long due = space.Now.From(moved.DueIn);
             session.Run(new SqlStatement(
                 """
-                INSERT INTO @schema@.timer_events (partition_id, state, reason, retries, max_retries, due, until, id, headers, failures, payload)
-                VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
+                INSERT INTO @schema@.timer_events (partition_id, state, reason, retries, max_retries, due, until, id, headers, failures, payload, interruptions)
+                VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
                 """)
                 .With(space.Id).With(moved.DeadLetter is null ? 0 : 2).With((int?)moved.DeadLetter?.Reason).With(moved.Retries).With(moved.MaxRetries).With(due)
                 .With(moved.DeadLetter is { } letter ? space.Now.From(-letter.Ago) : (long?)null).With(Utf8.Bytes(moved.Id)).With(TimerCodec.Encode(moved.Headers))
-                .WithArray(moved.Failures.Count == 0 ? null : [.. moved.Failures.Select(TimerCodec.Encode)]).With(moved.Payload.ToArray()));
+                .WithArray(moved.Failures.Count == 0 ? null : [.. moved.Failures.Select(TimerCodec.Encode)]).With(moved.Payload.ToArray()).With(moved.Interruptions));
             session.Run(new SqlStatement("INSERT INTO @schema@.timer_imported VALUES ($1, $2)").With(space.Id).With(Utf8.Bytes(moved.Id)));
             if (moved.DeadLetter is null) earliest = Math.Min(earliest, due);
             else dead++;

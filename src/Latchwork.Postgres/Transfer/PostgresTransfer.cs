@@ -17,6 +17,9 @@ internal sealed partial class PostgresTransfer(SqlExecutor executor, PostgresTim
     /// <summary>The most entries of the journal that one step drops.</summary>
     private const int MaxDropped = 2_000;
 
+    private static readonly string[] _tablesOfPartition =
+        ["timer_events WHERE partition_id", "timer_counts WHERE partition_id", "timer_nodes WHERE partition_id", "timer_imported WHERE partition_id", "timer_partitions WHERE id"];
+
     public string Place => place;
 
     public Task<IReadOnlyList<NamespaceRef>> ListAsync(CancellationToken cancellationToken) =>
@@ -31,6 +34,27 @@ internal sealed partial class PostgresTransfer(SqlExecutor executor, PostgresTim
                     return all.OrderBy(static one => one.Kind).ThenBy(static one => one.Namespace, StringComparer.Ordinal).ToArray();
                 }),
             cancellationToken);
+
+    public async Task<NamespaceDrop?> DropTimersAsync(string ns, bool force, CancellationToken cancellationToken)
+    {
+        if (!await executor.Work.RunAsync("look at a namespace", session => timers.Exists(session, new TimerPartition(ns, 0)), cancellationToken).ConfigureAwait(false)) return null;
+        var unit = new NamespaceRef(TransferKind.Timers, ns);
+        return await StepAsync(
+            "drop of a namespace",
+            unit,
+            (session, space) =>
+            {
+                if (space.Marks.Seal is { } seal) throw TransferRules.Refuse(unit, seal);
+                if (space.Marks.Import is { Phase: TransferPhase.Importing or TransferPhase.Closed } import) throw TransferRules.RefuseDrop(ns, import);
+                string[] listeners = [.. Listeners(session, space).Take(TransferRules.MaxNamed)];
+                long events = Number(session, "SELECT count(*) FROM @schema@.timer_events WHERE partition_id = $1", space.Id);
+                if (listeners.Length > 0 || (events > 0 && !force)) return new NamespaceDrop(false, events, listeners);
+                foreach (string table in _tablesOfPartition) session.Run(new SqlStatement($"DELETE FROM @schema@.{table} = $1").With(space.Id));
+                session.Run(new SqlStatement("DELETE FROM @schema@.timer_subscriptions WHERE namespace = $1").With(Utf8.Bytes(ns)));
+                return new NamespaceDrop(true, events, []);
+            },
+            cancellationToken).ConfigureAwait(false);
+    }
 
     public Task<TransferMarks> PeekAsync(NamespaceRef unit, CancellationToken cancellationToken) =>
         StepAsync("look at a namespace", unit, static (_, space) => space.Marks, cancellationToken);

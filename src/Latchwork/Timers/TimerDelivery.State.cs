@@ -221,7 +221,7 @@ public sealed partial class TimerDelivery
 
     private async Task ConfirmInAsync(System.Data.Common.DbTransaction transaction, CancellationToken cancellationToken)
     {
-        if (Refusal() is not null) throw Lost();
+        if (Refusal() is not null) throw LeaseIsLost();
         ITimerTransactions transactions = _listener.Transactions();
 
         // From now on the answers of extensions, which find the row locked, say nothing; so the lease is made full before.
@@ -246,7 +246,7 @@ public sealed partial class TimerDelivery
 
         if (isConfirmed) return;
         _listener.OnLeaseLost(this, DeliveryEnd.TakenOver, quietly: true);
-        throw Lost();
+        throw LeaseIsLost();
     }
 
     /// <summary>The handler has ended: what became of its transaction is decided.</summary>
@@ -262,7 +262,7 @@ public sealed partial class TimerDelivery
         for (int i = Math.Min(before, most); i > 0; i--) EndEnding();
     }
 
-    private LeaseLostException Lost() => new(
+    private LeaseLostException LeaseIsLost() => new(
         $"The event '{Id}' of '{Namespace}' is no longer this node's: its lease ran out, or it was taken over, replaced or removed. Roll the transaction back.");
 
     private Task<TimerOutcome> Decide(TimerFailure? failure, CancellationToken cancellationToken)

@@ -115,8 +115,10 @@ public sealed class TransactionalTimer
     public async Task<TimerOutcome> CancelAsync(string id, bool revoke = false, CancellationToken cancellationToken = default)
     {
         Limits.CheckId(id);
-        (ITimerTransactions transactions, TimerPartition partition) = await OfAsync(id, cancellationToken).ConfigureAwait(false);
-        return await transactions.CancelAsync(_transaction, partition, id, revoke, cancellationToken).ConfigureAwait(false);
+        ITimerTransactions transactions = Of(_store);
+        return await _clients.FindAsync(id, cancellationToken).ConfigureAwait(false) is { } client
+            ? await transactions.CancelAsync(_transaction, client.Partition, id, revoke, cancellationToken).ConfigureAwait(false)
+            : TimerOutcome.NotFound;
     }
 
     /// <summary>Gives a scheduled event another due time.</summary>
@@ -129,20 +131,16 @@ public sealed class TransactionalTimer
     public async Task<TimerOutcome> ChangeDelayAsync(string id, Due due, CancellationToken cancellationToken = default)
     {
         Limits.CheckId(id);
-        (ITimerTransactions transactions, TimerPartition partition) = await OfAsync(id, cancellationToken).ConfigureAwait(false);
-        return await transactions.ChangeDelayAsync(_transaction, partition, id, due, cancellationToken).ConfigureAwait(false);
+        ITimerTransactions transactions = Of(_store);
+        return await _clients.FindAsync(id, cancellationToken).ConfigureAwait(false) is { } client
+            ? await transactions.ChangeDelayAsync(_transaction, client.Partition, id, due, cancellationToken).ConfigureAwait(false)
+            : TimerOutcome.NotFound;
     }
 
     /// <summary>What a store offers for transactions of the application.</summary>
     /// <exception cref="NotSupportedException">It offers nothing.</exception>
     internal static ITimerTransactions Of(LatchworkStore store) => store.TimerTransactions ?? throw new NotSupportedException(
         $"The store at {store.Description} cannot post or confirm in a transaction of the application. The PostgreSQL store can, in a transaction on its database.");
-
-    private async Task<(ITimerTransactions Transactions, TimerPartition Partition)> OfAsync(string id, CancellationToken cancellationToken)
-    {
-        PartitionClient client = await _clients.OfAsync(id, cancellationToken).ConfigureAwait(false);
-        return (Of(_store), client.Partition);
-    }
 
     private async Task<IReadOnlyList<PostResult>> PostEntriesAsync(TimerEntry[] entries, CancellationToken cancellationToken)
     {
