@@ -14,6 +14,9 @@ internal sealed partial class PostgresTimerStore
         FROM @schema@.timer_claim($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)
         """;
 
+    /// <summary>How long a row is waited for that was waited for before, in ms.</summary>
+    private const int WaitAgain = 10;
+
     internal const string ConfirmCall = "SELECT outcomes, NULL::bigint FROM @schema@.timer_confirm($1, $2, $3, $4, $5)";
 
     public Task<TimerClaim> ClaimAsync(TimerPartition partition, ClaimRequest request, CancellationToken cancellationToken) =>
@@ -48,16 +51,16 @@ internal sealed partial class PostgresTimerStore
         TimerPartition partition, IReadOnlyList<TimerFailure> failures, DeadLetterLimits deadLetters, CancellationToken cancellationToken)
     {
         if (failures.Count == 0) return Task.FromResult<IReadOnlyList<TimerOutcome>>([]);
-        return ChangeAsync(
+        return SettleAsync(
             "report of failures",
             partition,
-            session => Call("SELECT outcomes, earliest FROM @schema@.timer_fail($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)", session, partition)
-                .With(Ids(failures, static one => one.Delivery.Id)).With(Ids(failures, static one => one.Delivery.Token))
-                .With(Ids(failures, static one => one.NodeId)).With(Ids(failures, static one => ErrorText.Clip(one.Error)))
-                .With([.. failures.Select(static one => one.RetryIn is { } delay ? TimerCodec.Microseconds(delay) : (long?)null)])
-                .With([.. failures.Select(static one => (int)one.Reason)]).With([.. failures.Select(static one => one.IsInterruption)])
+            failures,
+            (session, some, wait) => Call("SELECT outcomes, earliest FROM @schema@.timer_fail($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)", session, partition, wait)
+                .With(Ids(some, static one => one.Delivery.Id)).With(Ids(some, static one => one.Delivery.Token))
+                .With(Ids(some, static one => one.NodeId)).With(Ids(some, static one => ErrorText.Clip(one.Error)))
+                .With([.. some.Select(static one => one.RetryIn is { } delay ? TimerCodec.Microseconds(delay) : (long?)null)])
+                .With([.. some.Select(static one => (int)one.Reason)]).With([.. some.Select(static one => one.IsInterruption)])
                 .With((long)deadLetters.Retention.TotalMilliseconds).With((long)deadLetters.MaxCount),
-            OutcomesAndEarliest,
             cancellationToken);
     }
 
@@ -90,5 +93,46 @@ internal sealed partial class PostgresTimerStore
         string name, TimerPartition partition, IReadOnlyList<DeliveryKey> deliveries, string call, CancellationToken cancellationToken) =>
         deliveries.Count == 0
             ? Task.FromResult<IReadOnlyList<TimerOutcome>>([])
-            : ChangeAsync(name, partition, session => Keys(Call(call, session, partition), deliveries), OutcomesAndEarliest, cancellationToken);
+            : SettleAsync(name, partition, deliveries, (session, some, wait) => Keys(Call(call, session, partition, wait), some), cancellationToken);
+
+    /// <summary>
+    /// Ends deliveries. If the row of one stays locked by an open transaction (which has replaced, removed or confirmed the event), the others are ended one
+    /// by one, and that one is stale: if the transaction is rolled back after all, the event comes again when its lease runs out.
+    /// </summary>
+    private Task<IReadOnlyList<TimerOutcome>> SettleAsync<T>(
+        string name, TimerPartition partition, IReadOnlyList<T> items, Func<SqlSession, IReadOnlyList<T>, int, SqlStatement> statement, CancellationToken cancellationToken) =>
+        executor.Work.RunAsync<IReadOnlyList<TimerOutcome>>(
+            name,
+            session =>
+            {
+                try
+                {
+                    return Settle(session, partition, statement(session, items, _settings.LockWait));
+                }
+                catch (PostgresException e) when (e.SqlState == PostgresErrorCodes.LockNotAvailable)
+                {
+                    return [.. items.Select(item => SettleOne(session, partition, statement(session, [item], WaitAgain)))];
+                }
+            },
+            cancellationToken);
+
+    private TimerOutcome SettleOne(SqlSession session, TimerPartition partition, SqlStatement statement)
+    {
+        try
+        {
+            return Settle(session, partition, statement)[0];
+        }
+        catch (PostgresException e) when (e.SqlState == PostgresErrorCodes.LockNotAvailable)
+        {
+            return TimerOutcome.Stale;
+        }
+    }
+
+    private IReadOnlyList<TimerOutcome> Settle(SqlSession session, TimerPartition partition, SqlStatement statement)
+    {
+        (IReadOnlyList<TimerOutcome> outcomes, long? earliest) =
+            session.Read(statement, static rows => rows.Read() ? OutcomesAndEarliest(rows) : throw new InvalidOperationException("The function gave no row."));
+        if (earliest is { } due) Wake(session, partition, due);
+        return outcomes;
+    }
 }

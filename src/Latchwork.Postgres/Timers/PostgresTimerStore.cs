@@ -88,8 +88,8 @@ internal sealed partial class PostgresTimerStore(SqlExecutor executor, Notificat
     }
 
     /// <summary>A call of a function whose first parameters are partition, clock and lock timeout.</summary>
-    private SqlStatement Call(string sql, SqlSession session, TimerPartition partition) =>
-        new SqlStatement(sql).With(Partition(session, partition)).With(_settings.Clock).With((int?)_settings.LockWait);
+    private SqlStatement Call(string sql, SqlSession session, TimerPartition partition, int? wait = null) =>
+        new SqlStatement(sql).With(Partition(session, partition)).With(_settings.Clock).With((int?)(wait ?? _settings.LockWait));
 
     /// <summary>The time of a partition. Refuses a namespace that is being moved.</summary>
     private StoreTime Enter(SqlSession session, int partition) => session.Read(

@@ -229,6 +229,23 @@ public sealed class TransactionTests(PostgresFixture fixture) : IClassFixture<Po
     }
 
     [Fact]
+    public async Task A_delivery_whose_row_an_open_transaction_holds_does_not_keep_others_from_being_confirmed()
+    {
+        await using PostgresStore impatient = await fixture.OpenWithAsync(static options => options.LockTimeout = TimeSpan.FromMilliseconds(50));
+        var partition = new TimerPartition(_ns, 0);
+        for (int i = 0; i < 3; i++) await _timer.PostAsync("{}"u8.ToArray(), TimeSpan.Zero, new() { Id = $"{i}" });
+        var request = new ClaimRequest("n1", "t", 10, 10, 0, TimeSpan.FromMinutes(1), new DeadLetterLimits(TimeSpan.FromDays(1), 100));
+        (await impatient.Timers.ClaimAsync(partition, request, CancellationToken.None)).Events.Count.ShouldBe(3);
+        await using NpgsqlConnection connection = await _database.OpenConnectionAsync();
+        await using NpgsqlTransaction transaction = await connection.BeginTransactionAsync();
+        (await _timer.WithTransaction(transaction).CancelAsync("1", revoke: true)).ShouldBe(TimerOutcome.Done);
+        DeliveryKey[] keys = [new("0", "t"), new("1", "t"), new("2", "t")];
+        (await impatient.Timers.ConfirmAsync(partition, keys, CancellationToken.None)).ShouldBe([TimerOutcome.Done, TimerOutcome.Stale, TimerOutcome.Done]);
+        await transaction.RollbackAsync();
+        (await _timer.PeekAsync("1"))!.State.ShouldBe(TimerState.InFlight);
+    }
+
+    [Fact]
     public async Task A_plain_post_in_a_transaction_scope_is_independent_of_it()
     {
         using (new TransactionScope(TransactionScopeAsyncFlowOption.Enabled))
