@@ -88,6 +88,7 @@ public sealed class PackageContentTests(PackedPackages packed)
 
     [Theory]
     [InlineData("Latchwork.Redis")]
+    [InlineData("Latchwork.Postgres")]
     [InlineData("Latchwork.Sqlite")]
     [InlineData("Latchwork.Testing")]
     public void It_brings_the_core_of_its_own_version(string package)

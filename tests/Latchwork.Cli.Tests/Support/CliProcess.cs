@@ -54,7 +54,8 @@ public sealed class CliProcess : IAsyncDisposable
 
     private static CliProcess Launch(string program, string[] args)
     {
-        var start = new ProcessStartInfo(program, args)
+        // Tests that a shell runs in the background ignore Ctrl-C, and what they start would, too.
+        var start = new ProcessStartInfo("env", ["--default-signal=INT", program, .. args])
         {
             RedirectStandardInput = true,
             RedirectStandardOutput = true,

@@ -265,9 +265,9 @@ public abstract class EngineLeaseSuite(StoreFixture fixture) : EngineSuite(fixtu
         Faults.DropNotifications = true; // so that nothing but the call itself tells
         var finish = new TaskCompletionSource();
         Node node = await JoinAsync((_, _) => finish.Task, o => (o.MaxConcurrency, o.MaxInFlight) = (1, 200));
-        TimerPost[] posts = [.. ((string[])["a", "b"]).Select(id => new TimerPost("old"u8.ToArray(), TimeSpan.Zero, new() { Id = id }))];
+        TimerPost[] posts = [.. ((string[])["x", "y"]).Select(id => new TimerPost("old"u8.ToArray(), TimeSpan.Zero, new() { Id = id }))];
         await node.Timer.LeaveAsync();
-        await node.Timer.PostAsync(posts);
+        await node.Timer.PostAsync([new TimerPost("{}"u8.ToArray(), TimeSpan.Zero, new() { Id = Node.WarmUp }), .. posts]); // the first by its id
         await node.Timer.JoinAsync(node.HandleAsync);
         TimerDelivery running = await node.NthAsync(1);
         await Eventually.ReadsAsync(() => node.Timer.GetStatsAsync(), stats => stats.InFlight == 2, "one runs, one is queued");
