@@ -23,6 +23,7 @@ internal static class HelpExamples
         ["timer stats"] = "timer stats --all",
         ["timer repartition"] = "timer repartition order-unpaid --to 12 --store redis://localhost:6379",
         ["timer drop"] = "timer drop order-unpaid --force",
+        ["store migrate"] = "store migrate --store postgres://shop@localhost/shop",
         ["once"] = "once nightly-report --result-for 12h -- ./report.sh",
         ["lock peek"] = "lock peek nightly-report",
         ["lock list"] = "lock list --store redis://localhost:6379",
