@@ -621,7 +621,7 @@ BEGIN
         -- to hear of it first: then only after eight turns.
         next_node := NULL;
         IF head > now_ms AND claimed > 0 AND part.primary_node = p_node
-            AND now_ms - part.primary_since >= CASE WHEN head - now_ms < 2 THEN 256 ELSE 32 END
+            AND now_ms - part.primary_since >= (CASE WHEN head - now_ms < 2 THEN 256 ELSE 32 END)
         THEN
             next_node := @schema@.timer_notify_next(part, p_node, at, 0);
         END IF;

@@ -7,6 +7,10 @@ public sealed class PostgresEngineDeliveryTests(PostgresFixture fixture) : Engin
 
 public sealed class PostgresEngineLeaseTests(PostgresFixture fixture) : EngineLeaseSuite(fixture), IClassFixture<PostgresFixture>;
 
+public sealed class PostgresEngineSpreadTests(PostgresFixture fixture) : EngineSpreadSuite(fixture), IClassFixture<PostgresFixture>;
+
+public sealed class PostgresEngineMembershipTests(PostgresFixture fixture) : EngineMembershipSuite(fixture), IClassFixture<PostgresFixture>;
+
 public sealed class PostgresEngineLeaveTests(PostgresFixture fixture) : EngineLeaveSuite(fixture), IClassFixture<PostgresFixture>;
 
 public sealed class PostgresEngineFaultTests(PostgresFixture fixture) : EngineFaultSuite(fixture), IClassFixture<PostgresFixture>;
