@@ -98,7 +98,7 @@ internal static class CliApplication
         LatchworkStoreException e => (ExitCodes.Failure, e.Message),
         ArgumentException e => (ExitCodes.BadInput, WithoutParameterName(e)),
         TimeoutException e => (ExitCodes.TimedOut, e.Message),
-        OperationCanceledException when cancellationToken.IsCancellationRequested => (ExitCodes.Interrupted, "interrupted"),
+        OperationCanceledException or TimerBatchException { InnerException: OperationCanceledException } when cancellationToken.IsCancellationRequested => (ExitCodes.Interrupted, "interrupted"),
         IOException e => (ExitCodes.Failure, e.Message),
         Exception e => (ExitCodes.Failure, $"unexpected {e.GetType().Name}: {e.Message}"),
     };

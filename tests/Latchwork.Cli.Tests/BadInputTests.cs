@@ -20,7 +20,7 @@ public sealed class BadInputTests
     [InlineData("once k --store sqlite: -- true", "the address of the SQLite store names no file: write sqlite:PATH")]
     [InlineData("timer stats --store sqlite://folder/x.db", "names a host: write sqlite:PATH, or sqlite:///PATH")]
     [InlineData("timer stats --store sqlite::memory:", "the path must be a file, not ':memory:'")]
-    [InlineData("timer stats --store secret", "the store's address is neither a URI nor a path: write sqlite:PATH, redis://host:port, postgres://user@host/database or memory:")]
+    [InlineData("timer stats --store secret", "the store's address is neither a URI nor a path: write sqlite:PATH, redis://host:port, postgres://host/database or memory:")]
     [InlineData("timer stats --store sqlite://secret/x", "names a host: write sqlite:PATH")]
     [InlineData("timer stats --store redis://:sum?secret=1@host", "percent-encode")]
     [InlineData("timer stats --store redis://:sum/secret@host", "percent-encode")]

@@ -24,7 +24,7 @@ internal static class StoreCommand
         }
 
         string address = StoreResolver.Find(parsed.GetValue(host.Globals.Store), host.Terminal);
-        if (!StoreResolver.IsPostgres(address)) throw new CliException(ExitCodes.BadInput, "only a PostgreSQL store has a schema to migrate: give --store postgres://user@host/database");
+        if (!StoreResolver.IsPostgres(address)) throw new CliException(ExitCodes.BadInput, "only a PostgreSQL store has a schema to migrate: give --store postgres://host/database");
         Printer printer = host.CreatePrinter(parsed);
         LatchworkStore store = await StoreResolver.OpenAsync(address, cancellationToken).ConfigureAwait(false);
         await using (store.ConfigureAwait(false))

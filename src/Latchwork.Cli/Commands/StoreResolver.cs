@@ -9,7 +9,7 @@ internal static class StoreResolver
 
     private const string Memory = "memory:";
     private const string Sqlite = "sqlite:";
-    private const string Known = "write sqlite:PATH, redis://host:port, postgres://user@host/database or memory:";
+    private const string Known = "write sqlite:PATH, redis://host:port, postgres://host/database or memory:";
 
     private static readonly string[] _extensions = [".db", ".db3", ".sqlite", ".sqlite3"];
 

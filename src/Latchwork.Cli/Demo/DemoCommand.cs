@@ -44,9 +44,9 @@ internal static class DemoCommand
                 (TimerSummary timers, LockerSummary locker) = await RunAsync(environment).ConfigureAwait(false);
                 return Conclude(environment, printer, timers, locker);
             }
-            catch (OperationCanceledException) when (environment.Loss is { } loss)
+            catch (Exception e) when (e is OperationCanceledException or TimerBatchException { InnerException: OperationCanceledException } && environment.Loss is not null)
             {
-                throw new CliException(loss.ExitCode, loss.Message, loss);
+                throw new CliException(environment.Loss.ExitCode, environment.Loss.Message, environment.Loss);
             }
             catch (CliException e) when (e != environment.Loss)
             {

@@ -26,6 +26,9 @@ internal static class PostgresFailures
     /// <summary>A namespace has a format or a number of partitions that this program does not know.</summary>
     public const string OtherFormat = "LW002";
 
+    /// <summary>The transaction does not see what is committed while it runs.</summary>
+    public const string Isolation = "LW004";
+
     /// <summary>A namespace that was opened is not there any more.</summary>
     public const string Vanished = "LW003";
 
@@ -61,6 +64,8 @@ internal static class PostgresFailures
     public static PostgresFailure Judge(Exception error, string name) => error switch
     {
         PostgresException { SqlState: Sealed } e => new(false, false, Refuse(e)),
+        PostgresException { SqlState: Isolation } e => new(false, false, new LatchworkStoreException(
+            $"The {name} was not done: timers need a transaction of the isolation level READ COMMITTED; this one has '{e.MessageText}' (default_transaction_isolation, if it is the store's own).", StoreOutcome.NotApplied, e)),
         PostgresException { SqlState: OtherFormat } e => new(false, false, new LatchworkStoreException(e.MessageText, StoreOutcome.NotApplied)),
         PostgresException e => JudgeServer(e, name),
         NpgsqlException { InnerException: TimeoutException } e => new(false, true, Transient(

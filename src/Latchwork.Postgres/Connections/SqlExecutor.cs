@@ -24,6 +24,16 @@ internal sealed class SqlExecutor
 
     public PostgresSettings Settings { get; }
 
+    /// <summary>The name of the database.</summary>
+    public string Database
+    {
+        get
+        {
+            using NpgsqlConnection connection = Source.CreateConnection();
+            return connection.Database;
+        }
+    }
+
     public PostgresLog Log { get; }
 
     /// <summary>Everything that has no queue of its own.</summary>

@@ -51,7 +51,7 @@ internal sealed class SqlLane
             else
             {
                 _queue.Enqueue(item);
-                if (_queue.Count <= _sleeping) Monitor.Pulse(_gate);
+                if (_queue.Count <= _sleeping) Monitor.PulseAll(_gate); // of those who wait here some wait for a pause to end
                 else if (_threads < _maxThreads) StartThread();
             }
         }

@@ -95,12 +95,19 @@ internal sealed class PostgresLockerStore : ILockerStore, IDisposable
             session =>
             {
                 if (Find(session, key)?.Unsealed(key.Namespace) is not { State: { } state } row) return null;
-                LockRecord record = Record(session, row, key);
-                LockerOutcome? outcome = record.TryGet(row.Now);
-                LockState after = record.Save();
-                if (after == state || after == state with { Outcome = null }) return outcome;
+                try
+                {
+                    LockRecord record = Record(session, row, key);
+                    LockerOutcome? outcome = record.TryGet(row.Now);
+                    LockState after = record.Save();
+                    if (after == state || after == state with { Outcome = null }) return outcome;
+                }
+                catch (RecordChangedException)
+                {
+                    // Between the record and its bytes somebody else has written it.
+                }
 
-                // The clock went back behind what is written down: the new time has to be noted.
+                // That, or the clock went back behind what is written down, and the new time has to be noted.
                 return Change(session, key, static (again, now) => (again.TryGet(now), false), null);
             },
             cancellationToken);

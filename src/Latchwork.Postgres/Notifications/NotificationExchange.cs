@@ -164,8 +164,12 @@ internal sealed class NotificationExchange
                     if (_nodes.ContainsKey((ns, nodeId))) return 0; // it has come back
                 }
 
-                return session.Run(new SqlStatement("DELETE FROM @schema@.timer_subscriptions WHERE namespace = $1 AND node = $2 AND process = $3")
+                int gone = session.Run(new SqlStatement("DELETE FROM @schema@.timer_subscriptions WHERE namespace = $1 AND node = $2 AND process = $3")
                     .With(Utf8.Bytes(ns)).With(Utf8.Bytes(nodeId)).With(process));
+                bool cameBack;
+                lock (_gate) cameBack = _nodes.ContainsKey((ns, nodeId)) && _process == process;
+                if (cameBack) session.Run(InsertNode(ns, nodeId, process)); // meanwhile: what it wrote may be what was deleted
+                return gone;
             },
             CancellationToken.None);
         await forgotten.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);

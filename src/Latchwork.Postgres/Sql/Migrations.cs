@@ -46,12 +46,7 @@ internal static class Migrations
     /// <exception cref="LatchworkStoreException">The schema is missing or of another version, and cannot be migrated or is not to be.</exception>
     public static (int Before, int Now) Apply(SqlSession session, PostgresSettings settings)
     {
-        (int version, int oldestProgram) = Find(session, settings);
-        if (oldestProgram > Latest)
-        {
-            throw PostgresFailures.Refuse(
-                $"The schema '{settings.Schema}' has version {version}, made by a later version of Latchwork; this program works with version {Latest}. Update this program.");
-        }
+        int version = FindUsable(session, settings);
 
         if (version >= Latest) return (version, version);
         if (!settings.Migrate)
@@ -63,7 +58,7 @@ internal static class Migrations
 
         using NpgsqlTransaction transaction = session.Connection.BeginTransaction();
         session.Run(new SqlStatement("SELECT pg_advisory_xact_lock(@processes@ + 1, 0)"));
-        (int before, _) = Find(session, settings);
+        int before = FindUsable(session, settings); // a newer program may have been here before
         if (before == 0) Run(session, settings.Fill(Exists(session, settings) ? Create.Replace("CREATE SCHEMA IF NOT EXISTS @schema@;", "", StringComparison.Ordinal) : Create));
         for (int next = before + 1; next <= Latest; next++)
         {
@@ -73,6 +68,14 @@ internal static class Migrations
 
         transaction.Commit();
         return (before, Latest);
+    }
+
+    private static int FindUsable(SqlSession session, PostgresSettings settings)
+    {
+        (int version, int oldestProgram) = Find(session, settings);
+        if (oldestProgram <= Latest) return version;
+        throw PostgresFailures.Refuse(
+            $"The schema '{settings.Schema}' has version {version}, made by a later version of Latchwork; this program works with version {Latest}. Update this program.");
     }
 
     /// <summary>The version of the schema, 0 if there is none, and the oldest program that can work with it.</summary>

@@ -111,6 +111,10 @@ DECLARE
     part @schema@.timer_partitions;
     reading bigint;
 BEGIN
+    -- Under a snapshot that is older than the lock below, a namespace that is being moved or dropped would be written to.
+    IF current_setting('transaction_isolation') NOT IN ('read committed', 'read uncommitted') THEN
+        RAISE EXCEPTION USING ERRCODE = 'LW004', MESSAGE = current_setting('transaction_isolation');
+    END IF;
     IF p_wait IS NOT NULL THEN PERFORM set_config('lock_timeout', p_wait::text, true); END IF;
     PERFORM pg_advisory_xact_lock_shared(@space@, p_part);
     IF p_lock THEN
@@ -361,6 +365,15 @@ BEGIN
         FROM unnest(outcomes) WITH ORDINALITY AS o (outcome, n) LEFT JOIN news ON news.n = o.n;
         EXIT WHEN array_position(outcomes, NULL) IS NULL;
 
+        -- What is kept as it is, is not locked: a lock on it would keep its node from extending and confirming it.
+        FOR i IN 1..cardinality(p_ids) LOOP
+            CONTINUE WHEN outcomes[i] IS NOT NULL OR p_exists[i] = 0;
+            IF EXISTS (SELECT 1 FROM @schema@.timer_events e WHERE e.partition_id = p_part AND e.id = p_ids[i] AND e.state <> 2) THEN
+                outcomes[i] := CASE WHEN p_exists[i] = 2 THEN 2 ELSE 3 END;
+            END IF;
+        END LOOP;
+        EXIT WHEN array_position(outcomes, NULL) IS NULL;
+
         PERFORM 1 FROM @schema@.timer_events e
             WHERE e.partition_id = p_part AND e.id IN (SELECT g.id FROM unnest(p_ids) WITH ORDINALITY AS g (id, n) WHERE outcomes[g.n] IS NULL)
             ORDER BY e.id FOR UPDATE;
@@ -396,11 +409,11 @@ BEGIN
     IF p_hint THEN PERFORM @schema@.timer_hint(part, earliest); END IF;
 END $$;
 
--- Deletes the oldest dead letters beyond the limits, 200 at most. Answers how many.
-CREATE FUNCTION @schema@.timer_evict(part @schema@.timer_partitions, p_retention bigint, p_keep bigint) RETURNS integer
+-- Deletes the oldest dead letters beyond the limits, 200 at most, of so many that there are. Answers how many.
+CREATE FUNCTION @schema@.timer_evict(part @schema@.timer_partitions, p_dead bigint, p_retention bigint, p_keep bigint) RETURNS integer
 LANGUAGE plpgsql SET enable_seqscan = off SET enable_bitmapscan = off SET enable_hashjoin = off SET enable_mergejoin = off AS $$
 DECLARE
-    too_many bigint := part.dead + (SELECT coalesce(sum(c.dead), 0) FROM @schema@.timer_counts c WHERE c.partition_id = part.id) - p_keep;
+    too_many bigint := p_dead - p_keep;
     too_old bigint := part.clock_last / 1000 - p_retention;
     gone integer;
 BEGIN
@@ -478,7 +491,8 @@ BEGIN
     part.scheduled := part.scheduled + taken_back - dead_lettered;
     part.dead := part.dead + dead_lettered;
     IF part.dead > 0 AND (dead_lettered > 0 OR p_max > 0) THEN -- time passes, too; but who only looks evicts nothing
-        evicted_now := @schema@.timer_evict(part, p_retention, p_keep);
+        evicted_now := @schema@.timer_evict(
+            part, part.dead + (SELECT coalesce(sum(c.dead), 0) FROM @schema@.timer_counts c WHERE c.partition_id = part.id), p_retention, p_keep);
         part.dead := part.dead - evicted_now;
         part.evicted := part.evicted + evicted_now;
     END IF;
@@ -530,7 +544,7 @@ BEGIN
                 ) s WHERE s.n <= wanted AND (s.n = 1 OR s.bytes <= 1048576)
             ), taken AS (
                 UPDATE @schema@.timer_events e SET state = 1, until = deadline, token = p_token, node = p_node FROM chosen c
-                WHERE e.partition_id = p_part AND e.id = c.id AND e.state = 0 RETURNING e.id, e.payload, e.headers, e.retries, e.max_retries, e.due
+                WHERE e.partition_id = p_part AND e.id = c.id AND e.state + 0 = 0 RETURNING e.id, e.payload, e.headers, e.retries, e.max_retries, e.due
             )
             SELECT array_agg(t.id ORDER BY t.due, t.id), array_agg(t.payload ORDER BY t.due, t.id), array_agg(t.headers ORDER BY t.due, t.id),
                 array_agg(t.retries ORDER BY t.due, t.id), array_agg(t.max_retries ORDER BY t.due, t.id), array_agg(t.due ORDER BY t.due, t.id)
@@ -700,7 +714,7 @@ BEGIN
         SELECT g.n, g.id, g.token FROM unnest(p_ids, p_tokens) WITH ORDINALITY AS g (id, token, n)
     ), extended AS (
         UPDATE @schema@.timer_events e SET until = greatest(e.until, deadline) FROM (SELECT DISTINCT g.id, g.token FROM given g) d
-        WHERE e.partition_id = p_part AND e.id = d.id AND e.id = ANY (free) AND e.state = 1 AND e.token = d.token RETURNING e.id, d.token
+        WHERE e.partition_id = p_part AND e.id = d.id AND e.id = ANY (free) AND e.state + 0 = 1 AND e.token = d.token RETURNING e.id, d.token
     )
     SELECT array_agg(CASE WHEN x.id IS NOT NULL THEN 0 WHEN g.id = ANY (present) THEN 3 ELSE 1 END ORDER BY g.n)
     INTO outcomes FROM given g LEFT JOIN extended x ON x.id = g.id AND x.token = g.token;
@@ -741,6 +755,7 @@ DECLARE
     retried integer := 0;
     died integer := 0;
     evicted_now integer := 0;
+    dead_now bigint;
 BEGIN
     PERFORM 1 FROM @schema@.timer_events e WHERE e.partition_id = p_part AND e.id = ANY (p_ids) ORDER BY e.id FOR UPDATE;
     FOR i IN 1..cardinality(p_ids) LOOP
@@ -775,7 +790,10 @@ BEGIN
     END LOOP;
     PERFORM @schema@.timer_count(p_part, retried, -retried - died, died, 0);
     IF died > 0 THEN
-        evicted_now := @schema@.timer_evict(part, p_retention, p_keep);
+        -- One snapshot of both: a claim may have added the counts up meanwhile.
+        SELECT p.dead + coalesce((SELECT sum(c.dead) FROM @schema@.timer_counts c WHERE c.partition_id = p_part), 0) INTO dead_now
+        FROM @schema@.timer_partitions p WHERE p.id = p_part;
+        evicted_now := @schema@.timer_evict(part, dead_now, p_retention, p_keep);
         PERFORM @schema@.timer_count(p_part, 0, 0, -evicted_now, evicted_now);
     END IF;
 END $$;
@@ -787,6 +805,10 @@ DECLARE
     part @schema@.timer_partitions := @schema@.timer_enter(p_part, p_clock, p_wait, false);
     old record;
 BEGIN
+    -- First without a lock: one on what stays as it is would keep its node from extending and confirming it.
+    SELECT e.state, e.token, e.node INTO old FROM @schema@.timer_events e WHERE e.partition_id = p_part AND e.id = p_id;
+    outcome := CASE WHEN NOT FOUND THEN 1 WHEN old.state = 1 AND NOT p_revoke THEN 2 ELSE 0 END;
+    IF outcome <> 0 THEN RETURN; END IF;
     SELECT e.state, e.token, e.node INTO old FROM @schema@.timer_events e WHERE e.partition_id = p_part AND e.id = p_id FOR UPDATE;
     outcome := CASE WHEN NOT FOUND THEN 1 WHEN old.state = 1 AND NOT p_revoke THEN 2 ELSE 0 END;
     IF outcome <> 0 THEN RETURN; END IF;
@@ -803,6 +825,9 @@ DECLARE
     part @schema@.timer_partitions := @schema@.timer_enter(p_part, p_clock, p_wait, false);
     old smallint;
 BEGIN
+    SELECT e.state INTO old FROM @schema@.timer_events e WHERE e.partition_id = p_part AND e.id = p_id; -- first without a lock, as in timer_cancel
+    outcome := CASE WHEN NOT FOUND THEN 1 WHEN old = 1 THEN 2 WHEN old = 2 THEN 4 ELSE 0 END;
+    IF outcome <> 0 THEN RETURN; END IF;
     SELECT e.state INTO old FROM @schema@.timer_events e WHERE e.partition_id = p_part AND e.id = p_id FOR UPDATE;
     outcome := CASE WHEN NOT FOUND THEN 1 WHEN old = 1 THEN 2 WHEN old = 2 THEN 4 ELSE 0 END;
     IF outcome <> 0 THEN RETURN; END IF;
@@ -920,7 +945,7 @@ BEGIN
     IF NOT FOUND THEN RETURN false; END IF;
     IF p_version IS NULL THEN
         INSERT INTO @schema@.locks VALUES (
-            p_namespace, p_name, 1, p_awaited, p_generation, p_keep_until, p_garbage_from, p_published_generation, p_published_nonce, p_node, p_nonce,
+            p_namespace, p_name, @schema@.clock(NULL), p_awaited, p_generation, p_keep_until, p_garbage_from, p_published_generation, p_published_nonce, p_node, p_nonce,
             p_started, p_lock_timeout, p_taken_over, p_lease, p_deadline, p_outcome_generation, p_outcome_kind, p_published_at, p_fresh_for,
             p_hand_over_for, p_usable_until, p_outcome) ON CONFLICT DO NOTHING;
     ELSE

@@ -77,7 +77,12 @@ internal sealed partial class PostgresTransfer
                     outcomes[i] = record.Import(keys[i], space.Now.Ticks / TimeSpan.TicksPerMicrosecond);
                     if (outcomes[i] != ImportOutcome.Imported) continue;
                     LockState after = record.Save();
-                    locks.TrySave(session, row, key, after, row.IsAwaited, notify: false);
+                    if (!locks.TrySave(session, row, key, after, row.IsAwaited, notify: false))
+                    {
+                        i--; // a sweep has written it meanwhile: it is read again
+                        continue;
+                    }
+
                     if (after.Outcome is { } outcome) locks.Sweeper.Schedule(outcome.UsableUntil, row.Now);
                 }
 

@@ -50,7 +50,7 @@ internal sealed partial class PostgresTransfer(SqlExecutor executor, PostgresTim
                 long events = Number(session, "SELECT count(*) FROM @schema@.timer_events WHERE partition_id = $1", space.Id);
                 if (listeners.Length > 0 || (events > 0 && !force)) return new NamespaceDrop(false, events, listeners);
                 foreach (string table in _tablesOfPartition) session.Run(new SqlStatement($"DELETE FROM @schema@.{table} = $1").With(space.Id));
-                session.Run(new SqlStatement("DELETE FROM @schema@.timer_subscriptions WHERE namespace = $1").With(Utf8.Bytes(ns)));
+                session.Run(new SqlStatement("DELETE FROM @schema@.timer_subscriptions WHERE namespace = $1 AND pg_try_advisory_xact_lock_shared(@processes@, process)").With(Utf8.Bytes(ns)));
                 return new NamespaceDrop(true, events, []);
             },
             cancellationToken).ConfigureAwait(false);
@@ -174,7 +174,13 @@ internal sealed partial class PostgresTransfer(SqlExecutor executor, PostgresTim
                 id,
                 new TransferMarks(TransferMark.Parse(rows.IsDBNull(0) ? null : rows.GetString(0)), TransferMark.Parse(rows.IsDBNull(1) ? null : rows.GetString(1))),
                 new StoreTime(rows.GetInt64(2) * TimeSpan.TicksPerMicrosecond))
-            : throw PostgresFailures.Refuse($"{TransferRules.Capital(unit)} is not there any more."));
+            : throw Vanished(unit));
+
+    private LatchworkStoreException Vanished(NamespaceRef unit)
+    {
+        executor.Partitions.Clear();
+        return PostgresFailures.Refuse($"{TransferRules.Capital(unit)} is not there any more.");
+    }
 
     /// <summary>A namespace whose row is locked, and the time.</summary>
     private sealed record Space(NamespaceRef Unit, int Id, TransferMarks Marks, StoreTime Now);

@@ -241,7 +241,16 @@ public sealed partial class TimerDelivery
         finally
         {
             // It stays undecided until the handler ends: that, and not the end of this call, says what became of the transaction.
-            if (!isConfirmed) EndTransactions(most: 1);
+            if (!isConfirmed)
+            {
+                EndTransactions(most: 1);
+            }
+            else if (HasReturned)
+            {
+                // In manual confirmation: the end of the handler, which would decide it, is past.
+                Settle(TimerOutcome.NotFound);
+                EndTransactions(most: 1);
+            }
         }
 
         if (isConfirmed) return;

@@ -76,6 +76,54 @@ public sealed class TransactionTests(PostgresFixture fixture) : IClassFixture<Po
         (await _timer.GetStatsAsync()).Scheduled.ShouldBe(1);
     }
 
+    [Theory]
+    [InlineData(System.Data.IsolationLevel.RepeatableRead)]
+    [InlineData(System.Data.IsolationLevel.Serializable)]
+    public async Task A_transaction_that_does_not_see_what_is_committed_is_refused_by_name(System.Data.IsolationLevel level)
+    {
+        await _timer.PostAsync("{}"u8.ToArray(), TimeSpan.FromHours(1), new() { Id = "a" });
+        await using NpgsqlConnection connection = await _database.OpenConnectionAsync();
+        await using NpgsqlTransaction transaction = await connection.BeginTransactionAsync(level);
+        LatchworkStoreException e = await Should.ThrowAsync<LatchworkStoreException>(
+            () => _timer.WithTransaction(transaction).PostAsync("{}"u8.ToArray(), TimeSpan.FromHours(1), new() { Id = "b" }));
+        e.Message.ShouldContain("READ COMMITTED");
+        e.Outcome.ShouldBe(StoreOutcome.NotApplied);
+    }
+
+    [Fact]
+    public async Task A_transaction_on_another_database_is_refused_by_name()
+    {
+        string other = $"other_{Guid.NewGuid():N}";
+        await RunAsync($"CREATE DATABASE {other}");
+        await using NpgsqlDataSource elsewhere = NpgsqlDataSource.Create((await PostgresServer.SharedAsync()).ConnectionString + $";Database={other};Pooling=false");
+        await using NpgsqlConnection connection = await elsewhere.OpenConnectionAsync();
+        await using NpgsqlTransaction transaction = await connection.BeginTransactionAsync();
+        ArgumentException e = await Should.ThrowAsync<ArgumentException>(
+            () => _timer.WithTransaction(transaction).PostAsync("{}"u8.ToArray(), TimeSpan.FromHours(1)));
+        e.Message.ShouldContain(other);
+    }
+
+    [Fact]
+    public async Task What_a_transaction_leaves_as_it_is_can_be_extended_and_confirmed_while_the_transaction_is_open()
+    {
+        TimerPartition partition = new(_ns, 0);
+        await _timer.PostAsync("{}"u8.ToArray(), TimeSpan.Zero, new() { Id = "a" });
+        TimerClaim claim = await _store.Timers.ClaimAsync(
+            partition, new ClaimRequest("n1", "token", 1, 1, 0, TimeSpan.FromMinutes(5), new(TimeSpan.FromDays(1), 10)), CancellationToken.None);
+        claim.Events.Single().Id.ShouldBe("a");
+
+        await using NpgsqlConnection connection = await _database.OpenConnectionAsync();
+        await using NpgsqlTransaction transaction = await connection.BeginTransactionAsync();
+        TransactionalTimer inside = _timer.WithTransaction(transaction);
+        (await inside.PostAsync("{}"u8.ToArray(), TimeSpan.Zero, new() { Id = "a", IfExists = IfExists.Keep })).Outcome.ShouldBe(PostOutcome.Kept);
+        (await inside.PostAsync("{}"u8.ToArray(), TimeSpan.Zero, new() { Id = "a", IfExists = IfExists.Fail })).Outcome.ShouldBe(PostOutcome.Exists);
+        (await inside.CancelAsync("a")).ShouldBe(TimerOutcome.InFlight);
+        (await inside.ChangeDelayAsync("a", TimeSpan.Zero)).ShouldBe(TimerOutcome.InFlight);
+
+        (await _store.Timers.ExtendAsync(partition, [new("a", "token")], TimeSpan.FromMinutes(6), CancellationToken.None)).ShouldBe([TimerOutcome.Done]);
+        (await _store.Timers.ConfirmAsync(partition, [new("a", "token")], CancellationToken.None)).ShouldBe([TimerOutcome.Done]);
+    }
+
     [Fact]
     public async Task Many_are_posted_in_pieces_and_answered_in_order()
     {
