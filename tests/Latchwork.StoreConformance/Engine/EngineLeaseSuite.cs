@@ -261,16 +261,15 @@ public abstract class EngineLeaseSuite(StoreFixture fixture) : EngineSuite(fixtu
     [InlineData("cancel")]
     public async Task Whoever_replaces_or_revokes_what_its_own_node_holds_finds_the_handler_told_and_what_is_queued_not_begun(string how)
     {
-        await StopTimeAsync();
-        Faults.DropNotifications = true; // so that nothing but the call itself tells
+        ManualTimeProvider clock = await StopTimeAsync();
         var finish = new TaskCompletionSource();
         Node node = await JoinAsync((_, _) => finish.Task, o => (o.MaxConcurrency, o.MaxInFlight) = (1, 200));
+        await WarmUpAsync(node);
+        Faults.DropNotifications = true; // so that nothing but the call itself tells
         TimerPost[] posts = [.. ((string[])["x", "y"]).Select(id => new TimerPost("old"u8.ToArray(), TimeSpan.Zero, new() { Id = id }))];
-        await node.Timer.LeaveAsync();
-        await node.Timer.PostAsync([new TimerPost("{}"u8.ToArray(), TimeSpan.Zero, new() { Id = Node.WarmUp }), .. posts]); // the first by its id
-        await node.Timer.JoinAsync(node.HandleAsync);
+        await node.Timer.PostAsync(posts);
+        await clock.AdvanceUntilAsync(async () => (await node.Timer.GetStatsAsync()).InFlight == 2, Ms(100), "one runs, one is queued");
         TimerDelivery running = await node.NthAsync(1);
-        await Eventually.ReadsAsync(() => node.Timer.GetStatsAsync(), stats => stats.InFlight == 2, "one runs, one is queued");
 
         TimerPost[] next = [.. posts.Select(post => post with { Payload = "new"u8.ToArray(), Due = TimeSpan.FromHours(1) })];
         if (how == "batch")
