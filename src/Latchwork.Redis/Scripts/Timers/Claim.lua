@@ -26,7 +26,8 @@ if leaseEnd and leaseEnd <= now then
   takenBack, died = takeBack(tonumber(ARGV[11]), tonumber(ARGV[12]))
   leaseEnd = tonumber(call('ZRANGE', flight, 0, 0, 'WITHSCORES')[2])
 end
-if died == 0 and most > 0 then trimDead(tonumber(ARGV[11]), tonumber(ARGV[12])) end -- time passes, too; but who only looks evicts nothing
+-- Time passes, too; but who only looks evicts nothing.
+if died == 0 and most > 0 and call('EXISTS', dead) == 1 then trimDead(tonumber(ARGV[11]), tonumber(ARGV[12])) end
 
 -- @include renew
 -- @include take
