@@ -12,6 +12,7 @@ internal sealed class SqlExecutor
         Source = source;
         Settings = settings;
         Log = log;
+        using (NpgsqlConnection connection = source.CreateConnection()) Database = connection.Database;
         Work = new SqlLane("worker", settings.MaxConnections, source, settings, log, Partitions.Clear);
         Claims = new SqlLane("claims", 1, source, settings, log, Partitions.Clear);
         Renewals = new SqlLane("renewals", 1, source, settings, log, Partitions.Clear);
@@ -25,14 +26,7 @@ internal sealed class SqlExecutor
     public PostgresSettings Settings { get; }
 
     /// <summary>The name of the database.</summary>
-    public string Database
-    {
-        get
-        {
-            using NpgsqlConnection connection = Source.CreateConnection();
-            return connection.Database;
-        }
-    }
+    public string Database { get; }
 
     public PostgresLog Log { get; }
 

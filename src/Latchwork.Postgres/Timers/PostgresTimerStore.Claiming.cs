@@ -81,7 +81,7 @@ internal sealed partial class PostgresTimerStore
             for (int i = 0; i < ids.Length; i++)
             {
                 events.Add(new ClaimedEvent(
-                    Utf8.Text(ids[i]), payloads[i], TimerCodec.DecodeHeaders(headers[i]), retries[i], maxRetries[i],
+                    Utf8.Text(ids[i]), payloads[i], EventCodec.DecodeHeaders(headers[i]), retries[i], maxRetries[i],
                     DateTimeOffset.FromUnixTimeMilliseconds(dues[i]), now.Since(dues[i])));
             }
         }

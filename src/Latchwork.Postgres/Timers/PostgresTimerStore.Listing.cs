@@ -131,7 +131,7 @@ internal sealed partial class PostgresTimerStore
             Retries = row.GetInt32(2),
             MaxRetries = row.GetInt32(3),
             Payload = row.GetFieldValue<byte[]>(5),
-            Headers = TimerCodec.DecodeHeaders(row.IsDBNull(4) ? null : row.GetFieldValue<byte[]>(4)),
+            Headers = EventCodec.DecodeHeaders(row.IsDBNull(4) ? null : row.GetFieldValue<byte[]>(4)),
             DeadLetterReason = isDead ? (DeadLetterReason)row.GetInt16(11) : null,
             DeadLetteredAt = isDead ? DateTimeOffset.FromUnixTimeMilliseconds(until) : null,
             DeadLetteredFor = isDead ? now.Since(until) : null,

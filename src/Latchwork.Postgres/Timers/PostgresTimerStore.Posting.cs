@@ -1,5 +1,6 @@
 using Latchwork.Postgres.Connections;
 using Latchwork.Storage;
+using Latchwork.Storage.Rules;
 using Npgsql;
 
 namespace Latchwork.Postgres.Timers;
@@ -41,7 +42,7 @@ internal sealed partial class PostgresTimerStore
         private readonly long[] _dues = [.. entries.Select(static entry => TimerCodec.Encode(entry.Due))];
         private readonly int[] _maxRetries = [.. entries.Select(static entry => entry.MaxRetries)];
         private readonly int[] _ifExists = [.. entries.Select(static entry => (int)entry.IfExists)];
-        private readonly byte[]?[] _headers = [.. entries.Select(static entry => TimerCodec.Encode(entry.Headers))];
+        private readonly byte[]?[] _headers = [.. entries.Select(static entry => EventCodec.Encode(entry.Headers))];
         private readonly byte[][] _payloads = [.. entries.Select(static entry => entry.Payload.ToArray())];
 
         public SqlStatement AddTo(SqlStatement call) => call.With(_ids).With(_dues).With(_maxRetries).With(_ifExists).With(_headers).With(_payloads);

@@ -3,49 +3,16 @@ using System.Text;
 
 namespace Latchwork.Postgres.Timers;
 
-/// <summary>Due times, headers and failures as they are stored.</summary>
+/// <summary>Due times and failures as they are stored.</summary>
 internal static class TimerCodec
 {
-    private const byte Format = 1;
     private const int FailureHead = 14;
-
-    private static readonly Dictionary<string, string> _noHeaders = [];
 
     /// <summary>A delay in µs, or an absolute time in µs as -1 - time. Rounded up, so that nothing is early.</summary>
     public static long Encode(Due due) => due.IsAbsolute ? -1 - Microseconds(due.Value) : Microseconds(due.Value);
 
     /// <summary>A span in µs, rounded up.</summary>
     public static long Microseconds(TimeSpan span) => (span.Ticks + TimeSpan.TicksPerMicrosecond - 1) / TimeSpan.TicksPerMicrosecond;
-
-    /// <summary>Writes headers; null if there are none.</summary>
-    public static byte[]? Encode(IReadOnlyDictionary<string, string>? headers)
-    {
-        if (headers is null || headers.Count == 0) return null;
-        using var bytes = new MemoryStream();
-        using var writer = new BinaryWriter(bytes, Encoding.UTF8);
-        writer.Write(Format);
-        writer.Write7BitEncodedInt(headers.Count);
-        foreach ((string name, string value) in headers)
-        {
-            writer.Write(name);
-            writer.Write(value);
-        }
-
-        writer.Flush();
-        return bytes.ToArray();
-    }
-
-    public static IReadOnlyDictionary<string, string> DecodeHeaders(byte[]? bytes)
-    {
-        if (bytes is null) return _noHeaders;
-        using var reader = new BinaryReader(new MemoryStream(bytes), Encoding.UTF8);
-        byte format = reader.ReadByte();
-        if (format != Format) throw new InvalidDataException($"The headers of an event have format {format}; this version knows {Format}.");
-        int count = reader.Read7BitEncodedInt();
-        var headers = new Dictionary<string, string>(count);
-        for (int i = 0; i < count; i++) headers.Add(reader.ReadString(), reader.ReadString());
-        return headers;
-    }
 
     /// <summary>A failure as <c>timer_failure</c> makes it.</summary>
     public static byte[] Encode(AttemptFailure failure)

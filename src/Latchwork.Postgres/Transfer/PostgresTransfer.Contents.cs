@@ -136,7 +136,7 @@ internal sealed partial class PostgresTransfer
                 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
                 """)
                 .With(space.Id).With(moved.DeadLetter is null ? 0 : 2).With((int?)moved.DeadLetter?.Reason).With(moved.Retries).With(moved.MaxRetries).With(due)
-                .With(moved.DeadLetter is { } letter ? space.Now.From(-letter.Ago) : (long?)null).With(Utf8.Bytes(moved.Id)).With(TimerCodec.Encode(moved.Headers))
+                .With(moved.DeadLetter is { } letter ? space.Now.From(-letter.Ago) : (long?)null).With(Utf8.Bytes(moved.Id)).With(EventCodec.Encode(moved.Headers))
                 .WithArray(moved.Failures.Count == 0 ? null : [.. moved.Failures.Select(TimerCodec.Encode)]).With(moved.Payload.ToArray()).With(moved.Interruptions));
             session.Run(new SqlStatement("INSERT INTO @schema@.timer_imported VALUES ($1, $2)").With(space.Id).With(Utf8.Bytes(moved.Id)));
             if (moved.DeadLetter is null) earliest = Math.Min(earliest, due);

@@ -17,7 +17,8 @@ internal sealed partial class SqliteTimerStore
             (file, ns) =>
             {
                 StoreTime now = ns.Now();
-                (int takenBack, int deadLettered) = TakeBackExpired(file, ns, now, request);
+                (int takenBack, int deadLettered) = TakeBackExpired(file, ns, now);
+                if (deadLettered > 0 || request.Max > 0) EvictDeadLetters(file, ns, request.DeadLetters, now); // time passes, too; but who only looks evicts nothing
                 WakeNode node = ns.Wakes.Meet(request.NodeId, request.Held, now);
                 List<ClaimedEvent> claimed = node.ClaimToken == request.ClaimToken
                     ? RenewClaimed(file, ns, request, now)
@@ -31,14 +32,9 @@ internal sealed partial class SqliteTimerStore
 
     /// <summary>A node whose lease ran out spent an attempt. The event is due since then, or dead.</summary>
     /// <returns>How many events were taken back, at most <see cref="Limits.MaxBatch"/>; and how many of them are dead.</returns>
-    private static (int Count, int DeadLettered) TakeBackExpired(SqliteFile file, TimerNamespace ns, StoreTime now, ClaimRequest request)
+    private static (int Count, int DeadLettered) TakeBackExpired(SqliteFile file, TimerNamespace ns, StoreTime now)
     {
-        if (ns.InFlight == 0)
-        {
-            if (request.Max > 0) EvictDeadLetters(file, ns, request.DeadLetters, now);
-            return (0, 0);
-        }
-
+        if (ns.InFlight == 0) return (0, 0);
         var expired = new List<EventPlace>();
         using (Statement rows = file[
             """
@@ -69,7 +65,6 @@ internal sealed partial class SqliteTimerStore
             }
         }
 
-        if (deadLettered > 0 || request.Max > 0) EvictDeadLetters(file, ns, request.DeadLetters, now); // time passes, too; but who only looks evicts nothing
         return (expired.Count, deadLettered);
     }
 

@@ -10,7 +10,8 @@ internal sealed partial class InMemoryPartition
         lock (_lock)
         {
             StoreTime now = _clock.Now();
-            (int takenBack, int deadLettered) = TakeBackExpired(now, request);
+            (int takenBack, int deadLettered) = TakeBackExpired(now);
+            if (deadLettered > 0 || request.Max > 0) EvictDeadLetters(request.DeadLetters, now); // time passes, too; but who only looks evicts nothing
             WakeNode listener = _listeners.Meet(request.NodeId, request.Held, now);
             bool repeated = listener.ClaimToken == request.ClaimToken;
             List<ClaimedEvent> claimed = repeated
@@ -79,7 +80,7 @@ internal sealed partial class InMemoryPartition
 
     /// <summary>A node whose lease ran out spent an attempt. The event is due since then, or dead.</summary>
     /// <returns>How many events were taken back, at most <see cref="Limits.MaxBatch"/>; and how many of them are dead.</returns>
-    private (int Count, int DeadLettered) TakeBackExpired(StoreTime now, ClaimRequest request)
+    private (int Count, int DeadLettered) TakeBackExpired(StoreTime now)
     {
         int count = 0;
         int deadLettered = 0;
@@ -100,7 +101,6 @@ internal sealed partial class InMemoryPartition
             }
         }
 
-        if (deadLettered > 0 || request.Max > 0) EvictDeadLetters(request.DeadLetters, now); // time passes, too; but who only looks evicts nothing
         return (count, deadLettered);
     }
 

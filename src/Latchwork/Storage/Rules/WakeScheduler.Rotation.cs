@@ -48,10 +48,10 @@ internal sealed partial class WakeScheduler
     {
         for (int tries = 0; tries < MaxTries; tries++)
         {
-            WakeNode[] next = [.. _rotation.Where(place => place.Id != except?.NodeId && place.Id != alsoExcept?.NodeId).Take(PassedOver).Select(place => _nodes[place.Id])];
-            if (next.Length == 0) return null;
+            IEnumerable<WakeNode> next = _rotation.Where(place => place.Id != except?.NodeId && place.Id != alsoExcept?.NodeId).Select(place => _nodes[place.Id]);
+            WakeNode? listener = leastHeld ? next.Take(PassedOver).MinBy(node => node.Held) : next.FirstOrDefault();
+            if (listener is null) return null;
 
-            WakeNode listener = leastHeld ? next.MinBy(node => node.Held)! : next[0];
             if (!notify(listener.NodeId, askIn))
             {
                 LeaveRotation(listener);

@@ -1,6 +1,6 @@
 using System.Text;
 
-namespace Latchwork.Sqlite.Timers;
+namespace Latchwork.Storage.Rules;
 
 /// <summary>Headers and failures as bytes. Each begins with the number of its format.</summary>
 internal static class EventCodec
