@@ -143,8 +143,13 @@ public sealed class RedisStore : LatchworkStore
             : multiplexer.Configuration.Contains("channelPrefix=", StringComparison.OrdinalIgnoreCase);
 
     /// <inheritdoc/>
-    public override Task<IReadOnlyList<StoreWarning>> CheckAsync(CancellationToken cancellationToken = default) =>
-        _check.RunAsync(cancellationToken).OffStoreThread();
+    public override Task<IReadOnlyList<StoreWarning>> CheckAsync(CancellationToken cancellationToken = default)
+    {
+        // Whoever checks wants to know how it is now, and not whether it gets better in a while.
+        if (_connection.LastError is not { } reason) return _check.RunAsync(cancellationToken).OffStoreThread();
+        string message = $"There is no connection to the server at {Description} now, because {reason}. Nothing was changed.";
+        return Task.FromException<IReadOnlyList<StoreWarning>>(new LatchworkStoreException(message, StoreOutcome.NotApplied) { IsTransient = true });
+    }
 
     /// <summary>The address together with what else makes it this store and no other.</summary>
     private static string PlaceOf(string address, RedisOptions options)

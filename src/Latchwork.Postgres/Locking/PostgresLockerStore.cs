@@ -87,7 +87,8 @@ internal sealed class PostgresLockerStore : ILockerStore, IDisposable
                 (bool wasLocked, bool wasKnown) = record.Forget(lockTimeout, now);
                 return (wasKnown, wasLocked);
             },
-            cancellationToken);
+            cancellationToken,
+            tellsOwner: true);
 
     public Task<LockerOutcome?> TryGetAsync(LockerKey key, CancellationToken cancellationToken) =>
         _executor.Work.RunAsync(
@@ -157,10 +158,10 @@ internal sealed class PostgresLockerStore : ILockerStore, IDisposable
         row.State is null ? new LockRecord() : new LockRecord(row.State, () => ReadOutcome(session, row, key));
 
     /// <summary>Writes a record down if it changed. Answers false if somebody else has written it meanwhile.</summary>
-    internal bool TrySave(SqlSession session, LockRow row, LockerKey key, LockState after, bool isAwaited, bool notify)
+    internal bool TrySave(SqlSession session, LockRow row, LockerKey key, LockState after, bool isAwaited, bool notify, bool tellsOwner = false)
     {
         if (after == (row.State ?? new LockRecord().Save()) && isAwaited == row.IsAwaited) return true;
-        bool tells = notify && row.IsAwaited;
+        bool tells = notify && (row.IsAwaited || tellsOwner);
         SqlStatement write = row.Write(key.Key, after, isAwaited && !tells, tells ? NotificationMessage.ForKey(key) : null, _settings, _settings.LockWait);
         return session.Read(write, static rows => rows.Read() && rows.GetBoolean(0));
     }
@@ -194,11 +195,18 @@ internal sealed class PostgresLockerStore : ILockerStore, IDisposable
     /// <param name="act">Decides; it may be called again. Answers, too, whether those who wait are to be notified.</param>
     /// <param name="cancellationToken">A token that cancels the wait.</param>
     /// <param name="wasOwner">For what an owner does: whether the answer says that it is the owner. It may end its run even while the namespace is sealed.</param>
+    /// <param name="tellsOwner">Whether there is a notification even if nobody waits, as the owner is to hear it.</param>
     private Task<T> ChangeAsync<T>(
-        SqlLane lane, string name, LockerKey key, Func<LockRecord, long, (T Answer, bool Notify)> act, CancellationToken cancellationToken, Func<T, bool>? wasOwner = null) =>
-        lane.RunAsync(name, session => Change(session, key, act, wasOwner), cancellationToken);
+        SqlLane lane,
+        string name,
+        LockerKey key,
+        Func<LockRecord, long, (T Answer, bool Notify)> act,
+        CancellationToken cancellationToken,
+        Func<T, bool>? wasOwner = null,
+        bool tellsOwner = false) =>
+        lane.RunAsync(name, session => Change(session, key, act, wasOwner, tellsOwner), cancellationToken);
 
-    private T Change<T>(SqlSession session, LockerKey key, Func<LockRecord, long, (T Answer, bool Notify)> act, Func<T, bool>? wasOwner)
+    private T Change<T>(SqlSession session, LockerKey key, Func<LockRecord, long, (T Answer, bool Notify)> act, Func<T, bool>? wasOwner, bool tellsOwner = false)
     {
         long since = TimeProvider.System.GetTimestamp();
         while (true)
@@ -212,7 +220,7 @@ internal sealed class PostgresLockerStore : ILockerStore, IDisposable
                 if (wasOwner?.Invoke(answer) == false) row.Unsealed(key.Namespace);
                 LockState after = record.Save();
                 bool isAwaited = row.IsAwaited || answer is LockHeld;
-                if (TrySave(session, row, key, after, isAwaited, notify))
+                if (TrySave(session, row, key, after, isAwaited, notify, tellsOwner))
                 {
                     if (after.Outcome is { Data: { } } outcome) _sweeper.Schedule(outcome.UsableUntil, row.Now);
                     return answer;

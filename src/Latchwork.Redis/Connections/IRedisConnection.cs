@@ -9,6 +9,9 @@ internal interface IRedisConnection : IAsyncDisposable
     /// <summary>How often a connection was made again after it was lost.</summary>
     long Reconnects { get; }
 
+    /// <summary>Why there is no connection, in words that follow "because"; null if there is one.</summary>
+    string? LastError { get; }
+
     /// <summary>Whether the servers are a cluster.</summary>
     /// <exception cref="LatchworkStoreException">No server has been reached yet, so that nobody knows.</exception>
     bool IsCluster { get; }

@@ -38,6 +38,7 @@ internal sealed partial class HeldLock
 
     private async Task RenewAsync()
     {
+        _looksAgain = false;
         long sent = _core.Clock.Now;
         bool isOurs = false;
         Exception? fault = null;
@@ -67,6 +68,7 @@ internal sealed partial class HeldLock
             {
                 // An answer that comes after the local lease has expired is too late: others may have been told already.
                 if (_core.Clock.Now < _leaseExpiry) SetLeaseExpiry(sent);
+                if (_looksAgain) _renewAt = Math.Min(_renewAt, _core.Clock.Now);
             }
             else if (_publishing)
             {
@@ -89,24 +91,72 @@ internal sealed partial class HeldLock
         lock (_gate)
         {
             _core.Leases.Remove(this);
-            _isListed = false;
+            if (_over) return;
         }
 
         OnAlarm();
+        if (!_core.IsAbandoned) _ = WatchAsync();
     }
 
     /// <summary>
-    /// Sees to it that somebody looks when the next thing is to be done. The list looks after a third of the lease: that is early enough for a
-    /// first renewal while at least half of the lease is left, and nothing is to be done in the next sixth. Needs the gate.
+    /// Hears of the key from now on: whoever takes it away (<see cref="IProcessLocker.ForgetAsync"/>) notifies. Short work ends before and needs no subscription.
+    /// A notification is a hint, and so is what was missed before: the next renewal, which is sent for it, says whether the key is still ours.
+    /// </summary>
+    private async Task WatchAsync()
+    {
+        try
+        {
+            IAsyncDisposable subscription = await _core.Store.SubscribeAsync(_core.KeyOf(Key), _ => LookAgain(), CancellationToken.None).ConfigureAwait(false);
+            lock (_gate)
+            {
+                if (!_over) (_subscription, subscription) = (subscription, null!);
+            }
+
+            if (subscription is null) LookAgain();
+            else await subscription.DisposeAsync().ConfigureAwait(false);
+        }
+        catch (Exception e) when (e is LatchworkStoreException or ObjectDisposedException)
+        {
+            _core.Log.SubscriptionFailed(e, _core.Shown(Key), _core.Options.Namespace); // the next renewal tells all the same
+        }
+    }
+
+    private async Task StopWatchingAsync(IAsyncDisposable subscription)
+    {
+        try
+        {
+            await subscription.DisposeAsync().ConfigureAwait(false);
+        }
+        catch (Exception e) when (e is LatchworkStoreException or ObjectDisposedException)
+        {
+            _core.Log.SubscriptionFailed(e, _core.Shown(Key), _core.Options.Namespace);
+        }
+    }
+
+    /// <summary>Renews now. On a thread of the store, perhaps: the alarm clock's sends it.</summary>
+    private void LookAgain()
+    {
+        lock (_gate)
+        {
+            if (_over || _leaving) return;
+            _looksAgain = true; // a renewal that is under way may have been decided before
+            _renewAt = Math.Min(_renewAt, _core.Clock.Now);
+            SetAlarm();
+        }
+    }
+
+    /// <summary>
+    /// Sees to it that somebody looks when the next thing is to be done. First that is the list, which looks after a third of the lease at the latest: that is
+    /// early enough for a first renewal while at least half of the lease is left, and nothing is to be done in the next sixth. Needs the gate.
     /// </summary>
     private void SetAlarm()
     {
         TimeSpan lease = _core.Options.LeaseDuration;
         long next = _renewing || _leaving ? _leaseExpiry : Math.Min(_renewAt, _leaseExpiry);
         TimeSpan sleep = SpanUntil(next);
-        if (_alarm is null && !_renewing && sleep >= lease / 6 && SpanUntil(_leaseExpiry) >= lease / 2)
+        if (!_wasListed && !_renewing && sleep >= lease / 6 && SpanUntil(_leaseExpiry) >= lease / 2)
         {
-            if (!_isListed) _isListed = _core.Leases.TryAdd(this);
+            _wasListed = _core.Leases.TryAdd(this);
             return;
         }
 

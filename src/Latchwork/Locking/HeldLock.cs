@@ -50,7 +50,9 @@ internal sealed partial class HeldLock : DeadlineItem
     private readonly TaskCompletionSource<LockEnding> _ended = new();
 
     private Alarm? _alarm; // once there is something to look at before the list's time
-    private bool _isListed; // in the core's list, which looks at it after a third of the lease
+    private bool _wasListed; // put into the core's list, which looks at what is not over by then
+    private IAsyncDisposable? _subscription; // to what happens to the key, once the work has taken a while
+    private bool _looksAgain; // something may have happened to the key since the last renewal was sent
     private long _leaseExpiry;
     private long _renewAt;
     private bool _renewing;
@@ -124,17 +126,23 @@ internal sealed partial class HeldLock : DeadlineItem
     /// <summary>The store was told to take the key from its owner.</summary>
     public void Supersede() => End(new LockEnding(LockEnd.Superseded));
 
+    /// <summary>Looks whether the lease has run out: whoever was to begin under it found that it is not held.</summary>
+    public void EndIfExpired() => OnAlarm();
+
     /// <summary>Renews no more, and lets the lease run out in the store, so that nobody else begins while the work may still go on.</summary>
     public void LeaveToLease() => End(new LockEnding(LockEnd.LeaseRanOut));
 
     private void End(LockEnding ending)
     {
+        IAsyncDisposable? subscription;
         lock (_gate)
         {
             if (_over) return;
             _over = true;
+            subscription = _subscription;
         }
 
+        if (subscription is not null && !_core.IsAbandoned) _ = StopWatchingAsync(subscription);
         _core.Leases.Remove(this);
         _alarm?.Dispose(); // whoever has made one has done so before the end
         _core.Remove(this);

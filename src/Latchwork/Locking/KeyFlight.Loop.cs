@@ -10,6 +10,7 @@ internal sealed partial class KeyFlight
     private TaskCompletionSource? _sleep;
     private bool _awake; // notified since the last request was sent
 
+    private bool _wasAnswered; // by the store, at least once
     private string? _nonce; // of the requests until one is granted
     private long? _waitingFor; // the lowest fencing token that a caller may be waiting for
     private bool _listen;
@@ -95,10 +96,12 @@ internal sealed partial class KeyFlight
             {
                 reply = await SendAsync(request).ConfigureAwait(false);
             }
-            catch (LatchworkStoreException e) when (_core.CanRepeat(e, firstSent) && IsWanted())
+            catch (LatchworkStoreException e) when (_core.CanRepeat(e, firstSent, !_wasAnswered) && IsWanted())
             {
                 reply = await SendAgainAsync(request, firstSent, e).ConfigureAwait(false);
             }
+
+            _wasAnswered = true;
         }
         catch (Exception e) when (e is LatchworkStoreException or ObjectDisposedException)
         {
@@ -136,7 +139,7 @@ internal sealed partial class KeyFlight
     private bool IsWanted() => !_core.IsAbandoned && Count > 0;
 
     private Task<LockerReply> SendAgainAsync(LockerRequest request, long firstSent, LatchworkStoreException fault) =>
-        _core.RepeatAsync(() => SendAsync(request), IsWanted, firstSent, fault, CancellationToken.None);
+        _core.RepeatAsync(() => SendAsync(request), IsWanted, firstSent, fault, CancellationToken.None, isNew: !_wasAnswered);
 
     private Task<LockerReply> SendAsync(LockerRequest request)
     {

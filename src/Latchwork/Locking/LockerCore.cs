@@ -12,6 +12,10 @@ internal sealed class LockerCore
 {
     private static readonly TimeSpan _firstPause = TimeSpan.FromMilliseconds(20);
     private static readonly TimeSpan _longestPause = TimeSpan.FromSeconds(1);
+    private static readonly TimeSpan _newRetryTimeout = TimeSpan.FromSeconds(2);
+
+    /// <summary>Work that has ended by then costs neither an alarm nor a subscription of its own.</summary>
+    private static readonly TimeSpan _short = TimeSpan.FromMilliseconds(250);
 
     private readonly ConcurrentDictionary<(string Key, long FencingToken), HeldLock> _held = new();
 
@@ -29,7 +33,7 @@ internal sealed class LockerCore
         Clock = AlarmClock.For(options.TimeProvider);
         DefaultWait = options.WaitTimeout ?? options.LockTimeout;
         Waits = new DeadlineList(typeof(ProcessLocker), DefaultWait, time: options.TimeProvider);
-        Leases = new DeadlineList(typeof(ProcessLocker), options.LeaseDuration / 3, time: options.TimeProvider);
+        Leases = new DeadlineList(typeof(ProcessLocker), options.LeaseDuration / 3 < _short ? options.LeaseDuration / 3 : _short, time: options.TimeProvider);
         Log = new SafeLogger((options.LoggerFactory ?? NullLoggerFactory.Instance).CreateLogger("Latchwork.ProcessLocker"), leavesSharedThreads: true);
     }
 
@@ -49,7 +53,7 @@ internal sealed class LockerCore
     /// <summary>The callers that wait for so long.</summary>
     public DeadlineList Waits { get; }
 
-    /// <summary>The held locks at which nobody has to look before a third of their lease is over: most end before, and need no alarm of their own.</summary>
+    /// <summary>The held locks at which nobody has to look for a quarter of a second (or a third of the lease): most end before, and need no alarm of their own.</summary>
     public DeadlineList Leases { get; }
 
     /// <summary>The locker behaves as if its process had been killed: nothing is sent any more. For tests.</summary>
@@ -83,8 +87,9 @@ internal sealed class LockerCore
     /// <param name="operation">What to do.</param>
     /// <param name="shouldRetry">Whether there is still a point in another attempt.</param>
     /// <param name="cancellationToken">Ends the pauses in between.</param>
-    public Task<T> RepeatAsync<T>(Func<Task<T>> operation, Func<bool> shouldRetry, CancellationToken cancellationToken) =>
-        RepeatAsync(operation, shouldRetry, Clock.Now, null, cancellationToken);
+    /// <param name="isNew">Whether a call begins with it, which has waited for nothing yet; see <see cref="CanRepeat"/>.</param>
+    public Task<T> RepeatAsync<T>(Func<Task<T>> operation, Func<bool> shouldRetry, CancellationToken cancellationToken, bool isNew = false) =>
+        RepeatAsync(operation, shouldRetry, Clock.Now, null, cancellationToken, isNew);
 
     /// <summary>The same after a first attempt, which most need no other than, and which costs less without this.</summary>
     /// <param name="operation">What to do.</param>
@@ -92,7 +97,9 @@ internal sealed class LockerCore
     /// <param name="start">When it was begun.</param>
     /// <param name="fault">How it has failed; see <see cref="CanRepeat"/>. Null if there was none yet.</param>
     /// <param name="cancellationToken">Ends the pauses in between.</param>
-    public async Task<T> RepeatAsync<T>(Func<Task<T>> operation, Func<bool> shouldRetry, long start, LatchworkStoreException? fault, CancellationToken cancellationToken)
+    /// <param name="isNew">See <see cref="CanRepeat"/>.</param>
+    public async Task<T> RepeatAsync<T>(
+        Func<Task<T>> operation, Func<bool> shouldRetry, long start, LatchworkStoreException? fault, CancellationToken cancellationToken, bool isNew = false)
     {
         TimeSpan pause = _firstPause;
         bool mayHaveHappened = false;
@@ -110,7 +117,7 @@ internal sealed class LockerCore
             {
                 return await operation().ConfigureAwait(false);
             }
-            catch (LatchworkStoreException e) when (CanRepeat(e, start) && shouldRetry())
+            catch (LatchworkStoreException e) when (CanRepeat(e, start, isNew) && shouldRetry())
             {
                 fault = e;
             }
@@ -122,6 +129,12 @@ internal sealed class LockerCore
     }
 
     /// <summary>Whether another attempt may end otherwise, and the outage has not lasted too long.</summary>
-    public bool CanRepeat(LatchworkStoreException fault, long start) =>
-        (fault.IsTransient || fault.Outcome == StoreOutcome.Unknown) && Since(start) < Options.StoreRetryTimeout;
+    /// <param name="fault">How the last one ended.</param>
+    /// <param name="start">When the first one began.</param>
+    /// <param name="isNew">
+    /// Whether it is the first that the store is asked in a call. Who begins while the store is down is told soon, as by a post; who waited or worked before the outage
+    /// has something to lose, and gets through it.
+    /// </param>
+    public bool CanRepeat(LatchworkStoreException fault, long start, bool isNew = false) =>
+        (fault.IsTransient || fault.Outcome == StoreOutcome.Unknown) && Since(start) < (isNew && _newRetryTimeout < Options.StoreRetryTimeout ? _newRetryTimeout : Options.StoreRetryTimeout);
 }

@@ -34,4 +34,7 @@ internal static partial class LockerLog
 
     [LoggerMessage(3010, LogLevel.Warning, "Key {Key} of {Namespace}: a result was published, but too few replicas have it: a failover now could lose it.")]
     public static partial void NotReplicated(this ILogger logger, Exception exception, string key, string @namespace);
+
+    [LoggerMessage(3011, LogLevel.Warning, "Namespace {Namespace} could not be registered again.")]
+    public static partial void RegistrationFailed(this ILogger logger, Exception exception, string @namespace);
 }

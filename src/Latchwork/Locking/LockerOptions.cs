@@ -36,7 +36,10 @@ public sealed class LockerOptions
     /// </summary>
     public TimeSpan FallbackPollInterval { get; set; } = TimeSpan.FromSeconds(1);
 
-    /// <summary>How long a store that does not answer is asked again before a call fails: zero to 1 day; default 30 s.</summary>
+    /// <summary>
+    /// How long a store that does not answer is asked again before a call fails that waited, or worked, before the outage: zero to 1 day; default 30 s. A call that
+    /// begins while the store does not answer fails after 2 s (or this time, if it is shorter), plus the time of the last attempt.
+    /// </summary>
     public TimeSpan StoreRetryTimeout { get; set; } = TimeSpan.FromSeconds(30);
 
     /// <summary>
@@ -57,6 +60,9 @@ public sealed class LockerOptions
     /// <summary>Where to log. Default: null, nowhere.</summary>
     public ILoggerFactory? LoggerFactory { get; set; }
 
-    /// <summary>The clock for waits and local deadlines. Default: <see cref="TimeProvider.System"/>. Leases are the store's affair.</summary>
+    /// <summary>
+    /// The clock for waits and local deadlines. Default: <see cref="TimeProvider.System"/>, whose timestamps are then taken from a clock that counts the time that the
+    /// machine was suspended, where there is one (docs/time.md). Leases are the store's affair.
+    /// </summary>
     public TimeProvider TimeProvider { get; set; } = TimeProvider.System;
 }

@@ -1,3 +1,5 @@
+using Latchwork.Threading;
+
 namespace Latchwork.Locking;
 
 /// <summary>Checks and copies the settings of a locker, so that later changes to the object have no effect.</summary>
@@ -51,7 +53,7 @@ internal static class LockerSettings
             SerializerOptions = options.SerializerOptions,
             LoggerFactory = options.LoggerFactory,
             LogKeys = options.LogKeys,
-            TimeProvider = options.TimeProvider,
+            TimeProvider = LeaseTime.For(options.TimeProvider),
         };
     }
 

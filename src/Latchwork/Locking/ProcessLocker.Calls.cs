@@ -12,7 +12,9 @@ public sealed partial class ProcessLocker
     private readonly ConcurrentDictionary<string, KeyFlight> _flights = new();
     private readonly ConcurrentDictionary<string, KeyFlight> _lockFlights = new();
     private readonly object _openGate = new();
+    private readonly long _registerEvery;
     private Task? _opened;
+    private long _registeredAt;
     private volatile bool _disposed;
 
     /// <summary>How many keys are waited for or held through a flight.</summary>
@@ -91,7 +93,9 @@ public sealed partial class ProcessLocker
             opened = _opened!;
         }
 
-        return opened.IsCompletedSuccessfully ? opened : WaitAsync(opened.WaitAsync(cancellationToken));
+        if (!opened.IsCompletedSuccessfully) return WaitAsync(opened.WaitAsync(cancellationToken));
+        RegisterAgainIfDue();
+        return opened;
 
         // All first callers wait for it; none of them goes on where the others are told.
         static async Task WaitAsync(Task opening)
@@ -109,24 +113,49 @@ public sealed partial class ProcessLocker
             return true;
         },
         ShouldRetry,
-        CancellationToken.None).OffStoreThread().ConfigureAwait(false);
+        CancellationToken.None,
+        isNew: true).OffStoreThread().ConfigureAwait(false);
+
+    // A server that comes back empty knows the keys that are used from then on, but not their namespace: who lists or moves all would leave them out.
+    private void RegisterAgainIfDue()
+    {
+        long now = _core.Clock.Now, last = Volatile.Read(ref _registeredAt);
+        if (now - last < _registerEvery || Interlocked.CompareExchange(ref _registeredAt, now, last) != last) return;
+        DefaultContext.Run(static self => _ = ((ProcessLocker)self!).RegisterAgainAsync(), this);
+    }
+
+    private async Task RegisterAgainAsync()
+    {
+        try
+        {
+            if (!_core.IsAbandoned) await _core.Store.OpenAsync(Namespace, CancellationToken.None).ConfigureAwait(false);
+        }
+        catch (Exception e) when (e is LatchworkStoreException or ObjectDisposedException)
+        {
+            _core.Log.RegistrationFailed(e, Namespace); // calls that need the namespace find the same fault themselves
+        }
+    }
 
     /// <summary>Asks the store for something about a key.</summary>
-    private async Task<T> AskAsync<T>(string key, Func<LockerKey, Task<T>> ask, CancellationToken cancellationToken)
+    /// <param name="key">The key.</param>
+    /// <param name="ask">What to ask.</param>
+    /// <param name="cancellationToken">A token that cancels the wait.</param>
+    /// <param name="isNew">Whether there is nothing to lose yet; see <see cref="LockerCore.CanRepeat"/>.</param>
+    private async Task<T> AskAsync<T>(string key, Func<LockerKey, Task<T>> ask, CancellationToken cancellationToken, bool isNew = true)
     {
         Limits.CheckId(key);
         cancellationToken.ThrowIfCancellationRequested();
         await OpenAsync(cancellationToken).ConfigureAwait(false);
-        return await LookAsync(key, ask, cancellationToken).ConfigureAwait(false);
+        return await LookAsync(key, ask, cancellationToken, isNew).ConfigureAwait(false);
     }
 
     /// <summary>Only looks at a key: a namespace that was never used is not made.</summary>
-    private async Task<T> LookAsync<T>(string key, Func<LockerKey, Task<T>> ask, CancellationToken cancellationToken)
+    private async Task<T> LookAsync<T>(string key, Func<LockerKey, Task<T>> ask, CancellationToken cancellationToken, bool isNew = true)
     {
         Limits.CheckId(key);
         cancellationToken.ThrowIfCancellationRequested();
         ObjectDisposedException.ThrowIf(_disposed, this);
-        return await _core.RepeatAsync(() => ask(_core.KeyOf(key)), ShouldRetry, cancellationToken).OffStoreThread().ConfigureAwait(false);
+        return await _core.RepeatAsync(() => ask(_core.KeyOf(key)), ShouldRetry, cancellationToken, isNew).OffStoreThread().ConfigureAwait(false);
     }
 
     private async Task<PublishOutcome> PublishAsync(string key, long fencingToken, RunValue value, TimeSpan freshFor, CancellationToken cancellationToken)
@@ -139,7 +168,7 @@ public sealed partial class ProcessLocker
         }
 
         var publication = new LockerPublication(fencingToken, Nonce: null, value.Kind, value.Data, freshFor, _core.HandOver);
-        return await AskAsync(key, k => _core.Store.PublishAsync(k, publication, cancellationToken), cancellationToken).ConfigureAwait(false);
+        return await AskAsync(key, k => _core.Store.PublishAsync(k, publication, cancellationToken), cancellationToken, isNew: false).ConfigureAwait(false);
     }
 
     /// <summary>Asks once, not through a flight: nobody is waited for.</summary>

@@ -18,16 +18,22 @@ public sealed partial class ProcessLocker : IProcessLocker, IAsyncDisposable
     /// <param name="options">The settings; null for the defaults. They are copied.</param>
     /// <exception cref="ArgumentException">A setting is out of its range; all such settings are named.</exception>
     public ProcessLocker(LatchworkStore store, LockerOptions? options = null)
+        : this((store ?? throw new ArgumentNullException(nameof(store))).Locks, LiveStores.KindOf(store), options)
     {
-        ArgumentNullException.ThrowIfNull(store);
         LiveStores.Add(store);
-        _core = new LockerCore(store.Locks, LiveStores.KindOf(store), LockerSettings.CopyOf(options ?? new LockerOptions()));
     }
 
     /// <summary>For tests that stand between the engine and the store.</summary>
     internal ProcessLocker(ILockerStore store, LockerOptions? options = null)
+        : this(store, "other", options)
     {
-        _core = new LockerCore(store, "other", LockerSettings.CopyOf(options ?? new LockerOptions()));
+    }
+
+    private ProcessLocker(ILockerStore store, string kind, LockerOptions? options)
+    {
+        _core = new LockerCore(store, kind, LockerSettings.CopyOf(options ?? new LockerOptions()));
+        _registerEvery = _core.Clock.ToTimestamps(TimeSpan.FromSeconds(10));
+        _registeredAt = _core.Clock.Now;
     }
 
     /// <summary>The namespace.</summary>
@@ -158,7 +164,8 @@ public sealed partial class ProcessLocker : IProcessLocker, IAsyncDisposable
             LockerPage page = await _core.RepeatAsync(
                 () => _core.Store.ListAsync(Namespace, from, Limits.MaxBatch, cancellationToken),
                 ShouldRetry,
-                cancellationToken).OffStoreThread().ConfigureAwait(false);
+                cancellationToken,
+                isNew: from is null).OffStoreThread().ConfigureAwait(false);
             foreach (KeySnapshot snapshot in page.Items) yield return snapshot with { Waiters = CountWaiters(snapshot.Key) };
             cursor = page.Cursor;
         }

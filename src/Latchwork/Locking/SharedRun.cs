@@ -62,6 +62,14 @@ internal sealed class SharedRun
 
     private async Task RunAsync()
     {
+        // A server, or a pool, may have been busy for longer than the lease: then the key may be another's already, and those who wait here ask again.
+        if (!_held.IsHeld)
+        {
+            if (_cancelled) await _held.ReleaseAsync().ConfigureAwait(false);
+            else _held.EndIfExpired();
+            return;
+        }
+
         var lease = new WorkLease(_core, _held, isShared: true)
         {
             ResultTimeout = _initiator.Options.ResultTimeout ?? _core.Options.ResultTimeout,

@@ -87,8 +87,8 @@ public interface ILockerStore
     Task<LockerOutcome?> TryGetAsync(LockerKey key, CancellationToken cancellationToken);
 
     /// <summary>
-    /// Drops the outcome and takes the lock, if there is one, from its owner; the highest fencing token grows as for a grant, and those who wait
-    /// are notified. So a run that began before can never publish.
+    /// Drops the outcome and takes the lock, if there is one, from its owner; the highest fencing token grows as for a grant, and whoever has subscribed
+    /// is notified, the owner as well as those who wait. So a run that began before can never publish.
     /// </summary>
     /// <param name="key">The key.</param>
     /// <param name="lockTimeout">How long to keep the fencing token.</param>
@@ -112,7 +112,8 @@ public interface ILockerStore
 
     /// <summary>
     /// Subscribes to the notifications of one key: there is one when its lock is freed or taken from its owner while somebody waits for it (a
-    /// request was answered with <see cref="LockHeld"/> since the last one), and when some may have been missed (the connection was away).
+    /// request was answered with <see cref="LockHeld"/> since the last one), when it is taken by <see cref="ForgetAsync"/>, and when some may have been
+    /// missed (the connection was away).
     /// </summary>
     /// <remarks>
     /// <para>

@@ -4,7 +4,8 @@ namespace Latchwork.Threading;
 
 /// <summary>
 /// Calls back at given times on one dedicated thread, so that the renewal of leases and the local lease expiry do not depend on a free
-/// thread of the pool. There is one clock per <see cref="TimeProvider"/>.
+/// thread of the pool. There is one clock per <see cref="TimeProvider"/>; that of the
+/// system counts with <see cref="LeaseTime"/>.
 /// </summary>
 /// <remarks>
 /// Callbacks are short, never block and never run code of a user: they share the thread. The alarms of a <see cref="TimeProvider"/> other
@@ -12,7 +13,13 @@ namespace Latchwork.Threading;
 /// </remarks>
 internal sealed class AlarmClock
 {
-    private static readonly AlarmClock _system = new(TimeProvider.System);
+    /// <summary>
+    /// The longest that the thread waits. In a suspension of the machine its wait stands still, but the clock goes on: what falls due meanwhile is
+    /// found at the latest so long after the machine is back.
+    /// </summary>
+    private static readonly TimeSpan _longestWait = TimeSpan.FromSeconds(1);
+
+    private static readonly AlarmClock _system = new(LeaseTime.Instance, hasThread: true);
     private static readonly ConditionalWeakTable<TimeProvider, AlarmClock> _others = [];
 
     private readonly object _gate = new();
@@ -20,18 +27,22 @@ internal sealed class AlarmClock
     private long _lastId;
     private bool _started;
 
-    private AlarmClock(TimeProvider time) => Time = time;
+    /// <param name="time">What it counts with.</param>
+    /// <param name="hasThread">Whether alarms fire on a thread of its own; else they are timers of the provider.</param>
+    internal AlarmClock(TimeProvider time, bool hasThread) => (Time, HasThread) = (time, hasThread);
 
     /// <summary>The clock of a time provider.</summary>
     public static AlarmClock For(TimeProvider time) =>
-        ReferenceEquals(time, TimeProvider.System) ? _system : _others.GetValue(time, static t => new AlarmClock(t));
+        ReferenceEquals(time, TimeProvider.System) || ReferenceEquals(time, LeaseTime.Instance)
+            ? _system
+            : _others.GetValue(time, static t => new AlarmClock(t, hasThread: false));
 
     /// <summary>The monotonic time, in the provider's timestamps.</summary>
     public long Now => Time.GetTimestamp();
 
     internal TimeProvider Time { get; }
 
-    internal bool HasThread => ReferenceEquals(this, _system);
+    internal bool HasThread { get; }
 
     /// <summary>Creates an alarm that is not set.</summary>
     /// <param name="callback">What to call; an exception in it would end the process, as on any thread.</param>
@@ -91,9 +102,8 @@ internal sealed class AlarmClock
                     return next;
                 }
 
-                // A day at a time: longer waits than the platform's limit are cut and resumed.
                 double milliseconds = Math.Ceiling(left * 1000.0 / Time.TimestampFrequency);
-                Monitor.Wait(_gate, (int)Math.Min(milliseconds, TimeSpan.MillisecondsPerDay));
+                Monitor.Wait(_gate, (int)Math.Min(milliseconds, _longestWait.TotalMilliseconds));
             }
         }
     }

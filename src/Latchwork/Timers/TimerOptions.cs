@@ -100,7 +100,10 @@ public sealed class TimerOptions
     /// </summary>
     public bool LogPayloads { get; set; }
 
-    /// <summary>The clock for waits and local deadlines. Default: <see cref="TimeProvider.System"/>. Due times are the store's affair.</summary>
+    /// <summary>
+    /// The clock for waits and local deadlines. Default: <see cref="TimeProvider.System"/>, whose timestamps are then taken from a clock that counts the time that the
+    /// machine was suspended, where there is one (docs/time.md). Due times are the store's affair.
+    /// </summary>
     public TimeProvider TimeProvider { get; set; } = TimeProvider.System;
 }
 

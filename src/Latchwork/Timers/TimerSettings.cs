@@ -28,7 +28,7 @@ internal sealed class TimerSettings
         MaxPayloadBytes = options.MaxPayloadBytes;
         DeadLetters = new DeadLetterLimits(options.DeadLetterRetention, options.MaxDeadLetters);
         Json = options.SerializerOptions;
-        Clock = new MonotonicClock(options.TimeProvider);
+        Clock = new MonotonicClock(LeaseTime.For(options.TimeProvider));
     }
 
     public string Namespace { get; }

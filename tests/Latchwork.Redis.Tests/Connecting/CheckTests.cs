@@ -153,6 +153,8 @@ public sealed class CheckTests
 
         public long Reconnects => 0;
 
+        public string? LastError => null;
+
         public int Database => 0;
 
         public bool IsCluster => false;

@@ -37,6 +37,8 @@ internal abstract class PassingConnection(IRedisConnection inner) : IRedisConnec
 
     public long Reconnects => inner.Reconnects;
 
+    public string? LastError => inner.LastError;
+
     public int Database => inner.Database;
 
     public bool IsCluster => inner.IsCluster;

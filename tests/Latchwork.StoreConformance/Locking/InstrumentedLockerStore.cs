@@ -2,13 +2,16 @@ using Latchwork.Storage;
 
 namespace Latchwork.StoreConformance.Locking;
 
-/// <summary>A node's view of a store: it counts the requests that the node sends.</summary>
+/// <summary>A node's view of a store: it counts the requests and renewals of the node.</summary>
 internal sealed class InstrumentedLockerStore(ILockerStore inner) : ILockerStore
 {
-    private int _requests;
+    private int _requests, _renewals;
 
     /// <summary>How many requests were sent so far.</summary>
     public int Requests => Volatile.Read(ref _requests);
+
+    /// <summary>How many renewals were answered so far.</summary>
+    public int Renewals => Volatile.Read(ref _renewals);
 
     public Task OpenAsync(string ns, CancellationToken cancellationToken) => inner.OpenAsync(ns, cancellationToken);
 
@@ -18,8 +21,12 @@ internal sealed class InstrumentedLockerStore(ILockerStore inner) : ILockerStore
         return inner.RequestAsync(key, request, cancellationToken);
     }
 
-    public Task<bool> RenewAsync(LockerKey key, long fencingToken, string nonce, TimeSpan lease, CancellationToken cancellationToken) =>
-        inner.RenewAsync(key, fencingToken, nonce, lease, cancellationToken);
+    public async Task<bool> RenewAsync(LockerKey key, long fencingToken, string nonce, TimeSpan lease, CancellationToken cancellationToken)
+    {
+        bool isOurs = await inner.RenewAsync(key, fencingToken, nonce, lease, cancellationToken).ConfigureAwait(false); // goes on where the answer came
+        Interlocked.Increment(ref _renewals);
+        return isOurs;
+    }
 
     public Task<PublishOutcome> PublishAsync(LockerKey key, LockerPublication publication, CancellationToken cancellationToken) =>
         inner.PublishAsync(key, publication, cancellationToken);

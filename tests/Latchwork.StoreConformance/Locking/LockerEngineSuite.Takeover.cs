@@ -54,6 +54,8 @@ public abstract partial class LockerEngineSuite
 
         Task<int> first = a.RunOnceAsync("k", WorkAsync), second = b.RunOnceAsync("k", WorkAsync);
         WorkLease held = await begun.Task.WaitAsync(TestTimeout);
+        clock.Advance(Ms(250));
+        await Eventually.HoldsAsync(() => held.LeaseLeft == length, "it has subscribed, and renewed for what it may have missed");
         for (int i = 1; i <= 60; i++)
         {
             clock.Advance(length / 3);
@@ -85,7 +87,9 @@ public abstract partial class LockerEngineSuite
         WorkLease held = await begun.Task.WaitAsync(TestTimeout);
         Task<string> second = b.RunOnceAsync("k", (_, _) => Task.FromResult("in time"));
         await WaitersAsync(b, "k", 1);
-        for (TimeSpan age = length / 3; age < ceiling; age += length / 3)
+        clock.Advance(Ms(250));
+        await Eventually.HoldsAsync(() => held.LeaseLeft == length, "it has subscribed, and renewed for what it may have missed");
+        for (TimeSpan age = Ms(250) + length / 3; age < ceiling; age += length / 3)
         {
             clock.Advance(length / 3);
             TimeSpan left = ceiling - age < length ? ceiling - age : length;
@@ -99,6 +103,21 @@ public abstract partial class LockerEngineSuite
         (await second).ShouldBe("in time");
         (await published.Task.WaitAsync(TestTimeout)).ShouldBe(PublishOutcome.Superseded);
         (await a.TryGetAsync("k"))!.Read<string>().ShouldBe("in time");
+    }
+
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task Forgetting_reaches_the_owner_on_another_node_long_before_its_next_renewal(bool hasWorkedForAWhile)
+    {
+        ProcessLocker owner = NewNode(), other = NewNode(); // with leases of ten minutes
+        WorkLease lease = await owner.AcquireAsync("k");
+        if (hasWorkedForAWhile) await RenewedAsync(owner); // as it does once it has subscribed
+        (await other.ForgetAsync("k")).ShouldBeTrue();
+        await Eventually.HoldsAsync(() => lease.Lost.IsCancellationRequested, "the owner is told");
+        lease.IsHeld.ShouldBeFalse();
+        await using WorkLease? next = await other.TryAcquireAsync("k");
+        next.ShouldNotBeNull();
     }
 
     [Fact]

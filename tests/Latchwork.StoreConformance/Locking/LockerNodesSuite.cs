@@ -78,6 +78,9 @@ public abstract class LockerNodesSuite(StoreFixture fixture) : IAsyncLifetime
         await Eventually.HoldsAsync(() => store.Requests >= sent + 2, "the node looks again");
     }
 
+    /// <summary>Waits until a node has renewed a lease.</summary>
+    protected Task RenewedAsync(ProcessLocker node) => Eventually.HoldsAsync(() => _nodes[node].Renewals > 0, "the node renews");
+
     protected static Task LockedAsync(ProcessLocker node, string key) =>
         Eventually.ReadsAsync(() => node.PeekAsync(key), snapshot => snapshot is { IsLocked: true }, $"{key} is locked");
 }

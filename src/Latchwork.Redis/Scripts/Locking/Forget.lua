@@ -9,7 +9,7 @@ if not r then return 0 end
 local existed = r.owned or (r.isFresh and bytesOf(r, data)) and true
 begin(lock)
 if r.owned then r.highest = math.max(r.highest + 1, nowUs) end
-if r.owned and r.waited then notify(lock, ARGV[4], '') end
+if r.owned then notify(lock, ARGV[4], '') end -- its owner hears it as well as those who wait
 drop(r, data)
 free(r, tonumber(ARGV[3]))
 save(lock, r)
