@@ -20,7 +20,7 @@ internal sealed partial class LatchworkContender : IContender
         _store = store;
         _timer = new DistributedTimer(store);
         _locker = new ProcessLocker(store);
-        Verbs = new Dictionary<string, Func<JsonObject, Task<JsonObject?>>>
+        var verbs = new Dictionary<string, Func<JsonObject, Task<JsonObject?>>>
         {
             ["open"] = OpenAsync,
             ["posts"] = async request => await Loops.ClosedAsync(request, () => _timer.PostAsync(_payload, _hour)),
@@ -44,6 +44,9 @@ internal sealed partial class LatchworkContender : IContender
             ["woke"] = WokeAsync,
             ["round-trip"] = RoundTripAsync,
         };
+        new LockCallers(async key => await _locker.AcquireAsync(key)).AddTo(verbs);
+        new StampedeCallers(async (key, run) => (await _locker.RunOnceAsync(key, async (_, _) => (byte[]?)await run()))!).AddTo(verbs);
+        Verbs = verbs;
     }
 
     public IReadOnlyDictionary<string, Func<JsonObject, Task<JsonObject?>>> Verbs { get; }

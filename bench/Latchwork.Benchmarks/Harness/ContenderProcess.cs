@@ -11,6 +11,8 @@ namespace Latchwork.Benchmarks.Harness;
 /// </summary>
 internal sealed class ContenderProcess : IAsyncDisposable
 {
+    private static readonly string[] _libraries = ["hangfire", "distributedlock", "redlock", "fusioncache"];
+
     private readonly Process _process;
     private readonly StringBuilder _errors = new();
     private bool _disposed;
@@ -34,16 +36,28 @@ internal sealed class ContenderProcess : IAsyncDisposable
     public int Id => _process.Id;
 
     /// <summary>Starts one.</summary>
-    /// <param name="name">A kind of ours (see <c>Contenders</c>), or the name of a file under <c>bench/peers</c>.</param>
+    /// <param name="name">A kind of ours (see <c>Contenders</c>), the name of a file under <c>bench/peers</c>, or a library of bench/Latchwork.Benchmarks.Peers.</param>
     /// <param name="store">The store's address for ours; for peers the port, and perhaps a word more after a space.</param>
     /// <param name="root">The repository's root.</param>
     public static async Task<ContenderProcess> StartAsync(string name, string store, string root)
     {
         string script = Path.Combine(root, "bench", "peers", $"{name}.mjs");
-        bool isPeer = File.Exists(script);
-        string[] words = isPeer ? [script, .. store.Split(' ')] : [Environment.ProcessPath!, "contender", name, store];
-        if (!isPeer && Path.GetFileNameWithoutExtension(words[0]) == "dotnet") words = [words[0], typeof(ContenderProcess).Assembly.Location, .. words[1..]];
-        var start = new ProcessStartInfo(isPeer ? "node" : words[0], isPeer ? words : words[1..])
+        string[] words;
+        if (File.Exists(script))
+        {
+            words = ["node", script, .. store.Split(' ')];
+        }
+        else if (_libraries.Contains(name))
+        {
+            words = ["dotnet", Path.Combine(root, "bench", "Latchwork.Benchmarks.Peers", "bin", "Release", "net10.0", "Latchwork.Benchmarks.Peers.dll"), name, store];
+        }
+        else
+        {
+            words = [Environment.ProcessPath!, "contender", name, store];
+            if (Path.GetFileNameWithoutExtension(words[0]) == "dotnet") words = [words[0], typeof(ContenderProcess).Assembly.Location, .. words[1..]];
+        }
+
+        var start = new ProcessStartInfo(words[0], words[1..])
         {
             RedirectStandardInput = true,
             RedirectStandardOutput = true,

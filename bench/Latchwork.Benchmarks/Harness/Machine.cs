@@ -2,12 +2,16 @@ using System.Diagnostics;
 using System.Globalization;
 using System.Runtime.InteropServices;
 using System.Text.Json.Nodes;
+using System.Xml.Linq;
 
 namespace Latchwork.Benchmarks.Harness;
 
 /// <summary>What it ran on, and which versions of everything.</summary>
 internal static class Machine
 {
+    private static readonly string[] _libraries =
+        ["DistributedLock.Redis", "Hangfire.Core", "Hangfire.Redis.StackExchange", "RedLock.net", "StackExchange.Redis", "ZiggyCreatures.FusionCache"];
+
     public static IReadOnlyDictionary<string, string> Describe(string root, RedisProcess server)
     {
         var all = new SortedDictionary<string, string>(StringComparer.Ordinal)
@@ -24,6 +28,12 @@ internal static class Machine
         };
         string peers = Path.Combine(root, "bench", "peers", "package.json");
         foreach ((string name, JsonNode? version) in JsonNode.Parse(File.ReadAllText(peers))!["dependencies"]!.AsObject()) all[$"npm {name}"] = version!.ToString();
+        foreach (XElement package in XDocument.Load(Path.Combine(root, "Directory.Packages.props")).Descendants("PackageVersion"))
+        {
+            string name = package.Attribute("Include")!.Value;
+            if (_libraries.Contains(name)) all[name] = package.Attribute("Version")!.Value;
+        }
+
         return all;
     }
 

@@ -13,6 +13,7 @@ internal static class AllSections
         new LatenessSection(),
         new IdleSection(),
         new LockerSection(),
+        new DotNetSection(),
         new MemorySection(),
         new AloneSection(),
         new CostsSection(),
@@ -35,6 +36,10 @@ internal static class Names
     public const string Ancestor = "process-locker, re-implemented";
     public const string AncestorPipelining = "process-locker, re-implemented, automatic pipelining";
     public const string Quartz = "Quartz.NET in memory";
+    public const string Hangfire = "Hangfire";
+    public const string DistributedLock = "DistributedLock.Redis";
+    public const string RedLock = "RedLock.net";
+    public const string FusionCache = "FusionCache";
 
     /// <summary>The settings of a listener that is tuned for throughput.</summary>
     public const int TunedMaxEvents = 200;

@@ -52,7 +52,7 @@ public sealed class LockerProcessTests : IAsyncLifetime
         string token = (await workers[0].AskAsync("hold a", "locked", "a")).Words[2];
         foreach (WorkerProcess waiting in workers[1..]) await waiting.AskAsync("wait a 50", "waiting");
         await Eventually.ReadsAsync(
-            () => _server.CommandAsync("PUBSUB", "NUMSUB", "lw:{l:locker:a}:wake"), answer => answer.EndsWith("\n2", StringComparison.Ordinal), "both wait");
+            () => _server.CommandAsync("PUBSUB", "NUMSUB", "lw:{l:locker:a}:wake"), answer => answer.EndsWith("\n3", StringComparison.Ordinal), "both wait, and the owner listens");
 
         workers[0].Kill();
         WorkerLine[] woke = await Task.WhenAll(workers[1..].Select(waiting => waiting.ReadAsync("woke", "a")));
@@ -101,7 +101,7 @@ public sealed class LockerProcessTests : IAsyncLifetime
         await workers[0].AskAsync("hold a", "locked", "a");
         foreach (WorkerProcess waiting in workers[1..]) await waiting.AskAsync("wait a 200", "waiting");
         await Eventually.ReadsAsync(
-            () => _server.CommandAsync("PUBSUB", "NUMSUB", "lw:{l:locker:a}:wake"), answer => answer.EndsWith("\n2", StringComparison.Ordinal), "both wait");
+            () => _server.CommandAsync("PUBSUB", "NUMSUB", "lw:{l:locker:a}:wake"), answer => answer.EndsWith("\n3", StringComparison.Ordinal), "both wait, and the owner listens");
         await workers[0].AskAsync("publish a result", "published", "a");
         foreach (WorkerProcess waiting in workers[1..])
         {

@@ -1,5 +1,6 @@
 using Latchwork.Redis.Tests.Timers;
 using Latchwork.StoreConformance.Support;
+using Latchwork.Testing;
 using Shouldly;
 using Xunit;
 
@@ -60,6 +61,19 @@ public sealed class RedisLockerTests : IAsyncLifetime
         lease.Lost.IsCancellationRequested.ShouldBeTrue();
         (await next.PublishAsync("good", CancellationToken.None)).ShouldBe(PublishOutcome.Accepted);
         (await _a.TryGetAsync("k"))!.Read<string>().ShouldBe("good");
+    }
+
+    [Fact]
+    public async Task A_namespace_is_listed_again_after_the_server_came_back_empty()
+    {
+        var clock = new ManualTimeProvider(); // of the locker's waits; leases are the server's affair
+        await using var locker = new ProcessLocker(_storeA, new LockerOptions { Namespace = "emptied", TimeProvider = clock });
+        await locker.RunOnceAsync("k", (_, _) => Task.FromResult("before"));
+        await _server.CommandAsync("FLUSHALL");
+        clock.Advance(TimeSpan.FromSeconds(10));
+        await locker.RunOnceAsync("k", (_, _) => Task.FromResult("after"));
+        await Eventually.ReadsAsync(
+            () => _storeB.Transfer!.ListAsync(CancellationToken.None), all => all.Any(one => one.Namespace == "emptied"), "whoever moves all finds it");
     }
 
     [Fact]
