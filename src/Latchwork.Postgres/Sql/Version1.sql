@@ -694,7 +694,8 @@ BEGIN
     PERFORM @schema@.timer_count(p_part, 0, -gone, 0, 0);
 END $$;
 
--- Makes leases longer, never shorter. A row that somebody has locked is tried for a moment: renewals wait for nobody.
+-- Makes leases longer, never shorter. A row that somebody has locked is tried for a moment: renewals wait for nobody. If it is locked still, and as
+-- far as is committed the delivery is its holder's, nobody knows yet what becomes of it (2).
 CREATE FUNCTION @schema@.timer_extend(p_part integer, p_clock bigint, p_wait integer, p_ids bytea[], p_tokens bytea[], p_lease bigint, OUT outcomes integer[])
 LANGUAGE plpgsql SET enable_seqscan = off SET enable_bitmapscan = off SET enable_hashjoin = off SET enable_mergejoin = off AS $$
 DECLARE
@@ -702,11 +703,12 @@ DECLARE
     deadline bigint := (part.clock_last + p_lease + 999) / 1000;
     free bytea[];
     present bytea[];
+    held bytea[];
 BEGIN
     FOR tries IN 1..5 LOOP
         SELECT array_agg(f.id) INTO free FROM (
             SELECT e.id FROM @schema@.timer_events e WHERE e.partition_id = p_part AND e.id = ANY (p_ids) ORDER BY e.id FOR NO KEY UPDATE SKIP LOCKED) f;
-        SELECT array_agg(e.id) INTO present FROM @schema@.timer_events e WHERE e.partition_id = p_part AND e.id = ANY (p_ids);
+        SELECT array_agg(e.id), array_agg(e.token) INTO present, held FROM @schema@.timer_events e WHERE e.partition_id = p_part AND e.id = ANY (p_ids);
         EXIT WHEN coalesce(cardinality(free), 0) >= coalesce(cardinality(present), 0);
         PERFORM pg_sleep(0.01);
     END LOOP;
@@ -716,7 +718,13 @@ BEGIN
         UPDATE @schema@.timer_events e SET until = greatest(e.until, deadline) FROM (SELECT DISTINCT g.id, g.token FROM given g) d
         WHERE e.partition_id = p_part AND e.id = d.id AND e.id = ANY (free) AND e.state + 0 = 1 AND e.token = d.token RETURNING e.id, d.token
     )
-    SELECT array_agg(CASE WHEN x.id IS NOT NULL THEN 0 WHEN g.id = ANY (present) THEN 3 ELSE 1 END ORDER BY g.n)
+    SELECT array_agg(
+        CASE
+            WHEN x.id IS NOT NULL THEN 0
+            WHEN g.id = ANY (present) AND NOT g.id = ANY (coalesce(free, '{}')) AND g.token = held[array_position(present, g.id)] THEN 2
+            WHEN g.id = ANY (present) THEN 3
+            ELSE 1
+        END ORDER BY g.n)
     INTO outcomes FROM given g LEFT JOIN extended x ON x.id = g.id AND x.token = g.token;
 END $$;
 

@@ -71,7 +71,10 @@ public interface ITimerStore
     /// <param name="deliveries">The deliveries.</param>
     /// <param name="lease">The lease from now on.</param>
     /// <param name="cancellationToken">A token that cancels the wait.</param>
-    /// <returns><see cref="TimerOutcome.Done"/>, <see cref="TimerOutcome.Stale"/> or <see cref="TimerOutcome.NotFound"/> for each.</returns>
+    /// <returns>
+    /// <see cref="TimerOutcome.Done"/>, <see cref="TimerOutcome.Stale"/> or <see cref="TimerOutcome.NotFound"/> for each; or <see cref="TimerOutcome.InFlight"/>: a transaction
+    /// of the application holds the event at the moment, so that the lease is neither extended nor lost, and is to be tried again.
+    /// </returns>
     Task<IReadOnlyList<TimerOutcome>> ExtendAsync(TimerPartition partition, IReadOnlyList<DeliveryKey> deliveries, TimeSpan lease, CancellationToken cancellationToken);
 
     /// <summary>Hands deliveries back: the events are scheduled again at their former due time, no retry is spent, and a free node is woken.</summary>

@@ -138,6 +138,7 @@ internal sealed class LeaseKeeper : IDisposable
             {
                 TimerDelivery delivery = deliveries[i];
                 if (outcomes[i] == TimerOutcome.Done) delivery.SetLeaseExpiry(sentAt + _lease);
+                else if (outcomes[i] == TimerOutcome.InFlight) TryAgain(delivery); // a transaction of the application decides
                 else _listener.OnLeaseLost(delivery, DeliveryEnd.TakenOver);
             }
         }
@@ -149,15 +150,16 @@ internal sealed class LeaseKeeper : IDisposable
         catch (Exception e)
 #pragma warning restore CA1031
         {
-            TimeSpan again = _listener.Now + _pause;
-            foreach (TimerDelivery delivery in deliveries)
-            {
-                if (delivery.RenewAt > again) delivery.RenewAt = again;
-            }
-
-            ArmFor(again);
+            foreach (TimerDelivery delivery in deliveries) TryAgain(delivery);
             _extending.Failed(client.Partition.Index, e);
         }
+    }
+
+    private void TryAgain(TimerDelivery delivery)
+    {
+        TimeSpan again = _listener.Now + _pause;
+        if (delivery.RenewAt > again) delivery.RenewAt = again;
+        ArmFor(again);
     }
 
     private static TimeSpan Max(TimeSpan a, TimeSpan b) => a > b ? a : b;

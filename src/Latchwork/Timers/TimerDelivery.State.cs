@@ -232,9 +232,9 @@ public sealed partial class TimerDelivery
         {
             (TimerOutcome extended, TimeSpan sentAt) = await _listener.Calls
                 .ExtendAsync(Client, Key, _listener.Settings.LeaseDuration, Deadline, cancellationToken).OffStoreThread().ConfigureAwait(false);
-            if (extended == TimerOutcome.Done)
+            if (extended == TimerOutcome.Done) SetLeaseExpiry(sentAt + _listener.Settings.LeaseDuration);
+            if (extended is TimerOutcome.Done or TimerOutcome.InFlight)
             {
-                SetLeaseExpiry(sentAt + _listener.Settings.LeaseDuration);
                 isConfirmed = await transactions.ConfirmAsync(transaction, Client.Partition, Key, cancellationToken).ConfigureAwait(false) == TimerOutcome.Done;
             }
         }
@@ -291,7 +291,7 @@ public sealed partial class TimerDelivery
         (TimerOutcome outcome, TimeSpan sentAt) =
             await _listener.Calls.ExtendAsync(Client, Key, lease, Deadline, cancellationToken).OffStoreThread().ConfigureAwait(false);
         if (outcome == TimerOutcome.Done) SetLeaseExpiry(sentAt + lease);
-        else _listener.OnLeaseLost(this, DeliveryEnd.TakenOver, quietly: true);
+        else if (outcome != TimerOutcome.InFlight) _listener.OnLeaseLost(this, DeliveryEnd.TakenOver, quietly: true);
         return outcome;
     }
 

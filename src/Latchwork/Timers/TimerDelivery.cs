@@ -151,7 +151,10 @@ public sealed partial class TimerDelivery
     /// <summary>Makes the lease last at least <paramref name="lease"/> from now on. Needed only with <see cref="Confirmation.Manual"/> after the handler has returned.</summary>
     /// <param name="lease">100 ms to 1 day.</param>
     /// <param name="cancellationToken">A token that cancels the wait.</param>
-    /// <returns><see cref="TimerOutcome.Done"/>, or <see cref="TimerOutcome.Stale"/> or <see cref="TimerOutcome.NotFound"/> if it is no longer this node's.</returns>
+    /// <returns>
+    /// <see cref="TimerOutcome.Done"/>, or <see cref="TimerOutcome.Stale"/> or <see cref="TimerOutcome.NotFound"/> if it is no longer this node's; on PostgreSQL also
+    /// <see cref="TimerOutcome.InFlight"/>: an open transaction holds the event, so the lease was not extended, and it may be tried again.
+    /// </returns>
     /// <exception cref="LatchworkStoreException">The store did not answer for as long as the lease lasted.</exception>
     public Task<TimerOutcome> ExtendAsync(TimeSpan lease, CancellationToken cancellationToken = default)
     {

@@ -294,6 +294,55 @@ public sealed class TransactionTests(PostgresFixture fixture) : IClassFixture<Po
     }
 
     [Fact]
+    public async Task A_delivery_that_an_open_transaction_replaces_is_neither_extended_nor_lost_until_the_transaction_ends()
+    {
+        var partition = new TimerPartition(_ns, 0);
+        foreach (string id in (string[])["a", "b"]) await _timer.PostAsync("{}"u8.ToArray(), TimeSpan.Zero, new() { Id = id });
+        var request = new ClaimRequest("n1", "t", 10, 10, 0, TimeSpan.FromMinutes(1), new DeadLetterLimits(TimeSpan.FromDays(1), 100));
+        (await _store.Timers.ClaimAsync(partition, request, CancellationToken.None)).Events.Count.ShouldBe(2);
+        DeliveryKey[] keys = [new("a", "t"), new("b", "t"), new("a", "stale"), new("c", "t")];
+        foreach (bool commits in (bool[])[false, true])
+        {
+            await using NpgsqlConnection connection = await _database.OpenConnectionAsync();
+            await using NpgsqlTransaction transaction = await connection.BeginTransactionAsync();
+            (await _timer.WithTransaction(transaction).PostAsync("{}"u8.ToArray(), TimeSpan.FromHours(1), new() { Id = "a" })).Outcome.ShouldBe(PostOutcome.Replaced);
+            (await ExtendAsync()).ShouldBe([TimerOutcome.InFlight, TimerOutcome.Done, TimerOutcome.Stale, TimerOutcome.NotFound]);
+            if (commits) await transaction.CommitAsync();
+            else await transaction.RollbackAsync();
+            (await ExtendAsync()).ShouldBe([commits ? TimerOutcome.Stale : TimerOutcome.Done, TimerOutcome.Done, TimerOutcome.Stale, TimerOutcome.NotFound]);
+        }
+
+        Task<IReadOnlyList<TimerOutcome>> ExtendAsync() => _store.Timers.ExtendAsync(partition, keys, TimeSpan.FromMinutes(1), CancellationToken.None);
+    }
+
+    [Fact]
+    public async Task A_handler_whose_event_is_replaced_in_a_transaction_that_is_rolled_back_goes_on()
+    {
+        var begun = new TaskCompletionSource<TimerDelivery>(TaskCreationOptions.RunContinuationsAsynchronously);
+        var go = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        DistributedTimer timer = _timer;
+        await timer.JoinAsync(async (delivery, _) =>
+        {
+            begun.TrySetResult(delivery);
+            await go.Task;
+        });
+        await timer.PostAsync("{}"u8.ToArray(), TimeSpan.Zero, new() { Id = "a" });
+        TimerDelivery held = await begun.Task.WaitAsync(_timeout);
+        await using (NpgsqlConnection connection = await _database.OpenConnectionAsync())
+        {
+            await using NpgsqlTransaction transaction = await connection.BeginTransactionAsync();
+            await timer.WithTransaction(transaction).PostAsync("{}"u8.ToArray(), TimeSpan.FromHours(1), new() { Id = "a" });
+            (await held.ExtendAsync(TimeSpan.FromSeconds(20))).ShouldBe(TimerOutcome.InFlight);
+            await transaction.RollbackAsync();
+        }
+
+        (await held.ExtendAsync(TimeSpan.FromSeconds(20))).ShouldBe(TimerOutcome.Done);
+        held.Lost.IsCancellationRequested.ShouldBeFalse();
+        go.SetResult();
+        await Eventually.ReadsAsync(() => timer.GetStatsAsync(), stats => stats is { Scheduled: 0, InFlight: 0 }, "it is confirmed");
+    }
+
+    [Fact]
     public async Task A_plain_post_in_a_transaction_scope_is_independent_of_it()
     {
         using (new TransactionScope(TransactionScopeAsyncFlowOption.Enabled))
