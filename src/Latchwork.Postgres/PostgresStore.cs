@@ -39,6 +39,7 @@ public sealed class PostgresStore : LatchworkStore
         var timers = new PostgresTimerStore(_executor, _notifications);
         Timers = timers;
         TimerTransactions = new PostgresTimerTransactions(_executor, timers);
+        LockerTransactions = new PostgresLockerTransactions(_executor);
         Locks = _locks = new PostgresLockerStore(_executor, _notifications, time);
         Description = Describe(new NpgsqlConnectionStringBuilder(source.ConnectionString), settings.Schema);
         Checker = new PostgresStoreChecker(_executor);
@@ -51,6 +52,9 @@ public sealed class PostgresStore : LatchworkStore
     /// <inheritdoc/>
     [Experimental("LATCHWORK001")]
     public override ITimerTransactions TimerTransactions { get; }
+
+    /// <inheritdoc/>
+    public override ILockerTransactions LockerTransactions { get; }
 
     /// <inheritdoc/>
     [Experimental("LATCHWORK001")]

@@ -23,6 +23,10 @@ public abstract class LatchworkStore : IAsyncDisposable
     [Experimental("LATCHWORK001")]
     public virtual ITimerTransactions? TimerTransactions => null;
 
+    /// <summary>Locker operations in a transaction of the application; null if this store has no such.</summary>
+    [Experimental("LATCHWORK001")]
+    public virtual ILockerTransactions? LockerTransactions => null;
+
     /// <summary>Moving namespaces to and from this store; null if it cannot.</summary>
     [Experimental("LATCHWORK001")]
     public virtual IStoreTransfer? Transfer => null;

@@ -1,3 +1,4 @@
+using System.Data.Common;
 using System.Collections.Concurrent;
 using Latchwork.Storage;
 using Npgsql;
@@ -67,6 +68,20 @@ internal sealed class SqlExecutor
             if (e is PostgresException { SqlState: PostgresFailures.Vanished }) Partitions.Clear();
             throw PostgresFailures.JudgeInTransaction(e, name);
         }
+    }
+
+    /// <summary>Refuses what is no transaction of Npgsql on the store's database: the numbers of namespaces are that database's.</summary>
+    public NpgsqlTransaction OnThisDatabase(DbTransaction transaction)
+    {
+        if (transaction is not NpgsqlTransaction own)
+        {
+            throw new ArgumentException(
+                $"The PostgreSQL store needs a transaction of Npgsql ({nameof(NpgsqlTransaction)}), on the store's database; this is a {transaction.GetType().FullName}.", nameof(transaction));
+        }
+
+        return own.Connection is not { } connection || connection.Database == Database
+            ? own
+            : throw new ArgumentException($"The transaction is on the database '{connection.Database}'; the store is on '{Database}'.", nameof(transaction));
     }
 
     /// <summary>Lets what is under way end, and closes the connections.</summary>

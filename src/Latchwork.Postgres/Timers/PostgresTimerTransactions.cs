@@ -60,17 +60,5 @@ internal sealed class PostgresTimerTransactions(SqlExecutor executor, PostgresTi
     }
 
     private Task<T> RunAsync<T>(DbTransaction transaction, string name, SqlStatement statement, Func<NpgsqlDataReader, T> read, CancellationToken cancellationToken) =>
-        transaction is NpgsqlTransaction own
-            ? executor.RunInAsync(OnThisDatabase(own), name, statement, read, cancellationToken)
-            : throw new ArgumentException(
-                $"The PostgreSQL store needs a transaction of Npgsql ({nameof(NpgsqlTransaction)}), on the store's database; this is a {transaction.GetType().FullName}.", nameof(transaction));
-
-    // The numbers of namespaces are those of the store's database.
-    private NpgsqlTransaction OnThisDatabase(NpgsqlTransaction transaction)
-    {
-        string expected = executor.Database;
-        return transaction.Connection is not { } connection || connection.Database == expected
-            ? transaction
-            : throw new ArgumentException($"The transaction is on the database '{connection.Database}'; the store is on '{expected}'.", nameof(transaction));
-    }
+        executor.RunInAsync(executor.OnThisDatabase(transaction), name, statement, read, cancellationToken);
 }

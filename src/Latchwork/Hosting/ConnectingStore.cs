@@ -44,6 +44,8 @@ internal sealed class ConnectingStore : LatchworkStore
     /// <remarks>Asked for after an operation on the namespace, so that the store is open.</remarks>
     public override ITimerTransactions? TimerTransactions => _store?.TimerTransactions;
 
+    public override ILockerTransactions? LockerTransactions => _store?.LockerTransactions;
+
     /// <remarks>Until the store is open there is nothing to move from or to.</remarks>
     public override IStoreTransfer? Transfer => _store?.Transfer;
 

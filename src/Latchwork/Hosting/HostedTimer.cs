@@ -1,3 +1,4 @@
+using System.Data.Common;
 using System.Text.Json;
 
 namespace Latchwork.Hosting;
@@ -7,25 +8,13 @@ internal sealed class HostedTimer<TEvent>(DistributedTimer timer, EventFormat<TE
 {
     public string Namespace => timer.Namespace;
 
-    public Task<PostResult> PostAsync(TEvent value, Due due, PostOptions? options = null, CancellationToken cancellationToken = default)
-    {
-        ArgumentNullException.ThrowIfNull(value);
-        return timer.PostAsync(format.Write(value, json), due, options, cancellationToken);
-    }
+    public Task<PostResult> PostAsync(TEvent value, Due due, PostOptions? options = null, CancellationToken cancellationToken = default) =>
+        timer.PostAsync(Write(value), due, options, cancellationToken);
 
-    public Task<IReadOnlyList<PostResult>> PostAsync(IReadOnlyList<TimerPost<TEvent>> posts, CancellationToken cancellationToken = default)
-    {
-        ArgumentNullException.ThrowIfNull(posts);
-        var bytes = new TimerPost[posts.Count];
-        for (int i = 0; i < bytes.Length; i++)
-        {
-            TimerPost<TEvent> post = posts[i] ?? throw new ArgumentException($"'posts[{i}]' is null.", nameof(posts));
-            if (post.Value is null) throw new ArgumentException($"The value of 'posts[{i}]' is null.", nameof(posts));
-            bytes[i] = new TimerPost(format.Write(post.Value, json), post.Due, post.Options);
-        }
+    public Task<IReadOnlyList<PostResult>> PostAsync(IReadOnlyList<TimerPost<TEvent>> posts, CancellationToken cancellationToken = default) =>
+        timer.PostAsync(Write(posts), cancellationToken);
 
-        return timer.PostAsync(bytes, cancellationToken);
-    }
+    public ITransactionalTimer<TEvent> WithTransaction(DbTransaction transaction) => new InTransaction(this, timer.WithTransaction(transaction));
 
     public Task<TimerOutcome> CancelAsync(string id, bool revoke = false, CancellationToken cancellationToken = default) =>
         timer.CancelAsync(id, revoke, cancellationToken);
@@ -45,5 +34,40 @@ internal sealed class HostedTimer<TEvent>(DistributedTimer timer, EventFormat<TE
     {
         ArgumentNullException.ThrowIfNull(snapshot);
         return format.Read(snapshot.Payload, json);
+    }
+
+    private ReadOnlyMemory<byte> Write(TEvent value)
+    {
+        ArgumentNullException.ThrowIfNull(value);
+        return format.Write(value, json);
+    }
+
+    private TimerPost[] Write(IReadOnlyList<TimerPost<TEvent>> posts)
+    {
+        ArgumentNullException.ThrowIfNull(posts);
+        var bytes = new TimerPost[posts.Count];
+        for (int i = 0; i < bytes.Length; i++)
+        {
+            TimerPost<TEvent> post = posts[i] ?? throw new ArgumentException($"'posts[{i}]' is null.", nameof(posts));
+            if (post.Value is null) throw new ArgumentException($"The value of 'posts[{i}]' is null.", nameof(posts));
+            bytes[i] = new TimerPost(format.Write(post.Value, json), post.Due, post.Options);
+        }
+
+        return bytes;
+    }
+
+    private sealed class InTransaction(HostedTimer<TEvent> timers, TransactionalTimer inner) : ITransactionalTimer<TEvent>
+    {
+        public Task<PostResult> PostAsync(TEvent value, Due due, PostOptions? options = null, CancellationToken cancellationToken = default) =>
+            inner.PostAsync(timers.Write(value), due, options, cancellationToken);
+
+        public Task<IReadOnlyList<PostResult>> PostAsync(IReadOnlyList<TimerPost<TEvent>> posts, CancellationToken cancellationToken = default) =>
+            inner.PostAsync(timers.Write(posts), cancellationToken);
+
+        public Task<TimerOutcome> CancelAsync(string id, bool revoke = false, CancellationToken cancellationToken = default) =>
+            inner.CancelAsync(id, revoke, cancellationToken);
+
+        public Task<TimerOutcome> ChangeDelayAsync(string id, Due due, CancellationToken cancellationToken = default) =>
+            inner.ChangeDelayAsync(id, due, cancellationToken);
     }
 }

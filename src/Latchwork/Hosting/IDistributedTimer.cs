@@ -1,3 +1,4 @@
+using System.Data.Common;
 using System.Diagnostics.CodeAnalysis;
 
 namespace Latchwork;
@@ -38,6 +39,13 @@ public interface IDistributedTimer<TEvent>
     /// </exception>
     /// <exception cref="OperationCanceledException">The token fired before anything was sent.</exception>
     Task<IReadOnlyList<PostResult>> PostAsync(IReadOnlyList<TimerPost<TEvent>> posts, CancellationToken cancellationToken = default);
+
+    /// <summary>The same in a transaction of the application: what is done there is committed with the transaction, or not at all. PostgreSQL only (docs/outbox.md).</summary>
+    /// <param name="transaction">
+    /// The transaction, on the store's database; with Entity Framework Core <c>Database.CurrentTransaction!.GetDbTransaction()</c>. It is neither committed nor rolled back.
+    /// </param>
+    /// <returns>A view for this transaction: for one caller at a time, like its connection.</returns>
+    ITransactionalTimer<TEvent> WithTransaction(DbTransaction transaction);
 
     /// <summary>Cancels an event: a scheduled one is removed, a dead letter is purged.</summary>
     /// <param name="id">Its id.</param>

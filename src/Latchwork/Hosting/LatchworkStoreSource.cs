@@ -40,6 +40,8 @@ internal sealed class BorrowedStore(LatchworkStore inner) : LatchworkStore
 
     public override ITimerTransactions? TimerTransactions => inner.TimerTransactions;
 
+    public override ILockerTransactions? LockerTransactions => inner.LockerTransactions;
+
     public override string Description => inner.Description;
 
     public override IStoreTransfer? Transfer => inner.Transfer;

@@ -1,3 +1,4 @@
+using System.Data.Common;
 using Latchwork.Storage;
 using Latchwork.Threading;
 
@@ -78,6 +79,67 @@ internal sealed partial class HeldLock
             if (isForUser && (CallerThread.IsShared || cancellationToken.IsCancellationRequested)) await CallerThread.Yield(); // or the thread is the canceller's
         }
     }
+
+    /// <summary>
+    /// Publishes an outcome in a transaction of the application. From then on the key is this owner's no more, as far as this process is concerned: the
+    /// commit frees it, and after a rollback its release does, or the end of its lease.
+    /// </summary>
+    /// <param name="transaction">The transaction.</param>
+    /// <param name="value">The outcome.</param>
+    /// <param name="freshFor">How long it is given to later callers.</param>
+    /// <param name="cancellationToken">A token that cancels the statement, which aborts the transaction.</param>
+    /// <exception cref="LeaseLostException">The lease is over.</exception>
+    /// <exception cref="LatchworkStoreException">The store refused or did not answer; the transaction is aborted.</exception>
+    public async Task PublishInAsync(DbTransaction transaction, RunValue value, TimeSpan freshFor, CancellationToken cancellationToken)
+    {
+        cancellationToken.ThrowIfCancellationRequested();
+        ILockerTransactions transactions = _core.Transactions();
+        await _ending.WaitAsync(cancellationToken).OffStoreThread().ConfigureAwait(false);
+        try
+        {
+            lock (_gate)
+            {
+                if (!HoldsLease) throw LeaseIsLost();
+                _publishing = true; // and what a renewal finds, which waits for the row, decides nothing
+            }
+
+            // The lease is made full, so that the commit has that long; it is not renewed after the statement, which locks the row.
+            long sent = _core.Clock.Now;
+            bool isOurs = await _core.RepeatAsync(
+                () =>
+                {
+                    sent = _core.Clock.Now;
+                    return _core.Store.RenewAsync(_core.KeyOf(Key), FencingToken, _nonce, _core.Options.LeaseDuration, CancellationToken.None);
+                },
+                () => IsHeld,
+                cancellationToken).OffStoreThread().ConfigureAwait(false);
+            lock (_gate)
+            {
+                if (isOurs && HoldsLease) SetLeaseExpiry(sent);
+                _renewAt = Alarm.Never;
+            }
+
+            var publication = new LockerPublication(FencingToken, _nonce, value.Kind, value.Data, freshFor, _core.HandOver);
+            PublishOutcome outcome = isOurs
+                ? await transactions.PublishAsync(transaction, _core.KeyOf(Key), publication, cancellationToken).ConfigureAwait(false)
+                : PublishOutcome.Superseded;
+            if (outcome != PublishOutcome.Accepted)
+            {
+                End(new LockEnding(LockEnd.Superseded));
+                throw LeaseIsLost();
+            }
+
+            lock (_gate) _leaving = true;
+        }
+        finally
+        {
+            EndPublishing();
+            _ending.Release();
+        }
+    }
+
+    private LeaseLostException LeaseIsLost() => new(
+        $"The key '{Key}' of '{_core.Options.Namespace}' is no longer this owner's: its lease ran out, or it was taken over, forgotten or published. Roll the transaction back.");
 
     /// <summary>Frees the key without an outcome. Never throws: a key that cannot be released is left to its lease.</summary>
     /// <param name="lost">Whether its holder did not ask for it, and is to be told.</param>

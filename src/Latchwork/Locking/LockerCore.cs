@@ -24,8 +24,10 @@ internal sealed class LockerCore
     /// <param name="store">The store.</param>
     /// <param name="kind">What kind of store it is, for metrics.</param>
     /// <param name="options">The settings, which are this locker's own.</param>
-    public LockerCore(ILockerStore store, string kind, LockerOptions options)
+    /// <param name="transactions">What the store offers for transactions of the application; throws if that is nothing.</param>
+    public LockerCore(ILockerStore store, string kind, LockerOptions options, Func<ILockerTransactions> transactions)
     {
+        Transactions = transactions;
         _plainStore = store;
         Store = new InstrumentedLockerStore(store, kind);
         Options = options;
@@ -40,6 +42,9 @@ internal sealed class LockerCore
     public ILockerStore Store { get; }
 
     public LockerOptions Options { get; }
+
+    /// <summary>What the store offers for transactions of the application; throws if that is nothing.</summary>
+    public Func<ILockerTransactions> Transactions { get; }
 
     public string NodeId { get; }
 

@@ -18,20 +18,20 @@ public sealed partial class ProcessLocker : IProcessLocker, IAsyncDisposable
     /// <param name="options">The settings; null for the defaults. They are copied.</param>
     /// <exception cref="ArgumentException">A setting is out of its range; all such settings are named.</exception>
     public ProcessLocker(LatchworkStore store, LockerOptions? options = null)
-        : this((store ?? throw new ArgumentNullException(nameof(store))).Locks, LiveStores.KindOf(store), options)
+        : this((store ?? throw new ArgumentNullException(nameof(store))).Locks, LiveStores.KindOf(store), options, () => TransactionsOf(store))
     {
         LiveStores.Add(store);
     }
 
     /// <summary>For tests that stand between the engine and the store.</summary>
     internal ProcessLocker(ILockerStore store, LockerOptions? options = null)
-        : this(store, "other", options)
+        : this(store, "other", options, static () => throw new NotSupportedException("A store of operations alone takes part in no transaction."))
     {
     }
 
-    private ProcessLocker(ILockerStore store, string kind, LockerOptions? options)
+    private ProcessLocker(ILockerStore store, string kind, LockerOptions? options, Func<ILockerTransactions> transactions)
     {
-        _core = new LockerCore(store, kind, LockerSettings.CopyOf(options ?? new LockerOptions()));
+        _core = new LockerCore(store, kind, LockerSettings.CopyOf(options ?? new LockerOptions()), transactions);
         _registerEvery = _core.Clock.ToTimestamps(TimeSpan.FromSeconds(10));
         _registeredAt = _core.Clock.Now;
     }
@@ -171,6 +171,9 @@ public sealed partial class ProcessLocker : IProcessLocker, IAsyncDisposable
         }
         while (cursor is not null);
     }
+
+    private static ILockerTransactions TransactionsOf(LatchworkStore store) => store.LockerTransactions ?? throw new NotSupportedException(
+        $"The store at {store.Description} cannot publish in a transaction of the application. The PostgreSQL store can, in a transaction on its database.");
 
     private async Task<LockerResult> RunAsync(string key, Work work, RunOnceOptions? options, CancellationToken cancellationToken)
     {

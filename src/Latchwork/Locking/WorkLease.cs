@@ -1,3 +1,4 @@
+using System.Data.Common;
 using System.Diagnostics.CodeAnalysis;
 using System.Text.Json.Serialization.Metadata;
 using Latchwork.Locking;
@@ -95,6 +96,45 @@ public sealed class WorkLease : IAsyncDisposable
     public Task<PublishOutcome> PublishAsync<T>(T value, JsonTypeInfo<T> typeInfo, CancellationToken cancellationToken = default) =>
         PublishAsync(ResultJson.Write(value, typeInfo), cancellationToken);
 
+    /// <summary>Publishes a result of bytes in a transaction of the application: it is published, and the key freed, by the commit. PostgreSQL only (docs/outbox.md).</summary>
+    /// <param name="transaction">The transaction, on the store's database. It is neither committed nor rolled back.</param>
+    /// <param name="result">The bytes: at most <see cref="LockerOptions.MaxResultBytes"/>.</param>
+    /// <param name="cancellationToken">A token that cancels the statement, which aborts the transaction.</param>
+    /// <returns>A task that ends when it is a part of the transaction.</returns>
+    /// <remarks>
+    /// The lease is made full, and not renewed after that: commit within <see cref="LockerOptions.LeaseDuration"/>. Dispose the lease after the transaction has ended: if it
+    /// was rolled back, that frees the key.
+    /// </remarks>
+    /// <exception cref="LeaseLostException">The lease is over: roll the transaction back.</exception>
+    /// <exception cref="InvalidOperationException">The lease belongs to a factory of <c>RunOnceAsync</c>, whose result is published when it returns.</exception>
+    /// <exception cref="NotSupportedException">The store cannot do anything in a transaction of the application.</exception>
+    /// <exception cref="LatchworkStoreException">The store refused or did not answer; the transaction is aborted.</exception>
+    public Task PublishAsync(DbTransaction transaction, ReadOnlyMemory<byte> result, CancellationToken cancellationToken = default) =>
+        PublishInAsync(transaction, RunValue.Of(result), cancellationToken);
+
+    /// <summary>Publishes a result as JSON in a transaction of the application: it is published, and the key freed, by the commit. PostgreSQL only (docs/outbox.md).</summary>
+    /// <typeparam name="T">The value's type. Its name is not stored.</typeparam>
+    /// <param name="transaction">The transaction, on the store's database. It is neither committed nor rolled back.</param>
+    /// <param name="value">The value; null is a result too.</param>
+    /// <param name="cancellationToken">A token that cancels the statement, which aborts the transaction.</param>
+    /// <returns>A task that ends when it is a part of the transaction.</returns>
+    /// <inheritdoc cref="PublishAsync(DbTransaction, ReadOnlyMemory{byte}, CancellationToken)" path="/*[self::remarks or self::exception]"/>
+    [RequiresUnreferencedCode("Uses reflection-based JSON. Pass a JsonTypeInfo when trimming.")]
+    [RequiresDynamicCode("Uses reflection-based JSON. Pass a JsonTypeInfo when compiling ahead of time.")]
+    public Task PublishAsync<T>(DbTransaction transaction, T value, CancellationToken cancellationToken = default) =>
+        PublishInAsync(transaction, ResultJson.Write(value, _core.Options.SerializerOptions), cancellationToken);
+
+    /// <summary>Publishes a result as JSON in a transaction of the application, without reflection: it is published, and the key freed, by the commit. PostgreSQL only (docs/outbox.md).</summary>
+    /// <typeparam name="T">The value's type. Its name is not stored.</typeparam>
+    /// <param name="transaction">The transaction, on the store's database. It is neither committed nor rolled back.</param>
+    /// <param name="value">The value; null is a result too.</param>
+    /// <param name="typeInfo">How to write it.</param>
+    /// <param name="cancellationToken">A token that cancels the statement, which aborts the transaction.</param>
+    /// <returns>A task that ends when it is a part of the transaction.</returns>
+    /// <inheritdoc cref="PublishAsync(DbTransaction, ReadOnlyMemory{byte}, CancellationToken)" path="/*[self::remarks or self::exception]"/>
+    public Task PublishAsync<T>(DbTransaction transaction, T value, JsonTypeInfo<T> typeInfo, CancellationToken cancellationToken = default) =>
+        PublishInAsync(transaction, ResultJson.Write(value, typeInfo), cancellationToken);
+
     /// <summary>Fails the work and frees the key, in one step: everybody who waits gets a <see cref="RunFailedException"/>.</summary>
     /// <param name="kind">What kind of failure: 1 to 512 bytes of UTF-8.</param>
     /// <param name="message">What went wrong; up to 1 KiB of it is kept.</param>
@@ -129,6 +169,15 @@ public sealed class WorkLease : IAsyncDisposable
     {
         Limits.CheckPayload(value.Data.Length, _core.Options.MaxResultBytes, "result");
         return _held.PublishAsync(value, _resultTimeout, null, cancellationToken, isForUser: true);
+    }
+
+    private Task PublishInAsync(DbTransaction transaction, RunValue value, CancellationToken cancellationToken)
+    {
+        ArgumentNullException.ThrowIfNull(transaction);
+        Limits.CheckPayload(value.Data.Length, _core.Options.MaxResultBytes, nameof(value));
+        return _isShared
+            ? throw new InvalidOperationException("The result of a factory is published when it returns. To publish in a transaction, ask for the key with RequestAsync.")
+            : _held.PublishInAsync(transaction, value, _resultTimeout, cancellationToken);
     }
 
     private async Task<PublishOutcome> FailAsync(RunValue failure, Exception? original, FailurePolicy policy, CancellationToken cancellationToken)

@@ -1,8 +1,8 @@
 namespace Latchwork;
 
 /// <summary>
-/// A delivery was to be confirmed in a transaction of its handler, but its lease is no longer this node's. Thrown so that the transaction is rolled
-/// back: the effects of the handler must not be committed, as another node may have handled the event.
+/// A delivery was to be confirmed, or a result published, in a transaction of the application, but its lease is no longer this node's. Thrown so that the transaction is
+/// rolled back: its effects must not be committed, as another node may have done the same work.
 /// </summary>
 public sealed class LeaseLostException : Exception
 {

@@ -19,9 +19,10 @@ public sealed class PostgresHostingTests
         using IHost host = await StartAsync(async services =>
         {
             services.AddSingleton(NpgsqlDataSource.Create((await PostgresServer.SharedAsync()).ConnectionString));
-            services.AddLatchwork().UsePostgres(options => options.Schema = _schema);
+            services.AddLatchwork().UsePostgres(options => options.Schema = _schema).AddTimer<Reminder>("typed");
         });
         var store = host.Services.GetRequiredService<LatchworkStore>();
+        var typed = host.Services.GetRequiredService<IDistributedTimer<Reminder>>();
         await using var timer = new DistributedTimer(store, new() { Namespace = "ns" });
         await using NpgsqlConnection connection = await host.Services.GetRequiredService<NpgsqlDataSource>().OpenConnectionAsync();
         await using (NpgsqlTransaction transaction = await connection.BeginTransactionAsync())
@@ -32,11 +33,20 @@ public sealed class PostgresHostingTests
         await using (NpgsqlTransaction transaction = await connection.BeginTransactionAsync())
         {
             await timer.WithTransaction(transaction).PostAsync("{}"u8.ToArray(), TimeSpan.FromHours(1), new() { Id = "committed" });
+            ITransactionalTimer<Reminder> inside = typed.WithTransaction(transaction);
+            await inside.PostAsync(new Reminder("a"), TimeSpan.FromHours(1), new() { Id = "a" });
+            await inside.PostAsync([new(new Reminder("b"), TimeSpan.FromHours(1), new() { Id = "b" }), new(new Reminder("c"), TimeSpan.FromHours(1), new() { Id = "c" })]);
+            (await inside.CancelAsync("c")).ShouldBe(TimerOutcome.Done);
+            (await inside.ChangeDelayAsync("b", TimeSpan.FromHours(3))).ShouldBe(TimerOutcome.Done);
+            (await typed.PeekAsync("a")).ShouldBeNull("it is not committed");
             await transaction.CommitAsync();
         }
 
         (await timer.PeekAsync("rolled back")).ShouldBeNull();
         (await timer.PeekAsync("committed")).ShouldNotBeNull();
+        typed.Read((await typed.PeekAsync("a"))!).Text.ShouldBe("a");
+        (await typed.PeekAsync("b"))!.TimeLeft.ShouldBeGreaterThan(TimeSpan.FromHours(2));
+        (await typed.GetStatsAsync()).Scheduled.ShouldBe(2);
         await host.StopAsync();
     }
 
@@ -78,4 +88,6 @@ public sealed class PostgresHostingTests
         await host.StartAsync();
         return host;
     }
+
+    private sealed record Reminder(string Text);
 }
