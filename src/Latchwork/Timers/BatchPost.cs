@@ -50,16 +50,14 @@ internal sealed class BatchPost(ITimerStore store, PartitionClient[] clients, Ti
     private IEnumerable<Piece> Split()
     {
         int index = 0;
-        foreach (PartitionClient client in clients)
+        foreach ((PartitionClient client, IEnumerable<int> members) in ByPartition())
         {
             List<int> piece = [];
             long bytes = 0;
             int waitsFor = -1;
-            for (int i = 0; i < entries.Length; i++)
+            foreach (int i in members)
             {
                 TimerEntry entry = entries[i];
-                if (clients.Length > 1 && PartitionClients.Of(clients, entry.Id) != client) continue;
-
                 if (piece.Count == Limits.MaxBatch || (piece.Count > 0 && bytes + entry.Payload.Length > Limits.MaxBatchBytes))
                 {
                     yield return new Piece(client, piece, waitsFor);
@@ -78,6 +76,15 @@ internal sealed class BatchPost(ITimerStore store, PartitionClient[] clients, Ti
             yield return new Piece(client, piece, waitsFor);
             index++;
         }
+    }
+
+    // In one pass: each id is hashed once, however many partitions there are.
+    private IEnumerable<(PartitionClient Client, IEnumerable<int> Members)> ByPartition()
+    {
+        if (clients.Length == 1) return [(clients[0], Enumerable.Range(0, entries.Length))];
+        var members = new List<int>?[clients.Length];
+        for (int i = 0; i < entries.Length; i++) (members[PartitionClients.Of(clients, entries[i].Id).Partition.Index] ??= []).Add(i);
+        return clients.Where(client => members[client.Partition.Index] is not null).Select(client => (client, (IEnumerable<int>)members[client.Partition.Index]!));
     }
 
     // Never throws.

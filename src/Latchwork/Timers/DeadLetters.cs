@@ -94,8 +94,9 @@ public sealed class DeadLetters
         DeadLetterReason? reason, TimeSpan? olderThan, [EnumeratorCancellation] CancellationToken cancellationToken)
     {
         PartitionClient[] clients = await _clients.FindAsync(cancellationToken).ConfigureAwait(false);
+        int pageSize = TimerListing.PageSize(clients.Length, Limits.MaxBatch);
         IAsyncEnumerable<TimerSnapshot>[] sources = Array.ConvertAll(clients, client => TimerListing.PagesAsync(
-            (cursor, token) => _store.DeadLettersAsync(client.Partition, cursor, Limits.MaxBatch, token), cancellationToken));
+            (cursor, token) => _store.DeadLettersAsync(client.Partition, cursor, pageSize, token), cancellationToken));
         IAsyncEnumerable<TimerSnapshot> merged =
             sources.Length == 1 ? sources[0] : TimerListing.MergeAsync(sources, TimerListing.ByDeadLetterTime, cancellationToken);
         await foreach (TimerSnapshot item in merged.ConfigureAwait(false))

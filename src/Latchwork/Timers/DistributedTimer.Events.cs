@@ -102,7 +102,7 @@ public sealed partial class DistributedTimer
         if (limit == 0) yield break;
 
         PartitionClient[] clients = await _clients.FindAsync(cancellationToken).ConfigureAwait(false);
-        int pageSize = (int)Math.Min(limit, Limits.MaxBatch);
+        int pageSize = TimerListing.PageSize(clients.Length, limit);
         IAsyncEnumerable<TimerSnapshot>[] sources = Array.ConvertAll(clients, client => TimerListing.PagesAsync(
             (cursor, token) => _store.UpcomingAsync(client.Partition, offset, duration, cursor, pageSize, token), cancellationToken));
         IAsyncEnumerable<TimerSnapshot> merged =

@@ -66,12 +66,9 @@ public sealed partial class DistributedTimer : IAsyncDisposable
 
         // A node tells every partition what it holds in all; what it told last is right.
         var nodes = new SortedDictionary<string, TimerNode>(StringComparer.Ordinal);
-        foreach (PartitionClient client in clients)
+        foreach (TimerNode node in (await PartitionClients.AskAllAsync(clients, client => _store.GetNodesAsync(client.Partition, cancellationToken)).ConfigureAwait(false)).SelectMany(nodes => nodes))
         {
-            foreach (TimerNode node in await _store.GetNodesAsync(client.Partition, cancellationToken).OffStoreThread().ConfigureAwait(false))
-            {
-                if (!nodes.TryGetValue(node.NodeId, out TimerNode? known) || node.LastSeen < known.LastSeen) nodes[node.NodeId] = node;
-            }
+            if (!nodes.TryGetValue(node.NodeId, out TimerNode? known) || node.LastSeen < known.LastSeen) nodes[node.NodeId] = node;
         }
 
         return [.. nodes.Values];
@@ -85,9 +82,8 @@ public sealed partial class DistributedTimer : IAsyncDisposable
     {
         PartitionClient[] clients = await _clients.FindAsync(cancellationToken).ConfigureAwait(false);
         var sum = new TimerStats(0, 0, 0, 0, null);
-        foreach (PartitionClient client in clients)
+        foreach (TimerStats one in await PartitionClients.AskAllAsync(clients, client => _store.GetStatsAsync(client.Partition, cancellationToken)).ConfigureAwait(false))
         {
-            TimerStats one = await _store.GetStatsAsync(client.Partition, cancellationToken).OffStoreThread().ConfigureAwait(false);
             sum = new TimerStats(
                 sum.Scheduled + one.Scheduled,
                 sum.InFlight + one.InFlight,

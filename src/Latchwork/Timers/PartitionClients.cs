@@ -6,6 +6,9 @@ namespace Latchwork;
 /// <summary>The partitions of a namespace, which are known once the store was asked: once, before the first operation, and again if that failed.</summary>
 internal sealed class PartitionClients : IDisposable
 {
+    /// <summary>How many partitions are asked at a time by who asks all.</summary>
+    public const int MaxAtATime = 16;
+
     private readonly ITimerStore _store;
     private readonly TimerSettings _settings;
     private readonly CancellationTokenSource _closing = new();
@@ -82,6 +85,21 @@ internal sealed class PartitionClients : IDisposable
     /// <summary>The partition of an id.</summary>
     public static PartitionClient Of(PartitionClient[] clients, string id) =>
         clients.Length == 1 ? clients[0] : clients[TimerPartition.Of(clients[0].Partition.Namespace, id, clients.Length).Index];
+
+    /// <summary>Asks every partition, some at a time: a namespace of many costs few round trips in a row, and is never asked all at once.</summary>
+    /// <returns>The answers, in the order of the partitions.</returns>
+    public static async Task<T[]> AskAllAsync<T>(PartitionClient[] clients, Func<PartitionClient, Task<T>> ask)
+    {
+        var answers = new T[clients.Length];
+        for (int first = 0; first < clients.Length; first += MaxAtATime)
+        {
+            PartitionClient[] some = clients[first..Math.Min(clients.Length, first + MaxAtATime)];
+            T[] answered = await Task.WhenAll(Array.ConvertAll(some, client => ask(client))).OffStoreThread().ConfigureAwait(false);
+            answered.CopyTo(answers, first);
+        }
+
+        return answers;
+    }
 
     /// <summary>Refuses everything from now on and gives up what is under way.</summary>
     public void Dispose()

@@ -8,11 +8,19 @@ namespace Latchwork;
 /// <summary>Streams pages of one partition, or of several merged into one order.</summary>
 internal static class TimerListing
 {
+    /// <summary>About how many events a listing of several partitions holds at a time, and the least of one partition.</summary>
+    private const int MaxHeld = 3200, MinPage = 4;
+
     /// <summary>The order of scheduled events.</summary>
     public static int ByDue(TimerSnapshot a, TimerSnapshot b) => Then(a.Due.CompareTo(b.Due), a, b);
 
     /// <summary>The order of dead letters.</summary>
     public static int ByDeadLetterTime(TimerSnapshot a, TimerSnapshot b) => Then(Nullable.Compare(a.DeadLetteredAt, b.DeadLetteredAt), a, b);
+
+    /// <summary>How much a page of each partition holds, so that all of them together hold about as much as a few pages of one.</summary>
+    /// <param name="partitions">How many there are.</param>
+    /// <param name="limit">The most that is listed.</param>
+    public static int PageSize(int partitions, long limit) => (int)Math.Min(limit, Math.Clamp(MaxHeld / Math.Max(1, partitions), MinPage, Limits.MaxBatch));
 
     /// <summary>Reads page after page.</summary>
     /// <param name="read">Reads the page after a cursor.</param>
@@ -30,7 +38,7 @@ internal static class TimerListing
         while (cursor is not null);
     }
 
-    /// <summary>Merges ordered listings into one, holding one page of each.</summary>
+    /// <summary>Merges ordered listings into one, holding one page of each; the first pages are read some at a time.</summary>
     public static async IAsyncEnumerable<TimerSnapshot> MergeAsync(
         IReadOnlyList<IAsyncEnumerable<TimerSnapshot>> sources,
         Comparison<TimerSnapshot> order,
@@ -40,11 +48,18 @@ internal static class TimerListing
         try
         {
             var heads = new PriorityQueue<IAsyncEnumerator<TimerSnapshot>, TimerSnapshot>(Comparer<TimerSnapshot>.Create(order));
-            foreach (IAsyncEnumerable<TimerSnapshot> source in sources)
+            foreach (IAsyncEnumerable<TimerSnapshot>[] some in sources.Chunk(PartitionClients.MaxAtATime))
             {
-                IAsyncEnumerator<TimerSnapshot> enumerator = source.GetAsyncEnumerator(cancellationToken);
-                open.Add(enumerator);
-                if (await enumerator.MoveNextAsync().ConfigureAwait(false)) heads.Enqueue(enumerator, enumerator.Current);
+                IAsyncEnumerator<TimerSnapshot>[] begun = Array.ConvertAll(some, source => source.GetAsyncEnumerator(cancellationToken));
+                open.AddRange(begun);
+                Task<bool>[] firsts = Array.ConvertAll(begun, enumerator => enumerator.MoveNextAsync().AsTask());
+
+                // Each is ended before any is disposed.
+                await ((Task)Task.WhenAll(firsts)).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+                for (int i = 0; i < begun.Length; i++)
+                {
+                    if (await firsts[i].ConfigureAwait(false)) heads.Enqueue(begun[i], begun[i].Current);
+                }
             }
 
             while (heads.TryDequeue(out IAsyncEnumerator<TimerSnapshot>? next, out TimerSnapshot? item))
