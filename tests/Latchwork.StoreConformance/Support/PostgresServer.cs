@@ -92,6 +92,7 @@ public sealed class PostgresServer : IAsyncDisposable
     public void Kill()
     {
         if (_process is not { } process) return;
+        _ = Signal(process.Id, _sigstop); // so that it starts no other process meanwhile
         foreach (int child in Children(process.Id)) _ = Signal(child, SigKill);
         End(SigKill);
     }
@@ -175,8 +176,13 @@ public sealed class PostgresServer : IAsyncDisposable
         if (_process is not { } process) return;
         _process = null;
         _running.TryRemove(this, out _);
-        foreach (int child in Children(process.Id)) _ = Signal(child, _sigcont); // a frozen one could not end
-        _ = Signal(process.Id, _sigcont);
+        if (signal != SigKill)
+        {
+            // A frozen one could not end.
+            foreach (int child in Children(process.Id)) _ = Signal(child, _sigcont);
+            _ = Signal(process.Id, _sigcont);
+        }
+
         _ = Signal(process.Id, signal);
         process.WaitForExit();
         process.Dispose();
