@@ -102,10 +102,16 @@ internal static class PostgresFailures
     public static Exception JudgeInTransaction(Exception error, string name)
     {
         Exception judged = Judge(error, name).Exception;
-        return judged is LatchworkStoreException known && known.Outcome == StoreOutcome.Unknown
-            // Whatever has happened, the transaction cannot be committed any more.
-            ? new LatchworkStoreException(known.Message, StoreOutcome.NotApplied, error) { IsTransient = known.IsTransient }
-            : judged;
+        if (judged is not LatchworkStoreException { Outcome: StoreOutcome.Unknown } unknown) return judged;
+
+        // Whatever has happened, the transaction cannot be committed any more.
+        string why = error switch
+        {
+            PostgresException e => $"{Explain(e.SqlState)?.Help ?? "PostgreSQL ended the connection"} (PostgreSQL: {e.SqlState}, {e.MessageText})",
+            { InnerException: TimeoutException } => "the server did not reply in time",
+            _ => $"the connection to PostgreSQL broke ({Reason(error)})",
+        };
+        return new LatchworkStoreException($"The {name} was not done, and its transaction is over: {why}.", StoreOutcome.NotApplied, error) { IsTransient = unknown.IsTransient };
     }
 
     public static LatchworkStoreException TooMany(string name, int max) => Transient(

@@ -89,6 +89,17 @@ public sealed class LegalTimerTests
     public void A_confirmation_without_an_answer_may_have_been_done() =>
         _script.Post("a", "v1", 0, 1, 0).Claim("a", "v1", 1, 2, "t1").End(Verb.Confirm, "a", 3, 4, "t1", null, ending: Ending.Unknown).End(Verb.Confirm, "a", 5, 6, "t1", "NotFound").Final(20).ShouldPass();
 
+    [Theory]
+    [InlineData(IfExists.Fail)]
+    [InlineData(IfExists.Keep)]
+    public void Equal_ids_in_a_batch_without_an_answer_of_which_the_first_left_what_was_there(IfExists ifExists)
+    {
+        _script.Post("a", "v1", 0, 1, 1000).Post("a", "v2", 2, 9, 1000, null, ifExists: ifExists, ending: Ending.Unknown);
+        long first = _script.LastOp;
+        _script.Post("a", "v3", 2, 9, 10, null, ending: Ending.Unknown, after: first)
+            .Claim("a", "v3", 30, 31, "t1").End(Verb.Confirm, "a", 32, 33, "t1").Final(40_000).ShouldPass();
+    }
+
     [Fact]
     public void Equal_ids_in_a_batch() =>
         _script.Post("a", "v1", 0, 10, 1000, "Created").Post("a", "v2", 0, 10, 1000, "Replaced", after: 1).Post("a", "v3", 0, 10, 1000, "Kept", ifExists: IfExists.Keep, after: 2)

@@ -130,6 +130,9 @@ public sealed record OperationStarted(long At, long Op, Verb Verb, string Ns, st
     /// <summary>Claim, confirm, extend, release, fail, settle: the delivery's token. Locks: the owner's nonce.</summary>
     public string? Token { get; init; }
 
+    /// <summary>Post, confirm: whether it was a part of a transaction of the application, with a row beside it.</summary>
+    public bool? InTransaction { get; init; }
+
     /// <summary>Claim, extend, lock request, renewal: the length of the lease.</summary>
     public long? Lease { get; init; }
 

@@ -17,6 +17,9 @@ public sealed class RecordingStore(LatchworkStore inner, HistoryWriter history) 
     public override ILockerStore Locks { get; } = new RecordingLockerStore(inner.Locks, history);
 
     /// <inheritdoc/>
+    public override ITimerTransactions? TimerTransactions => inner.TimerTransactions; // who has the transaction records what becomes of it
+
+    /// <inheritdoc/>
     public override string Description => inner.Description;
 
     /// <inheritdoc/>

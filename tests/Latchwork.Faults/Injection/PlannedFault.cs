@@ -24,13 +24,13 @@ public enum FaultKind
     /// <summary>A worker hears no notification.</summary>
     DropNotifications,
 
-    /// <summary>The server ends all connections of clients (<c>CLIENT KILL</c>).</summary>
+    /// <summary>The server ends all connections of clients (<c>CLIENT KILL</c>, <c>pg_terminate_backend</c>).</summary>
     Connections,
 
     /// <summary>The server forgets all scripts (<c>SCRIPT FLUSH</c>).</summary>
     Flush,
 
-    /// <summary>The server is killed (SIGKILL) and started again with its append-only file.</summary>
+    /// <summary>The server is killed (SIGKILL) or stopped, and started again with the files that it wrote.</summary>
     Restart,
 
     /// <summary>The server is frozen (SIGSTOP) and goes on (SIGCONT).</summary>

@@ -7,7 +7,7 @@ namespace Latchwork.Faults.Injection;
 /// Follows what a server says (RESP3) frame by frame, and leaves out the notifications (<c>message</c>, <c>smessage</c>, <c>pmessage</c>) when it
 /// is told to. Everything else, the confirmations of subscriptions included, passes unchanged.
 /// </summary>
-public sealed class PushFilter
+public sealed class PushFilter : NotificationFilter
 {
     private readonly ArrayBufferWriter<byte> _line = new();
     private readonly ArrayBufferWriter<byte> _push = new();
@@ -15,16 +15,8 @@ public sealed class PushFilter
     private long _bulkLeft;
     private bool _inPush;
 
-    /// <summary>Whether notifications are left out.</summary>
-    public bool DropsNotifications { get; set; }
-
-    /// <summary>How many notifications were left out.</summary>
-    public long Dropped { get; private set; }
-
-    /// <summary>Passes a piece of the stream on.</summary>
-    /// <param name="input">What the server said.</param>
-    /// <param name="output">Where to put what passes.</param>
-    public void Pass(ReadOnlySpan<byte> input, ArrayBufferWriter<byte> output)
+    /// <inheritdoc/>
+    public override void Pass(ReadOnlySpan<byte> input, ArrayBufferWriter<byte> output)
     {
         while (!input.IsEmpty)
         {

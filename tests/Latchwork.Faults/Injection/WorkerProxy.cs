@@ -30,6 +30,7 @@ public sealed class WorkerProxy : IAsyncDisposable
     private readonly ConcurrentDictionary<Socket, bool> _sockets = new();
     private readonly CancellationTokenSource _over = new();
     private readonly int _target;
+    private readonly Func<NotificationFilter> _newFilter;
     private readonly Task _accepting;
     private volatile TaskCompletionSource _released = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private volatile Direction _stalled;
@@ -40,9 +41,11 @@ public sealed class WorkerProxy : IAsyncDisposable
     private long _dropped;
 
     /// <param name="target">The server's port on this machine.</param>
-    public WorkerProxy(int target)
+    /// <param name="newFilter">Makes what follows the server's side of a connection; null for that of Redis.</param>
+    public WorkerProxy(int target, Func<NotificationFilter>? newFilter = null)
     {
         _target = target;
+        _newFilter = newFilter ?? (static () => new PushFilter());
         _listener.Start();
         _accepting = AcceptAsync();
     }
@@ -136,7 +139,7 @@ public sealed class WorkerProxy : IAsyncDisposable
     {
         byte[] buffer = new byte[64 << 10];
         var passed = new ArrayBufferWriter<byte>();
-        var filter = new PushFilter();
+        NotificationFilter filter = _newFilter();
         bool hasHole = false;
         try
         {

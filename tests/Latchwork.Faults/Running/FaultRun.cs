@@ -94,6 +94,7 @@ internal sealed class FaultRun : IAsyncDisposable
             await new FinalScan(_history, _folder, timer).RunAsync(drained);
         }
 
+        _problems.AddRange(await _stand.CompareAsync(_folder));
         if (await _stand.FindSurpriseAsync() is { } surprise) _problems.Add(surprise);
         await over.CancelAsync();
         await Task.WhenAll(clock, progress);

@@ -20,6 +20,9 @@ public enum StoreKind
 
     /// <summary>A SQLite file.</summary>
     Sqlite,
+
+    /// <summary>One PostgreSQL server.</summary>
+    Postgres,
 }
 
 /// <summary>The options of a run, as they are given to <c>./fault-run</c>.</summary>
@@ -27,7 +30,7 @@ public sealed record RunOptions
 {
     /// <summary>What it says when it is asked, or when an option is wrong.</summary>
     public const string Usage = """
-        usage: ./fault-run [--store redis|shared|cluster|sentinel|sqlite] [--minutes 10 | --seconds N] [--seed N]
+        usage: ./fault-run [--store redis|shared|cluster|sentinel|sqlite|postgres] [--minutes 10 | --seconds N] [--seed N]
                            [--faults kill,stop,… | --faults none] [--appendfsync always|everysec] [--workers 9]
                            [--partitions N] [--keep] [--out FOLDER] [--lies]
                ./fault-run --all [FILE] [options]   each store in turn; the report goes to FILE (docs/faults-report.md)

@@ -35,6 +35,11 @@ public abstract class Stand : IAsyncDisposable
     /// <param name="fault">The fault.</param>
     public virtual long? LossWindowOf(PlannedFault fault) => null;
 
+    /// <summary>Compares what the application has stored beside the store, in transactions of its own, with what was recorded. Nobody works any more.</summary>
+    /// <param name="folder">The history.</param>
+    /// <returns>What does not fit.</returns>
+    public virtual Task<IReadOnlyList<string>> CompareAsync(string folder) => Task.FromResult<IReadOnlyList<string>>([]);
+
     /// <summary>Looks for what happened to the store by itself, such as a failover that nobody asked for: then the history says too little.</summary>
     /// <returns>What; null if nothing did.</returns>
     public virtual Task<string?> FindSurpriseAsync() => Task.FromResult<string?>(null);
@@ -56,6 +61,7 @@ public abstract class Stand : IAsyncDisposable
         StoreKind.Sentinel => await SentinelStand.LaunchAsync(options),
         StoreKind.Cluster => await ClusterStand.LaunchAsync(options),
         StoreKind.Sqlite => new SqliteStand(),
+        StoreKind.Postgres => await PostgresStand.LaunchAsync(workers),
         _ => throw new ArgumentOutOfRangeException(nameof(options), options.Store, "There is no stand for this store."),
     };
 }

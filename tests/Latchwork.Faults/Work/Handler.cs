@@ -4,7 +4,7 @@ using Latchwork.Faults.History;
 namespace Latchwork.Faults.Work;
 
 /// <summary>A handler that does all that handlers do: returns, throws, takes longer than the lease, overruns, settles by call, and forgets to.</summary>
-internal sealed class Handler(Recorder recorder, DistributedTimer timer, bool isManual, TimeSpan longest, Random chance)
+internal sealed class Handler(Recorder recorder, DistributedTimer timer, bool isManual, TimeSpan longest, Random chance, OwnTransactions? transactions)
 {
     private static readonly TimeSpan _look = TimeSpan.FromMilliseconds(150);
     private readonly ConcurrentDictionary<Task, bool> _afterwards = new();
@@ -71,6 +71,10 @@ internal sealed class Handler(Recorder recorder, DistributedTimer timer, bool is
             case < 33:
                 await SettleAsync(delivery, () => timer.ConfirmAsync(delivery.Id, delivery.Token));
                 break;
+            case < 60 when transactions is not null:
+                await WorkAsync(delivery, Next(60), cancellationToken);
+                await transactions.ConfirmAsync(delivery, isRolledBack: Next(5) == 0, TimeSpan.FromMilliseconds(Next(10) == 0 ? Next(1_000) : Next(20)));
+                return;
             default:
                 await WorkAsync(delivery, Next(60), cancellationToken);
                 break;

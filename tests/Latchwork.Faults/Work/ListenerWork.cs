@@ -1,7 +1,7 @@
 namespace Latchwork.Faults.Work;
 
 /// <summary>Listens, leaves after some seconds, and joins again; every other time with manual confirmation in some of the workers.</summary>
-internal sealed class ListenerWork(WorkerSettings settings, Recorder recorder, LatchworkStore store, TimeProvider clock) : IWork
+internal sealed class ListenerWork(WorkerSettings settings, Recorder recorder, LatchworkStore store, TimeProvider clock, OwnTransactions? transactions) : IWork
 {
     public async Task RunAsync(CancellationToken cancellationToken)
     {
@@ -22,7 +22,7 @@ internal sealed class ListenerWork(WorkerSettings settings, Recorder recorder, L
                 Backoff = new RetryBackoff { Initial = TimeSpan.FromMilliseconds(100), Max = TimeSpan.FromSeconds(1) },
                 TimeProvider = clock,
             });
-            var handler = new Handler(recorder, timer, isManual, settings.Longest, settings.Chance(1 + chance.Next(1_000_000)));
+            var handler = new Handler(recorder, timer, isManual, settings.Longest, settings.Chance(1 + chance.Next(1_000_000)), transactions);
             if (!await TryJoinAsync(timer, handler, cancellationToken))
             {
                 await Pace.PauseAsync(chance, 200, cancellationToken);

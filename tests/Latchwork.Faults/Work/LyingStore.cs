@@ -14,6 +14,8 @@ internal sealed class LyingStore(LatchworkStore inner) : LatchworkStore
 
     public override ILockerStore Locks { get; } = Liar<ILockerStore>.Before(inner.Locks);
 
+    public override ITimerTransactions? TimerTransactions => inner.TimerTransactions;
+
     public override string Description => inner.Description;
 
     public override ValueTask DisposeAsync() => inner.DisposeAsync();

@@ -6,7 +6,7 @@ namespace Latchwork.Faults.Work;
 /// Posts, alone and in batches, and cancels, revokes, reschedules, peeks, requeues and purges. A part of the ids is fresh, a part comes from a
 /// pool of the poster's own, so that the calls meet live events, and a part from a pool that all posters share, so that they meet each other.
 /// </summary>
-internal sealed class PosterWork(WorkerSettings settings, Recorder recorder, DistributedTimer timer) : IWork
+internal sealed class PosterWork(WorkerSettings settings, Recorder recorder, DistributedTimer timer, OwnTransactions? transactions) : IWork
 {
     private const int Loops = 3;
     private const int MeanPause = 70;
@@ -23,6 +23,7 @@ internal sealed class PosterWork(WorkerSettings settings, Recorder recorder, Dis
             using CancellationTokenSource callerTimeout = Pace.CallerTimeout(chance, percent: 3, milliseconds: 20);
             await (chance.Next(100) switch
             {
+                < 12 when transactions is not null => PostInTransactionAsync(transactions, chance),
                 < 45 => PostAsync(chance, callerTimeout.Token),
                 < 53 => PostBatchAsync(chance),
                 < 66 => CancelAsync(KnownId(chance), revoke: false),
@@ -79,6 +80,25 @@ internal sealed class PosterWork(WorkerSettings settings, Recorder recorder, Dis
             operation,
             () => timer.PostAsync(post.Payload, post.Due, post.Options, callerTimeout),
             (end, result) => end with { Outcome = $"{result.Outcome}" });
+    }
+
+    // Under an id that no other call names, so that what the tables hold can be compared with what was delivered.
+    private Task PostInTransactionAsync(OwnTransactions transactions, Random chance)
+    {
+        string version = $"{settings.ProcessName}:{LockValue.Number(Interlocked.Increment(ref _posts))}";
+        string id = $"in-transaction-{version}";
+        int retries = chance.Next(6);
+        TimeSpan delay = DelayOf(chance);
+        OperationStarted operation = recorder.Begin(Verb.Post, id) with
+        {
+            Version = version,
+            IfExists = IfExists.Replace,
+            MaxRetries = retries,
+            Delay = MonotonicTime.Of(delay),
+            InTransaction = true,
+        };
+        var post = new TimerPost(EventVersion.ToPayload(version, chance.Next(200)), delay, new PostOptions { Id = id, MaxRetries = retries });
+        return transactions.PostAsync(timer, operation, post, isRolledBack: chance.Next(3) == 0, TimeSpan.FromMilliseconds(chance.Next(10) == 0 ? chance.Next(2_000) : chance.Next(20)));
     }
 
     private async Task PostBatchAsync(Random chance)

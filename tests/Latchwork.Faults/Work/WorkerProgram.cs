@@ -34,6 +34,7 @@ internal static class WorkerProgram
     /// <param name="uri">The address.</param>
     public static async Task<LatchworkStore> OpenAsync(string uri)
     {
+        if (IsPostgres(uri)) return await PostgresStore.OpenAsync(uri, new PostgresOptions { CommandTimeout = TimeSpan.FromSeconds(2), LockTimeout = TimeSpan.FromSeconds(1) });
         if (uri.StartsWith("sqlite:", StringComparison.Ordinal)) return await SqliteStore.OpenAsync(uri["sqlite:".Length..]);
         if (!uri.StartsWith(SharedPrefix, StringComparison.Ordinal)) return await RedisStore.ConnectAsync(uri);
 
@@ -43,16 +44,20 @@ internal static class WorkerProgram
         return RedisStore.Create(multiplexer, new RedisOptions { CommandTimeout = TimeSpan.FromSeconds(2) });
     }
 
+    /// <summary>Whether an address is that of a PostgreSQL server.</summary>
+    public static bool IsPostgres(string uri) => uri.StartsWith("postgres:", StringComparison.Ordinal);
+
     private static async Task WorkAsync(WorkerSettings settings, Recorder recorder, LatchworkStore store, ShiftedTime clock, CancellationToken stop)
     {
+        await using var transactions = IsPostgres(settings.Uri) ? new OwnTransactions(recorder, settings.Uri) : null;
         switch (settings.Role)
         {
             case Role.Poster:
                 await using (var timer = new DistributedTimer(store, new() { Namespace = WorkerSettings.Namespace, NodeId = settings.ProcessName, TimeProvider = clock }))
-                    await new PosterWork(settings, recorder, timer).RunAsync(stop);
+                    await new PosterWork(settings, recorder, timer, transactions).RunAsync(stop);
                 break;
             case Role.Listener:
-                await new ListenerWork(settings, recorder, store, clock).RunAsync(stop);
+                await new ListenerWork(settings, recorder, store, clock, transactions).RunAsync(stop);
                 break;
             default:
                 var options = new LockerOptions

@@ -98,7 +98,17 @@ public sealed class PostgresFailuresTests
     [Fact]
     public void In_a_callers_transaction_nothing_is_ever_unknown_because_it_cannot_be_committed_any_more()
     {
-        var error = new NpgsqlException("Exception while reading from stream", new IOException("gone"));
-        PostgresFailures.JudgeInTransaction(error, "post").ShouldBeOfType<LatchworkStoreException>().Outcome.ShouldBe(StoreOutcome.NotApplied);
+        NpgsqlException[] errors =
+        [
+            new("Exception while reading from stream", new IOException("gone")), new("Exception while reading from stream", new TimeoutException()),
+            new PostgresException("terminating connection", "FATAL", "FATAL", "57P01"), new PostgresException("something", "PANIC", "PANIC", "XX000"),
+        ];
+        foreach (NpgsqlException error in errors)
+        {
+            LatchworkStoreException said = PostgresFailures.JudgeInTransaction(error, "post").ShouldBeOfType<LatchworkStoreException>();
+            (said.Outcome, said.IsTransient).ShouldBe((StoreOutcome.NotApplied, true));
+            said.Message.ShouldStartWith("The post was not done, and its transaction is over: ");
+            said.Message.ShouldNotContain("may have happened");
+        }
     }
 }

@@ -8,6 +8,7 @@ namespace Latchwork.Redis.Tests.Cluster;
 
 /// <summary>Renewals of leases need no free thread of the pool, at no primary of a cluster, and wait for no other primary.</summary>
 [Collection(BlockedPoolAlone.Name)]
+[Trait("Process", "own")]
 public sealed class ClusterBlockedPoolTests(ClusterFixture fixture) : IClassFixture<ClusterFixture>
 {
     private static readonly TimeSpan _lease = TimeSpan.FromSeconds(6);

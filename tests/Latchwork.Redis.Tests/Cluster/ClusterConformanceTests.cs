@@ -79,4 +79,5 @@ public sealed class ClusterEngineLeaseTests(ClusterFixture fixture) : EngineLeas
 public sealed class ClusterEngineFaultTests(ClusterFixture fixture) : EngineFaultSuite(fixture);
 
 [Collection(BlockedPoolAlone.Name)]
+[Trait("Process", "own")]
 public sealed class ClusterEngineBlockedPoolTests(ClusterFixture fixture) : EngineBlockedPoolSuite(fixture), IClassFixture<ClusterFixture>;

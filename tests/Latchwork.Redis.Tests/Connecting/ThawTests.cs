@@ -119,15 +119,7 @@ public sealed class ThawTests(ITestOutputHelper output)
     private static async Task<HashSet<string>> MembersAsync(RedisServer server) => [.. (await CommandAsync(server, "SMEMBERS", "ids")).Split('\n', StringSplitOptions.RemoveEmptyEntries)];
 
     // A replica of a cluster answers reads for those only who say that they want them.
-    private static async Task<string> CommandAsync(RedisServer server, string command, string key)
-    {
-        using Process cli = Process.Start(new ProcessStartInfo("redis-cli", ["-p", $"{server.Port}"]) { RedirectStandardInput = true, RedirectStandardOutput = true })!;
-        await cli.StandardInput.WriteLineAsync($"READONLY\n{command} {key}");
-        cli.StandardInput.Close();
-        string answer = await cli.StandardOutput.ReadToEndAsync();
-        await cli.WaitForExitAsync();
-        return answer[(answer.IndexOf('\n', StringComparison.Ordinal) + 1)..].Trim();
-    }
+    private static Task<string> CommandAsync(RedisServer server, string command, string key) => RespClient.SendAsync(server.EndPoint, ["READONLY"], [command, key]);
 
     private sealed class Load(RedisConnection connection) : IAsyncDisposable
     {

@@ -6,7 +6,7 @@ using Xunit;
 
 namespace Latchwork.Redis.Tests.Connections;
 
-/// <summary>Runs alone, because it takes all threads of the pool away.</summary>
+/// <summary>Runs alone, because it takes all threads of the pool away; <c>run-tests</c> gives it and other classes that take long alone a process of their own.</summary>
 [CollectionDefinition(Name, DisableParallelization = true)]
 public sealed class BlockedPoolAlone
 {
@@ -15,6 +15,7 @@ public sealed class BlockedPoolAlone
 
 /// <summary>What works, and what is noticed, while the thread pool has no free thread.</summary>
 [Collection(BlockedPoolAlone.Name)]
+[Trait("Process", "own")]
 public sealed class BlockedPoolTests
 {
     private static readonly TimeSpan _lease = TimeSpan.FromSeconds(2);

@@ -247,8 +247,8 @@ public sealed class PipelineTests
             case "NOAUTH":
                 await server.CommandAsync("ACL", "SETUSER", "admin", "on", ">secret", "~*", "&*", "+@all");
                 await server.CommandAsync("CONFIG", "SET", "requirepass", "unknown");
-                await server.CommandAsync("--user", "admin", "--pass", "secret", "--no-auth-warning", "CLIENT", "KILL", "TYPE", "normal");
-                return new Ending(() => server.CommandAsync("--user", "admin", "--pass", "secret", "--no-auth-warning", "CONFIG", "SET", "requirepass", ""));
+                await server.CommandAsUserAsync("admin", "secret", "CLIENT", "KILL", "TYPE", "normal");
+                return new Ending(() => server.CommandAsUserAsync("admin", "secret", "CONFIG", "SET", "requirepass", ""));
             default:
                 await server.CommandAsync("ACL", "SETUSER", "app", "resetpass", ">second");
                 await server.CommandAsync("CLIENT", "KILL", "USER", "app");

@@ -66,7 +66,7 @@ public sealed class LockerNamesTests : LockerTest
 
     private async Task CheckSlotsAsync(int expected = 1)
     {
-        // Asked in a script: redis-cli would have to be told of line breaks, and the server need not be a cluster for this.
+        // Asked in a script: the server need not be a cluster for this.
         const string Tags = """
             local tags, n = {}, 0
             for _, name in ipairs(redis.call('KEYS', 'lw:{*')) do

@@ -3,7 +3,7 @@ using Latchwork.StoreConformance.Support;
 
 namespace Latchwork.Redis.Tests.Support;
 
-/// <summary>A real server with a TLS port, and a plain one for <c>redis-cli</c>.</summary>
+/// <summary>A real server with a TLS port, and a plain one for the test's own commands.</summary>
 public sealed class TlsServer(RedisServer server, int port) : IAsyncDisposable
 {
     public RedisServer Server { get; } = server;

@@ -23,4 +23,5 @@ public sealed class RedisEngineStressTests(RedisTimerFixture fixture) : EngineSt
 public sealed class RedisDtimerDefectEngineTests(RedisTimerFixture fixture) : DtimerDefectEngineSuite(fixture), IClassFixture<RedisTimerFixture>;
 
 [Collection(BlockedPoolAlone.Name)]
+[Trait("Process", "own")]
 public sealed class RedisEngineBlockedPoolTests(RedisTimerFixture fixture) : EngineBlockedPoolSuite(fixture), IClassFixture<RedisTimerFixture>;

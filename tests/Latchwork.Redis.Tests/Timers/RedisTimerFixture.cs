@@ -2,6 +2,9 @@ using System.Globalization;
 using Latchwork.StoreConformance.Support;
 using Xunit;
 
+// Most of a test's time is waiting. What measures, counts or blocks the thread pool is in collections that run alone.
+[assembly: CollectionBehavior(MaxParallelThreads = 6)]
+
 namespace Latchwork.Redis.Tests.Timers;
 
 /// <summary>One server for all tests of a class; each test has a namespace of its own.</summary>

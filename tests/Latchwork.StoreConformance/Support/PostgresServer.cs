@@ -2,8 +2,6 @@ using System.Collections.Concurrent;
 using System.ComponentModel;
 using System.Diagnostics;
 using System.Globalization;
-using System.Net;
-using System.Net.Sockets;
 using System.Runtime.InteropServices;
 using System.Text;
 
@@ -65,9 +63,19 @@ public sealed class PostgresServer : IAsyncDisposable
         {
             PostgresProgram.Give(server.Folder);
             await RunAsync("initdb", ["-D", server.DataFolder, "-U", "postgres", "-A", "trust", "--encoding=UTF8", "--locale=C", "--no-sync"]);
-            server.Port = FreePort();
-            await server.LaunchAsync();
-            return server;
+            for (int attempt = 1; ; attempt++)
+            {
+                server.Port = RedisServer.FreePort();
+                try
+                {
+                    await server.LaunchAsync();
+                    return server;
+                }
+                catch (InvalidOperationException e) when (attempt < 5 && e.Message.Contains("Address already in use", StringComparison.Ordinal))
+                {
+                    server.Forget(); // Somebody else took the port in the meantime.
+                }
+            }
         }
         catch
         {
@@ -92,6 +100,7 @@ public sealed class PostgresServer : IAsyncDisposable
     public void Kill()
     {
         if (_process is not { } process) return;
+        _ = Signal(process.Id, _sigstop); // so that it starts no other process meanwhile
         foreach (int child in Children(process.Id)) _ = Signal(child, SigKill);
         End(SigKill);
     }
@@ -170,13 +179,26 @@ public sealed class PostgresServer : IAsyncDisposable
         }
     }
 
+    private void Forget()
+    {
+        _process?.Dispose();
+        _process = null;
+        _running.TryRemove(this, out _);
+        lock (_output) _output.Clear();
+    }
+
     private void End(int signal)
     {
         if (_process is not { } process) return;
         _process = null;
         _running.TryRemove(this, out _);
-        foreach (int child in Children(process.Id)) _ = Signal(child, _sigcont); // a frozen one could not end
-        _ = Signal(process.Id, _sigcont);
+        if (signal != SigKill)
+        {
+            // A frozen one could not end.
+            foreach (int child in Children(process.Id)) _ = Signal(child, _sigcont);
+            _ = Signal(process.Id, _sigcont);
+        }
+
         _ = Signal(process.Id, signal);
         process.WaitForExit();
         process.Dispose();
@@ -209,13 +231,6 @@ public sealed class PostgresServer : IAsyncDisposable
         return File.Exists(file)
             ? [.. File.ReadAllText(file).Split(' ', StringSplitOptions.RemoveEmptyEntries).Select(id => int.Parse(id, CultureInfo.InvariantCulture))]
             : [];
-    }
-
-    private static int FreePort()
-    {
-        using var listener = new TcpListener(IPAddress.Loopback, 0);
-        listener.Start();
-        return ((IPEndPoint)listener.LocalEndpoint).Port;
     }
 
     [DllImport("libc", EntryPoint = "kill")]

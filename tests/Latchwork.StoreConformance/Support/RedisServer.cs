@@ -128,7 +128,7 @@ public sealed class RedisServer : IAsyncDisposable
     public async Task StopAsync()
     {
         Process process = _process ?? throw new InvalidOperationException("The server is not running.");
-        await RunCliAsync("SHUTDOWN");
+        await SendAsync("SHUTDOWN");
         await process.WaitForExitAsync();
         Kill();
     }
@@ -157,22 +157,16 @@ public sealed class RedisServer : IAsyncDisposable
         _isFrozen = false;
     }
 
-    /// <summary>Runs a command with <c>redis-cli</c>, which shares nothing with the code under test.</summary>
-    /// <returns>What it printed, without the last line end.</returns>
-    public async Task<string> CommandAsync(params string[] command)
-    {
-        string output = await RunCliAsync(command);
-        return output.StartsWith("ERR", StringComparison.Ordinal) || output.StartsWith("NOAUTH", StringComparison.Ordinal)
-            ? throw new InvalidOperationException($"{string.Join(' ', command)}: {output}")
-            : output;
-    }
+    /// <summary>Sends a command on a connection of its own, which shares nothing with the code under test: see <see cref="RespClient"/>.</summary>
+    /// <returns>The reply, as <c>redis-cli</c> prints it into a pipe, without the last line end.</returns>
+    public async Task<string> CommandAsync(params string[] command) => Checked(await SendAsync(command), command);
 
     /// <summary>The same as a user of the access list.</summary>
     /// <param name="user">Who.</param>
     /// <param name="password">The password.</param>
     /// <param name="command">The command.</param>
-    public Task<string> CommandAsUserAsync(string user, string password, params string[] command) =>
-        CommandAsync(["--no-auth-warning", "--user", user, "--pass", password, .. command]);
+    public async Task<string> CommandAsUserAsync(string user, string password, params string[] command) =>
+        Checked(await RespClient.SendAsync(EndPoint, ["AUTH", user, password], command), command);
 
     /// <summary>A number out of INFO.</summary>
     public async Task<long> InfoAsync(string section, string field) => long.Parse(await InfoTextAsync(section, field), CultureInfo.InvariantCulture);
@@ -210,6 +204,18 @@ public sealed class RedisServer : IAsyncDisposable
             if (IsFree(port) && IsFree(port + BusDistance)) return port;
         }
     }
+
+    /// <summary>Where it is reached.</summary>
+    public EndPoint EndPoint => UnixSocketPath is null ? new IPEndPoint(IPAddress.Loopback, Port) : new UnixDomainSocketEndPoint(UnixSocketPath);
+
+    // A command that a login has not helped is refused, too.
+    private Task<string> SendAsync(params string[] command) =>
+        _options.Password is { } password ? RespClient.SendAsync(EndPoint, ["AUTH", password], command) : RespClient.SendAsync(EndPoint, command);
+
+    private static string Checked(string reply, string[] command) =>
+        reply.StartsWith("ERR", StringComparison.Ordinal) || reply.StartsWith("NOAUTH", StringComparison.Ordinal)
+            ? throw new InvalidOperationException($"{string.Join(' ', command)}: {reply}")
+            : reply;
 
     private static bool IsFree(int port)
     {
@@ -265,7 +271,7 @@ public sealed class RedisServer : IAsyncDisposable
         await Eventually.ReadsAsync(
             async () =>
             {
-                if (!process.HasExited) return await RunCliAsync("PING");
+                if (!process.HasExited) return await SendAsync("PING");
                 await process.WaitForExitAsync();
                 Kill();
                 lock (_output) throw new InvalidOperationException($"{program} did not start:\n{_output}");
@@ -286,19 +292,6 @@ public sealed class RedisServer : IAsyncDisposable
         string path = Path.Combine(Folder, "sentinel.conf");
         if (!File.Exists(path)) await File.WriteAllTextAsync(path, text);
         return path;
-    }
-
-    private async Task<string> RunCliAsync(params string[] command)
-    {
-        List<string> arguments = UnixSocketPath is null
-            ? ["-h", "127.0.0.1", "-p", Port.ToString(CultureInfo.InvariantCulture)]
-            : ["-s", UnixSocketPath];
-        if (_options.Password is { } password) arguments.AddRange(["--no-auth-warning", "-a", password]);
-        using Process cli = Run("redis-cli", [.. arguments, .. command]);
-        Task<string> errors = cli.StandardError.ReadToEndAsync();
-        string output = await cli.StandardOutput.ReadToEndAsync();
-        await cli.WaitForExitAsync();
-        return output.Length > 0 ? output.TrimEnd('\n') : await errors;
     }
 
     private void Keep(string? line)

@@ -44,9 +44,9 @@ internal sealed class EventSearch(string ns, RunFacts run, int maxOrders)
         int slot = _slotOf[step];
         UInt128 bit = Bit(slot);
         var next = new CourseSet();
-        CourseSet before = Reach(step);
+        CourseSet reached = Reach(step);
         if (IsUndecided) return null;
-        foreach (Course course in before.All)
+        foreach (Course course in reached.All)
         {
             if ((course.Used & bit) != 0)
             {
@@ -55,9 +55,9 @@ internal sealed class EventSearch(string ns, RunFacts run, int maxOrders)
             }
 
             Fates fates = course.Fates;
-            if (IsFree(step, course) && Transition.TryApply(step, course.State, step.To, run, out EventState state, ref fates))
+            if (IsFree(step, course, step.To, out UInt128 before) && Transition.TryApply(step, course.State, step.To, run, out EventState state, ref fates))
             {
-                next.Add(course with { State = state, Fates = fates }, _optional);
+                next.Add(course with { State = state, Used = course.Used | before, Fates = fates }, _optional);
             }
         }
 
@@ -74,7 +74,7 @@ internal sealed class EventSearch(string ns, RunFacts run, int maxOrders)
 
         _slots[slot] = null;
         _slotOf.Remove(step);
-        if (next.Count == 0) return [.. before.All];
+        if (next.Count == 0) return [.. reached.All];
         _courses = next;
         return null;
     }
@@ -115,17 +115,25 @@ internal sealed class EventSearch(string ns, RunFacts run, int maxOrders)
         if (Transition.TryLose(course.State, at, run, ns, out state)) yield return course with { State = state };
         foreach ((Step step, int slot) in _slotOf)
         {
-            if (ReferenceEquals(step, ending) || (course.Used & Bit(slot)) != 0 || !IsFree(step, course)) continue;
+            if (ReferenceEquals(step, ending) || (course.Used & Bit(slot)) != 0 || !IsFree(step, course, at, out UInt128 before)) continue;
             Fates fates = course.Fates;
             if (!Transition.TryApply(step, course.State, at, run, out state, ref fates)) continue;
             if (!step.IsKnown && state.Equals(course.State)) continue;
-            yield return course with { State = state, Used = course.Used | Bit(slot), Fates = fates };
+            yield return course with { State = state, Used = course.Used | before | Bit(slot), Fates = fates };
         }
     }
 
-    // An element of a batch takes effect after the earlier ones.
-    private bool IsFree(Step step, Course course) =>
-        step.After is null || !_slotOf.TryGetValue(step.After, out int slot) || (course.Used & Bit(slot)) != 0;
+    // An element of a batch takes effect after the earlier ones. One of those that has no answer may have come before it and changed nothing: a post
+    // that leaves what is there. Then that one is used up with it.
+    private bool IsFree(Step step, Course course, long at, out UInt128 before)
+    {
+        before = 0;
+        if (step.After is not { } earlier || !_slotOf.TryGetValue(earlier, out int slot) || (course.Used & Bit(slot)) != 0) return true;
+        if (earlier.IsKnown || !IsFree(earlier, course, at, out before)) return false;
+        before |= Bit(slot);
+        Fates fates = course.Fates;
+        return Transition.TryApply(earlier, course.State, at, run, out EventState state, ref fates) && state.Equals(course.State);
+    }
 
     // Answers that say that nothing was changed lose nothing.
     private static bool Writes(Step step) => step.Verb != History.Verb.Peek && step.Outcome is "Done" or "DeadLettered" or "Created" or "Replaced";
