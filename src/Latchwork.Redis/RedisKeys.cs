@@ -3,8 +3,8 @@ namespace Latchwork.Redis;
 /// <summary>The keys of one partition of a timer namespace. The names are those that the scripts give them.</summary>
 internal enum TimerKey
 {
-    // HASH: format, partitions; last, offset (the clock); big; primary, armed, backup, by, seq (who is woken); trimmed; swept, scan;
-    // seal, import (moves)
+    // HASH: format, partitions; last, offset (the clock); big; primary, armed, backup, by, seq, since (who is woken); trimmed; swept, scan;
+    // seal, import (moves); pause (see PauseText)
     Meta,
 
     Due, // ZSET: id → due time in ms. The scheduled events

@@ -24,6 +24,9 @@ public static class Limits
     /// <summary>The most bytes that are kept of one failure's text: 1 KiB.</summary>
     public const int MaxErrorBytes = 1 << 10;
 
+    /// <summary>The longest reason of a pause, in bytes of UTF-8: 1 KiB.</summary>
+    public const int MaxReasonBytes = 1 << 10;
+
     /// <summary>The failures that are kept of one event: the last ten.</summary>
     public const int MaxFailures = 10;
 
@@ -39,22 +42,25 @@ public static class Limits
     private static readonly UTF8Encoding _strictUtf8 = new(encoderShouldEmitUTF8Identifier: false, throwOnInvalidBytes: true);
 
     /// <summary>Checks an id, key, namespace or node id: 1 to <see cref="MaxIdBytes"/> bytes of valid UTF-8.</summary>
-    internal static void CheckId(string id, [CallerArgumentExpression(nameof(id))] string argument = "id")
+    internal static void CheckId(string id, [CallerArgumentExpression(nameof(id))] string argument = "id") => CheckText(id, 1, MaxIdBytes, argument);
+
+    /// <summary>Checks a text: <paramref name="min"/> to <paramref name="max"/> bytes of valid UTF-8.</summary>
+    internal static void CheckText(string text, int min, int max, [CallerArgumentExpression(nameof(text))] string argument = "text")
     {
-        ArgumentNullException.ThrowIfNull(id, argument);
+        ArgumentNullException.ThrowIfNull(text, argument);
         int bytes;
         try
         {
-            bytes = _strictUtf8.GetByteCount(id);
+            bytes = _strictUtf8.GetByteCount(text);
         }
         catch (EncoderFallbackException e)
         {
             throw new ArgumentException($"'{argument}' is not valid Unicode: it has a lone surrogate at index {e.Index}.", argument, e);
         }
 
-        if (bytes is < 1 or > MaxIdBytes)
+        if (bytes < min || bytes > max)
         {
-            throw new ArgumentException($"'{argument}' must have 1 to {MaxIdBytes} bytes of UTF-8; it has {bytes}.", argument);
+            throw new ArgumentException($"'{argument}' must have {min} to {max} bytes of UTF-8; it has {bytes}.", argument);
         }
     }
 

@@ -164,6 +164,30 @@ public sealed class TimerCommandTests : IClassFixture<RedisFixture>
     }
 
     [Fact]
+    public async Task A_namespace_is_paused_and_resumed_and_says_so()
+    {
+        (await _timers.RunAsync("pause")).ExitCode.ShouldBe(ExitCodes.NotFound, "a name that was misspelt pauses nothing");
+        await _timers.RunAsync("post", "--id", "x", "--in", "0s");
+        JsonElement pause = (await _timers.RunAsync("pause", "--reason", "why: \"x\"", "--by", "anna")).ReadJson().GetProperty("pause");
+        (pause.GetProperty("by").GetString(), pause.GetProperty("reason").GetString()).ShouldBe(("anna", "why: \"x\""));
+        pause.GetProperty("since").GetDateTimeOffset().ShouldBe(DateTimeOffset.UtcNow, TimeSpan.FromMinutes(5));
+        (await _timers.RunAsync("pause", "--reason", "other")).ReadJson().GetProperty("pause").GetRawText().ShouldBe(pause.GetRawText(), "the first stays");
+
+        (await _timers.RunAsync("stats")).ReadJson().GetProperty("pause").GetRawText().ShouldBe(pause.GetRawText());
+        (await _timers.RunPlainAsync("stats")).Out.ShouldContain("paused        by anna since ");
+        (await Tool.RunAsync("--store", _timers.Store, "timer", "stats", "--all")).Out.ShouldContain("by anna since ");
+        CliResult listened = await _timers.RunAsync("listen", "--count", "1", "--timeout", "2s");
+        (listened.ExitCode, listened.Out).ShouldBe((ExitCodes.TimedOut, ""));
+
+        (await _timers.RunPlainAsync("resume")).Out.ShouldStartWith($"{_timers.Name}: resumed; it was paused by anna since ");
+        (await _timers.RunAsync("resume")).ReadJson().GetProperty("pause").ValueKind.ShouldBe(JsonValueKind.Null);
+        (await _timers.RunAsync("stats")).ReadJson().GetProperty("pause").ValueKind.ShouldBe(JsonValueKind.Null);
+        (await _timers.RunAsync("listen", "--count", "1", "--timeout", "2m")).ExitCode.ShouldBe(ExitCodes.Done);
+        (await _timers.RunPlainAsync("pause")).Out.ShouldContain($"paused by {Environment.UserName}@{Environment.MachineName} since ");
+        (await _timers.RunAsync("pause", "--reason", new string('x', 1_025))).Error.ShouldContain("'--reason' must have 0 to 1024 bytes of UTF-8; it has 1025");
+    }
+
+    [Fact]
     public async Task Nodes_of_all_namespaces_are_listed_with_their_namespaces_and_what_is_sealed_disturbs_nobody()
     {
         await using CliProcess here = _timers.Start("listen", "--node", "one");

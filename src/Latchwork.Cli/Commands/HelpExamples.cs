@@ -21,6 +21,8 @@ internal static class HelpExamples
         ["timer namespaces"] = "timer namespaces --store redis://localhost:6379",
         ["timer nodes"] = "timer nodes --all",
         ["timer stats"] = "timer stats --all",
+        ["timer pause"] = "timer pause -n order-unpaid --reason migration",
+        ["timer resume"] = "timer resume -n order-unpaid",
         ["timer repartition"] = "timer repartition order-unpaid --to 12 --store redis://localhost:6379",
         ["timer drop"] = "timer drop order-unpaid --force",
         ["store migrate"] = "store migrate --store postgres://shop@localhost/shop",

@@ -36,13 +36,14 @@ internal static class StatsCommand
         session.Printer.Text($"scheduled     {Printable.Count(stats.Scheduled)}{overdueFor}");
         session.Printer.Text($"in flight     {Printable.Count(stats.InFlight)}");
         session.Printer.Text($"dead letters  {Printable.Count(stats.DeadLetters)}{trimmed}");
+        if (stats.Pause is { } pause) session.Printer.Text(Printable.OneLine($"paused        {PauseCommands.Describe(pause)}"));
     }
 
     private static async Task ShowAllAsync(TimerSession session)
     {
         var rows = new RowPrinter(
             session.Printer,
-            new("NAMESPACE"), new("SCHEDULED", Right: true), new("IN FLIGHT", Right: true), new("DEAD LETTERS", Right: true), new("EVICTED", Right: true), new("OLDEST OVERDUE", Right: true));
+            new("NAMESPACE"), new("SCHEDULED", Right: true), new("IN FLIGHT", Right: true), new("DEAD LETTERS", Right: true), new("EVICTED", Right: true), new("OLDEST OVERDUE", Right: true), new("PAUSED"));
         foreach (string ns in await session.Store.Timers.NamespacesAsync(session.Stop).ConfigureAwait(false))
         {
             if (await OfEachNamespace.AskAsync(session, ns, timer => timer.GetStatsAsync(session.Stop)).ConfigureAwait(false) is not { } stats) continue;
@@ -53,7 +54,8 @@ internal static class StatsCommand
                 Printable.Count(stats.InFlight),
                 Printable.Count(stats.DeadLetters),
                 Printable.Count(stats.DeadLettersEvicted),
-                stats.OldestOverdue is { } oldest ? Printable.Duration(oldest) : "");
+                stats.OldestOverdue is { } oldest ? Printable.Duration(oldest) : "",
+                stats.Pause is { } pause ? Printable.OneLine(PauseCommands.Describe(pause)) : "");
         }
 
         rows.Flush(ifEmpty: "there are no namespaces yet");
@@ -68,5 +70,6 @@ internal static class StatsCommand
         json.WriteNumber("deadLettersEvicted", stats.DeadLettersEvicted);
         if (stats.OldestOverdue is { } overdue) json.WriteNumber("oldestOverdueMs", SnapshotOutput.Milliseconds(overdue));
         else json.WriteNull("oldestOverdueMs");
+        PauseCommands.Write(json, stats.Pause);
     }
 }

@@ -18,6 +18,8 @@ internal static class TimerCommand
         NamespacesCommand.Create(host),
         NodesCommand.Create(host),
         StatsCommand.Create(host),
+        PauseCommands.CreatePause(host),
+        PauseCommands.CreateResume(host),
         RepartitionCommand.Create(host),
         DropCommand.Create(host),
     };

@@ -147,19 +147,22 @@ internal static class Options
     };
 
     /// <summary>What is wrong with an id, or null: continues "'--id' ".</summary>
-    public static string? FindIdError(string id)
+    public static string? FindIdError(string id) => FindTextError(id, 1, Limits.MaxIdBytes);
+
+    /// <summary>What is wrong with a text, or null: continues "'--reason' ".</summary>
+    public static string? FindTextError(string text, int min, int max)
     {
         int bytes;
         try
         {
-            bytes = _strictUtf8.GetByteCount(id);
+            bytes = _strictUtf8.GetByteCount(text);
         }
         catch (EncoderFallbackException)
         {
             return "is not valid Unicode";
         }
 
-        return bytes is >= 1 and <= Limits.MaxIdBytes ? null : $"must have 1 to {Limits.MaxIdBytes} bytes of UTF-8; it has {bytes}";
+        return bytes >= min && bytes <= max ? null : $"must have {min} to {max} bytes of UTF-8; it has {bytes}";
     }
 
     private static readonly UTF8Encoding _strictUtf8 = new(encoderShouldEmitUTF8Identifier: false, throwOnInvalidBytes: true);

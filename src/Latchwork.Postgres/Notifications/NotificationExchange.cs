@@ -322,12 +322,11 @@ internal sealed class NotificationExchange
         {
             Tell(_keys, key, null);
         }
-        else if (NotificationMessage.ReadForAll(payload) is var (all, partition))
+        else if (NotificationMessage.ReadForAll(payload) is var (all, hint))
         {
-            var notification = new WakeNotification(WakeNotificationKind.Due, partition, TimeSpan.Zero, default);
             (string Namespace, string NodeId)[] nodes;
             lock (_gate) nodes = [.. _nodes.Keys.Where(node => node.Namespace == all)];
-            foreach ((string Namespace, string NodeId) node in nodes) Tell(_nodes, node, notification);
+            foreach ((string Namespace, string NodeId) node in nodes) Tell(_nodes, node, hint);
         }
     }
 

@@ -32,14 +32,15 @@ internal static class NotificationMessage
         }
     }
 
-    /// <summary>Something was posted in a transaction of an application: <c>p partition namespace</c>.</summary>
-    public static (string Namespace, int Partition)? ReadForAll(string text)
+    /// <summary>Something was posted in a transaction of an application: <c>p partition namespace</c>. Or it was paused: <c>h partition namespace</c>.</summary>
+    public static (string Namespace, WakeNotification Notification)? ReadForAll(string text)
     {
         string[] words = text.Split(' ');
-        if (words is not ["p", _, _] || !int.TryParse(words[1], NumberStyles.None, CultureInfo.InvariantCulture, out int partition)) return null;
+        if (words is not ["p" or "h", _, _] || !int.TryParse(words[1], NumberStyles.None, CultureInfo.InvariantCulture, out int partition)) return null;
         try
         {
-            return (Decode(words[2]), partition);
+            WakeNotificationKind kind = words[0] == "p" ? WakeNotificationKind.Due : WakeNotificationKind.Paused;
+            return (Decode(words[2]), new WakeNotification(kind, partition, TimeSpan.Zero, default));
         }
         catch (FormatException)
         {

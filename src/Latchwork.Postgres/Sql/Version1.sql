@@ -10,6 +10,7 @@ CREATE TABLE @schema@.timer_partitions (
     partitions   integer  NOT NULL,
     seal         text,                         -- the mark of a move from here
     import       text,                         -- the mark of a move to here
+    pause        bytea,                        -- who paused it, since when, and why (see PauseText), in UTF-8; null: it is not paused
     clock_last   bigint   NOT NULL DEFAULT 0,  -- µs: a time that was given; later ones are not less
     clock_offset bigint   NOT NULL DEFAULT 0,  -- µs: by how much the server's clock went back in all
     scheduled    bigint   NOT NULL DEFAULT 0,  -- counts, together with what is in timer_counts
@@ -203,12 +204,13 @@ $$;
 -- Tells every process, at the commit of the application's transaction, that something falls due soon. One payload a namespace: PostgreSQL sends it once.
 CREATE FUNCTION @schema@.timer_hint(part @schema@.timer_partitions, p_earliest bigint) RETURNS void LANGUAGE plpgsql AS $$
 BEGIN
-    IF p_earliest <= part.clock_last / 1000 + 2000 THEN
+    -- In a pause nobody may take it. If the pause ends before the commit, it is found by the poll, as what is committed late is.
+    IF part.pause IS NULL AND p_earliest <= part.clock_last / 1000 + 2000 THEN
         PERFORM pg_notify('@channel@', 'p ' || part.number || ' ' || encode(part.namespace, 'hex'));
     END IF;
 END $$;
 
--- When the next event falls due, or the next lease runs out, in ms; null if nothing will.
+-- When the next event falls due, or the next lease runs out, in ms; null if nothing will. In a pause it is what nobody may take: see timer_claim.
 CREATE FUNCTION @schema@.timer_head(p_part integer) RETURNS bigint LANGUAGE sql STABLE
 SET enable_seqscan = off SET enable_bitmapscan = off AS $$
     SELECT least(
@@ -321,8 +323,8 @@ BEGIN
     SELECT p.clock_last, p.clock_offset INTO last, shift FROM @schema@.timer_partitions p WHERE p.id = p_part;
     part := @schema@.timer_enter(p_part, p_clock, p_wait, true);
     at := greatest(p_earliest, part.clock_last / 1000);
-    IF part.primary_node IS NOT NULL AND part.primary_at <= at
-        AND (@schema@.timer_covers(part, at) OR (part.backup_node IS NOT NULL AND part.backup_at >= part.clock_last / 1000 - 300))
+    IF part.pause IS NOT NULL OR (part.primary_node IS NOT NULL AND part.primary_at <= at
+        AND (@schema@.timer_covers(part, at) OR (part.backup_node IS NOT NULL AND part.backup_at >= part.clock_last / 1000 - 300)))
     THEN
         -- Not at every step: one write in 50 ms is enough to notice a clock that goes back.
         IF part.clock_last - last >= 50000 OR part.clock_offset <> shift THEN PERFORM @schema@.timer_save(part); END IF;
@@ -435,7 +437,7 @@ CREATE FUNCTION @schema@.timer_claim(
     p_part integer, p_clock bigint, p_wait integer, p_node bytea, p_token bytea, p_max integer, p_capacity integer, p_held integer, p_lease bigint,
     p_retention bigint, p_keep bigint, p_oldest boolean, p_yields boolean,
     OUT ids bytea[], OUT payloads bytea[], OUT headers bytea[], OUT retries integer[], OUT max_retries integer[], OUT dues bigint[],
-    OUT now_us bigint, OUT ask_us bigint, OUT dead_lettered integer)
+    OUT now_us bigint, OUT ask_us bigint, OUT dead_lettered integer, OUT pause bytea)
 LANGUAGE plpgsql SET enable_seqscan = off SET enable_bitmapscan = off SET enable_hashjoin = off SET enable_mergejoin = off AS $$
 DECLARE
     part @schema@.timer_partitions := @schema@.timer_enter(p_part, p_clock, p_wait, true);
@@ -460,6 +462,7 @@ BEGIN
     now_us := part.clock_last;
     now_ms := now_us / 1000;
     deadline := (now_us + p_lease + 999) / 1000;
+    pause := part.pause;
 
     -- The counts that others have appended.
     WITH others AS (
@@ -517,7 +520,7 @@ BEGIN
             array_agg(r.retries ORDER BY r.due, r.id), array_agg(r.max_retries ORDER BY r.due, r.id), array_agg(r.due ORDER BY r.due, r.id)
         INTO ids, payloads, headers, retries, max_retries, dues FROM renewed r;
     ELSE
-        wanted := greatest(0, least(p_max, p_capacity, 200 - taken_back));
+        wanted := CASE WHEN pause IS NULL THEN greatest(0, least(p_max, p_capacity, 200 - taken_back)) ELSE 0 END;
         IF wanted > 0 THEN
             SELECT e.due INTO first_due FROM @schema@.timer_events e WHERE e.partition_id = p_part AND e.state = 0 ORDER BY e.due, e.id LIMIT 1;
         END IF;
@@ -554,8 +557,8 @@ BEGIN
         END IF;
     END IF;
 
-    -- What is the next that may be taken. What others hold locked may not: it is asked for again after 50 ms, and then ever more seldom.
-    head := @schema@.timer_head(p_part);
+    -- What is the next that may be taken: nothing in a pause. What others hold locked may not: it is asked for again after 50 ms, and then ever more seldom.
+    IF pause IS NULL THEN head := @schema@.timer_head(p_part); END IF;
     IF head <= now_ms THEN
         PERFORM 1 FROM @schema@.timer_events e WHERE e.partition_id = p_part AND e.state = 0 AND e.due <= now_ms ORDER BY e.due, e.id LIMIT 1 FOR UPDATE SKIP LOCKED;
         IF NOT FOUND THEN
@@ -667,7 +670,35 @@ DECLARE
     part @schema@.timer_partitions := @schema@.timer_enter(p_part, p_clock, p_wait, true);
 BEGIN
     DELETE FROM @schema@.timer_nodes n WHERE n.partition_id = p_part AND n.node = p_node;
-    IF FOUND THEN part := @schema@.timer_resign(part, p_node, @schema@.timer_head(p_part)); END IF;
+    IF FOUND THEN part := @schema@.timer_resign(part, p_node, CASE WHEN part.pause IS NULL THEN @schema@.timer_head(p_part) END); END IF;
+    PERFORM @schema@.timer_save(part);
+END $$;
+
+-- Pauses a partition. Claims lock its row, too: none takes anything once this is committed. p_since in ms: null for now, unless it is paused already.
+CREATE FUNCTION @schema@.timer_pause(p_part integer, p_clock bigint, p_wait integer, p_since bigint, p_rest bytea, OUT in_force bytea) LANGUAGE plpgsql AS $$
+DECLARE
+    part @schema@.timer_partitions := @schema@.timer_enter(p_part, p_clock, p_wait, true);
+BEGIN
+    in_force := part.pause;
+    IF in_force IS NOT NULL AND p_since IS NULL THEN RETURN; END IF;
+    in_force := convert_to(coalesce(p_since, part.clock_last / 1000) || ' ', 'UTF8') || p_rest;
+    part.primary_node := NULL;
+    part.backup_node := NULL;
+    PERFORM @schema@.timer_save(part);
+    UPDATE @schema@.timer_partitions p SET pause = in_force WHERE p.id = p_part;
+    PERFORM pg_notify('@channel@', 'h ' || part.number || ' ' || encode(part.namespace, 'hex'));
+END $$;
+
+-- Ends a pause, and wakes for what is due. Who is woken hears of it with the commit.
+CREATE FUNCTION @schema@.timer_resume(p_part integer, p_clock bigint, p_wait integer, OUT ended bytea) LANGUAGE plpgsql AS $$
+DECLARE
+    part @schema@.timer_partitions := @schema@.timer_enter(p_part, p_clock, p_wait, true);
+    head bigint := @schema@.timer_head(p_part);
+BEGIN
+    ended := part.pause;
+    IF ended IS NULL THEN RETURN; END IF;
+    UPDATE @schema@.timer_partitions p SET pause = NULL WHERE p.id = p_part;
+    IF head IS NOT NULL THEN part := @schema@.timer_appoint(@schema@.timer_retire(part), greatest(head, part.clock_last / 1000)); END IF;
     PERFORM @schema@.timer_save(part);
 END $$;
 

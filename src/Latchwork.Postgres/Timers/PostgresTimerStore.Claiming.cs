@@ -10,7 +10,7 @@ internal sealed partial class PostgresTimerStore
 {
     private const string ClaimCall =
         """
-        SELECT ids, payloads, headers, retries, max_retries, dues, now_us, ask_us, dead_lettered
+        SELECT ids, payloads, headers, retries, max_retries, dues, now_us, ask_us, dead_lettered, pause
         FROM @schema@.timer_claim($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)
         """;
 
@@ -86,7 +86,7 @@ internal sealed partial class PostgresTimerStore
             }
         }
 
-        return new TimerClaim(events, TimeSpan.FromMicroseconds(rows.GetInt64(7))) { DeadLettered = rows.GetInt32(8) };
+        return new TimerClaim(events, TimeSpan.FromMicroseconds(rows.GetInt64(7))) { DeadLettered = rows.GetInt32(8), Pause = ReadPause(rows, 9) };
     }
 
     private Task<IReadOnlyList<TimerOutcome>> SettleAsync(

@@ -98,7 +98,7 @@ internal sealed partial class PostgresTimerStore
                 new SqlStatement(
                     """
                     SELECT p.scheduled + coalesce(c.scheduled, 0), p.in_flight + coalesce(c.in_flight, 0), p.dead + coalesce(c.dead, 0), p.evicted + coalesce(c.evicted, 0),
-                        (SELECT e.due FROM @schema@.timer_events e WHERE e.partition_id = p.id AND e.state = 0 ORDER BY e.due, e.id LIMIT 1)
+                        (SELECT e.due FROM @schema@.timer_events e WHERE e.partition_id = p.id AND e.state = 0 ORDER BY e.due, e.id LIMIT 1), p.pause
                     FROM @schema@.timer_partitions p, (
                         SELECT sum(scheduled) AS scheduled, sum(in_flight) AS in_flight, sum(dead) AS dead, sum(evicted) AS evicted
                         FROM @schema@.timer_counts WHERE partition_id = $1) c
@@ -108,9 +108,29 @@ internal sealed partial class PostgresTimerStore
                 {
                     rows.Read();
                     TimeSpan? overdue = !rows.IsDBNull(4) && rows.GetInt64(4) is var due && due <= now.Milliseconds ? now.Since(due) : null;
-                    return new TimerStats(rows.GetInt64(0), rows.GetInt64(1), rows.GetInt64(2), rows.GetInt64(3), overdue);
+                    return new TimerStats(rows.GetInt64(0), rows.GetInt64(1), rows.GetInt64(2), rows.GetInt64(3), overdue) { Pause = ReadPause(rows, 5) };
                 }),
             cancellationToken);
+
+    public Task<TimerPause> PauseAsync(TimerPartition partition, PauseRequest request, CancellationToken cancellationToken) =>
+        executor.Work.RunAsync(
+            "pause",
+            session => session.Read(
+                Call("SELECT in_force FROM @schema@.timer_pause($1, $2, $3, $4, $5)", session, partition)
+                    .With(request.Since?.ToUnixTimeMilliseconds()).With(Utf8.Bytes(PauseText.WriteRest(request.By, request.Reason))),
+                static rows => rows.Read() && ReadPause(rows, 0) is { } pause ? pause : throw new InvalidOperationException("timer_pause gave no row.")),
+            cancellationToken);
+
+    public Task<TimerPause?> ResumeAsync(TimerPartition partition, CancellationToken cancellationToken) =>
+        executor.Work.RunAsync(
+            "end of a pause",
+            session => session.Read(
+                Call("SELECT ended FROM @schema@.timer_resume($1, $2, $3)", session, partition),
+                static rows => rows.Read() ? ReadPause(rows, 0) : throw new InvalidOperationException("timer_resume gave no row.")),
+            cancellationToken);
+
+    internal static TimerPause? ReadPause(NpgsqlDataReader row, int column) =>
+        row.IsDBNull(column) ? null : PauseText.Parse(Utf8.Text(row.GetFieldValue<byte[]>(column)));
 
     /// <summary>Reads what <see cref="SnapshotColumns"/> selects.</summary>
     internal static TimerSnapshot ReadSnapshot(NpgsqlDataReader row, StoreTime now)

@@ -146,7 +146,7 @@ internal sealed partial class PostgresTransfer
 
         if (count == 0) return earliest;
         session.Run(new SqlStatement("SELECT @schema@.timer_count($1, $2, 0, $3, 0)").With(space.Id).With(count - dead).With(dead));
-        SetMarks(session, space, new TransferMarks(space.Marks.Seal, space.Marks.Import! with { Count = space.Marks.Import.Count + count }));
+        SetMarks(session, space, space.Marks with { Import = space.Marks.Import! with { Count = space.Marks.Import.Count + count } });
         return earliest;
     }
 

@@ -78,7 +78,7 @@ internal sealed partial class PostgresTransfer(SqlExecutor executor, PostgresTim
 
                 if (checkOnly || listeners.Length > 0 || leaseLeft > TimeSpan.Zero) return new SealAnswer(null, listeners, leaseLeft);
                 var made = new TransferMark(TransferPhase.Moving, moveId, count, target);
-                SetMarks(session, space, new TransferMarks(made, space.Marks.Import));
+                SetMarks(session, space, space.Marks with { Seal = made });
                 return new SealAnswer(made, [], TimeSpan.Zero);
             },
             cancellationToken);
@@ -128,9 +128,13 @@ internal sealed partial class PostgresTransfer(SqlExecutor executor, PostgresTim
     private static long Number(SqlSession session, string query, int id) =>
         session.Read(new SqlStatement(query).With(id), static rows => rows.Read() ? rows.GetInt64(0) : 0);
 
-    private static void SetMarks(SqlSession session, Space space, TransferMarks marks) => session.Run(
-        new SqlStatement($"UPDATE @schema@.{(space.Unit.Kind == TransferKind.Timers ? "timer_partitions" : "lock_namespaces")} SET seal = $2, import = $3 WHERE id = $1")
-            .With(space.Id).With(marks.Seal?.ToString()).With(marks.Import?.ToString()));
+    private static void SetMarks(SqlSession session, Space space, TransferMarks marks)
+    {
+        string table = space.Unit.Kind == TransferKind.Timers ? "timer_partitions" : "lock_namespaces";
+        session.Run(new SqlStatement($"UPDATE @schema@.{table} SET seal = $2, import = $3 WHERE id = $1").With(space.Id).With(marks.Seal?.ToString()).With(marks.Import?.ToString()));
+        if (marks.Pause == space.Marks.Pause) return;
+        session.Run(new SqlStatement("UPDATE @schema@.timer_partitions SET pause = $2 WHERE id = $1").With(space.Id).With(marks.Pause is { } pause ? Utf8.Bytes(PauseText.Write(pause)) : null));
+    }
 
     /// <summary>Does a step in one transaction, alone on the namespace.</summary>
     private Task<T> StepAsync<T>(string name, NamespaceRef unit, Func<SqlSession, Space, T> step, CancellationToken cancellationToken) =>
@@ -166,13 +170,16 @@ internal sealed partial class PostgresTransfer(SqlExecutor executor, PostgresTim
 
     private Space Find(SqlSession session, NamespaceRef unit, int id) => session.Read(
         new SqlStatement(unit.Kind == TransferKind.Timers
-            ? "SELECT seal, import, greatest(@schema@.clock($2) + clock_offset, clock_last) FROM @schema@.timer_partitions WHERE id = $1 FOR UPDATE"
-            : "SELECT seal, import, @schema@.clock($2) FROM @schema@.lock_namespaces WHERE id = $1 FOR UPDATE").With(id).With(executor.Settings.Clock),
+            ? "SELECT seal, import, greatest(@schema@.clock($2) + clock_offset, clock_last), pause FROM @schema@.timer_partitions WHERE id = $1 FOR UPDATE"
+            : "SELECT seal, import, @schema@.clock($2), NULL::bytea FROM @schema@.lock_namespaces WHERE id = $1 FOR UPDATE").With(id).With(executor.Settings.Clock),
         rows => rows.Read()
             ? new Space(
                 unit,
                 id,
-                new TransferMarks(TransferMark.Parse(rows.IsDBNull(0) ? null : rows.GetString(0)), TransferMark.Parse(rows.IsDBNull(1) ? null : rows.GetString(1))),
+                new TransferMarks(TransferMark.Parse(rows.IsDBNull(0) ? null : rows.GetString(0)), TransferMark.Parse(rows.IsDBNull(1) ? null : rows.GetString(1)))
+                {
+                    Pause = PostgresTimerStore.ReadPause(rows, 3),
+                },
                 new StoreTime(rows.GetInt64(2) * TimeSpan.TicksPerMicrosecond))
             : throw Vanished(unit));
 

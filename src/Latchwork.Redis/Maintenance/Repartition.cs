@@ -38,12 +38,17 @@ internal sealed class Repartition(RedisTimerStore store) : IStorePartitions
         }
 
         int from = now.To is { } to && now.From == partitions ? to : now.From;
-        var run = new Run(store, ns, new PartitionNumber(from, partitions), progress);
+        var run = new Run(store, ns, new PartitionNumber(from, partitions), first.Pause, progress);
         string? obstacle = await run.MakeAsync(cancellationToken).ConfigureAwait(false);
         return new PartitionChange(from, partitions, run.Moved, obstacle, run.Doubled);
     }
 
-    private sealed class Run(RedisTimerStore store, string ns, PartitionNumber mark, Action<long>? progress)
+    /// <param name="store">The store.</param>
+    /// <param name="ns">The namespace.</param>
+    /// <param name="mark">From which number to which.</param>
+    /// <param name="pause">The pause of the first partition, which is opened last: each that is opened gets it before anybody can claim.</param>
+    /// <param name="progress">Is told how many events were moved.</param>
+    private sealed class Run(RedisTimerStore store, string ns, PartitionNumber mark, string pause, Action<long>? progress)
     {
         private readonly int _to = mark.To!.Value, _count = Math.Max(mark.From, mark.To.Value);
 
@@ -71,7 +76,7 @@ internal sealed class Repartition(RedisTimerStore store) : IStorePartitions
             for (int i = _count - 1; i >= 0; i--)
             {
                 if (done[i]) continue;
-                long left = (await SendAsync(TimerScript.UnlockPartition, i, cancellationToken, _to, i < _to ? 1 : 0).ConfigureAwait(false)).Number;
+                long left = (await SendAsync(TimerScript.UnlockPartition, i, cancellationToken, _to, i < _to ? 1 : 0, pause).ConfigureAwait(false)).Number;
                 if (left > 0) throw new LatchworkStoreException($"Partition {i} of '{ns}' still has {left} events that belong elsewhere. Run it again; if that does not help, please report it.", StoreOutcome.NotApplied);
             }
 
@@ -150,9 +155,10 @@ internal readonly record struct PartitionNumber(int From, int? To)
 
 /// <summary>
 /// What a partition says of itself: the format of its records (empty if it was never written), the number of partitions (see
-/// <see cref="PartitionNumber"/>), the marks of moves from and to here, how many events it has in any state, and whether there is a journal of a move.
+/// <see cref="PartitionNumber"/>), the marks of moves from and to here, how many events it has in any state, whether there is a journal of a move, and its
+/// pause as it is stored.
 /// </summary>
-internal sealed record PartitionState(string Format, string Partitions, TransferMark? Seal, TransferMark? Import, long Events, bool HasJournal);
+internal sealed record PartitionState(string Format, string Partitions, TransferMark? Seal, TransferMark? Import, long Events, bool HasJournal, string Pause);
 
 /// <summary>All that is stored of an event on its way from one partition to another.</summary>
 /// <param name="Id">Its id.</param>

@@ -60,8 +60,21 @@ internal sealed partial class RedisTimerStore
         long nowUs = reply[0].Number;
         TimeSpan? overdue = null;
         if (!reply[5].Bytes.IsEmpty && reply[5].Number <= nowUs / 1000) overdue = TimerCodec.Since(reply[5].Number, nowUs);
-        return new TimerStats(reply[1].Number, reply[2].Number, reply[3].Number, reply[4].Number, overdue);
+        return new TimerStats(reply[1].Number, reply[2].Number, reply[3].Number, reply[4].Number, overdue) { Pause = PauseText.Parse(reply[6].Text) };
     }
+
+    public async Task<TimerPause> PauseAsync(TimerPartition partition, PauseRequest request, CancellationToken cancellationToken)
+    {
+        await RegisterAsync(partition.Namespace, cancellationToken).ConfigureAwait(false);
+        RedisValue since = request.Since is { } given ? given.ToUnixTimeMilliseconds() : "";
+        RedisReply reply = await SendAsync(
+            TimerScript.Pause, partition, cancellationToken, BellOf(partition), since, PauseText.WriteRest(request.By, request.Reason)).ConfigureAwait(false);
+        if (reply[1].Number == 1) await RegisterAgainAsync(partition.Namespace, cancellationToken).ConfigureAwait(false);
+        return PauseText.Parse(reply[0].Text)!;
+    }
+
+    public async Task<TimerPause?> ResumeAsync(TimerPartition partition, CancellationToken cancellationToken) =>
+        PauseText.Parse((await SendAsync(TimerScript.Resume, partition, cancellationToken, BellOf(partition)).ConfigureAwait(false)).Text);
 
     private static (RedisValue Id, RedisValue Mark) DeathOf(DeadLetterKey key) =>
         (key.Id, key.DeadLetteredAt is DateTimeOffset deadLetteredAt ? deadLetteredAt.ToUnixTimeMilliseconds() : "");

@@ -11,7 +11,7 @@ internal sealed partial class RedisTimerStore
     {
         RedisReply reply = await SendAsync(TimerScript.PeekPartition, partition, cancellationToken).ConfigureAwait(false);
         return new PartitionState(
-            reply[0].Text, reply[1].Text, TransferMark.Parse(reply[2].Text), TransferMark.Parse(reply[3].Text), reply[4].Number, reply[5].Number == 1);
+            reply[0].Text, reply[1].Text, TransferMark.Parse(reply[2].Text), TransferMark.Parse(reply[3].Text), reply[4].Number, reply[5].Number == 1, reply[6].Text);
     }
 
     /// <inheritdoc cref="IStoreTransfer.DropTimersAsync"/>

@@ -33,14 +33,15 @@ internal sealed partial class RedisTimerStore
     private static WakeNotification Missed(int partition) => new(WakeNotificationKind.Missed, partition, TimeSpan.Zero, default);
 
     /// <summary>
-    /// Reads <c>c DUE NOW</c> (claim it then), <c>g DUE NOW</c> (guard it: a grace later) or <c>r LENGTH TOKEN+ID</c> (revoked). Anything
-    /// else comes from another version or another hand: it makes the node look, and no harm is done.
+    /// Reads <c>c DUE NOW</c> (claim it then), <c>g DUE NOW</c> (guard it: a grace later), <c>r LENGTH TOKEN+ID</c> (revoked) or <c>p 0</c> (paused).
+    /// Anything else comes from another version or another hand: it makes the node look, and no harm is done.
     /// </summary>
     private static WakeNotification ReadNotification(int partition, ReadOnlySpan<byte> message)
     {
         if (message.Length < 2 || message[1] != (byte)' ') return Missed(partition);
         byte kind = message[0];
         message = message[2..];
+        if (kind == 'p') return new WakeNotification(WakeNotificationKind.Paused, partition, TimeSpan.Zero, default);
         if (!TimerCodec.TryReadNumber(ref message, out long first)) return Missed(partition);
         switch (kind)
         {

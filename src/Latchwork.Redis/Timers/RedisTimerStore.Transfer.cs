@@ -119,13 +119,14 @@ internal sealed partial class RedisTimerStore
         if (change is var (expected, next))
         {
             int isEnd = next.Seal is { Phase: TransferPhase.Moved } && next.Seal != expected.Seal ? 1 : 0;
-            arguments = [Text(expected.Seal), Text(expected.Import), Text(next.Seal), Text(next.Import), isEnd];
+            arguments = [Text(expected.Seal), Text(expected.Import), Text(next.Seal), Text(next.Import), isEnd, TextOfPause(expected.Pause), TextOfPause(next.Pause)];
         }
 
         RedisReply reply = await SendAsync(TimerScript.Marks, partition, cancellationToken, arguments).ConfigureAwait(false);
-        return (new TransferMarks(TransferMark.Parse(reply[0].Text), TransferMark.Parse(reply[1].Text)), reply[2].Number == 1);
+        return (new TransferMarks(TransferMark.Parse(reply[0].Text), TransferMark.Parse(reply[1].Text)) { Pause = PauseText.Parse(reply[3].Text) }, reply[2].Number == 1);
 
         static RedisValue Text(TransferMark? mark) => mark?.ToString() ?? "";
+        static RedisValue TextOfPause(TimerPause? pause) => pause is null ? "" : PauseText.Write(pause);
     }
 
     private async Task<SealAnswer> SealAsync(TimerPartition partition, string moveId, string target, bool checkOnly, CancellationToken cancellationToken)

@@ -157,7 +157,7 @@ internal sealed partial class RedisTimerStore(IRedisConnection connection, Redis
 
     private static TimerClaim ReadClaim(RedisReply reply, out bool fresh)
     {
-        const int First = 4, Width = 4;
+        const int First = 5, Width = 4;
         long nowUs = reply[1].Number;
         fresh = reply[2].Number == 1;
         var events = new List<ClaimedEvent>((reply.Length - First) / Width);
@@ -170,7 +170,7 @@ internal sealed partial class RedisTimerStore(IRedisConnection connection, Redis
                 reply[at].Text, body.Payload, body.Headers, (int)reply[at + 2].Number, body.MaxRetries, TimerCodec.Time(due), TimerCodec.Since(due, nowUs)));
         }
 
-        return new TimerClaim(events, TimerCodec.Span(reply[0].Number)) { DeadLettered = (int)reply[3].Number };
+        return new TimerClaim(events, TimerCodec.Span(reply[0].Number)) { DeadLettered = (int)reply[3].Number, Pause = PauseText.Parse(reply[4].Text) };
     }
 
     private static Task<IReadOnlyList<TimerOutcome>> Nothing() => Task.FromResult<IReadOnlyList<TimerOutcome>>([]);

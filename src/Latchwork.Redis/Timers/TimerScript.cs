@@ -22,6 +22,8 @@ internal sealed class TimerScript
     public static TimerScript Purge { get; } = Load(nameof(Purge));
     public static TimerScript Nodes { get; } = Load(nameof(Nodes));
     public static TimerScript Stats { get; } = Load(nameof(Stats));
+    public static TimerScript Pause { get; } = Load(nameof(Pause));
+    public static TimerScript Resume { get; } = Load(nameof(Resume));
     public static TimerScript Leave { get; } = Load(nameof(Leave));
     public static TimerScript Seal { get; } = Load(nameof(Seal));
     public static TimerScript Marks { get; } = Load(nameof(Marks));

@@ -22,11 +22,11 @@ internal sealed partial class SqliteTimerStore
                 WakeNode node = ns.Wakes.Meet(request.NodeId, request.Held, now);
                 List<ClaimedEvent> claimed = node.ClaimToken == request.ClaimToken
                     ? RenewClaimed(file, ns, request, now)
-                    : TakeDue(file, ns, request, Math.Min(Math.Min(request.Max, request.Capacity), Limits.MaxBatch - takenBack), now);
+                    : TakeDue(file, ns, request, ns.Pause is null ? Math.Min(Math.Min(request.Max, request.Capacity), Limits.MaxBatch - takenBack) : 0, now);
                 node.ClaimToken = request.ClaimToken;
                 var events = new TimerEvents(file, ns);
                 var end = new WakeScheduler.ClaimEnd(claimed.Count, request.Capacity - claimed.Count, events.Head, request.Yields, most => events.IsDueAtMost(most, now));
-                return new TimerClaim(claimed, ns.Wakes.Arm(node, end, now)) { DeadLettered = deadLettered };
+                return new TimerClaim(claimed, ns.Wakes.Arm(node, end, now)) { DeadLettered = deadLettered, Pause = ns.Pause };
             },
             cancellationToken);
 

@@ -46,7 +46,32 @@ internal sealed partial class SqliteTimerStore(Writer writer, Reader reader, Not
                 StoreTime now = ns.Now();
                 long? first = new TimerEvents(file, ns).FirstDue();
                 TimeSpan? overdue = first is { } due && due <= now.Milliseconds ? now.Since(due) : null;
-                return new TimerStats(ns.Scheduled, ns.InFlight, ns.DeadLetters, ns.DeadLettersEvicted, overdue);
+                return new TimerStats(ns.Scheduled, ns.InFlight, ns.DeadLetters, ns.DeadLettersEvicted, overdue) { Pause = ns.Pause };
+            },
+            cancellationToken);
+
+    public Task<TimerPause> PauseAsync(TimerPartition partition, PauseRequest request, CancellationToken cancellationToken) =>
+        Change(
+            partition,
+            isDurable: true,
+            (file, ns) =>
+            {
+                if (ns.Pause is { } before && request.Since is null) return before;
+                TimerPause pause = request.ToPause(ns.Now());
+                ns.SetPause(file, pause);
+                return pause;
+            },
+            cancellationToken);
+
+    public Task<TimerPause?> ResumeAsync(TimerPartition partition, CancellationToken cancellationToken) =>
+        Change(
+            partition,
+            isDurable: true,
+            static (file, ns) =>
+            {
+                TimerPause? ended = ns.Pause;
+                if (ended is not null) ns.SetPause(file, null);
+                return ended;
             },
             cancellationToken);
 

@@ -13,7 +13,7 @@ namespace Latchwork.Sqlite.Timers;
 internal sealed class TimerNamespace
 {
     /// <summary>The format of the tables' contents that this program works with.</summary>
-    public const int Format = 1;
+    public const int Format = 2;
 
     private readonly StoreClock _clock;
     private readonly TimerPartition _partition;
@@ -41,6 +41,12 @@ internal sealed class TimerNamespace
     /// <summary>While something is moved here, and after that: its mark.</summary>
     public TransferMark? Import { get; private set; }
 
+    /// <summary>Who paused it, and why; null if it is not paused.</summary>
+    public TimerPause? Pause { get; private set; }
+
+    /// <summary>The marks of moves, and the pause, which goes with the namespace.</summary>
+    public TransferMarks Marks => new(Seal, Import) { Pause = Pause };
+
     public long Scheduled { get; private set; }
 
     public long InFlight { get; private set; }
@@ -63,7 +69,7 @@ internal sealed class TimerNamespace
     {
         using Statement row = file[
             """
-            SELECT id, format, partitions, seal, clock_last, clock_offset, scheduled, in_flight, dead, dead_trimmed, roster, import
+            SELECT id, format, partitions, seal, clock_last, clock_offset, scheduled, in_flight, dead, dead_trimmed, roster, import, pause
             FROM timer_namespaces WHERE name = ? AND partition = ?
             """].Set(partition.Namespace).Set(partition.Index);
         if (!row.Step()) return null;
@@ -78,12 +84,14 @@ internal sealed class TimerNamespace
         {
             Seal = TransferMark.Parse(row.TextOrNull(3)),
             Import = TransferMark.Parse(row.TextOrNull(11)),
+            Pause = PauseText.Parse(row.TextOrNull(12)),
             Scheduled = row.Long(6),
             InFlight = row.Long(7),
             DeadLetters = row.Long(8),
             DeadLettersEvicted = row.Long(9),
         };
         (found._clock.Last, found._clock.Offset) = (row.Long(4), row.Long(5));
+        if (found.Pause is not null) found.Wakes.Pause();
         return found;
     }
 
@@ -124,6 +132,26 @@ internal sealed class TimerNamespace
     {
         file["UPDATE timer_namespaces SET seal = ?, import = ? WHERE id = ?"].Set(marks.Seal?.ToString()).Set(marks.Import?.ToString()).Set(Id).Run();
         (Seal, Import) = (marks.Seal, marks.Import);
+        if (marks.Pause != Pause) SetPause(file, marks.Pause);
+    }
+
+    /// <summary>Pauses it, or ends its pause. The nodes that may hold events are told of a pause, and woken for what is due after its end.</summary>
+    public void SetPause(SqliteFile file, TimerPause? pause)
+    {
+        file["UPDATE timer_namespaces SET pause = ? WHERE id = ?"].Set(pause is null ? null : PauseText.Write(pause)).Set(Id).Run();
+        Pause = pause;
+        if (pause is null)
+        {
+            Wakes.Resume(new TimerEvents(file, this).Head, Now());
+            return;
+        }
+
+        Wakes.Pause();
+        _isDirty = true;
+        foreach (string nodeId in Wakes.Listening)
+        {
+            _scope!.Notify(NotificationMessage.TopicOf(_partition.Namespace, nodeId), new NotificationMessage(new WakeNotification(WakeNotificationKind.Paused, _partition.Index, TimeSpan.Zero, default)));
+        }
     }
 
     /// <summary>Tells a node that a delivery of its was taken from it.</summary>

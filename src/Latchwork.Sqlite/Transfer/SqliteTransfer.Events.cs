@@ -64,7 +64,7 @@ internal sealed partial class SqliteTransfer
         }
 
         if (count == 0) return;
-        ns.SetMarks(file, new TransferMarks(ns.Seal, ns.Import! with { Count = ns.Import.Count + count }));
+        ns.SetMarks(file, ns.Marks with { Import = ns.Import! with { Count = ns.Import.Count + count } });
         if (earliest != long.MaxValue) ns.Wakes.Wake(earliest, now);
     }
 

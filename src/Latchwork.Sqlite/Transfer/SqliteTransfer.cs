@@ -66,7 +66,7 @@ internal sealed partial class SqliteTransfer(Writer writer, Reader reader, Outco
 
                 if (checkOnly || listeners.Length > 0 || leaseLeft > TimeSpan.Zero) return new SealAnswer(null, listeners, leaseLeft);
                 var made = new TransferMark(TransferPhase.Moving, moveId, count, target);
-                SetMarks(scope, unit, new TransferMarks(made, Marks(scope, unit).Import));
+                SetMarks(scope, unit, Marks(scope, unit) with { Seal = made });
                 return new SealAnswer(made, [], TimeSpan.Zero);
             },
             isDurable: true,
@@ -118,8 +118,7 @@ internal sealed partial class SqliteTransfer(Writer writer, Reader reader, Outco
     private static TransferMarks Marks(WriteScope scope, NamespaceRef unit)
     {
         if (unit.Kind == TransferKind.Locks) return LockNamespace.Of(scope.File, unit.Namespace).Marks;
-        TimerNamespace ns = TimersOf(scope, unit.Namespace);
-        return new TransferMarks(ns.Seal, ns.Import);
+        return TimersOf(scope, unit.Namespace).Marks;
     }
 
     private static void SetMarks(WriteScope scope, NamespaceRef unit, TransferMarks marks)

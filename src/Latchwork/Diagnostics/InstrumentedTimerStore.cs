@@ -96,6 +96,16 @@ internal sealed class InstrumentedTimerStore(ITimerStore inner, string kind) : I
             ? Instrumented.MeasureAsync(inner, (partition, cancellationToken), static (s, a) => s.GetStatsAsync(a.partition, a.cancellationToken), kind, "stats", null)
             : inner.GetStatsAsync(partition, cancellationToken);
 
+    public Task<TimerPause> PauseAsync(TimerPartition partition, PauseRequest request, CancellationToken cancellationToken) =>
+        Metrics.TimerStoreIsMeasured
+            ? Instrumented.MeasureAsync(inner, (partition, request, cancellationToken), static (s, a) => s.PauseAsync(a.partition, a.request, a.cancellationToken), kind, "pause", null)
+            : inner.PauseAsync(partition, request, cancellationToken);
+
+    public Task<TimerPause?> ResumeAsync(TimerPartition partition, CancellationToken cancellationToken) =>
+        Metrics.TimerStoreIsMeasured
+            ? Instrumented.MeasureAsync(inner, (partition, cancellationToken), static (s, a) => s.ResumeAsync(a.partition, a.cancellationToken), kind, "resume", null)
+            : inner.ResumeAsync(partition, cancellationToken);
+
     public Task<IAsyncDisposable> SubscribeAsync(string ns, string nodeId, Action<WakeNotification> notify, CancellationToken cancellationToken) =>
         Metrics.TimerStoreIsMeasured
             ? Instrumented.MeasureAsync(inner, (ns, nodeId, notify, cancellationToken), static (s, a) => s.SubscribeAsync(a.ns, a.nodeId, a.notify, a.cancellationToken), kind, "subscribe", null)

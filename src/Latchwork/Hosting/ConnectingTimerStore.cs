@@ -59,6 +59,12 @@ internal sealed class ConnectingTimerStore(ConnectingStore owner) : ITimerStore
     public Task<TimerStats> GetStatsAsync(TimerPartition partition, CancellationToken cancellationToken) =>
         owner.PassAsync(store => store.Timers.GetStatsAsync(partition, cancellationToken), cancellationToken);
 
+    public Task<TimerPause> PauseAsync(TimerPartition partition, PauseRequest request, CancellationToken cancellationToken) =>
+        owner.PassAsync(store => store.Timers.PauseAsync(partition, request, cancellationToken), cancellationToken);
+
+    public Task<TimerPause?> ResumeAsync(TimerPartition partition, CancellationToken cancellationToken) =>
+        owner.PassAsync(store => store.Timers.ResumeAsync(partition, cancellationToken), cancellationToken);
+
     public Task<IAsyncDisposable> SubscribeAsync(string ns, string nodeId, Action<WakeNotification> notify, CancellationToken cancellationToken) =>
         owner.PassAsync(store => store.Timers.SubscribeAsync(ns, nodeId, notify, cancellationToken), cancellationToken);
 

@@ -30,6 +30,10 @@ internal sealed class HostedTimer<TEvent>(DistributedTimer timer, EventFormat<TE
 
     public Task<TimerStats> GetStatsAsync(CancellationToken cancellationToken = default) => timer.GetStatsAsync(cancellationToken);
 
+    public Task<TimerPause> PauseAsync(string reason, string? by = null, CancellationToken cancellationToken = default) => timer.PauseAsync(reason, by, cancellationToken);
+
+    public Task<TimerPause?> ResumeAsync(CancellationToken cancellationToken = default) => timer.ResumeAsync(cancellationToken);
+
     public TEvent Read(TimerSnapshot snapshot)
     {
         ArgumentNullException.ThrowIfNull(snapshot);

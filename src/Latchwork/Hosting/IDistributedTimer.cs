@@ -85,6 +85,24 @@ public interface IDistributedTimer<TEvent>
     /// <exception cref="LatchworkStoreException">The store did not answer.</exception>
     Task<TimerStats> GetStatsAsync(CancellationToken cancellationToken = default);
 
+    /// <summary>
+    /// Pauses the namespace for all nodes, until <see cref="ResumeAsync"/>: nothing is delivered, what no handler has begun is handed back within 250 ms, handlers
+    /// that run finish, and posting works. A namespace that is paused already stays as it is.
+    /// </summary>
+    /// <param name="reason">Why: 0 to 1,024 bytes of UTF-8.</param>
+    /// <param name="by">Who: 1 to 512 bytes of UTF-8. Default: null, this node's id.</param>
+    /// <param name="cancellationToken">A token that cancels the wait. A request that was sent may still take effect.</param>
+    /// <returns>The pause in force: this one, or the one before.</returns>
+    /// <exception cref="ArgumentException">An argument is out of its bounds; nothing was sent.</exception>
+    /// <exception cref="LatchworkStoreException">The store refused or did not answer. The call can be repeated.</exception>
+    Task<TimerPause> PauseAsync(string reason, string? by = null, CancellationToken cancellationToken = default);
+
+    /// <summary>Ends the pause of the namespace, and wakes the nodes that listen.</summary>
+    /// <param name="cancellationToken">A token that cancels the wait. A request that was sent may still take effect.</param>
+    /// <returns>The pause that was ended; null if the namespace was not paused.</returns>
+    /// <exception cref="LatchworkStoreException">The store refused or did not answer. The call can be repeated.</exception>
+    Task<TimerPause?> ResumeAsync(CancellationToken cancellationToken = default);
+
     /// <summary>Reads the event of a snapshot.</summary>
     /// <param name="snapshot">What <see cref="PeekAsync"/> or <see cref="UpcomingAsync"/> gave.</param>
     /// <returns>The event.</returns>

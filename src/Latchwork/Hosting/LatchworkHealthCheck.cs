@@ -5,8 +5,8 @@ using Microsoft.Extensions.Options;
 namespace Latchwork.Hosting;
 
 /// <summary>
-/// Looks whether the store answers and what it warns of, whether the namespaces with a handler are joined, and how overdue their oldest
-/// event is.
+/// Looks whether the store answers and what it warns of, whether the namespaces with a handler are joined, whether they are paused, and how overdue
+/// their oldest event is.
 /// </summary>
 internal sealed class LatchworkHealthCheck(
     LatchworkRegistration registration, IServiceProvider services, IOptionsMonitor<LatchworkHealthOptions> options) : IHealthCheck
@@ -51,16 +51,25 @@ internal sealed class LatchworkHealthCheck(
         {
             asked = true;
             TimerStats stats = await registration.TimerOf(services, timer.Namespace).GetStatsAsync(cancellationToken).ConfigureAwait(false);
-            CheckOverdue(timer.Namespace, stats.OldestOverdue ?? TimeSpan.Zero, wanted, report);
+            CheckOverdue(timer.Namespace, stats.OldestOverdue ?? TimeSpan.Zero, stats.Pause, wanted, report);
         }
 
         // Some operation has to go through, whatever the store does to check itself.
         if (!asked) await store.Timers.NamespacesAsync(cancellationToken).ConfigureAwait(false);
     }
 
-    private static void CheckOverdue(string ns, TimeSpan overdue, LatchworkHealthOptions wanted, Report report)
+    private static void CheckOverdue(string ns, TimeSpan overdue, TimerPause? pause, LatchworkHealthOptions wanted, Report report)
     {
         report.Data[$"overdue:{ns}"] = overdue;
+        if (pause is not null)
+        {
+            // Somebody wants it so: what is overdue meanwhile says nothing about this application.
+            string paused = string.Create(CultureInfo.InvariantCulture, $"by {pause.By} since {pause.Since:u}{(pause.Reason.Length > 0 ? ": " : "")}{pause.Reason}");
+            report.Data[$"paused:{ns}"] = paused;
+            report.Add(wanted.Paused, $"Namespace '{ns}' is paused {paused}.");
+            return;
+        }
+
         HealthStatus status = overdue > wanted.UnhealthyOverdue ? HealthStatus.Unhealthy
             : overdue > wanted.DegradedOverdue ? HealthStatus.Degraded
             : HealthStatus.Healthy;

@@ -63,6 +63,7 @@ internal sealed class HealthOptionsValidator(string check, SettingsFailures sett
         Span(options.UnhealthyOverdue, options.DegradedOverdue, Limits.MaxDelay, nameof(options.UnhealthyOverdue));
         Span(options.Timeout, TimeSpan.FromMilliseconds(10), TimeSpan.FromMinutes(10), nameof(options.Timeout));
         if (!Enum.IsDefined(options.NotJoined)) failures.Add($"NotJoined must be one of its named values; it is {(int)options.NotJoined}.");
+        if (!Enum.IsDefined(options.Paused)) failures.Add($"Paused must be one of its named values; it is {(int)options.Paused}.");
         if (!Enum.IsDefined(options.Warnings)) failures.Add($"Warnings must be one of its named values; it is {(int)options.Warnings}.");
         return failures.Count == 0
             ? ValidateOptionsResult.Success

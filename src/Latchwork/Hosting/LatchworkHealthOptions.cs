@@ -20,6 +20,12 @@ public sealed class LatchworkHealthOptions
     /// </summary>
     public HealthStatus NotJoined { get; set; } = HealthStatus.Unhealthy;
 
+    /// <summary>
+    /// What it means that a namespace with a handler is paused. Default: <see cref="HealthStatus.Degraded"/>. How overdue its events are does not count
+    /// meanwhile.
+    /// </summary>
+    public HealthStatus Paused { get; set; } = HealthStatus.Degraded;
+
     /// <summary>What the store's warnings mean. Default: <see cref="HealthStatus.Degraded"/>.</summary>
     public HealthStatus Warnings { get; set; } = HealthStatus.Degraded;
 

@@ -59,6 +59,7 @@ internal static class SettingsBinding
         reader.Span(nameof(options.DegradedOverdue), value => options.DegradedOverdue = value);
         reader.Span(nameof(options.UnhealthyOverdue), value => options.UnhealthyOverdue = value);
         reader.Choice<HealthStatus>(nameof(options.NotJoined), value => options.NotJoined = value);
+        reader.Choice<HealthStatus>(nameof(options.Paused), value => options.Paused = value);
         reader.Choice<HealthStatus>(nameof(options.Warnings), value => options.Warnings = value);
         reader.Texts(nameof(options.AcceptedWarnings), options.AcceptedWarnings.Add);
         reader.Span(nameof(options.Timeout), value => options.Timeout = value);

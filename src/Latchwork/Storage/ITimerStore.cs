@@ -163,6 +163,23 @@ public interface ITimerStore
     /// <returns>The counts.</returns>
     Task<TimerStats> GetStatsAsync(TimerPartition partition, CancellationToken cancellationToken);
 
+    /// <summary>
+    /// Pauses a partition. From now on claims take nothing: they answer who paused it (<see cref="TimerClaim.Pause"/>) and the node's poll slot, and nobody is
+    /// woken for what is due. Everything else is served as before; claims still take back events whose lease ran out. The listening nodes are notified
+    /// (<see cref="WakeNotificationKind.Paused"/>). A claim that is repeated with its token gives what it gave before. Never refused at a memory limit.
+    /// </summary>
+    /// <param name="partition">The partition.</param>
+    /// <param name="request">Who pauses it, and why.</param>
+    /// <param name="cancellationToken">A token that cancels the wait. What was sent may still take effect.</param>
+    /// <returns>The pause in force: of a partition that was paused already the one before, unless <see cref="PauseRequest.Since"/> is given.</returns>
+    Task<TimerPause> PauseAsync(TimerPartition partition, PauseRequest request, CancellationToken cancellationToken);
+
+    /// <summary>Ends the pause of a partition, and wakes listeners for what is due. Never refused at a memory limit.</summary>
+    /// <param name="partition">The partition.</param>
+    /// <param name="cancellationToken">A token that cancels the wait. What was sent may still take effect.</param>
+    /// <returns>The pause that was ended; null if the partition was not paused.</returns>
+    Task<TimerPause?> ResumeAsync(TimerPartition partition, CancellationToken cancellationToken);
+
     /// <summary>Subscribes to the notifications of one node in one namespace. Completes when the store is known to have accepted; call it before the first claim.</summary>
     /// <param name="ns">The namespace.</param>
     /// <param name="nodeId">The node.</param>

@@ -58,6 +58,12 @@ internal abstract class PassingTimerStore(ITimerStore inner) : ITimerStore
     public virtual Task<TimerStats> GetStatsAsync(TimerPartition partition, CancellationToken cancellationToken) =>
         inner.GetStatsAsync(partition, cancellationToken);
 
+    public virtual Task<TimerPause> PauseAsync(TimerPartition partition, PauseRequest request, CancellationToken cancellationToken) =>
+        inner.PauseAsync(partition, request, cancellationToken);
+
+    public virtual Task<TimerPause?> ResumeAsync(TimerPartition partition, CancellationToken cancellationToken) =>
+        inner.ResumeAsync(partition, cancellationToken);
+
     public virtual Task<IAsyncDisposable> SubscribeAsync(string ns, string nodeId, Action<WakeNotification> notify, CancellationToken cancellationToken) =>
         inner.SubscribeAsync(ns, nodeId, notify, cancellationToken);
 

@@ -121,6 +121,22 @@ public sealed record TimerClaim(IReadOnlyList<ClaimedEvent> Events, TimeSpan Ask
 {
     /// <summary>How many events this claim dead-lettered because of an expired lease. A repeated claim does not tell those of the first again.</summary>
     public int DeadLettered { get; init; }
+
+    /// <summary>Who paused the partition, and why; null if it is not paused. Then the node hands back what its handlers have not begun.</summary>
+    public TimerPause? Pause { get; init; }
+}
+
+/// <summary>The request to pause a partition.</summary>
+/// <param name="By">Who: 1 to <see cref="Limits.MaxIdBytes"/> bytes of UTF-8.</param>
+/// <param name="Reason">Why: 0 to <see cref="Limits.MaxReasonBytes"/> bytes of UTF-8.</param>
+[Experimental("LATCHWORK001")]
+public sealed record PauseRequest(string By, string Reason)
+{
+    /// <summary>
+    /// Null: it is paused from now on, by the partition's clock, unless it is paused already: then that pause stays. Given: this pause takes the place of
+    /// any other. So what the first partition of a namespace has decided is carried to the others.
+    /// </summary>
+    public DateTimeOffset? Since { get; init; }
 }
 
 /// <summary>A delivery: an event and the token of the lease under which it is held.</summary>
@@ -169,6 +185,9 @@ public enum WakeNotificationKind
 
     /// <summary>Notifications may have been missed (the connection was away): ask every partition now.</summary>
     Missed = 2,
+
+    /// <summary>The partition was paused: hand back what no handler has begun.</summary>
+    Paused = 3,
 }
 
 /// <summary>A notification to one listening node. It may be lost, late or doubled: it is a hint, never the truth.</summary>

@@ -76,7 +76,14 @@ public sealed record TransferMark(TransferPhase Phase, string MoveId, long Count
 /// <param name="Seal">It is, or was, the source of a move; null: it is not sealed.</param>
 /// <param name="Import">It is, or was, the target of a move.</param>
 [Experimental("LATCHWORK001")]
-public sealed record TransferMarks(TransferMark? Seal, TransferMark? Import);
+public sealed record TransferMarks(TransferMark? Seal, TransferMark? Import)
+{
+    /// <summary>
+    /// Timers: who paused the namespace, and why; null if it is not paused. It goes with the namespace: the step that opens the import pauses the target, and
+    /// the one that says that everything was moved away ends the pause of the source.
+    /// </summary>
+    public TimerPause? Pause { get; init; }
+}
 
 /// <summary>The answer to sealing.</summary>
 /// <param name="Seal">The seal in force; null if it was refused, or only looked at.</param>

@@ -28,6 +28,7 @@ internal sealed class ClaimLoop : IDisposable
     private int _failures;
     private int _isFull;
     private bool _claiming;
+    private bool _pausedMeanwhile;
     private bool _stopping;
 
     public ClaimLoop(Listener listener, ITimerStore store, PartitionClient client)
@@ -65,6 +66,18 @@ internal sealed class ClaimLoop : IDisposable
         {
             if (_claiming && _revokedEarly.Count < Limits.MaxBatch) _revokedEarly.Add(key);
         }
+    }
+
+    /// <summary>
+    /// The partition was paused: what no handler has begun is handed back. If a claim is under way, it may have been answered before that, and what it
+    /// brings goes back as well.
+    /// </summary>
+    public void OnPaused()
+    {
+        lock (_gate) _pausedMeanwhile = _claiming;
+
+        // Not on the thread of the store: it would be called from there.
+        ThreadPool.UnsafeQueueUserWorkItem(static self => self._listener.HandBackUnstarted(self._client), this, preferLocal: false);
     }
 
     /// <summary>Stops to ask. A claim under way is waited for: what it brings is handed back.</summary>
@@ -158,6 +171,7 @@ internal sealed class ClaimLoop : IDisposable
             // Whatever was asked for until now, this claim answers. What is asked for from now on, it may not.
             _askAt = _never;
             _claiming = true;
+            _pausedMeanwhile = false;
             _revokedEarly.Clear();
         }
 
@@ -208,7 +222,10 @@ internal sealed class ClaimLoop : IDisposable
     {
         if (claim.DeadLettered > 0) _listener.Errors.Log.DeadLetteredByLease(_listener.Settings.Namespace, claim.DeadLettered);
         _listener.Errors.Log.Claimed(_listener.Settings.Namespace, claim.Events.Count, _client.Partition.Index, claim.AskAgainIn);
+        if (_client.Partition.Index == 0) _listener.NotePause(claim.Pause);
         Task taken = Task.CompletedTask;
+        bool isPaused;
+        lock (_gate) isPaused = claim.Pause is not null || _pausedMeanwhile;
         if (claim.Events.Count > 0)
         {
             var deliveries = new List<TimerDelivery>(claim.Events.Count);
@@ -217,15 +234,18 @@ internal sealed class ClaimLoop : IDisposable
                 deliveries.Add(new TimerDelivery(_listener, _client, claimed, request.ClaimToken, receivedAt, sentAt + request.LeaseDuration));
             }
 
-            taken = _listener.ReceiveAsync(deliveries);
+            taken = _listener.ReceiveAsync(deliveries, isPaused);
         }
 
         DeliveryKey[] revoked;
         lock (_gate)
         {
             _claiming = false;
+            isPaused |= _pausedMeanwhile;
             revoked = [.. _revokedEarly];
         }
+
+        if (isPaused) _listener.HandBackUnstarted(_client);
 
         foreach (DeliveryKey key in revoked) _listener.OnRevoked(key);
         _listener.Capacity.GiveBack(request.Max - claim.Events.Count);

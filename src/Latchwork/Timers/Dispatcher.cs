@@ -33,7 +33,7 @@ internal sealed class Dispatcher : IDisposable
     /// <param name="settings">How many handlers run at a time, and the length of a lease.</param>
     /// <param name="capacity">Is told when handlers end.</param>
     /// <param name="run">Runs the handler of a delivery; calls <see cref="Returned"/> once; must not throw.</param>
-    /// <param name="handBack">Hands back what did not start in time. Called on the alarm clock's thread: must be short, and must not throw.</param>
+    /// <param name="handBack">Hands back what did not start. Called on the alarm clock's thread, too: must be short, and must not throw.</param>
     public Dispatcher(TimerSettings settings, NodeCapacity capacity, Func<TimerDelivery, Task> run, Func<List<TimerDelivery>, Task> handBack)
     {
         _maxConcurrency = settings.MaxConcurrency;
@@ -85,6 +85,22 @@ internal sealed class Dispatcher : IDisposable
             if (_runs == 0) _settled.TrySetResult();
             return left;
         }
+    }
+
+    /// <summary>Hands back what no handler has begun.</summary>
+    /// <param name="which">Of these alone.</param>
+    public void HandBack(Func<TimerDelivery, bool> which)
+    {
+        List<TimerDelivery> taken;
+        lock (_gate)
+        {
+            if (_stopped) return; // then all of it is handed back
+            taken = Take(which);
+        }
+
+        if (taken.Count == 0) return;
+        _capacity.HandedBack(taken.Count);
+        _ = HandBackAsync(taken);
     }
 
     /// <summary>Ends when the dispatcher was stopped and no handler runs but those that wait for this themselves.</summary>
@@ -164,21 +180,13 @@ internal sealed class Dispatcher : IDisposable
 
     private void HandBackWhatWaits()
     {
-        List<TimerDelivery> late = [];
+        List<TimerDelivery> late;
         lock (_gate)
         {
             _armed = false;
             TimeSpan since = _clock.Now - _longestWait;
-            var kept = new List<(TimerDelivery Delivery, (DateTimeOffset Due, long Sequence) Place)>(_queue.Count);
-            while (_queue.TryDequeue(out TimerDelivery? delivery, out var place))
-            {
-                if (delivery.ReceivedAt <= since) late.Add(delivery);
-                else kept.Add((delivery, place));
-            }
-
-            _queue.EnqueueRange(kept);
+            late = Take(delivery => delivery.ReceivedAt <= since);
             Arm();
-            _runs += late.Count; // a stop waits for these, too
         }
 
         if (late.Count == 0) return;
@@ -186,12 +194,28 @@ internal sealed class Dispatcher : IDisposable
         _ = HandBackAsync(late);
     }
 
-    private async Task HandBackAsync(List<TimerDelivery> late)
+    /// <summary>Takes deliveries out of the queue, to hand them back; a stop waits for that, too. Needs the gate.</summary>
+    private List<TimerDelivery> Take(Func<TimerDelivery, bool> which)
     {
-        await _handBack(late).ConfigureAwait(false);
+        List<TimerDelivery> taken = [];
+        var kept = new List<(TimerDelivery Delivery, (DateTimeOffset Due, long Sequence) Place)>(_queue.Count);
+        while (_queue.TryDequeue(out TimerDelivery? delivery, out var place))
+        {
+            if (which(delivery)) taken.Add(delivery);
+            else kept.Add((delivery, place));
+        }
+
+        _queue.EnqueueRange(kept);
+        _runs += taken.Count;
+        return taken;
+    }
+
+    private async Task HandBackAsync(List<TimerDelivery> taken)
+    {
+        await _handBack(taken).ConfigureAwait(false);
         lock (_gate)
         {
-            _runs -= late.Count;
+            _runs -= taken.Count;
             if (_runs == 0 && _stopped) _settled.TrySetResult();
         }
     }

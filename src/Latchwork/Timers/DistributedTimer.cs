@@ -74,7 +74,9 @@ public sealed partial class DistributedTimer : IAsyncDisposable
         return [.. nodes.Values];
     }
 
-    /// <summary>Counts events by state and reads the age of the oldest overdue one, at a cost that does not grow with their number.</summary>
+    /// <summary>
+    /// Counts events by state and reads the age of the oldest overdue one, at a cost that does not grow with their number; also says whether the namespace is paused.
+    /// </summary>
     /// <param name="cancellationToken">A token that cancels the wait.</param>
     /// <returns>The counts.</returns>
     /// <exception cref="LatchworkStoreException">The store did not answer.</exception>
@@ -89,7 +91,8 @@ public sealed partial class DistributedTimer : IAsyncDisposable
                 sum.InFlight + one.InFlight,
                 sum.DeadLetters + one.DeadLetters,
                 sum.DeadLettersEvicted + one.DeadLettersEvicted,
-                Nullable.Compare(sum.OldestOverdue, one.OldestOverdue) >= 0 ? sum.OldestOverdue : one.OldestOverdue);
+                Nullable.Compare(sum.OldestOverdue, one.OldestOverdue) >= 0 ? sum.OldestOverdue : one.OldestOverdue)
+            { Pause = sum.Pause ?? one.Pause };
         }
 
         return sum;

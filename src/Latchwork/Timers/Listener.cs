@@ -22,6 +22,7 @@ internal sealed class Listener : IDisposable
     private Task[] _claims = [];
     private IAsyncDisposable? _subscription;
     private volatile bool _abandoned;
+    private int _isPaused;
 
     public Listener(
         PartitionClients clients,
@@ -157,7 +158,9 @@ internal sealed class Listener : IDisposable
     }
 
     /// <summary>Takes what a claim brought. Ends immediately, or after a leave when all of it was handed back.</summary>
-    public Task ReceiveAsync(List<TimerDelivery> deliveries)
+    /// <param name="deliveries">What it brought.</param>
+    /// <param name="isPaused">Whether the namespace was paused meanwhile: then all of it is handed back.</param>
+    public Task ReceiveAsync(List<TimerDelivery> deliveries, bool isPaused = false)
     {
         foreach (TimerDelivery delivery in deliveries)
         {
@@ -167,7 +170,8 @@ internal sealed class Listener : IDisposable
             _keeper.Track(delivery);
         }
 
-        if (Dispatcher.TryAdd(deliveries)) return Task.CompletedTask;
+        if (!isPaused && Dispatcher.TryAdd(deliveries)) return Task.CompletedTask;
+        if (isPaused) Capacity.HandedBack(deliveries.Count);
         Errors.Log.HandedBack(Settings.Namespace, deliveries[0].Client.Partition.Index, deliveries.Count);
         return HandBackAsync(deliveries);
     }
@@ -212,6 +216,17 @@ internal sealed class Listener : IDisposable
         Listeners.Tell(tags, static tags => Metrics.LostLeases.Add(1, tags));
     }
 
+    /// <summary>The namespace is paused: what no handler has begun goes back, with no retry spent. What runs goes on.</summary>
+    public void HandBackUnstarted(PartitionClient client) => Dispatcher.HandBack(delivery => delivery.Client == client);
+
+    /// <summary>Says once that the namespace is paused, and once that it is not any more.</summary>
+    public void NotePause(TimerPause? pause)
+    {
+        if (Interlocked.Exchange(ref _isPaused, pause is null ? 0 : 1) == (pause is null ? 0 : 1)) return;
+        if (pause is null) Errors.Log.Resumed(Settings.Namespace);
+        else Errors.Log.Paused(Settings.Namespace, pause.By, pause.Since, pause.Reason);
+    }
+
     /// <summary>The store told of a replacement or revocation.</summary>
     public void OnRevoked(DeliveryKey key)
     {
@@ -248,6 +263,10 @@ internal sealed class Listener : IDisposable
             if (notification.Kind == WakeNotificationKind.Due)
             {
                 _loops[notification.Partition].AskIn(notification.AskIn);
+            }
+            else if (notification.Kind == WakeNotificationKind.Paused)
+            {
+                _loops[notification.Partition].OnPaused();
             }
             else if (notification.Kind == WakeNotificationKind.Revoked)
             {

@@ -117,6 +117,9 @@ internal sealed class NodeCapacity
         Release(handlers: deliveries, places: 0);
     }
 
+    /// <summary>Deliveries are handed back before a handler began, for a reason that says nothing about this node.</summary>
+    public void HandedBack(int deliveries) => Release(handlers: deliveries, places: 0);
+
     /// <summary>A delivery is neither held nor handled any more.</summary>
     public void Finished() => Release(handlers: 0, places: 1);
 

@@ -26,12 +26,13 @@ internal sealed class SteppedListener : IDisposable
         listener.Ran = _ => _ran?.TrySetResult();
     }
 
-    /// <summary>How long until something is due: an event, or the end of a lease that is not extended. Null if nothing is.</summary>
+    /// <summary>How long until something is due: an event, or the end of a lease that is not extended. Null if nothing is. In a pause no event is.</summary>
     public async Task<TimeSpan?> NextAsync()
     {
         TimeSpan? next = null;
         foreach (PartitionClient client in _clients)
         {
+            if ((await _store.GetStatsAsync(client.Partition, CancellationToken.None).ConfigureAwait(false)).Pause is not null) continue;
             TimerPage page = await _store.UpcomingAsync(client.Partition, null, null, null, 1, CancellationToken.None).ConfigureAwait(false);
             if (page.Items.Count > 0) next = Earlier(next, page.Items[0].Due - _settings.Time.GetUtcNow()); // exactly; what is shown is rounded
         }
@@ -49,7 +50,7 @@ internal sealed class SteppedListener : IDisposable
             // A claim of nothing takes back what has a lease that ran out.
             await _store.ClaimAsync(client.Partition, Request($"look-{Guid.NewGuid():N}", 0), CancellationToken.None).ConfigureAwait(false);
             TimerStats stats = await _store.GetStatsAsync(client.Partition, CancellationToken.None).ConfigureAwait(false);
-            if (stats.OldestOverdue is { } one && (overdue is null || one > overdue)) overdue = one;
+            if (stats.Pause is null && stats.OldestOverdue is { } one && (overdue is null || one > overdue)) overdue = one;
         }
 
         return overdue;

@@ -26,4 +26,8 @@ public sealed record TimerNode(string NodeId, TimerNodeState State, int InFlight
 /// <param name="DeadLetters">Dead letters that are kept.</param>
 /// <param name="DeadLettersEvicted">Dead letters that were deleted because they were too old or too many, since the namespace was first used.</param>
 /// <param name="OldestOverdue">How long the most overdue scheduled event has waited since its time; null when none is overdue.</param>
-public sealed record TimerStats(long Scheduled, long InFlight, long DeadLetters, long DeadLettersEvicted, TimeSpan? OldestOverdue);
+public sealed record TimerStats(long Scheduled, long InFlight, long DeadLetters, long DeadLettersEvicted, TimeSpan? OldestOverdue)
+{
+    /// <summary>Who paused the namespace, and why; null when it is not paused. While it is, nothing is delivered, and what is due becomes overdue.</summary>
+    public TimerPause? Pause { get; init; }
+}

@@ -11,6 +11,8 @@ public sealed class PostgresEngineSpreadTests(PostgresFixture fixture) : EngineS
 
 public sealed class PostgresEngineMembershipTests(PostgresFixture fixture) : EngineMembershipSuite(fixture), IClassFixture<PostgresFixture>;
 
+public sealed class PostgresEnginePauseTests(PostgresFixture fixture) : EnginePauseSuite(fixture), IClassFixture<PostgresFixture>;
+
 public sealed class PostgresEngineLeaveTests(PostgresFixture fixture) : EngineLeaveSuite(fixture), IClassFixture<PostgresFixture>;
 
 public sealed class PostgresEngineFaultTests(PostgresFixture fixture) : EngineFaultSuite(fixture), IClassFixture<PostgresFixture>;

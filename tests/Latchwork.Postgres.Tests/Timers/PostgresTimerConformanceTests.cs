@@ -25,6 +25,8 @@ public sealed class PostgresTimerContentTests(PostgresFixture fixture) : TimerCo
 
 public sealed class PostgresTimerPollSlotsTests(PostgresFixture fixture) : TimerPollSlotsSuite(fixture), IClassFixture<PostgresFixture>;
 
+public sealed class PostgresTimerPauseTests(PostgresFixture fixture) : TimerPauseSuite(fixture), IClassFixture<PostgresFixture>;
+
 public sealed class PostgresTimerWakingTests(PostgresFixture fixture) : TimerWakingSuite(fixture), IClassFixture<PostgresFixture>;
 
 public sealed class PostgresTimerDefectTests(PostgresFixture fixture) : DtimerDefectStoreSuite(fixture), IClassFixture<PostgresFixture>;

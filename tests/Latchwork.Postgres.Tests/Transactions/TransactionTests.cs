@@ -76,6 +76,25 @@ public sealed class TransactionTests(PostgresFixture fixture) : IClassFixture<Po
         (await _timer.GetStatsAsync()).Scheduled.ShouldBe(1);
     }
 
+    [Fact]
+    public async Task In_a_pause_a_commit_wakes_nobody()
+    {
+        var partition = new TimerPartition(_ns, 0);
+        await using NotificationRecorder node = await NotificationRecorder.ListenAsync(_store.Timers, _ns, "n1");
+        await _store.Timers.ClaimAsync(partition, new ClaimRequest("n1", "t1", 1, 1, 0, TimeSpan.FromMinutes(1), new(TimeSpan.FromDays(1), 10)), default);
+        await _timer.PauseAsync("why");
+        await using (NpgsqlConnection connection = await _database.OpenConnectionAsync())
+        {
+            await using NpgsqlTransaction transaction = await connection.BeginTransactionAsync();
+            await _timer.WithTransaction(transaction).PostAsync("{}"u8.ToArray(), TimeSpan.Zero, new() { Id = "a" });
+            await transaction.CommitAsync();
+        }
+
+        await _timer.ResumeAsync();
+        await Eventually.HoldsAsync(() => node.DueCount > 0, "the end of the pause wakes it");
+        node.DueCount.ShouldBe(1, "the commit, which came before, did not");
+    }
+
     [Theory]
     [InlineData(System.Data.IsolationLevel.RepeatableRead)]
     [InlineData(System.Data.IsolationLevel.Serializable)]

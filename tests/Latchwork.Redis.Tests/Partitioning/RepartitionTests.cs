@@ -51,6 +51,29 @@ public sealed class RepartitionTests(PartitionedFixture fixture) : IClassFixture
     }
 
     [Theory]
+    [InlineData(2, 5)]
+    [InlineData(5, 2)]
+    public async Task A_pause_is_that_of_every_partition_afterwards(int from, int to)
+    {
+        RedisStore old = await ConnectAsync(from);
+        TimerPause pause;
+        await using (var timer = new DistributedTimer(old, new() { Namespace = _ns }))
+        {
+            await timer.PostAsync([.. Enumerable.Range(0, 40).Select(_ => new TimerPost(new byte[1], TimeSpan.Zero))]);
+            pause = await timer.PauseAsync("why", "anna");
+        }
+
+        (await RepartitionAsync(old, to)).Obstacle.ShouldBeNull();
+
+        RedisStore next = await ConnectAsync(to);
+        for (int i = 0; i < to; i++) (await next.Timers.GetStatsAsync(new TimerPartition(_ns, i), default)).Pause.ShouldBe(pause);
+        await using (var timer = new DistributedTimer(next, new() { Namespace = _ns })) (await timer.ResumeAsync()).ShouldBe(pause);
+        (await RepartitionAsync(next, from)).Obstacle.ShouldBeNull();
+        RedisStore back = await ConnectAsync(from);
+        for (int i = 0; i < from; i++) (await back.Timers.GetStatsAsync(new TimerPartition(_ns, i), default)).Pause.ShouldBeNull();
+    }
+
+    [Theory]
     [InlineData(1, 3, false)]
     [InlineData(1, 3, true)]
     [InlineData(3, 1, false)]

@@ -15,6 +15,8 @@ public sealed class PartitionedUpcomingTests(PartitionedFixture fixture) : Timer
 
 public sealed class PartitionedRegistryTests(PartitionedFixture fixture) : TimerRegistrySuite(fixture), IClassFixture<PartitionedFixture>;
 
+public sealed class PartitionedPauseTests(PartitionedFixture fixture) : TimerPauseSuite(fixture), IClassFixture<PartitionedFixture>;
+
 public sealed class PartitionedWakingTests(PartitionedFixture fixture) : TimerWakingSuite(fixture), IClassFixture<PartitionedFixture>;
 
 public sealed class PartitionedPollSlotsTests(PartitionedFixture fixture) : TimerPollSlotsSuite(fixture), IClassFixture<PartitionedFixture>;

@@ -27,6 +27,8 @@ public sealed class RedisTimerContentTests(RedisTimerFixture fixture) : TimerCon
 
 public sealed class RedisTimerPollSlotsTests(RedisTimerFixture fixture) : TimerPollSlotsSuite(fixture), IClassFixture<RedisTimerFixture>;
 
+public sealed class RedisTimerPauseTests(RedisTimerFixture fixture) : TimerPauseSuite(fixture), IClassFixture<RedisTimerFixture>;
+
 public sealed class RedisTimerWakingTests(RedisTimerFixture fixture) : TimerWakingSuite(fixture), IClassFixture<RedisTimerFixture>;
 
 public sealed class RedisTimerDefectTests(RedisTimerFixture fixture) : DtimerDefectStoreSuite(fixture), IClassFixture<RedisTimerFixture>;

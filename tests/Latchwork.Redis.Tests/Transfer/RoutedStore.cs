@@ -98,10 +98,27 @@ internal sealed class RoutedStore(LatchworkStore inner, int partitions) : Latchw
             foreach (TimerPartition one in All(partition))
             {
                 TimerStats stats = await inner.GetStatsAsync(one, cancellationToken);
-                sum = new TimerStats(sum.Scheduled + stats.Scheduled, sum.InFlight + stats.InFlight, sum.DeadLetters + stats.DeadLetters, sum.DeadLettersEvicted + stats.DeadLettersEvicted, null);
+                sum = new TimerStats(sum.Scheduled + stats.Scheduled, sum.InFlight + stats.InFlight, sum.DeadLetters + stats.DeadLetters, sum.DeadLettersEvicted + stats.DeadLettersEvicted, null)
+                {
+                    Pause = sum.Pause ?? stats.Pause,
+                };
             }
 
             return sum;
+        }
+
+        public async Task<TimerPause> PauseAsync(TimerPartition partition, PauseRequest request, CancellationToken cancellationToken)
+        {
+            TimerPause? pause = null;
+            foreach (TimerPartition one in All(partition)) pause = await inner.PauseAsync(one, request with { Since = pause?.Since ?? request.Since }, cancellationToken);
+            return pause!;
+        }
+
+        public async Task<TimerPause?> ResumeAsync(TimerPartition partition, CancellationToken cancellationToken)
+        {
+            TimerPause? ended = null;
+            foreach (TimerPartition one in All(partition)) ended = await inner.ResumeAsync(one, cancellationToken) ?? ended;
+            return ended;
         }
 
         public Task<IAsyncDisposable> SubscribeAsync(string ns, string nodeId, Action<WakeNotification> notify, CancellationToken cancellationToken) =>

@@ -59,6 +59,19 @@ public sealed class MigrationTests : IDisposable
     }
 
     [Fact]
+    public async Task A_program_that_knows_no_pause_and_still_has_the_file_open_is_refused_by_the_format_of_timers()
+    {
+        foreach (string version in (string[])["Version1", "Version2", "Version3", "Version4"]) Run(Script(version));
+        Run($"PRAGMA application_id = {Opening.ApplicationId}; PRAGMA user_version = 4");
+        Run("INSERT INTO timer_namespaces (name, partition, format, partitions, clock_last, clock_offset, scheduled, in_flight, dead, dead_trimmed, roster) VALUES ('old', 0, 1, 1, 0, 0, 0, 0, 0, 0, x'')");
+        await using SqliteStore store = await SqliteStore.OpenAsync(_folder.Database, new() { TimeProvider = _clock });
+        _folder.Ask("SELECT format FROM timer_namespaces").ShouldBe("2", "what a program of version 4 looks at in each operation");
+        Should.Throw<SqliteException>(() => Run("INSERT INTO timer_namespaces (name, partition, format, partitions, clock_last, clock_offset, scheduled, in_flight, dead, dead_trimmed, roster) VALUES ('new', 0, 1, 1, 0, 0, 0, 0, 0, 0, x'')"))
+            .Message.ShouldContain("Update this program");
+        (await store.Timers.GetStatsAsync(new TimerPartition("old", 0), default)).Pause.ShouldBeNull();
+    }
+
+    [Fact]
     public async Task A_migration_that_fails_leaves_the_file_as_it_was()
     {
         MakeVersion2();

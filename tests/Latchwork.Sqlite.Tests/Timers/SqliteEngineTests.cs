@@ -9,6 +9,8 @@ public sealed class SqliteEngineSpreadTests(SqliteFixture fixture) : EngineSprea
 
 public sealed class SqliteEngineLeaseTests(SqliteFixture fixture) : EngineLeaseSuite(fixture), IClassFixture<SqliteFixture>;
 
+public sealed class SqliteEnginePauseTests(SqliteFixture fixture) : EnginePauseSuite(fixture), IClassFixture<SqliteFixture>;
+
 public sealed class SqliteEngineLeaveTests(SqliteFixture fixture) : EngineLeaveSuite(fixture), IClassFixture<SqliteFixture>;
 
 public sealed class SqliteEngineMembershipTests(SqliteFixture fixture) : EngineMembershipSuite(fixture), IClassFixture<SqliteFixture>;

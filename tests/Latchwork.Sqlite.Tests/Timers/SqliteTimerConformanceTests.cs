@@ -27,6 +27,8 @@ public sealed class SqliteTimerContentTests(SqliteFixture fixture) : TimerConten
 
 public sealed class SqliteTimerPollSlotsTests(SqliteFixture fixture) : TimerPollSlotsSuite(fixture), IClassFixture<SqliteFixture>;
 
+public sealed class SqliteTimerPauseTests(SqliteFixture fixture) : TimerPauseSuite(fixture), IClassFixture<SqliteFixture>;
+
 public sealed class SqliteTimerWakingTests(SqliteFixture fixture) : TimerWakingSuite(fixture), IClassFixture<SqliteFixture>;
 
 public sealed class SqliteTimerDefectTests(SqliteFixture fixture) : DtimerDefectStoreSuite(fixture), IClassFixture<SqliteFixture>;

@@ -64,6 +64,9 @@ public sealed class FaultyTimerStore(ITimerStore inner) : ITimerStore
     /// <summary>Called after the store has answered a claim, before the engine hears of it.</summary>
     public Func<TimerPartition, TimerClaim, Task>? AfterClaim { get; set; }
 
+    /// <summary>Called with the partition before it is paused or resumed.</summary>
+    public Func<TimerPartition, Task>? BeforePause { get; set; }
+
     /// <summary>Called with the name of each operation, after the store has answered it.</summary>
     public Action<string>? Answered { get; set; }
 
@@ -158,6 +161,20 @@ public sealed class FaultyTimerStore(ITimerStore inner) : ITimerStore
     public Task<IReadOnlyList<TimerNode>> GetNodesAsync(TimerPartition partition, CancellationToken cancellationToken) => inner.GetNodesAsync(partition, cancellationToken);
 
     public Task<TimerStats> GetStatsAsync(TimerPartition partition, CancellationToken cancellationToken) => inner.GetStatsAsync(partition, cancellationToken);
+
+    public Task<TimerPause> PauseAsync(TimerPartition partition, PauseRequest request, CancellationToken cancellationToken) =>
+        Around(nameof(PauseAsync), async () =>
+        {
+            if (BeforePause is { } before) await before(partition);
+            return await inner.PauseAsync(partition, request, cancellationToken);
+        });
+
+    public Task<TimerPause?> ResumeAsync(TimerPartition partition, CancellationToken cancellationToken) =>
+        Around(nameof(ResumeAsync), async () =>
+        {
+            if (BeforePause is { } before) await before(partition);
+            return await inner.ResumeAsync(partition, cancellationToken);
+        });
 
     public Task<IAsyncDisposable> SubscribeAsync(string ns, string nodeId, Action<WakeNotification> notify, CancellationToken cancellationToken) =>
         Around(nameof(SubscribeAsync), () => inner.SubscribeAsync(ns, nodeId, notification => Notify(notify, notification), cancellationToken));

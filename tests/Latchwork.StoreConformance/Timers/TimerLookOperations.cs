@@ -56,7 +56,7 @@ public sealed record DeadLettersOperation(int Limit) : TimerOperation
 public sealed record StatsOperation : TimerOperation
 {
     public override async Task CheckAsync(TimerModelRun run) =>
-        TimerModelRun.Compare(TimerModelRun.Say(run.Model.Stats), TimerModelRun.Say(await run.Timers.GetStatsAsync(run.Partition, CancellationToken.None)));
+        TimerModelRun.Compare(run.Say(run.Model.Stats), run.Say(await run.Timers.GetStatsAsync(run.Partition, CancellationToken.None)));
 
     public override string ToString() => "stats";
 }
@@ -127,6 +127,7 @@ public sealed record ClaimOperation(string Node, string Token, int Max, int Capa
         IReadOnlyList<IReadOnlyList<ModelEvent>> choices = run.Model.Claimable(request);
         IReadOnlyList<ModelEvent> chosen = choices.FirstOrDefault(events => Describe(events) == store) ?? choices[0];
         TimerModelRun.Compare(Describe(chosen), store);
+        TimerModelRun.Compare(run.Say(run.Model.Pause), run.Say(claim.Pause));
         run.Model.Claim(request, chosen);
         CheckAskAgain(run.Model, Capacity - chosen.Count, claim.AskAgainIn);
 

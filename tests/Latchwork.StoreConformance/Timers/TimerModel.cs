@@ -13,6 +13,9 @@ public sealed class TimerModel(DateTimeOffset now)
     private readonly Dictionary<string, ModelNode> _nodes = [];
     private long _trimmed;
 
+    /// <summary>Who paused it; null if it is not paused.</summary>
+    public TimerPause? Pause { get; private set; }
+
     /// <summary>The store's time. Tests let it pass; it stands still when the server's clock goes back.</summary>
     public DateTimeOffset Now { get; set; } = now;
 
@@ -24,10 +27,11 @@ public sealed class TimerModel(DateTimeOffset now)
     public int MostNodes { get; private set; }
 
     public TimerStats Stats => new(
-        Count(TimerState.Scheduled), Count(TimerState.InFlight), Count(TimerState.DeadLettered), _trimmed, DueNow().Select(e => (TimeSpan?)(Now - e.Due)).Max());
+        Count(TimerState.Scheduled), Count(TimerState.InFlight), Count(TimerState.DeadLettered), _trimmed, DueNow().Select(e => (TimeSpan?)(Now - e.Due)).Max())
+    { Pause = Pause };
 
-    /// <summary>When the next event or lease falls due.</summary>
-    public DateTimeOffset? Head => Events.Where(e => e.State != TimerState.DeadLettered).Select(e => (DateTimeOffset?)e.At).Min();
+    /// <summary>When the next event or lease falls due that somebody is to come for: in a pause none is.</summary>
+    public DateTimeOffset? Head => Pause is not null ? null : Events.Where(e => e.State != TimerState.DeadLettered).Select(e => (DateTimeOffset?)e.At).Min();
 
     public ModelEvent? Find(string id) => _events.GetValueOrDefault(id);
 
@@ -54,7 +58,7 @@ public sealed class TimerModel(DateTimeOffset now)
         }
 
         ModelEvent[] due = [.. DueNow()];
-        int max = Math.Min(request.Max, request.Capacity);
+        int max = Pause is null ? Math.Min(request.Max, request.Capacity) : 0;
         if (due.Length == 0 || Floor(Now) - due[0].Due <= TimeSpan.FromMilliseconds(100)) return [Fitting(due, max)];
         return [Alternate(due, max, newestFirst: false), Alternate(due, max, newestFirst: true)];
     }
@@ -114,6 +118,15 @@ public sealed class TimerModel(DateTimeOffset now)
     public TimerOutcome Purge(DeadLetterKey key) => IfDeadLettered(key, e => _events.Remove(e.Id));
 
     public void Leave(string node) => _nodes.Remove(node);
+
+    public TimerPause SetPause(string by, string reason) => Pause ??= new TimerPause(by, Floor(Now), reason);
+
+    public TimerPause? Resume()
+    {
+        TimerPause? ended = Pause;
+        Pause = null;
+        return ended;
+    }
 
     /// <summary>The scheduled events within a window that is counted from now.</summary>
     public IEnumerable<ModelEvent> Upcoming(TimeSpan? offset, TimeSpan? duration) => InOrder(TimerState.Scheduled)

@@ -34,6 +34,8 @@ public sealed class TimerOperationGenerator(Random random)
         < 86 => new NodesOperation(),
         < 87 => new LeaveOperation(Pick(_nodes)),
         < 88 => new StepBackOperation(Span(7_200), Claim(run.Model) with { Max = 0, Token = Token() }, Claim(run.Model) with { Token = Token() }),
+        < 89 => random.Next(3) == 0 ? new PauseOperation(Pick(_ids), $"why {random.Next(10)}") : new ResumeOperation(),
+        < 90 when run.Model.Pause is not null => new ResumeOperation(), // or most of a run would be spent in pauses
         _ => new AdvanceOperation(Passing(run.Model)),
     };
 

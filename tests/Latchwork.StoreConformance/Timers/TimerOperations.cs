@@ -143,3 +143,19 @@ public sealed record PurgeOperation(ModelDeadLetter[] DeadLetters) : TimerOperat
 
     public override string ToString() => $"purge {string.Join(' ', DeadLetters)}";
 }
+
+public sealed record PauseOperation(string By, string Reason) : TimerOperation
+{
+    public override async Task CheckAsync(TimerModelRun run) => TimerModelRun.Compare(
+        run.Say(run.Model.SetPause(By, Reason)), run.Say(await run.Timers.PauseAsync(run.Partition, new PauseRequest(By, Reason), CancellationToken.None)));
+
+    public override string ToString() => $"{By} pauses '{Reason}'";
+}
+
+public sealed record ResumeOperation : TimerOperation
+{
+    public override async Task CheckAsync(TimerModelRun run) =>
+        TimerModelRun.Compare(run.Say(run.Model.Resume()), run.Say(await run.Timers.ResumeAsync(run.Partition, CancellationToken.None)));
+
+    public override string ToString() => "resume";
+}

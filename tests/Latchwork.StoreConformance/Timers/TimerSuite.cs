@@ -100,6 +100,10 @@ public abstract class TimerSuite(StoreFixture fixture) : IAsyncLifetime
 
     protected Task<TimerStats> GetStatsAsync() => Timers.GetStatsAsync(Partition, CancellationToken.None);
 
+    protected Task<TimerPause> PauseAsync(string reason = "", string by = "anna") => Timers.PauseAsync(Partition, new PauseRequest(by, reason), CancellationToken.None);
+
+    protected Task<TimerPause?> ResumeAsync() => Timers.ResumeAsync(Partition, CancellationToken.None);
+
     /// <summary>Every page of the upcoming events.</summary>
     protected async Task<List<TimerSnapshot>> UpcomingAsync(TimeSpan? offset = null, TimeSpan? duration = null, int limit = 200, Func<Task>? betweenPages = null)
     {

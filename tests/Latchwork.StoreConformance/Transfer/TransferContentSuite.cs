@@ -36,6 +36,56 @@ public abstract class TransferContentSuite(StoreFixture fixture) : TransferSuite
     }
 
     [Fact]
+    public async Task A_pause_moves_with_its_namespace_and_does_not_stay_behind()
+    {
+        string ns = NewNamespace();
+        await PostAsync(Source, ns, Entry("a", 0), Entry("b", 1));
+        TimerPause pause = await Source.Timers.PauseAsync(Partition(ns), new PauseRequest("anna", "move, \"why\" 1 2"), default);
+        Clock.Advance(TimeSpan.FromMinutes(1));
+        await Move(ns).RunAsync(default);
+        (await Target.Timers.GetStatsAsync(Partition(ns), default)).ShouldSatisfyAllConditions(s => s.Pause.ShouldBe(pause), s => s.Scheduled.ShouldBe(2));
+        (await ClaimAsync(Target, ns)).ShouldBeEmpty();
+
+        (await Target.Timers.ResumeAsync(Partition(ns), default)).ShouldBe(pause);
+        LetNodesDie();
+        await Move(ns, Target, Source).RunAsync(default);
+        (await Source.Timers.GetStatsAsync(Partition(ns), default)).Pause.ShouldBeNull("it was resumed elsewhere");
+        (await ClaimAsync(Source, ns)).Length.ShouldBe(2);
+    }
+
+    [Fact]
+    public async Task A_target_is_paused_before_the_first_event_comes_and_an_own_pause_of_it_stays()
+    {
+        (string paused, string target) = (NewNamespace(), NewNamespace());
+        await PostAsync(Source, paused, Entry("a", 0));
+        await PostAsync(Target, paused, Entry("own", 0));
+        TimerPause pause = await Source.Timers.PauseAsync(Partition(paused), new PauseRequest("anna", "why"), default);
+        await Move(paused).RunAsync(default);
+        (await ClaimAsync(Target, paused)).ShouldBeEmpty("the whole namespace is paused");
+        (await Target.Timers.GetStatsAsync(Partition(paused), default)).Pause.ShouldBe(pause);
+
+        await PostAsync(Source, target, Entry("a", 0));
+        await Target.Timers.OpenAsync(target, default);
+        TimerPause own = await Target.Timers.PauseAsync(Partition(target), new PauseRequest("ben", "own"), default);
+        await Source.Timers.PauseAsync(Partition(target), new PauseRequest("anna", "why"), default);
+        await Move(target).RunAsync(default);
+        (await Target.Timers.GetStatsAsync(Partition(target), default)).Pause.ShouldBe(own);
+    }
+
+    [Fact]
+    public async Task An_aborted_move_leaves_the_source_paused()
+    {
+        string ns = NewNamespace();
+        await PostAsync(Source, ns, Entry("a", 0));
+        TimerPause pause = await Source.Timers.PauseAsync(Partition(ns), new PauseRequest("anna", "why"), default);
+        NamespaceRef unit = Timers(ns);
+        (await Source.Transfer!.SealAsync(unit, "move", Target.Transfer!.Place, checkOnly: false, default)).Seal.ShouldNotBeNull();
+        await Move(ns).AbortAsync(default);
+        (await Source.Timers.GetStatsAsync(Partition(ns), default)).Pause.ShouldBe(pause);
+        (await ClaimAsync(Source, ns)).ShouldBeEmpty();
+    }
+
+    [Fact]
     public async Task How_often_handlers_were_interrupted_moves_with_their_events()
     {
         string ns = NewNamespace();

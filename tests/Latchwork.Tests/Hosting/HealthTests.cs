@@ -62,6 +62,29 @@ public sealed class HealthTests : IAsyncLifetime
         entry.Data["overdue:orders"].ShouldBe(TimeSpan.FromSeconds(seconds));
     }
 
+    [Theory]
+    [InlineData(null, HealthStatus.Degraded)]
+    [InlineData("Healthy", HealthStatus.Healthy)]
+    public async Task A_pause_is_told_and_what_is_overdue_meanwhile_does_not_count(string? configured, HealthStatus expected)
+    {
+        _app = configured is null ? new TestApp() : new TestApp(("Latchwork:Health:Paused", configured));
+        _app.Services.AddLatchwork().UseStore(_store).AddTimer<string>("orders", (_, _, _) => Task.CompletedTask);
+        _app.Services.AddHealthChecks().AddLatchwork(options => options.NotJoined = HealthStatus.Healthy);
+        IDistributedTimer<string> timer = _app.Get<IDistributedTimer<string>>();
+        TimerPause pause = await timer.PauseAsync("deploy", "anna");
+        await timer.PostAsync("x", TimeSpan.Zero);
+        _clock.Advance(TimeSpan.FromDays(1));
+
+        HealthReportEntry entry = await CheckAsync();
+
+        entry.Status.ShouldBe(expected);
+        entry.Description!.ShouldStartWith($"Namespace 'orders' is paused by anna since {pause.Since:u}: deploy.");
+        entry.Data["paused:orders"].ShouldBe($"by anna since {pause.Since:u}: deploy");
+        entry.Data["overdue:orders"].ShouldBe(TimeSpan.FromDays(1));
+        (await timer.ResumeAsync()).ShouldBe(pause);
+        (await CheckAsync()).ShouldSatisfyAllConditions(e => e.Status.ShouldBe(HealthStatus.Unhealthy), e => e.Data.Keys.ShouldNotContain("paused:orders"));
+    }
+
     [Fact]
     public async Task Warnings_of_the_store_degrade_unless_they_are_accepted()
     {

@@ -21,6 +21,8 @@ public sealed class InMemoryTimerUpcomingTests(InMemoryFixture fixture) : TimerU
 
 public sealed class InMemoryTimerRegistryTests(InMemoryFixture fixture) : TimerRegistrySuite(fixture), IClassFixture<InMemoryFixture>;
 
+public sealed class InMemoryTimerPauseTests(InMemoryFixture fixture) : TimerPauseSuite(fixture), IClassFixture<InMemoryFixture>;
+
 public sealed class InMemoryTimerWakingTests(InMemoryFixture fixture) : TimerWakingSuite(fixture), IClassFixture<InMemoryFixture>;
 
 public sealed class InMemoryTimerPollSlotsTests(InMemoryFixture fixture) : TimerPollSlotsSuite(fixture), IClassFixture<InMemoryFixture>;

@@ -10,6 +10,8 @@ public sealed class InMemoryEngineSpreadTests(InMemoryFixture fixture) : EngineS
 
 public sealed class InMemoryEngineLeaseTests(InMemoryFixture fixture) : EngineLeaseSuite(fixture), IClassFixture<InMemoryFixture>;
 
+public sealed class InMemoryEnginePauseTests(InMemoryFixture fixture) : EnginePauseSuite(fixture), IClassFixture<InMemoryFixture>;
+
 public sealed class InMemoryEngineLeaveTests(InMemoryFixture fixture) : EngineLeaveSuite(fixture), IClassFixture<InMemoryFixture>;
 
 public sealed class InMemoryEngineMembershipTests(InMemoryFixture fixture) : EngineMembershipSuite(fixture), IClassFixture<InMemoryFixture>;

@@ -2,7 +2,8 @@
 -- KEYS: meta, due, flight, dead, body, tries, past, lease, claims, nodes, rotation, pollslots.
 -- ARGV: 1 time, 2 format, 3 partitions, 4 channel, 5 node, 6 token, 7 the most events, 8 capacity, 9 held, 10 lease in µs, 11 how long the dead
 -- are kept in ms, 12 how many of them, 13 grace of a backup waker in ms, 14 1 to begin with the oldest in a backlog, 15 1 to let others go first.
--- Returns {ask again in µs, now in µs, 1 if the partition is new, how many died of an expired lease; for each event: id, due, retries, body}.
+-- Returns {ask again in µs, now in µs, 1 if the partition is new, how many died of an expired lease, its pause or ''; for each event: id, due,
+-- retries, body}.
 local meta, due, flight, dead, body, tries, past, lease, claims, nodes, rotation, pollslots = unpack(KEYS)
 local channel, node, token = ARGV[4], ARGV[5], ARGV[6]
 local most, capacity, held = tonumber(ARGV[7]), tonumber(ARGV[8]), tonumber(ARGV[9])
@@ -38,14 +39,15 @@ if lastToken == token then
   nextDue = tonumber(call('ZRANGE', due, 0, 0, 'WITHSCORES')[2])
   leaseEnd = tonumber(call('ZRANGE', flight, 0, 0, 'WITHSCORES')[2])
 else
-  ids, dues, retries, bodies, nextDue = take(math.min(most, capacity, 200 - takenBack))
+  ids, dues, retries, bodies, nextDue = take(pause == '' and math.min(most, capacity, 200 - takenBack) or 0)
   if #ids > 0 and (not leaseEnd or deadline < leaseEnd) then leaseEnd = deadline end
 end
 local head = nextDue and leaseEnd and math.min(nextDue, leaseEnd) or nextDue or leaseEnd
+if pause ~= '' then head = nil end
 
-local reply = { arm(pollSlot, #ids, capacity - #ids, head), int(nowUs), fresh and 1 or 0, died }
+local reply = { arm(pollSlot, #ids, capacity - #ids, head), int(nowUs), fresh and 1 or 0, died, pause }
 for i, id in ipairs(ids) do
-  local at = i * 4 + 1
+  local at = i * 4 + 2
   reply[at], reply[at + 1], reply[at + 2], reply[at + 3] = id, dues[i], retries[i] == '-' and '0' or retries[i], bodies[i]
 end
 keepRoles()

@@ -1,6 +1,7 @@
 -- Ends the change of the number of partitions for this one: it serves clients with the new number, or is none of the namespace any more.
 -- KEYS: meta, due, flight, dead, body, tries, past, lease, claims, nodes, rotation, pollslots, moved.
--- ARGV: 1 time, 2 format, 3 partitions as they are marked meanwhile, 4 the number afterwards, 5 1 if it belongs to the namespace afterwards.
+-- ARGV: 1 time, 2 format, 3 partitions as they are marked meanwhile, 4 the number afterwards, 5 1 if it belongs to the namespace afterwards, 6 the pause
+-- of the namespace, or ''.
 -- Returns how many events it has that must be elsewhere first: 0 if it was done.
 local meta, due, flight, dead, body, tries, past, lease, claims, nodes, rotation, pollslots, moved = unpack(KEYS)
 -- @include partition
@@ -13,5 +14,5 @@ if ARGV[5] ~= '1' then
 end
 call('UNLINK', claims, nodes, rotation, pollslots)
 call('HDEL', meta, 'primary', 'armed', 'backup', 'by', 'since')
-call('HSET', meta, 'format', ARGV[2], 'partitions', ARGV[4])
+call('HSET', meta, 'format', ARGV[2], 'partitions', ARGV[4], 'pause', ARGV[6])
 return 0

@@ -16,7 +16,7 @@ internal sealed partial class InMemoryPartition
             bool repeated = listener.ClaimToken == request.ClaimToken;
             List<ClaimedEvent> claimed = repeated
                 ? RenewClaimed(listener, request, now)
-                : TakeDue(request, Math.Min(Math.Min(request.Max, request.Capacity), Limits.MaxBatch - takenBack), now);
+                : TakeDue(request, _pause is null ? Math.Min(Math.Min(request.Max, request.Capacity), Limits.MaxBatch - takenBack) : 0, now);
             if (!repeated)
             {
                 listener.ClaimToken = request.ClaimToken;
@@ -25,7 +25,7 @@ internal sealed partial class InMemoryPartition
 
             var end = new WakeScheduler.ClaimEnd(claimed.Count, request.Capacity - claimed.Count, _events.Head, request.Yields, most => IsDueAtMost(most, now));
             TimeSpan askAgainIn = _listeners.Arm(listener, end, now);
-            return new TimerClaim(claimed, askAgainIn) { DeadLettered = deadLettered };
+            return new TimerClaim(claimed, askAgainIn) { DeadLettered = deadLettered, Pause = _pause };
         }
     }
 

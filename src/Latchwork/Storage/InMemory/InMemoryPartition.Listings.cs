@@ -37,7 +37,7 @@ internal sealed partial class InMemoryPartition
             TimeSpan? overdue = _events.Scheduled.Count > 0 && _events.Scheduled.Min.At <= now.Milliseconds
                 ? now.Since(_events.Scheduled.Min.At)
                 : null;
-            return new TimerStats(_events.Scheduled.Count, _events.InFlight.Count, _events.DeadLetters.Count, _deadLettersEvicted, overdue);
+            return new TimerStats(_events.Scheduled.Count, _events.InFlight.Count, _events.DeadLetters.Count, _deadLettersEvicted, overdue) { Pause = _pause };
         }
     }
 
@@ -49,6 +49,33 @@ internal sealed partial class InMemoryPartition
     public void Leave(string nodeId)
     {
         lock (_lock) _listeners.Leave(nodeId, _events.Head, _clock.Now());
+    }
+
+    public TimerPause Pause(PauseRequest request)
+    {
+        lock (_lock)
+        {
+            if (_pause is not null && request.Since is null) return _pause;
+            _pause = request.ToPause(_clock.Now());
+            _listeners.Pause();
+            foreach (string nodeId in _listeners.Listening)
+            {
+                _notifications.Notify(_partition.Namespace, nodeId, new WakeNotification(WakeNotificationKind.Paused, _partition.Index, TimeSpan.Zero, default));
+            }
+
+            return _pause;
+        }
+    }
+
+    public TimerPause? Resume()
+    {
+        lock (_lock)
+        {
+            if (_pause is not { } ended) return null;
+            _pause = null;
+            _listeners.Resume(_events.Head, _clock.Now());
+            return ended;
+        }
     }
 
     /// <summary>The next events of a list. A place is never given twice, whatever comes and goes between the pages.</summary>

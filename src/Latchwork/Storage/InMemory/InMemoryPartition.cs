@@ -12,6 +12,7 @@ internal sealed partial class InMemoryPartition
     private readonly NotificationHub _notifications;
     private readonly WakeScheduler _listeners;
     private long _deadLettersEvicted;
+    private TimerPause? _pause;
 
     public InMemoryPartition(TimerPartition partition, TimeProvider timeProvider, NotificationHub notifications)
     {

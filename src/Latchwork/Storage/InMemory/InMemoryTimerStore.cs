@@ -76,6 +76,12 @@ internal sealed class InMemoryTimerStore(TimeProvider timeProvider) : ITimerStor
     public Task<TimerStats> GetStatsAsync(TimerPartition partition, CancellationToken cancellationToken) =>
         Run(partition, p => p.Stats(), cancellationToken);
 
+    public Task<TimerPause> PauseAsync(TimerPartition partition, PauseRequest request, CancellationToken cancellationToken) =>
+        Run(partition, p => p.Pause(request), cancellationToken);
+
+    public Task<TimerPause?> ResumeAsync(TimerPartition partition, CancellationToken cancellationToken) =>
+        Run(partition, p => p.Resume(), cancellationToken);
+
     public Task<IAsyncDisposable> SubscribeAsync(string ns, string nodeId, Action<WakeNotification> notify, CancellationToken cancellationToken) =>
         Run(() => _notifications.Subscribe(ns, nodeId, notify), cancellationToken);
 

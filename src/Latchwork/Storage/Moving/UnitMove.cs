@@ -42,8 +42,8 @@ internal sealed class UnitMove(IStoreTransfer source, IStoreTransfer target, Nam
             ? await MoveEventsAsync(cancellationToken).ConfigureAwait(false)
             : await MoveKeysAsync(cancellationToken).ConfigureAwait(false);
 
-        var open = new TransferMarks(seal, (await source.PeekAsync(unit, cancellationToken).ConfigureAwait(false)).Import);
-        if (!await source.ChangeAsync(unit, open, open with { Seal = seal with { Phase = TransferPhase.Moved } }, cancellationToken).ConfigureAwait(false))
+        TransferMarks open = (await source.PeekAsync(unit, cancellationToken).ConfigureAwait(false)) with { Seal = seal };
+        if (!await source.ChangeAsync(unit, open, open with { Seal = seal with { Phase = TransferPhase.Moved }, Pause = null }, cancellationToken).ConfigureAwait(false))
         {
             TransferMark? now = (await source.PeekAsync(unit, cancellationToken).ConfigureAwait(false)).Seal;
             if (now == seal) throw new MoveRefusedException($"There is still something of {unit} in the source, although nothing was left to be moved. The source stays sealed; run the move again.");
@@ -69,9 +69,10 @@ internal sealed class UnitMove(IStoreTransfer source, IStoreTransfer target, Nam
         }
     }
 
-    /// <summary>Opens the import, or finds it open.</summary>
+    /// <summary>Opens the import, or finds it open. What is paused in the source is paused in the target before the first event comes.</summary>
     private async Task OpenImportAsync(TransferMark seal, CancellationToken cancellationToken)
     {
+        TimerPause? pause = (await source.PeekAsync(unit, cancellationToken).ConfigureAwait(false)).Pause;
         for (int attempt = 0; attempt < MaxAttempts; attempt++)
         {
             TransferMarks marks = await target.PeekAsync(unit, cancellationToken).ConfigureAwait(false);
@@ -91,7 +92,7 @@ internal sealed class UnitMove(IStoreTransfer source, IStoreTransfer target, Nam
             }
 
             // A seal that says that everything was moved away from there is lifted: now it comes back.
-            var open = new TransferMarks(null, new TransferMark(TransferPhase.Importing, seal.MoveId, 0, source.Place));
+            var open = new TransferMarks(null, new TransferMark(TransferPhase.Importing, seal.MoveId, 0, source.Place)) { Pause = marks.Pause ?? pause };
             if (await target.ChangeAsync(unit, marks, open, cancellationToken).ConfigureAwait(false)) return;
         }
 

@@ -15,7 +15,8 @@ internal static class PartedMarks
         TransferMark? import = parts[^1].Import;
         return new TransferMarks(
             seal is null ? null : seal with { Count = parts.Sum(part => part.Seal?.MoveId == seal.MoveId ? part.Seal.Count : 0) },
-            import is null ? null : import with { Count = parts.Sum(part => part.Import?.MoveId == import.MoveId ? part.Import.Count : 0) });
+            import is null ? null : import with { Count = parts.Sum(part => part.Import?.MoveId == import.MoveId ? part.Import.Count : 0) })
+        { Pause = parts[^1].Pause };
     }
 
     /// <summary>What the marks of one partition are to be when those of the namespace change; null if a seal were to change that it does not have.</summary>
@@ -34,6 +35,6 @@ internal static class PartedMarks
             else import = import?.MoveId == to.Import.MoveId ? import with { Phase = to.Import.Phase } : to.Import with { Count = 0 };
         }
 
-        return new TransferMarks(seal, import);
+        return new TransferMarks(seal, import) { Pause = to.Pause != from.Pause ? to.Pause : part.Pause };
     }
 }

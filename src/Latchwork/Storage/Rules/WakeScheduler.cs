@@ -67,6 +67,9 @@ internal sealed partial class WakeScheduler(Func<string, TimeSpan, bool> notify)
     private Role? _primary;
     private Role? _backup;
 
+    /// <summary>Whether the partition is paused: nobody is woken for anything, and whoever asks is told its poll slot.</summary>
+    public bool IsPaused { get; private set; }
+
     /// <summary>Decides, at the end of a node's claim, what it is to do next.</summary>
     /// <param name="listener">The node.</param>
     /// <param name="claim">How the claim ended.</param>
@@ -87,7 +90,7 @@ internal sealed partial class WakeScheduler(Func<string, TimeSpan, bool> notify)
 
         if (claim.Claimed > 0) LeaveRotation(listener); // to its end
         JoinRotation(listener);
-        if (claim.Head is not long due)
+        if (IsPaused || claim.Head is not long due)
         {
             _primary = _backup = null;
             return now.Until(listener.PollSlot);
@@ -105,12 +108,32 @@ internal sealed partial class WakeScheduler(Func<string, TimeSpan, bool> notify)
     /// <param name="now">The time.</param>
     public void Wake(long due, StoreTime now)
     {
+        if (IsPaused) return;
         RetireSilent(now);
         long target = Math.Max(due, now.Milliseconds);
         bool primaryKnows = _primary is Role primary && primary.At <= target;
         if (primaryKnows && (PrimaryCovers(target, now) || (_backup is Role backup && backup.At >= now.Milliseconds - BackupTimeout))) return;
         Appoint(target, now);
     }
+
+    /// <summary>Notes that the partition is paused, and that nobody is to claim the head.</summary>
+    public void Pause()
+    {
+        IsPaused = true;
+        _primary = _backup = null;
+    }
+
+    /// <summary>Notes that the partition is paused no more, and wakes for what is next.</summary>
+    /// <param name="head">When the next event or lease falls due; null if there is none.</param>
+    /// <param name="now">The time.</param>
+    public void Resume(long? head, StoreTime now)
+    {
+        IsPaused = false;
+        if (head is { } due) Wake(due, now);
+    }
+
+    /// <summary>The nodes that are not silent: those that may hold events.</summary>
+    public IReadOnlyList<string> Listening => [.. _pollSlots.Select(static slot => slot.Id)];
 
     /// <summary>Takes a node off the list and passes its role on.</summary>
     /// <param name="nodeId">The node.</param>
@@ -172,7 +195,7 @@ internal sealed partial class WakeScheduler(Func<string, TimeSpan, bool> notify)
         bool wasBackup = _backup?.Node == listener;
         if (wasBackup) _backup = null;
         if (_primary?.Node == listener) _primary = null;
-        if (head is not long due) return;
+        if (IsPaused || head is not long due) return;
 
         long target = Math.Max(due, now.Milliseconds);
         if (!PrimaryCovers(target, now)) Appoint(target, now);

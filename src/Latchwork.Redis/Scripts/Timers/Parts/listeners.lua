@@ -32,7 +32,7 @@ local function forget()
 end
 
 -- How far poll slots are apart, in ms: a second; with more than 16 partitions further, so that all of them together cost 16 looks a second.
-local pause = math.floor(1000 * math.max(1, tonumber(ARGV[3]) / 16))
+local spacing = math.floor(1000 * math.max(1, tonumber(ARGV[3]) / 16))
 
 -- A poll slot to come is kept; else the one after all others, but none further away than as if all had just asked.
 local function takePollSlot(pollSlot)
@@ -40,7 +40,7 @@ local function takePollSlot(pollSlot)
   forget()
   call('ZREM', pollslots, node)
   local latest = tonumber(call('ZREVRANGE', pollslots, 0, 0, 'WITHSCORES')[2]) or 0
-  pollSlot = math.min(math.max(now, latest) + pause, now + (call('ZCARD', pollslots) + 1) * pause)
+  pollSlot = math.min(math.max(now, latest) + spacing, now + (call('ZCARD', pollslots) + 1) * spacing)
   call('ZADD', pollslots, pollSlot, node)
   return pollSlot
 end

@@ -1,12 +1,14 @@
 -- Who is to claim the earliest event (primary, armed for a time), and who looks after whether it did (backup, by a time). '' is nobody.
 -- Times are in ms. A primary waker that is 25 ms late, or a backup waker 300 ms, is no longer relied on.
 -- Wants: layout, clock; the locals `rotation`, `pollslots`, `channel` (what the channels of the nodes' notifications begin with).
--- Gives: primary, armed, backup, by, seq, since; retire(), notifyNext(message kind, at, but, but, 1 if the node keeps its place), notifyBackup(at), appoint(at), covers(at), backupIsNeeded(node, at), resign(node, head),
+-- Gives: primary, armed, backup, by, seq, since; pause ('' if the partition is not paused: then nobody is notified of what is due, and
+-- there is no head); retire(), notifyNext(message kind, at, but, but, 1 if the node keeps its place), notifyBackup(at), appoint(at), covers(at), backupIsNeeded(node, at), resign(node, head),
 -- wake(due), keepRoles().
 local primary, armed = state[6] or '', tonumber(state[7]) or 0
 local backup, by = state[8] or '', tonumber(state[9]) or 0
 local seq = tonumber(state[10]) or 0
 local since = tonumber(state[12]) or 0 -- when the turn of the primary waker began
+local pause = state[13] or ''
 
 -- A node that missed its poll slot by 3 s is silent: it is notified no more, and its role is free.
 local function retire()
@@ -87,7 +89,7 @@ local function resign(node, head)
   local wasBackup = backup == node
   if wasBackup then backup, by = '', 0 end
   if primary == node then primary, armed = '', 0 end
-  if not head then return end
+  if not head or pause ~= '' then return end
   local at = math.max(head, now)
   if not covers(at) then
     appoint(at)
@@ -98,6 +100,7 @@ end
 
 -- Something was scheduled: notifies if it is due earlier than the primary waker knows, or if nobody can be relied on.
 local function wake(earliest)
+  if pause ~= '' then return end
   local at = math.max(earliest, now)
   if primary ~= '' and armed <= at and (armed >= now - 25 or (backup ~= '' and by >= now - 300)) then return end
   if call('EXISTS', rotation) == 0 then return end
