@@ -1,3 +1,5 @@
+using Latchwork.Storage;
+
 namespace Latchwork;
 
 /// <summary>What is to become of an occurrence that was claimed and has not begun, and of the chain behind it. Computed from the declaration and times alone.</summary>
@@ -13,6 +15,24 @@ internal sealed record OccurrencePlan(
 {
     /// <summary>Whether the count of those passed over stopped before its end.</summary>
     public bool IsMore => Missed >= ScheduleTimes.MaxCount;
+
+    /// <summary>What the store is told.</summary>
+    /// <param name="record">The record from which the plan was made.</param>
+    /// <param name="declaration">Its declaration; null if it cannot be evaluated.</param>
+    /// <param name="delivery">The occurrence.</param>
+    /// <param name="nodeId">This node.</param>
+    public OccurrenceAdvance ToAdvance(ScheduleRecord record, ScheduleDeclaration? declaration, DeliveryKey delivery, string nodeId) => new(
+        delivery,
+        nodeId,
+        record.Version,
+        Run,
+        declaration?.Options.Overlap ?? OverlapPolicy.Skip,
+        EndAs,
+        ScheduledFor,
+        IsRedated ? declaration?.HeadersFor(ScheduledFor) : null,
+        Missed,
+        DecidedUntil,
+        Next is { } next ? declaration?.EntryAt(record.Id, next) : null);
 
     /// <summary>The plan for an occurrence that a node has claimed.</summary>
     /// <param name="id">The schedule.</param>
