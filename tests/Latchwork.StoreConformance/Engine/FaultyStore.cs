@@ -28,6 +28,9 @@ public sealed class FaultyStore(LatchworkStore inner) : LatchworkStore
     /// <summary>The operations, by the names of the contract.</summary>
     public FaultyTimerStore Faults { get; } = new(inner.Timers);
 
+    /// <summary>The store itself, for what a test does without faults.</summary>
+    public LatchworkStore Inner => inner;
+
     public override ITimerStore Timers => Faults;
 
     public override ILockerStore Locks => inner.Locks;
@@ -70,6 +73,9 @@ public sealed class FaultyTimerStore(ITimerStore inner) : ITimerStore
     /// <summary>Called with the name of each operation, after the store has answered it.</summary>
     public Action<string>? Answered { get; set; }
 
+    /// <summary>Called with the name of each operation, after the store has answered it and before the engine hears of it.</summary>
+    public Func<string, Task>? AfterAnswer { get; set; }
+
     /// <summary>Every claim that was sent.</summary>
     public ConcurrentQueue<ClaimRequest> Claims { get; } = new();
 
@@ -100,6 +106,8 @@ public sealed class FaultyTimerStore(ITimerStore inner) : ITimerStore
 
     /// <summary>How often an operation was called.</summary>
     public int Calls(string operation) => _calls.GetValueOrDefault(operation);
+
+    public IScheduleStore? Schedules => inner.Schedules is { } schedules ? new FaultySchedules(this, schedules) : null;
 
     public async Task<int> OpenAsync(string ns, CancellationToken cancellationToken)
     {
@@ -216,6 +224,7 @@ public sealed class FaultyTimerStore(ITimerStore inner) : ITimerStore
         if (fault == Fault.RequestLost) throw Unknown(operation);
         T result = await call().ConfigureAwait(false);
         if (_holds.TryGetValue(operation, out TaskCompletionSource? hold)) await hold.Task.ConfigureAwait(false);
+        if (AfterAnswer is { } after) await after(operation).ConfigureAwait(false);
         Answered?.Invoke(operation);
         if (fault == Fault.ReplyLost) throw Unknown(operation);
         return result;
@@ -224,4 +233,29 @@ public sealed class FaultyTimerStore(ITimerStore inner) : ITimerStore
     private static LatchworkStoreException Refused(string operation) => new($"{operation} was refused by the test.", StoreOutcome.NotApplied) { IsTransient = true };
 
     private static LatchworkStoreException Unknown(string operation) => new($"The reply to {operation} was lost by the test.", StoreOutcome.Unknown) { IsTransient = true };
+
+    /// <summary>The operations on schedules; their faults are said by the same names.</summary>
+    private sealed class FaultySchedules(FaultyTimerStore owner, IScheduleStore inner) : IScheduleStore
+    {
+        public Task<ScheduleReading> ReadAsync(TimerPartition partition, IReadOnlyList<string> ids, CancellationToken cancellationToken) =>
+            owner.Around(nameof(ReadAsync), () => inner.ReadAsync(partition, ids, cancellationToken));
+
+        public Task<SchedulePage> ListAsync(TimerPartition partition, string? cursor, int limit, CancellationToken cancellationToken) =>
+            owner.Around(nameof(ListAsync), () => inner.ListAsync(partition, cursor, limit, cancellationToken));
+
+        public Task<ScheduleWritten> WriteAsync(TimerPartition partition, ScheduleWrite write, CancellationToken cancellationToken) =>
+            owner.Around(nameof(WriteAsync), () => inner.WriteAsync(partition, write, cancellationToken));
+
+        public Task<ScheduleRemoval> RemoveAsync(TimerPartition partition, string id, ScheduleVersion? version, CancellationToken cancellationToken) =>
+            owner.Around(nameof(RemoveAsync), () => inner.RemoveAsync(partition, id, version, cancellationToken));
+
+        public Task<IReadOnlyList<AdvanceAnswer>> AdvanceAsync(TimerPartition partition, IReadOnlyList<OccurrenceAdvance> advances, CancellationToken cancellationToken) =>
+            owner.Around(nameof(AdvanceAsync), () => inner.AdvanceAsync(partition, advances, cancellationToken));
+
+        public Task<TriggerAnswer> TriggerAsync(TimerPartition partition, OccurrenceTrigger trigger, CancellationToken cancellationToken) =>
+            owner.Around(nameof(TriggerAsync), () => inner.TriggerAsync(partition, trigger, cancellationToken));
+
+        public Task<ScheduleSweep> SweepAsync(TimerPartition partition, string? cursor, TimeSpan interval, CancellationToken cancellationToken) =>
+            owner.Around(nameof(SweepAsync), () => inner.SweepAsync(partition, cursor, interval, cancellationToken));
+    }
 }
