@@ -77,10 +77,10 @@ internal static partial class TimerLog
     [LoggerMessage(123, LogLevel.Warning, "Event {EventId} of {Namespace}: the handler of attempt {Attempt} of {Attempts} failed after the delivery was over; that changes nothing.")]
     public static partial void FailedTooLate(this ILogger logger, Exception exception, string eventId, string @namespace, long attempt, long attempts);
 
-    [LoggerMessage(125, LogLevel.Information, "Namespace {Namespace} is paused by {By} since {Since:u}: {Reason}")]
+    [LoggerMessage(140, LogLevel.Information, "Namespace {Namespace} is paused by {By} since {Since:u}: {Reason}")]
     public static partial void Paused(this ILogger logger, string @namespace, string by, DateTimeOffset since, string reason);
 
-    [LoggerMessage(126, LogLevel.Information, "Namespace {Namespace} is paused no more.")]
+    [LoggerMessage(141, LogLevel.Information, "Namespace {Namespace} is paused no more.")]
     public static partial void Resumed(this ILogger logger, string @namespace);
 
     [LoggerMessage(124, LogLevel.Warning, "Event {EventId} of {Namespace} has the payload {Payload}")]
