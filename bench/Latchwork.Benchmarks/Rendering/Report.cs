@@ -27,7 +27,7 @@ internal static class Report
         return text.Append(CultureInfo.InvariantCulture, $"\n{met} met, {missed} missed, {open} not measured.\n").ToString();
     }
 
-    /// <summary>Writes <c>results.md</c>, the charts and the figures themselves.</summary>
+    /// <summary>Writes <c>results.md</c>, the charts and the figures themselves, and the summary in <c>performance.md</c> beside the folder.</summary>
     public static void Write(string from, string to)
     {
         Directory.CreateDirectory(Path.Combine(to, "data"));
@@ -57,6 +57,8 @@ internal static class Report
         }
 
         File.WriteAllText(Path.Combine(to, "results.md"), text.ToString());
+        string page = Path.Combine(to, "..", "performance.md");
+        if (File.Exists(page)) Summary.Write([.. results.Select(entry => entry.Result)], page, Path.Combine(to, "summary.svg"));
     }
 
     private static IEnumerable<(Section Section, SectionResult Result)> Results(string folder)
