@@ -39,8 +39,8 @@ public sealed class PostgresStore : LatchworkStore
         var timers = new PostgresTimerStore(_executor, _notifications);
         Timers = timers;
         TimerTransactions = new PostgresTimerTransactions(_executor, timers);
-        LockerTransactions = new PostgresLockerTransactions(_executor);
         Locks = _locks = new PostgresLockerStore(_executor, _notifications, time);
+        LockerTransactions = new PostgresLockerTransactions(_executor, _locks.Sweeper);
         Description = Describe(new NpgsqlConnectionStringBuilder(source.ConnectionString), settings.Schema);
         Checker = new PostgresStoreChecker(_executor);
         Transfer = new PostgresTransfer(_executor, timers, _locks, Description);

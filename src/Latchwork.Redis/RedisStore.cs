@@ -146,7 +146,7 @@ public sealed class RedisStore : LatchworkStore
     public override Task<IReadOnlyList<StoreWarning>> CheckAsync(CancellationToken cancellationToken = default)
     {
         // Whoever checks wants to know how it is now, and not whether it gets better in a while.
-        if (_connection.LastError is not { } reason) return _check.RunAsync(cancellationToken).OffStoreThread();
+        if (_connection.Outage is not { } reason) return _check.RunAsync(cancellationToken).OffStoreThread();
         string message = $"There is no connection to the server at {Description} now, because {reason}. Nothing was changed.";
         return Task.FromException<IReadOnlyList<StoreWarning>>(new LatchworkStoreException(message, StoreOutcome.NotApplied) { IsTransient = true });
     }

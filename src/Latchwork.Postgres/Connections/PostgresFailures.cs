@@ -38,7 +38,7 @@ internal static class PostgresFailures
         Vanished => ("the namespace was dropped meanwhile", true, true),
         PostgresErrorCodes.SerializationFailure => ("another transaction changed the same rows at the same time", true, true),
         PostgresErrorCodes.DeadlockDetected => ("transactions waited for each other in a circle, and PostgreSQL ended this one", true, true),
-        PostgresErrorCodes.LockNotAvailable => ("another transaction holds the event's row for longer than LockTimeout; it has posted, cancelled or confirmed the same id and is still open", true, false),
+        PostgresErrorCodes.LockNotAvailable => ("another transaction holds the row for longer than LockTimeout; it has posted, cancelled or confirmed the same id, or published for the same key, and is still open", true, false),
         PostgresErrorCodes.QueryCanceled => ("it took too long, or somebody cancelled it (statement_timeout, pg_cancel_backend)", true, false),
         PostgresErrorCodes.ReadOnlySqlTransaction => ("the server is a read-only standby; name all hosts and set Target Session Attributes=primary", true, true),
         PostgresErrorCodes.TooManyConnections => ("the server has no connection left (max_connections)", true, true),
@@ -65,7 +65,7 @@ internal static class PostgresFailures
     {
         PostgresException { SqlState: Sealed } e => new(false, false, Refuse(e)),
         PostgresException { SqlState: Isolation } e => new(false, false, new LatchworkStoreException(
-            $"The {name} was not done: timers need a transaction of the isolation level READ COMMITTED; this one has '{e.MessageText}' (default_transaction_isolation, if it is the store's own).", StoreOutcome.NotApplied, e)),
+            $"The {name} was not done: Latchwork needs a transaction of the isolation level READ COMMITTED; this one has '{e.MessageText}' (default_transaction_isolation, if it is the store's own).", StoreOutcome.NotApplied, e)),
         PostgresException { SqlState: OtherFormat } e => new(false, false, new LatchworkStoreException(e.MessageText, StoreOutcome.NotApplied)),
         PostgresException e => JudgeServer(e, name),
         NpgsqlException { InnerException: TimeoutException } e => new(false, true, Transient(

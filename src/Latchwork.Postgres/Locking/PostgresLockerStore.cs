@@ -15,6 +15,9 @@ internal sealed class PostgresLockerStore : ILockerStore, IDisposable
     /// <summary>The format of the records that this program works with.</summary>
     public const int Format = 1;
 
+    /// <summary>How long a request waits for a row that somebody holds, in ms: others change a lock within milliseconds, and a transaction may take long.</summary>
+    private const int PublicationWait = 250;
+
     private readonly SqlExecutor _executor;
     private readonly NotificationExchange _notifications;
     private readonly PostgresSettings _settings;
@@ -161,11 +164,11 @@ internal sealed class PostgresLockerStore : ILockerStore, IDisposable
     internal static string MessageFor(LockerKey key) => NotificationMessage.ForKey(key);
 
     /// <summary>Writes a record down if it changed. Answers false if somebody else has written it meanwhile.</summary>
-    internal bool TrySave(SqlSession session, LockRow row, LockerKey key, LockState after, bool isAwaited, bool notify, bool tellsOwner = false)
+    internal bool TrySave(SqlSession session, LockRow row, LockerKey key, LockState after, bool isAwaited, bool notify, bool tellsOwner = false, int? wait = null)
     {
         if (after == (row.State ?? new LockRecord().Save()) && isAwaited == row.IsAwaited) return true;
         bool tells = notify && (row.IsAwaited || tellsOwner);
-        SqlStatement write = row.Write(key.Key, after, isAwaited && !tells, tells ? MessageFor(key) : null, _settings, _settings.LockWait);
+        SqlStatement write = row.Write(key.Key, after, isAwaited && !tells, tells ? MessageFor(key) : null, _settings, wait ?? _settings.LockWait);
         return session.Read(write, static rows => rows.Read() && rows.GetBoolean(0));
     }
 
@@ -223,6 +226,12 @@ internal sealed class PostgresLockerStore : ILockerStore, IDisposable
                 if (wasOwner?.Invoke(answer) == false) row.Unsealed(key.Namespace);
                 LockState after = record.Save();
                 bool isAwaited = row.IsAwaited || answer is LockHeld;
+                if (answer is LockerReply reply && row.State?.Lock is { } held)
+                {
+                    if (TrySaveReply(session, row, key, after, isAwaited, reply, held) is not { } saved) continue;
+                    return (T)(object)saved;
+                }
+
                 if (TrySave(session, row, key, after, isAwaited, notify, tellsOwner))
                 {
                     if (after.Outcome is { Data: { } } outcome) _sweeper.Schedule(outcome.UsableUntil, row.Now);
@@ -236,6 +245,25 @@ internal sealed class PostgresLockerStore : ILockerStore, IDisposable
 
             if (TimeProvider.System.GetElapsedTime(since) < _settings.CommandTimeout) continue;
             throw new LatchworkStoreException("Others changed the same key again and again, so that nothing was changed here.", StoreOutcome.NotApplied) { IsTransient = true };
+        }
+    }
+
+    /// <summary>
+    /// Writes down what the answer to a request changes in a lock that somebody has. If a transaction of the application holds the row, it publishes: until it has ended
+    /// nobody gets the lock, and who asks waits as for any owner. It is not marked as waited for then, so that it is found by the poll.
+    /// </summary>
+    /// <returns>The answer; null if somebody else has written the record meanwhile.</returns>
+    private LockerReply? TrySaveReply(SqlSession session, LockRow row, LockerKey key, LockState after, bool isAwaited, LockerReply reply, LockState.Held held)
+    {
+        try
+        {
+            return TrySave(session, row, key, after, isAwaited, notify: false, wait: Math.Min(_settings.LockWait, PublicationWait)) ? reply : null;
+        }
+        catch (PostgresException e) when (e.SqlState == PostgresErrorCodes.LockNotAvailable && reply is (LockHeld or LockGranted))
+        {
+            return reply is LockHeld
+                ? reply
+                : new LockHeld(row.State!.FencingToken, held.NodeId, TimeSpan.FromSeconds(1), TimeSpan.FromMicroseconds(Math.Max(0, row.Now - held.Started)), held.Nonce);
         }
     }
 

@@ -7,7 +7,7 @@ using Npgsql;
 namespace Latchwork.Postgres.Locking;
 
 /// <summary>Publications in a transaction of the application: the record is read and written as by <see cref="PostgresLockerStore"/>, on its connection.</summary>
-internal sealed class PostgresLockerTransactions(SqlExecutor executor) : ILockerTransactions
+internal sealed class PostgresLockerTransactions(SqlExecutor executor, OutcomeSweeper sweeper) : ILockerTransactions
 {
     /// <summary>How often the record is read anew because somebody has written it meanwhile. Once it is written it is locked, and nobody does.</summary>
     private const int MaxTries = 20;
@@ -30,7 +30,11 @@ internal sealed class PostgresLockerTransactions(SqlExecutor executor) : ILocker
             if (after == row.State) return outcome; // a repetition
 
             SqlStatement write = row.Write(key.Key, after, isAwaited: false, row.IsAwaited ? PostgresLockerStore.MessageFor(key) : null, executor.Settings, wait: null);
-            if (await executor.RunInAsync(own, "publication", write, static rows => rows.GetBoolean(0), cancellationToken).ConfigureAwait(false)) return outcome;
+            if (!await executor.RunInAsync(own, "publication", write, static rows => rows.GetBoolean(0), cancellationToken).ConfigureAwait(false)) continue;
+
+            // If it is not committed by then, the sweep finds nothing.
+            if (after.Outcome is { Data: { } } kept) sweeper.Schedule(kept.UsableUntil, row.Now);
+            return outcome;
         }
 
         throw new LatchworkStoreException("Others changed the same key again and again, so that nothing was published. Roll the transaction back.", StoreOutcome.NotApplied) { IsTransient = true };

@@ -740,7 +740,7 @@ BEGIN
         SELECT array_agg(f.id) INTO free FROM (
             SELECT e.id FROM @schema@.timer_events e WHERE e.partition_id = p_part AND e.id = ANY (p_ids) ORDER BY e.id FOR NO KEY UPDATE SKIP LOCKED) f;
         SELECT array_agg(e.id), array_agg(e.token) INTO present, held FROM @schema@.timer_events e WHERE e.partition_id = p_part AND e.id = ANY (p_ids);
-        EXIT WHEN coalesce(cardinality(free), 0) >= coalesce(cardinality(present), 0);
+        EXIT WHEN tries = 5 OR coalesce(cardinality(free), 0) >= coalesce(cardinality(present), 0);
         PERFORM pg_sleep(0.01);
     END LOOP;
     WITH given AS MATERIALIZED (
@@ -978,6 +978,10 @@ CREATE FUNCTION @schema@.lock_write(
     p_outcome bytea, p_keeps_outcome boolean)
 RETURNS boolean LANGUAGE plpgsql SET enable_seqscan = off SET enable_bitmapscan = off AS $$
 BEGIN
+    -- In a transaction of the application (without p_wait): as in timer_enter.
+    IF current_setting('transaction_isolation') NOT IN ('read committed', 'read uncommitted') THEN
+        RAISE EXCEPTION USING ERRCODE = 'LW004', MESSAGE = current_setting('transaction_isolation');
+    END IF;
     IF p_wait IS NOT NULL THEN PERFORM set_config('lock_timeout', p_wait::text, true); END IF;
     PERFORM pg_advisory_xact_lock_shared(@processes@ + 2, p_namespace); -- a move waits for it
     PERFORM 1 FROM @schema@.lock_namespaces n WHERE n.id = p_namespace AND n.seal IS NOT DISTINCT FROM p_seal;
@@ -1000,10 +1004,13 @@ BEGIN
     IF p_message IS NOT NULL THEN PERFORM pg_notify('@channel@', p_message); END IF;
 
     -- Two of the records in which nothing has mattered for an hour: a clock that is set forward for a moment is not to cost a key its fencing token.
-    -- Not the key at hand: whoever repeats a publication long after is told that it was accepted.
-    DELETE FROM @schema@.locks l WHERE l.ctid = ANY (ARRAY(
-        SELECT o.ctid FROM @schema@.locks o
-        WHERE o.garbage_from <= @schema@.clock(p_clock) - 3600000000 AND (o.namespace_id, o.name) IS DISTINCT FROM (p_namespace, p_name)
-        ORDER BY o.garbage_from LIMIT 2 FOR UPDATE SKIP LOCKED));
+    -- Not the key at hand: whoever repeats a publication long after is told that it was accepted. And not in a transaction of the application, which
+    -- would hold the rows of other keys until its end.
+    IF p_wait IS NOT NULL THEN
+        DELETE FROM @schema@.locks l WHERE l.ctid = ANY (ARRAY(
+            SELECT o.ctid FROM @schema@.locks o
+            WHERE o.garbage_from <= @schema@.clock(p_clock) - 3600000000 AND (o.namespace_id, o.name) IS DISTINCT FROM (p_namespace, p_name)
+            ORDER BY o.garbage_from LIMIT 2 FOR UPDATE SKIP LOCKED));
+    END IF;
     RETURN true;
 END $$;

@@ -9,8 +9,8 @@ internal interface IRedisConnection : IAsyncDisposable
     /// <summary>How often a connection was made again after it was lost.</summary>
     long Reconnects { get; }
 
-    /// <summary>Why there is no connection, in words that follow "because"; null if there is one.</summary>
-    string? LastError { get; }
+    /// <summary>Why no primary is connected now, in words that follow "because"; null if one is, whatever became of other members.</summary>
+    string? Outage { get; }
 
     /// <summary>Whether the servers are a cluster.</summary>
     /// <exception cref="LatchworkStoreException">No server has been reached yet, so that nobody knows.</exception>

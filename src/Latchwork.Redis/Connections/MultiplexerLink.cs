@@ -51,7 +51,7 @@ internal sealed class MultiplexerLink(IConnectionMultiplexer main, IConnectionMu
     /// <summary>Ends the sockets to one server; the client connects again.</summary>
     public void Abort(EndPoint server) => sockets?.Abort(server);
 
-    /// <summary>When a server has sent something the last time, as a timestamp of <see cref="TimeProvider.System"/>; 0 if that is not known.</summary>
+    /// <summary>When a server has sent something the last time, as a timestamp of <see cref="LeaseTime"/>; 0 if that is not known.</summary>
     public long HeardFrom(EndPoint server) => sockets is null ? 0 : Volatile.Read(ref sockets.HeardFrom(server).Value);
 
     /// <summary>Whether a server is connected, for scripts or for subscriptions; null if it is none of the servers any more.</summary>
@@ -112,7 +112,7 @@ internal sealed class SocketRegistry
     private readonly ConcurrentDictionary<EndPoint, StrongBox<long>> _heard = new();
     private bool _closed;
 
-    /// <summary>When a server has sent something the last time, as a timestamp of <see cref="TimeProvider.System"/>; kept by sockets of the store's own making.</summary>
+    /// <summary>When a server has sent something the last time, as a timestamp of <see cref="LeaseTime"/>; kept by sockets of the store's own making.</summary>
     public StrongBox<long> HeardFrom(EndPoint server) => _heard.GetOrAdd(server, static _ => new StrongBox<long>());
 
     /// <summary>A socket for connections to a server, whose name may lead to addresses of either family.</summary>

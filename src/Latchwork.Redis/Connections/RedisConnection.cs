@@ -17,7 +17,7 @@ internal sealed partial class RedisConnection : IRedisConnection
     private volatile MultiplexerLink? _link;
     private volatile bool _closing;
     private bool? _isCluster;
-    private long _lastReplyAt = TimeProvider.System.GetTimestamp(); // on the clock of the deadlines
+    private long _lastReplyAt = LeaseTime.Instance.GetTimestamp(); // on the clock of the deadlines
     private long _reconnects;
 
     private RedisConnection(ConfigurationOptions? settings, string description, RedisOptions options)
@@ -45,6 +45,8 @@ internal sealed partial class RedisConnection : IRedisConnection
 
     /// <summary>Why there is no connection, in words that follow "because"; null if there is one.</summary>
     public string? LastError { get; private set; }
+
+    public string? Outage => _link is { } link && MultiplexerLink.PrimaryOf(link.Main) is not null ? null : LastError;
 
     /// <summary>Called on a thread of the pool after each reconnect and each change of the primary. It must not throw.</summary>
     public Action? OnReconnected { get; set; }
@@ -174,7 +176,7 @@ internal sealed partial class RedisConnection : IRedisConnection
     }
 
     /// <summary>A server has replied.</summary>
-    internal void OnReply() => Volatile.Write(ref _lastReplyAt, TimeProvider.System.GetTimestamp());
+    internal void OnReply() => Volatile.Write(ref _lastReplyAt, LeaseTime.Instance.GetTimestamp());
 
     /// <summary>A call that was sent has had no reply in time. A server that has sent nothing at all since then is not waited for any more; others are.</summary>
     internal void OnNoReply(RedisKey[] keys)
@@ -183,7 +185,7 @@ internal sealed partial class RedisConnection : IRedisConnection
         EndPoint? server = !IsKnownCluster ? Primaries is [{ } primary, ..] ? primary : null : keys.Length > 0 ? MultiplexerLink.OwnerOf(link.Main, keys[0])?.EndPoint : null;
         if (server is null) return;
         long heard = link.Renewals is null ? Volatile.Read(ref _lastReplyAt) : link.HeardFrom(server);
-        if (TimeProvider.System.GetElapsedTime(heard) >= CommandTimeout) link.Abort(server);
+        if (LeaseTime.Instance.GetElapsedTime(heard) >= CommandTimeout) link.Abort(server);
     }
 
     /// <summary>The channel with a name: in a cluster a sharded one, if the servers know such.</summary>

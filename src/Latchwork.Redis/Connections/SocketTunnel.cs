@@ -166,7 +166,7 @@ internal sealed class SocketTransport(Socket socket, Stream stream, bool isEncry
         {
             while (stream.Read(buffer) is > 0 and var count)
             {
-                if (heard is not null) Volatile.Write(ref heard.Value, TimeProvider.System.GetTimestamp());
+                if (heard is not null) Volatile.Write(ref heard.Value, LeaseTime.Instance.GetTimestamp());
                 if (!receiver.OnReceived(buffer.AsSpan(0, count))) break;
                 receiver.OnBatchEnd();
             }

@@ -115,11 +115,14 @@ internal sealed partial class HeldLock
                 cancellationToken).OffStoreThread().ConfigureAwait(false);
             lock (_gate)
             {
-                if (isOurs && HoldsLease) SetLeaseExpiry(sent);
-                _renewAt = Alarm.Never;
+                if (!HoldsLease) throw LeaseIsLost(); // it ran out meanwhile
+                if (isOurs) SetLeaseExpiry(sent);
+                _inTransaction = true;
             }
 
-            var publication = new LockerPublication(FencingToken, _nonce, value.Kind, value.Data, freshFor, _core.HandOver);
+            // Those who wait can have it only after the commit, for which there is as much time as the lease has.
+            TimeSpan handOver = _core.HandOver + _core.Options.LeaseDuration;
+            var publication = new LockerPublication(FencingToken, _nonce, value.Kind, value.Data, freshFor, handOver);
             PublishOutcome outcome = isOurs
                 ? await transactions.PublishAsync(transaction, _core.KeyOf(Key), publication, cancellationToken).ConfigureAwait(false)
                 : PublishOutcome.Superseded;
@@ -133,6 +136,7 @@ internal sealed partial class HeldLock
         }
         finally
         {
+            lock (_gate) _inTransaction = false;
             EndPublishing();
             _ending.Release();
         }

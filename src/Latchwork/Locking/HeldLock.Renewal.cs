@@ -5,6 +5,9 @@ namespace Latchwork.Locking;
 /// <content>Renewal, and the local lease expiry. All of it runs on the alarm clock's thread and on the store's.</content>
 internal sealed partial class HeldLock
 {
+    /// <summary>A renewal that comes within this time need not be hurried for what may have been missed before the subscription.</summary>
+    private static readonly TimeSpan _soon = TimeSpan.FromMilliseconds(1500);
+
     /// <summary>Counts the local lease from when something was sent that the store has granted. Needs the gate.</summary>
     private void SetLeaseExpiry(long sent)
     {
@@ -27,7 +30,7 @@ internal sealed partial class HeldLock
             }
             else
             {
-                if (!_renewing && !_leaving && now >= _renewAt) renew = _renewing = true;
+                if (!_renewing && !_leaving && !_inTransaction && now >= _renewAt) renew = _renewing = true;
                 SetAlarm();
             }
         }
@@ -70,9 +73,9 @@ internal sealed partial class HeldLock
                 if (_core.Clock.Now < _leaseExpiry) SetLeaseExpiry(sent);
                 if (_looksAgain) _renewAt = Math.Min(_renewAt, _core.Clock.Now);
             }
-            else if (_publishing)
+            else if (_publishing || _leaving)
             {
-                // Our own publication may have freed the key: its answer decides.
+                // Our own publication or release may have freed the key: its answer decides.
                 _renewAt = Alarm.Never;
             }
             else
@@ -112,8 +115,10 @@ internal sealed partial class HeldLock
                 if (!_over) (_subscription, subscription) = (subscription, null!);
             }
 
-            if (subscription is null) LookAgain();
-            else await subscription.DisposeAsync().ConfigureAwait(false);
+            bool looksSoon;
+            lock (_gate) looksSoon = SpanUntil(_renewAt) < _soon; // and that renewal tells
+            if (subscription is null && !looksSoon) LookAgain();
+            else if (subscription is not null) await subscription.DisposeAsync().ConfigureAwait(false);
         }
         catch (Exception e) when (e is LatchworkStoreException or ObjectDisposedException)
         {
@@ -138,7 +143,7 @@ internal sealed partial class HeldLock
     {
         lock (_gate)
         {
-            if (_over || _leaving) return;
+            if (_over || _leaving || _inTransaction) return;
             _looksAgain = true; // a renewal that is under way may have been decided before
             _renewAt = Math.Min(_renewAt, _core.Clock.Now);
             SetAlarm();
@@ -152,7 +157,7 @@ internal sealed partial class HeldLock
     private void SetAlarm()
     {
         TimeSpan lease = _core.Options.LeaseDuration;
-        long next = _renewing || _leaving ? _leaseExpiry : Math.Min(_renewAt, _leaseExpiry);
+        long next = _renewing || _leaving || _inTransaction ? _leaseExpiry : Math.Min(_renewAt, _leaseExpiry);
         TimeSpan sleep = SpanUntil(next);
         if (!_wasListed && !_renewing && sleep >= lease / 6 && SpanUntil(_leaseExpiry) >= lease / 2)
         {

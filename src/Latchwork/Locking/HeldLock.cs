@@ -57,6 +57,7 @@ internal sealed partial class HeldLock : DeadlineItem
     private long _renewAt;
     private bool _renewing;
     private bool _publishing;
+    private bool _inTransaction; // its publication may be a part of a transaction: no renewal, which would wait for the transaction
     private bool _leaving; // being released, or left to its lease: no renewal, no further calls
     private bool _over;
 
@@ -126,8 +127,12 @@ internal sealed partial class HeldLock : DeadlineItem
     /// <summary>The store was told to take the key from its owner.</summary>
     public void Supersede() => End(new LockEnding(LockEnd.Superseded));
 
-    /// <summary>Looks whether the lease has run out: whoever was to begin under it found that it is not held.</summary>
-    public void EndIfExpired() => OnAlarm();
+    /// <summary>The lease had run out before its holder could begin: nobody is to wait for the rest of what the store has granted. Never throws.</summary>
+    public Task GiveBackExpiredAsync()
+    {
+        OnAlarm();
+        return _core.GiveBackAsync(Key, FencingToken, _nonce);
+    }
 
     /// <summary>Renews no more, and lets the lease run out in the store, so that nobody else begins while the work may still go on.</summary>
     public void LeaveToLease() => End(new LockEnding(LockEnd.LeaseRanOut));

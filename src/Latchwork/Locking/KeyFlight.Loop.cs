@@ -107,7 +107,8 @@ internal sealed partial class KeyFlight
         {
             // It may have been granted all the same. The nonce stays, so that a later request would get that grant.
             FailAll(e, ticket);
-            if (e is LatchworkStoreException { Outcome: StoreOutcome.Unknown } && Count == 0) await GiveBackAsync(nonce).ConfigureAwait(false);
+            _wasAnswered = false; // whoever is still here called during the outage
+            if (e is LatchworkStoreException { Outcome: StoreOutcome.Unknown } && Count == 0) await _core.GiveBackAsync(_key, nonce).ConfigureAwait(false);
         }
 
         if (subscribing is not null) await ListenAsync(subscribing).ConfigureAwait(false);
@@ -219,19 +220,6 @@ internal sealed partial class KeyFlight
         catch (Exception e) when (e is LatchworkStoreException or ObjectDisposedException)
         {
             _core.Log.SubscriptionFailed(e, _core.Shown(_key), _core.Options.Namespace);
-        }
-    }
-
-    /// <summary>Frees what a request may have been granted whose answer never came.</summary>
-    private async Task GiveBackAsync(string nonce)
-    {
-        try
-        {
-            if (!_core.IsAbandoned) await _core.Store.ReleaseAsync(_core.KeyOf(_key), null, nonce, CancellationToken.None).ConfigureAwait(false);
-        }
-        catch (Exception e) when (e is LatchworkStoreException or ObjectDisposedException)
-        {
-            _core.Log.ReleaseFailed(e, _core.Shown(_key), _core.Options.Namespace);
         }
     }
 }

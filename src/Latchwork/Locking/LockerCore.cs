@@ -133,6 +133,22 @@ internal sealed class LockerCore
         }
     }
 
+    /// <summary>Frees what a request may have been granted whose answer never came. Never throws.</summary>
+    public Task GiveBackAsync(string key, string nonce) => GiveBackAsync(key, null, nonce);
+
+    /// <summary>Frees a key for which there is nobody to hold it. Never throws: what cannot be freed is left to its lease.</summary>
+    public async Task GiveBackAsync(string key, long? fencingToken, string nonce)
+    {
+        try
+        {
+            if (!IsAbandoned) await Store.ReleaseAsync(KeyOf(key), fencingToken, nonce, CancellationToken.None).ConfigureAwait(false);
+        }
+        catch (Exception e) when (e is LatchworkStoreException or ObjectDisposedException)
+        {
+            Log.ReleaseFailed(e, Shown(key), Options.Namespace);
+        }
+    }
+
     /// <summary>Whether another attempt may end otherwise, and the outage has not lasted too long.</summary>
     /// <param name="fault">How the last one ended.</param>
     /// <param name="start">When the first one began.</param>

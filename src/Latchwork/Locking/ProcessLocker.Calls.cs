@@ -178,15 +178,25 @@ public sealed partial class ProcessLocker
             NodeId, Nonces.Next(), _core.Options.LeaseDuration, _core.Options.LockTimeout, WaitingFor: null, LockOnly: true);
         long? firstSent = null;
         long sent = 0;
-        LockerReply reply = await AskAsync(
-            key,
-            k =>
-            {
-                sent = _core.Clock.Now;
-                firstSent ??= sent;
-                return _core.Store.RequestAsync(k, request, CancellationToken.None);
-            },
-            CancellationToken.None).ConfigureAwait(false);
+        LockerReply reply;
+        try
+        {
+            reply = await AskAsync(
+                key,
+                k =>
+                {
+                    sent = _core.Clock.Now;
+                    firstSent ??= sent;
+                    return _core.Store.RequestAsync(k, request, CancellationToken.None);
+                },
+                CancellationToken.None).ConfigureAwait(false);
+        }
+        catch (LatchworkStoreException e) when (e.Outcome == StoreOutcome.Unknown)
+        {
+            await _core.GiveBackAsync(key, request.Nonce).ConfigureAwait(false);
+            throw;
+        }
+
         if (reply is not LockGranted granted) return null;
         var held = new HeldLock(_core, key, request.Nonce, granted, firstSent!.Value, sent);
         if (!_disposed) return held;

@@ -66,7 +66,7 @@ internal sealed class SharedRun
         if (!_held.IsHeld)
         {
             if (_cancelled) await _held.ReleaseAsync().ConfigureAwait(false);
-            else _held.EndIfExpired();
+            else await _held.GiveBackExpiredAsync().ConfigureAwait(false);
             return;
         }
 

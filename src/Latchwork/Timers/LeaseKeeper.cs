@@ -138,7 +138,7 @@ internal sealed class LeaseKeeper : IDisposable
             {
                 TimerDelivery delivery = deliveries[i];
                 if (outcomes[i] == TimerOutcome.Done) delivery.SetLeaseExpiry(sentAt + _lease);
-                else if (outcomes[i] == TimerOutcome.InFlight) TryAgain(delivery); // a transaction of the application decides
+                else if (outcomes[i] == TimerOutcome.InFlight) TryAgain(delivery, Max(_pause, _lease / 10)); // a transaction of the application decides, and may take its time
                 else _listener.OnLeaseLost(delivery, DeliveryEnd.TakenOver);
             }
         }
@@ -150,14 +150,14 @@ internal sealed class LeaseKeeper : IDisposable
         catch (Exception e)
 #pragma warning restore CA1031
         {
-            foreach (TimerDelivery delivery in deliveries) TryAgain(delivery);
+            foreach (TimerDelivery delivery in deliveries) TryAgain(delivery, _pause);
             _extending.Failed(client.Partition.Index, e);
         }
     }
 
-    private void TryAgain(TimerDelivery delivery)
+    private void TryAgain(TimerDelivery delivery, TimeSpan pause)
     {
-        TimeSpan again = _listener.Now + _pause;
+        TimeSpan again = _listener.Now + pause;
         if (delivery.RenewAt > again) delivery.RenewAt = again;
         ArmFor(again);
     }

@@ -9,7 +9,7 @@ namespace Latchwork;
 internal static class TimerListing
 {
     /// <summary>About how many events a listing of several partitions holds at a time, and the least of one partition.</summary>
-    private const int MaxHeld = 3200, MinPage = 4;
+    private const int MaxHeld = 3200, MinPage = 20;
 
     /// <summary>The order of scheduled events.</summary>
     public static int ByDue(TimerSnapshot a, TimerSnapshot b) => Then(a.Due.CompareTo(b.Due), a, b);

@@ -119,6 +119,52 @@ public sealed class PublicationTests(PostgresFixture fixture) : IClassFixture<Po
     }
 
     [Fact]
+    public async Task Who_asks_while_the_transaction_is_open_waits_as_for_any_owner()
+    {
+        ProcessLocker here = NewNode(), there = NewNode(o => (o.FallbackPollInterval, o.WaitTimeout) = (TimeSpan.FromMilliseconds(100), TimeSpan.FromMinutes(1)));
+        WorkLease lease = (await here.RequestAsync("k")).Lease!;
+        await using NpgsqlConnection connection = await _database.OpenConnectionAsync();
+        await using NpgsqlTransaction transaction = await connection.BeginTransactionAsync();
+        await lease.PublishAsync(transaction, "done");
+        (await there.TryAcquireAsync("k")).ShouldBeNull("it is held");
+        Task<string> first = there.RunOnceAsync("k", (_, _) => Task.FromResult("again"));
+        await Eventually.ReadsAsync(() => there.PeekAsync("k"), snapshot => snapshot?.Waiters == 1, "it waits");
+        await Task.WhenAny(first, Task.Delay(TimeSpan.FromSeconds(3))); // longer than a call that begins in an outage is given
+        first.IsCompleted.ShouldBeFalse();
+        await transaction.CommitAsync();
+        await lease.DisposeAsync();
+        (await first.WaitAsync(_timeout)).ShouldBe("done");
+    }
+
+    [Fact]
+    public async Task A_takeover_waits_for_the_end_of_the_transaction()
+    {
+        ProcessLocker here = NewNode(o => o.LeaseDuration = TimeSpan.FromSeconds(4)), there = NewNode(o => o.FallbackPollInterval = TimeSpan.FromMilliseconds(100));
+        WorkLease lease = (await here.RequestAsync("k")).Lease!;
+        await using NpgsqlConnection connection = await _database.OpenConnectionAsync();
+        await using NpgsqlTransaction transaction = await connection.BeginTransactionAsync();
+        await lease.PublishAsync(transaction, "done");
+        await Eventually.ReadsAsync(() => there.PeekAsync("k"), snapshot => snapshot!.LeaseLeft == TimeSpan.Zero, "its lease has run out");
+        (await there.TryAcquireAsync("k")).ShouldBeNull("the transaction decides");
+        Task<string> next = there.RunOnceAsync("k", (_, _) => Task.FromResult("taken over"));
+        await transaction.RollbackAsync();
+        (await next.WaitAsync(_timeout)).ShouldBe("taken over");
+    }
+
+    [Theory]
+    [InlineData(System.Data.IsolationLevel.RepeatableRead)]
+    [InlineData(System.Data.IsolationLevel.Serializable)]
+    public async Task Another_isolation_level_is_refused_by_name(System.Data.IsolationLevel level)
+    {
+        await using WorkLease lease = (await NewNode().RequestAsync("k")).Lease!;
+        await using NpgsqlConnection connection = await _database.OpenConnectionAsync();
+        await using NpgsqlTransaction transaction = await connection.BeginTransactionAsync(level);
+        LatchworkStoreException e = await Should.ThrowAsync<LatchworkStoreException>(() => lease.PublishAsync(transaction, "x"));
+        (e.IsTransient, e.Message.Contains("READ COMMITTED", StringComparison.Ordinal)).ShouldBe((false, true));
+        lease.IsHeld.ShouldBeTrue("nothing was published");
+    }
+
+    [Fact]
     public async Task A_factorys_lease_and_stores_that_cannot_do_it_refuse_by_name()
     {
         await using NpgsqlConnection connection = await _database.OpenConnectionAsync();
@@ -135,9 +181,11 @@ public sealed class PublicationTests(PostgresFixture fixture) : IClassFixture<Po
         held.IsHeld.ShouldBeTrue();
     }
 
-    private ProcessLocker NewNode()
+    private ProcessLocker NewNode(Action<LockerOptions>? change = null)
     {
-        var node = new ProcessLocker(_store, new LockerOptions { Namespace = _ns, LeaseDuration = TimeSpan.FromMinutes(2) });
+        var options = new LockerOptions { Namespace = _ns, LeaseDuration = TimeSpan.FromMinutes(2) };
+        change?.Invoke(options);
+        var node = new ProcessLocker(_store, options);
         _nodes.Add(node);
         return node;
     }

@@ -153,7 +153,7 @@ public sealed class CheckTests
 
         public long Reconnects => 0;
 
-        public string? LastError => null;
+        public string? Outage => null;
 
         public int Database => 0;
 

@@ -37,7 +37,7 @@ internal abstract class PassingConnection(IRedisConnection inner) : IRedisConnec
 
     public long Reconnects => inner.Reconnects;
 
-    public string? LastError => inner.LastError;
+    public string? Outage => inner.Outage;
 
     public int Database => inner.Database;
 
