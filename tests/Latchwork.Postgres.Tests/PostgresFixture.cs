@@ -7,10 +7,14 @@ using Xunit;
 
 namespace Latchwork.Postgres.Tests;
 
-/// <summary>A schema for all tests of a class, on the one server of the test process; each test has a namespace and a store of its own.</summary>
-public sealed class PostgresFixture : StoreFixture
+/// <summary>
+/// A schema and a pool of connections for all tests of a class, on the one server of the test process; each test has a namespace and a store of its own.
+/// A session of PostgreSQL compiles and plans each function when it first calls it, which costs far more than most tests.
+/// </summary>
+public sealed class PostgresFixture : StoreFixture, IAsyncLifetime
 {
     private readonly string _schema = $"t_{Guid.NewGuid():N}";
+    private NpgsqlDataSource _connections = null!;
 
     /// <summary>Not every instant is written down; one in 50 ms is.</summary>
     public override TimeSpan ClockTolerance => TimeSpan.FromMilliseconds(50);
@@ -44,12 +48,17 @@ public sealed class PostgresFixture : StoreFixture
     {
         var options = Options(_schema, null);
         configure(options);
-        return await PostgresStore.OpenAsync((await PostgresServer.SharedAsync()).ConnectionString, options);
+        return await PostgresStore.OpenAsync(_connections, options);
     }
+
+    // Without a reset, which would throw the plans away; the store leaves nothing behind in a session that it gives back.
+    public async Task InitializeAsync() =>
+        _connections = NpgsqlDataSource.Create((await PostgresServer.SharedAsync()).ConnectionString + ";Application Name=latchwork;No Reset On Close=true;Maximum Pool Size=200");
+
+    public async Task DisposeAsync() => await _connections.DisposeAsync();
 
     // The machine may stall for seconds, and that is not what is tested.
     private static PostgresOptions Options(string schema, TimeProvider? clock) => new() { Schema = schema, TimeProvider = clock, CommandTimeout = TimeSpan.FromSeconds(60) };
 
-    private static async Task<PostgresStore> OpenAsync(string schema, TimeProvider? clock) =>
-        await PostgresStore.OpenAsync((await PostgresServer.SharedAsync()).ConnectionString, Options(schema, clock));
+    private Task<PostgresStore> OpenAsync(string schema, TimeProvider? clock) => PostgresStore.OpenAsync(_connections, Options(schema, clock));
 }
