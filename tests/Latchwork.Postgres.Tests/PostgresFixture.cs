@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using System.Text;
 using Latchwork.StoreConformance.Support;
 using Npgsql;
@@ -8,12 +9,15 @@ using Xunit;
 namespace Latchwork.Postgres.Tests;
 
 /// <summary>
-/// A schema and a pool of connections for all tests of a class, on the one server of the test process; each test has a namespace and a store of its own.
-/// A session of PostgreSQL compiles and plans each function when it first calls it, which costs far more than most tests.
+/// A schema and a pool of connections for the tests of a class, on the one server of the test process; each test has a namespace and a store of its own.
+/// Classes that run one after the other have the same: a session of PostgreSQL compiles and plans each function of a schema when it first calls it, which
+/// costs far more than most tests.
 /// </summary>
 public sealed class PostgresFixture : StoreFixture, IAsyncLifetime
 {
-    private readonly string _schema = $"t_{Guid.NewGuid():N}";
+    private static readonly ConcurrentBag<(string Schema, NpgsqlDataSource Connections)> _unused = [];
+
+    private string _schema = null!;
     private NpgsqlDataSource _connections = null!;
 
     /// <summary>Not every instant is written down; one in 50 ms is.</summary>
@@ -52,10 +56,17 @@ public sealed class PostgresFixture : StoreFixture, IAsyncLifetime
     }
 
     // Without a reset, which would throw the plans away; the store leaves nothing behind in a session that it gives back.
-    public async Task InitializeAsync() =>
-        _connections = NpgsqlDataSource.Create((await PostgresServer.SharedAsync()).ConnectionString + ";Application Name=latchwork;No Reset On Close=true;Maximum Pool Size=200");
+    public async Task InitializeAsync()
+    {
+        string connections = (await PostgresServer.SharedAsync()).ConnectionString + ";Application Name=latchwork;No Reset On Close=true;Maximum Pool Size=200";
+        (_schema, _connections) = _unused.TryTake(out (string Schema, NpgsqlDataSource Connections) free) ? free : ($"t_{Guid.NewGuid():N}", NpgsqlDataSource.Create(connections));
+    }
 
-    public async Task DisposeAsync() => await _connections.DisposeAsync();
+    public Task DisposeAsync()
+    {
+        _unused.Add((_schema, _connections)); // it ends with the process
+        return Task.CompletedTask;
+    }
 
     // The machine may stall for seconds, and that is not what is tested.
     private static PostgresOptions Options(string schema, TimeProvider? clock) => new() { Schema = schema, TimeProvider = clock, CommandTimeout = TimeSpan.FromSeconds(60) };
