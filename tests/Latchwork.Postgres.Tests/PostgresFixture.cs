@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using System.Text;
 using Latchwork.StoreConformance.Schedules;
 using Latchwork.StoreConformance.Support;
@@ -8,10 +9,17 @@ using Xunit;
 
 namespace Latchwork.Postgres.Tests;
 
-/// <summary>A schema for all tests of a class, on the one server of the test process; each test has a namespace and a store of its own.</summary>
-public sealed class PostgresFixture : StoreFixture
+/// <summary>
+/// A schema and a pool of connections for the tests of a class, on the one server of the test process; each test has a namespace and a store of its own.
+/// Classes that run one after the other have the same: a session of PostgreSQL compiles and plans each function of a schema when it first calls it, which
+/// costs far more than most tests.
+/// </summary>
+public sealed class PostgresFixture : StoreFixture, IAsyncLifetime
 {
-    private readonly string _schema = $"t_{Guid.NewGuid():N}";
+    private static readonly ConcurrentBag<(string Schema, NpgsqlDataSource Connections)> _unused = [];
+
+    private string _schema = null!;
+    private NpgsqlDataSource _connections = null!;
 
     /// <summary>Not every instant is written down; one in 50 ms is.</summary>
     public override TimeSpan ClockTolerance => TimeSpan.FromMilliseconds(50);
@@ -47,12 +55,24 @@ public sealed class PostgresFixture : StoreFixture
     {
         var options = Options(_schema, null);
         configure(options);
-        return await PostgresStore.OpenAsync((await PostgresServer.SharedAsync()).ConnectionString, options);
+        return await PostgresStore.OpenAsync(_connections, options);
+    }
+
+    // Without a reset, which would throw the plans away; the store leaves nothing behind in a session that it gives back.
+    public async Task InitializeAsync()
+    {
+        string connections = (await PostgresServer.SharedAsync()).ConnectionString + ";Application Name=latchwork;No Reset On Close=true;Maximum Pool Size=200";
+        (_schema, _connections) = _unused.TryTake(out (string Schema, NpgsqlDataSource Connections) free) ? free : ($"t_{Guid.NewGuid():N}", NpgsqlDataSource.Create(connections));
+    }
+
+    public Task DisposeAsync()
+    {
+        _unused.Add((_schema, _connections)); // it ends with the process
+        return Task.CompletedTask;
     }
 
     // The machine may stall for seconds, and that is not what is tested.
     private static PostgresOptions Options(string schema, TimeProvider? clock) => new() { Schema = schema, TimeProvider = clock, CommandTimeout = TimeSpan.FromSeconds(60) };
 
-    private static async Task<PostgresStore> OpenAsync(string schema, TimeProvider? clock) =>
-        await PostgresStore.OpenAsync((await PostgresServer.SharedAsync()).ConnectionString, Options(schema, clock));
+    private Task<PostgresStore> OpenAsync(string schema, TimeProvider? clock) => PostgresStore.OpenAsync(_connections, Options(schema, clock));
 }
