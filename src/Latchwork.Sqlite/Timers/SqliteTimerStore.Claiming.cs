@@ -53,6 +53,12 @@ internal sealed partial class SqliteTimerStore
         int deadLettered = 0;
         foreach (EventPlace place in expired)
         {
+            if (OccurrenceId.Is(place.Id) && ScheduleSteps.HasNotBegun(new ScheduleTable(file, ns, now), place.Id))
+            {
+                events.PutBack(place); // nothing was attempted
+                continue;
+            }
+
             events.Record(place, place.Node!, FailureRecord.LeaseExpired, now);
             if (place.Retries < place.MaxRetries)
             {
@@ -61,6 +67,7 @@ internal sealed partial class SqliteTimerStore
             else
             {
                 events.MoveToDeadLetters(place, now.Milliseconds, DeadLetterReason.LeaseExpired);
+                ScheduleTable.Ended(file, ns, place.Id, OccurrenceOutcome.DeadLettered, now);
                 deadLettered++;
             }
         }

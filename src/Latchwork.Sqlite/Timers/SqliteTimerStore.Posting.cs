@@ -41,6 +41,7 @@ internal sealed partial class SqliteTimerStore
                 if (events.Find(id) is not { } place) return TimerOutcome.NotFound;
                 if (place.IsInFlight && !revoke) return TimerOutcome.InFlight;
                 Remove(events, ns, place);
+                if (!place.IsDeadLettered) ScheduleTable.Ended(file, ns, id, OccurrenceOutcome.Cancelled, ns.Now());
                 return TimerOutcome.Done;
             },
             cancellationToken);

@@ -15,11 +15,12 @@ internal sealed partial class SqliteTimerStore
             {
                 var events = new TimerEvents(file, ns);
                 var outcomes = new TimerOutcome[deliveries.Count];
-                ns.Now(); // noted, so that the clock cannot go back behind this
+                StoreTime now = ns.Now(); // noted, so that the clock cannot go back behind this
                 for (int i = 0; i < outcomes.Length; i++)
                 {
                     outcomes[i] = events.TryConfirm(deliveries[i]) ? TimerOutcome.Done
                         : events.Find(deliveries[i].Id) is null ? TimerOutcome.NotFound : TimerOutcome.Stale;
+                    if (outcomes[i] == TimerOutcome.Done) ScheduleTable.Ended(file, ns, deliveries[i].Id, OccurrenceOutcome.Succeeded, now);
                 }
 
                 return outcomes;
@@ -60,7 +61,14 @@ internal sealed partial class SqliteTimerStore
             (file, ns) =>
             {
                 TimerOutcome[] outcomes = ForEachDelivery(file, ns, failures, static failure => failure.Delivery, Fail);
-                if (outcomes.Contains(TimerOutcome.DeadLettered)) EvictDeadLetters(file, ns, deadLetters, ns.Now());
+                if (!outcomes.Contains(TimerOutcome.DeadLettered)) return outcomes;
+                StoreTime now = ns.Now();
+                for (int i = 0; i < outcomes.Length; i++)
+                {
+                    if (outcomes[i] == TimerOutcome.DeadLettered) ScheduleTable.Ended(file, ns, failures[i].Delivery.Id, OccurrenceOutcome.DeadLettered, now);
+                }
+
+                EvictDeadLetters(file, ns, deadLetters, now);
                 return outcomes;
             },
             cancellationToken);

@@ -8,6 +8,8 @@ namespace Latchwork.Sqlite.Timers;
 /// <summary>Timers on SQLite. Every operation is (a part of) one transaction; a namespace has one partition, as there is one writer at a time anyway.</summary>
 internal sealed partial class SqliteTimerStore(Writer writer, Reader reader, NotificationExchange notifications, TimeProvider time) : ITimerStore
 {
+    public IScheduleStore Schedules { get; } = new SqliteScheduleStore(writer, reader, time);
+
     public Task<int> OpenAsync(string ns, CancellationToken cancellationToken) =>
         writer.RunAsync(
             scope =>

@@ -6,6 +6,8 @@ namespace Latchwork.Diagnostics;
 /// <summary>The one place where the operations of a timer store are measured, whatever the store. While nobody listens it only passes them on.</summary>
 internal sealed class InstrumentedTimerStore(ITimerStore inner, string kind) : ITimerStore
 {
+    public IScheduleStore? Schedules { get; } = inner.Schedules is { } schedules ? new InstrumentedScheduleStore(schedules, kind) : null;
+
     public Task<int> OpenAsync(string ns, CancellationToken cancellationToken) =>
         Metrics.TimerStoreIsMeasured
             ? Instrumented.MeasureAsync(inner, (ns, cancellationToken), static (s, a) => s.OpenAsync(a.ns, a.cancellationToken), kind, "open", null)

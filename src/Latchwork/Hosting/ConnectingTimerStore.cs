@@ -5,6 +5,8 @@ namespace Latchwork.Hosting;
 /// <summary>The timer operations of a <see cref="ConnectingStore"/>: passed on immediately when the store is open, else when it is.</summary>
 internal sealed class ConnectingTimerStore(ConnectingStore owner) : ITimerStore
 {
+    public IScheduleStore Schedules { get; } = new ConnectingScheduleStore(owner);
+
     public Task<int> OpenAsync(string ns, CancellationToken cancellationToken) =>
         owner.PassAsync(store => store.Timers.OpenAsync(ns, cancellationToken), cancellationToken);
 

@@ -33,6 +33,9 @@ public interface ITimerStore
         return namespaces.Contains(ns) ? await OpenAsync(ns, cancellationToken).ConfigureAwait(false) : null;
     }
 
+    /// <summary>Recurring schedules; null if this store keeps none. A store that passes operations on to another passes this on, too.</summary>
+    IScheduleStore? Schedules => null;
+
     /// <summary>Lists the namespaces that were ever used and not forgotten, in ordinal order.</summary>
     /// <param name="cancellationToken">A token that cancels the wait.</param>
     /// <returns>The namespaces.</returns>

@@ -4,6 +4,8 @@ namespace Latchwork.Storage;
 /// <param name="inner">The other store.</param>
 internal abstract class PassingTimerStore(ITimerStore inner) : ITimerStore
 {
+    public virtual IScheduleStore? Schedules => inner.Schedules;
+
     public virtual Task<int> OpenAsync(string ns, CancellationToken cancellationToken) =>
         inner.OpenAsync(ns, cancellationToken);
 

@@ -1,4 +1,5 @@
 using System.Diagnostics.CodeAnalysis;
+using Latchwork.Storage.Rules;
 
 namespace Latchwork.Storage;
 
@@ -8,7 +9,10 @@ namespace Latchwork.Storage;
 [Experimental("LATCHWORK001")]
 public readonly record struct TimerPartition(string Namespace, int Index)
 {
-    /// <summary>The partition to which an id belongs: FNV-1a (32 bits) of its UTF-8 bytes, modulo the number of partitions. Stable forever.</summary>
+    /// <summary>
+    /// The partition to which an id belongs: FNV-1a (32 bits) of its UTF-8 bytes, modulo the number of partitions. Stable forever. Of the id of an occurrence
+    /// only what precedes U+001F counts, so that a schedule and its occurrences are in one.
+    /// </summary>
     /// <param name="ns">The namespace.</param>
     /// <param name="id">The event's id.</param>
     /// <param name="partitions">The namespace's number of partitions, at least 1.</param>
@@ -22,7 +26,12 @@ public readonly record struct TimerPartition(string Namespace, int Index)
         Span<byte> utf8 = stackalloc byte[Limits.MaxIdBytes];
         int length = System.Text.Encoding.UTF8.GetBytes(id, utf8);
         uint hash = 2166136261;
-        foreach (byte b in utf8[..length]) hash = (hash ^ b) * 16777619;
+        foreach (byte b in utf8[..length])
+        {
+            if (b == OccurrenceId.Separator) break;
+            hash = (hash ^ b) * 16777619;
+        }
+
         return new TimerPartition(ns, (int)(hash % (uint)partitions));
     }
 }

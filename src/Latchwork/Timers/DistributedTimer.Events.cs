@@ -1,5 +1,6 @@
 using System.Runtime.CompilerServices;
 using Latchwork.Storage;
+using Latchwork.Storage.Rules;
 using Latchwork.Threading;
 
 namespace Latchwork;
@@ -17,7 +18,10 @@ public sealed partial class DistributedTimer
         return OnPartitionAsync(id, client => _store.PeekAsync(client.Partition, id, cancellationToken), null, cancellationToken);
     }
 
-    /// <summary>Cancels an event: a scheduled one is removed, a dead letter is purged.</summary>
+    /// <summary>
+    /// Cancels an event: a scheduled one is removed, a dead letter is purged. To cancel the next occurrence of a schedule is to skip it: the one after it is posted in
+    /// the same step.
+    /// </summary>
     /// <param name="id">Its id.</param>
     /// <param name="revoke">Whether to remove it even in flight; the handler's token fires.</param>
     /// <param name="cancellationToken">A token that cancels the wait. A request that was sent may still take effect.</param>
@@ -28,7 +32,10 @@ public sealed partial class DistributedTimer
         Limits.CheckId(id);
         TimerDelivery? held = revoke ? _membership?.Find(id) : null; // before it is sent: what comes later may be the next event of this id
         Task<TimerOutcome> cancelling = OnPartitionAsync(
-            id, client => _store.CancelAsync(client.Partition, id, revoke, cancellationToken), TimerOutcome.NotFound, cancellationToken);
+            id,
+            client => OccurrenceId.Is(id) ? CancelOccurrenceAsync(client, id, revoke, cancellationToken) : _store.CancelAsync(client.Partition, id, revoke, cancellationToken),
+            TimerOutcome.NotFound,
+            cancellationToken);
         return held is null ? cancelling : RevokeAsync(held, cancelling);
     }
 
@@ -37,10 +44,12 @@ public sealed partial class DistributedTimer
     /// <param name="due">When it is due now: a <see cref="TimeSpan"/> or a <see cref="DateTimeOffset"/>.</param>
     /// <param name="cancellationToken">A token that cancels the wait. A request that was sent may still take effect.</param>
     /// <returns><see cref="TimerOutcome.Done"/>; or <see cref="TimerOutcome.NotFound"/>, <see cref="TimerOutcome.InFlight"/> or <see cref="TimerOutcome.DeadLettered"/>, and nothing was changed.</returns>
+    /// <exception cref="ArgumentException">The event is an occurrence of a schedule, whose time follows from the schedule.</exception>
     /// <exception cref="LatchworkStoreException">The store refused or did not answer.</exception>
     public Task<TimerOutcome> ChangeDelayAsync(string id, Due due, CancellationToken cancellationToken = default)
     {
         Limits.CheckId(id);
+        OccurrenceRules.RefuseDelay(id);
         return OnPartitionAsync(id, client => _store.ChangeDelayAsync(client.Partition, id, due, cancellationToken), TimerOutcome.NotFound, cancellationToken);
     }
 
@@ -113,6 +122,10 @@ public sealed partial class DistributedTimer
             if (--limit == 0) yield break;
         }
     }
+
+    private async Task<TimerOutcome> CancelOccurrenceAsync(PartitionClient client, string id, bool revoke, CancellationToken cancellationToken) =>
+        await Schedules.SkipAsync(client, id, revoke, cancellationToken).ConfigureAwait(false)
+        ?? await _store.CancelAsync(client.Partition, id, revoke, cancellationToken).ConfigureAwait(false);
 
     // The handler is told before the caller is, and does not begin any more: the store's notification may take a while.
     private static async Task<TimerOutcome> RevokeAsync(TimerDelivery held, Task<TimerOutcome> cancelling)

@@ -34,6 +34,7 @@ public sealed partial class DistributedTimer : IAsyncDisposable
         _calls = new DeliveryCalls(_store, _settings);
         _maxEvents = _settings.MaxEvents;
         DeadLetters = new DeadLetters(_store, _clients);
+        Schedules = new TimerSchedules(_store, _clients, _settings);
     }
 
     /// <summary>The namespace.</summary>
@@ -44,6 +45,9 @@ public sealed partial class DistributedTimer : IAsyncDisposable
 
     /// <summary>Dead letters: list, requeue, purge.</summary>
     public DeadLetters DeadLetters { get; }
+
+    /// <summary>Recurring schedules: declare, list, pause, trigger, remove.</summary>
+    public TimerSchedules Schedules { get; }
 
     /// <summary>
     /// Raised on a thread of the pool when something failed that no call reports: a handler, a lost lease, a store that does not answer.

@@ -65,6 +65,8 @@ internal sealed class ErrorReporter(ILoggerFactory? loggers, string ns, bool log
         TimerTrouble.LostLease => "A lease was lost.",
         TimerTrouble.HandBack => "A delivery could not be handed back.",
         TimerTrouble.Callback => "A callback on a delivery's token threw.",
+        TimerTrouble.Occurrence => "An occurrence of a schedule could not be begun.",
+        TimerTrouble.Sweep => "Schedules without an occurrence could not be looked for; trying again.",
         TimerTrouble.Leave => "The store could not be told that this node leaves.",
         _ => "The subscription could not be ended.",
     };
@@ -73,6 +75,7 @@ internal sealed class ErrorReporter(ILoggerFactory? loggers, string ns, bool log
     {
         if (trouble == TimerTrouble.Claim) Log.ClaimFailed(exception, ns);
         else if (trouble == TimerTrouble.Extension) Log.ExtensionFailed(exception, ns);
+        else if (trouble == TimerTrouble.Sweep) Log.SweepFailed(exception, ns);
         else if (trouble == TimerTrouble.Leave) Log.LeaveFailed(exception, ns);
         else Log.UnsubscriptionFailed(exception, ns);
     }
@@ -96,6 +99,9 @@ internal sealed class ErrorReporter(ILoggerFactory? loggers, string ns, bool log
                 break;
             case TimerTrouble.LostLease:
                 Log.LeaseLost(exception, id, ns, attempt, attempts);
+                break;
+            case TimerTrouble.Occurrence:
+                Log.OccurrenceNotBegun(exception, id, ns);
                 break;
             case TimerTrouble.HandBack:
                 Log.HandBackFailed(exception, id, ns, attempt, attempts, next);

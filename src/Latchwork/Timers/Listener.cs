@@ -1,5 +1,6 @@
 using Latchwork.Diagnostics;
 using Latchwork.Storage;
+using Latchwork.Storage.Rules;
 using Latchwork.Threading;
 
 namespace Latchwork;
@@ -16,6 +17,8 @@ internal sealed class Listener : IDisposable
     private readonly ClaimLoop[] _loops;
     private readonly PartitionClient[] _clients;
     private readonly LeaseKeeper _keeper;
+    private readonly OccurrenceStarter? _starter;
+    private readonly ScheduleSweeper? _sweeper;
     private readonly Func<int> _maxEvents;
     private readonly CancellationTokenSource _abort = new();
     private readonly TaskCompletionSource<Task> _handedBack = new(TaskCreationOptions.RunContinuationsAsynchronously);
@@ -42,6 +45,8 @@ internal sealed class Listener : IDisposable
         Calls = new DeliveryCalls(clients.Store, settings);
         Capacity = new NodeCapacity(settings.MaxInFlight, settings.MaxConcurrency);
         Dispatcher = new Dispatcher(settings, Capacity, new HandlerRun(this, handler).RunAsync, HandBackUnstartedAsync);
+        _starter = clients.Store.Schedules is { } schedules ? new OccurrenceStarter(this, schedules) : null;
+        _sweeper = clients.Store.Schedules is { } swept ? new ScheduleSweeper(this, swept, opened) : null;
         _keeper = new LeaseKeeper(this, clients.Store);
         _loops = Array.ConvertAll(opened, client => new ClaimLoop(this, clients.Store, client));
     }
@@ -90,6 +95,7 @@ internal sealed class Listener : IDisposable
             .OffStoreThread().ConfigureAwait(false);
         _claims = Array.ConvertAll(_loops, loop => Task.Run(loop.RunAsync, CancellationToken.None));
         await Task.WhenAll(Array.ConvertAll(_loops, loop => loop.Answered)).Observed().WaitAsync(cancellationToken).ConfigureAwait(false);
+        _sweeper?.Start();
         Errors.Log.Joined(Settings.NodeId, Settings.Namespace);
     }
 
@@ -112,7 +118,7 @@ internal sealed class Listener : IDisposable
 
         TimeSpan end = Now + TimerSettings.LeaveGrace;
         foreach (TimerDelivery delivery in Dispatcher.Running()) delivery.GiveUp();
-        Task through = Task.WhenAll([.. _claims, handingBack, Dispatcher.Settled, told]);
+        Task through = Task.WhenAll([.. _claims, handingBack, Dispatcher.Settled, StartingEndsAsync(), told]);
         await EndsWithinAsync(through, TimerSettings.LeaveGrace - _forTheEnd, CancellationToken.None).ConfigureAwait(false);
         int overran = Dispatcher.Running().Length;
         Close();
@@ -168,6 +174,14 @@ internal sealed class Listener : IDisposable
             // Or this node has ended it (a retry without a delay, say), and the answer is still on its way.
             if (Held.Add(delivery) is { } older) OnLeaseLost(older, Now >= older.Deadline && !older.IsEnding ? DeliveryEnd.LeaseRanOut : DeliveryEnd.TakenOver);
             _keeper.Track(delivery);
+        }
+
+        if (!isPaused && _starter is not null && deliveries.Exists(static delivery => OccurrenceId.Is(delivery.Id)))
+        {
+            List<TimerDelivery> occurrences = deliveries.FindAll(static delivery => OccurrenceId.Is(delivery.Id));
+            deliveries = deliveries.FindAll(static delivery => !OccurrenceId.Is(delivery.Id));
+            _starter.Begin(occurrences[0].Client, occurrences);
+            if (deliveries.Count == 0) return Task.CompletedTask;
         }
 
         if (!isPaused && Dispatcher.TryAdd(deliveries)) return Task.CompletedTask;
@@ -233,11 +247,26 @@ internal sealed class Listener : IDisposable
         if (Held.Find(key) is { } delivery) OnLeaseLost(delivery, DeliveryEnd.Revoked);
     }
 
+    /// <summary>An occurrence of a schedule ended, or was handed back, before its handler was called.</summary>
+    public void DidNotRun(TimerDelivery delivery)
+    {
+        Capacity.HandlerReturned(ran: false, took: null);
+        Ran?.Invoke(delivery);
+    }
+
     /// <summary>A delivery was settled or lost.</summary>
     public void NotHeld(TimerDelivery delivery) => Held.Remove(delivery);
 
     /// <summary>A delivery was settled or lost, and its handler is through: its place is free.</summary>
     public void Finished() => Capacity.Finished();
+
+    // When the last claim is answered, nothing begins any more.
+    private async Task StartingEndsAsync()
+    {
+        if (_starter is null) return;
+        await Task.WhenAll(_claims).ConfigureAwait(false);
+        await _starter.Settled.ConfigureAwait(false);
+    }
 
     // Held and extended until then: it may be repeated for as long as the lease lasts.
     private Task HandBackUnstartedAsync(List<TimerDelivery> deliveries)

@@ -24,6 +24,7 @@ internal sealed class PartitionClient
         Confirms = new(keys => _store.ConfirmAsync(Partition, keys, _closed));
         Failures = new(failures => _store.FailAsync(Partition, failures, _deadLetters, _closed));
         Releases = new(keys => _store.ReleaseAsync(Partition, keys, _closed));
+        Advances = new(AdvanceAsync, static advance => advance.Next?.Payload.Length ?? 0);
     }
 
     public TimerPartition Partition { get; }
@@ -36,6 +37,9 @@ internal sealed class PartitionClient
 
     public Batcher<DeliveryKey, TimerOutcome> Releases { get; }
 
+    /// <summary>The first step of occurrences of schedules, and their end where nobody holds them.</summary>
+    public Batcher<OccurrenceAdvance, AdvanceAnswer> Advances { get; }
+
     /// <summary>Fails what was not sent yet.</summary>
     public void Close(Exception reason)
     {
@@ -43,7 +47,10 @@ internal sealed class PartitionClient
         Confirms.Close(reason);
         Failures.Close(reason);
         Releases.Close(reason);
+        Advances.Close(reason);
     }
+
+    private Task<IReadOnlyList<AdvanceAnswer>> AdvanceAsync(IReadOnlyList<OccurrenceAdvance> advances) => ScheduleReader.Of(_store).AdvanceAsync(Partition, advances, _closed);
 
     private async Task<IReadOnlyList<PostResult>> PostAsync(IReadOnlyList<TimerEntry> entries)
     {

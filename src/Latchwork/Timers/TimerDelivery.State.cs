@@ -78,6 +78,12 @@ public sealed partial class TimerDelivery
     /// <summary>Whether it came by this listener.</summary>
     internal bool IsOf(Listener listener) => ReferenceEquals(_listener, listener);
 
+    /// <summary>When it was claimed, by the store's clock.</summary>
+    internal DateTimeOffset ClaimedAt => _event.Due + _event.Lateness;
+
+    /// <summary>The occurrence runs for a later time than its own: its headers say which. Only before the handler starts.</summary>
+    internal void Redate(IReadOnlyDictionary<string, string> headers) => _event = _event with { Headers = headers };
+
     /// <summary>Lets the handler start unless the delivery is over, its lease ran out, or the node leaves.</summary>
     internal bool TryStart()
     {

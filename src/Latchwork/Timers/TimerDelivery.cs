@@ -7,7 +7,7 @@ namespace Latchwork;
 /// <summary>One delivery of an event to this node, held under a lease.</summary>
 public sealed partial class TimerDelivery
 {
-    private readonly ClaimedEvent _event;
+    private ClaimedEvent _event;
     private readonly Listener _listener;
     private TimeSpan _startedAt;
 

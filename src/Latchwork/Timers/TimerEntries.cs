@@ -1,5 +1,6 @@
 using System.Text;
 using Latchwork.Storage;
+using Latchwork.Storage.Rules;
 
 namespace Latchwork;
 
@@ -18,7 +19,15 @@ internal static class TimerEntries
     {
         options ??= _defaults;
         Limits.CheckPayload(payload.Length, settings.MaxPayloadBytes, nameof(payload));
-        if (options.Id is not null) Limits.CheckId(options.Id, nameof(options.Id));
+        if (options.Id is not null)
+        {
+            Limits.CheckId(options.Id, nameof(options.Id));
+            if (OccurrenceId.Is(options.Id))
+            {
+                throw new ArgumentException("'Id' must not contain U+001F: with it begin the times of occurrences of schedules, which are not posted by hand.", nameof(options));
+            }
+        }
+
         int maxRetries = options.MaxRetries ?? settings.MaxRetries;
         Limits.CheckRange(maxRetries, 0, Limits.MaxRetries, nameof(options.MaxRetries));
         if (!Enum.IsDefined(options.IfExists))
@@ -41,7 +50,9 @@ internal static class TimerEntries
     public static bool Fit(Dictionary<string, string> headers) =>
         headers.Sum(one => (long)Encoding.UTF8.GetByteCount(one.Key) + Encoding.UTF8.GetByteCount(one.Value) + HeaderOverhead) <= Limits.MaxHeaderBytes;
 
-    private static Dictionary<string, string>? CopyHeaders(IReadOnlyDictionary<string, string>? headers)
+    /// <summary>Checks and copies headers.</summary>
+    /// <exception cref="ArgumentException">Something is out of its bounds.</exception>
+    public static Dictionary<string, string>? CopyHeaders(IReadOnlyDictionary<string, string>? headers, int maxBytes = Limits.MaxHeaderBytes)
     {
         if (headers is null || headers.Count == 0) return null;
 
@@ -55,10 +66,10 @@ internal static class TimerEntries
             copy[name] = value;
         }
 
-        if (bytes > Limits.MaxHeaderBytes)
+        if (bytes > maxBytes)
         {
             throw new ArgumentException(
-                $"'Headers' must have at most {Limits.MaxHeaderBytes} bytes of UTF-8 together, {HeaderOverhead} more for each; they have {bytes}.",
+                $"'Headers' must have at most {maxBytes} bytes of UTF-8 together, {HeaderOverhead} more for each; they have {bytes}.",
                 nameof(headers));
         }
 

@@ -85,4 +85,25 @@ internal static partial class TimerLog
 
     [LoggerMessage(124, LogLevel.Warning, "Event {EventId} of {Namespace} has the payload {Payload}")]
     public static partial void PayloadOf(this ILogger logger, string eventId, string @namespace, string payload);
+
+    [LoggerMessage(125, LogLevel.Information, "Occurrence {Occurrence} of {Namespace} ended without running: {Outcome}; {Missed} missed times were passed over.")]
+    public static partial void OccurrenceSkipped(this ILogger logger, string occurrence, string @namespace, OccurrenceOutcome outcome, int missed);
+
+    [LoggerMessage(126, LogLevel.Information, "Occurrence {Occurrence} of {Namespace} waits for the end of another one.")]
+    public static partial void OccurrenceWaits(this ILogger logger, string occurrence, string @namespace);
+
+    [LoggerMessage(127, LogLevel.Warning, "Occurrence {Occurrence} of {Namespace} runs late; {Missed} missed times were passed over.")]
+    public static partial void OccurrencesMissed(this ILogger logger, string occurrence, string @namespace, string missed);
+
+    [LoggerMessage(128, LogLevel.Error, "The schedule {Schedule} of {Namespace} cannot be evaluated on this node: what is due runs, and a node that can has to find the next time.")]
+    public static partial void ScheduleDamaged(this ILogger logger, Exception exception, string schedule, string @namespace);
+
+    [LoggerMessage(129, LogLevel.Warning, "Occurrence {EventId} of {Namespace} could not be begun; its lease runs out, and it is delivered again, with no retry spent.")]
+    public static partial void OccurrenceNotBegun(this ILogger logger, Exception exception, string eventId, string @namespace);
+
+    [LoggerMessage(130, LogLevel.Warning, "Namespace {Namespace}: schedules without an occurrence could not be looked for; trying again.")]
+    public static partial void SweepFailed(this ILogger logger, Exception exception, string @namespace);
+
+    [LoggerMessage(131, LogLevel.Warning, "The schedule {Schedule} of {Namespace} had no occurrence: one was posted.")]
+    public static partial void ScheduleRearmed(this ILogger logger, string schedule, string @namespace);
 }

@@ -33,6 +33,12 @@ internal enum TimerTrouble
     /// <summary>The store could not be told that the node leaves.</summary>
     Leave,
 
+    /// <summary>An occurrence of a schedule could not be begun.</summary>
+    Occurrence,
+
+    /// <summary>Schedules without an occurrence could not be looked for.</summary>
+    Sweep,
+
     /// <summary>The end of the subscription.</summary>
     Unsubscription,
 }

@@ -115,6 +115,7 @@ public sealed class TransactionalTimer
     public async Task<TimerOutcome> CancelAsync(string id, bool revoke = false, CancellationToken cancellationToken = default)
     {
         Limits.CheckId(id);
+        OccurrenceRules.RefuseInTransaction(id);
         ITimerTransactions transactions = Of(_store);
         return await _clients.FindAsync(id, cancellationToken).ConfigureAwait(false) is { } client
             ? await transactions.CancelAsync(_transaction, client.Partition, id, revoke, cancellationToken).ConfigureAwait(false)
@@ -131,6 +132,7 @@ public sealed class TransactionalTimer
     public async Task<TimerOutcome> ChangeDelayAsync(string id, Due due, CancellationToken cancellationToken = default)
     {
         Limits.CheckId(id);
+        OccurrenceRules.RefuseDelay(id);
         ITimerTransactions transactions = Of(_store);
         return await _clients.FindAsync(id, cancellationToken).ConfigureAwait(false) is { } client
             ? await transactions.ChangeDelayAsync(_transaction, client.Partition, id, due, cancellationToken).ConfigureAwait(false)

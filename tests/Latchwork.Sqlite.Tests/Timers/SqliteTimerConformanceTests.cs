@@ -1,3 +1,4 @@
+using Latchwork.StoreConformance.Schedules;
 using Latchwork.StoreConformance.Support;
 using Latchwork.StoreConformance.Timers;
 using Shouldly;
@@ -16,6 +17,12 @@ public sealed class SqliteTimerFailingTests(SqliteFixture fixture) : TimerFailin
 public sealed class SqliteTimerDeadLettersTests(SqliteFixture fixture) : TimerDeadLettersSuite(fixture), IClassFixture<SqliteFixture>;
 
 public sealed class SqliteTimerChangingTests(SqliteFixture fixture) : TimerChangingSuite(fixture), IClassFixture<SqliteFixture>;
+
+public sealed class SqliteScheduleRecordTests(SqliteFixture fixture) : ScheduleRecordSuite(fixture), IClassFixture<SqliteFixture>;
+
+public sealed class SqliteScheduleAdvanceTests(SqliteFixture fixture) : ScheduleAdvanceSuite(fixture), IClassFixture<SqliteFixture>;
+
+public sealed class SqliteScheduleOverlapTests(SqliteFixture fixture) : ScheduleOverlapSuite(fixture), IClassFixture<SqliteFixture>;
 
 public sealed class SqliteTimerUpcomingTests(SqliteFixture fixture) : TimerUpcomingSuite(fixture), IClassFixture<SqliteFixture>;
 

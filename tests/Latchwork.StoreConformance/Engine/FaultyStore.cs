@@ -101,6 +101,8 @@ public sealed class FaultyTimerStore(ITimerStore inner) : ITimerStore
     /// <summary>How often an operation was called.</summary>
     public int Calls(string operation) => _calls.GetValueOrDefault(operation);
 
+    public IScheduleStore? Schedules => inner.Schedules is { } schedules ? new FaultySchedules(this, schedules) : null;
+
     public async Task<int> OpenAsync(string ns, CancellationToken cancellationToken)
     {
         int count = await Around(nameof(OpenAsync), () => inner.OpenAsync(ns, cancellationToken));
@@ -224,4 +226,29 @@ public sealed class FaultyTimerStore(ITimerStore inner) : ITimerStore
     private static LatchworkStoreException Refused(string operation) => new($"{operation} was refused by the test.", StoreOutcome.NotApplied) { IsTransient = true };
 
     private static LatchworkStoreException Unknown(string operation) => new($"The reply to {operation} was lost by the test.", StoreOutcome.Unknown) { IsTransient = true };
+
+    /// <summary>The operations on schedules; their faults are said by the same names.</summary>
+    private sealed class FaultySchedules(FaultyTimerStore owner, IScheduleStore inner) : IScheduleStore
+    {
+        public Task<ScheduleReading> ReadAsync(TimerPartition partition, IReadOnlyList<string> ids, CancellationToken cancellationToken) =>
+            owner.Around(nameof(ReadAsync), () => inner.ReadAsync(partition, ids, cancellationToken));
+
+        public Task<SchedulePage> ListAsync(TimerPartition partition, string? cursor, int limit, CancellationToken cancellationToken) =>
+            owner.Around(nameof(ListAsync), () => inner.ListAsync(partition, cursor, limit, cancellationToken));
+
+        public Task<ScheduleWritten> WriteAsync(TimerPartition partition, ScheduleWrite write, CancellationToken cancellationToken) =>
+            owner.Around(nameof(WriteAsync), () => inner.WriteAsync(partition, write, cancellationToken));
+
+        public Task<ScheduleRemoval> RemoveAsync(TimerPartition partition, string id, ScheduleVersion? version, CancellationToken cancellationToken) =>
+            owner.Around(nameof(RemoveAsync), () => inner.RemoveAsync(partition, id, version, cancellationToken));
+
+        public Task<IReadOnlyList<AdvanceAnswer>> AdvanceAsync(TimerPartition partition, IReadOnlyList<OccurrenceAdvance> advances, CancellationToken cancellationToken) =>
+            owner.Around(nameof(AdvanceAsync), () => inner.AdvanceAsync(partition, advances, cancellationToken));
+
+        public Task<TriggerAnswer> TriggerAsync(TimerPartition partition, OccurrenceTrigger trigger, CancellationToken cancellationToken) =>
+            owner.Around(nameof(TriggerAsync), () => inner.TriggerAsync(partition, trigger, cancellationToken));
+
+        public Task<ScheduleSweep> SweepAsync(TimerPartition partition, string? cursor, TimeSpan interval, CancellationToken cancellationToken) =>
+            owner.Around(nameof(SweepAsync), () => inner.SweepAsync(partition, cursor, interval, cancellationToken));
+    }
 }

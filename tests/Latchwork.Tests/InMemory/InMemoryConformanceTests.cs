@@ -1,3 +1,4 @@
+using Latchwork.StoreConformance.Schedules;
 using Latchwork.StoreConformance.Support;
 using Latchwork.StoreConformance.Timers;
 using Shouldly;
@@ -32,6 +33,12 @@ public sealed class InMemoryTimerContentTests(InMemoryFixture fixture) : TimerCo
 public sealed class InMemoryTimerClockTests(InMemoryFixture fixture) : TimerClockSuite(fixture), IClassFixture<InMemoryFixture>;
 
 public sealed class InMemoryTimerModelTests(InMemoryFixture fixture) : TimerModelSuite(fixture), IClassFixture<InMemoryFixture>;
+
+public sealed class InMemoryScheduleRecordTests(InMemoryFixture fixture) : ScheduleRecordSuite(fixture), IClassFixture<InMemoryFixture>;
+
+public sealed class InMemoryScheduleAdvanceTests(InMemoryFixture fixture) : ScheduleAdvanceSuite(fixture), IClassFixture<InMemoryFixture>;
+
+public sealed class InMemoryScheduleOverlapTests(InMemoryFixture fixture) : ScheduleOverlapSuite(fixture), IClassFixture<InMemoryFixture>;
 
 public sealed class InMemoryDtimerDefectTests(InMemoryFixture fixture) : DtimerDefectStoreSuite(fixture), IClassFixture<InMemoryFixture>;
 

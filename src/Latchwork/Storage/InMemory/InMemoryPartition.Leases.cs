@@ -30,9 +30,10 @@ internal sealed partial class InMemoryPartition
     }
 
     public IReadOnlyList<TimerOutcome> Confirm(IReadOnlyList<DeliveryKey> deliveries) =>
-        ForEachDelivery(deliveries, static delivery => delivery, (stored, _, _) =>
+        ForEachDelivery(deliveries, static delivery => delivery, (stored, _, now) =>
         {
             _events.Remove(stored);
+            OccurrenceEnded(stored.Id, OccurrenceOutcome.Succeeded, now);
             return TimerOutcome.Done;
         });
 
@@ -66,6 +67,7 @@ internal sealed partial class InMemoryPartition
                 if (failure.RetryIn is not TimeSpan delay || stored.Retries >= stored.MaxRetries)
                 {
                     _events.MoveToDeadLetters(stored, new DeadLetter(now.Milliseconds, failure.Reason));
+                    OccurrenceEnded(stored.Id, OccurrenceOutcome.DeadLettered, now);
                     return TimerOutcome.DeadLettered;
                 }
 
@@ -88,6 +90,12 @@ internal sealed partial class InMemoryPartition
         {
             StoredEvent stored = _events[_events.InFlight.Min.Id];
             Lease lease = stored.Lease!;
+            if (HasNotBegun(stored.Id, now))
+            {
+                _events.Schedule(stored, stored.Due); // nothing was attempted
+                continue;
+            }
+
             stored.Record(lease.NodeId, FailureRecord.LeaseExpired, now);
             if (stored.Retries < stored.MaxRetries)
             {
@@ -97,6 +105,7 @@ internal sealed partial class InMemoryPartition
             else
             {
                 _events.MoveToDeadLetters(stored, new DeadLetter(now.Milliseconds, DeadLetterReason.LeaseExpired));
+                OccurrenceEnded(stored.Id, OccurrenceOutcome.DeadLettered, now);
                 deadLettered++;
             }
         }

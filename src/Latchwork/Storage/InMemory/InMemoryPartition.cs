@@ -50,6 +50,7 @@ internal sealed partial class InMemoryPartition
             if (!_events.TryGet(id, out StoredEvent? stored)) return TimerOutcome.NotFound;
             if (stored.Lease is not null && !revoke) return TimerOutcome.InFlight;
             Remove(stored);
+            if (stored.DeadLetter is null) OccurrenceEnded(id, OccurrenceOutcome.Cancelled, _clock.Now());
             return TimerOutcome.Done;
         }
     }

@@ -3,12 +3,21 @@ using System.Collections.Concurrent;
 namespace Latchwork.Storage.InMemory;
 
 /// <summary>Timers in memory. Every operation completes immediately, on the caller's thread.</summary>
-internal sealed class InMemoryTimerStore(TimeProvider timeProvider) : ITimerStore
+internal sealed class InMemoryTimerStore : ITimerStore
 {
+    private readonly TimeProvider _timeProvider;
     private readonly ConcurrentDictionary<string, bool> _namespaces = new();
     private readonly ConcurrentDictionary<TimerPartition, InMemoryPartition> _partitions = new();
     private readonly NotificationHub _notifications = new();
     private volatile bool _closed;
+
+    public InMemoryTimerStore(TimeProvider timeProvider)
+    {
+        _timeProvider = timeProvider;
+        Schedules = new InMemoryScheduleStore(this);
+    }
+
+    public IScheduleStore Schedules { get; }
 
     public void Close()
     {
@@ -95,7 +104,8 @@ internal sealed class InMemoryTimerStore(TimeProvider timeProvider) : ITimerStor
             },
             cancellationToken);
 
-    private Task<T> Run<T>(TimerPartition partition, Func<InMemoryPartition, T> operation, CancellationToken cancellationToken) =>
+    /// <summary>Does something with a partition.</summary>
+    internal Task<T> Run<T>(TimerPartition partition, Func<InMemoryPartition, T> operation, CancellationToken cancellationToken) =>
         Run(() => operation(_partitions.GetOrAdd(partition, static (key, store) => store.Create(key), this)), cancellationToken);
 
     private Task<T> Run<T>(Func<T> operation, CancellationToken cancellationToken)
@@ -112,5 +122,5 @@ internal sealed class InMemoryTimerStore(TimeProvider timeProvider) : ITimerStor
         }
     }
 
-    private InMemoryPartition Create(TimerPartition partition) => new(partition, timeProvider, _notifications);
+    private InMemoryPartition Create(TimerPartition partition) => new(partition, _timeProvider, _notifications);
 }

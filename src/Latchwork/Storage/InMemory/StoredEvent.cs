@@ -30,7 +30,8 @@ internal sealed class StoredEvent
 
     public ReadOnlyMemory<byte> Payload { get; }
 
-    public IReadOnlyDictionary<string, string> Headers { get; }
+    /// <summary>Replaced, never changed, so that snapshots can share them.</summary>
+    public IReadOnlyDictionary<string, string> Headers { get; set; }
 
     public int MaxRetries { get; }
 

@@ -1,0 +1,85 @@
+using Latchwork.Storage;
+
+namespace Latchwork;
+
+/// <summary>What is to become of an occurrence that was claimed and has not begun, and of the chain behind it. Computed from the declaration and times alone.</summary>
+/// <param name="Run">Whether it is to run, if the schedule is free.</param>
+/// <param name="EndAs">Why it does not run.</param>
+/// <param name="ScheduledFor">Its time; of one that runs for several that were missed, the newest of these.</param>
+/// <param name="IsRedated">Whether that is another than its own.</param>
+/// <param name="Missed">How many missed times are passed over; at most 10,000 are counted.</param>
+/// <param name="DecidedUntil">The time up to which the chain is decided with this.</param>
+/// <param name="Next">The time of the next occurrence; null: none.</param>
+internal sealed record OccurrencePlan(
+    bool Run, OccurrenceOutcome EndAs, DateTimeOffset ScheduledFor, bool IsRedated, int Missed, DateTimeOffset DecidedUntil, DateTimeOffset? Next)
+{
+    /// <summary>Whether the count of those passed over stopped before its end.</summary>
+    public bool IsMore => Missed >= ScheduleTimes.MaxCount;
+
+    /// <summary>What the store is told.</summary>
+    /// <param name="record">The record from which the plan was made.</param>
+    /// <param name="declaration">Its declaration; null if it cannot be evaluated.</param>
+    /// <param name="delivery">The occurrence.</param>
+    /// <param name="nodeId">This node.</param>
+    public OccurrenceAdvance ToAdvance(ScheduleRecord record, ScheduleDeclaration? declaration, DeliveryKey delivery, string nodeId) => new(
+        delivery,
+        nodeId,
+        record.Version,
+        Run,
+        declaration?.Options.Overlap ?? OverlapPolicy.Skip,
+        EndAs,
+        ScheduledFor,
+        IsRedated ? declaration?.HeadersFor(ScheduledFor) : null,
+        Missed,
+        DecidedUntil,
+        Next is { } next ? declaration?.EntryAt(record.Id, next) : null);
+
+    /// <summary>The plan for an occurrence that a node has claimed.</summary>
+    /// <param name="id">The schedule.</param>
+    /// <param name="declaration">How it is declared.</param>
+    /// <param name="isPaused">Whether it is paused.</param>
+    /// <param name="expected">The time of the occurrence.</param>
+    /// <param name="claimedAt">When it was claimed, by the store's clock.</param>
+    public static OccurrencePlan Of(string id, ScheduleDeclaration declaration, bool isPaused, DateTimeOffset expected, DateTimeOffset claimedAt)
+    {
+        Schedule schedule = declaration.Schedule;
+        ScheduleOptions options = declaration.Options;
+        if (isPaused) return new OccurrencePlan(false, OccurrenceOutcome.Paused, expected, false, 0, expected, null);
+
+        // As if there were no jitter: all times are later by the same span.
+        DateTimeOffset now = claimedAt - ScheduleDeclaration.JitterOf(id, options.Jitter);
+        DateTimeOffset? following = schedule.GetNext(expected);
+        if (now - expected <= options.MisfireThreshold && !(following <= now))
+        {
+            return new OccurrencePlan(true, default, expected, false, 0, expected, following);
+        }
+
+        DateTimeOffset newest = ScheduleTimes.Newest(schedule, expected, now);
+        DateTimeOffset? coming = schedule.GetNext(now > newest ? now : newest);
+        switch (options.Misfire)
+        {
+            case MisfirePolicy.Skip:
+                return new OccurrencePlan(false, OccurrenceOutcome.Missed, expected, false, Count(expected, newest), newest, coming);
+            case MisfirePolicy.All:
+                DateTimeOffset? oldest = ScheduleTimes.OldestToRun(schedule, expected, newest, now - options.CatchUpWindow, options.CatchUpLimit);
+                if (oldest == expected) return new OccurrencePlan(true, default, expected, false, 0, expected, following);
+                DateTimeOffset last = oldest is { } first ? ScheduleTimes.Newest(schedule, expected, first.AddMilliseconds(-1)) : newest;
+                return new OccurrencePlan(false, OccurrenceOutcome.Missed, expected, false, Count(expected, last), last, oldest ?? coming);
+            default:
+                return new OccurrencePlan(true, default, newest, newest != expected, Count(expected, newest, besides: 1), newest, coming);
+        }
+
+        int Count(DateTimeOffset from, DateTimeOffset to, int besides = 0) =>
+            ScheduleTimes.Count(schedule, from, to, ScheduleTimes.MaxCount + besides) - besides;
+    }
+
+    /// <summary>The plan for an occurrence that a person cancels before it has begun: a skip.</summary>
+    /// <param name="declaration">How it is declared.</param>
+    /// <param name="expected">The time of the occurrence.</param>
+    public static OccurrencePlan OfCancelled(ScheduleDeclaration declaration, DateTimeOffset expected) =>
+        new(false, OccurrenceOutcome.Cancelled, expected, false, 0, expected, declaration.Schedule.GetNext(expected));
+
+    /// <summary>The plan for an occurrence whose declaration cannot be evaluated here: it runs, and a node that can finds the schedule without a next one.</summary>
+    /// <param name="expected">The time of the occurrence.</param>
+    public static OccurrencePlan OfDamaged(DateTimeOffset expected) => new(true, default, expected, false, 0, expected, null);
+}

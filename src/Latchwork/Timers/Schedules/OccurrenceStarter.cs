@@ -1,0 +1,196 @@
+using Latchwork.Storage;
+using Latchwork.Storage.Rules;
+using Latchwork.Threading;
+
+namespace Latchwork;
+
+/// <summary>
+/// What stands between the claim of an occurrence and its handler: the schedule is read, the next occurrence is computed, and both are told to the store in one
+/// step. Only what that answers runs.
+/// </summary>
+/// <remarks>
+/// While this is under way the delivery is held like any other, and its lease is extended. If the process dies before the step, the occurrence has not begun: it is
+/// delivered again, and no retry is spent. The step can be repeated: see <see cref="IScheduleStore.AdvanceAsync"/>.
+/// </remarks>
+internal sealed class OccurrenceStarter(Listener listener, IScheduleStore schedules)
+{
+    /// <summary>How often a plan is computed anew, because the schedule has changed, before the occurrence is handed back.</summary>
+    private const int MaxChanges = 3;
+
+    private readonly Lock _gate = new();
+    private readonly HashSet<Task> _underWay = [];
+
+    /// <summary>Ends when nothing is under way.</summary>
+    public Task Settled
+    {
+        get
+        {
+            lock (_gate) return Task.WhenAll(_underWay);
+        }
+    }
+
+    /// <summary>Begins occurrences that a claim brought. Returns immediately.</summary>
+    public void Begin(PartitionClient client, List<TimerDelivery> deliveries)
+    {
+        lock (_gate)
+        {
+            Task running = Task.Run(() => RunAsync(client, deliveries));
+            _underWay.Add(running);
+            _ = running.ContinueWith(Forget, CancellationToken.None, TaskContinuationOptions.ExecuteSynchronously, TaskScheduler.Default);
+        }
+    }
+
+    private void Forget(Task ended)
+    {
+        lock (_gate) _underWay.Remove(ended);
+    }
+
+    // Never throws.
+    private async Task RunAsync(PartitionClient client, List<TimerDelivery> deliveries)
+    {
+        foreach (TimerDelivery[] piece in deliveries.Chunk(ScheduleReader.MaxRead))
+        {
+            Dictionary<string, ScheduleRecord?> records = [];
+            try
+            {
+                string[] ids = [.. piece.Select(delivery => OccurrenceId.ScheduleOf(delivery.Id)!).Distinct(StringComparer.Ordinal)];
+                ScheduleReading reading = await RepeatAsync(token => schedules.ReadAsync(client.Partition, ids, token), piece[0]).ConfigureAwait(false);
+                for (int i = 0; i < ids.Length; i++) records[ids[i]] = reading.Records[i];
+            }
+#pragma warning disable CA1031 // Nobody waits for this: it is reported, and the leases run out.
+            catch (Exception e)
+#pragma warning restore CA1031
+            {
+                foreach (TimerDelivery delivery in piece) GiveUp(delivery, e);
+                continue;
+            }
+
+            await Task.WhenAll(piece.Select(delivery => StartAsync(client, delivery, records[OccurrenceId.ScheduleOf(delivery.Id)!]))).ConfigureAwait(false);
+        }
+    }
+
+    // Never throws.
+    private async Task StartAsync(PartitionClient client, TimerDelivery delivery, ScheduleRecord? record)
+    {
+        try
+        {
+            for (int changes = 0; ; changes++)
+            {
+                (OccurrenceAdvance advance, OccurrencePlan? plan) = Plan(delivery, record);
+                AdvanceAnswer answer = await RepeatAsync(token => client.Advances.AddAsync(advance, token), delivery).ConfigureAwait(false);
+                if (answer.Outcome == AdvanceOutcome.Changed)
+                {
+                    record = answer.Record;
+                    if (changes < MaxChanges) continue;
+                    await listener.HandBackAsync(delivery).ConfigureAwait(false);
+                    listener.DidNotRun(delivery);
+                }
+                else if (answer.Outcome == AdvanceOutcome.Run)
+                {
+                    if (advance.Headers is { } headers) delivery.Redate(headers);
+                    Log(delivery, plan, answer.Outcome);
+                    await DispatchAsync(delivery).ConfigureAwait(false);
+                }
+                else
+                {
+                    // It ended, waits for another, or is another's by now: in each case nothing of it is this node's any more.
+                    Log(delivery, plan, answer.Outcome);
+                    delivery.Settle(answer.Outcome == AdvanceOutcome.Waiting ? TimerOutcome.Stale : TimerOutcome.NotFound);
+                    delivery.MarkEnded();
+                    listener.DidNotRun(delivery);
+                }
+
+                return;
+            }
+        }
+#pragma warning disable CA1031 // Nobody waits for this: it is reported, and the lease runs out.
+        catch (Exception e)
+#pragma warning restore CA1031
+        {
+            GiveUp(delivery, e);
+        }
+    }
+
+    private async Task DispatchAsync(TimerDelivery delivery)
+    {
+        if (listener.Dispatcher.TryAdd([delivery])) return;
+        await listener.HandBackAsync(delivery).ConfigureAwait(false); // the node leaves; whoever claims it next finds that it has begun
+        listener.DidNotRun(delivery);
+    }
+
+    /// <summary>What is to become of a delivery. One that its schedule does not expect has begun before, was queued, or was put back by a person: nothing is to be decided.</summary>
+    private (OccurrenceAdvance Advance, OccurrencePlan? Plan) Plan(TimerDelivery delivery, ScheduleRecord? record)
+    {
+        ScheduleDeclaration? declaration = null;
+        if (record is not null)
+        {
+            try
+            {
+                declaration = ScheduleDeclaration.Decode(record.Body);
+            }
+            catch (InvalidDataException e)
+            {
+                listener.Errors.Log.ScheduleDamaged(e, record.Id, listener.Settings.Namespace);
+            }
+        }
+
+        if (record is null || record.ExpectedId != delivery.Id)
+        {
+            bool run = record?.IsPaused != true || record.QueuedId != delivery.Id;
+            OverlapPolicy overlap = declaration?.Options.Overlap ?? OverlapPolicy.Skip;
+            var nothing = new OccurrenceAdvance(
+                delivery.Key, listener.Settings.NodeId, record?.Version ?? default, run, overlap, OccurrenceOutcome.Paused, DateTimeOffset.UnixEpoch, null, 0, DateTimeOffset.UnixEpoch, null);
+            return (nothing, null);
+        }
+
+        DateTimeOffset expected = ScheduleDeclaration.TimeOf(delivery.Id) ?? delivery.Due;
+        OccurrencePlan plan = declaration is null
+            ? OccurrencePlan.OfDamaged(expected)
+            : OccurrencePlan.Of(record.Id, declaration, record.IsPaused, expected, delivery.ClaimedAt);
+        return (plan.ToAdvance(record, declaration, delivery.Key, listener.Settings.NodeId), plan);
+    }
+
+    /// <summary>A store that does not answer is asked again for as long as the lease lasts, which is extended meanwhile.</summary>
+    private async Task<T> RepeatAsync<T>(Func<CancellationToken, Task<T>> call, TimerDelivery delivery)
+    {
+        for (int n = 0; ; n++)
+        {
+            TimeSpan pause = Backoff.OfStore(n);
+            try
+            {
+                return await call(listener.Aborted).OffStoreThread().ConfigureAwait(false);
+            }
+            catch (LatchworkStoreException e) when ((e.IsTransient || e.Outcome == StoreOutcome.Unknown) && !delivery.IsOver && listener.Now + pause < delivery.Deadline)
+            {
+                await Task.Delay(pause, listener.Settings.Time, listener.Aborted).ConfigureAwait(false);
+            }
+        }
+    }
+
+    private void GiveUp(TimerDelivery delivery, Exception e)
+    {
+        bool isStopped = listener.Aborted.IsCancellationRequested;
+        listener.OnLeaseLost(delivery, DeliveryEnd.LeftBehind, quietly: true);
+        delivery.MarkEnded();
+        listener.DidNotRun(delivery);
+        if (!isStopped) listener.Errors.Report(TimerTrouble.Occurrence, e, delivery);
+    }
+
+    private void Log(TimerDelivery delivery, OccurrencePlan? plan, AdvanceOutcome outcome)
+    {
+        string shown = delivery.Id.Replace(OccurrenceId.Separator, '@');
+        if (outcome == AdvanceOutcome.Ended)
+        {
+            OccurrenceOutcome why = plan is { Run: false } ? plan.EndAs : OccurrenceOutcome.Overlapped;
+            listener.Errors.Log.OccurrenceSkipped(shown, listener.Settings.Namespace, why, plan?.Missed ?? 0);
+        }
+        else if (outcome == AdvanceOutcome.Waiting && plan is not null)
+        {
+            listener.Errors.Log.OccurrenceWaits(shown, listener.Settings.Namespace);
+        }
+        else if (outcome == AdvanceOutcome.Run && plan is { Missed: > 0 })
+        {
+            listener.Errors.Log.OccurrencesMissed(shown, listener.Settings.Namespace, plan.IsMore ? $"more than {plan.Missed}" : $"{plan.Missed}");
+        }
+    }
+}

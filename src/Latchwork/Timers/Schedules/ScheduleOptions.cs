@@ -1,0 +1,64 @@
+namespace Latchwork;
+
+/// <summary>What becomes of occurrences that are missed: claimed later than <see cref="ScheduleOptions.MisfireThreshold"/>, or when the following time has passed, too.</summary>
+public enum MisfirePolicy
+{
+    /// <summary>It runs once, for the newest time that was missed. The default.</summary>
+    Latest = 0,
+
+    /// <summary>It does not run.</summary>
+    Skip = 1,
+
+    /// <summary>Each missed time runs, within <see cref="ScheduleOptions.CatchUpWindow"/> and <see cref="ScheduleOptions.CatchUpLimit"/>.</summary>
+    All = 2,
+}
+
+/// <summary>What becomes of an occurrence while another of the same schedule is in flight or waits for a retry.</summary>
+public enum OverlapPolicy
+{
+    /// <summary>It ends without running. The default.</summary>
+    Skip = 0,
+
+    /// <summary>It waits for the end of the other. One waits at a time, the newest; it replaces the one that waited before.</summary>
+    Queue = 1,
+
+    /// <summary>It runs beside the other.</summary>
+    Allow = 2,
+}
+
+/// <summary>How a schedule is declared.</summary>
+public sealed record ScheduleOptions
+{
+    /// <summary>
+    /// The revision of the declaration: zero or more; default 0. A declaration with a lower revision than the stored one changes nothing, so that an older build beside a
+    /// newer one does not undo it.
+    /// </summary>
+    public long Revision { get; init; }
+
+    /// <summary>How late an occurrence may be claimed and still count as punctual: zero to 100 years; default 1 min.</summary>
+    public TimeSpan MisfireThreshold { get; init; } = TimeSpan.FromMinutes(1);
+
+    /// <summary>What becomes of missed occurrences. Default: <see cref="MisfirePolicy.Latest"/>.</summary>
+    public MisfirePolicy Misfire { get; init; }
+
+    /// <summary>With <see cref="MisfirePolicy.All"/>: how far back missed times run; zero to 100 years; default 1 day.</summary>
+    public TimeSpan CatchUpWindow { get; init; } = TimeSpan.FromDays(1);
+
+    /// <summary>With <see cref="MisfirePolicy.All"/>: how many of the newest missed times run; 1 to 1,000; default 100.</summary>
+    public int CatchUpLimit { get; init; } = 100;
+
+    /// <summary>What becomes of an occurrence while another is in flight or waits for a retry. Default: <see cref="OverlapPolicy.Skip"/>.</summary>
+    public OverlapPolicy Overlap { get; init; }
+
+    /// <summary>The attempts of an occurrence after the first: 0 to 1,000,000. Default: null, as in <see cref="TimerOptions.MaxRetries"/>.</summary>
+    public int? MaxRetries { get; init; }
+
+    /// <summary>
+    /// Spreads schedules that fall on the same instant: all times of a schedule are later by one span, which is derived from its id and less than this. Zero to 1 day;
+    /// default zero.
+    /// </summary>
+    public TimeSpan Jitter { get; init; }
+
+    /// <summary>Names and values that travel with each occurrence: at most 7 KiB together. Default: null, none.</summary>
+    public IReadOnlyDictionary<string, string>? Headers { get; init; }
+}

@@ -1,0 +1,89 @@
+using Latchwork.Storage;
+using Latchwork.Threading;
+
+namespace Latchwork;
+
+/// <summary>
+/// Finds schedules that have no occurrence that waits or is in flight, although they should, and posts one: the one that was expected, as it never began, or the
+/// next time. That happens only after somebody's hand, or a node that could not evaluate the schedule.
+/// </summary>
+/// <remarks>Of all nodes of a namespace one looks every 10 s: who asks earlier is told nothing. Where there are no schedules, a node asks once a minute.</remarks>
+internal sealed class ScheduleSweeper(Listener listener, IScheduleStore schedules, PartitionClient[] clients)
+{
+    private static readonly TimeSpan _interval = TimeSpan.FromSeconds(10);
+    private static readonly TimeSpan _intervalOfNone = TimeSpan.FromMinutes(1);
+
+    /// <summary>Looks from now on, until the listener is aborted.</summary>
+    public void Start() => _ = Task.Run(RunAsync);
+
+    // Never throws.
+    private async Task RunAsync()
+    {
+        int failures = 0;
+        TimeSpan pause = _interval * Random.Shared.NextDouble();
+        while (true)
+        {
+            await Task.Delay(pause, listener.Settings.Time, listener.Aborted).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            if (listener.Aborted.IsCancellationRequested) return;
+            try
+            {
+                bool any = false;
+                foreach (PartitionClient client in clients) any |= await SweepAsync(client).ConfigureAwait(false);
+                pause = any ? _interval : _intervalOfNone;
+                failures = 0;
+            }
+            catch (OperationCanceledException) when (listener.Aborted.IsCancellationRequested)
+            {
+                return;
+            }
+#pragma warning disable CA1031 // Whatever it is, looking goes on.
+            catch (Exception e)
+#pragma warning restore CA1031
+            {
+                listener.Errors.Report(TimerTrouble.Sweep, e, quietly: failures++ > 0);
+                pause = _interval;
+            }
+        }
+    }
+
+    /// <returns>Whether there are schedules.</returns>
+    private async Task<bool> SweepAsync(PartitionClient client)
+    {
+        string? cursor = null;
+        long total;
+        do
+        {
+            ScheduleSweep sweep = await schedules.SweepAsync(client.Partition, cursor, _interval, listener.Aborted).OffStoreThread().ConfigureAwait(false);
+            foreach (ScheduleRecord stray in sweep.Strays)
+            {
+                if (Rearm(stray, sweep.Now) is not { } write) continue;
+                ScheduleWritten written = await schedules.WriteAsync(client.Partition, write, listener.Aborted).OffStoreThread().ConfigureAwait(false);
+                if (written.Outcome == ScheduleWriteOutcome.Written) listener.Errors.Log.ScheduleRearmed(stray.Id, listener.Settings.Namespace);
+            }
+
+            (cursor, total) = (sweep.Cursor, sweep.Total);
+        }
+        while (cursor is not null);
+        return total > 0;
+    }
+
+    /// <summary>The write that gives a schedule its occurrence; null if this node cannot evaluate it, or there is no time left.</summary>
+    private static ScheduleWrite? Rearm(ScheduleRecord stray, DateTimeOffset now)
+    {
+        ScheduleDeclaration declaration;
+        try
+        {
+            declaration = ScheduleDeclaration.Decode(stray.Body);
+        }
+        catch (InvalidDataException)
+        {
+            return null; // shown as damaged; another node may know the zone
+        }
+
+        DateTimeOffset? next = (stray.ExpectedId is { } expected ? ScheduleDeclaration.TimeOf(expected) : null)
+            ?? ScheduleReader.NextOf(stray.Id, declaration, stray.DecidedUntil, now);
+        return next is { } time
+            ? new ScheduleWrite(stray.Id, stray.Version, stray.Version.Incarnation, stray.Body, stray.IsPaused, declaration.EntryAt(stray.Id, time))
+            : null;
+    }
+}
