@@ -43,6 +43,9 @@ public sealed partial class TimerDelivery
     /// <summary>When it was due, by the store's clock.</summary>
     public DateTimeOffset Due => _event.Due;
 
+    /// <summary>Of which schedule it is an occurrence, and for when; null if it is none.</summary>
+    public OccurrenceInfo? Occurrence => ScheduleDeclaration.InfoOf(Id, Headers, Due);
+
     /// <summary>How late the handler was called: by the store's clock until the claim, plus the time waited on this node. Never negative.</summary>
     public TimeSpan Lateness => _event.Lateness + (_startedAt - ReceivedAt);
 

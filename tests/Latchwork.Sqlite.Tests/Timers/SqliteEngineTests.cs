@@ -32,3 +32,5 @@ public sealed class BlockedPoolAlone
 
 [Collection(BlockedPoolAlone.Name)]
 public sealed class SqliteEngineBlockedPoolTests(SqliteFixture fixture) : EngineBlockedPoolSuite(fixture), IClassFixture<SqliteFixture>;
+
+public sealed class SqliteEngineScheduleTests(SqliteFixture fixture) : EngineScheduleSuite(fixture), IClassFixture<SqliteFixture>;

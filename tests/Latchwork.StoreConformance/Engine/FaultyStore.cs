@@ -28,6 +28,9 @@ public sealed class FaultyStore(LatchworkStore inner) : LatchworkStore
     /// <summary>The operations, by the names of the contract.</summary>
     public FaultyTimerStore Faults { get; } = new(inner.Timers);
 
+    /// <summary>The store itself, for what a test does without faults.</summary>
+    public LatchworkStore Inner => inner;
+
     public override ITimerStore Timers => Faults;
 
     public override ILockerStore Locks => inner.Locks;

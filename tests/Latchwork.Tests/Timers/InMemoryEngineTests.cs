@@ -30,3 +30,5 @@ public sealed class AloneCollection;
 
 [Collection("Alone")]
 public sealed class InMemoryEngineBlockedPoolTests(InMemoryFixture fixture) : EngineBlockedPoolSuite(fixture), IClassFixture<InMemoryFixture>;
+
+public sealed class InMemoryEngineScheduleTests(InMemoryFixture fixture) : EngineScheduleSuite(fixture), IClassFixture<InMemoryFixture>;

@@ -49,11 +49,21 @@ internal sealed class ScheduleDeclaration
     /// <summary>The time in the id of an occurrence; null if it has none: it was triggered.</summary>
     public static DateTimeOffset? TimeOf(string occurrence)
     {
-        string text = occurrence[(occurrence.LastIndexOf(OccurrenceId.Separator) + 1)..];
-        return DateTimeOffset.TryParseExact(text, TimeFormat, CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal | DateTimeStyles.AdjustToUniversal, out DateTimeOffset time)
+        return Parse(occurrence[(occurrence.LastIndexOf(OccurrenceId.Separator) + 1)..]);
+    }
+
+    /// <summary>What an event is an occurrence of; null if it is none.</summary>
+    public static OccurrenceInfo? InfoOf(string id, IReadOnlyDictionary<string, string> headers, DateTimeOffset due)
+    {
+        if (OccurrenceId.ScheduleOf(id) is not { } schedule) return null;
+        DateTimeOffset? time = headers.TryGetValue(ScheduledForHeader, out string? text) ? Parse(text) : TimeOf(id);
+        return new OccurrenceInfo(schedule, time ?? due);
+    }
+
+    private static DateTimeOffset? Parse(string text) =>
+        DateTimeOffset.TryParseExact(text, TimeFormat, CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal | DateTimeStyles.AdjustToUniversal, out DateTimeOffset time)
             ? time
             : null;
-    }
 
     public static string Show(DateTimeOffset time) => time.ToUniversalTime().ToString(TimeFormat, CultureInfo.InvariantCulture);
 

@@ -63,12 +63,12 @@ public sealed partial class TimerSchedules
     /// <typeparam name="T">The value's type. Its name is not stored.</typeparam>
     /// <param name="id">The schedule's id: 1 to 480 bytes of UTF-8, without U+001F.</param>
     /// <param name="schedule">When it recurs.</param>
+    /// <param name="typeInfo">How to write the value.</param>
     /// <param name="value">The value.</param>
-    /// <param name="typeInfo">How to write it.</param>
     /// <param name="options">Policies, retries, headers, revision; null for the defaults.</param>
     /// <param name="cancellationToken">A token that cancels the wait. What was sent may still take effect.</param>
     public Task<ScheduleResult> AddOrUpdateAsync<T>(
-        string id, Schedule schedule, T value, JsonTypeInfo<T> typeInfo, ScheduleOptions? options = null, CancellationToken cancellationToken = default)
+        string id, Schedule schedule, JsonTypeInfo<T> typeInfo, T value, ScheduleOptions? options = null, CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(typeInfo);
         return AddOrUpdateAsync(id, schedule, new ReadOnlyMemory<byte>(PayloadSerializer.Write(value, typeInfo)), options, cancellationToken);

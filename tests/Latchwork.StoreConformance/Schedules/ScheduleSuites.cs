@@ -1,0 +1,13 @@
+using Latchwork.StoreConformance.Engine;
+
+namespace Latchwork.StoreConformance.Schedules;
+
+/// <summary>The suites of schedules, for stores that keep none yet.</summary>
+public static class ScheduleSuites
+{
+    /// <summary>All of them, with the reason why a store does not run them.</summary>
+    public static IReadOnlyDictionary<Type, string> NotYet { get; } = new[]
+    {
+        typeof(ScheduleRecordSuite), typeof(ScheduleAdvanceSuite), typeof(ScheduleOverlapSuite), typeof(EngineScheduleSuite),
+    }.ToDictionary(static suite => suite, static _ => "this store keeps no schedules yet: its ITimerStore.Schedules is null");
+}
