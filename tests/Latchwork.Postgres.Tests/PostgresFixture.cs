@@ -1,5 +1,4 @@
 using System.Text;
-using Latchwork.StoreConformance.Schedules;
 using Latchwork.StoreConformance.Support;
 using Npgsql;
 using Xunit;
@@ -23,8 +22,6 @@ public sealed class PostgresFixture : StoreFixture
 
     /// <summary>Operations that only look write nothing down.</summary>
     public override bool LocksNoteTimeWhenSeen => false;
-
-    public override IReadOnlyDictionary<Type, string> SkippedSuites => ScheduleSuites.NotYet;
 
     public override async Task<long> OutcomeBytesAsync(LatchworkStore store, string ns)
     {

@@ -18,7 +18,7 @@ internal sealed partial class PostgresTransfer(SqlExecutor executor, PostgresTim
     private const int MaxDropped = 2_000;
 
     private static readonly string[] _tablesOfPartition =
-        ["timer_events WHERE partition_id", "timer_counts WHERE partition_id", "timer_nodes WHERE partition_id", "timer_imported WHERE partition_id", "timer_partitions WHERE id"];
+        ["timer_events WHERE partition_id", "timer_schedules WHERE partition_id", "timer_counts WHERE partition_id", "timer_nodes WHERE partition_id", "timer_imported WHERE partition_id", "timer_partitions WHERE id"];
 
     public string Place => place;
 
@@ -48,10 +48,11 @@ internal sealed partial class PostgresTransfer(SqlExecutor executor, PostgresTim
                 if (space.Marks.Import is { Phase: TransferPhase.Importing or TransferPhase.Closed } import) throw TransferRules.RefuseDrop(ns, import);
                 string[] listeners = [.. Listeners(session, space).Take(TransferRules.MaxNamed)];
                 long events = Number(session, "SELECT count(*) FROM @schema@.timer_events WHERE partition_id = $1", space.Id);
-                if (listeners.Length > 0 || (events > 0 && !force)) return new NamespaceDrop(false, events, listeners);
+                long schedules = Number(session, "SELECT count(*) FROM @schema@.timer_schedules WHERE partition_id = $1", space.Id);
+                if (listeners.Length > 0 || (events + schedules > 0 && !force)) return new NamespaceDrop(false, events, listeners) { Schedules = schedules };
                 foreach (string table in _tablesOfPartition) session.Run(new SqlStatement($"DELETE FROM @schema@.{table} = $1").With(space.Id));
                 session.Run(new SqlStatement("DELETE FROM @schema@.timer_subscriptions WHERE namespace = $1 AND pg_try_advisory_xact_lock_shared(@processes@, process)").With(Utf8.Bytes(ns)));
-                return new NamespaceDrop(true, events, []);
+                return new NamespaceDrop(true, events, []) { Schedules = schedules };
             },
             cancellationToken).ConfigureAwait(false);
     }
@@ -73,7 +74,8 @@ internal sealed partial class PostgresTransfer(SqlExecutor executor, PostgresTim
                 {
                     listeners = Listeners(session, space);
                     leaseLeft = LastLease(session, space) is { } deadline ? space.Now.Until(deadline) : TimeSpan.Zero;
-                    count = Number(session, "SELECT count(*) FROM @schema@.timer_events WHERE partition_id = $1", space.Id);
+                    count = Number(
+                        session, "SELECT (SELECT count(*) FROM @schema@.timer_events WHERE partition_id = $1) + (SELECT count(*) FROM @schema@.timer_schedules WHERE partition_id = $1)", space.Id);
                 }
 
                 if (checkOnly || listeners.Length > 0 || leaseLeft > TimeSpan.Zero) return new SealAnswer(null, listeners, leaseLeft);
@@ -93,6 +95,7 @@ internal sealed partial class PostgresTransfer(SqlExecutor executor, PostgresTim
                 bool ends = wanted.Seal is { Phase: TransferPhase.Moved } && wanted.Seal != expected.Seal;
                 string table = unit.Kind == TransferKind.Timers ? "timer_events WHERE partition_id" : "locks WHERE namespace_id";
                 if (ends && Number(session, $"SELECT count(*) FROM (SELECT 1 FROM @schema@.{table} = $1 LIMIT 1) one", space.Id) > 0) return false;
+                if (ends && unit.Kind == TransferKind.Timers && Number(session, "SELECT count(*) FROM (SELECT 1 FROM @schema@.timer_schedules WHERE partition_id = $1 LIMIT 1) one", space.Id) > 0) return false;
                 SetMarks(session, space, wanted);
                 return true;
             },

@@ -170,4 +170,8 @@ public sealed record TransferKeyPage(IReadOnlyList<TransferKey> Keys, string? Cu
 /// <param name="Events">The events that it holds, or held: scheduled, in flight and dead-lettered.</param>
 /// <param name="Listeners">The nodes that listen, which are in the way; at most 20.</param>
 [Experimental("LATCHWORK001")]
-public sealed record NamespaceDrop(bool IsDropped, long Events, IReadOnlyList<string> Listeners);
+public sealed record NamespaceDrop(bool IsDropped, long Events, IReadOnlyList<string> Listeners)
+{
+    /// <summary>The recurring schedules that it holds, or held; they are in the way as events are.</summary>
+    public long Schedules { get; init; }
+}
