@@ -330,12 +330,12 @@ public abstract partial class EngineScheduleSuite(StoreFixture fixture) : Engine
         await other.Schedules.AddOrUpdateAsync(Id, _minutes, "0"u8.ToArray());
         TimerSchedules changing = other.Schedules;
         int changes = 0;
-        Faults.Answered = operation =>
+        Faults.AfterAnswer = async operation =>
         {
             // Before each step the record is another than the one that was read: four steps in a row are in vain.
             if (operation is not nameof(IScheduleStore.ReadAsync) and not nameof(IScheduleStore.AdvanceAsync) || changes >= 4) return;
             changes++;
-            changing.AddOrUpdateAsync(Id, _minutes, BitConverter.GetBytes(changes)).GetAwaiter().GetResult();
+            await changing.AddOrUpdateAsync(Id, _minutes, BitConverter.GetBytes(changes));
         };
 
         MoveTo(0);

@@ -73,6 +73,9 @@ public sealed class FaultyTimerStore(ITimerStore inner) : ITimerStore
     /// <summary>Called with the name of each operation, after the store has answered it.</summary>
     public Action<string>? Answered { get; set; }
 
+    /// <summary>Called with the name of each operation, after the store has answered it and before the engine hears of it.</summary>
+    public Func<string, Task>? AfterAnswer { get; set; }
+
     /// <summary>Every claim that was sent.</summary>
     public ConcurrentQueue<ClaimRequest> Claims { get; } = new();
 
@@ -221,6 +224,7 @@ public sealed class FaultyTimerStore(ITimerStore inner) : ITimerStore
         if (fault == Fault.RequestLost) throw Unknown(operation);
         T result = await call().ConfigureAwait(false);
         if (_holds.TryGetValue(operation, out TaskCompletionSource? hold)) await hold.Task.ConfigureAwait(false);
+        if (AfterAnswer is { } after) await after(operation).ConfigureAwait(false);
         Answered?.Invoke(operation);
         if (fault == Fault.ReplyLost) throw Unknown(operation);
         return result;
