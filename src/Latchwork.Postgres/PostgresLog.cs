@@ -26,6 +26,9 @@ internal sealed partial class PostgresLog(ILogger logger)
     [LoggerMessage(EventId = 407, Level = LogLevel.Warning, Message = "Listeners could not be notified: {Reason}. They poll within a second.")]
     public partial void WakeFailed(string reason);
 
+    [LoggerMessage(EventId = 411, Level = LogLevel.Warning, Message = "That occurrences of schedules have ended could not be noted: {Reason}. What waited for their end comes within ten seconds.")]
+    public partial void EndNotNoted(string reason);
+
     [LoggerMessage(EventId = 408, Level = LogLevel.Warning, Message = "What is over could not be dropped: {Reason}. It is tried again.")]
     public partial void SweepFailed(string reason);
 

@@ -4,7 +4,7 @@ namespace Latchwork.Redis;
 internal enum TimerKey
 {
     // HASH: format, partitions; last, offset (the clock); big; primary, armed, backup, by, seq, since (who is woken); trimmed; swept, scan;
-    // seal, import (moves); pause (see PauseText)
+    // seal, import (moves); pause (see PauseText); scheduleswept
     Meta,
 
     Due, // ZSET: id → due time in ms. The scheduled events
@@ -18,6 +18,9 @@ internal enum TimerKey
     Nodes, // HASH: node → last seen, poll slot, whether it is full, what it holds, the token of its last claim (see listeners.lua)
     Rotation, // ZSET: node → place. The order in which nodes with free capacity are notified
     PollSlots, // ZSET: node → its next poll slot in ms. The nodes that are not silent
+    Schedules, // HASH: schedule → its record without its body (see schedules.lua)
+    ScheduleBodies, // HASH: schedule → its body
+    ScheduleIds, // ZSET: schedule → 0. In order of their bytes
     Moved, // SET: the ids that came from another store. There only while the namespace is the target of a move
 }
 

@@ -1,6 +1,5 @@
 using System.Collections.Concurrent;
 using System.Text;
-using Latchwork.StoreConformance.Schedules;
 using Latchwork.StoreConformance.Support;
 using Npgsql;
 using Xunit;
@@ -31,8 +30,6 @@ public sealed class PostgresFixture : StoreFixture, IAsyncLifetime
 
     /// <summary>Operations that only look write nothing down.</summary>
     public override bool LocksNoteTimeWhenSeen => false;
-
-    public override IReadOnlyDictionary<Type, string> SkippedSuites => ScheduleSuites.NotYet;
 
     public override async Task<long> OutcomeBytesAsync(LatchworkStore store, string ns)
     {

@@ -24,6 +24,7 @@ CREATE TABLE @schema@.timer_partitions (
     backup_at    bigint   NOT NULL DEFAULT 0,  -- ms
     stalled      integer  NOT NULL DEFAULT 0,  -- how often in a row all that was due was locked by somebody
     swept        bigint   NOT NULL DEFAULT 0,  -- µs: when old nodes were last forgotten
+    schedules_swept bigint,                    -- ms: when somebody last looked for schedules without an occurrence
     UNIQUE (namespace, number)
 ) WITH (fillfactor = 50);
 
@@ -88,6 +89,35 @@ CREATE TABLE @schema@.timer_imported (
     id           bytea   NOT NULL,
     PRIMARY KEY (partition_id, id)
 );
+
+-- Recurring schedules. Their occurrences are events: the schedule's id, 0x1F, and what tells them apart. The program decides the steps, in a transaction
+-- that locks the schedule's row first and then those of events, each in order of their ids. Times are ms.
+CREATE TABLE @schema@.timer_schedules (
+    partition_id integer NOT NULL,
+    id           bytea   NOT NULL,
+    incarnation  text    NOT NULL,
+    number       bigint  NOT NULL,             -- of the version
+    is_paused    boolean NOT NULL,
+    expected     bytea,                        -- the occurrence that comes next, and has not begun
+    queued       bytea,                        -- the occurrence that waits for the end of another
+    decided      bigint  NOT NULL,             -- the time up to which the chain is decided
+    started      bigint  NOT NULL,             -- counts
+    missed       bigint  NOT NULL,
+    skipped      bigint  NOT NULL,
+    replaced     bigint  NOT NULL,
+    running      bytea,                        -- occurrences that began (see ScheduleCodec)
+    history      bytea,                        -- the last ten occurrences
+    body         bytea   NOT NULL,
+    PRIMARY KEY (partition_id, id)
+) WITH (fillfactor = 70);
+ALTER TABLE @schema@.timer_schedules ALTER COLUMN body SET STORAGE EXTERNAL;
+
+-- Whether an event is an occurrence that has not begun: then the end of its lease spends no retry.
+CREATE FUNCTION @schema@.timer_not_begun(p_part integer, p_id bytea) RETURNS boolean LANGUAGE sql STABLE AS $$
+    SELECT position('\x1f'::bytea IN p_id) > 0 AND EXISTS (
+        SELECT 1 FROM @schema@.timer_schedules s
+        WHERE s.partition_id = p_part AND s.id = substring(p_id FROM 1 FOR position('\x1f'::bytea IN p_id) - 1) AND (s.expected = p_id OR s.queued = p_id))
+$$;
 
 -- The time in µs; a given one is that of a test.
 CREATE FUNCTION @schema@.clock(p_clock bigint) RETURNS bigint LANGUAGE sql VOLATILE AS
@@ -437,13 +467,14 @@ CREATE FUNCTION @schema@.timer_claim(
     p_part integer, p_clock bigint, p_wait integer, p_node bytea, p_token bytea, p_max integer, p_capacity integer, p_held integer, p_lease bigint,
     p_retention bigint, p_keep bigint, p_oldest boolean, p_yields boolean,
     OUT ids bytea[], OUT payloads bytea[], OUT headers bytea[], OUT retries integer[], OUT max_retries integer[], OUT dues bigint[],
-    OUT now_us bigint, OUT ask_us bigint, OUT dead_lettered integer, OUT pause bytea)
+    OUT now_us bigint, OUT ask_us bigint, OUT dead_lettered integer, OUT pause bytea, OUT ended bytea[])
 LANGUAGE plpgsql SET enable_seqscan = off SET enable_bitmapscan = off SET enable_hashjoin = off SET enable_mergejoin = off AS $$
 DECLARE
     part @schema@.timer_partitions := @schema@.timer_enter(p_part, p_clock, p_wait, true);
     now_ms bigint;
     deadline bigint;
-    taken_back integer;
+    taken_back integer := 0;
+    expired bytea[];
     evicted_now integer;
     wanted integer;
     first_due bigint;
@@ -474,22 +505,30 @@ BEGIN
         part.dead + coalesce(sum(s.dead), 0), part.evicted + coalesce(sum(s.evicted), 0)
     INTO part.scheduled, part.in_flight, part.dead, part.evicted FROM others s;
 
-    -- A node whose lease ran out spent an attempt. The event is due since then, or dead-lettered.
-    WITH expired AS MATERIALIZED (
+    -- A node whose lease ran out spent an attempt. The event is due since then, or dead-lettered. An occurrence that has not begun is handed back: that is
+    -- seen by a statement of its own, after the rows are locked, as a step that has begun it may just have been committed.
+    dead_lettered := 0;
+    SELECT array_agg(x.id) INTO expired FROM (
         SELECT e.id FROM @schema@.timer_events e WHERE e.partition_id = p_part AND e.state = 1 AND e.until <= now_ms
-        ORDER BY e.until LIMIT 200 FOR UPDATE SKIP LOCKED
-    ), back AS (
-        UPDATE @schema@.timer_events e SET
-            state = CASE WHEN e.retries < e.max_retries THEN 0 ELSE 2 END,
-            reason = CASE WHEN e.retries < e.max_retries THEN NULL ELSE 1 END,
-            retries = CASE WHEN e.retries < e.max_retries THEN e.retries + 1 ELSE e.retries END,
-            due = CASE WHEN e.retries < e.max_retries THEN e.until ELSE e.due END,
-            until = CASE WHEN e.retries < e.max_retries THEN NULL ELSE now_ms END,
-            token = NULL, node = NULL,
-            failures = @schema@.timer_failures(e.failures, @schema@.timer_failure(e.retries + 1, now_ms, e.node, 'lease expired'))
-        FROM expired x WHERE e.partition_id = p_part AND e.id = x.id RETURNING e.state
-    )
-    SELECT count(*), count(*) FILTER (WHERE b.state = 2) INTO taken_back, dead_lettered FROM back b;
+        ORDER BY e.until LIMIT 200 FOR UPDATE SKIP LOCKED) x;
+    IF expired IS NOT NULL THEN
+        WITH given AS MATERIALIZED (
+            SELECT x.id, @schema@.timer_not_begun(p_part, x.id) AS is_free FROM unnest(expired) AS x (id)
+        ), back AS (
+            UPDATE @schema@.timer_events e SET
+                state = CASE WHEN g.is_free OR e.retries < e.max_retries THEN 0 ELSE 2 END,
+                reason = CASE WHEN g.is_free OR e.retries < e.max_retries THEN NULL ELSE 1 END,
+                retries = CASE WHEN NOT g.is_free AND e.retries < e.max_retries THEN e.retries + 1 ELSE e.retries END,
+                due = CASE WHEN NOT g.is_free AND e.retries < e.max_retries THEN e.until ELSE e.due END,
+                until = CASE WHEN g.is_free OR e.retries < e.max_retries THEN NULL ELSE now_ms END,
+                token = NULL, node = NULL,
+                failures = CASE WHEN g.is_free THEN e.failures
+                    ELSE @schema@.timer_failures(e.failures, @schema@.timer_failure(e.retries + 1, now_ms, e.node, 'lease expired')) END
+            FROM given g WHERE e.partition_id = p_part AND e.id = g.id RETURNING e.id, e.state
+        )
+        SELECT count(*), count(*) FILTER (WHERE b.state = 2), array_agg(b.id) FILTER (WHERE b.state = 2 AND position('\x1f'::bytea IN b.id) > 0)
+        INTO taken_back, dead_lettered, ended FROM back b;
+    END IF;
     part.in_flight := part.in_flight - taken_back;
     part.scheduled := part.scheduled + taken_back - dead_lettered;
     part.dead := part.dead + dead_lettered;
@@ -838,12 +877,13 @@ BEGIN
 END $$;
 
 -- Removes an event; one in flight only if that is asked for.
-CREATE FUNCTION @schema@.timer_cancel(p_part integer, p_clock bigint, p_wait integer, p_id bytea, p_revoke boolean, OUT outcome integer)
+CREATE FUNCTION @schema@.timer_cancel(p_part integer, p_clock bigint, p_wait integer, p_id bytea, p_revoke boolean, OUT outcome integer, OUT was_dead boolean)
 LANGUAGE plpgsql SET enable_seqscan = off SET enable_bitmapscan = off AS $$
 DECLARE
     part @schema@.timer_partitions := @schema@.timer_enter(p_part, p_clock, p_wait, false);
     old record;
 BEGIN
+    was_dead := false;
     -- First without a lock: one on what stays as it is would keep its node from extending and confirming it.
     SELECT e.state, e.token, e.node INTO old FROM @schema@.timer_events e WHERE e.partition_id = p_part AND e.id = p_id;
     outcome := CASE WHEN NOT FOUND THEN 1 WHEN old.state = 1 AND NOT p_revoke THEN 2 ELSE 0 END;
@@ -851,6 +891,7 @@ BEGIN
     SELECT e.state, e.token, e.node INTO old FROM @schema@.timer_events e WHERE e.partition_id = p_part AND e.id = p_id FOR UPDATE;
     outcome := CASE WHEN NOT FOUND THEN 1 WHEN old.state = 1 AND NOT p_revoke THEN 2 ELSE 0 END;
     IF outcome <> 0 THEN RETURN; END IF;
+    was_dead := old.state = 2;
     DELETE FROM @schema@.timer_events e WHERE e.partition_id = p_part AND e.id = p_id;
     IF old.state = 1 THEN PERFORM @schema@.timer_revoke(part, old.node, p_id, old.token); END IF;
     PERFORM @schema@.timer_count(

@@ -10,7 +10,7 @@ internal sealed partial class PostgresTimerStore
 {
     private const string ClaimCall =
         """
-        SELECT ids, payloads, headers, retries, max_retries, dues, now_us, ask_us, dead_lettered, pause
+        SELECT ids, payloads, headers, retries, max_retries, dues, now_us, ask_us, dead_lettered, pause, ended
         FROM @schema@.timer_claim($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)
         """;
 
@@ -19,7 +19,14 @@ internal sealed partial class PostgresTimerStore
 
     internal const string ConfirmCall = "SELECT outcomes, NULL::bigint FROM @schema@.timer_confirm($1, $2, $3, $4, $5)";
 
-    public Task<TimerClaim> ClaimAsync(TimerPartition partition, ClaimRequest request, CancellationToken cancellationToken) =>
+    public async Task<TimerClaim> ClaimAsync(TimerPartition partition, ClaimRequest request, CancellationToken cancellationToken)
+    {
+        (TimerClaim claim, string[] ended) = await ClaimCoreAsync(partition, request, cancellationToken).ConfigureAwait(false);
+        if (ended.Length > 0) await _schedules.EndedAsync(partition, ended, OccurrenceOutcome.DeadLettered).ConfigureAwait(false);
+        return claim;
+    }
+
+    private Task<(TimerClaim Claim, string[] Ended)> ClaimCoreAsync(TimerPartition partition, ClaimRequest request, CancellationToken cancellationToken) =>
         executor.Claims.RunAsync(
             "claim",
             session => session.Read(
@@ -31,7 +38,12 @@ internal sealed partial class PostgresTimerStore
             cancellationToken);
 
     public Task<IReadOnlyList<TimerOutcome>> ConfirmAsync(TimerPartition partition, IReadOnlyList<DeliveryKey> deliveries, CancellationToken cancellationToken) =>
-        SettleAsync("confirmation", partition, deliveries, ConfirmCall, cancellationToken);
+        NoteEndsAsync(
+            partition,
+            deliveries,
+            static one => one.Id,
+            (TimerOutcome.Done, OccurrenceOutcome.Succeeded),
+            SettleAsync("confirmation", partition, deliveries, ConfirmCall, cancellationToken));
 
     public Task<IReadOnlyList<TimerOutcome>> ExtendAsync(TimerPartition partition, IReadOnlyList<DeliveryKey> deliveries, TimeSpan lease, CancellationToken cancellationToken)
     {
@@ -51,7 +63,7 @@ internal sealed partial class PostgresTimerStore
         TimerPartition partition, IReadOnlyList<TimerFailure> failures, DeadLetterLimits deadLetters, CancellationToken cancellationToken)
     {
         if (failures.Count == 0) return Task.FromResult<IReadOnlyList<TimerOutcome>>([]);
-        return SettleAsync(
+        return NoteEndsAsync(partition, failures, static one => one.Delivery.Id, (TimerOutcome.DeadLettered, OccurrenceOutcome.DeadLettered), SettleAsync(
             "report of failures",
             partition,
             failures,
@@ -61,13 +73,28 @@ internal sealed partial class PostgresTimerStore
                 .With([.. some.Select(static one => one.RetryIn is { } delay ? TimerCodec.Microseconds(delay) : (long?)null)])
                 .With([.. some.Select(static one => (int)one.Reason)]).With([.. some.Select(static one => one.IsInterruption)])
                 .With((long)deadLetters.Retention.TotalMilliseconds).With((long)deadLetters.MaxCount),
-            cancellationToken);
+            cancellationToken));
+    }
+
+    /// <summary>Of occurrences that have ended it is noted in their schedules, by a step of its own: nothing needs it to be done (see <see cref="IScheduleStore"/>).</summary>
+    private async Task<IReadOnlyList<TimerOutcome>> NoteEndsAsync<T>(
+        TimerPartition partition, IReadOnlyList<T> items, Func<T, string> idOf, (TimerOutcome If, OccurrenceOutcome As) end, Task<IReadOnlyList<TimerOutcome>> settling)
+    {
+        IReadOnlyList<TimerOutcome> outcomes = await settling.ConfigureAwait(false);
+        List<string>? ended = null;
+        for (int i = 0; i < outcomes.Count; i++)
+        {
+            if (outcomes[i] == end.If && OccurrenceId.Is(idOf(items[i]))) (ended ??= []).Add(idOf(items[i]));
+        }
+
+        if (ended is not null) await _schedules.EndedAsync(partition, ended, end.As).ConfigureAwait(false);
+        return outcomes;
     }
 
     internal static SqlStatement Keys(SqlStatement call, IReadOnlyList<DeliveryKey> deliveries) =>
         call.With(Ids(deliveries, static one => one.Id)).With(Ids(deliveries, static one => one.Token));
 
-    private static TimerClaim ReadClaim(NpgsqlDataReader rows)
+    private static (TimerClaim Claim, string[] Ended) ReadClaim(NpgsqlDataReader rows)
     {
         if (!rows.Read()) throw new InvalidOperationException("timer_claim gave no row.");
         StoreTime now = Time(rows.GetInt64(6));
@@ -86,7 +113,8 @@ internal sealed partial class PostgresTimerStore
             }
         }
 
-        return new TimerClaim(events, TimeSpan.FromMicroseconds(rows.GetInt64(7))) { DeadLettered = rows.GetInt32(8), Pause = ReadPause(rows, 9) };
+        string[] ended = rows.IsDBNull(10) ? [] : Array.ConvertAll(rows.GetFieldValue<byte[][]>(10), Utf8.Text);
+        return (new TimerClaim(events, TimeSpan.FromMicroseconds(rows.GetInt64(7))) { DeadLettered = rows.GetInt32(8), Pause = ReadPause(rows, 9) }, ended);
     }
 
     private Task<IReadOnlyList<TimerOutcome>> SettleAsync(

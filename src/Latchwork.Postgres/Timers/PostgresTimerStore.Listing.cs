@@ -195,7 +195,7 @@ internal sealed partial class PostgresTimerStore
                 cancellationToken);
 
     /// <summary>Looks at a namespace.</summary>
-    private Task<T> LookAsync<T>(string name, TimerPartition partition, T nothing, Func<SqlSession, int, StoreTime, T> look, CancellationToken cancellationToken) =>
+    internal Task<T> LookAsync<T>(string name, TimerPartition partition, T nothing, Func<SqlSession, int, StoreTime, T> look, CancellationToken cancellationToken) =>
         executor.Work.RunAsync(
             name,
             session => FindPartition(session, partition) is { } number ? look(session, number, Enter(session, number)) : nothing,

@@ -9,7 +9,7 @@ namespace Latchwork.Postgres.Timers;
 internal sealed partial class PostgresTimerStore
 {
     internal const string PostCall = "SELECT outcomes, earliest FROM @schema@.timer_post($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)";
-    internal const string CancelCall = "SELECT outcome FROM @schema@.timer_cancel($1, $2, $3, $4, $5)";
+    internal const string CancelCall = "SELECT outcome, was_dead FROM @schema@.timer_cancel($1, $2, $3, $4, $5)";
     internal const string ChangeDelayCall = "SELECT outcome, earliest FROM @schema@.timer_change_delay($1, $2, $3, $4, $5, $6)";
 
     public Task<IReadOnlyList<PostOutcome>> PostAsync(TimerPartition partition, IReadOnlyList<TimerEntry> entries, CancellationToken cancellationToken)
@@ -19,8 +19,17 @@ internal sealed partial class PostgresTimerStore
         return ChangeAsync("post", partition, session => own.AddTo(Call(PostCall, session, partition).With(false)), PostOutcomes, cancellationToken);
     }
 
-    public Task<TimerOutcome> CancelAsync(TimerPartition partition, string id, bool revoke, CancellationToken cancellationToken) =>
-        ChangeAsync("cancellation", partition, session => Call(CancelCall, session, partition).With(Utf8.Bytes(id)).With(revoke), static rows => (Outcome(rows), (long?)null), cancellationToken);
+    public async Task<TimerOutcome> CancelAsync(TimerPartition partition, string id, bool revoke, CancellationToken cancellationToken)
+    {
+        (TimerOutcome outcome, bool wasDead) = await ChangeAsync(
+            "cancellation",
+            partition,
+            session => Call(CancelCall, session, partition).With(Utf8.Bytes(id)).With(revoke),
+            static rows => ((Outcome(rows), rows.GetBoolean(1)), (long?)null),
+            cancellationToken).ConfigureAwait(false);
+        if (outcome == TimerOutcome.Done && !wasDead && OccurrenceId.Is(id)) await _schedules.EndedAsync(partition, [id], OccurrenceOutcome.Cancelled).ConfigureAwait(false);
+        return outcome;
+    }
 
     public Task<TimerOutcome> ChangeDelayAsync(TimerPartition partition, string id, Due due, CancellationToken cancellationToken) =>
         ChangeAsync(

@@ -11,13 +11,24 @@ namespace Latchwork.Postgres.Timers;
 /// Timers on PostgreSQL. Every operation is one call of a function of the schema, which is one transaction; a namespace has one partition. What
 /// schedules something is followed by a second call, which wakes listeners: it comes after the commit, so that whoever is woken sees the event.
 /// </summary>
-internal sealed partial class PostgresTimerStore(SqlExecutor executor, NotificationExchange notifications) : ITimerStore
+internal sealed partial class PostgresTimerStore : ITimerStore
 {
     /// <summary>The format of the tables' contents that this program works with.</summary>
     public const int Format = 1;
 
-    private readonly ConcurrentDictionary<TimerPartition, int> _partitions = executor.Partitions;
-    private readonly PostgresSettings _settings = executor.Settings;
+    private readonly SqlExecutor executor;
+    private readonly NotificationExchange notifications;
+    private readonly ConcurrentDictionary<TimerPartition, int> _partitions;
+    private readonly PostgresSettings _settings;
+    private readonly PostgresScheduleStore _schedules;
+
+    public PostgresTimerStore(SqlExecutor executor, NotificationExchange notifications)
+    {
+        (this.executor, this.notifications, _partitions, _settings) = (executor, notifications, executor.Partitions, executor.Settings);
+        _schedules = new PostgresScheduleStore(executor, this);
+    }
+
+    public IScheduleStore Schedules => _schedules;
 
     public Task<int> OpenAsync(string ns, CancellationToken cancellationToken) =>
         executor.Work.RunAsync(
@@ -88,11 +99,11 @@ internal sealed partial class PostgresTimerStore(SqlExecutor executor, Notificat
     }
 
     /// <summary>A call of a function whose first parameters are partition, clock and lock timeout.</summary>
-    private SqlStatement Call(string sql, SqlSession session, TimerPartition partition, int? wait = null) =>
+    internal SqlStatement Call(string sql, SqlSession session, TimerPartition partition, int? wait = null) =>
         new SqlStatement(sql).With(Partition(session, partition)).With(_settings.Clock).With((int?)(wait ?? _settings.LockWait));
 
     /// <summary>The time of a partition. Refuses a namespace that is being moved.</summary>
-    private StoreTime Enter(SqlSession session, int partition) => session.Read(
+    internal StoreTime Enter(SqlSession session, int partition) => session.Read(
         new SqlStatement("SELECT clock_last FROM @schema@.timer_enter($1, $2, NULL, false)").With(partition).With(_settings.Clock),
         static rows => rows.Read() ? Time(rows.GetInt64(0)) : throw new InvalidOperationException("timer_enter gave no row."));
 
@@ -122,7 +133,7 @@ internal sealed partial class PostgresTimerStore(SqlExecutor executor, Notificat
         CancellationToken.None);
 
     /// <summary>Wakes listeners for something that is committed. If that fails they find it when they poll, within a second.</summary>
-    private void Wake(SqlSession session, TimerPartition partition, long earliest)
+    internal void Wake(SqlSession session, TimerPartition partition, long earliest)
     {
         try
         {

@@ -22,7 +22,23 @@ internal sealed partial class PostgresTransfer
                     INSERT INTO @schema@.timer_counts
                     SELECT $1, -count(*) FILTER (WHERE state = 0), -count(*) FILTER (WHERE state = 1), -count(*) FILTER (WHERE state = 2), 0 FROM gone HAVING count(*) > 0
                     """).With(space.Id).With(Utf8.Bytes(arrived)));
-                return Next(session, space);
+                string[] schedules = [.. arrived.Where(OccurrenceId.IsRecord).Select(static id => id[..^1])];
+                if (schedules.Length > 0) session.Run(new SqlStatement("DELETE FROM @schema@.timer_schedules WHERE partition_id = $1 AND id = ANY ($2)").With(space.Id).With(Utf8.Bytes(schedules)));
+
+                // First the records: what they expect is known in the target before it comes. Of that what is in flight (its lease has run out) is handed back, as it
+                // has not begun: once the record is gone nobody would know.
+                (List<ScheduleRecord> records, _) = PostgresScheduleStore.After(session, space.Id, null, Limits.MaxBatch);
+                if (records.Count == 0) return Next(session, space);
+                string[] waiting = [.. records.SelectMany(static one => (string?[])[one.ExpectedId, one.QueuedId]).OfType<string>()];
+                session.Run(new SqlStatement(
+                    """
+                    WITH back AS (
+                        UPDATE @schema@.timer_events SET state = 0, until = NULL, token = NULL, node = NULL
+                        WHERE partition_id = $1 AND id = ANY ($2) AND state = 1 RETURNING 1
+                    )
+                    INSERT INTO @schema@.timer_counts SELECT $1, count(*), -count(*), 0, 0 FROM back HAVING count(*) > 0
+                    """).With(space.Id).With(Utf8.Bytes(waiting)));
+                return records.ConvertAll(TransferRules.Pack);
             },
             cancellationToken);
 
@@ -106,7 +122,11 @@ internal sealed partial class PostgresTransfer
                 // One that came before is known even where the import is closed: whoever aborts a move asks for that.
                 byte[][] ids = Utf8.Bytes([.. events.Select(static one => one.Id)]);
                 HashSet<string> known = Ids(session, "SELECT id FROM @schema@.timer_imported WHERE partition_id = $1 AND id = ANY ($2)", space, ids);
-                HashSet<string> present = Ids(session, "SELECT id FROM @schema@.timer_events WHERE partition_id = $1 AND id = ANY ($2)", space, ids);
+                HashSet<string> present = Ids(
+                    session,
+                    "SELECT id FROM @schema@.timer_events WHERE partition_id = $1 AND id = ANY ($2) UNION ALL SELECT id || '\\x1f'::bytea FROM @schema@.timer_schedules WHERE partition_id = $1 AND id || '\\x1f'::bytea = ANY ($2)",
+                    space,
+                    ids);
                 for (int i = 0; i < answers.Length; i++)
                 {
                     if (isSame && known.Contains(events[i].Id)) answers[i] = ImportOutcome.Known;
@@ -124,11 +144,19 @@ internal sealed partial class PostgresTransfer
     private static long TakeIn(SqlSession session, Space space, IReadOnlyList<TransferEvent> events, ImportOutcome[] outcomes)
     {
         long earliest = long.MaxValue;
-        int count = 0, dead = 0;
+        int count = 0, dead = 0, records = 0;
         for (int i = 0; i < outcomes.Length; i++)
         {
             if (outcomes[i] != ImportOutcome.Imported) continue;
             TransferEvent moved = events[i];
+            if (OccurrenceId.IsRecord(moved.Id))
+            {
+                new ScheduleTable(session, space.Id, space.Now, locks: true).Save(TransferRules.Unpack(moved));
+                session.Run(new SqlStatement("INSERT INTO @schema@.timer_imported VALUES ($1, $2)").With(space.Id).With(Utf8.Bytes(moved.Id)));
+                records++;
+                continue;
+            }
+
             long due = space.Now.From(moved.DueIn);
             session.Run(new SqlStatement(
                 """
@@ -144,9 +172,9 @@ internal sealed partial class PostgresTransfer
             count++;
         }
 
-        if (count == 0) return earliest;
+        if (count + records == 0) return earliest;
         session.Run(new SqlStatement("SELECT @schema@.timer_count($1, $2, 0, $3, 0)").With(space.Id).With(count - dead).With(dead));
-        SetMarks(session, space, space.Marks with { Import = space.Marks.Import! with { Count = space.Marks.Import.Count + count } });
+        SetMarks(session, space, space.Marks with { Import = space.Marks.Import! with { Count = space.Marks.Import.Count + count + records } });
         return earliest;
     }
 

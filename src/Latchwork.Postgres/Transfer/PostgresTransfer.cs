@@ -17,8 +17,12 @@ internal sealed partial class PostgresTransfer(SqlExecutor executor, PostgresTim
     /// <summary>The most entries of the journal that one step drops.</summary>
     private const int MaxDropped = 2_000;
 
+    /// <summary>Events of every state, and records of schedules.</summary>
+    private const string CountOfTimers =
+        "SELECT (SELECT count(*) FROM @schema@.timer_events WHERE partition_id = $1) + (SELECT count(*) FROM @schema@.timer_schedules WHERE partition_id = $1)";
+
     private static readonly string[] _tablesOfPartition =
-        ["timer_events WHERE partition_id", "timer_counts WHERE partition_id", "timer_nodes WHERE partition_id", "timer_imported WHERE partition_id", "timer_partitions WHERE id"];
+        ["timer_events WHERE partition_id", "timer_schedules WHERE partition_id", "timer_counts WHERE partition_id", "timer_nodes WHERE partition_id", "timer_imported WHERE partition_id", "timer_partitions WHERE id"];
 
     public string Place => place;
 
@@ -47,7 +51,7 @@ internal sealed partial class PostgresTransfer(SqlExecutor executor, PostgresTim
                 if (space.Marks.Seal is { } seal) throw TransferRules.Refuse(unit, seal);
                 if (space.Marks.Import is { Phase: TransferPhase.Importing or TransferPhase.Closed } import) throw TransferRules.RefuseDrop(ns, import);
                 string[] listeners = [.. Listeners(session, space).Take(TransferRules.MaxNamed)];
-                long events = Number(session, "SELECT count(*) FROM @schema@.timer_events WHERE partition_id = $1", space.Id);
+                long events = Number(session, CountOfTimers, space.Id);
                 if (listeners.Length > 0 || (events > 0 && !force)) return new NamespaceDrop(false, events, listeners);
                 foreach (string table in _tablesOfPartition) session.Run(new SqlStatement($"DELETE FROM @schema@.{table} = $1").With(space.Id));
                 session.Run(new SqlStatement("DELETE FROM @schema@.timer_subscriptions WHERE namespace = $1 AND pg_try_advisory_xact_lock_shared(@processes@, process)").With(Utf8.Bytes(ns)));
@@ -73,7 +77,7 @@ internal sealed partial class PostgresTransfer(SqlExecutor executor, PostgresTim
                 {
                     listeners = Listeners(session, space);
                     leaseLeft = LastLease(session, space) is { } deadline ? space.Now.Until(deadline) : TimeSpan.Zero;
-                    count = Number(session, "SELECT count(*) FROM @schema@.timer_events WHERE partition_id = $1", space.Id);
+                    count = Number(session, CountOfTimers, space.Id);
                 }
 
                 if (checkOnly || listeners.Length > 0 || leaseLeft > TimeSpan.Zero) return new SealAnswer(null, listeners, leaseLeft);
@@ -93,6 +97,7 @@ internal sealed partial class PostgresTransfer(SqlExecutor executor, PostgresTim
                 bool ends = wanted.Seal is { Phase: TransferPhase.Moved } && wanted.Seal != expected.Seal;
                 string table = unit.Kind == TransferKind.Timers ? "timer_events WHERE partition_id" : "locks WHERE namespace_id";
                 if (ends && Number(session, $"SELECT count(*) FROM (SELECT 1 FROM @schema@.{table} = $1 LIMIT 1) one", space.Id) > 0) return false;
+                if (ends && unit.Kind == TransferKind.Timers && Number(session, "SELECT count(*) FROM (SELECT 1 FROM @schema@.timer_schedules WHERE partition_id = $1 LIMIT 1) one", space.Id) > 0) return false;
                 SetMarks(session, space, wanted);
                 return true;
             },

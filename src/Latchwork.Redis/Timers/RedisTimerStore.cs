@@ -21,6 +21,11 @@ internal sealed partial class RedisTimerStore(IRedisConnection connection, Redis
 
     private readonly string _layout = string.Create(CultureInfo.InvariantCulture, $"format={Format} partitions={partitions}");
     private readonly ConcurrentDictionary<string, bool> _registered = new();
+    private RedisScheduleStore? _schedules;
+
+    public IScheduleStore Schedules => ScheduleStore;
+
+    private RedisScheduleStore ScheduleStore => LazyInitializer.EnsureInitialized(ref _schedules, () => new RedisScheduleStore(this));
 
     /// <summary>Where posts go that wait for replicas; null if they do not wait.</summary>
     public ReplicatedWriter? Replicated { get; init; }
@@ -68,8 +73,13 @@ internal sealed partial class RedisTimerStore(IRedisConnection connection, Redis
         return wrote && shortfall is not null ? throw shortfall : outcomes;
     }
 
-    public async Task<TimerOutcome> CancelAsync(TimerPartition partition, string id, bool revoke, CancellationToken cancellationToken) =>
-        (TimerOutcome)(await SendAsync(TimerScript.Cancel, partition, cancellationToken, BellOf(partition), id, revoke ? 1 : 0).ConfigureAwait(false)).Number;
+    public async Task<TimerOutcome> CancelAsync(TimerPartition partition, string id, bool revoke, CancellationToken cancellationToken)
+    {
+        const int WasDead = 10;
+        long outcome = (await SendAsync(TimerScript.Cancel, partition, cancellationToken, BellOf(partition), id, revoke ? 1 : 0).ConfigureAwait(false)).Number;
+        if (outcome == 0 && OccurrenceId.Is(id)) await ScheduleStore.EndedAsync(partition, [id], OccurrenceOutcome.Cancelled).ConfigureAwait(false);
+        return outcome == WasDead ? TimerOutcome.Done : (TimerOutcome)outcome;
+    }
 
     public async Task<TimerOutcome> ChangeDelayAsync(TimerPartition partition, string id, Due due, CancellationToken cancellationToken) =>
         (TimerOutcome)(await SendAsync(TimerScript.ChangeDelay, partition, cancellationToken, BellOf(partition), id, TimerCodec.Encode(due)).ConfigureAwait(false)).Number;
@@ -93,7 +103,9 @@ internal sealed partial class RedisTimerStore(IRedisConnection connection, Redis
             Random.Shared.Next(MinGrace, MaxGrace),
             request.BeginsWithOldest ? 1 : 0,
             request.Yields ? 1 : 0);
-        TimerClaim claim = ReadClaim(await pending.ConfigureAwait(false), out bool fresh);
+        RedisReply reply = await pending.ConfigureAwait(false);
+        TimerClaim claim = ReadClaim(reply, out bool fresh);
+        if (reply[5].Length > 0) await ScheduleStore.EndedAsync(partition, reply[5].Texts, OccurrenceOutcome.DeadLettered).ConfigureAwait(false);
         if (fresh) await RegisterAgainAsync(partition.Namespace, cancellationToken).ConfigureAwait(false);
         return claim;
     }
@@ -102,7 +114,8 @@ internal sealed partial class RedisTimerStore(IRedisConnection connection, Redis
         await SendAsync(TimerScript.Leave, partition, cancellationToken, BellOf(partition), nodeId).ConfigureAwait(false);
 
     public Task<IReadOnlyList<TimerOutcome>> ConfirmAsync(TimerPartition partition, IReadOnlyList<DeliveryKey> deliveries, CancellationToken cancellationToken) =>
-        SettleAsync(TimerScript.Confirm, partition, deliveries, TokenOf, cancellationToken);
+        NoteEndsAsync(
+            partition, deliveries, static one => one.Id, (TimerOutcome.Done, OccurrenceOutcome.Succeeded), SettleAsync(TimerScript.Confirm, partition, deliveries, TokenOf, cancellationToken));
 
     public Task<IReadOnlyList<TimerOutcome>> ExtendAsync(
         TimerPartition partition, IReadOnlyList<DeliveryKey> deliveries, TimeSpan lease, CancellationToken cancellationToken)
@@ -130,7 +143,27 @@ internal sealed partial class RedisTimerStore(IRedisConnection connection, Redis
             arguments.Add(failure.Delivery.Id, failure.Delivery.Token, failure.NodeId, ErrorText.Clip(failure.Error), retryIn, (int)failure.Reason, failure.IsInterruption ? 1 : 0);
         }
 
-        return ReadOutcomesAsync(SendAsync(TimerScript.Fail, partition, arguments.All, cancellationToken));
+        return NoteEndsAsync(
+            partition,
+            failures,
+            static one => one.Delivery.Id,
+            (TimerOutcome.DeadLettered, OccurrenceOutcome.DeadLettered),
+            ReadOutcomesAsync(SendAsync(TimerScript.Fail, partition, arguments.All, cancellationToken)));
+    }
+
+    /// <summary>Of occurrences that have ended it is noted in their schedules, by a step of its own: nothing needs it to be done (see <see cref="IScheduleStore"/>).</summary>
+    private async Task<IReadOnlyList<TimerOutcome>> NoteEndsAsync<T>(
+        TimerPartition partition, IReadOnlyList<T> items, Func<T, string> idOf, (TimerOutcome If, OccurrenceOutcome As) end, Task<IReadOnlyList<TimerOutcome>> settling)
+    {
+        IReadOnlyList<TimerOutcome> outcomes = await settling.ConfigureAwait(false);
+        List<string>? ended = null;
+        for (int i = 0; i < outcomes.Count; i++)
+        {
+            if (outcomes[i] == end.If && OccurrenceId.Is(idOf(items[i]))) (ended ??= []).Add(idOf(items[i]));
+        }
+
+        if (ended is not null) await ScheduleStore.EndedAsync(partition, ended, end.As).ConfigureAwait(false);
+        return outcomes;
     }
 
     private async Task<bool> ExistsAsync(TimerPartition partition, CancellationToken cancellationToken) =>
@@ -157,7 +190,7 @@ internal sealed partial class RedisTimerStore(IRedisConnection connection, Redis
 
     private static TimerClaim ReadClaim(RedisReply reply, out bool fresh)
     {
-        const int First = 5, Width = 4;
+        const int First = 6, Width = 4;
         long nowUs = reply[1].Number;
         fresh = reply[2].Number == 1;
         var events = new List<ClaimedEvent>((reply.Length - First) / Width);
@@ -236,7 +269,7 @@ internal sealed partial class RedisTimerStore(IRedisConnection connection, Redis
         return arguments;
     }
 
-    private ValueTask<RedisReply> SendAsync(
+    internal ValueTask<RedisReply> SendAsync(
         TimerScript script, TimerPartition partition, CancellationToken cancellationToken, params ReadOnlySpan<RedisValue> arguments) =>
         SendAsync(script, partition, Begin(partitions, 0, arguments).All, cancellationToken);
 
@@ -276,7 +309,7 @@ internal sealed partial class RedisTimerStore(IRedisConnection connection, Redis
         RedisRefusal.TranslateAsync(pending, script, _layout, new NamespaceRef(TransferKind.Timers, ns));
 
     /// <summary>Notes the namespace in the list of all, before this process first writes to it.</summary>
-    private async ValueTask RegisterAsync(string ns, CancellationToken cancellationToken)
+    internal async ValueTask RegisterAsync(string ns, CancellationToken cancellationToken)
     {
         if (_registered.ContainsKey(ns)) return;
         await EvaluateAsync(TimerScript.Register, ns, cancellationToken).ConfigureAwait(false);
@@ -284,7 +317,7 @@ internal sealed partial class RedisTimerStore(IRedisConnection connection, Redis
     }
 
     /// <summary>A partition turned out to be new although the namespace was noted: somebody flushed the database, the list included.</summary>
-    private async ValueTask RegisterAgainAsync(string ns, CancellationToken cancellationToken)
+    internal async ValueTask RegisterAgainAsync(string ns, CancellationToken cancellationToken)
     {
         _registered.TryRemove(ns, out _);
         try

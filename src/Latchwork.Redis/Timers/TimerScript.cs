@@ -24,6 +24,10 @@ internal sealed class TimerScript
     public static TimerScript Stats { get; } = Load(nameof(Stats));
     public static TimerScript Pause { get; } = Load(nameof(Pause));
     public static TimerScript Resume { get; } = Load(nameof(Resume));
+    public static TimerScript ReadSchedules { get; } = Load(nameof(ReadSchedules));
+    public static TimerScript WriteSchedules { get; } = Load(nameof(WriteSchedules));
+    public static TimerScript ListSchedules { get; } = Load(nameof(ListSchedules));
+    public static TimerScript SweepSchedules { get; } = Load(nameof(SweepSchedules));
     public static TimerScript Leave { get; } = Load(nameof(Leave));
     public static TimerScript Seal { get; } = Load(nameof(Seal));
     public static TimerScript Marks { get; } = Load(nameof(Marks));

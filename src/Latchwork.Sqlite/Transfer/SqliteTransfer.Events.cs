@@ -15,12 +15,14 @@ internal sealed partial class SqliteTransfer
                 TimerNamespace sealedOne = TimersOf(scope, ns);
                 if (sealedOne.Seal?.MoveId != moveId) throw TransferRules.NotSealed(new NamespaceRef(TransferKind.Timers, ns), sealedOne.Seal);
                 var events = new TimerEvents(scope.File, sealedOne);
+                var schedules = new ScheduleTable(scope.File, sealedOne, sealedOne.Now());
                 foreach (string id in arrived)
                 {
-                    if (events.Find(id) is { } place) events.Remove(place);
+                    if (OccurrenceId.IsRecord(id)) schedules.Delete(OccurrenceId.ScheduleOf(id)!);
+                    else if (events.Find(id) is { } place) events.Remove(place);
                 }
 
-                return Next(scope.File, sealedOne);
+                return Next(scope.File, sealedOne, schedules);
             },
             isDurable: true,
             cancellationToken);
@@ -35,11 +37,12 @@ internal sealed partial class SqliteTransfer
 
                 // One that came before is known even where the import is closed: whoever aborts a move asks for that.
                 var table = new TimerEvents(scope.File, target);
+                var schedules = new ScheduleTable(scope.File, target, target.Now());
                 bool isSame = target.Import?.MoveId == moveId;
                 for (int i = 0; i < outcomes.Length; i++)
                 {
                     if (isSame && IsInJournal(scope.File, target.Id, events[i].Id)) outcomes[i] = ImportOutcome.Known;
-                    else if (outcomes[i] != ImportOutcome.Closed && table.Find(events[i].Id) is not null) outcomes[i] = ImportOutcome.Conflict;
+                    else if (outcomes[i] != ImportOutcome.Closed && IsTaken(table, schedules, events[i].Id)) outcomes[i] = ImportOutcome.Conflict;
                 }
 
                 if (!outcomes.Contains(ImportOutcome.Conflict)) TakeIn(scope.File, target, table, events, outcomes);
@@ -56,11 +59,17 @@ internal sealed partial class SqliteTransfer
         for (int i = 0; i < outcomes.Length; i++)
         {
             if (outcomes[i] != ImportOutcome.Imported) continue;
+            file["INSERT INTO imported (namespace, id) VALUES (?, ?)"].Set(ns.Id).Set(events[i].Id).Run();
+            count++;
+            if (OccurrenceId.IsRecord(events[i].Id))
+            {
+                new ScheduleTable(file, ns, now).Save(ScheduleCodec.Decode(OccurrenceId.ScheduleOf(events[i].Id)!, events[i].Payload));
+                continue;
+            }
+
             long due = now.From(events[i].DueIn);
             table.Import(events[i], due, events[i].DeadLetter is { } deadLetter ? now.From(-deadLetter.Ago) : null);
-            file["INSERT INTO imported (namespace, id) VALUES (?, ?)"].Set(ns.Id).Set(events[i].Id).Run();
             if (events[i].DeadLetter is null) earliest = Math.Min(earliest, due);
-            count++;
         }
 
         if (count == 0) return;
@@ -74,13 +83,43 @@ internal sealed partial class SqliteTransfer
         return row.Step();
     }
 
+    private static bool IsTaken(TimerEvents events, ScheduleTable schedules, string id) =>
+        OccurrenceId.IsRecord(id) ? schedules.Find(OccurrenceId.ScheduleOf(id)!) is not null : events.Find(id) is not null;
+
+    /// <summary>The first records of schedules, before all events: so no occurrence is anywhere where its schedule is not.</summary>
+    /// <returns>Whether these are all.</returns>
+    private static bool AddRecords(TimerEvents events, ScheduleTable schedules, List<TransferEvent> page, ref int bytes)
+    {
+        string? after = null;
+        while (true)
+        {
+            List<ScheduleRecord> records = schedules.After(after, Limits.MaxBatch);
+            foreach (ScheduleRecord record in records)
+            {
+                // Their leases have run out, and nothing was attempted: they go as if they had been handed back.
+                foreach (string? id in (string?[])[record.ExpectedId, record.QueuedId])
+                {
+                    if (id is not null && events.Find(id) is { IsInFlight: true } place) events.PutBack(place);
+                }
+
+                TransferEvent moved = TransferRules.Pack(record);
+                bytes += TransferRules.Weight(moved);
+                if (page.Count == Limits.MaxBatch || (page.Count > 0 && bytes > Limits.MaxBatchBytes)) return false;
+                page.Add(moved);
+            }
+
+            if (records.Count == 0) return true;
+            after = records[^1].Id;
+        }
+    }
+
     /// <summary>The first events, in an order that nothing changes: as the namespace is sealed, it is a prefix of what was there at the call before.</summary>
-    private static List<TransferEvent> Next(SqliteFile file, TimerNamespace ns)
+    private static List<TransferEvent> Next(SqliteFile file, TimerNamespace ns, ScheduleTable schedules)
     {
         StoreTime now = ns.Now();
         var page = new List<TransferEvent>();
         int bytes = 0;
-        _ = Add(file[
+        _ = AddRecords(new TimerEvents(file, ns), schedules, page, ref bytes) && Add(file[
                 $"""
                 SELECT {SqliteTimerStore.SnapshotColumns} FROM scheduled s JOIN events e ON e.key = s.key
                 LEFT JOIN leases l ON l.key = e.key LEFT JOIN dead d ON d.key = e.key

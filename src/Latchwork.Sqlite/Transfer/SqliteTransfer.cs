@@ -13,7 +13,7 @@ internal sealed partial class SqliteTransfer(Writer writer, Reader reader, Outco
     private const int MaxDropped = 2_000;
 
     /// <summary>The tables whose rows belong to a namespace of timers.</summary>
-    private static readonly string[] _tablesOfEvents = ["scheduled", "leases", "dead", "events", "imported"];
+    private static readonly string[] _tablesOfEvents = ["scheduled", "leases", "dead", "events", "imported", "schedules"];
 
     public string Place => place;
 
@@ -34,7 +34,7 @@ internal sealed partial class SqliteTransfer(Writer writer, Reader reader, Outco
                 if (found.Import is { Phase: TransferPhase.Importing or TransferPhase.Closed } import) throw TransferRules.RefuseDrop(ns, import);
                 StoreTime now = found.Now();
                 string[] listeners = [.. found.Wakes.List(now).Where(node => node.State != TimerNodeState.Silent).Take(TransferRules.MaxNamed).Select(node => node.NodeId)];
-                long events = found.Scheduled + found.InFlight + found.DeadLetters;
+                long events = found.Scheduled + found.InFlight + found.DeadLetters + ScheduleTable.Count(scope.File, found);
                 if (listeners.Length > 0 || (events > 0 && !force)) return new NamespaceDrop(false, events, listeners);
                 foreach (string table in _tablesOfEvents) scope.File[$"DELETE FROM {table} WHERE namespace = ?"].Set(found.Id).Run();
                 scope.File["DELETE FROM timer_namespaces WHERE id = ?"].Set(found.Id).Run();
@@ -61,7 +61,7 @@ internal sealed partial class SqliteTransfer(Writer writer, Reader reader, Outco
                     StoreTime now = ns.Now();
                     listeners = [.. ns.Wakes.List(now).Where(node => node.State != TimerNodeState.Silent).Take(TransferRules.MaxNamed).Select(node => node.NodeId)];
                     leaseLeft = LastLease(scope.File, ns) is { } deadline ? now.Until(deadline) : TimeSpan.Zero;
-                    count = ns.Scheduled + ns.InFlight + ns.DeadLetters;
+                    count = ns.Scheduled + ns.InFlight + ns.DeadLetters + ScheduleTable.Count(scope.File, ns);
                 }
 
                 if (checkOnly || listeners.Length > 0 || leaseLeft > TimeSpan.Zero) return new SealAnswer(null, listeners, leaseLeft);
@@ -129,7 +129,11 @@ internal sealed partial class SqliteTransfer(Writer writer, Reader reader, Outco
 
     private static bool IsEmpty(WriteScope scope, NamespaceRef unit)
     {
-        if (unit.Kind == TransferKind.Timers) return TimersOf(scope, unit.Namespace) is { Scheduled: 0, InFlight: 0, DeadLetters: 0 };
+        if (unit.Kind == TransferKind.Timers)
+        {
+            return TimersOf(scope, unit.Namespace) is { Scheduled: 0, InFlight: 0, DeadLetters: 0 } ns && ScheduleTable.Count(scope.File, ns) == 0;
+        }
+
         using Statement row = scope.File["SELECT 1 FROM locks WHERE namespace = ? LIMIT 1"].Set(LockNamespace.Of(scope.File, unit.Namespace).Id);
         return !row.Step();
     }

@@ -37,4 +37,25 @@ internal static partial class HostingLog
 
     [LoggerMessage(4009, LogLevel.Information, "Namespace {Namespace} was joined after it could not be.")]
     public static partial void JoinedAtLast(this ILogger logger, string @namespace);
+
+    [LoggerMessage(4011, LogLevel.Warning, "The schedules of namespace {Namespace} cannot be declared; it is tried again in the background.")]
+    public static partial void SchedulesNotDeclared(this ILogger logger, Exception exception, string @namespace);
+
+    [LoggerMessage(4012, LogLevel.Debug, "The schedules of namespace {Namespace} still cannot be declared.")]
+    public static partial void SchedulesStillNotDeclared(this ILogger logger, Exception exception, string @namespace);
+
+    [LoggerMessage(4013, LogLevel.Information, "The schedules of namespace {Namespace} were declared after they could not be.")]
+    public static partial void SchedulesDeclaredAtLast(this ILogger logger, string @namespace);
+
+    [LoggerMessage(4014, LogLevel.Error, "The schedules of namespace {Namespace} cannot be declared as they are.")]
+    public static partial void SchedulesRefused(this ILogger logger, Exception exception, string @namespace);
+
+    [LoggerMessage(4015, LogLevel.Warning, "The schedule {Schedule} of {Namespace} is stored with a higher revision than {Revision}: this build is older, and changes nothing.")]
+    public static partial void ScheduleOutdated(this ILogger logger, string schedule, string @namespace, long revision);
+
+    [LoggerMessage(4016, LogLevel.Warning, "The schedule {Schedule} of {Namespace} is unclaimed: an application declared it, and this one does not. It goes on until it is removed.")]
+    public static partial void ScheduleUnclaimed(this ILogger logger, string schedule, string @namespace);
+
+    [LoggerMessage(4017, LogLevel.Information, "The schedule {Schedule} of {Namespace} was removed: this application does not declare it (any more).")]
+    public static partial void UnlistedScheduleRemoved(this ILogger logger, string schedule, string @namespace);
 }

@@ -159,6 +159,7 @@ public sealed partial class LatchworkBuilder
         var timer = new TimerRegistration(ns, typeof(TEvent))
         {
             Read = (services, payload) => format.Read(payload, registration.TimerOptionsOf(services, ns).SerializerOptions)!,
+            Write = (services, value) => format.Write((TEvent)value, registration.TimerOptionsOf(services, ns).SerializerOptions),
         };
         registration.Timers.Add(timer);
         Services.AddOptions<TimerOptions>(key).Configure<IServiceProvider, SettingsFailures>((options, services, settings) =>

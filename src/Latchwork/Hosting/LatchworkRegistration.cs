@@ -26,6 +26,15 @@ internal sealed class TimerRegistration(string ns, Type eventType)
     /// <summary>Reads an event of this namespace.</summary>
     public required Func<IServiceProvider, ReadOnlyMemory<byte>, object> Read { get; init; }
 
+    /// <summary>Writes an event of this namespace.</summary>
+    public required Func<IServiceProvider, object, byte[]> Write { get; init; }
+
+    /// <summary>The schedules that the code declares.</summary>
+    public List<ScheduleRegistration> Schedules { get; } = [];
+
+    /// <summary>Whether schedules that no application declares any more are removed.</summary>
+    public bool RemovesUnlisted { get; set; }
+
     /// <summary>Null if this application only posts.</summary>
     public HandlerFactory? Handler { get; set; }
 }

@@ -20,6 +20,8 @@ internal static class SettingsBinding
         reader.Span(nameof(options.StoreUnavailableTimeout), value => options.StoreUnavailableTimeout = value);
         foreach (string name in (string[])[TimerDefaults, Locker, Health]) reader.Section(name);
         reader.Section(Timers).RefuseUnknownNames([.. registration.Timers.Select(timer => timer.Namespace)], "timer");
+        reader.Section(ScheduleRegistration.Section).RefuseUnknownNames([.. registration.Timers.Select(timer => timer.Namespace)], "timer");
+        foreach (TimerRegistration timer in registration.Timers) ScheduleRegistration.Read(section, timer, failures);
         reader.Section(Lockers).RefuseUnknownNames(registration.Lockers, "locker");
         // Sections are those of stores and of keyed registrations, which may belong to another program that shares the file.
         reader.RefuseUnknown(sectionsToo: false);

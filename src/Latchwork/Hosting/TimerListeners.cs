@@ -1,3 +1,4 @@
+using System.Diagnostics.CodeAnalysis;
 using Latchwork.Threading;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
@@ -8,11 +9,15 @@ namespace Latchwork.Hosting;
 /// Listens, for one registration, to the namespaces that have a handler: from the moment the application has started until it stops. It
 /// never keeps the application from starting: a store that is down is tried in the background.
 /// </summary>
+[SuppressMessage("Design", "CA1001", Justification = "A source without timer and wait handle holds nothing that must be disposed.")]
 internal sealed class TimerListeners(LatchworkRegistration registration, IServiceProvider services) : IHostedLifecycleService
 {
     private readonly Lock _gate = new();
     private CancellationTokenRegistration _onStarted;
+    private readonly CancellationTokenSource _stopping = new();
     private TimerListenerSet? _listeners;
+    private Task _declaring = Task.CompletedTask;
+    private bool _began;
     private bool _stopped;
 
     public Task StartingAsync(CancellationToken cancellationToken) => Task.CompletedTask;
@@ -47,7 +52,10 @@ internal sealed class TimerListeners(LatchworkRegistration registration, IServic
     {
         lock (_gate)
         {
-            if (_stopped || !registration.Listens || _listeners is not null || !registration.Timers.Exists(timer => timer.Handler is not null)) return;
+            if (_stopped || _began) return;
+            _began = true;
+            _declaring = Task.Run(() => new ScheduleDeclarer(registration, services).RunAsync(_stopping.Token));
+            if (!registration.Listens || _listeners is not null || !registration.Timers.Exists(timer => timer.Handler is not null)) return;
             _listeners = registration.ListenersOf(services);
             _listeners.Start(registration.StoreOf(services));
         }
@@ -59,7 +67,8 @@ internal sealed class TimerListeners(LatchworkRegistration registration, IServic
         lock (_gate)
         {
             _stopped = true;
-            return _listeners?.LeaveAsync(shutdown) ?? Task.CompletedTask;
+            _ = _stopping.CancelAsync();
+            return Task.WhenAll(_declaring.WaitAsync(shutdown), _listeners?.LeaveAsync(shutdown) ?? Task.CompletedTask);
         }
     }
 }

@@ -80,7 +80,8 @@ public interface IStoreTransfer
     Task<bool> DropJournalAsync(NamespaceRef unit, CancellationToken cancellationToken);
 
     /// <summary>
-    /// Source: deletes events that have arrived, and reads the next: partition by partition those that fall due first, then those whose lease ran
+    /// Source: deletes events that have arrived, and reads the next: partition by partition first the records of schedules (see <see cref="TransferEvent"/>; their
+    /// occurrences that are in flight and have not begun are scheduled again, with no retry spent), then those events that fall due first, then those whose lease ran
     /// out (as they would be after somebody took them back), then the dead letters. The order is the same at every call.
     /// </summary>
     /// <param name="ns">The namespace.</param>

@@ -109,7 +109,9 @@ public enum ImportOutcome
     Closed = 3,
 }
 
-/// <summary>An event on its way. Its times are relative to the clock of the store that was read, at the moment of reading.</summary>
+/// <summary>
+/// An event on its way; or, if its id is that of a schedule and U+001F, the record of that schedule, which comes before all events. Its times are relative to the clock of the store that was read, at the moment of reading.
+/// </summary>
 /// <param name="Id">Its id.</param>
 /// <param name="Payload">Its bytes.</param>
 /// <param name="Headers">Its headers; empty if it has none.</param>
@@ -167,7 +169,7 @@ public sealed record TransferKeyPage(IReadOnlyList<TransferKey> Keys, string? Cu
 
 /// <summary>What became of a namespace that was to be dropped.</summary>
 /// <param name="IsDropped">Whether it was dropped. If not, nothing was changed, unless it has several partitions and a node joined in the middle of it.</param>
-/// <param name="Events">The events that it holds, or held: scheduled, in flight and dead-lettered.</param>
+/// <param name="Events">The events that it holds, or held: scheduled, in flight and dead-lettered; and the records of its schedules.</param>
 /// <param name="Listeners">The nodes that listen, which are in the way; at most 20.</param>
 [Experimental("LATCHWORK001")]
 public sealed record NamespaceDrop(bool IsDropped, long Events, IReadOnlyList<string> Listeners);

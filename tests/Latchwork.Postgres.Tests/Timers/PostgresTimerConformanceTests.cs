@@ -1,3 +1,4 @@
+using Latchwork.StoreConformance.Schedules;
 using Latchwork.StoreConformance.Timers;
 using Xunit;
 
@@ -30,5 +31,11 @@ public sealed class PostgresTimerPauseTests(PostgresFixture fixture) : TimerPaus
 public sealed class PostgresTimerWakingTests(PostgresFixture fixture) : TimerWakingSuite(fixture), IClassFixture<PostgresFixture>;
 
 public sealed class PostgresTimerDefectTests(PostgresFixture fixture) : DtimerDefectStoreSuite(fixture), IClassFixture<PostgresFixture>;
+
+public sealed class PostgresScheduleAdvanceTests(PostgresFixture fixture) : ScheduleAdvanceSuite(fixture), IClassFixture<PostgresFixture>;
+
+public sealed class PostgresScheduleOverlapTests(PostgresFixture fixture) : ScheduleOverlapSuite(fixture), IClassFixture<PostgresFixture>;
+
+public sealed class PostgresScheduleRecordTests(PostgresFixture fixture) : ScheduleRecordSuite(fixture), IClassFixture<PostgresFixture>;
 
 public sealed class PostgresTimerModelTests(PostgresFixture fixture) : TimerModelSuite(fixture), IClassFixture<PostgresFixture>;

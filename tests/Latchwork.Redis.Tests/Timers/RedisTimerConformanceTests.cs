@@ -1,3 +1,4 @@
+using Latchwork.StoreConformance.Schedules;
 using Latchwork.StoreConformance.Support;
 using Latchwork.StoreConformance.Timers;
 using Shouldly;
@@ -32,6 +33,12 @@ public sealed class RedisTimerPauseTests(RedisTimerFixture fixture) : TimerPause
 public sealed class RedisTimerWakingTests(RedisTimerFixture fixture) : TimerWakingSuite(fixture), IClassFixture<RedisTimerFixture>;
 
 public sealed class RedisTimerDefectTests(RedisTimerFixture fixture) : DtimerDefectStoreSuite(fixture), IClassFixture<RedisTimerFixture>;
+
+public sealed class RedisScheduleAdvanceTests(RedisTimerFixture fixture) : ScheduleAdvanceSuite(fixture), IClassFixture<RedisTimerFixture>;
+
+public sealed class RedisScheduleOverlapTests(RedisTimerFixture fixture) : ScheduleOverlapSuite(fixture), IClassFixture<RedisTimerFixture>;
+
+public sealed class RedisScheduleRecordTests(RedisTimerFixture fixture) : ScheduleRecordSuite(fixture), IClassFixture<RedisTimerFixture>;
 
 public sealed class RedisTimerModelTests(RedisTimerFixture fixture) : TimerModelSuite(fixture), IClassFixture<RedisTimerFixture>;
 

@@ -1,5 +1,4 @@
 using System.Globalization;
-using Latchwork.StoreConformance.Schedules;
 using Latchwork.StoreConformance.Support;
 using Xunit;
 
@@ -21,8 +20,6 @@ public sealed class RedisTimerFixture : StoreFixture, IAsyncLifetime
 
     /// <summary>The client completes what is asynchronous on the pool.</summary>
     public override bool AnswersWithoutPool => false;
-
-    public override IReadOnlyDictionary<Type, string> SkippedSuites => ScheduleSuites.NotYet;
 
     public override async Task<long> OutcomeBytesAsync(LatchworkStore store, string ns) => long.Parse(
         await Server.CommandAsync(

@@ -7,4 +7,6 @@ public sealed class SqliteTransferContentTests(SqliteFixture fixture) : Transfer
 
 public sealed class SqliteTransferRefusalTests(SqliteFixture fixture) : TransferRefusalSuite(fixture), IClassFixture<SqliteFixture>;
 
+public sealed class SqliteTransferScheduleTests(SqliteFixture fixture) : TransferScheduleSuite(fixture), IClassFixture<SqliteFixture>;
+
 public sealed class SqliteTransferResumeTests(SqliteFixture fixture) : TransferResumeSuite(fixture), IClassFixture<SqliteFixture>;

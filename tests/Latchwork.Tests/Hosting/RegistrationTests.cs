@@ -67,7 +67,7 @@ public sealed class RegistrationTests
         failure.Failures.Where(text => !text.StartsWith(Misspelt, StringComparison.Ordinal)).ShouldBe(
             [
                 "Latchwork: 'Latchwork:StoreUnavailableTimeout' must be a duration such as 250ms, 10s, 5m, 1h30m, 7d or 00:00:10; it is 'soon'.",
-                "Latchwork: Unknown setting 'Latchwork:StoreWiat'. Valid settings: Health, Locker, Lockers, NodeId, StoreUnavailableTimeout, TimerDefaults, Timers.",
+                "Latchwork: Unknown setting 'Latchwork:StoreWiat'. Valid settings: Health, Locker, Lockers, NodeId, Schedules, StoreUnavailableTimeout, TimerDefaults, Timers.",
                 "Latchwork: 'NodeId' must have 1 to 512 bytes of UTF-8; it has 0.",
                 "Latchwork: No store was chosen: call UseRedis(…), UseSqlite(…) or UseInMemory() on what AddLatchwork returns.",
                 "Latchwork: 'Latchwork:TimerDefaults:MaxEvents' must be a whole number; it is 'many'.",

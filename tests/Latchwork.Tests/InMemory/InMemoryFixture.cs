@@ -14,6 +14,7 @@ public sealed class InMemoryFixture : StoreFixture
         [typeof(TransferContentSuite)] = CannotMove,
         [typeof(TransferRefusalSuite)] = CannotMove,
         [typeof(TransferResumeSuite)] = CannotMove,
+        [typeof(TransferScheduleSuite)] = CannotMove,
     };
 
     public override Task<long> OutcomeBytesAsync(LatchworkStore store, string ns) => Task.FromResult(((InMemoryLockerStore)store.Locks).OutcomeBytes(ns));

@@ -1,7 +1,7 @@
 -- Removes an event: a scheduled or dead one, and if so told one in flight, whose node hears of it.
 -- KEYS: meta, due, flight, dead, body, tries, past, lease.
 -- ARGV: 1 time, 2 format, 3 partitions, 4 channel, 5 id, 6 1 to remove it even in flight.
--- Returns 0 done, 1 not found, 2 in flight.
+-- Returns 0 done, 1 not found, 2 in flight, 10 done (it was a dead letter).
 local meta, due, flight, dead, body, tries, past, lease = unpack(KEYS)
 local channel, id = ARGV[4], ARGV[5]
 -- @include layout
@@ -13,7 +13,7 @@ if not record and call('HSTRLEN', body, id) == 0 then return 1 end
 -- @include free
 call('ZREM', due, id)
 call('ZREM', flight, id)
-call('ZREM', dead, id)
+local wasDead = call('ZREM', dead, id)
 call('HDEL', lease, id)
 call('HDEL', body, id)
 forgetPast({ id })
@@ -21,4 +21,4 @@ if record then
   local token, _, _, _, node = readLease(record)
   redis.pcall('PUBLISH', channel .. node, 'r ' .. #token .. ' ' .. token .. id)
 end
-return 0
+return wasDead == 1 and 10 or 0

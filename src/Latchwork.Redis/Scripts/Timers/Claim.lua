@@ -1,10 +1,10 @@
 -- Takes back events whose lease ran out, moves due events in flight, and says when to ask again.
--- KEYS: meta, due, flight, dead, body, tries, past, lease, claims, nodes, rotation, pollslots.
+-- KEYS: meta, due, flight, dead, body, tries, past, lease, claims, nodes, rotation, pollslots, schedules.
 -- ARGV: 1 time, 2 format, 3 partitions, 4 channel, 5 node, 6 token, 7 the most events, 8 capacity, 9 held, 10 lease in µs, 11 how long the dead
 -- are kept in ms, 12 how many of them, 13 grace of a backup waker in ms, 14 1 to begin with the oldest in a backlog, 15 1 to let others go first.
--- Returns {ask again in µs, now in µs, 1 if the partition is new, how many died of an expired lease, its pause or ''; for each event: id, due,
--- retries, body}.
-local meta, due, flight, dead, body, tries, past, lease, claims, nodes, rotation, pollslots = unpack(KEYS)
+-- Returns {ask again in µs, now in µs, 1 if the partition is new, how many died of an expired lease, its pause or '', {those of them that were
+-- occurrences of schedules}; for each event: id, due, retries, body}.
+local meta, due, flight, dead, body, tries, past, lease, claims, nodes, rotation, pollslots, schedules = unpack(KEYS)
 local channel, node, token = ARGV[4], ARGV[5], ARGV[6]
 local most, capacity, held = tonumber(ARGV[7]), tonumber(ARGV[8]), tonumber(ARGV[9])
 -- @include layout
@@ -16,15 +16,16 @@ local most, capacity, held = tonumber(ARGV[7]), tonumber(ARGV[8]), tonumber(ARGV
 -- @include dead
 -- @include roles
 -- @include listeners
+-- @include schedules
 -- @include expire
 -- @include free
 
 local deadline = math.ceil((nowUs + tonumber(ARGV[10])) / 1000)
 local prefix = leasePrefix(token)
 local leaseEnd = tonumber(call('ZRANGE', flight, 0, 0, 'WITHSCORES')[2])
-local takenBack, died = 0, 0
+local takenBack, died, ended = 0, 0, {}
 if leaseEnd and leaseEnd <= now then
-  takenBack, died = takeBack(tonumber(ARGV[11]), tonumber(ARGV[12]))
+  takenBack, died, ended = takeBack(tonumber(ARGV[11]), tonumber(ARGV[12]))
   leaseEnd = tonumber(call('ZRANGE', flight, 0, 0, 'WITHSCORES')[2])
 end
 -- Time passes, too; but who only looks evicts nothing.
@@ -45,9 +46,9 @@ end
 local head = nextDue and leaseEnd and math.min(nextDue, leaseEnd) or nextDue or leaseEnd
 if pause ~= '' then head = nil end
 
-local reply = { arm(pollSlot, #ids, capacity - #ids, head), int(nowUs), fresh and 1 or 0, died, pause }
+local reply = { arm(pollSlot, #ids, capacity - #ids, head), int(nowUs), fresh and 1 or 0, died, pause, ended }
 for i, id in ipairs(ids) do
-  local at = i * 4 + 2
+  local at = i * 4 + 3
   reply[at], reply[at + 1], reply[at + 2], reply[at + 3] = id, dues[i], retries[i] == '-' and '0' or retries[i], bodies[i]
 end
 keepRoles()

@@ -49,6 +49,15 @@ internal static class TransferRules
         { Interruptions = snapshot.Interruptions };
     }
 
+    /// <summary>The record of a schedule as it goes on its way: like an event, under an id that no event has.</summary>
+    /// <param name="record">The record.</param>
+    public static TransferEvent Pack(ScheduleRecord record) =>
+        new(OccurrenceId.OfRecord(record.Id), ScheduleCodec.Encode(record), new Dictionary<string, string>(), 0, 0, TimeSpan.Zero, [], null);
+    /// <summary>The record of a schedule that has arrived.</summary>
+    /// <param name="moved">What came.</param>
+    public static ScheduleRecord Unpack(TransferEvent moved) => ScheduleCodec.Decode(OccurrenceId.ScheduleOf(moved.Id)!, moved.Payload);
+
+
     /// <summary>What a key weighs in a batch.</summary>
     public static int Weight(TransferEvent moved)
     {

@@ -22,6 +22,9 @@ public sealed partial class TimerSchedules
 
     internal TimerSchedules(ITimerStore store, PartitionClients clients, TimerSettings settings) => (_store, _clients, _settings) = (store, clients, settings);
 
+    /// <summary>Whether the store keeps schedules.</summary>
+    internal bool IsKept => _store.Schedules is not null;
+
     /// <summary>
     /// Declares a schedule: creates it, or changes it if it is declared differently. Twenty nodes that declare the same at their start make one schedule; a declaration
     /// that is stored already changes nothing. A pause stays. Changes count from the next occurrence on.

@@ -1,0 +1,216 @@
+using System.Globalization;
+using Latchwork.Postgres.Connections;
+using Latchwork.Storage;
+using Latchwork.Storage.Rules;
+using Npgsql;
+
+namespace Latchwork.Postgres.Timers;
+
+/// <summary>Schedules on PostgreSQL: what the steps of <see cref="ScheduleSteps"/> do is one transaction, in which the rows of the schedules are locked.</summary>
+internal sealed class PostgresScheduleStore(SqlExecutor executor, PostgresTimerStore timers) : IScheduleStore
+{
+    /// <summary>How often a step is made anew when somebody else has just added the same schedule.</summary>
+    private const int MaxAttempts = 8;
+
+    public Task<ScheduleReading> ReadAsync(TimerPartition partition, IReadOnlyList<string> ids, CancellationToken cancellationToken) =>
+        timers.LookAsync(
+            "look at schedules",
+            partition,
+            null as ScheduleReading,
+            (session, number, now) =>
+            {
+                var table = new ScheduleTable(session, number, now, locks: false);
+                table.ReadRecords(ids);
+                table.ReadPlaces();
+                return new ScheduleReading(ToTime(now), [.. ids.Select(id => table.Find(id) is { } record ? ScheduleSteps.Answer(table, record) : null)]);
+            },
+            cancellationToken).OrElse(() => new ScheduleReading(Clock(), new ScheduleRecord?[ids.Count]));
+
+    public Task<SchedulePage> ListAsync(TimerPartition partition, string? cursor, int limit, CancellationToken cancellationToken) =>
+        timers.LookAsync(
+            "list of schedules",
+            partition,
+            null as SchedulePage,
+            (session, number, now) =>
+            {
+                var table = new ScheduleTable(session, number, now, locks: false);
+                (List<ScheduleRecord> records, bool hasMore) = After(session, number, cursor, limit);
+                foreach (ScheduleRecord record in records) table.Note(record);
+                table.ReadPlaces();
+                return new SchedulePage(ToTime(now), records.ConvertAll(record => ScheduleSteps.Answer(table, record)), hasMore ? records[^1].Id : null);
+            },
+            cancellationToken).OrElse(() => new SchedulePage(Clock(), [], null));
+
+    public Task<ScheduleWritten> WriteAsync(TimerPartition partition, ScheduleWrite write, CancellationToken cancellationToken)
+    {
+        ScheduleWrite own = write with { Body = write.Body.ToArray() }; // the caller may write over its array
+        return ChangeAsync("change of a schedule", partition, [write.Id], own.Next is { } next ? [next.Id] : [], table => ScheduleSteps.Write(table, own), cancellationToken);
+    }
+
+    public Task<ScheduleRemoval> RemoveAsync(TimerPartition partition, string id, ScheduleVersion? version, CancellationToken cancellationToken) =>
+        ChangeAsync("removal of a schedule", partition, [id], [], table => ScheduleSteps.Remove(table, id, version), cancellationToken);
+
+    public Task<IReadOnlyList<AdvanceAnswer>> AdvanceAsync(TimerPartition partition, IReadOnlyList<OccurrenceAdvance> advances, CancellationToken cancellationToken) =>
+        ChangeAsync<IReadOnlyList<AdvanceAnswer>>(
+            "advance of schedules",
+            partition,
+            SchedulesOf(advances.Select(static one => one.Delivery.Id)),
+            [.. advances.Select(static one => one.Delivery.Id), .. advances.Select(static one => one.Next?.Id).OfType<string>()],
+            table => [.. advances.Select(advance => ScheduleSteps.Advance(table, advance))],
+            cancellationToken);
+
+    public Task<TriggerAnswer> TriggerAsync(TimerPartition partition, OccurrenceTrigger trigger, CancellationToken cancellationToken) =>
+        ChangeAsync("trigger of a schedule", partition, [trigger.Id], [trigger.Entry.Id], table => ScheduleSteps.Trigger(table, trigger), cancellationToken);
+
+    public Task<ScheduleSweep> SweepAsync(TimerPartition partition, string? cursor, TimeSpan interval, CancellationToken cancellationToken) =>
+        executor.Work.RunAsync(
+            "search for schedules without an occurrence",
+            session =>
+            {
+                int number = timers.Partition(session, partition);
+                StoreTime now = timers.Enter(session, number);
+                var table = new ScheduleTable(session, number, now, locks: false);
+                long total = session.Read(
+                    new SqlStatement("SELECT count(*) FROM @schema@.timer_schedules WHERE partition_id = $1").With(number), static rows => rows.Read() ? rows.GetInt64(0) : 0);
+                var nothing = new ScheduleSweep(total, ToTime(now), [], null);
+                if (total == 0 || (cursor is null && !Begins(session, number, now, interval))) return nothing;
+                return Strays(session, number, table, cursor, nothing);
+            },
+            cancellationToken);
+
+    /// <summary>Occurrences have ended: that is noted, and whichever waited for their end is due. Nothing needs this; if it fails, the log says so.</summary>
+    public async Task EndedAsync(TimerPartition partition, IReadOnlyList<string> ids, OccurrenceOutcome outcome)
+    {
+        try
+        {
+            await ChangeAsync(
+                "note of the end of occurrences",
+                partition,
+                SchedulesOf(ids),
+                [],
+                table =>
+                {
+                    foreach (string id in ids) ScheduleSteps.Ended(table, id, outcome);
+                    return true;
+                },
+                CancellationToken.None).ConfigureAwait(false);
+        }
+        catch (LatchworkStoreException e)
+        {
+            executor.Log.EndNotNoted(e.Message);
+        }
+    }
+
+    /// <summary>The records behind an id, in order of their ids, and whether there are more.</summary>
+    internal static (List<ScheduleRecord> Records, bool HasMore) After(SqlSession session, int number, string? after, int limit) => session.Read(
+        new SqlStatement($"SELECT {ScheduleTable.Columns} FROM @schema@.timer_schedules s WHERE s.partition_id = $1 AND s.id > $2 ORDER BY s.id LIMIT $3")
+            .With(number).With(Utf8.Bytes(after ?? "")).With(limit + 1),
+        rows =>
+        {
+            var records = new List<ScheduleRecord>();
+            long bytes = 0;
+            while (rows.Read())
+            {
+                ScheduleRecord record = ScheduleTable.Read(rows);
+                bytes += record.Body.Length;
+                if (records.Count == limit || (records.Count > 0 && bytes > Limits.MaxBatchBytes)) return (records, true);
+                records.Add(record);
+            }
+
+            return (records, false);
+        });
+
+    private static ScheduleSweep Strays(SqlSession session, int number, ScheduleTable table, string? cursor, ScheduleSweep nothing)
+    {
+        (List<string> strays, string? last, long looked) = session.Read(
+            new SqlStatement(
+                """
+                SELECT s.id, NOT s.is_paused AND (s.expected IS NULL OR e.id IS NULL OR e.state = 2)
+                FROM (SELECT t.id, t.is_paused, t.expected FROM @schema@.timer_schedules t WHERE t.partition_id = $1 AND t.id > $2 ORDER BY t.id LIMIT $3) s
+                LEFT JOIN @schema@.timer_events e ON e.partition_id = $1 AND e.id = s.expected ORDER BY s.id
+                """).With(number).With(Utf8.Bytes(cursor ?? "")).With(ScheduleSweep.MaxLooked),
+            static rows =>
+            {
+                (List<string> found, string? id, long count) = ([], null, 0);
+                while (found.Count < ScheduleSweep.MaxStrays && rows.Read())
+                {
+                    id = Utf8.Text(rows.GetFieldValue<byte[]>(0));
+                    count++;
+                    if (rows.GetBoolean(1)) found.Add(id);
+                }
+
+                return (found, id, count);
+            });
+        table.ReadRecords(strays);
+        table.ReadPlaces();
+        bool isAll = looked < ScheduleSweep.MaxLooked && strays.Count < ScheduleSweep.MaxStrays;
+        return nothing with
+        {
+            Strays = [.. strays.Select(table.Find).OfType<ScheduleRecord>().Select(record => ScheduleSteps.Answer(table, record))],
+            Cursor = isAll ? null : last,
+        };
+    }
+
+    // Whoever comes first looks. Not while the namespace is moved here: the occurrences are still to come.
+    private static bool Begins(SqlSession session, int number, StoreTime now, TimeSpan interval) => session.Run(
+        new SqlStatement(
+            """
+            UPDATE @schema@.timer_partitions SET schedules_swept = $2
+            WHERE id = $1 AND (schedules_swept IS NULL OR $2 - schedules_swept >= $3) AND (import IS NULL OR import LIKE 'done %')
+            """).With(number).With(now.Milliseconds).With((long)interval.TotalMilliseconds)) > 0;
+
+    private static string[] SchedulesOf(IEnumerable<string> ids) => [.. ids.Select(OccurrenceId.ScheduleOf).OfType<string>().Distinct(StringComparer.Ordinal)];
+
+    private static DateTimeOffset ToTime(StoreTime now) => DateTimeOffset.UnixEpoch + new TimeSpan(now.Ticks);
+
+    private DateTimeOffset Clock() => executor.Settings.Clock is { } us ? DateTimeOffset.UnixEpoch + TimeSpan.FromMicroseconds(us) : TimeProvider.System.GetUtcNow();
+
+    private Task<T> ChangeAsync<T>(
+        string name, TimerPartition partition, IReadOnlyCollection<string> schedules, IReadOnlyCollection<string> events, Func<ScheduleTable, T> step, CancellationToken cancellationToken) =>
+        executor.Work.RunAsync(
+            name,
+            session =>
+            {
+                for (int attempt = 1; ; attempt++)
+                {
+                    try
+                    {
+                        return Change(session, partition, schedules, events, step);
+                    }
+                    catch (PostgresException e) when (e.SqlState == PostgresErrorCodes.UniqueViolation && attempt < MaxAttempts)
+                    {
+                        // Somebody has just added the same schedule: now it is there.
+                    }
+                }
+            },
+            cancellationToken);
+
+    private T Change<T>(SqlSession session, TimerPartition partition, IReadOnlyCollection<string> schedules, IReadOnlyCollection<string> events, Func<ScheduleTable, T> step)
+    {
+        int number = timers.Partition(session, partition);
+        ScheduleTable table;
+        T answer;
+        using (NpgsqlTransaction transaction = session.Connection.BeginTransaction())
+        {
+            session.Run(new SqlStatement("SELECT set_config('lock_timeout', $1, true), set_config('idle_in_transaction_session_timeout', '10000', true)")
+                .With(executor.Settings.LockWait.ToString(CultureInfo.InvariantCulture)));
+            table = new ScheduleTable(session, number, timers.Enter(session, number), locks: true);
+            table.ReadRecords(schedules);
+            table.LockEvents(events);
+            answer = step(table);
+            table.SaveCounts();
+            transaction.Commit();
+        }
+
+        if (table.Earliest != long.MaxValue) timers.Wake(session, partition, table.Earliest);
+        return answer;
+    }
+}
+
+/// <summary>Answers for a namespace that was never used.</summary>
+internal static class LookExtensions
+{
+    public static async Task<T> OrElse<T>(this Task<T?> looking, Func<T> nothing)
+        where T : class =>
+        await looking.ConfigureAwait(false) ?? nothing();
+}

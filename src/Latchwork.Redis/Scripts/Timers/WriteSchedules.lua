@@ -1,0 +1,100 @@
+-- Makes a step on schedules and their occurrences, if everything is as it was read.
+-- KEYS: meta, due, flight, dead, body, tries, past, lease, rotation, pollslots, schedules, schedulebodies, scheduleids.
+-- ARGV: 1 time, 2 format, 3 partitions, 4 channel, 5 1 if it is not to be refused at the memory limit, 6 the length of the largest body; then what must be so:
+-- 'R' schedule stamp ('' for none), 'P' id place (see places); then what is to be done: 'S' schedule, stamp, 1 if paused, expected, queued, rest of the record, how many
+-- began, their ids (see schedules); 'B' schedule body; 'D' schedule (delete it); 'T' id due body (post it); 'X' id (remove it, whoever holds it is told); 'M' id due (schedule it
+-- then); 'H' id headers (instead of its own).
+-- Returns {1 if it was made, 1 if the partition is new}.
+local meta, due, flight, dead, body, tries, past, lease, rotation, pollslots, schedules, schedulebodies, scheduleids = unpack(KEYS)
+local channel = ARGV[4]
+-- @include layout
+-- @include clock
+-- @include lease
+-- @include forget
+-- @include roles
+-- @include schedules
+-- @include places
+local at = 7
+while ARGV[at] == 'R' or ARGV[at] == 'P' do
+  local id, was = ARGV[at + 1], ARGV[at + 2]
+  local is
+  if ARGV[at] == 'P' then
+    is = placeOf(id)
+  else
+    local record = recordOf(id)
+    is = record and record[1] or ''
+  end
+  if is ~= was then return { 0, 0 } end
+  at = at + 3
+end
+
+if ARGV[5] == '1' then
+  -- @include free
+else
+  call('HSET', meta, 'format', ARGV[2], 'partitions', ARGV[3]) -- what a full server refuses comes first
+end
+
+local function drop(id)
+  local record = call('HGET', lease, id)
+  call('ZREM', due, id)
+  call('ZREM', flight, id)
+  call('ZREM', dead, id)
+  call('HDEL', lease, id)
+  call('HDEL', body, id)
+  forgetPast({ id })
+  if record then
+    local token, _, _, _, node = readLease(record)
+    redis.pcall('PUBLISH', channel .. node, 'r ' .. #token .. ' ' .. token .. id)
+  end
+end
+
+local earliest
+local function schedule(id, when)
+  call('ZADD', due, when, id)
+  if not earliest or when < earliest then earliest = when end
+end
+
+while ARGV[at] do
+  local what, id = ARGV[at], ARGV[at + 1]
+  if what == 'S' then
+    local n = tonumber(ARGV[at + 7])
+    local record = { ARGV[at + 2], ARGV[at + 3], ARGV[at + 4], ARGV[at + 5], ARGV[at + 6] }
+    for i = 1, n do record[5 + i] = ARGV[at + 7 + i] end
+    call('HSET', schedules, id, cmsgpack.pack(record))
+    call('ZADD', scheduleids, 0, id)
+    at = at + 8 + n
+  elseif what == 'B' then
+    call('HSET', schedulebodies, id, ARGV[at + 2])
+    at = at + 3
+  elseif what == 'D' then
+    call('HDEL', schedules, id)
+    call('HDEL', schedulebodies, id)
+    call('ZREM', scheduleids, id)
+    at = at + 2
+  elseif what == 'T' then
+    drop(id)
+    call('HSET', body, id, ARGV[at + 3])
+    schedule(id, tonumber(ARGV[at + 2]))
+    at = at + 4
+  elseif what == 'X' then
+    drop(id)
+    at = at + 2
+  elseif what == 'M' then
+    call('ZREM', flight, id)
+    call('HDEL', lease, id)
+    schedule(id, tonumber(ARGV[at + 2]))
+    at = at + 3
+  else
+    local stored = call('HGET', body, id)
+    local headers = tonumber(string.sub(stored, 8, 12))
+    call('HSET', body, id, string.sub(stored, 1, 7) .. string.format('%05d', #ARGV[at + 2]) .. ARGV[at + 2] .. string.sub(stored, 13 + headers))
+    at = at + 3
+  end
+end
+if tonumber(ARGV[6]) > (tonumber(state[5]) or 0) then change('big', ARGV[6]) end
+if earliest then
+  wake(earliest)
+  keepRoles()
+end
+-- @include finish
+return { 1, fresh and 1 or 0 }
