@@ -26,6 +26,7 @@ internal static class LatchworkCommand
             globals.Json,
             DemoCommand.Create(host),
             TimerCommand.Create(host),
+            ScheduleCommand.Create(host),
             OnceCommand.Create(host),
             LockCommand.Create(host),
             MoveCommand.Create(host),

@@ -19,6 +19,56 @@ internal static class Names
         ["recordDamaged"] = DeadLetterReason.RecordDamaged,
     };
 
+    public static readonly IReadOnlyDictionary<string, MisfirePolicy> Misfires = new Dictionary<string, MisfirePolicy>(StringComparer.OrdinalIgnoreCase)
+    {
+        ["latest"] = MisfirePolicy.Latest,
+        ["skip"] = MisfirePolicy.Skip,
+        ["all"] = MisfirePolicy.All,
+    };
+
+    public static readonly IReadOnlyDictionary<string, OverlapPolicy> Overlaps = new Dictionary<string, OverlapPolicy>(StringComparer.OrdinalIgnoreCase)
+    {
+        ["skip"] = OverlapPolicy.Skip,
+        ["queue"] = OverlapPolicy.Queue,
+        ["allow"] = OverlapPolicy.Allow,
+    };
+
+    public static string Of(MisfirePolicy policy) => Misfires.FirstOrDefault(one => one.Value == policy).Key ?? policy.ToString();
+
+    public static string Of(OverlapPolicy policy) => Overlaps.FirstOrDefault(one => one.Value == policy).Key ?? policy.ToString();
+
+    public static string Of(ScheduleOutcome outcome) => outcome switch
+    {
+        ScheduleOutcome.Created => "created",
+        ScheduleOutcome.Updated => "updated",
+        ScheduleOutcome.Unchanged => "unchanged",
+        ScheduleOutcome.Outdated => "outdated",
+        _ => outcome.ToString(),
+    };
+
+    public static string Of(TriggerOutcome outcome) => outcome switch
+    {
+        TriggerOutcome.Triggered => "triggered",
+        TriggerOutcome.Queued => "queued",
+        TriggerOutcome.Skipped => "skipped",
+        TriggerOutcome.NotFound => "notFound",
+        _ => outcome.ToString(),
+    };
+
+    public static string Of(OccurrenceOutcome outcome) => outcome switch
+    {
+        OccurrenceOutcome.Waiting => "waiting",
+        OccurrenceOutcome.Running => "running",
+        OccurrenceOutcome.Succeeded => "succeeded",
+        OccurrenceOutcome.DeadLettered => "deadLettered",
+        OccurrenceOutcome.Cancelled => "cancelled",
+        OccurrenceOutcome.Missed => "missed",
+        OccurrenceOutcome.Overlapped => "overlapped",
+        OccurrenceOutcome.Replaced => "replaced",
+        OccurrenceOutcome.Paused => "paused",
+        _ => outcome.ToString(),
+    };
+
     public static string Of(PostOutcome outcome) => outcome switch
     {
         PostOutcome.Created => "created",

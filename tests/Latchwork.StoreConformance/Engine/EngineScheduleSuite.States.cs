@@ -1,4 +1,3 @@
-using Latchwork.StoreConformance.Support;
 using Shouldly;
 using Xunit;
 
@@ -41,7 +40,7 @@ public abstract partial class EngineScheduleSuite
             o => (o.MaxInFlight, o.Backoff) = (1, new() { Initial = TimeSpan.FromHours(1), Max = TimeSpan.FromHours(1), Jitter = 0 }));
         await other.Schedules.AddOrUpdateAsync(Id, _minutes, "x"u8.ToArray(), new() { Misfire = misfire, Overlap = overlap, MaxRetries = 5 });
         MoveTo(0);
-        await occupant.NthAsync(1);
+        await NthAsync(occupant, 1);
         if (occupied != "in flight")
         {
             await RestsAsync(other);
@@ -73,13 +72,13 @@ public abstract partial class EngineScheduleSuite
         int skipped = overlap == OverlapPolicy.Skip ? left.Length : 0;
         int replaced = overlap == OverlapPolicy.Queue ? Math.Max(0, left.Length - 1) : 0;
 
-        ScheduleSnapshot snapshot = (await Eventually.ReadsAsync(
+        ScheduleSnapshot snapshot = (await ReadsAsync(
             () => other.Schedules.GetAsync(Id),
             one => one!.Next == _first.AddMinutes(isMissed ? 4 : 2) && one.Started == 1 + runs.Length,
             "the chain is in the future")).ShouldNotBeNull();
         (snapshot.Missed, snapshot.Skipped, snapshot.Replaced).ShouldBe((missed, skipped, replaced));
         snapshot.QueuedId.ShouldBe(queued is null ? null : IdAt(isMissed && misfire == MisfirePolicy.Latest ? 1 : queued.Value));
-        await EventuallyAsync(() => node.Got.Count == runs.Length, "what is to run runs");
+        await ComesAsync(() => node.Got.Count == runs.Length, "what is to run runs");
         node.Got.Select(delivery => delivery.Headers["latchwork-scheduled-for"]).ShouldBe(runs.Select(At), ignoreOrder: true);
 
         // And when all that runs has ended, the one that waits runs.
@@ -87,7 +86,7 @@ public abstract partial class EngineScheduleSuite
         ends.SetResult();
         if (occupied == "retry") (await other.CancelAsync(IdAt(0))).ShouldBe(TimerOutcome.Done);
         int total = runs.Length + (queued is null ? 0 : 1);
-        await EventuallyAsync(() => node.Got.Count + occupant.Got.Count - 1 == total, "the one that waited runs");
+        await ComesAsync(() => node.Got.Count + occupant.Got.Count - 1 == total, "the one that waited runs");
         if (queued is { } last) node.Got.Concat(occupant.Got).Select(delivery => delivery.Headers["latchwork-scheduled-for"]).ShouldContain(At(last));
         await RestsAsync(other);
         (await other.Schedules.GetAsync(Id))!.Started.ShouldBe(1 + total);
