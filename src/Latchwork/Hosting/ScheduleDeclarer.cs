@@ -1,3 +1,4 @@
+using Latchwork.Storage;
 using Microsoft.Extensions.Logging;
 
 namespace Latchwork.Hosting;
@@ -59,17 +60,31 @@ internal sealed class ScheduleDeclarer(LatchworkRegistration registration, IServ
         List<ScheduleRegistration> declared = ScheduleRegistration.Read(registration.SectionOf(services), timer, []); // what cannot be read has kept the application from starting
         foreach (ScheduleRegistration one in declared)
         {
-            ScheduleDeclaration declaration = schedules.Declare(one.Id, one.Schedule, one.Payload(services), one.Options, isDeclared: true);
-            ScheduleResult result = await schedules.AddOrUpdateAsync(one.Id, declaration, stopping).ConfigureAwait(false);
+            ScheduleResult result;
+            try
+            {
+                ScheduleDeclaration declaration = schedules.Declare(one.Id, one.Schedule, one.Payload(services), one.Options, isDeclared: true);
+                result = await schedules.AddOrUpdateAsync(one.Id, declaration, stopping).ConfigureAwait(false);
+            }
+            catch (ArgumentException e)
+            {
+                _log.SchedulesRefused(e, timer.Namespace); // the others are declared all the same
+                continue;
+            }
+
             if (result.Outcome == ScheduleOutcome.Outdated) _log.ScheduleOutdated(one.Id, timer.Namespace, one.Options.Revision);
         }
 
         var listed = declared.Select(static one => one.Id).ToHashSet(StringComparer.Ordinal);
+        long newest = declared.Select(static one => one.Options?.Revision ?? 0).DefaultIfEmpty(0).Max();
         await foreach (ScheduleSnapshot unclaimed in schedules.ListAsync(stopping).ConfigureAwait(false))
         {
             if (!unclaimed.IsDeclared || listed.Contains(unclaimed.Id)) continue;
-            if (!timer.RemovesUnlisted) _log.ScheduleUnclaimed(unclaimed.Id, timer.Namespace);
-            else if (await schedules.RemoveAsync(unclaimed.Id, stopping).ConfigureAwait(false)) _log.UnlistedScheduleRemoved(unclaimed.Id, timer.Namespace);
+
+            // One of a higher revision than any here is of a newer build, which this one must not undo; and one that was declared meanwhile is not meant.
+            bool isOurs = timer.RemovesUnlisted && unclaimed.Options is { } options && options.Revision <= newest;
+            if (!isOurs) _log.ScheduleUnclaimed(unclaimed.Id, timer.Namespace);
+            else if (await schedules.RemoveAsync(unclaimed.Id, unclaimed.Version, stopping).ConfigureAwait(false) == ScheduleRemoval.Removed) _log.UnlistedScheduleRemoved(unclaimed.Id, timer.Namespace);
         }
     }
 }

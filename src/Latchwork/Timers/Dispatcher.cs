@@ -185,7 +185,7 @@ internal sealed class Dispatcher : IDisposable
         {
             _armed = false;
             TimeSpan since = _clock.Now - _longestWait;
-            late = Take(delivery => delivery.ReceivedAt <= since);
+            late = Take(delivery => delivery.QueuedAt <= since);
             Arm();
         }
 
@@ -225,6 +225,6 @@ internal sealed class Dispatcher : IDisposable
     {
         if (_armed || _stopped || _queue.Count == 0) return;
         _armed = true;
-        _alarm.Set(_queue.UnorderedItems.Min(item => item.Element.ReceivedAt) + _longestWait - _clock.Now);
+        _alarm.Set(_queue.UnorderedItems.Min(item => item.Element.QueuedAt) + _longestWait - _clock.Now);
     }
 }

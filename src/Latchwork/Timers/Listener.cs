@@ -15,6 +15,7 @@ internal sealed class Listener : IDisposable
 
     private readonly ITimerStore _store;
     private readonly ClaimLoop[] _loops;
+    private readonly int[] _pauses;
     private readonly PartitionClient[] _clients;
     private readonly LeaseKeeper _keeper;
     private readonly OccurrenceStarter? _starter;
@@ -48,6 +49,7 @@ internal sealed class Listener : IDisposable
         _starter = clients.Store.Schedules is { } schedules ? new OccurrenceStarter(this, schedules) : null;
         _sweeper = clients.Store.Schedules is { } swept ? new ScheduleSweeper(this, swept, opened) : null;
         _keeper = new LeaseKeeper(this, clients.Store);
+        _pauses = new int[opened.Length];
         _loops = Array.ConvertAll(opened, client => new ClaimLoop(this, clients.Store, client));
     }
 
@@ -231,7 +233,14 @@ internal sealed class Listener : IDisposable
     }
 
     /// <summary>The namespace is paused: what no handler has begun goes back, with no retry spent. What runs goes on.</summary>
-    public void HandBackUnstarted(PartitionClient client) => Dispatcher.HandBack(delivery => delivery.Client == client);
+    public void HandBackUnstarted(PartitionClient client)
+    {
+        Interlocked.Increment(ref _pauses[client.Partition.Index]);
+        Dispatcher.HandBack(delivery => delivery.Client == client);
+    }
+
+    /// <summary>How often a partition was found paused: what was begun to be started before, and has not started, is handed back.</summary>
+    public int PausesOf(PartitionClient client) => Volatile.Read(ref _pauses[client.Partition.Index]);
 
     /// <summary>Says once that the namespace is paused, and once that it is not any more.</summary>
     public void NotePause(TimerPause? pause)

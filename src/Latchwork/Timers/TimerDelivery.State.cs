@@ -66,6 +66,9 @@ public sealed partial class TimerDelivery
     /// <summary>When it came from the store.</summary>
     internal TimeSpan ReceivedAt { get; }
 
+    /// <summary>When it came to wait for a handler: for an occurrence of a schedule that is when its schedule was asked.</summary>
+    internal TimeSpan QueuedAt { get; set; }
+
     /// <summary>When the handler was called.</summary>
     internal TimeSpan StartedAt => _startedAt;
 

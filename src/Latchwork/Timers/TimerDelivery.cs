@@ -15,7 +15,7 @@ public sealed partial class TimerDelivery
     {
         _listener = listener;
         _event = claimed;
-        ReceivedAt = receivedAt;
+        ReceivedAt = QueuedAt = receivedAt;
         _startedAt = receivedAt;
         _deadline = deadline.Ticks;
         Client = client;

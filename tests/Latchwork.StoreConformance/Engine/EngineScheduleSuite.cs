@@ -372,6 +372,91 @@ public abstract partial class EngineScheduleSuite(StoreFixture fixture) : Engine
     }
 
     [Fact]
+    public async Task A_declaration_that_changes_loses_no_due_occurrence_whose_lease_ends_meanwhile()
+    {
+        DistributedTimer other = Undisturbed();
+        await other.Schedules.AddOrUpdateAsync(Id, _minutes, "old"u8.ToArray());
+        Node dying = await JoinAsync(configure: o => o.LeaseDuration = Seconds(20));
+        Faults.Hold(nameof(IScheduleStore.ReadAsync));
+        MoveTo(0);
+        await ComesAsync(() => Faults.Calls(nameof(IScheduleStore.ReadAsync)) == 1, "the occurrence is claimed");
+        dying.Timer.Abandon();
+        Faults.Release(nameof(IScheduleStore.ReadAsync));
+
+        TaskCompletionSource hold = Faults.Hold(nameof(IScheduleStore.WriteAsync));
+        Task<ScheduleResult> declaring = NewTimer().Schedules.AddOrUpdateAsync(Id, _minutes, "new"u8.ToArray());
+        await ComesAsync(() => Faults.Calls(nameof(IScheduleStore.WriteAsync)) == 1, "it was read while it was in flight");
+        _clock.Advance(Seconds(21));
+        var look = new ClaimRequest("looks", "token", 0, 1, 0, Seconds(20), new DeadLetterLimits(TimeSpan.FromDays(1), 10));
+        await Store.Inner.Timers.ClaimAsync(TimerPartition.Of(Namespace, Id, 1), look, CancellationToken.None);
+        (await other.PeekAsync(IdAt(0)))!.State.ShouldBe(TimerState.Scheduled);
+        Faults.Release(nameof(IScheduleStore.WriteAsync));
+        hold.SetResult();
+        (await declaring).Outcome.ShouldBe(ScheduleOutcome.Updated);
+
+        Node node = await JoinAsync();
+        TimerDelivery delivery = await NthAsync(node, 1);
+        (delivery.Id, delivery.Retries).ShouldBe((IdAt(0), 0));
+        delivery.Payload.ToArray().ShouldBe("new"u8.ToArray());
+    }
+
+    [Fact]
+    public async Task A_declaration_of_a_later_format_is_not_written_over_by_an_older_build()
+    {
+        DistributedTimer other = Undisturbed();
+        await other.Schedules.AddOrUpdateAsync(Id, _minutes, "x"u8.ToArray(), new() { Revision = 3 });
+        IScheduleStore store = Store.Inner.Timers.Schedules!;
+        TimerPartition partition = TimerPartition.Of(Namespace, Id, 1);
+        ScheduleRecord record = (await store.ReadAsync(partition, [Id], CancellationToken.None)).Records[0]!;
+        byte[] body = record.Body.ToArray();
+        body[0]++;
+        await store.WriteAsync(partition, new ScheduleWrite(Id, record.Version, record.Version.Incarnation, body, false, null), CancellationToken.None);
+
+        (await other.Schedules.AddOrUpdateAsync(Id, _minutes, "old"u8.ToArray(), new() { Revision = 9 })).Outcome.ShouldBe(ScheduleOutcome.Outdated);
+        (await other.Schedules.GetAsync(Id))!.Damage.ShouldNotBeNull();
+    }
+
+    [Fact]
+    public async Task A_dead_letter_that_was_requeued_occupies_its_schedule_while_it_runs()
+    {
+        bool fails = true;
+        var go = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        Node node = await JoinAsync((_, _) => fails ? throw new TimeoutException("no") : go.Task);
+        await node.Timer.Schedules.AddOrUpdateAsync(Id, _minutes, "x"u8.ToArray());
+        MoveTo(0);
+        await NthAsync(node, 1);
+        await ReadsAsync(() => node.Timer.GetStatsAsync(), stats => stats.DeadLetters == 1, "a dead letter");
+        fails = false;
+        (await node.Timer.DeadLetters.RequeueAsync(IdAt(0))).ShouldBe(TimerOutcome.Done);
+        (await NthAsync(node, 2)).Id.ShouldBe(IdAt(0));
+        MoveTo(1);
+        ScheduleSnapshot snapshot = (await ReadsAsync(() => node.Timer.Schedules.GetAsync(Id), one => one!.Next == _first.AddMinutes(2), "the chain goes on"))!;
+        snapshot.History.Single(one => one.Id == IdAt(1)).Outcome.ShouldBe(OccurrenceOutcome.Overlapped);
+        go.SetResult();
+        await RestsAsync(node.Timer);
+        node.Got.Count.ShouldBe(2);
+    }
+
+    [Fact]
+    public async Task What_is_being_begun_when_its_namespace_is_paused_is_handed_back()
+    {
+        Node node = await JoinAsync();
+        DistributedTimer other = Undisturbed();
+        await other.Schedules.AddOrUpdateAsync(Id, _minutes, "x"u8.ToArray());
+        TaskCompletionSource hold = Faults.Hold(nameof(IScheduleStore.ReadAsync));
+        MoveTo(0);
+        await ComesAsync(() => Faults.Calls(nameof(IScheduleStore.ReadAsync)) == 1, "the occurrence is claimed");
+        await other.PauseAsync("a migration");
+        await ComesAsync(() => Faults.NotificationsReceived(WakeNotificationKind.Paused) > 0, "the node hears of it");
+        Faults.Release(nameof(IScheduleStore.ReadAsync));
+        hold.SetResult();
+        await ReadsAsync(() => other.GetStatsAsync(), stats => stats is { InFlight: 0, Scheduled: 1 }, "it is handed back");
+        node.Got.ShouldBeEmpty();
+        await other.ResumeAsync();
+        (await NthAsync(node, 1)).Retries.ShouldBe(0);
+    }
+
+    [Fact]
     public async Task A_schedule_whose_occurrence_was_lost_is_found_and_none_is_repeated()
     {
         Node node = await JoinAsync();

@@ -103,7 +103,7 @@ internal static class ScheduleSteps
         {
             // It has begun before, or was requeued.
             if (!isHeld) return new AdvanceAnswer(AdvanceOutcome.Gone, null);
-            if (record is not null) table.Save(Begin(record, id, advance.NodeId, table.Now.Milliseconds));
+            if (record is not null) table.Save(Begin(Occupy(table, record, id), id, advance.NodeId, table.Now.Milliseconds));
             return new AdvanceAnswer(AdvanceOutcome.Run, null);
         }
 

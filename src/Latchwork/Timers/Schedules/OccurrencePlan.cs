@@ -81,5 +81,7 @@ internal sealed record OccurrencePlan(
 
     /// <summary>The plan for an occurrence whose declaration cannot be evaluated here: it runs, and a node that can finds the schedule without a next one.</summary>
     /// <param name="expected">The time of the occurrence.</param>
-    public static OccurrencePlan OfDamaged(DateTimeOffset expected) => new(true, default, expected, false, 0, expected, null);
+    /// <param name="isPaused">Whether the schedule is paused: then it does not run.</param>
+    public static OccurrencePlan OfDamaged(DateTimeOffset expected, bool isPaused) =>
+        new(!isPaused, isPaused ? OccurrenceOutcome.Paused : default, expected, false, 0, expected, null);
 }

@@ -32,9 +32,10 @@ internal sealed class OccurrenceStarter(Listener listener, IScheduleStore schedu
     /// <summary>Begins occurrences that a claim brought. Returns immediately.</summary>
     public void Begin(PartitionClient client, List<TimerDelivery> deliveries)
     {
+        int pauses = listener.PausesOf(client);
         lock (_gate)
         {
-            Task running = Task.Run(() => RunAsync(client, deliveries));
+            Task running = Task.Run(() => RunAsync(client, deliveries, pauses));
             _underWay.Add(running);
             _ = running.ContinueWith(Forget, CancellationToken.None, TaskContinuationOptions.ExecuteSynchronously, TaskScheduler.Default);
         }
@@ -46,7 +47,7 @@ internal sealed class OccurrenceStarter(Listener listener, IScheduleStore schedu
     }
 
     // Never throws.
-    private async Task RunAsync(PartitionClient client, List<TimerDelivery> deliveries)
+    private async Task RunAsync(PartitionClient client, List<TimerDelivery> deliveries, int pauses)
     {
         foreach (TimerDelivery[] piece in deliveries.Chunk(ScheduleReader.MaxRead))
         {
@@ -54,7 +55,7 @@ internal sealed class OccurrenceStarter(Listener listener, IScheduleStore schedu
             try
             {
                 string[] ids = [.. piece.Select(delivery => OccurrenceId.ScheduleOf(delivery.Id)!).Distinct(StringComparer.Ordinal)];
-                ScheduleReading reading = await RepeatAsync(token => schedules.ReadAsync(client.Partition, ids, token), piece[0]).ConfigureAwait(false);
+                ScheduleReading reading = await RepeatAsync(token => schedules.ReadAsync(client.Partition, ids, token), piece).ConfigureAwait(false);
                 for (int i = 0; i < ids.Length; i++) records[ids[i]] = reading.Records[i];
             }
 #pragma warning disable CA1031 // Nobody waits for this: it is reported, and the leases run out.
@@ -65,31 +66,45 @@ internal sealed class OccurrenceStarter(Listener listener, IScheduleStore schedu
                 continue;
             }
 
-            await Task.WhenAll(piece.Select(delivery => StartAsync(client, delivery, records[OccurrenceId.ScheduleOf(delivery.Id)!]))).ConfigureAwait(false);
+            await Task.WhenAll(piece.Select(delivery => StartAsync(client, delivery, records[OccurrenceId.ScheduleOf(delivery.Id)!], pauses))).ConfigureAwait(false);
         }
     }
 
     // Never throws.
-    private async Task StartAsync(PartitionClient client, TimerDelivery delivery, ScheduleRecord? record)
+    private async Task StartAsync(PartitionClient client, TimerDelivery delivery, ScheduleRecord? record, int pauses)
     {
         try
         {
             for (int changes = 0; ; changes++)
             {
+                if (delivery.IsOver || listener.Now >= delivery.Deadline)
+                {
+                    // Another may have it by now, and if not, it has not begun: its lease ends, and no retry is spent.
+                    listener.OnLeaseLost(delivery, DeliveryEnd.LeaseRanOut, quietly: true);
+                    delivery.MarkEnded();
+                    listener.DidNotRun(delivery);
+                    return;
+                }
+
+                if (listener.PausesOf(client) != pauses)
+                {
+                    await HandBackAsync(delivery).ConfigureAwait(false);
+                    return;
+                }
+
                 (OccurrenceAdvance advance, OccurrencePlan? plan) = Plan(delivery, record);
-                AdvanceAnswer answer = await RepeatAsync(token => client.Advances.AddAsync(advance, token), delivery).ConfigureAwait(false);
+                AdvanceAnswer answer = await RepeatAsync(token => client.Advances.AddAsync(advance, token), [delivery]).ConfigureAwait(false);
                 if (answer.Outcome == AdvanceOutcome.Changed)
                 {
                     record = answer.Record;
                     if (changes < MaxChanges) continue;
-                    await listener.HandBackAsync(delivery).ConfigureAwait(false);
-                    listener.DidNotRun(delivery);
+                    await HandBackAsync(delivery).ConfigureAwait(false);
                 }
                 else if (answer.Outcome == AdvanceOutcome.Run)
                 {
                     if (advance.Headers is { } headers) delivery.Redate(headers);
                     Log(delivery, plan, answer.Outcome);
-                    await DispatchAsync(delivery).ConfigureAwait(false);
+                    await DispatchAsync(client, delivery, pauses).ConfigureAwait(false);
                 }
                 else
                 {
@@ -111,10 +126,30 @@ internal sealed class OccurrenceStarter(Listener listener, IScheduleStore schedu
         }
     }
 
-    private async Task DispatchAsync(TimerDelivery delivery)
+    private async Task DispatchAsync(PartitionClient client, TimerDelivery delivery, int pauses)
     {
-        if (listener.Dispatcher.TryAdd([delivery])) return;
-        await listener.HandBackAsync(delivery).ConfigureAwait(false); // the node leaves; whoever claims it next finds that it has begun
+        if (delivery.IsOver)
+        {
+            // It was lost while the step was made. Its token is still good if nobody took it over: then it goes back as it is, instead of spending a retry when the lease ends.
+            await listener.Calls.ReleaseAsync(client, delivery.Key, listener.Now + TimerSettings.LeaveGrace, listener.Aborted).OffStoreThread().ConfigureAwait(false);
+            delivery.MarkEnded();
+            listener.DidNotRun(delivery);
+            return;
+        }
+
+        delivery.QueuedAt = listener.Now; // what it has waited for until now says nothing about this node's handlers
+        if (listener.PausesOf(client) == pauses && listener.Dispatcher.TryAdd([delivery]))
+        {
+            if (listener.PausesOf(client) != pauses) listener.HandBackUnstarted(client);
+            return;
+        }
+
+        await HandBackAsync(delivery).ConfigureAwait(false); // the node leaves, or the namespace is paused; whoever claims it next finds that it has begun
+    }
+
+    private async Task HandBackAsync(TimerDelivery delivery)
+    {
+        await listener.HandBackAsync(delivery).ConfigureAwait(false);
         listener.DidNotRun(delivery);
     }
 
@@ -145,13 +180,13 @@ internal sealed class OccurrenceStarter(Listener listener, IScheduleStore schedu
 
         DateTimeOffset expected = ScheduleDeclaration.TimeOf(delivery.Id) ?? delivery.Due;
         OccurrencePlan plan = declaration is null
-            ? OccurrencePlan.OfDamaged(expected)
+            ? OccurrencePlan.OfDamaged(expected, record.IsPaused)
             : OccurrencePlan.Of(record.Id, declaration, record.IsPaused, expected, delivery.ClaimedAt);
         return (plan.ToAdvance(record, declaration, delivery.Key, listener.Settings.NodeId), plan);
     }
 
     /// <summary>A store that does not answer is asked again for as long as the lease lasts, which is extended meanwhile.</summary>
-    private async Task<T> RepeatAsync<T>(Func<CancellationToken, Task<T>> call, TimerDelivery delivery)
+    private async Task<T> RepeatAsync<T>(Func<CancellationToken, Task<T>> call, TimerDelivery[] deliveries)
     {
         for (int n = 0; ; n++)
         {
@@ -160,7 +195,7 @@ internal sealed class OccurrenceStarter(Listener listener, IScheduleStore schedu
             {
                 return await call(listener.Aborted).OffStoreThread().ConfigureAwait(false);
             }
-            catch (LatchworkStoreException e) when ((e.IsTransient || e.Outcome == StoreOutcome.Unknown) && !delivery.IsOver && listener.Now + pause < delivery.Deadline)
+            catch (LatchworkStoreException e) when ((e.IsTransient || e.Outcome == StoreOutcome.Unknown) && Array.Exists(deliveries, delivery => !delivery.IsOver && listener.Now + pause < delivery.Deadline))
             {
                 await Task.Delay(pause, listener.Settings.Time, listener.Aborted).ConfigureAwait(false);
             }

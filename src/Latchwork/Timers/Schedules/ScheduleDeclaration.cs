@@ -114,6 +114,14 @@ internal sealed class ScheduleDeclaration
         return bytes.ToArray();
     }
 
+    /// <summary>The revision of a body, also of one that this process cannot evaluate. A later format counts as newer than any revision.</summary>
+    public static long RevisionOf(ReadOnlyMemory<byte> body)
+    {
+        ReadOnlySpan<byte> bytes = body.Span;
+        if (bytes.Length > 0 && bytes[0] > Format) return long.MaxValue;
+        return bytes.Length > sizeof(long) && bytes[0] == Format ? System.Buffers.Binary.BinaryPrimitives.ReadInt64LittleEndian(bytes[1..]) : 0;
+    }
+
     /// <summary>Reads a body.</summary>
     /// <exception cref="InvalidDataException">It is not of a form that this version writes, or this process cannot evaluate it.</exception>
     public static ScheduleDeclaration Decode(ReadOnlyMemory<byte> body)

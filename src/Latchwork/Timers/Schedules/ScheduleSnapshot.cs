@@ -90,6 +90,9 @@ public sealed record ScheduleSnapshot
     /// <summary>Its id.</summary>
     public required string Id { get; init; }
 
+    /// <summary>The version of its record.</summary>
+    internal Storage.ScheduleVersion Version { get; init; }
+
     /// <summary>When it recurs; null if it is damaged.</summary>
     public Schedule? Schedule { get; init; }
 

@@ -29,7 +29,9 @@ internal sealed class ScheduleSweeper(Listener listener, IScheduleStore schedule
             {
                 bool any = false;
                 foreach (PartitionClient client in clients) any |= await SweepAsync(client).ConfigureAwait(false);
-                pause = any ? _interval : _intervalOfNone;
+
+                // Not always in the same order: else one that cannot evaluate a schedule might always be first.
+                pause = (any ? _interval : _intervalOfNone) * (0.5 + Random.Shared.NextDouble());
                 failures = 0;
             }
             catch (OperationCanceledException) when (listener.Aborted.IsCancellationRequested)
@@ -80,7 +82,9 @@ internal sealed class ScheduleSweeper(Listener listener, IScheduleStore schedule
             return null; // shown as damaged; another node may know the zone
         }
 
+        // Of one that a node began which could not say what comes next, the times since then are missed, and treated as such.
         DateTimeOffset? next = (stray.ExpectedId is { } expected ? ScheduleDeclaration.TimeOf(expected) : null)
+            ?? (stray.DecidedUntil > DateTimeOffset.UnixEpoch ? declaration.Schedule.GetNext(stray.DecidedUntil) : null)
             ?? ScheduleReader.NextOf(stray.Id, declaration, stray.DecidedUntil, now);
         return next is { } time
             ? new ScheduleWrite(stray.Id, stray.Version, stray.Version.Incarnation, stray.Body, stray.IsPaused, declaration.EntryAt(stray.Id, time))

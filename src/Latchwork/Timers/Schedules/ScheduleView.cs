@@ -21,6 +21,7 @@ internal static class ScheduleView
         return new ScheduleSnapshot
         {
             Id = record.Id,
+            Version = record.Version,
             Schedule = declaration?.Schedule,
             Options = declaration?.Options,
             Damage = damage,

@@ -55,7 +55,7 @@ public sealed partial class TimerSchedules
             if (record is not null)
             {
                 stored = TryDecode(record);
-                if (stored?.Options.Revision > declaration.Options.Revision) return new ScheduleResult(id, ScheduleOutcome.Outdated, TimeOfExpected(record));
+                if (ScheduleDeclaration.RevisionOf(record.Body) > declaration.Options.Revision) return new ScheduleResult(id, ScheduleOutcome.Outdated, TimeOfExpected(record));
                 if (record.Body.Span.SequenceEqual(body)) return new ScheduleResult(id, ScheduleOutcome.Unchanged, TimeOfExpected(record));
             }
 
@@ -100,8 +100,9 @@ public sealed partial class TimerSchedules
             ScheduleDeclaration? declaration = TryDecode(record);
             DateTimeOffset expected = ScheduleDeclaration.TimeOf(occurrence) ?? reading.Now;
             OccurrencePlan plan = declaration is null
-                ? OccurrencePlan.OfDamaged(expected) with { Run = false, EndAs = OccurrenceOutcome.Cancelled }
+                ? OccurrencePlan.OfDamaged(expected, record.IsPaused) with { Run = false, EndAs = OccurrenceOutcome.Cancelled }
                 : OccurrencePlan.OfCancelled(declaration, expected);
+            if (record.IsPaused) plan = plan with { Next = null };
             OccurrenceAdvance advance = plan.ToAdvance(record, declaration, new DeliveryKey(occurrence, ""), _settings.NodeId) with { Revoke = revoke };
             AdvanceAnswer answer = await client.Advances.AddAsync(advance, cancellationToken).ConfigureAwait(false);
             switch (answer.Outcome)
@@ -146,12 +147,16 @@ public sealed partial class TimerSchedules
     }
 
     /// <summary>
-    /// The time of the occurrence that is to be expected after a change. One that is waiting keeps its time if the times did not change, or if it is due already: nothing
+    /// The time of the occurrence that is to be expected after a change. One that has not begun keeps its time if the times did not change, or if it is due already: nothing
     /// that is due is lost. Else the chain begins anew at the next time from now on.
     /// </summary>
+    /// <remarks>
+    /// Also if it was in flight when it was read: until the write its lease may end, and then it waits again, under the same version. If it is in flight still, the write
+    /// keeps it whatever is said here.
+    /// </remarks>
     private static DateTimeOffset? NextOf(string id, ScheduleDeclaration declaration, ScheduleRecord? record, ScheduleDeclaration? stored, DateTimeOffset now)
     {
-        if (record is { ExpectedId: { } expected, ExpectedState: TimerState.Scheduled } && ScheduleDeclaration.TimeOf(expected) is { } time)
+        if (record is { ExpectedId: { } expected } && ScheduleDeclaration.TimeOf(expected) is { } time)
         {
             if (stored is not null && stored.HasTimesOf(declaration)) return time;
             if (time + ScheduleDeclaration.JitterOf(id, stored?.Options.Jitter ?? TimeSpan.Zero) <= now) return time;
