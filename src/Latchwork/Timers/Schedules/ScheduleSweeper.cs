@@ -20,7 +20,7 @@ internal sealed class ScheduleSweeper(Listener listener, IScheduleStore schedule
     private async Task RunAsync()
     {
         int failures = 0;
-        TimeSpan pause = _interval * Random.Shared.NextDouble();
+        TimeSpan pause = _interval * (0.5 + Random.Shared.NextDouble() / 2); // nodes that start together do not ask together
         while (true)
         {
             await Task.Delay(pause, listener.Settings.Time, listener.Aborted).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
