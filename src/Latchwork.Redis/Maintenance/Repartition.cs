@@ -98,6 +98,7 @@ internal sealed class Repartition(RedisTimerStore store) : IStorePartitions
         /// <summary>Moves to their partitions the events that one partition has, and that belong to others.</summary>
         private async Task EmptyAsync(int index, CancellationToken cancellationToken)
         {
+            await MoveSchedulesAsync(index, cancellationToken).ConfigureAwait(false);
             foreach (TimerState state in (TimerState[])[TimerState.Scheduled, TimerState.InFlight, TimerState.DeadLettered])
             {
                 (string Id, string Score) last = ("", "");
@@ -110,6 +111,27 @@ internal sealed class Repartition(RedisTimerStore store) : IStorePartitions
                     while (leaving.Length > 0) leaving = leaving[(await MoveAsync(index, leaving, cancellationToken).ConfigureAwait(false))..];
                     if (page.Length == 0) break;
                     last = page[^1];
+                }
+            }
+        }
+
+        /// <summary>Moves the records of schedules as events are moved: placed as they are, then deleted. The same record again takes its own place.</summary>
+        private async Task MoveSchedulesAsync(int index, CancellationToken cancellationToken)
+        {
+            const int AtOnce = 20;
+            string last = "";
+            while (true)
+            {
+                string[] page = (await SendAsync(TimerScript.ScanSchedules, index, cancellationToken, last, AtOnce).ConfigureAwait(false)).Texts;
+                if (page.Length == 0) return;
+                last = page[^1];
+                foreach (IGrouping<int, string> group in page.GroupBy(id => HomeOf(id, _to)).Where(group => group.Key != index))
+                {
+                    RedisValue[] ids = [.. group.Select(static id => (RedisValue)id)];
+                    RedisReply read = await SendAsync(TimerScript.MoveSchedules, index, cancellationToken, ["read", .. ids]).ConfigureAwait(false);
+                    RedisValue[] placed = [.. Enumerable.Range(0, ids.Length).Where(i => read[2 * i].Bytes.Length > 0).SelectMany(i => (RedisValue[])[ids[i], read[2 * i].Bytes, read[2 * i + 1].Bytes])];
+                    if (placed.Length > 0) await SendAsync(TimerScript.MoveSchedules, group.Key, cancellationToken, ["place", .. placed]).ConfigureAwait(false);
+                    await SendAsync(TimerScript.MoveSchedules, index, cancellationToken, ["drop", .. ids]).ConfigureAwait(false);
                 }
             }
         }

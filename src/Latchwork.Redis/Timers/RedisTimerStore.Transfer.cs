@@ -151,7 +151,13 @@ internal sealed partial class RedisTimerStore
 
     private static TransferEvent ReadMoved(RedisReply reply)
     {
-        const int Now = 0, When = 3, Id = 9;
+        const int Now = 0, Kind = 1, When = 3, Rest = 4, Body = 6, Id = 9, OfSchedule = 3;
+        if (reply[Kind].Number == OfSchedule)
+        {
+            ScheduleRecord record = ScheduleCodec.Decode(reply[Id].Text[..^1], reply[Rest].Bytes);
+            return TransferRules.Pack(record with { Body = reply[Body].Bytes });
+        }
+
         TimerSnapshot snapshot = ReadSnapshot(reply[Id].Text, reply);
         return TransferRules.Pack(snapshot, reply[Now].Number * TimeSpan.TicksPerMicrosecond, reply[When].Number);
     }
@@ -160,10 +166,19 @@ internal sealed partial class RedisTimerStore
     {
         byte[][] bodies = [.. events.Select(static e => TimerCodec.EncodeBody(e.MaxRetries, e.Headers, e.Payload.Span))];
         int largest = bodies.Max(static body => body.Length) - TimerCodec.BodyPrefix;
-        ArgumentList arguments = Begin(partitions, events.Sum(static e => 7 + e.Failures.Count), BellOf(partition), moveId, largest);
+        RedisValue[]?[] records = [.. events.Select(static e => OccurrenceId.IsRecord(e.Id) ? ScheduleSnapshotTable.RecordArguments(TransferRules.Unpack(e)) : null)];
+        ArgumentList arguments = Begin(
+            partitions, events.Select((e, i) => 7 + (records[i]?.Length ?? e.Failures.Count)).Sum(), BellOf(partition), moveId, largest);
         for (int i = 0; i < bodies.Length; i++)
         {
             TransferEvent moved = events[i];
+            if (records[i] is { } record)
+            {
+                arguments.Add(moved.Id, 0, "", TransferRules.Unpack(moved).Body, 0, "0", record.Length);
+                arguments.Add(record);
+                continue;
+            }
+
             RedisValue ago = moved.DeadLetter is { } deadLetter ? TimerCodec.Microseconds(deadLetter.Ago) : "";
             RedisValue end = TimerCodec.EndOfPast(moved.DeadLetter?.Reason ?? 0, moved.Interruptions);
             arguments.Add(moved.Id, TimerCodec.Microseconds(moved.DueIn), ago, bodies[i], moved.Retries, end, moved.Failures.Count);

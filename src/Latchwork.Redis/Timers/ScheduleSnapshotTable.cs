@@ -90,7 +90,6 @@ internal sealed class ScheduleSnapshotTable : IScheduleTable
     public void SetHeaders(string id, IReadOnlyDictionary<string, string> headers)
     {
         byte[] encoded = TimerCodec.EncodeBody(0, headers, default)[TimerCodec.BodyPrefix..];
-        Largest = Math.Max(Largest, encoded.Length + Limits.DefaultMaxPayloadBytes); // the payload is not known here
         _done.AddRange(["H", id, encoded]);
     }
 
@@ -109,23 +108,25 @@ internal sealed class ScheduleSnapshotTable : IScheduleTable
                 continue;
             }
 
-            all.AddRange(
-            [
-                "S", schedule, NewStamp(), record.IsPaused ? 1 : 0, record.ExpectedId ?? "", record.QueuedId ?? "", ScheduleCodec.Encode(record with { Body = default }), record.RunningIds.Count,
-                .. record.RunningIds.Select(static id => (RedisValue)id),
-            ]);
+            RedisValue[] stored = RecordArguments(record);
+            all.AddRange(["S", schedule, stored.Length, .. stored]);
             if (_read[schedule].Record is not { } before || !before.Body.Equals(record.Body)) all.AddRange(["B", schedule, record.Body]); // the same bytes in the same place were not changed
         }
 
         return all;
     }
 
-    /// <summary>Random, so that a record that was removed and added anew is told from the former.</summary>
-    public static string NewStamp()
+    /// <summary>A record without its body, as it is stored: see schedules.lua.</summary>
+    public static RedisValue[] RecordArguments(ScheduleRecord record)
     {
-        Span<byte> random = stackalloc byte[9];
-        RandomNumberGenerator.Fill(random);
-        return System.Buffers.Text.Base64Url.EncodeToString(random);
+        // Random, so that a record that was removed and added anew is told from the former.
+        Span<byte> stamp = stackalloc byte[9];
+        RandomNumberGenerator.Fill(stamp);
+        return
+        [
+            System.Buffers.Text.Base64Url.EncodeToString(stamp), record.IsPaused ? 1 : 0, record.ExpectedId ?? "", record.QueuedId ?? "",
+            ScheduleCodec.Encode(record with { Body = default }), .. record.RunningIds.Select(static id => (RedisValue)id),
+        ];
     }
 
     // 's 1790000000000', 'f 5 token 0 1790000000000 3 node' (see lease.lua), 'd' or nothing.

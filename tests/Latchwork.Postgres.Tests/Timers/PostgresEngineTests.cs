@@ -11,8 +11,6 @@ public sealed class PostgresEngineSpreadTests(PostgresFixture fixture) : EngineS
 
 public sealed class PostgresEngineMembershipTests(PostgresFixture fixture) : EngineMembershipSuite(fixture), IClassFixture<PostgresFixture>;
 
-public sealed class PostgresEngineScheduleTests(PostgresFixture fixture) : EngineScheduleSuite(fixture), IClassFixture<PostgresFixture>;
-
 public sealed class PostgresEnginePauseTests(PostgresFixture fixture) : EnginePauseSuite(fixture), IClassFixture<PostgresFixture>;
 
 public sealed class PostgresEngineLeaveTests(PostgresFixture fixture) : EngineLeaveSuite(fixture), IClassFixture<PostgresFixture>;

@@ -51,6 +51,32 @@ public sealed class RepartitionTests(PartitionedFixture fixture) : IClassFixture
     }
 
     [Theory]
+    [InlineData(1, 5)]
+    [InlineData(5, 2)]
+    public async Task Schedules_are_where_their_occurrences_are(int from, int to)
+    {
+        RedisStore old = await ConnectAsync(from);
+        await old.Timers.OpenAsync(_ns, default);
+        for (int i = 0; i < 50; i++)
+        {
+            var entry = new TimerEntry($"s{i}\u001Fone", Due.In(TimeSpan.FromHours(1)), new byte[1], 0, IfExists.Replace, null, IdIsNew: false);
+            await old.Timers.Schedules!.WriteAsync(TimerPartition.Of(_ns, $"s{i}", from), new ScheduleWrite($"s{i}", null, $"in{i}", Encoding.UTF8.GetBytes($"body {i}"), false, entry), default);
+        }
+
+        (await RepartitionAsync(old, to)).Obstacle.ShouldBeNull();
+
+        RedisStore next = await ConnectAsync(to);
+        int count = 0;
+        for (int i = 0; i < to; i++) count += (await next.Timers.Schedules!.ListAsync(new TimerPartition(_ns, i), null, 200, default)).Records.Count;
+        count.ShouldBe(50);
+        for (int i = 0; i < 50; i++)
+        {
+            ScheduleRecord record = (await next.Timers.Schedules!.ReadAsync(TimerPartition.Of(_ns, $"s{i}", to), [$"s{i}"], default)).Records.Single().ShouldNotBeNull();
+            (record.ExpectedState, record.Version, Encoding.UTF8.GetString(record.Body.Span)).ShouldBe((TimerState.Scheduled, new ScheduleVersion($"in{i}", 1), $"body {i}"));
+        }
+    }
+
+    [Theory]
     [InlineData(2, 5)]
     [InlineData(5, 2)]
     public async Task A_pause_is_that_of_every_partition_afterwards(int from, int to)

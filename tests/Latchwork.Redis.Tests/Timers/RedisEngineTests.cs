@@ -10,8 +10,6 @@ public sealed class RedisEngineSpreadTests(RedisTimerFixture fixture) : EngineSp
 
 public sealed class RedisEngineLeaseTests(RedisTimerFixture fixture) : EngineLeaseSuite(fixture), IClassFixture<RedisTimerFixture>;
 
-public sealed class RedisEngineScheduleTests(RedisTimerFixture fixture) : EngineScheduleSuite(fixture), IClassFixture<RedisTimerFixture>;
-
 public sealed class RedisEnginePauseTests(RedisTimerFixture fixture) : EnginePauseSuite(fixture), IClassFixture<RedisTimerFixture>;
 
 public sealed class RedisEngineLeaveTests(RedisTimerFixture fixture) : EngineLeaveSuite(fixture), IClassFixture<RedisTimerFixture>;

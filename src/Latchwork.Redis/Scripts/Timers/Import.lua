@@ -1,14 +1,19 @@
 -- Takes in events that come from another store, and notes them in the journal of the move; all of them or, if one id is taken, none.
--- KEYS: meta, due, flight, dead, body, tries, past, rotation, pollslots, moved.
+-- KEYS: meta, due, flight, dead, body, tries, past, rotation, pollslots, schedules, schedulebodies, scheduleids, moved.
 -- ARGV: 1 time, 2 format, 3 partitions, 4 channel, 5 move, 6 the length of the largest payload with its headers; from 7 on for each event: id,
 -- due in µs from now (below zero: overdue), time since death in µs or '', body, retries, reason of death and how often its handlers were
--- interrupted (as at the end of a record of tries), number of failures, failure… (see past.lua).
+-- interrupted (as at the end of a record of tries), number of failures, failure… (see past.lua). Of a record of a schedule (its id has U+001F at its end) the body is its own,
+-- and instead of failures come its stamp, 1 if it is paused, expected, queued, rest, and the occurrences that began (see schedules.lua).
 -- Returns one digit an event: 0 taken in, 1 came before, 2 its id is taken, 3 the import is not open for this move.
-local meta, due, flight, dead, body, tries, past, rotation, pollslots, moved = unpack(KEYS)
+local meta, due, flight, dead, body, tries, past, rotation, pollslots, schedules, schedulebodies, scheduleids, moved = unpack(KEYS)
 local channel = ARGV[4]
 -- @include layout
 -- @include clock
 -- @include roles
+
+local function scheduleOf(id)
+  return string.sub(id, -1) == '\31' and string.sub(id, 1, -2)
+end
 
 local ids, first = {}, {}
 do
@@ -31,7 +36,7 @@ for i = 1, #ids do
     outcomes[i] = '1'
   elseif not isOpen then
     outcomes[i] = '3'
-  elseif scheduled[i] or held[i] or deadLettered[i] then
+  elseif scheduled[i] or held[i] or deadLettered[i] or (scheduleOf(ids[i]) and call('HEXISTS', schedules, scheduleOf(ids[i])) == 1) then
     outcomes[i], taken = '2', true
   else
     outcomes[i] = '0'
@@ -40,12 +45,20 @@ end
 if taken then return table.concat(outcomes) end
 
 local places, graves, bodies, records, failures, arrived, earliest = {}, {}, {}, {}, {}, {}, nil
+local recurring, recurringBodies, recurringIds = {}, {}, {}
 local function put(list, a, b)
   list[#list + 1] = a
   list[#list + 1] = b
 end
 for i, id in ipairs(ids) do
-  if outcomes[i] == '0' then
+  if outcomes[i] == '0' and scheduleOf(id) then
+    local a, record = first[i], {}
+    for k = 1, tonumber(ARGV[a + 6]) do record[k] = ARGV[a + 6 + k] end
+    arrived[#arrived + 1] = id
+    put(recurring, scheduleOf(id), cmsgpack.pack(record))
+    put(recurringBodies, scheduleOf(id), ARGV[a + 3])
+    put(recurringIds, 0, scheduleOf(id))
+  elseif outcomes[i] == '0' then
     local a = first[i]
     local at = math.max(0, math.ceil((nowUs + ARGV[a + 1]) / 1000))
     local ago, retries, n = tonumber(ARGV[a + 2]), ARGV[a + 4], tonumber(ARGV[a + 6])
@@ -64,7 +77,12 @@ end
 
 if #arrived > 0 then
   -- The first write is one that a full server refuses, so the events are refused as a whole.
-  call('HSET', body, unpack(bodies))
+  if #bodies > 0 then call('HSET', body, unpack(bodies)) end
+  if #recurring > 0 then
+    call('HSET', schedules, unpack(recurring))
+    call('HSET', schedulebodies, unpack(recurringBodies))
+    call('ZADD', scheduleids, unpack(recurringIds))
+  end
   if #places > 0 then call('ZADD', due, unpack(places)) end
   if #graves > 0 then call('ZADD', dead, unpack(graves)) end
   if #records > 0 then call('HSET', tries, unpack(records)) end

@@ -1,14 +1,16 @@
--- Deletes events that have arrived in another store, and reads the next that are to be moved there, always from the beginning.
--- KEYS: meta, due, flight, dead, body, tries, past, lease.
+-- Deletes what has arrived in another store, and reads the next that is to be moved there, always from the beginning: first all records of schedules, whose ids have U+001F
+-- at their end; of these, occurrences that have not begun are handed back if they are in flight (their leases have run out), as nobody would know that later.
+-- KEYS: meta, due, flight, dead, body, tries, past, lease, schedules, schedulebodies, scheduleids.
 -- ARGV: 1 time, 2 format, 3 partitions, 4 move; from 5 on the ids that have arrived.
 -- Returns a list of {now in µs, 0 scheduled / 1 in flight / 2 dead, due, deadline or time of death, record of tries or '', failures, body,
--- token or '', node or '', id}.
-local meta, due, flight, dead, body, tries, past, lease = unpack(KEYS)
+-- token or '', node or '', id}; of a record of a schedule {now in µs, 3, 0, 0, the rest of the record, '', body, '', '', id} (see schedules).
+local meta, due, flight, dead, body, tries, past, lease, schedules, schedulebodies, scheduleids = unpack(KEYS)
 -- @include partition
 -- @include clock
 -- @include lease
 -- @include recall
 -- @include forget
+-- @include schedules
 if string.match(state[11] or '', '^%a+ (%S+)') ~= ARGV[4] then return redis.error_reply('LWMOVE ' .. (state[11] or '')) end
 
 if ARGV[5] then
@@ -21,7 +23,34 @@ if ARGV[5] then
   call('HDEL', lease, unpack(arrived))
   call('HDEL', body, unpack(arrived))
   forgetPast(arrived)
+  for _, id in ipairs(arrived) do
+    if string.sub(id, -1) == '\31' then
+      local schedule = string.sub(id, 1, -2)
+      call('HDEL', schedules, schedule)
+      call('HDEL', schedulebodies, schedule)
+      call('ZREM', scheduleids, schedule)
+    end
+  end
 end
+
+local records, weight = {}, 0
+for _, id in ipairs(call('ZRANGE', scheduleids, 0, 49)) do
+  local record = recordOf(id)
+  weight = weight + call('HSTRLEN', schedulebodies, id)
+  if #records > 0 and weight > 1048576 then break end
+  for _, occurrence in ipairs({ record[3], record[4] }) do
+    local held = occurrence ~= '' and call('HGET', lease, occurrence)
+    if held then
+      -- @include free
+      local _, _, was = readLease(held)
+      call('ZREM', flight, occurrence)
+      call('HDEL', lease, occurrence)
+      call('ZADD', due, was, occurrence)
+    end
+  end
+  records[#records + 1] = { int(nowUs), 3, 0, 0, record[5], '', call('HGET', schedulebodies, id) or '', '', '', id .. '\31' }
+end
+if #records > 0 then return records end
 
 -- At most 200, cut where payloads and failures exceed 1 MiB; one always fits.
 local items, bytes, full = {}, 0, false

@@ -1,8 +1,8 @@
 -- Seals a namespace that is to be moved to another store, unless a node listens or a lease runs.
--- KEYS: meta, due, flight, dead, pollslots.
+-- KEYS: meta, due, flight, dead, pollslots, scheduleids.
 -- ARGV: 1 time, 2 format, 3 partitions, 4 move, 5 place of the target, 6 1 to look only.
 -- Returns {the seal in force or '', time left on the last lease in µs, node…}.
-local meta, due, flight, dead, pollslots = unpack(KEYS)
+local meta, due, flight, dead, pollslots, scheduleids = unpack(KEYS)
 -- @include partition
 -- @include clock
 local seal = state[11] or ''
@@ -11,7 +11,7 @@ local nodes = call('ZRANGEBYSCORE', pollslots, int(now - 3000), '+inf', 'LIMIT',
 local left = (tonumber(call('ZREVRANGE', flight, 0, 0, 'WITHSCORES')[2]) or 0) * 1000 - nowUs
 if #nodes > 0 or left > 0 or ARGV[6] == '1' then return { '', math.max(0, left), unpack(nodes) } end
 
-local count = call('ZCARD', due) + call('ZCARD', flight) + call('ZCARD', dead)
+local count = call('ZCARD', due) + call('ZCARD', flight) + call('ZCARD', dead) + call('ZCARD', scheduleids)
 seal = 'moving ' .. ARGV[4] .. ' ' .. int(count) .. ' ' .. ARGV[5]
 -- @include free
 change('seal', seal)

@@ -1,8 +1,8 @@
 -- Makes a step on schedules and their occurrences, if everything is as it was read.
 -- KEYS: meta, due, flight, dead, body, tries, past, lease, rotation, pollslots, schedules, schedulebodies, scheduleids.
 -- ARGV: 1 time, 2 format, 3 partitions, 4 channel, 5 1 if it is not to be refused at the memory limit, 6 the length of the largest body; then what must be so:
--- 'R' schedule stamp ('' for none), 'P' id place (see places); then what is to be done: 'S' schedule, stamp, 1 if paused, expected, queued, rest of the record, how many
--- began, their ids (see schedules); 'B' schedule body; 'D' schedule (delete it); 'T' id due body (post it); 'X' id (remove it, whoever holds it is told); 'M' id due (schedule it
+-- 'R' schedule stamp ('' for none), 'P' id place (see places); then what is to be done: 'S' schedule, how many parts, the parts of its
+-- record (see schedules); 'B' schedule body; 'D' schedule (delete it); 'T' id due body (post it); 'X' id (remove it, whoever holds it is told); 'M' id due (schedule it
 -- then); 'H' id headers (instead of its own).
 -- Returns {1 if it was made, 1 if the partition is new}.
 local meta, due, flight, dead, body, tries, past, lease, rotation, pollslots, schedules, schedulebodies, scheduleids = unpack(KEYS)
@@ -48,7 +48,7 @@ local function drop(id)
   end
 end
 
-local earliest
+local earliest, largest = nil, tonumber(ARGV[6])
 local function schedule(id, when)
   call('ZADD', due, when, id)
   if not earliest or when < earliest then earliest = when end
@@ -57,12 +57,11 @@ end
 while ARGV[at] do
   local what, id = ARGV[at], ARGV[at + 1]
   if what == 'S' then
-    local n = tonumber(ARGV[at + 7])
-    local record = { ARGV[at + 2], ARGV[at + 3], ARGV[at + 4], ARGV[at + 5], ARGV[at + 6] }
-    for i = 1, n do record[5 + i] = ARGV[at + 7 + i] end
+    local n, record = tonumber(ARGV[at + 2]), {}
+    for i = 1, n do record[i] = ARGV[at + 2 + i] end
     call('HSET', schedules, id, cmsgpack.pack(record))
     call('ZADD', scheduleids, 0, id)
-    at = at + 8 + n
+    at = at + 3 + n
   elseif what == 'B' then
     call('HSET', schedulebodies, id, ARGV[at + 2])
     at = at + 3
@@ -87,11 +86,13 @@ while ARGV[at] do
   else
     local stored = call('HGET', body, id)
     local headers = tonumber(string.sub(stored, 8, 12))
-    call('HSET', body, id, string.sub(stored, 1, 7) .. string.format('%05d', #ARGV[at + 2]) .. ARGV[at + 2] .. string.sub(stored, 13 + headers))
+    local changed = string.sub(stored, 1, 7) .. string.format('%05d', #ARGV[at + 2]) .. ARGV[at + 2] .. string.sub(stored, 13 + headers)
+    call('HSET', body, id, changed)
+    largest = math.max(largest, #changed - 12)
     at = at + 3
   end
 end
-if tonumber(ARGV[6]) > (tonumber(state[5]) or 0) then change('big', ARGV[6]) end
+if largest > (tonumber(state[5]) or 0) then change('big', int(largest)) end
 if earliest then
   wake(earliest)
   keepRoles()
