@@ -5,7 +5,8 @@ using Latchwork.StoreConformance.Support;
 using Npgsql;
 using Xunit;
 
-[assembly: CollectionBehavior(MaxParallelThreads = 4)]
+// Most of a test's time is waiting. What measures, counts or blocks the thread pool is in collections that run alone.
+[assembly: CollectionBehavior(MaxParallelThreads = 6)]
 
 namespace Latchwork.Postgres.Tests;
 

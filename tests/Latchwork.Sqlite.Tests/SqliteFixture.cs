@@ -1,6 +1,10 @@
 using System.Globalization;
 using Latchwork.Sqlite.Tests.Support;
 using Latchwork.StoreConformance.Support;
+using Xunit;
+
+// Most of a test's time is waiting. What measures, counts or blocks the thread pool is in collections that run alone.
+[assembly: CollectionBehavior(MaxParallelThreads = 6)]
 
 namespace Latchwork.Sqlite.Tests;
 

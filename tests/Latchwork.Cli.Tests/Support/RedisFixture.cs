@@ -1,6 +1,9 @@
 using Latchwork.StoreConformance.Support;
 using Xunit;
 
+// Most of a test's time is waiting. None of them measures it.
+[assembly: CollectionBehavior(MaxParallelThreads = 6)]
+
 namespace Latchwork.Cli.Tests.Support;
 
 /// <summary>One Redis server for the tests of a class, and a namespace for each test.</summary>
