@@ -239,7 +239,8 @@ public abstract partial class EngineScheduleSuite(StoreFixture fixture) : Engine
     [InlineData("trigger")]
     public async Task What_changes_between_the_claim_and_the_step_is_heeded(string change)
     {
-        Node node = await JoinAsync();
+        var go = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        Node node = await JoinAsync((delivery, _) => delivery.Id.Contains('+', StringComparison.Ordinal) ? go.Task : Task.CompletedTask); // one that was triggered takes its time
         DistributedTimer other = Undisturbed();
         await other.Schedules.AddOrUpdateAsync(Id, _minutes, "old"u8.ToArray());
         TaskCompletionSource hold = Faults.Hold(nameof(IScheduleStore.ReadAsync));
@@ -264,6 +265,8 @@ public abstract partial class EngineScheduleSuite(StoreFixture fixture) : Engine
 
         Faults.Release(nameof(IScheduleStore.ReadAsync));
         hold.SetResult();
+        if (change == "trigger") await ReadsAsync(() => other.Schedules.GetAsync(Id), one => one!.History.Any(entry => entry.Id == IdAt(0)), "it is decided");
+        go.SetResult();
         await RestsAsync(other);
 
         ScheduleSnapshot? snapshot = await other.Schedules.GetAsync(Id);
@@ -383,14 +386,14 @@ public abstract partial class EngineScheduleSuite(StoreFixture fixture) : Engine
         dying.Timer.Abandon();
         Faults.Release(nameof(IScheduleStore.ReadAsync));
 
-        TaskCompletionSource hold = Faults.Hold(nameof(IScheduleStore.WriteAsync));
+        TaskCompletionSource hold = Faults.Hold(nameof(IScheduleStore.ReadAsync));
         Task<ScheduleResult> declaring = NewTimer().Schedules.AddOrUpdateAsync(Id, _minutes, "new"u8.ToArray());
-        await ComesAsync(() => Faults.Calls(nameof(IScheduleStore.WriteAsync)) == 1, "it was read while it was in flight");
+        await ComesAsync(() => Faults.Calls(nameof(IScheduleStore.ReadAsync)) == 2, "it was read while it was in flight");
         _clock.Advance(Seconds(21));
         var look = new ClaimRequest("looks", "token", 0, 1, 0, Seconds(20), new DeadLetterLimits(TimeSpan.FromDays(1), 10));
         await Store.Inner.Timers.ClaimAsync(TimerPartition.Of(Namespace, Id, 1), look, CancellationToken.None);
         (await other.PeekAsync(IdAt(0)))!.State.ShouldBe(TimerState.Scheduled);
-        Faults.Release(nameof(IScheduleStore.WriteAsync));
+        Faults.Release(nameof(IScheduleStore.ReadAsync));
         hold.SetResult();
         (await declaring).Outcome.ShouldBe(ScheduleOutcome.Updated);
 
