@@ -52,7 +52,7 @@ internal sealed class ServerCheck(IRedisConnection connection, EndPoint server, 
     internal static readonly string[] Commands =
     [
         "DEL", "EXISTS", "GET", "HDEL", "HEXISTS", "HGET", "HINCRBY", "HMGET", "HSCAN", "HSET", "HSTRLEN", "MGET", "PTTL", "PUBLISH", "SADD", "SCAN",
-        "SET", "SISMEMBER", "SMISMEMBER", "SREM", "SSCAN", "TIME", "UNLINK", "ZADD", "ZCARD", "ZCOUNT", "ZMSCORE", "ZRANGE", "ZRANGEBYSCORE", "ZRANK", "ZREM", "ZREVRANGE",
+        "SET", "SISMEMBER", "SMISMEMBER", "SREM", "SSCAN", "TIME", "UNLINK", "ZADD", "ZCARD", "ZCOUNT", "ZMSCORE", "ZRANGE", "ZRANGEBYLEX", "ZRANGEBYSCORE", "ZRANK", "ZREM", "ZREVRANGE",
         "ZREVRANGEBYSCORE", "ZSCORE",
     ];
 
