@@ -18,6 +18,7 @@ public sealed class RedisStore : LatchworkStore
         var timers = new RedisTimerStore(connection, keys, options.TimeProvider, options.Partitions)
         {
             Replicated = writes.HasFlag(ReplicatedWrites.Posts) ? writer : null,
+            Log = new SafeLogger(options.LoggerFactory?.CreateLogger("Latchwork.Redis") ?? NullLogger.Instance),
         };
         var locks = new RedisLockerStore(connection, keys, options.TimeProvider)
         {

@@ -36,6 +36,9 @@ internal static partial class RedisLog
     [LoggerMessage(2013, LogLevel.Information, "Latchwork uses the application's connection to {Server}. With it, three guarantees are weaker than with a connection of its own: {Weaker} See docs/redis.md.")]
     public static partial void Shared(ILogger logger, string server, string weaker);
 
+    [LoggerMessage(2015, LogLevel.Warning, "That occurrences of schedules have ended could not be noted: {Reason} What waited for their end comes within ten seconds.")]
+    public static partial void EndsNotNoted(ILogger logger, string reason);
+
     [LoggerMessage(2014, LogLevel.Warning, "{Warning}")]
     public static partial void PoolStarved(ILogger logger, string warning);
 }

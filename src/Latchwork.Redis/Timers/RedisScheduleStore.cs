@@ -104,9 +104,10 @@ internal sealed class RedisScheduleStore(RedisTimerStore timers) : IScheduleStor
                     },
                     CancellationToken.None).ConfigureAwait(false);
             }
-            catch (LatchworkStoreException)
+            catch (LatchworkStoreException e)
             {
                 // The end itself has been answered, and that answer must not be lost. A schedule shows an occurrence whose event is gone as ended.
+                RedisLog.EndsNotNoted(timers.Log, e.Message);
                 return;
             }
         }

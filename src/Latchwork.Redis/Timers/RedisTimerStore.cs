@@ -27,6 +27,9 @@ internal sealed partial class RedisTimerStore(IRedisConnection connection, Redis
 
     private RedisScheduleStore ScheduleStore => LazyInitializer.EnsureInitialized(ref _schedules, () => new RedisScheduleStore(this));
 
+    /// <summary>Where it is said what nobody waits for and yet failed.</summary>
+    public ILogger Log { get; init; } = Microsoft.Extensions.Logging.Abstractions.NullLogger.Instance;
+
     /// <summary>Where posts go that wait for replicas; null if they do not wait.</summary>
     public ReplicatedWriter? Replicated { get; init; }
 
