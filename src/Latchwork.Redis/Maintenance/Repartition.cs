@@ -38,7 +38,7 @@ internal sealed class Repartition(RedisTimerStore store) : IStorePartitions
         }
 
         int from = now.To is { } to && now.From == partitions ? to : now.From;
-        var run = new Run(store, ns, new PartitionNumber(from, partitions), first.Pause, progress);
+        var run = new Run(store, ns, new PartitionNumber(from, partitions), progress);
         string? obstacle = await run.MakeAsync(cancellationToken).ConfigureAwait(false);
         return new PartitionChange(from, partitions, run.Moved, obstacle, run.Doubled);
     }
@@ -46,9 +46,8 @@ internal sealed class Repartition(RedisTimerStore store) : IStorePartitions
     /// <param name="store">The store.</param>
     /// <param name="ns">The namespace.</param>
     /// <param name="mark">From which number to which.</param>
-    /// <param name="pause">The pause of the first partition, which is opened last: each that is opened gets it before anybody can claim.</param>
     /// <param name="progress">Is told how many events were moved.</param>
-    private sealed class Run(RedisTimerStore store, string ns, PartitionNumber mark, string pause, Action<long>? progress)
+    private sealed class Run(RedisTimerStore store, string ns, PartitionNumber mark, Action<long>? progress)
     {
         private readonly int _to = mark.To!.Value, _count = Math.Max(mark.From, mark.To.Value);
 
@@ -69,6 +68,9 @@ internal sealed class Repartition(RedisTimerStore store) : IStorePartitions
                     done[i] = answer[0] == "done";
                 }
             }
+
+            // Of the first partition, which is frozen first and opened last: nobody can change it any more. Each that is opened gets it before anybody can claim.
+            string pause = (await store.PeekPartitionAsync(new TimerPartition(ns, 0), cancellationToken).ConfigureAwait(false)).Pause;
 
             if (!Array.Exists(done, static one => one))
                 for (int i = 0; i < _count; i++) await EmptyAsync(i, cancellationToken).ConfigureAwait(false);

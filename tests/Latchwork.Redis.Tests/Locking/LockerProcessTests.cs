@@ -30,9 +30,9 @@ public sealed class LockerProcessTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task Ten_processes_with_500_callers_each_for_100_keys_make_100_runs()
+    public async Task Twenty_processes_with_500_callers_each_for_100_keys_make_100_runs()
     {
-        const int Processes = 10, Callers = 500, Keys = 100;
+        const int Processes = 20, Callers = 500, Keys = 100;
         WorkerProcess[] workers = await StartAsync(Processes, TimeSpan.FromMinutes(1));
         foreach (WorkerProcess worker in workers) worker.Send($"once key {Keys} {Callers}");
         foreach (WorkerProcess worker in workers) await worker.ReadAsync("finished");
