@@ -385,6 +385,9 @@ internal sealed class Listener : IDisposable
     {
         if (bound < TimeSpan.Zero) bound = TimeSpan.Zero;
         await task.WaitAsync(bound, Settings.Time, cancellationToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+
+        // A leave ends in code of the user, a host that stops, say, which may block until the store is closed: not on the store's thread.
+        if (CallerThread.IsShared) await CallerThread.Yield();
         return task.IsCompleted;
     }
 }

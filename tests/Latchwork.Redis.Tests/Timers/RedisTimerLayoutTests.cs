@@ -58,6 +58,7 @@ public sealed class RedisTimerLayoutTests(RedisTimerFixture fixture) : RedisTime
             KeepDeadLetters,
             CancellationToken.None);
         await ClaimAsync("t2");
+        await Timers.Schedules!.WriteAsync(Partition, new ScheduleWrite("s", null, new string('i', 16), new byte[] { 1 }, true, null), CancellationToken.None);
 
         // The journal of a move is there only while something is moved here.
         string[] known = [.. Enum.GetValues<TimerKey>().Except([TimerKey.Moved]).Select(TimerPartitionKeys.NameOf)];

@@ -176,6 +176,40 @@ public abstract class EngineFaultSuite(StoreFixture fixture) : EngineSuite(fixtu
     }
 
     [Fact]
+    public async Task A_leave_does_not_end_on_a_thread_of_the_store_nor_does_a_join_that_it_interrupts()
+    {
+        using var reader = new ReaderThread();
+        Node node = await JoinAsync();
+        TaskCompletionSource hold = Faults.HoldInline(nameof(ITimerStore.LeaveAsync));
+        Task<Thread> left = EndsOnAsync(node.Timer.LeaveAsync());
+        await Eventually.HoldsAsync(() => Faults.Calls(nameof(ITimerStore.LeaveAsync)) == 1, "it leaves");
+        Faults.Release(nameof(ITimerStore.LeaveAsync));
+        await reader.RunAsync(hold.SetResult);
+        (await left).ShouldNotBe(reader.Thread);
+
+        // What a join gives up goes on in the code of whoever joined: a host that stops, say, and may block until the store is closed.
+        using var stop = new CancellationTokenSource();
+        TaskCompletionSource claim = Faults.Hold(nameof(ITimerStore.ClaimAsync));
+        int claims = Faults.Calls(nameof(ITimerStore.ClaimAsync));
+        Task<Thread> joined = EndsOnAsync(node.Timer.JoinAsync((_, _) => Task.CompletedTask, stop.Token));
+        await Eventually.HoldsAsync(() => Faults.Calls(nameof(ITimerStore.ClaimAsync)) > claims, "it joins");
+        hold = Faults.HoldInline(nameof(ITimerStore.LeaveAsync));
+        await stop.CancelAsync();
+        Faults.Release(nameof(ITimerStore.ClaimAsync));
+        claim.SetResult();
+        await Eventually.HoldsAsync(() => Faults.Calls(nameof(ITimerStore.LeaveAsync)) == 2, "it gives up");
+        Faults.Release(nameof(ITimerStore.LeaveAsync));
+        await reader.RunAsync(hold.SetResult);
+        (await joined).ShouldNotBe(reader.Thread);
+
+        static async Task<Thread> EndsOnAsync(Task call)
+        {
+            await call.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            return Thread.CurrentThread;
+        }
+    }
+
+    [Fact]
     public async Task Nothing_of_the_users_continues_on_a_thread_of_the_store()
     {
         // The store's reader thread: replies are completed inline on it.
