@@ -182,7 +182,7 @@ public abstract class EngineFaultSuite(StoreFixture fixture) : EngineSuite(fixtu
         Node node = await JoinAsync();
         TaskCompletionSource hold = Faults.HoldInline(nameof(ITimerStore.LeaveAsync));
         Task<Thread> left = EndsOnAsync(node.Timer.LeaveAsync());
-        await Eventually.HoldsAsync(() => Faults.Calls(nameof(ITimerStore.LeaveAsync)) == 1, "it leaves");
+        await Eventually.HoldsAsync(() => Faults.Calls(nameof(ITimerStore.LeaveAsync)) > 0, "it leaves");
         Faults.Release(nameof(ITimerStore.LeaveAsync));
         await reader.RunAsync(hold.SetResult);
         (await left).ShouldNotBe(reader.Thread);
@@ -193,11 +193,12 @@ public abstract class EngineFaultSuite(StoreFixture fixture) : EngineSuite(fixtu
         int claims = Faults.Calls(nameof(ITimerStore.ClaimAsync));
         Task<Thread> joined = EndsOnAsync(node.Timer.JoinAsync((_, _) => Task.CompletedTask, stop.Token));
         await Eventually.HoldsAsync(() => Faults.Calls(nameof(ITimerStore.ClaimAsync)) > claims, "it joins");
+        int leaves = Faults.Calls(nameof(ITimerStore.LeaveAsync));
         hold = Faults.HoldInline(nameof(ITimerStore.LeaveAsync));
         await stop.CancelAsync();
         Faults.Release(nameof(ITimerStore.ClaimAsync));
         claim.SetResult();
-        await Eventually.HoldsAsync(() => Faults.Calls(nameof(ITimerStore.LeaveAsync)) == 2, "it gives up");
+        await Eventually.HoldsAsync(() => Faults.Calls(nameof(ITimerStore.LeaveAsync)) > leaves, "it gives up");
         Faults.Release(nameof(ITimerStore.LeaveAsync));
         await reader.RunAsync(hold.SetResult);
         (await joined).ShouldNotBe(reader.Thread);
