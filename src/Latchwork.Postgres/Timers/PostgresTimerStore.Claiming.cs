@@ -27,7 +27,7 @@ internal sealed partial class PostgresTimerStore
     }
 
     private Task<(TimerClaim Claim, string[] Ended)> ClaimCoreAsync(TimerPartition partition, ClaimRequest request, CancellationToken cancellationToken) =>
-        executor.Claims.RunAsync(
+        _executor.Claims.RunAsync(
             "claim",
             session => session.Read(
                 Call(ClaimCall, session, partition)
@@ -48,7 +48,7 @@ internal sealed partial class PostgresTimerStore
     public Task<IReadOnlyList<TimerOutcome>> ExtendAsync(TimerPartition partition, IReadOnlyList<DeliveryKey> deliveries, TimeSpan lease, CancellationToken cancellationToken)
     {
         if (deliveries.Count == 0) return Task.FromResult<IReadOnlyList<TimerOutcome>>([]);
-        return executor.Renewals.RunAsync<IReadOnlyList<TimerOutcome>>(
+        return _executor.Renewals.RunAsync<IReadOnlyList<TimerOutcome>>(
             "extension of leases",
             session => session.Read(
                 Keys(Call("SELECT outcomes FROM @schema@.timer_extend($1, $2, $3, $4, $5, $6)", session, partition), deliveries).With(TimerCodec.Microseconds(lease)),
@@ -129,7 +129,7 @@ internal sealed partial class PostgresTimerStore
     /// </summary>
     private Task<IReadOnlyList<TimerOutcome>> SettleAsync<T>(
         string name, TimerPartition partition, IReadOnlyList<T> items, Func<SqlSession, IReadOnlyList<T>, int, SqlStatement> statement, CancellationToken cancellationToken) =>
-        executor.Work.RunAsync<IReadOnlyList<TimerOutcome>>(
+        _executor.Work.RunAsync<IReadOnlyList<TimerOutcome>>(
             name,
             session =>
             {

@@ -113,7 +113,7 @@ internal sealed partial class PostgresTimerStore
             cancellationToken);
 
     public Task<TimerPause> PauseAsync(TimerPartition partition, PauseRequest request, CancellationToken cancellationToken) =>
-        executor.Work.RunAsync(
+        _executor.Work.RunAsync(
             "pause",
             session => session.Read(
                 Call("SELECT in_force FROM @schema@.timer_pause($1, $2, $3, $4, $5)", session, partition)
@@ -122,7 +122,7 @@ internal sealed partial class PostgresTimerStore
             cancellationToken);
 
     public Task<TimerPause?> ResumeAsync(TimerPartition partition, CancellationToken cancellationToken) =>
-        executor.Work.RunAsync(
+        _executor.Work.RunAsync(
             "end of a pause",
             session => session.Read(
                 Call("SELECT ended FROM @schema@.timer_resume($1, $2, $3)", session, partition),
@@ -196,7 +196,7 @@ internal sealed partial class PostgresTimerStore
 
     /// <summary>Looks at a namespace.</summary>
     internal Task<T> LookAsync<T>(string name, TimerPartition partition, T nothing, Func<SqlSession, int, StoreTime, T> look, CancellationToken cancellationToken) =>
-        executor.Work.RunAsync(
+        _executor.Work.RunAsync(
             name,
             session => FindPartition(session, partition) is { } number ? look(session, number, Enter(session, number)) : nothing,
             cancellationToken);

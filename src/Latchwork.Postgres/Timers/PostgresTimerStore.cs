@@ -16,22 +16,22 @@ internal sealed partial class PostgresTimerStore : ITimerStore
     /// <summary>The format of the tables' contents that this program works with.</summary>
     public const int Format = 1;
 
-    private readonly SqlExecutor executor;
-    private readonly NotificationExchange notifications;
+    private readonly SqlExecutor _executor;
+    private readonly NotificationExchange _notifications;
     private readonly ConcurrentDictionary<TimerPartition, int> _partitions;
     private readonly PostgresSettings _settings;
     private readonly PostgresScheduleStore _schedules;
 
     public PostgresTimerStore(SqlExecutor executor, NotificationExchange notifications)
     {
-        (this.executor, this.notifications, _partitions, _settings) = (executor, notifications, executor.Partitions, executor.Settings);
+        (_executor, _notifications, _partitions, _settings) = (executor, notifications, executor.Partitions, executor.Settings);
         _schedules = new PostgresScheduleStore(executor, this);
     }
 
     public IScheduleStore Schedules => _schedules;
 
     public Task<int> OpenAsync(string ns, CancellationToken cancellationToken) =>
-        executor.Work.RunAsync(
+        _executor.Work.RunAsync(
             "opening of a namespace",
             session =>
             {
@@ -41,7 +41,7 @@ internal sealed partial class PostgresTimerStore : ITimerStore
             cancellationToken);
 
     public Task<IReadOnlyList<string>> NamespacesAsync(CancellationToken cancellationToken) =>
-        executor.Work.RunAsync<IReadOnlyList<string>>(
+        _executor.Work.RunAsync<IReadOnlyList<string>>(
             "list of namespaces",
             static session => session.Read(
                 new SqlStatement("SELECT DISTINCT namespace FROM @schema@.timer_partitions"),
@@ -55,10 +55,10 @@ internal sealed partial class PostgresTimerStore : ITimerStore
             cancellationToken);
 
     public Task<IAsyncDisposable> SubscribeAsync(string ns, string nodeId, Action<WakeNotification> notify, CancellationToken cancellationToken) =>
-        notifications.SubscribeAsync(ns, nodeId, notify, cancellationToken);
+        _notifications.SubscribeAsync(ns, nodeId, notify, cancellationToken);
 
     public Task LeaveAsync(TimerPartition partition, string nodeId, CancellationToken cancellationToken) =>
-        executor.Claims.RunAsync(
+        _executor.Claims.RunAsync(
             "leave",
             session => session.Run(Call("SELECT @schema@.timer_leave($1, $2, $3, $4)", session, partition).With(Utf8.Bytes(nodeId))),
             cancellationToken);
@@ -112,7 +112,7 @@ internal sealed partial class PostgresTimerStore : ITimerStore
     /// <summary>Does something that may schedule an event, then wakes listeners for it.</summary>
     private Task<T> ChangeAsync<T>(
         string name, TimerPartition partition, Func<SqlSession, SqlStatement> statement, Func<NpgsqlDataReader, (T Answer, long? Earliest)> read, CancellationToken cancellationToken) =>
-        executor.Work.RunAsync(
+        _executor.Work.RunAsync(
             name,
             session =>
             {
@@ -123,7 +123,7 @@ internal sealed partial class PostgresTimerStore : ITimerStore
             cancellationToken);
 
     /// <summary>Wakes listeners for something that is committed.</summary>
-    internal Task WakeAsync(TimerPartition partition, long earliest) => executor.Work.RunAsync(
+    internal Task WakeAsync(TimerPartition partition, long earliest) => _executor.Work.RunAsync(
         "notification",
         session =>
         {
@@ -142,7 +142,7 @@ internal sealed partial class PostgresTimerStore : ITimerStore
         catch (NpgsqlException e)
         {
             session.Drop();
-            executor.Log.WakeFailed(e.Message);
+            _executor.Log.WakeFailed(e.Message);
         }
     }
 
