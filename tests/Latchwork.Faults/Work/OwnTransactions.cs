@@ -38,8 +38,15 @@ internal sealed class OwnTransactions : IAsyncDisposable
         _recorder.Begin(Verb.Confirm, delivery.Id) with { Token = delivery.Token, Version = EventVersion.Of(delivery.Payload.Span), InTransaction = true },
         async transaction =>
         {
-            await WriteAsync(transaction, "INSERT INTO own.handled VALUES ($1, $2)", EventVersion.Of(delivery.Payload.Span), delivery.Token);
+            // An attempt that was late may find the row of the one that followed it. Then its confirmation must be refused.
+            int written = await WriteAsync(transaction, "INSERT INTO own.handled VALUES ($1, $2) ON CONFLICT DO NOTHING", EventVersion.Of(delivery.Payload.Span), delivery.Token);
             await delivery.ConfirmAsync(transaction);
+            if (written == 0)
+            {
+                await Console.Error.WriteLineAsync($"{delivery.Id} was confirmed in a transaction before, and could be confirmed once more.");
+                throw new InvalidOperationException("It has happened before.");
+            }
+
             await Task.Delay(open);
             return $"{TimerOutcome.Done}";
         },
@@ -48,13 +55,13 @@ internal sealed class OwnTransactions : IAsyncDisposable
 
     public ValueTask DisposeAsync() => _database.DisposeAsync();
 
-    private static async Task WriteAsync(NpgsqlTransaction transaction, string statement, params string[] values)
+    private static async Task<int> WriteAsync(NpgsqlTransaction transaction, string statement, params string[] values)
     {
 #pragma warning disable CA2100 // the statements are those above
         await using var command = new NpgsqlCommand(statement, transaction.Connection, transaction);
 #pragma warning restore CA2100
         foreach (string value in values) command.Parameters.Add(new NpgsqlParameter<string> { TypedValue = value });
-        await command.ExecuteNonQueryAsync();
+        return await command.ExecuteNonQueryAsync();
     }
 
     private async Task RecordAsync(OperationStarted operation, Func<NpgsqlTransaction, Task<string>> act, bool isRolledBack, bool throws)
