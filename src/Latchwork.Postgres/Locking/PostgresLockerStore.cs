@@ -160,15 +160,12 @@ internal sealed class PostgresLockerStore : ILockerStore, IDisposable
     internal static LockRecord Record(SqlSession session, LockRow row, LockerKey key) =>
         row.State is null ? new LockRecord() : new LockRecord(row.State, () => ReadOutcome(session, row, key));
 
-    /// <summary>What tells those who have subscribed to a key.</summary>
-    internal static string MessageFor(LockerKey key) => NotificationMessage.ForKey(key);
-
     /// <summary>Writes a record down if it changed. Answers false if somebody else has written it meanwhile.</summary>
     internal bool TrySave(SqlSession session, LockRow row, LockerKey key, LockState after, bool isAwaited, bool notify, bool tellsOwner = false, int? wait = null)
     {
         if (after == (row.State ?? new LockRecord().Save()) && isAwaited == row.IsAwaited) return true;
         bool tells = notify && (row.IsAwaited || tellsOwner);
-        SqlStatement write = row.Write(key.Key, after, isAwaited && !tells, tells ? MessageFor(key) : null, _settings, wait ?? _settings.LockWait);
+        SqlStatement write = row.Write(key.Key, after, isAwaited && !tells, tells ? NotificationMessage.ForKey(key) : null, _settings, wait ?? _settings.LockWait);
         return session.Read(write, static rows => rows.Read() && rows.GetBoolean(0));
     }
 

@@ -1,5 +1,6 @@
 using System.Data.Common;
 using Latchwork.Postgres.Connections;
+using Latchwork.Postgres.Notifications;
 using Latchwork.Storage;
 using Latchwork.Storage.Rules;
 using Npgsql;
@@ -29,7 +30,7 @@ internal sealed class PostgresLockerTransactions(SqlExecutor executor, OutcomeSw
             LockState after = record.Save();
             if (after == row.State) return outcome; // a repetition
 
-            SqlStatement write = row.Write(key.Key, after, isAwaited: false, row.IsAwaited ? PostgresLockerStore.MessageFor(key) : null, executor.Settings, wait: null);
+            SqlStatement write = row.Write(key.Key, after, isAwaited: false, row.IsAwaited ? NotificationMessage.ForKey(key) : null, executor.Settings, wait: null);
             if (!await executor.RunInAsync(own, "publication", write, static rows => rows.GetBoolean(0), cancellationToken).ConfigureAwait(false)) continue;
 
             // If it is not committed by then, the sweep finds nothing.

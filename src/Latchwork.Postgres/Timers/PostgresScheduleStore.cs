@@ -22,7 +22,7 @@ internal sealed class PostgresScheduleStore(SqlExecutor executor, PostgresTimerS
                 var table = new ScheduleTable(session, number, now, locks: false);
                 table.ReadRecords(ids);
                 table.ReadPlaces();
-                return new ScheduleReading(ToTime(now), [.. ids.Select(id => table.Find(id) is { } record ? ScheduleSteps.Answer(table, record) : null)]);
+                return new ScheduleReading(now.ToDateTimeOffset(), [.. ids.Select(id => table.Find(id) is { } record ? ScheduleSteps.Answer(table, record) : null)]);
             },
             cancellationToken).OrElse(() => new ScheduleReading(Clock(), new ScheduleRecord?[ids.Count]));
 
@@ -37,7 +37,7 @@ internal sealed class PostgresScheduleStore(SqlExecutor executor, PostgresTimerS
                 (List<ScheduleRecord> records, bool hasMore) = After(session, number, cursor, limit);
                 foreach (ScheduleRecord record in records) table.Note(record);
                 table.ReadPlaces();
-                return new SchedulePage(ToTime(now), records.ConvertAll(record => ScheduleSteps.Answer(table, record)), hasMore ? records[^1].Id : null);
+                return new SchedulePage(now.ToDateTimeOffset(), records.ConvertAll(record => ScheduleSteps.Answer(table, record)), hasMore ? records[^1].Id : null);
             },
             cancellationToken).OrElse(() => new SchedulePage(Clock(), [], null));
 
@@ -54,7 +54,7 @@ internal sealed class PostgresScheduleStore(SqlExecutor executor, PostgresTimerS
         ChangeAsync<IReadOnlyList<AdvanceAnswer>>(
             "advance of schedules",
             partition,
-            SchedulesOf(advances.Select(static one => one.Delivery.Id)),
+            OccurrenceId.SchedulesOf(advances.Select(static one => one.Delivery.Id)),
             [.. advances.Select(static one => one.Delivery.Id), .. advances.Select(static one => one.Next?.Id).OfType<string>()],
             table => [.. advances.Select(advance => ScheduleSteps.Advance(table, advance))],
             cancellationToken);
@@ -72,7 +72,7 @@ internal sealed class PostgresScheduleStore(SqlExecutor executor, PostgresTimerS
                 var table = new ScheduleTable(session, number, now, locks: false);
                 long total = session.Read(
                     new SqlStatement("SELECT count(*) FROM @schema@.timer_schedules WHERE partition_id = $1").With(number), static rows => rows.Read() ? rows.GetInt64(0) : 0);
-                var nothing = new ScheduleSweep(total, ToTime(now), [], null);
+                var nothing = new ScheduleSweep(total, now.ToDateTimeOffset(), [], null);
                 if (total == 0 || (cursor is null && !Begins(session, number, now, interval))) return nothing;
                 return Strays(session, number, table, cursor, nothing);
             },
@@ -86,7 +86,7 @@ internal sealed class PostgresScheduleStore(SqlExecutor executor, PostgresTimerS
             await ChangeAsync(
                 "note of the end of occurrences",
                 partition,
-                SchedulesOf(ids),
+                OccurrenceId.SchedulesOf(ids),
                 [],
                 table =>
                 {
@@ -158,10 +158,6 @@ internal sealed class PostgresScheduleStore(SqlExecutor executor, PostgresTimerS
             UPDATE @schema@.timer_partitions SET schedules_swept = $2
             WHERE id = $1 AND (schedules_swept IS NULL OR $2 - schedules_swept >= $3) AND (import IS NULL OR import LIKE 'done %')
             """).With(number).With(now.Milliseconds).With((long)interval.TotalMilliseconds)) > 0;
-
-    private static string[] SchedulesOf(IEnumerable<string> ids) => [.. ids.Select(OccurrenceId.ScheduleOf).OfType<string>().Distinct(StringComparer.Ordinal)];
-
-    private static DateTimeOffset ToTime(StoreTime now) => DateTimeOffset.UnixEpoch + new TimeSpan(now.Ticks);
 
     private DateTimeOffset Clock() => executor.Settings.Clock is { } us ? DateTimeOffset.UnixEpoch + TimeSpan.FromMicroseconds(us) : TimeProvider.System.GetUtcNow();
 

@@ -15,7 +15,7 @@ internal sealed class RedisScheduleStore(RedisTimerStore timers) : IScheduleStor
     public async Task<ScheduleReading> ReadAsync(TimerPartition partition, IReadOnlyList<string> ids, CancellationToken cancellationToken)
     {
         ScheduleSnapshotTable table = await LookAsync(partition, ids, [], withBodies: true, cancellationToken).ConfigureAwait(false);
-        return new ScheduleReading(ToTime(table.Now), [.. ids.Select(id => table.Find(id) is { } record ? ScheduleSteps.Answer(table, record) : null)]);
+        return new ScheduleReading(table.Now.ToDateTimeOffset(), [.. ids.Select(id => table.Find(id) is { } record ? ScheduleSteps.Answer(table, record) : null)]);
     }
 
     public async Task<SchedulePage> ListAsync(TimerPartition partition, string? cursor, int limit, CancellationToken cancellationToken)
@@ -53,7 +53,7 @@ internal sealed class RedisScheduleStore(RedisTimerStore timers) : IScheduleStor
         {
             answers.AddRange(await ChangeAsync<AdvanceAnswer[]>(
                 partition,
-                SchedulesOf(some.Select(static one => one.Delivery.Id)),
+                OccurrenceId.SchedulesOf(some.Select(static one => one.Delivery.Id)),
                 [.. some.Select(static one => one.Delivery.Id).Concat(some.Select(static one => one.Next?.Id).OfType<string>()).Distinct(StringComparer.Ordinal)],
                 isRefusable: false,
                 table => [.. some.Select(advance => ScheduleSteps.Advance(table, advance))],
@@ -82,7 +82,7 @@ internal sealed class RedisScheduleStore(RedisTimerStore timers) : IScheduleStor
         string last = reply[2].Text;
         IReadOnlyList<ScheduleRecord?> records = ids.Length == 0 ? [] : (await ReadAsync(partition, ids, cancellationToken).ConfigureAwait(false)).Records;
         return new ScheduleSweep(
-            reply[0].Number, ToTime(new StoreTime(reply[1].Number * TimeSpan.TicksPerMicrosecond)), [.. records.OfType<ScheduleRecord>()], last.Length == 0 ? null : last);
+            reply[0].Number, new StoreTime(reply[1].Number * TimeSpan.TicksPerMicrosecond).ToDateTimeOffset(), [.. records.OfType<ScheduleRecord>()], last.Length == 0 ? null : last);
     }
 
     /// <summary>Occurrences have ended: that is noted, and whichever waited for their end is due. Nothing needs this: without it, that one comes within ten seconds.</summary>
@@ -94,7 +94,7 @@ internal sealed class RedisScheduleStore(RedisTimerStore timers) : IScheduleStor
             {
                 await ChangeAsync(
                     partition,
-                    SchedulesOf(some),
+                    OccurrenceId.SchedulesOf(some),
                     [],
                     isRefusable: false,
                     table =>
@@ -146,8 +146,4 @@ internal sealed class RedisScheduleStore(RedisTimerStore timers) : IScheduleStor
             $"Schedules of '{partition.Namespace}' are changed by others all the time: the step was decided anew {MaxAttempts} times. Nothing was changed.", StoreOutcome.NotApplied)
         { IsTransient = true };
     }
-
-    private static string[] SchedulesOf(IEnumerable<string> ids) => [.. ids.Select(OccurrenceId.ScheduleOf).OfType<string>().Distinct(StringComparer.Ordinal)];
-
-    private static DateTimeOffset ToTime(StoreTime now) => DateTimeOffset.UnixEpoch + new TimeSpan(now.Ticks);
 }

@@ -159,13 +159,7 @@ internal sealed partial class RedisTimerStore(IRedisConnection connection, Redis
         TimerPartition partition, IReadOnlyList<T> items, Func<T, string> idOf, (TimerOutcome If, OccurrenceOutcome As) end, Task<IReadOnlyList<TimerOutcome>> settling)
     {
         IReadOnlyList<TimerOutcome> outcomes = await settling.ConfigureAwait(false);
-        List<string>? ended = null;
-        for (int i = 0; i < outcomes.Count; i++)
-        {
-            if (outcomes[i] == end.If && OccurrenceId.Is(idOf(items[i]))) (ended ??= []).Add(idOf(items[i]));
-        }
-
-        if (ended is not null) await ScheduleStore.EndedAsync(partition, ended, end.As).ConfigureAwait(false);
+        if (OccurrenceId.EndedAmong(items, idOf, outcomes, end.If) is { } ended) await ScheduleStore.EndedAsync(partition, ended, end.As).ConfigureAwait(false);
         return outcomes;
     }
 

@@ -10,7 +10,7 @@ internal sealed class SqliteScheduleStore(Writer writer, Reader reader, TimeProv
     public Task<ScheduleReading> ReadAsync(TimerPartition partition, IReadOnlyList<string> ids, CancellationToken cancellationToken) =>
         Look(
             partition,
-            table => new ScheduleReading(ToTime(table.Now), [.. ids.Select(id => table.Find(id) is { } record ? ScheduleSteps.Answer(table, record) : null)]),
+            table => new ScheduleReading(table.Now.ToDateTimeOffset(), [.. ids.Select(id => table.Find(id) is { } record ? ScheduleSteps.Answer(table, record) : null)]),
             now => new ScheduleReading(now, new ScheduleRecord?[ids.Count]),
             cancellationToken);
 
@@ -22,7 +22,7 @@ internal sealed class SqliteScheduleStore(Writer writer, Reader reader, TimeProv
                 List<ScheduleRecord> records = table.After(cursor, limit + 1);
                 bool isAll = records.Count <= limit && IsLast(table, records);
                 if (records.Count > limit) records.RemoveAt(limit);
-                return new SchedulePage(ToTime(table.Now), records.ConvertAll(record => ScheduleSteps.Answer(table, record)), isAll ? null : records[^1].Id);
+                return new SchedulePage(table.Now.ToDateTimeOffset(), records.ConvertAll(record => ScheduleSteps.Answer(table, record)), isAll ? null : records[^1].Id);
             },
             static now => new SchedulePage(now, [], null),
             cancellationToken);
@@ -49,7 +49,7 @@ internal sealed class SqliteScheduleStore(Writer writer, Reader reader, TimeProv
                 TimerNamespace ns = scope.Namespace(partition).Unsealed();
                 var table = new ScheduleTable(scope.File, ns, ns.Now());
                 var strays = new List<ScheduleRecord>();
-                var nothing = new ScheduleSweep(ScheduleTable.Count(scope.File, ns), ToTime(table.Now), strays, null);
+                var nothing = new ScheduleSweep(ScheduleTable.Count(scope.File, ns), table.Now.ToDateTimeOffset(), strays, null);
                 if (nothing.Total == 0 || (cursor is null && !Begins(scope.File, ns, table.Now, interval))) return nothing;
                 if (ns.Import is { Phase: TransferPhase.Importing or TransferPhase.Closed }) return nothing; // the occurrences are still to come
 
@@ -97,6 +97,4 @@ internal sealed class SqliteScheduleStore(Writer writer, Reader reader, TimeProv
                 : nothing(time.GetUtcNow()),
             isDurable: false,
             cancellationToken);
-
-    private static DateTimeOffset ToTime(StoreTime now) => DateTimeOffset.UnixEpoch + new TimeSpan(now.Ticks);
 }

@@ -110,31 +110,20 @@ internal sealed partial class HeldLock
         try
         {
             IAsyncDisposable subscription = await _core.Store.SubscribeAsync(_core.KeyOf(Key), _ => LookAgain(), CancellationToken.None).ConfigureAwait(false);
+            bool isOver, looksSoon;
             lock (_gate)
             {
-                if (!_over) (_subscription, subscription) = (subscription, null!);
+                isOver = _over;
+                if (!isOver) _subscription = subscription;
+                looksSoon = SpanUntil(_renewAt) < _soon; // and that renewal tells
             }
 
-            bool looksSoon;
-            lock (_gate) looksSoon = SpanUntil(_renewAt) < _soon; // and that renewal tells
-            if (subscription is null && !looksSoon) LookAgain();
-            else if (subscription is not null) await subscription.DisposeAsync().ConfigureAwait(false);
+            if (isOver) await _core.UnsubscribeAsync(Key, subscription).ConfigureAwait(false);
+            else if (!looksSoon) LookAgain();
         }
         catch (Exception e) when (e is LatchworkStoreException or ObjectDisposedException)
         {
             _core.Log.SubscriptionFailed(e, _core.Shown(Key), _core.Options.Namespace); // the next renewal tells all the same
-        }
-    }
-
-    private async Task StopWatchingAsync(IAsyncDisposable subscription)
-    {
-        try
-        {
-            await subscription.DisposeAsync().ConfigureAwait(false);
-        }
-        catch (Exception e) when (e is LatchworkStoreException or ObjectDisposedException)
-        {
-            _core.Log.SubscriptionFailed(e, _core.Shown(Key), _core.Options.Namespace);
         }
     }
 

@@ -147,7 +147,7 @@ internal sealed partial class HeldLock : DeadlineItem
             subscription = _subscription;
         }
 
-        if (subscription is not null && !_core.IsAbandoned) _ = StopWatchingAsync(subscription);
+        if (subscription is not null && !_core.IsAbandoned) _ = _core.UnsubscribeAsync(Key, subscription);
         _core.Leases.Remove(this);
         _alarm?.Dispose(); // whoever has made one has done so before the end
         _core.Remove(this);

@@ -46,7 +46,7 @@ internal sealed partial class KeyFlight
             _alarm?.Dispose();
             try
             {
-                if (_subscription is not null) await UnsubscribeAsync(_subscription).ConfigureAwait(false);
+                if (_subscription is not null) await _core.UnsubscribeAsync(_key, _subscription).ConfigureAwait(false);
             }
             finally
             {
@@ -208,18 +208,6 @@ internal sealed partial class KeyFlight
         catch (Exception e) when (e is LatchworkStoreException or ObjectDisposedException)
         {
             _core.Log.SubscriptionFailed(e, _core.Shown(_key), _core.Options.Namespace); // the interval still holds, and the next request tries again
-        }
-    }
-
-    private async Task UnsubscribeAsync(IAsyncDisposable subscription)
-    {
-        try
-        {
-            await subscription.DisposeAsync().ConfigureAwait(false);
-        }
-        catch (Exception e) when (e is LatchworkStoreException or ObjectDisposedException)
-        {
-            _core.Log.SubscriptionFailed(e, _core.Shown(_key), _core.Options.Namespace);
         }
     }
 }

@@ -149,6 +149,19 @@ internal sealed class LockerCore
         }
     }
 
+    /// <summary>Ends a subscription to a key. Never throws.</summary>
+    public async Task UnsubscribeAsync(string key, IAsyncDisposable subscription)
+    {
+        try
+        {
+            await subscription.DisposeAsync().ConfigureAwait(false);
+        }
+        catch (Exception e) when (e is LatchworkStoreException or ObjectDisposedException)
+        {
+            Log.SubscriptionFailed(e, Shown(key), Options.Namespace);
+        }
+    }
+
     /// <summary>Whether another attempt may end otherwise, and the outage has not lasted too long.</summary>
     /// <param name="fault">How the last one ended.</param>
     /// <param name="start">When the first one began.</param>

@@ -1,4 +1,3 @@
-using System.Buffers;
 using System.Buffers.Binary;
 using System.Text;
 using Latchwork.Faults.Injection;
@@ -35,12 +34,6 @@ public sealed class PostgresFilterTests
         return type + Encoding.Latin1.GetString(length) + body;
     }
 
-    private static string Pass(string text, int piece, bool dropsNotifications)
-    {
-        var filter = new PostgresFilter { DropsNotifications = dropsNotifications };
-        var output = new ArrayBufferWriter<byte>();
-        byte[] bytes = Encoding.Latin1.GetBytes(text);
-        for (int i = 0; i < bytes.Length; i += piece) filter.Pass(bytes.AsSpan(i, Math.Min(piece, bytes.Length - i)), output);
-        return Encoding.Latin1.GetString(output.WrittenSpan);
-    }
+    private static string Pass(string text, int piece, bool dropsNotifications) =>
+        NotificationFilterRun.Pass(new PostgresFilter { DropsNotifications = dropsNotifications }, text, piece);
 }

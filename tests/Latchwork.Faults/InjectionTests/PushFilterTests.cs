@@ -1,5 +1,3 @@
-using System.Buffers;
-using System.Text;
 using Latchwork.Faults.Injection;
 using Shouldly;
 using Xunit;
@@ -31,12 +29,6 @@ public sealed class PushFilterTests
     public void Only_notifications_are_left_out(int piece) =>
         Pass(Notification + Replies + Sharded + Notification + Replies, piece, dropsNotifications: true).ShouldBe(Replies + Replies);
 
-    private static string Pass(string text, int piece, bool dropsNotifications)
-    {
-        var filter = new PushFilter { DropsNotifications = dropsNotifications };
-        var output = new ArrayBufferWriter<byte>();
-        byte[] bytes = Encoding.ASCII.GetBytes(text);
-        for (int i = 0; i < bytes.Length; i += piece) filter.Pass(bytes.AsSpan(i, Math.Min(piece, bytes.Length - i)), output);
-        return Encoding.ASCII.GetString(output.WrittenSpan);
-    }
+    private static string Pass(string text, int piece, bool dropsNotifications) =>
+        NotificationFilterRun.Pass(new PushFilter { DropsNotifications = dropsNotifications }, text, piece);
 }

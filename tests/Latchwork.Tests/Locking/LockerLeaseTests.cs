@@ -1,5 +1,6 @@
 using Latchwork.StoreConformance.Support;
 using Latchwork.Testing;
+using Latchwork.Tests.Threading;
 using Shouldly;
 using Xunit;
 
@@ -112,15 +113,5 @@ public sealed class LockerLeaseTests : LockerTestBase
         await clock.AdvanceUntilAsync(() => waiting.IsCompleted, Ms(100), "it has the lock");
         await (await waiting).DisposeAsync();
         await released;
-    }
-
-    /// <summary>The system's clock on a machine that is suspended at will: no timer fires for it, but the clock goes on.</summary>
-    private sealed class SuspendingTime : TimeProvider
-    {
-        private long _suspended;
-
-        public void Suspend(TimeSpan span) => Interlocked.Add(ref _suspended, (long)(span.TotalSeconds * TimestampFrequency));
-
-        public override long GetTimestamp() => base.GetTimestamp() + Interlocked.Read(ref _suspended);
     }
 }

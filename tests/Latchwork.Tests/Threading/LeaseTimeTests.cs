@@ -23,7 +23,7 @@ public sealed class LeaseTimeTests
     [Fact]
     public void Only_the_systems_provider_is_replaced()
     {
-        var other = new Suspending();
+        var other = new SuspendingTime();
         LeaseTime.For(TimeProvider.System).ShouldBeSameAs(LeaseTime.Instance);
         LeaseTime.For(other).ShouldBeSameAs(other);
         AlarmClock.For(TimeProvider.System).ShouldBeSameAs(AlarmClock.For(LeaseTime.Instance));
@@ -32,22 +32,12 @@ public sealed class LeaseTimeTests
     [Fact]
     public async Task An_alarm_that_fell_due_while_the_machine_was_suspended_fires_soon_after_it_is_back()
     {
-        var time = new Suspending();
+        var time = new SuspendingTime();
         using var fired = new SemaphoreSlim(0);
         var clock = new AlarmClock(time, hasThread: true);
         using Alarm alarm = clock.CreateAlarm(() => fired.Release());
         alarm.Set(TimeSpan.FromHours(1));
         await Task.Run(() => time.Suspend(TimeSpan.FromHours(2)));
         (await fired.WaitAsync(TimeSpan.FromSeconds(30))).ShouldBeTrue("its thread looks at the clock once a second");
-    }
-
-    /// <summary>The system's clock and timers, on a machine that is suspended at will: the timers stand still meanwhile, the clock does not.</summary>
-    private sealed class Suspending : TimeProvider
-    {
-        private long _suspended;
-
-        public void Suspend(TimeSpan span) => Interlocked.Add(ref _suspended, (long)(span.TotalSeconds * TimestampFrequency));
-
-        public override long GetTimestamp() => base.GetTimestamp() + Interlocked.Read(ref _suspended);
     }
 }

@@ -13,7 +13,7 @@ internal sealed partial class InMemoryPartition
         lock (_lock)
         {
             var table = new ScheduleTable(this, _clock.Now());
-            return new ScheduleReading(ToTime(table.Now), [.. ids.Select(id => table.Find(id) is { } record ? ScheduleSteps.Answer(table, record) : null)]);
+            return new ScheduleReading(table.Now.ToDateTimeOffset(), [.. ids.Select(id => table.Find(id) is { } record ? ScheduleSteps.Answer(table, record) : null)]);
         }
     }
 
@@ -27,11 +27,11 @@ internal sealed partial class InMemoryPartition
             foreach (ScheduleRecord record in After(cursor))
             {
                 bytes += record.Body.Length;
-                if (page.Count == limit || (page.Count > 0 && bytes > Limits.MaxBatchBytes)) return new SchedulePage(ToTime(table.Now), page, page[^1].Id);
+                if (page.Count == limit || (page.Count > 0 && bytes > Limits.MaxBatchBytes)) return new SchedulePage(table.Now.ToDateTimeOffset(), page, page[^1].Id);
                 page.Add(ScheduleSteps.Answer(table, record));
             }
 
-            return new SchedulePage(ToTime(table.Now), page, null);
+            return new SchedulePage(table.Now.ToDateTimeOffset(), page, null);
         }
     }
 
@@ -41,7 +41,7 @@ internal sealed partial class InMemoryPartition
         {
             var table = new ScheduleTable(this, _clock.Now());
             var strays = new List<ScheduleRecord>();
-            var nothing = new ScheduleSweep(_schedules.Count, ToTime(table.Now), strays, null);
+            var nothing = new ScheduleSweep(_schedules.Count, table.Now.ToDateTimeOffset(), strays, null);
             if (cursor is null)
             {
                 if (_schedulesSwept != long.MinValue && table.Now.Since(_schedulesSwept) < interval) return nothing;
@@ -84,8 +84,6 @@ internal sealed partial class InMemoryPartition
     }
 
     private bool HasNotBegun(string id, StoreTime now) => _schedules.Count > 0 && ScheduleSteps.HasNotBegun(new ScheduleTable(this, now), id);
-
-    private static DateTimeOffset ToTime(StoreTime now) => DateTimeOffset.UnixEpoch + new TimeSpan(now.Ticks);
 
     /// <summary>The records and events, as long as the partition's lock is held.</summary>
     private sealed class ScheduleTable(InMemoryPartition partition, StoreTime now) : IScheduleTable

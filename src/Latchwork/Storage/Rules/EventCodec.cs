@@ -1,5 +1,3 @@
-using System.Text;
-
 namespace Latchwork.Storage.Rules;
 
 /// <summary>Headers and failures as bytes. Each begins with the number of its format.</summary>
@@ -65,20 +63,7 @@ internal static class EventCodec
         return failures;
     }
 
-    private static byte[] Write(Action<BinaryWriter> content)
-    {
-        using var bytes = new MemoryStream();
-        using var writer = new BinaryWriter(bytes, Encoding.UTF8);
-        writer.Write(Format);
-        content(writer);
-        writer.Flush();
-        return bytes.ToArray();
-    }
+    private static byte[] Write(Action<BinaryWriter> content) => VersionedBytes.Write(Format, content);
 
-    private static BinaryReader Read(byte[] bytes)
-    {
-        var reader = new BinaryReader(new MemoryStream(bytes), Encoding.UTF8);
-        byte format = reader.ReadByte();
-        return format == Format ? reader : throw new InvalidDataException($"An event has format {format}; this version knows {Format}.");
-    }
+    private static BinaryReader Read(byte[] bytes) => VersionedBytes.Read(bytes, Format, "An event");
 }

@@ -19,6 +19,25 @@ internal static class OccurrenceId
         return at < 0 ? null : id[..at];
     }
 
+    /// <summary>The schedules to which the occurrences among some ids belong, each once.</summary>
+    public static string[] SchedulesOf(IEnumerable<string> ids) => [.. ids.Select(ScheduleOf).OfType<string>().Distinct(StringComparer.Ordinal)];
+
+    /// <summary>The occurrences among what was settled, of which a store then notes that they have ended; null if there is none, as mostly.</summary>
+    /// <param name="items">What was settled.</param>
+    /// <param name="idOf">The id of one of them.</param>
+    /// <param name="outcomes">What became of them, in the same order.</param>
+    /// <param name="end">The outcome that ends an occurrence.</param>
+    public static List<string>? EndedAmong<T>(IReadOnlyList<T> items, Func<T, string> idOf, IReadOnlyList<TimerOutcome> outcomes, TimerOutcome end)
+    {
+        List<string>? ended = null;
+        for (int i = 0; i < outcomes.Count; i++)
+        {
+            if (outcomes[i] == end && Is(idOf(items[i]))) (ended ??= []).Add(idOf(items[i]));
+        }
+
+        return ended;
+    }
+
     /// <summary>The id under which a record travels from one store to another: an occurrence that is nothing but its schedule.</summary>
     public static string OfRecord(string schedule) => schedule + Separator;
 

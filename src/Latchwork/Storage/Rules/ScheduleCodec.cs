@@ -1,5 +1,3 @@
-using System.Text;
-
 namespace Latchwork.Storage.Rules;
 
 /// <summary>Records of schedules as bytes: for a move to another store, and their history and running occurrences for stores that keep these as they are.</summary>
@@ -8,11 +6,8 @@ internal static class ScheduleCodec
     private const byte Format = 1;
 
     /// <summary>A whole record, as it moves to another store.</summary>
-    public static byte[] Encode(ScheduleRecord record)
+    public static byte[] Encode(ScheduleRecord record) => Write(writer =>
     {
-        using var bytes = new MemoryStream();
-        using var writer = new BinaryWriter(bytes, Encoding.UTF8);
-        writer.Write(Format);
         writer.Write(record.Version.Incarnation);
         writer.Write(record.Version.Number);
         writer.Write7BitEncodedInt(record.Body.Length);
@@ -27,9 +22,7 @@ internal static class ScheduleCodec
         writer.Write(record.Counts.Replaced);
         WriteIds(writer, record.RunningIds);
         WriteHistory(writer, record.History);
-        writer.Flush();
-        return bytes.ToArray();
-    }
+    });
 
     public static ScheduleRecord Decode(string id, ReadOnlyMemory<byte> bytes)
     {
@@ -114,20 +107,7 @@ internal static class ScheduleCodec
         return milliseconds < 0 ? null : DateTimeOffset.FromUnixTimeMilliseconds(milliseconds);
     }
 
-    private static byte[] Write(Action<BinaryWriter> content)
-    {
-        using var bytes = new MemoryStream();
-        using var writer = new BinaryWriter(bytes, Encoding.UTF8);
-        writer.Write(Format);
-        content(writer);
-        writer.Flush();
-        return bytes.ToArray();
-    }
+    private static byte[] Write(Action<BinaryWriter> content) => VersionedBytes.Write(Format, content);
 
-    private static BinaryReader Read(byte[] bytes)
-    {
-        var reader = new BinaryReader(new MemoryStream(bytes), Encoding.UTF8);
-        byte format = reader.ReadByte();
-        return format == Format ? reader : throw new InvalidDataException($"The record of a schedule has format {format}; this version knows {Format}.");
-    }
+    private static BinaryReader Read(byte[] bytes) => VersionedBytes.Read(bytes, Format, "The record of a schedule");
 }

@@ -4,6 +4,9 @@ namespace Latchwork.Storage.Rules;
 /// <param name="Ticks">The ticks.</param>
 internal readonly record struct StoreTime(long Ticks)
 {
+    /// <summary>The same as the rest of .NET has it, to the tick.</summary>
+    public DateTimeOffset ToDateTimeOffset() => DateTimeOffset.UnixEpoch + new TimeSpan(Ticks);
+
     /// <summary>The whole millisecond that has been reached: rounded down, so that nothing counts as due before its time.</summary>
     public long Milliseconds => Ticks / TimeSpan.TicksPerMillisecond;
 
