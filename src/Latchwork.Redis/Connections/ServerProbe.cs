@@ -35,14 +35,13 @@ internal static class ServerProbe
         return null;
     }
 
-    /// <summary>Why a server cannot be used; null if it can by now. <paramref name="error"/> is what the client has thrown for it; null to try again.</summary>
+    /// <summary>Why a server cannot be used; null if it can by now. <paramref name="error"/> is what the client has thrown for it, if it is known: it is tried again where that says nothing.</summary>
     public static async Task<ServerReason?> WhyNotAsync(ConfigurationOptions settings, EndPoint server, Exception? error, CancellationToken cancellationToken)
     {
         if (error is not null && ReasonIn(error, settings) is { } known) return known;
         TimeSpan bound = TimeSpan.FromMilliseconds(settings.ConnectTimeout);
         if (bound > _longest) bound = _longest;
         if (settings.Tunnel is null && await UnreachableAsync(server, bound, cancellationToken).ConfigureAwait(false) is { } reason) return new(reason, true);
-        if (error is not null) return Silent(settings);
 
         var sockets = new SocketRegistry();
         ConfigurationOptions probe = RedisConfiguration.At(settings, server);
