@@ -11,14 +11,17 @@ public sealed class RedisStore : LatchworkStore
     internal RedisStore(IRedisConnection connection, RedisOptions options)
     {
         _connection = connection;
-        _check = new StoreCheck(connection, options);
+        var log = new SafeLogger(options.LoggerFactory?.CreateLogger("Latchwork.Redis") ?? NullLogger.Instance);
+        var losses = new LossMonitor(log, options.TimeProvider ?? TimeProvider.System);
+        _check = new StoreCheck(connection, options, losses, log);
         var keys = new RedisKeys(options.KeyPrefix, () => connection.IsCluster, () => connection.Database);
         ReplicatedWrites writes = options.Replication?.Writes ?? ReplicatedWrites.None;
         ReplicatedWriter? writer = options.Replication is { } replication && connection is RedisConnection own ? new ReplicatedWriter(own, replication) : null;
         var timers = new RedisTimerStore(connection, keys, options.TimeProvider, options.Partitions)
         {
             Replicated = writes.HasFlag(ReplicatedWrites.Posts) ? writer : null,
-            Log = new SafeLogger(options.LoggerFactory?.CreateLogger("Latchwork.Redis") ?? NullLogger.Instance),
+            Log = log,
+            Losses = losses,
         };
         var locks = new RedisLockerStore(connection, keys, options.TimeProvider)
         {

@@ -39,6 +39,9 @@ internal static partial class RedisLog
     [LoggerMessage(2015, LogLevel.Warning, "That occurrences of schedules have ended could not be noted: {Reason} What waited for their end comes within ten seconds.")]
     public static partial void EndsNotNoted(ILogger logger, string reason);
 
+    [LoggerMessage(2016, LogLevel.Error, "The server has nothing of the timer namespace {Namespace} any more: what was posted before is lost. It was restarted without its data or flushed, or the namespace was dropped.")]
+    public static partial void DataLost(ILogger logger, string @namespace);
+
     [LoggerMessage(2014, LogLevel.Warning, "{Warning}")]
     public static partial void PoolStarved(ILogger logger, string warning);
 }

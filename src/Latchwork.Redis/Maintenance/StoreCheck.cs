@@ -1,10 +1,9 @@
 namespace Latchwork.Redis.Maintenance;
 
 /// <summary>Checks the server of a store or, of a cluster, each primary: when the store is opened, after each reconnect, and when asked.</summary>
-internal sealed class StoreCheck(IRedisConnection connection, RedisOptions options)
+internal sealed class StoreCheck(IRedisConnection connection, RedisOptions options, LossMonitor losses, ILogger logger)
 {
     private readonly ConcurrentDictionary<EndPoint, ServerCheck> _checks = [];
-    private readonly ILogger _logger = new SafeLogger(options.LoggerFactory?.CreateLogger("Latchwork.Redis") ?? NullLogger.Instance);
 
     /// <exception cref="LatchworkStoreException">A server does not answer, or scripts cannot be used.</exception>
     public async Task<IReadOnlyList<StoreWarning>> RunAsync(CancellationToken cancellationToken)
@@ -15,12 +14,13 @@ internal sealed class StoreCheck(IRedisConnection connection, RedisOptions optio
         var warnings = new List<StoreWarning>();
         foreach (EndPoint primary in primaries)
         {
-            ServerCheck check = _checks.GetOrAdd(primary, one => new ServerCheck(connection, one, _logger));
+            ServerCheck check = _checks.GetOrAdd(primary, one => new ServerCheck(connection, one, logger));
             IReadOnlyList<StoreWarning> found = await check.RunAsync(cancellationToken).ConfigureAwait(false);
             warnings.AddRange(primaries.Count == 1 ? found : found.Select(warning => warning with { Message = $"{RedisConfiguration.Text(primary)}: {warning.Message}" }));
         }
 
         if (connection is RedisConnection { PoolWarning: { } starved }) warnings.Add(new StoreWarning("pool-starved", starved));
+        warnings.AddRange(losses.Warnings());
         return warnings;
     }
 
@@ -38,9 +38,9 @@ internal sealed class StoreCheck(IRedisConnection connection, RedisOptions optio
     }
 
     /// <summary>Says what the application's connection does not guarantee.</summary>
-    public void LogShared() => RedisLog.Shared(_logger, connection.Description, "failover behind Sentinels, a blocked thread pool, and the order of subscriptions.");
+    public void LogShared() => RedisLog.Shared(logger, connection.Description, "failover behind Sentinels, a blocked thread pool, and the order of subscriptions.");
 
-    public void LogFailure(Exception error) => RedisLog.CheckFailed(_logger, connection.Description, error.Message);
+    public void LogFailure(Exception error) => RedisLog.CheckFailed(logger, connection.Description, error.Message);
 }
 
 /// <summary>Checks one server, of which a reconnect may make another. What was found is logged once.</summary>

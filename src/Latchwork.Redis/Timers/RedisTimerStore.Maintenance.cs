@@ -30,6 +30,7 @@ internal sealed partial class RedisTimerStore
 
         // A post that begins the namespace anew notes it in the list, perhaps before it is taken off it here.
         _registered.TryRemove(ns, out _);
+        _opened.TryRemove(ns, out _);
         await EvaluateAsync(TimerScript.Unregister, ns, cancellationToken).ConfigureAwait(false);
         bool[] again = await EachAsync(PartitionsOf(ns), partition => ExistsAsync(partition, cancellationToken)).ConfigureAwait(false);
         if (again.Contains(true)) await RegisterAgainAsync(ns, cancellationToken).ConfigureAwait(false);

@@ -21,6 +21,7 @@ internal sealed partial class RedisTimerStore(IRedisConnection connection, Redis
 
     private readonly string _layout = string.Create(CultureInfo.InvariantCulture, $"format={Format} partitions={partitions}");
     private readonly ConcurrentDictionary<string, bool> _registered = new();
+    private readonly ConcurrentDictionary<string, bool> _opened = new();
     private RedisScheduleStore? _schedules;
 
     public IScheduleStore Schedules => ScheduleStore;
@@ -29,6 +30,9 @@ internal sealed partial class RedisTimerStore(IRedisConnection connection, Redis
 
     /// <summary>Where it is said what nobody waits for and yet failed.</summary>
     public ILogger Log { get; init; } = Microsoft.Extensions.Logging.Abstractions.NullLogger.Instance;
+
+    /// <summary>Is told of namespaces that the server has lost; null if nobody wants to know.</summary>
+    public LossMonitor? Losses { get; init; }
 
     /// <summary>Where posts go that wait for replicas; null if they do not wait.</summary>
     public ReplicatedWriter? Replicated { get; init; }
@@ -40,6 +44,7 @@ internal sealed partial class RedisTimerStore(IRedisConnection connection, Redis
         // The first decides: whoever has another number is refused there, before it has touched any other partition.
         await OpenAsync(new TimerPartition(ns, 0)).ConfigureAwait(false);
         await EachAsync(PartitionsOf(ns, from: 1), OpenAsync).ConfigureAwait(false);
+        _opened.TryAdd(ns, true);
         return partitions;
 
         async Task<bool> OpenAsync(TimerPartition partition) =>
@@ -313,13 +318,19 @@ internal sealed partial class RedisTimerStore(IRedisConnection connection, Redis
         _registered.TryAdd(ns, true);
     }
 
-    /// <summary>A partition turned out to be new although the namespace was noted: somebody flushed the database, the list included.</summary>
+    /// <summary>
+    /// A partition turned out to be new. If this process has opened the namespace, whose partitions then all had a layout, the server has lost it, the list of
+    /// namespaces included: it is begun anew in all of them, so that each loss is told once.
+    /// </summary>
     internal async ValueTask RegisterAgainAsync(string ns, CancellationToken cancellationToken)
     {
         _registered.TryRemove(ns, out _);
+        bool isLost = _opened.TryRemove(ns, out _);
+        if (isLost) Losses?.OnLost(ns);
         try
         {
-            await RegisterAsync(ns, cancellationToken).ConfigureAwait(false);
+            if (isLost) await OpenAsync(ns, cancellationToken).ConfigureAwait(false);
+            else await RegisterAsync(ns, cancellationToken).ConfigureAwait(false);
         }
         catch (Exception e) when (e is LatchworkStoreException or OperationCanceledException)
         {

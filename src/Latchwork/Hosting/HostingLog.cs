@@ -53,7 +53,7 @@ internal static partial class HostingLog
     [LoggerMessage(4015, LogLevel.Warning, "The schedule {Schedule} of {Namespace} is stored with a higher revision than {Revision}: this build is older, and changes nothing.")]
     public static partial void ScheduleOutdated(this ILogger logger, string schedule, string @namespace, long revision);
 
-    [LoggerMessage(4016, LogLevel.Warning, "The schedule {Schedule} of {Namespace} is unclaimed: an application declared it, and this one does not. It goes on until it is removed.")]
+    [LoggerMessage(4016, LogLevel.Warning, "The schedule {Schedule} of {Namespace} is unclaimed: an application declared it, and this one does not. It continues until it is removed.")]
     public static partial void ScheduleUnclaimed(this ILogger logger, string schedule, string @namespace);
 
     [LoggerMessage(4017, LogLevel.Information, "The schedule {Schedule} of {Namespace} was removed: this application does not declare it (any more).")]

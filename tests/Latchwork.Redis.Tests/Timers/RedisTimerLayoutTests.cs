@@ -1,3 +1,5 @@
+using Latchwork.Redis.Maintenance;
+using Latchwork.Redis.Tests.Support;
 using Latchwork.Storage;
 using Latchwork.StoreConformance.Support;
 using Shouldly;
@@ -126,6 +128,48 @@ public sealed class RedisTimerLayoutTests(RedisTimerFixture fixture) : RedisTime
         await store.Timers.PostAsync(new TimerPartition("n", 0), [Entry("a")], CancellationToken.None);
         (await store.Timers.NamespacesAsync(CancellationToken.None)).ShouldBe(["n"]);
         await store.Timers.OpenAsync("n", CancellationToken.None);
+    }
+
+    [Theory]
+    [InlineData(1)]
+    [InlineData(4)]
+    public async Task A_server_that_came_back_without_its_data_is_reported_once_whoever_finds_out(int partitions)
+    {
+        await using RedisServer server = await RedisServer.StartAsync(new RedisServerOptions { UnixSocket = true });
+        using var log = new TestLog();
+        await using RedisStore store = await RedisStore.ConnectAsync(server.LenientUri, new RedisOptions { TimeProvider = Clock, Partitions = partitions, LoggerFactory = log });
+        await store.Timers.OpenAsync("n", CancellationToken.None);
+        await store.Timers.OpenAsync("other", CancellationToken.None);
+        await store.Timers.PostAsync(new TimerPartition("n", 0), [Entry("a")], CancellationToken.None);
+        (await WarningsAsync()).ShouldBeEmpty("to begin a namespace is no loss");
+
+        await server.CommandAsync("FLUSHALL");
+        for (int i = 0; i < partitions; i++)
+        {
+            await store.Timers.ClaimAsync(new TimerPartition("n", i), Request("t"), CancellationToken.None);
+            await store.Timers.PostAsync(new TimerPartition("n", i), [Entry("b")], CancellationToken.None);
+        }
+
+        (await WarningsAsync()).Single().Message.ShouldContain("'n'");
+        log.Entries.Where(entry => entry.StartsWith("Error 2016:", StringComparison.Ordinal)).ShouldHaveSingleItem().ShouldContain("timer namespace n ");
+
+        await store.Timers.PostAsync(new TimerPartition("other", partitions - 1), [Entry("b")], CancellationToken.None);
+        (await WarningsAsync()).Count.ShouldBe(2);
+        Clock.Advance(LossMonitor.Retention);
+        (await WarningsAsync()).ShouldBeEmpty();
+
+        async Task<List<StoreWarning>> WarningsAsync() => [.. (await store.CheckAsync()).Where(warning => warning.Code == LossMonitor.Code)];
+    }
+
+    [Fact]
+    public async Task A_namespace_that_was_dropped_and_begun_again_here_is_no_loss()
+    {
+        await using RedisServer server = await RedisServer.StartAsync(new RedisServerOptions { UnixSocket = true });
+        await using RedisStore store = await RedisTimerFixture.ConnectAsync(server);
+        await store.Timers.OpenAsync("n", CancellationToken.None);
+        (await store.Transfer.DropTimersAsync("n", force: false, CancellationToken.None))!.IsDropped.ShouldBeTrue();
+        await store.Timers.PostAsync(new TimerPartition("n", 0), [Entry("a")], CancellationToken.None);
+        (await store.CheckAsync()).ShouldAllBe(warning => warning.Code != LossMonitor.Code);
     }
 
     [Fact]
