@@ -1,6 +1,5 @@
 using System.Collections.Concurrent;
 using System.Text;
-using Latchwork.StoreConformance.Engine;
 using Latchwork.StoreConformance.Support;
 using Npgsql;
 using Xunit;
@@ -32,13 +31,6 @@ public sealed class PostgresFixture : StoreFixture, IAsyncLifetime
 
     /// <summary>Operations that only look write nothing down.</summary>
     public override bool LocksNoteTimeWhenSeen => false;
-
-    // The engine's suite jumps minutes on a clock that stands still. A statement that was given its time before a jump, and is executed after one that was given its own
-    // afterwards, counts there as a clock that has gone back; and what ends is noted by a step of its own, which that suite does not wait for.
-    public override IReadOnlyDictionary<Type, string> SkippedSuites { get; } = new Dictionary<Type, string>
-    {
-        [typeof(EngineScheduleSuite)] = "its clock jumps while statements are under way, and the end of an occurrence is noted a moment after its confirmation here",
-    };
 
     public override async Task<long> OutcomeBytesAsync(LatchworkStore store, string ns)
     {

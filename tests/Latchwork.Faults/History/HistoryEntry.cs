@@ -28,6 +28,12 @@ namespace Latchwork.Faults.History;
 [JsonDerivedType(typeof(FinalScanStarted), "scan")]
 [JsonDerivedType(typeof(FinalEvent), "final")]
 [JsonDerivedType(typeof(FinalScanEnded), "scanEnd")]
+[JsonDerivedType(typeof(ScheduleDeclared), "schedule")]
+[JsonDerivedType(typeof(OccurrenceDecided), "decided")]
+[JsonDerivedType(typeof(OccurrenceDecisionEnded), "decidedEnd")]
+[JsonDerivedType(typeof(OccurrenceHandled), "handled")]
+[JsonDerivedType(typeof(FinalSchedule), "finalSchedule")]
+[JsonDerivedType(typeof(FinalOccurrence), "finalOccurrence")]
 public abstract record HistoryEntry(long At);
 
 /// <summary>The run, written first by the harness.</summary>

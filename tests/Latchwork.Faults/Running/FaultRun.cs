@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using System.Globalization;
 using System.Runtime.InteropServices;
+using Latchwork.Faults.Checking.Schedules;
 using Latchwork.Faults.History;
 using Latchwork.Faults.Injection;
 using Latchwork.Faults.Work;
@@ -74,6 +75,7 @@ internal sealed class FaultRun : IAsyncDisposable
         var injector = new Injector(_stand, _workers, _history, _say);
         using var over = new CancellationTokenSource();
         Task clock = SampleClockAsync(over.Token);
+        await using (LatchworkStore store = await WorkerProgram.OpenAsync(_stand.Uri)) await ScheduleScan.DeclareAsync(_history, store);
         foreach (WorkerHost worker in _workers) worker.Start();
         await Eventually.HoldsAsync(() => _workers.All(IsAtWork), "all workers are at work", _timeout);
         long start = Stopwatch.GetTimestamp();
@@ -92,9 +94,11 @@ internal sealed class FaultRun : IAsyncDisposable
             long? drained = await DrainAsync(timer) ? healed : null;
             await StopAsync(worker => worker.Role == Role.Listener);
             await new FinalScan(_history, _folder, timer).RunAsync(drained);
+            await ScheduleScan.EndAsync(_history, _folder, store);
         }
 
         _problems.AddRange(await _stand.CompareAsync(_folder));
+        _problems.AddRange(ScheduleChecker.Check(_folder));
         if (await _stand.FindSurpriseAsync() is { } surprise) _problems.Add(surprise);
         await over.CancelAsync();
         await Task.WhenAll(clock, progress);

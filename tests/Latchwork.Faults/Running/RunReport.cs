@@ -1,5 +1,6 @@
 using System.Globalization;
 using Latchwork.Faults.Checking;
+using Latchwork.Faults.Checking.Schedules;
 
 namespace Latchwork.Faults.Running;
 
@@ -26,7 +27,13 @@ internal static class RunReport
 
     /// <summary>Checks the history of an earlier run.</summary>
     /// <returns>The exit code: 0 if all promises held.</returns>
-    public static int Check(string folder, TextWriter output) => Conclude(HistoryChecker.Check(folder), folder, output);
+    public static int Check(string folder, TextWriter output)
+    {
+        int code = Conclude(HistoryChecker.Check(folder), folder, output);
+        IReadOnlyList<string> schedules = ScheduleChecker.Check(folder);
+        foreach (string problem in schedules) output.WriteLine($"PROBLEM       {problem}");
+        return schedules.Count > 0 ? 1 : code;
+    }
 
     private static void Table(RunOptions options, RunResult result, CheckReport report, TextWriter output)
     {

@@ -23,7 +23,10 @@ internal static class WorkerProgram
         using var history = new HistoryWriter(settings.Folder, settings.ProcessName, settings.Role.ToString().ToLowerInvariant());
         if (await OpenAsync(settings.Uri, stop.Token) is not { } store) return 0;
         await using var recording = new RecordingStore(settings.Lies ? new LyingStore(store) : store, history);
-        await WorkAsync(settings, new Recorder(history), recording, clock, stop.Token);
+        await using var schedules = settings.Role == Role.Runner ? null : new ScheduleWork(settings, history, store, clock);
+        await Task.WhenAll(
+            WorkAsync(settings, new Recorder(history), recording, clock, stop.Token),
+            schedules is null ? Task.CompletedTask : schedules.RunAsync(stop.Token));
         return 0;
     }
 

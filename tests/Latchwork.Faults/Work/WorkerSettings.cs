@@ -21,6 +21,9 @@ internal sealed record WorkerSettings
     /// <summary>The namespace of timers and of locks.</summary>
     public const string Namespace = "faults";
 
+    /// <summary>The namespace of schedules.</summary>
+    public const string ScheduleNamespace = "schedules";
+
     /// <summary>The lease of a delivery.</summary>
     public static readonly TimeSpan LeaseDuration = TimeSpan.FromSeconds(1.5);
 

@@ -36,6 +36,8 @@ public sealed class PostgresScheduleAdvanceTests(PostgresFixture fixture) : Sche
 
 public sealed class PostgresScheduleOverlapTests(PostgresFixture fixture) : ScheduleOverlapSuite(fixture), IClassFixture<PostgresFixture>;
 
+public sealed class PostgresScheduleModelTests(PostgresFixture fixture) : ScheduleModelSuite(fixture), IClassFixture<PostgresFixture>;
+
 public sealed class PostgresScheduleRecordTests(PostgresFixture fixture) : ScheduleRecordSuite(fixture), IClassFixture<PostgresFixture>;
 
 public sealed class PostgresTimerModelTests(PostgresFixture fixture) : TimerModelSuite(fixture), IClassFixture<PostgresFixture>;

@@ -38,6 +38,8 @@ public sealed class RedisScheduleAdvanceTests(RedisTimerFixture fixture) : Sched
 
 public sealed class RedisScheduleOverlapTests(RedisTimerFixture fixture) : ScheduleOverlapSuite(fixture), IClassFixture<RedisTimerFixture>;
 
+public sealed class RedisScheduleModelTests(RedisTimerFixture fixture) : ScheduleModelSuite(fixture), IClassFixture<RedisTimerFixture>;
+
 public sealed class RedisScheduleRecordTests(RedisTimerFixture fixture) : ScheduleRecordSuite(fixture), IClassFixture<RedisTimerFixture>;
 
 public sealed class RedisTimerModelTests(RedisTimerFixture fixture) : TimerModelSuite(fixture), IClassFixture<RedisTimerFixture>;

@@ -1,5 +1,4 @@
 using System.Globalization;
-using Latchwork.StoreConformance.Engine;
 using Latchwork.StoreConformance.Support;
 using Xunit;
 
@@ -21,13 +20,6 @@ public sealed class RedisTimerFixture : StoreFixture, IAsyncLifetime
 
     /// <summary>The client completes what is asynchronous on the pool.</summary>
     public override bool AnswersWithoutPool => false;
-
-    // The engine's suite jumps minutes on a clock that stands still. A script that was given its time before a jump, and runs after one that was given its own afterwards, counts as a
-    // clock that has gone back; and what ends is noted by a step of its own, which that suite does not wait for.
-    public override IReadOnlyDictionary<Type, string> SkippedSuites { get; } = new Dictionary<Type, string>
-    {
-        [typeof(EngineScheduleSuite)] = "its clock jumps while scripts are under way, and the end of an occurrence is noted a moment after its confirmation here",
-    };
 
     public override async Task<long> OutcomeBytesAsync(LatchworkStore store, string ns) => long.Parse(
         await Server.CommandAsync(

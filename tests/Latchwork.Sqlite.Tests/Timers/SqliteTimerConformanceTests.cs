@@ -18,6 +18,8 @@ public sealed class SqliteTimerDeadLettersTests(SqliteFixture fixture) : TimerDe
 
 public sealed class SqliteTimerChangingTests(SqliteFixture fixture) : TimerChangingSuite(fixture), IClassFixture<SqliteFixture>;
 
+public sealed class SqliteScheduleModelTests(SqliteFixture fixture) : ScheduleModelSuite(fixture), IClassFixture<SqliteFixture>;
+
 public sealed class SqliteScheduleRecordTests(SqliteFixture fixture) : ScheduleRecordSuite(fixture), IClassFixture<SqliteFixture>;
 
 public sealed class SqliteScheduleAdvanceTests(SqliteFixture fixture) : ScheduleAdvanceSuite(fixture), IClassFixture<SqliteFixture>;

@@ -39,7 +39,7 @@ public abstract partial class EngineScheduleSuite
             },
             o => (o.MaxInFlight, o.Backoff) = (1, new() { Initial = TimeSpan.FromHours(1), Max = TimeSpan.FromHours(1), Jitter = 0 }));
         await other.Schedules.AddOrUpdateAsync(Id, _minutes, "x"u8.ToArray(), new() { Misfire = misfire, Overlap = overlap, MaxRetries = 5 });
-        MoveTo(0);
+        await MoveToAsync(0);
         await NthAsync(occupant, 1);
         if (occupied != "in flight")
         {
@@ -48,10 +48,10 @@ public abstract partial class EngineScheduleSuite
         }
 
         // Then minute 1 comes: with a node that waits for it, or with none until half a minute after minute 3.
-        if (isMissed) MoveTo(3, seconds: 30);
+        if (isMissed) await MoveToAsync(3, seconds: 30);
         var goesOn = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
         Node node = await JoinAsync((_, _) => goesOn.Task);
-        if (!isMissed) MoveTo(1);
+        if (!isMissed) await MoveToAsync(1);
 
         // What is to come of it, by the table.
         int[] due = !isMissed ? [1] : misfire switch

@@ -51,6 +51,7 @@ public sealed class FaultyTimerStore(ITimerStore inner) : ITimerStore
     private readonly ConcurrentDictionary<string, Fault> _always = new();
 
     private readonly ConcurrentQueue<WakeNotification> _heard = new();
+    private readonly QuietGate _quiet = new();
 
     /// <summary>How many notifications of a kind the timers have received.</summary>
     public int NotificationsReceived(WakeNotificationKind kind) => _heard.Count(notification => notification.Kind == kind);
@@ -104,6 +105,9 @@ public sealed class FaultyTimerStore(ITimerStore inner) : ITimerStore
     /// <summary>Holds the replies of an operation no more.</summary>
     public void Release(string operation) => _holds.TryRemove(operation, out _);
 
+    /// <summary>Does something while no call is with the store: those under way end first, and new ones wait. Replies that are held back are not waited for.</summary>
+    public Task<T> WhileQuietAsync<T>(Func<Task<T>> act) => _quiet.WhileQuietAsync(act);
+
     /// <summary>How often an operation was called.</summary>
     public int Calls(string operation) => _calls.GetValueOrDefault(operation);
 
@@ -111,14 +115,14 @@ public sealed class FaultyTimerStore(ITimerStore inner) : ITimerStore
 
     public async Task<int> OpenAsync(string ns, CancellationToken cancellationToken)
     {
-        int count = await Around(nameof(OpenAsync), () => inner.OpenAsync(ns, cancellationToken));
+        int count = await Around(nameof(OpenAsync), () => _quiet.EnterAsync(() => inner.OpenAsync(ns, cancellationToken)));
         return Partitions ?? count;
     }
 
     public Task<IReadOnlyList<string>> NamespacesAsync(CancellationToken cancellationToken) => inner.NamespacesAsync(cancellationToken);
 
     public Task<IReadOnlyList<PostOutcome>> PostAsync(TimerPartition partition, IReadOnlyList<TimerEntry> entries, CancellationToken cancellationToken) =>
-        Around(nameof(PostAsync), () => inner.PostAsync(partition, entries, cancellationToken));
+        Around(nameof(PostAsync), () => _quiet.EnterAsync(() => inner.PostAsync(partition, entries, cancellationToken)));
 
     public Task<TimerClaim> ClaimAsync(TimerPartition partition, ClaimRequest request, CancellationToken cancellationToken)
     {
@@ -126,7 +130,7 @@ public sealed class FaultyTimerStore(ITimerStore inner) : ITimerStore
         OnClaim?.Invoke(request);
         return Around(nameof(ClaimAsync), async () =>
         {
-            TimerClaim claim = await inner.ClaimAsync(partition, request, cancellationToken);
+            TimerClaim claim = await _quiet.EnterAsync(() => inner.ClaimAsync(partition, request, cancellationToken));
             Answers.Enqueue(claim);
             if (AfterClaim is { } after) await after(partition, claim);
             return claim;
@@ -134,37 +138,37 @@ public sealed class FaultyTimerStore(ITimerStore inner) : ITimerStore
     }
 
     public Task<IReadOnlyList<TimerOutcome>> ConfirmAsync(TimerPartition partition, IReadOnlyList<DeliveryKey> deliveries, CancellationToken cancellationToken) =>
-        Around(nameof(ConfirmAsync), () => inner.ConfirmAsync(partition, deliveries, cancellationToken));
+        Around(nameof(ConfirmAsync), () => _quiet.EnterAsync(() => inner.ConfirmAsync(partition, deliveries, cancellationToken)));
 
     public Task<IReadOnlyList<TimerOutcome>> ExtendAsync(TimerPartition partition, IReadOnlyList<DeliveryKey> deliveries, TimeSpan lease, CancellationToken cancellationToken) =>
-        Around(nameof(ExtendAsync), () => inner.ExtendAsync(partition, deliveries, lease, cancellationToken));
+        Around(nameof(ExtendAsync), () => _quiet.EnterAsync(() => inner.ExtendAsync(partition, deliveries, lease, cancellationToken)));
 
     public Task<IReadOnlyList<TimerOutcome>> ReleaseAsync(TimerPartition partition, IReadOnlyList<DeliveryKey> deliveries, CancellationToken cancellationToken) =>
-        Around(nameof(ReleaseAsync), () => inner.ReleaseAsync(partition, deliveries, cancellationToken));
+        Around(nameof(ReleaseAsync), () => _quiet.EnterAsync(() => inner.ReleaseAsync(partition, deliveries, cancellationToken)));
 
     public Task<IReadOnlyList<TimerOutcome>> FailAsync(TimerPartition partition, IReadOnlyList<TimerFailure> failures, DeadLetterLimits deadLetters, CancellationToken cancellationToken) =>
-        Around(nameof(FailAsync), () => inner.FailAsync(partition, failures, deadLetters, cancellationToken));
+        Around(nameof(FailAsync), () => _quiet.EnterAsync(() => inner.FailAsync(partition, failures, deadLetters, cancellationToken)));
 
     public Task<TimerSnapshot?> PeekAsync(TimerPartition partition, string id, CancellationToken cancellationToken) =>
-        Around(nameof(PeekAsync), () => inner.PeekAsync(partition, id, cancellationToken));
+        Around(nameof(PeekAsync), () => _quiet.EnterAsync(() => inner.PeekAsync(partition, id, cancellationToken)));
 
     public Task<TimerOutcome> CancelAsync(TimerPartition partition, string id, bool revoke, CancellationToken cancellationToken) =>
-        Around(nameof(CancelAsync), () => inner.CancelAsync(partition, id, revoke, cancellationToken));
+        Around(nameof(CancelAsync), () => _quiet.EnterAsync(() => inner.CancelAsync(partition, id, revoke, cancellationToken)));
 
     public Task<TimerOutcome> ChangeDelayAsync(TimerPartition partition, string id, Due due, CancellationToken cancellationToken) =>
-        Around(nameof(ChangeDelayAsync), () => inner.ChangeDelayAsync(partition, id, due, cancellationToken));
+        Around(nameof(ChangeDelayAsync), () => _quiet.EnterAsync(() => inner.ChangeDelayAsync(partition, id, due, cancellationToken)));
 
     public Task<TimerPage> UpcomingAsync(TimerPartition partition, TimeSpan? offset, TimeSpan? duration, string? cursor, int limit, CancellationToken cancellationToken) =>
-        Around(nameof(UpcomingAsync), () => inner.UpcomingAsync(partition, offset, duration, cursor, limit, cancellationToken));
+        Around(nameof(UpcomingAsync), () => _quiet.EnterAsync(() => inner.UpcomingAsync(partition, offset, duration, cursor, limit, cancellationToken)));
 
     public Task<TimerPage> DeadLettersAsync(TimerPartition partition, string? cursor, int limit, CancellationToken cancellationToken) =>
-        Around(nameof(DeadLettersAsync), () => inner.DeadLettersAsync(partition, cursor, limit, cancellationToken));
+        Around(nameof(DeadLettersAsync), () => _quiet.EnterAsync(() => inner.DeadLettersAsync(partition, cursor, limit, cancellationToken)));
 
     public Task<IReadOnlyList<TimerOutcome>> RequeueAsync(TimerPartition partition, IReadOnlyList<DeadLetterKey> keys, Due due, CancellationToken cancellationToken) =>
-        Around(nameof(RequeueAsync), () => inner.RequeueAsync(partition, keys, due, cancellationToken));
+        Around(nameof(RequeueAsync), () => _quiet.EnterAsync(() => inner.RequeueAsync(partition, keys, due, cancellationToken)));
 
     public Task<IReadOnlyList<TimerOutcome>> PurgeAsync(TimerPartition partition, IReadOnlyList<DeadLetterKey> keys, CancellationToken cancellationToken) =>
-        Around(nameof(PurgeAsync), () => inner.PurgeAsync(partition, keys, cancellationToken));
+        Around(nameof(PurgeAsync), () => _quiet.EnterAsync(() => inner.PurgeAsync(partition, keys, cancellationToken)));
 
     public Task<IReadOnlyList<TimerNode>> GetNodesAsync(TimerPartition partition, CancellationToken cancellationToken) => inner.GetNodesAsync(partition, cancellationToken);
 
@@ -174,22 +178,26 @@ public sealed class FaultyTimerStore(ITimerStore inner) : ITimerStore
         Around(nameof(PauseAsync), async () =>
         {
             if (BeforePause is { } before) await before(partition);
-            return await inner.PauseAsync(partition, request, cancellationToken);
+            return await _quiet.EnterAsync(() => inner.PauseAsync(partition, request, cancellationToken));
         });
 
     public Task<TimerPause?> ResumeAsync(TimerPartition partition, CancellationToken cancellationToken) =>
         Around(nameof(ResumeAsync), async () =>
         {
             if (BeforePause is { } before) await before(partition);
-            return await inner.ResumeAsync(partition, cancellationToken);
+            return await _quiet.EnterAsync(() => inner.ResumeAsync(partition, cancellationToken));
         });
 
     public Task<IAsyncDisposable> SubscribeAsync(string ns, string nodeId, Action<WakeNotification> notify, CancellationToken cancellationToken) =>
-        Around(nameof(SubscribeAsync), () => inner.SubscribeAsync(ns, nodeId, notification => Notify(notify, notification), cancellationToken));
+        Around(nameof(SubscribeAsync), () => _quiet.EnterAsync(() => inner.SubscribeAsync(ns, nodeId, notification => Notify(notify, notification), cancellationToken)));
 
     public async Task LeaveAsync(TimerPartition partition, string nodeId, CancellationToken cancellationToken) => await Around(nameof(LeaveAsync), async () =>
     {
-        await inner.LeaveAsync(partition, nodeId, cancellationToken);
+        await _quiet.EnterAsync(async () =>
+        {
+            await inner.LeaveAsync(partition, nodeId, cancellationToken);
+            return true;
+        });
         return true;
     });
 
@@ -238,24 +246,24 @@ public sealed class FaultyTimerStore(ITimerStore inner) : ITimerStore
     private sealed class FaultySchedules(FaultyTimerStore owner, IScheduleStore inner) : IScheduleStore
     {
         public Task<ScheduleReading> ReadAsync(TimerPartition partition, IReadOnlyList<string> ids, CancellationToken cancellationToken) =>
-            owner.Around(nameof(ReadAsync), () => inner.ReadAsync(partition, ids, cancellationToken));
+            owner.Around(nameof(ReadAsync), () => owner._quiet.EnterAsync(() => inner.ReadAsync(partition, ids, cancellationToken)));
 
         public Task<SchedulePage> ListAsync(TimerPartition partition, string? cursor, int limit, CancellationToken cancellationToken) =>
-            owner.Around(nameof(ListAsync), () => inner.ListAsync(partition, cursor, limit, cancellationToken));
+            owner.Around(nameof(ListAsync), () => owner._quiet.EnterAsync(() => inner.ListAsync(partition, cursor, limit, cancellationToken)));
 
         public Task<ScheduleWritten> WriteAsync(TimerPartition partition, ScheduleWrite write, CancellationToken cancellationToken) =>
-            owner.Around(nameof(WriteAsync), () => inner.WriteAsync(partition, write, cancellationToken));
+            owner.Around(nameof(WriteAsync), () => owner._quiet.EnterAsync(() => inner.WriteAsync(partition, write, cancellationToken)));
 
         public Task<ScheduleRemoval> RemoveAsync(TimerPartition partition, string id, ScheduleVersion? version, CancellationToken cancellationToken) =>
-            owner.Around(nameof(RemoveAsync), () => inner.RemoveAsync(partition, id, version, cancellationToken));
+            owner.Around(nameof(RemoveAsync), () => owner._quiet.EnterAsync(() => inner.RemoveAsync(partition, id, version, cancellationToken)));
 
         public Task<IReadOnlyList<AdvanceAnswer>> AdvanceAsync(TimerPartition partition, IReadOnlyList<OccurrenceAdvance> advances, CancellationToken cancellationToken) =>
-            owner.Around(nameof(AdvanceAsync), () => inner.AdvanceAsync(partition, advances, cancellationToken));
+            owner.Around(nameof(AdvanceAsync), () => owner._quiet.EnterAsync(() => inner.AdvanceAsync(partition, advances, cancellationToken)));
 
         public Task<TriggerAnswer> TriggerAsync(TimerPartition partition, OccurrenceTrigger trigger, CancellationToken cancellationToken) =>
-            owner.Around(nameof(TriggerAsync), () => inner.TriggerAsync(partition, trigger, cancellationToken));
+            owner.Around(nameof(TriggerAsync), () => owner._quiet.EnterAsync(() => inner.TriggerAsync(partition, trigger, cancellationToken)));
 
         public Task<ScheduleSweep> SweepAsync(TimerPartition partition, string? cursor, TimeSpan interval, CancellationToken cancellationToken) =>
-            owner.Around(nameof(SweepAsync), () => inner.SweepAsync(partition, cursor, interval, cancellationToken));
+            owner.Around(nameof(SweepAsync), () => owner._quiet.EnterAsync(() => inner.SweepAsync(partition, cursor, interval, cancellationToken)));
     }
 }

@@ -13,6 +13,9 @@ public sealed class TimerModel(DateTimeOffset now)
     private readonly Dictionary<string, ModelNode> _nodes = [];
     private long _trimmed;
 
+    /// <summary>The schedules whose occurrences some of the events are.</summary>
+    public ScheduleModel Schedules { get; } = new();
+
     /// <summary>Who paused it; null if it is not paused.</summary>
     public TimerPause? Pause { get; private set; }
 
@@ -70,6 +73,7 @@ public sealed class TimerModel(DateTimeOffset now)
         foreach (ModelEvent e in claimed)
         {
             bool renewed = e.State == TimerState.InFlight;
+            e.FirstClaimed ??= Now;
             (e.State, e.Token, e.NodeId, e.At) = (TimerState.InFlight, request.ClaimToken, request.NodeId, renewed && e.At > deadline ? e.At : deadline);
         }
 
@@ -78,7 +82,11 @@ public sealed class TimerModel(DateTimeOffset now)
         MostNodes = Math.Max(MostNodes, _nodes.Count);
     }
 
-    public TimerOutcome Confirm(DeliveryKey key) => IfHeld(key, e => _events.Remove(e.Id));
+    public TimerOutcome Confirm(DeliveryKey key) => IfHeld(key, e =>
+    {
+        _events.Remove(e.Id);
+        Schedules.Ended(this, e.Id, OccurrenceOutcome.Succeeded);
+    });
 
     public TimerOutcome Extend(DeliveryKey key, TimeSpan lease) => IfHeld(key, e => e.At = e.At > Ceiling(Now + lease) ? e.At : Ceiling(Now + lease));
 
@@ -96,8 +104,12 @@ public sealed class TimerModel(DateTimeOffset now)
         if (Find(id) is not ModelEvent e) return TimerOutcome.NotFound;
         if (e.State == TimerState.InFlight && !revoke) return TimerOutcome.InFlight;
         _events.Remove(id);
+        if (e.State != TimerState.DeadLettered) Schedules.Ended(this, id, OccurrenceOutcome.Cancelled);
         return TimerOutcome.Done;
     }
+
+    /// <summary>Removes an event, whatever its state.</summary>
+    public void Remove(string id) => _events.Remove(id);
 
     public TimerOutcome ChangeDelay(string id, Due due)
     {
@@ -133,7 +145,7 @@ public sealed class TimerModel(DateTimeOffset now)
         .Where(e => offset is null || e.Due >= Now + offset)
         .Where(e => duration is null || e.Due < Now + (offset ?? TimeSpan.Zero) + duration);
 
-    private static DateTimeOffset Floor(DateTimeOffset time) => time.AddTicks(-(time.Ticks % TimeSpan.TicksPerMillisecond));
+    public static DateTimeOffset Floor(DateTimeOffset time) => time.AddTicks(-(time.Ticks % TimeSpan.TicksPerMillisecond));
 
     private static DateTimeOffset Ceiling(DateTimeOffset time) => Floor(time) == time ? time : Floor(time).AddMilliseconds(1);
 
@@ -178,6 +190,12 @@ public sealed class TimerModel(DateTimeOffset now)
         bool died = false;
         foreach (ModelEvent e in InOrder(TimerState.InFlight).Where(e => e.At <= Now).ToArray())
         {
+            if (Schedules.HasNotBegun(e.Id))
+            {
+                e.Schedule(e.Due);
+                continue;
+            }
+
             DateTimeOffset deadline = e.At;
             died |= !Spend(e, e.NodeId!, "lease expired", deadline, DeadLetterReason.LeaseExpired);
         }
@@ -213,6 +231,7 @@ public sealed class TimerModel(DateTimeOffset now)
         }
 
         (e.State, e.At, e.Reason, e.Token, e.NodeId) = (TimerState.DeadLettered, Floor(Now), reason, null, null);
+        Schedules.Ended(this, e.Id, OccurrenceOutcome.DeadLettered);
         return false;
     }
 
@@ -240,38 +259,6 @@ public sealed class TimerModel(DateTimeOffset now)
         act(e);
         return TimerOutcome.Done;
     }
-}
-
-/// <summary>An event of the model.</summary>
-public sealed class ModelEvent(string id, byte[] payload, int maxRetries)
-{
-    public string Id { get; } = id;
-
-    public byte[] Payload { get; } = payload;
-
-    public int MaxRetries { get; } = maxRetries;
-
-    public int Retries { get; set; }
-
-    public int Interruptions { get; set; }
-
-    public TimerState State { get; set; }
-
-    /// <summary>Scheduled: when it is due; in flight: when its lease ends; dead: since when.</summary>
-    public DateTimeOffset At { get; set; }
-
-    /// <summary>When it is due, or was when it was claimed.</summary>
-    public DateTimeOffset Due { get; set; }
-
-    public string? Token { get; set; }
-
-    public string? NodeId { get; set; }
-
-    public DeadLetterReason? Reason { get; set; }
-
-    public IReadOnlyList<AttemptFailure> Failures { get; set; } = [];
-
-    public void Schedule(DateTimeOffset due) => (State, At, Due, Token, NodeId, Reason) = (TimerState.Scheduled, due, due, null, null, null);
 }
 
 /// <summary>A node of the model.</summary>

@@ -5,17 +5,27 @@ using Latchwork.Testing;
 namespace Latchwork.StoreConformance.Timers;
 
 /// <summary>One run of a sequence of operations against a store and the model. It speaks of times as milliseconds since it began.</summary>
-public sealed class TimerModelRun(ITimerStore timers, ManualTimeProvider clock)
+public sealed class TimerModelRun(LatchworkStore store, ManualTimeProvider clock) : IAsyncDisposable
 {
     private readonly DateTimeOffset _start = clock.GetUtcNow();
 
-    public ITimerStore Timers { get; } = timers;
+    private DistributedTimer? _timer;
+
+    public ITimerStore Timers { get; } = store.Timers;
+
+    /// <summary>What declares schedules, and changes them.</summary>
+    public DistributedTimer Timer => _timer ??= new DistributedTimer(store, new() { Namespace = Partition.Namespace, TimeProvider = Clock });
+
+    /// <summary>Schedules as nodes have read them for occurrences that they hold, and as they were in the model.</summary>
+    public Dictionary<string, (ScheduleRecord? Record, ModelSchedule? Model)> Readings { get; } = [];
 
     public ManualTimeProvider Clock { get; } = clock;
 
     public TimerPartition Partition { get; } = new($"model-{Guid.NewGuid():N}", 0);
 
     public TimerModel Model { get; } = new(clock.GetUtcNow());
+
+    public ValueTask DisposeAsync() => _timer?.DisposeAsync() ?? default;
 
     /// <summary>The store's time since the run began.</summary>
     public TimeSpan Elapsed => Model.Now - _start;
@@ -36,6 +46,7 @@ public sealed class TimerModelRun(ITimerStore timers, ManualTimeProvider clock)
             {
                 at = operation.ToString();
                 await operation.CheckAsync(this);
+                if (_timer is not null) await new SchedulesOperation().CheckAsync(this);
             }
 
             at = "the final state";

@@ -34,6 +34,8 @@ public sealed class InMemoryTimerClockTests(InMemoryFixture fixture) : TimerCloc
 
 public sealed class InMemoryTimerModelTests(InMemoryFixture fixture) : TimerModelSuite(fixture), IClassFixture<InMemoryFixture>;
 
+public sealed class InMemoryScheduleModelTests(InMemoryFixture fixture) : ScheduleModelSuite(fixture), IClassFixture<InMemoryFixture>;
+
 public sealed class InMemoryScheduleRecordTests(InMemoryFixture fixture) : ScheduleRecordSuite(fixture), IClassFixture<InMemoryFixture>;
 
 public sealed class InMemoryScheduleAdvanceTests(InMemoryFixture fixture) : ScheduleAdvanceSuite(fixture), IClassFixture<InMemoryFixture>;

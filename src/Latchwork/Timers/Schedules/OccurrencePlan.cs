@@ -34,6 +34,33 @@ internal sealed record OccurrencePlan(
         DecidedUntil,
         Next is { } next ? declaration?.EntryAt(record.Id, next) : null);
 
+    /// <summary>
+    /// What the store is told of an occurrence that a node has claimed, and the plan behind it. One that its schedule does not expect has begun before, was queued, or was
+    /// put back by a person: nothing is to be planned.
+    /// </summary>
+    /// <param name="record">The schedule as it was read; null: there is none.</param>
+    /// <param name="declaration">Its declaration; null if it cannot be evaluated.</param>
+    /// <param name="delivery">The occurrence.</param>
+    /// <param name="due">When it was due.</param>
+    /// <param name="claimedAt">When it was claimed, by the store's clock.</param>
+    /// <param name="nodeId">This node.</param>
+    public static (OccurrenceAdvance Advance, OccurrencePlan? Plan) Decide(
+        ScheduleRecord? record, ScheduleDeclaration? declaration, DeliveryKey delivery, DateTimeOffset due, DateTimeOffset claimedAt, string nodeId)
+    {
+        if (record is null || record.ExpectedId != delivery.Id)
+        {
+            bool run = record?.IsPaused != true || record.QueuedId != delivery.Id;
+            OverlapPolicy overlap = declaration?.Options.Overlap ?? OverlapPolicy.Skip;
+            var nothing = new OccurrenceAdvance(
+                delivery, nodeId, record?.Version ?? default, run, overlap, OccurrenceOutcome.Paused, DateTimeOffset.UnixEpoch, null, 0, DateTimeOffset.UnixEpoch, null);
+            return (nothing, null);
+        }
+
+        DateTimeOffset expected = ScheduleDeclaration.TimeOf(delivery.Id) ?? due;
+        OccurrencePlan plan = declaration is null ? OfDamaged(expected, record.IsPaused) : Of(record.Id, declaration, record.IsPaused, expected, claimedAt);
+        return (plan.ToAdvance(record, declaration, delivery, nodeId), plan);
+    }
+
     /// <summary>The plan for an occurrence that a node has claimed.</summary>
     /// <param name="id">The schedule.</param>
     /// <param name="declaration">How it is declared.</param>

@@ -153,7 +153,7 @@ internal sealed class OccurrenceStarter(Listener listener, IScheduleStore schedu
         listener.DidNotRun(delivery);
     }
 
-    /// <summary>What is to become of a delivery. One that its schedule does not expect has begun before, was queued, or was put back by a person: nothing is to be decided.</summary>
+    /// <summary>What is to become of a delivery.</summary>
     private (OccurrenceAdvance Advance, OccurrencePlan? Plan) Plan(TimerDelivery delivery, ScheduleRecord? record)
     {
         ScheduleDeclaration? declaration = null;
@@ -169,20 +169,7 @@ internal sealed class OccurrenceStarter(Listener listener, IScheduleStore schedu
             }
         }
 
-        if (record is null || record.ExpectedId != delivery.Id)
-        {
-            bool run = record?.IsPaused != true || record.QueuedId != delivery.Id;
-            OverlapPolicy overlap = declaration?.Options.Overlap ?? OverlapPolicy.Skip;
-            var nothing = new OccurrenceAdvance(
-                delivery.Key, listener.Settings.NodeId, record?.Version ?? default, run, overlap, OccurrenceOutcome.Paused, DateTimeOffset.UnixEpoch, null, 0, DateTimeOffset.UnixEpoch, null);
-            return (nothing, null);
-        }
-
-        DateTimeOffset expected = ScheduleDeclaration.TimeOf(delivery.Id) ?? delivery.Due;
-        OccurrencePlan plan = declaration is null
-            ? OccurrencePlan.OfDamaged(expected, record.IsPaused)
-            : OccurrencePlan.Of(record.Id, declaration, record.IsPaused, expected, delivery.ClaimedAt);
-        return (plan.ToAdvance(record, declaration, delivery.Key, listener.Settings.NodeId), plan);
+        return OccurrencePlan.Decide(record, declaration, delivery.Key, delivery.Due, delivery.ClaimedAt, listener.Settings.NodeId);
     }
 
     /// <summary>A store that does not answer is asked again for as long as the lease lasts, which is extended meanwhile.</summary>

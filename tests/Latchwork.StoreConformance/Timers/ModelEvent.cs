@@ -1,0 +1,36 @@
+namespace Latchwork.StoreConformance.Timers;
+
+/// <summary>An event of the model.</summary>
+public sealed class ModelEvent(string id, byte[] payload, int maxRetries)
+{
+    public string Id { get; } = id;
+
+    public byte[] Payload { get; } = payload;
+
+    public int MaxRetries { get; } = maxRetries;
+
+    public int Retries { get; set; }
+
+    public int Interruptions { get; set; }
+
+    public TimerState State { get; set; }
+
+    /// <summary>Scheduled: when it is due; in flight: when its lease ends; dead: since when.</summary>
+    public DateTimeOffset At { get; set; }
+
+    /// <summary>When it is due, or was when it was claimed.</summary>
+    public DateTimeOffset Due { get; set; }
+
+    /// <summary>When it was claimed for the first time.</summary>
+    public DateTimeOffset? FirstClaimed { get; set; }
+
+    public string? Token { get; set; }
+
+    public string? NodeId { get; set; }
+
+    public DeadLetterReason? Reason { get; set; }
+
+    public IReadOnlyList<AttemptFailure> Failures { get; set; } = [];
+
+    public void Schedule(DateTimeOffset due) => (State, At, Due, Token, NodeId, Reason) = (TimerState.Scheduled, due, due, null, null, null);
+}
