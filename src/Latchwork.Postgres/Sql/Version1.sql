@@ -40,6 +40,7 @@ CREATE TABLE @schema@.timer_events (
     id           bytea    NOT NULL,
     token        bytea,                        -- in flight: the delivery's
     node         bytea,                        -- in flight: who holds it
+    claimed      bigint,                       -- ms; in flight: since when
     headers      bytea,
     failures     bytea[],                      -- the last ten: see timer_failure
     interruptions integer NOT NULL DEFAULT 0,  -- how often its handlers were stopped by nodes that left
@@ -48,7 +49,7 @@ CREATE TABLE @schema@.timer_events (
 ) WITH (autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_insert_scale_factor = 0.2, autovacuum_analyze_scale_factor = 0.1);
 ALTER TABLE @schema@.timer_events ALTER COLUMN payload SET STORAGE EXTERNAL;
 CREATE INDEX timer_events_scheduled ON @schema@.timer_events (partition_id, due, id) WHERE state = 0;
-CREATE INDEX timer_events_in_flight ON @schema@.timer_events (partition_id, until) WHERE state = 1;
+CREATE INDEX timer_events_in_flight ON @schema@.timer_events (partition_id, until, id) WHERE state = 1;
 CREATE INDEX timer_events_dead ON @schema@.timer_events (partition_id, until, id) WHERE state = 2;
 
 -- Changes of the counts of a partition, appended by transactions that must not lock its row. Claims add them up.
@@ -585,7 +586,7 @@ BEGIN
                     SELECT p.id, row_number() OVER (ORDER BY p.place) AS n, sum(p.size) OVER (ORDER BY p.place) AS bytes FROM placed p
                 ) s WHERE s.n <= wanted AND (s.n = 1 OR s.bytes <= 1048576)
             ), taken AS (
-                UPDATE @schema@.timer_events e SET state = 1, until = deadline, token = p_token, node = p_node FROM chosen c
+                UPDATE @schema@.timer_events e SET state = 1, until = deadline, token = p_token, node = p_node, claimed = now_ms FROM chosen c
                 WHERE e.partition_id = p_part AND e.id = c.id AND e.state + 0 = 0 RETURNING e.id, e.payload, e.headers, e.retries, e.max_retries, e.due
             )
             SELECT array_agg(t.id ORDER BY t.due, t.id), array_agg(t.payload ORDER BY t.due, t.id), array_agg(t.headers ORDER BY t.due, t.id),

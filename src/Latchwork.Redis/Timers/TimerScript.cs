@@ -17,6 +17,7 @@ internal sealed class TimerScript
     public static TimerScript Cancel { get; } = Load(nameof(Cancel));
     public static TimerScript ChangeDelay { get; } = Load(nameof(ChangeDelay));
     public static TimerScript Upcoming { get; } = Load(nameof(Upcoming));
+    public static TimerScript InFlight { get; } = Load(nameof(InFlight));
     public static TimerScript DeadLetters { get; } = Load(nameof(DeadLetters));
     public static TimerScript Requeue { get; } = Load(nameof(Requeue));
     public static TimerScript Purge { get; } = Load(nameof(Purge));

@@ -109,7 +109,7 @@ internal sealed partial class SqliteTimerStore
         }
 
         long deadline = now.After(request.LeaseDuration);
-        foreach (EventPlace place in places) events.Hold(place, request.ClaimToken, request.NodeId, deadline);
+        foreach (EventPlace place in places) events.Hold(place, request.ClaimToken, request.NodeId, deadline, now);
         if (backlog) claimed.Sort(static (a, b) => new TimedId(a.Due.UtcTicks, a.Id).CompareTo(new TimedId(b.Due.UtcTicks, b.Id)));
         return claimed;
     }

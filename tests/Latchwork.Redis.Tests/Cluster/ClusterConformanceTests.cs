@@ -27,6 +27,8 @@ public sealed class ClusterTimerChangingTests(ClusterFixture fixture) : TimerCha
 [Collection(ClusterCollection.Name)]
 public sealed class ClusterTimerUpcomingTests(ClusterFixture fixture) : TimerUpcomingSuite(fixture);
 
+public sealed class ClusterTimerInFlightTests(ClusterFixture fixture) : TimerInFlightSuite(fixture);
+
 [Collection(ClusterCollection.Name)]
 public sealed class ClusterTimerRegistryTests(ClusterFixture fixture) : TimerRegistrySuite(fixture);
 

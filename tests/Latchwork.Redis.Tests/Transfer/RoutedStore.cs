@@ -72,6 +72,9 @@ internal sealed class RoutedStore(LatchworkStore inner, int partitions) : Latchw
         public Task<TimerPage> UpcomingAsync(TimerPartition partition, TimeSpan? offset, TimeSpan? duration, string? cursor, int limit, CancellationToken cancellationToken) =>
             PageAsync(partition, cursor, (one, from) => inner.UpcomingAsync(one, offset, duration, from, limit, cancellationToken));
 
+        public Task<TimerPage> InFlightAsync(TimerPartition partition, string? cursor, int limit, CancellationToken cancellationToken) =>
+            PageAsync(partition, cursor, (one, from) => inner.InFlightAsync(one, from, limit, cancellationToken));
+
         public Task<TimerPage> DeadLettersAsync(TimerPartition partition, string? cursor, int limit, CancellationToken cancellationToken) =>
             PageAsync(partition, cursor, (one, from) => inner.DeadLettersAsync(one, from, limit, cancellationToken));
 

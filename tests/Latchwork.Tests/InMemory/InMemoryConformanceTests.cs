@@ -20,6 +20,8 @@ public sealed class InMemoryTimerChangingTests(InMemoryFixture fixture) : TimerC
 
 public sealed class InMemoryTimerUpcomingTests(InMemoryFixture fixture) : TimerUpcomingSuite(fixture), IClassFixture<InMemoryFixture>;
 
+public sealed class InMemoryTimerInFlightTests(InMemoryFixture fixture) : TimerInFlightSuite(fixture), IClassFixture<InMemoryFixture>;
+
 public sealed class InMemoryTimerRegistryTests(InMemoryFixture fixture) : TimerRegistrySuite(fixture), IClassFixture<InMemoryFixture>;
 
 public sealed class InMemoryTimerPauseTests(InMemoryFixture fixture) : TimerPauseSuite(fixture), IClassFixture<InMemoryFixture>;

@@ -122,7 +122,7 @@ internal sealed partial class InMemoryPartition
         var claimed = new List<ClaimedEvent>();
         bool backlog = _events.Scheduled.Count > 0 && _events.Scheduled.Min.At < now.Milliseconds - ClaimRequest.BacklogAge;
         bool newest = backlog && !request.BeginsWithOldest; // claims of one event must not always take from the same end
-        var lease = new Lease(request.ClaimToken, request.NodeId, now.After(request.LeaseDuration));
+        var lease = new Lease(request.ClaimToken, request.NodeId, now.After(request.LeaseDuration), now.Milliseconds);
         long bytes = 0;
         while (claimed.Count < max && NextDue(newest, now) is StoredEvent stored)
         {

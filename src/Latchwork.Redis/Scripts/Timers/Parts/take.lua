@@ -76,13 +76,13 @@ local function take(limit)
   if #ids == 0 then return {}, {}, {}, {}, nextDue end
 
   local retries = call('EXISTS', tries) == 1 and call('HMGET', tries, unpack(ids)) or {}
-  local ends, records = {}, {}
+  local ends, records, rest = {}, {}, ' ' .. int(now) .. ' ' .. node
   for i, id in ipairs(ids) do
     local at = i * 2
     retries[i] = retries[i] and string.match(retries[i], '^%d+') or '-'
     ends[at - 1], ends[at] = deadline, id
     records[at - 1] = id
-    records[at] = prefix .. retries[i] .. ' ' .. dues[i] .. ' ' .. int(tonumber(string.sub(bodies[i], 1, 7))) .. ' ' .. node
+    records[at] = prefix .. retries[i] .. ' ' .. dues[i] .. ' ' .. int(tonumber(string.sub(bodies[i], 1, 7))) .. rest
   end
   call('ZREM', due, unpack(ids))
   call('ZADD', flight, unpack(ends))
