@@ -21,6 +21,7 @@ internal enum TimerKey
     Schedules, // HASH: schedule → its record without its body (see schedules.lua)
     ScheduleBodies, // HASH: schedule → its body
     ScheduleIds, // ZSET: schedule → 0. In order of their bytes
+    Counters, // HASH: what happened to events: in the minute and the hour that are not over, before, and in the minutes and hours that are kept (see counters.lua)
     Moved, // SET: the ids that came from another store. There only while the namespace is the target of a move
 }
 

@@ -162,6 +162,12 @@ public sealed class TimerCommandTests : IClassFixture<RedisFixture>
         stats.GetProperty("deadLetters").GetInt32().ShouldBe(0);
         stats.GetProperty("deadLettersEvicted").GetInt32().ShouldBe(0);
         stats.GetProperty("oldestOverdueMs").ValueKind.ShouldBe(JsonValueKind.Null);
+        JsonElement counters = stats.GetProperty("counters");
+        counters.GetProperty("totals").GetProperty("posted").GetInt64().ShouldBe(1);
+        counters.GetProperty("totals").GetProperty("deadLetterReasons").GetProperty("rejected").GetInt64().ShouldBe(0);
+        counters.GetProperty("minutes").EnumerateArray().Single().GetProperty("posted").GetInt64().ShouldBe(1);
+        counters.GetProperty("hours").EnumerateArray().Single().GetProperty("posted").GetInt64().ShouldBe(1);
+        (await _timers.RunPlainAsync("stats")).Lines.ShouldContain(line => line.StartsWith("posted ", StringComparison.Ordinal));
 
         (await _timers.RunAsync("namespaces")).Lines.ShouldContain($"{{\"namespace\":\"{_timers.Name}\"}}");
 

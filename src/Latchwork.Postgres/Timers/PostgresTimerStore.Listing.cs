@@ -120,19 +120,23 @@ internal sealed partial class PostgresTimerStore
             new TimerStats(0, 0, 0, 0, null),
             static (session, number, now) => session.Read(
                 new SqlStatement(
-                    """
+                    $"""
                     SELECT p.scheduled + coalesce(c.scheduled, 0), p.in_flight + coalesce(c.in_flight, 0), p.dead + coalesce(c.dead, 0), p.evicted + coalesce(c.evicted, 0),
-                        (SELECT e.due FROM @schema@.timer_events e WHERE e.partition_id = p.id AND e.state = 0 ORDER BY e.due, e.id LIMIT 1), p.pause
-                    FROM @schema@.timer_partitions p, (
+                        (SELECT e.due FROM @schema@.timer_events e WHERE e.partition_id = p.id AND e.state = 0 ORDER BY e.due, e.id LIMIT 1), p.pause, {CounterRows.Columns}
+                    FROM @schema@.timer_partitions p CROSS JOIN (
                         SELECT sum(scheduled) AS scheduled, sum(in_flight) AS in_flight, sum(dead) AS dead, sum(evicted) AS evicted
-                        FROM @schema@.timer_counts WHERE partition_id = $1) c
+                        FROM @schema@.timer_counts WHERE partition_id = $1) c {CounterRows.Source}
                     WHERE p.id = $1
                     """).With(number),
                 rows =>
                 {
                     rows.Read();
                     TimeSpan? overdue = !rows.IsDBNull(4) && rows.GetInt64(4) is var due && due <= now.Milliseconds ? now.Since(due) : null;
-                    return new TimerStats(rows.GetInt64(0), rows.GetInt64(1), rows.GetInt64(2), rows.GetInt64(3), overdue) { Pause = ReadPause(rows, 5) };
+                    return new TimerStats(rows.GetInt64(0), rows.GetInt64(1), rows.GetInt64(2), rows.GetInt64(3), overdue)
+                    {
+                        Pause = ReadPause(rows, 5),
+                        Counters = CounterRows.Read(rows, 6, now),
+                    };
                 }),
             cancellationToken);
 

@@ -83,7 +83,11 @@ internal sealed partial class RedisTimerStore
         long nowUs = reply[0].Number;
         TimeSpan? overdue = null;
         if (!reply[5].Bytes.IsEmpty && reply[5].Number <= nowUs / 1000) overdue = TimerCodec.Since(reply[5].Number, nowUs);
-        return new TimerStats(reply[1].Number, reply[2].Number, reply[3].Number, reply[4].Number, overdue) { Pause = PauseText.Parse(reply[6].Text) };
+        return new TimerStats(reply[1].Number, reply[2].Number, reply[3].Number, reply[4].Number, overdue)
+        {
+            Pause = PauseText.Parse(reply[6].Text),
+            Counters = CounterFields.Read(reply[7], 0, new StoreTime(nowUs * TimeSpan.TicksPerMicrosecond)),
+        };
     }
 
     public async Task<TimerPause> PauseAsync(TimerPartition partition, PauseRequest request, CancellationToken cancellationToken)

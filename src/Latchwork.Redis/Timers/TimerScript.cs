@@ -30,6 +30,7 @@ internal sealed class TimerScript
     public static TimerScript ListSchedules { get; } = Load(nameof(ListSchedules));
     public static TimerScript SweepSchedules { get; } = Load(nameof(SweepSchedules));
     public static TimerScript MoveSchedules { get; } = Load(nameof(MoveSchedules));
+    public static TimerScript MoveCounters { get; } = Load(nameof(MoveCounters));
     public static TimerScript ScanSchedules { get; } = Load(nameof(ScanSchedules));
     public static TimerScript Leave { get; } = Load(nameof(Leave));
     public static TimerScript Seal { get; } = Load(nameof(Seal));

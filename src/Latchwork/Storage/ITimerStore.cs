@@ -171,7 +171,10 @@ public interface ITimerStore
     /// <returns>The nodes, by id.</returns>
     Task<IReadOnlyList<TimerNode>> GetNodesAsync(TimerPartition partition, CancellationToken cancellationToken);
 
-    /// <summary>Counts by state and reads the age of the oldest overdue event, at a cost that does not grow with their number.</summary>
+    /// <summary>
+    /// Counts by state, reads the age of the oldest overdue event, and the counters (see <see cref="TimerCounters"/>), at a cost that does not grow with their number. The
+    /// counters are kept by the operations themselves: a claim counts what it delivers and takes back, and so on; none of them costs a round trip or a statement more.
+    /// </summary>
     /// <param name="partition">The partition.</param>
     /// <param name="cancellationToken">A token that cancels the wait.</param>
     /// <returns>The counts.</returns>

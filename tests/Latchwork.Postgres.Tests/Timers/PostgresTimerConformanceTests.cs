@@ -20,6 +20,8 @@ public sealed class PostgresTimerUpcomingTests(PostgresFixture fixture) : TimerU
 
 public sealed class PostgresTimerInFlightTests(PostgresFixture fixture) : TimerInFlightSuite(fixture), IClassFixture<PostgresFixture>;
 
+public sealed class PostgresTimerCountersTests(PostgresFixture fixture) : TimerCountersSuite(fixture), IClassFixture<PostgresFixture>;
+
 public sealed class PostgresTimerRegistryTests(PostgresFixture fixture) : TimerRegistrySuite(fixture), IClassFixture<PostgresFixture>;
 
 public sealed class PostgresTimerClockTests(PostgresFixture fixture) : TimerClockSuite(fixture), IClassFixture<PostgresFixture>;

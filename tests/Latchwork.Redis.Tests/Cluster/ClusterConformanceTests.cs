@@ -29,6 +29,8 @@ public sealed class ClusterTimerUpcomingTests(ClusterFixture fixture) : TimerUpc
 
 public sealed class ClusterTimerInFlightTests(ClusterFixture fixture) : TimerInFlightSuite(fixture);
 
+public sealed class ClusterTimerCountersTests(ClusterFixture fixture) : TimerCountersSuite(fixture);
+
 [Collection(ClusterCollection.Name)]
 public sealed class ClusterTimerRegistryTests(ClusterFixture fixture) : TimerRegistrySuite(fixture);
 

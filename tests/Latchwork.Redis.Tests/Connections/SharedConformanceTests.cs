@@ -21,6 +21,8 @@ public sealed class SharedTimerUpcomingTests(SharedFixture fixture) : TimerUpcom
 
 public sealed class SharedTimerInFlightTests(SharedFixture fixture) : TimerInFlightSuite(fixture), IClassFixture<SharedFixture>;
 
+public sealed class SharedTimerCountersTests(SharedFixture fixture) : TimerCountersSuite(fixture), IClassFixture<SharedFixture>;
+
 public sealed class SharedTimerRegistryTests(SharedFixture fixture) : TimerRegistrySuite(fixture), IClassFixture<SharedFixture>;
 
 public sealed class SharedTimerClockTests(SharedFixture fixture) : TimerClockSuite(fixture), IClassFixture<SharedFixture>;

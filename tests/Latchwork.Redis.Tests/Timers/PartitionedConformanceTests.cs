@@ -15,6 +15,8 @@ public sealed class PartitionedUpcomingTests(PartitionedFixture fixture) : Timer
 
 public sealed class PartitionedInFlightTests(PartitionedFixture fixture) : TimerInFlightSuite(fixture), IClassFixture<PartitionedFixture>;
 
+public sealed class PartitionedCountersTests(PartitionedFixture fixture) : TimerCountersSuite(fixture), IClassFixture<PartitionedFixture>;
+
 public sealed class PartitionedRegistryTests(PartitionedFixture fixture) : TimerRegistrySuite(fixture), IClassFixture<PartitionedFixture>;
 
 public sealed class PartitionedPauseTests(PartitionedFixture fixture) : TimerPauseSuite(fixture), IClassFixture<PartitionedFixture>;

@@ -22,6 +22,8 @@ public sealed class RedisTimerUpcomingTests(RedisTimerFixture fixture) : TimerUp
 
 public sealed class RedisTimerInFlightTests(RedisTimerFixture fixture) : TimerInFlightSuite(fixture), IClassFixture<RedisTimerFixture>;
 
+public sealed class RedisTimerCountersTests(RedisTimerFixture fixture) : TimerCountersSuite(fixture), IClassFixture<RedisTimerFixture>;
+
 public sealed class RedisTimerRegistryTests(RedisTimerFixture fixture) : TimerRegistrySuite(fixture), IClassFixture<RedisTimerFixture>;
 
 public sealed class RedisTimerClockTests(RedisTimerFixture fixture) : TimerClockSuite(fixture), IClassFixture<RedisTimerFixture>;

@@ -104,6 +104,7 @@ internal sealed class RoutedStore(LatchworkStore inner, int partitions) : Latchw
                 sum = new TimerStats(sum.Scheduled + stats.Scheduled, sum.InFlight + stats.InFlight, sum.DeadLetters + stats.DeadLetters, sum.DeadLettersEvicted + stats.DeadLettersEvicted, null)
                 {
                     Pause = sum.Pause ?? stats.Pause,
+                    Counters = TimerCounters.Sum([sum.Counters, stats.Counters]),
                 };
             }
 

@@ -28,6 +28,8 @@ public sealed class SqliteTimerUpcomingTests(SqliteFixture fixture) : TimerUpcom
 
 public sealed class SqliteTimerInFlightTests(SqliteFixture fixture) : TimerInFlightSuite(fixture), IClassFixture<SqliteFixture>;
 
+public sealed class SqliteTimerCountersTests(SqliteFixture fixture) : TimerCountersSuite(fixture), IClassFixture<SqliteFixture>;
+
 public sealed class SqliteTimerRegistryTests(SqliteFixture fixture) : TimerRegistrySuite(fixture), IClassFixture<SqliteFixture>;
 
 public sealed class SqliteTimerClockTests(SqliteFixture fixture) : TimerClockSuite(fixture), IClassFixture<SqliteFixture>;

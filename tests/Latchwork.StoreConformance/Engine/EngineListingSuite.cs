@@ -94,7 +94,7 @@ public abstract class EngineListingSuite(StoreFixture fixture) : EngineSuite(fix
         (await dead.PurgeAllAsync(DeadLetterReason.Rejected)).ShouldBe(48);
         (await dead.PurgeAllAsync(olderThan: TimeSpan.FromHours(1))).ShouldBe(0);
         (await dead.RequeueAllAsync(due: Seconds(3600))).ShouldBe(200);
-        (await timer.GetStatsAsync()).ShouldBe(new TimerStats(201, 0, 0, 0, null));
+        (await timer.GetStatsAsync()).WithoutCounters().ShouldBe(new TimerStats(201, 0, 0, 0, null));
     }
 
     [Theory]

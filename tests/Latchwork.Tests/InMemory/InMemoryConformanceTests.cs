@@ -22,6 +22,8 @@ public sealed class InMemoryTimerUpcomingTests(InMemoryFixture fixture) : TimerU
 
 public sealed class InMemoryTimerInFlightTests(InMemoryFixture fixture) : TimerInFlightSuite(fixture), IClassFixture<InMemoryFixture>;
 
+public sealed class InMemoryTimerCountersTests(InMemoryFixture fixture) : TimerCountersSuite(fixture), IClassFixture<InMemoryFixture>;
+
 public sealed class InMemoryTimerRegistryTests(InMemoryFixture fixture) : TimerRegistrySuite(fixture), IClassFixture<InMemoryFixture>;
 
 public sealed class InMemoryTimerPauseTests(InMemoryFixture fixture) : TimerPauseSuite(fixture), IClassFixture<InMemoryFixture>;

@@ -48,7 +48,11 @@ internal sealed partial class InMemoryPartition
             TimeSpan? overdue = _events.Scheduled.Count > 0 && _events.Scheduled.Min.At <= now.Milliseconds
                 ? now.Since(_events.Scheduled.Min.At)
                 : null;
-            return new TimerStats(_events.Scheduled.Count, _events.InFlight.Count, _events.DeadLetters.Count, _deadLettersEvicted, overdue) { Pause = _pause };
+            return new TimerStats(_events.Scheduled.Count, _events.InFlight.Count, _events.DeadLetters.Count, _deadLettersEvicted, overdue)
+            {
+                Pause = _pause,
+                Counters = _counters.Read(now, _counterSlots.Values),
+            };
         }
     }
 

@@ -1,6 +1,6 @@
 -- Moves due events in flight: those that are longest due; in a backlog in turn the one that is longest due and the one that fell due last.
 -- What cannot be read, because somebody else's hand changed it, is dead-lettered instead, and keeps nobody else from coming.
--- Wants: layout, clock, damaged; the locals `due`, `flight`, `body`, `tries`, `lease`, `claims`, `node`, `prefix` (of the lease),
+-- Wants: layout, clock, damaged, counters; the locals `due`, `flight`, `body`, `tries`, `lease`, `claims`, `node`, `prefix` (of the lease),
 -- `deadline`; ARGV[14] = 1 to begin with the oldest in a backlog.
 -- Gives: take(limit) → ids, due times, retries, bodies (in order of due time), the earliest due time left or nil.
 
@@ -68,6 +68,7 @@ local function take(limit)
   for i = #ids, 1, -1 do
     if not isIntact(bodies[i]) then
       bury(ids[i], node)
+      count(DEAD_LETTERED + 4, 1)
       table.remove(ids, i)
       table.remove(dues, i)
       table.remove(bodies, i)
