@@ -96,6 +96,15 @@ public sealed class TimerCommandTests : IClassFixture<RedisFixture>
         JsonElement peek = (await _timers.RunAsync("peek", "x")).ReadJson();
         peek.GetProperty("state").GetString().ShouldBe("inFlight");
         peek.GetProperty("token").GetString().ShouldBe(token);
+        peek.GetProperty("begun").GetBoolean().ShouldBeTrue();
+        JsonElement inFlight = (await _timers.RunAsync("in-flight")).ReadJson();
+        inFlight.GetProperty("id").GetString().ShouldBe("x");
+        inFlight.GetProperty("node").GetString().ShouldNotBeNullOrEmpty();
+        inFlight.GetProperty("leaseLeftMs").GetInt64().ShouldBeInRange(1, 60_000);
+        inFlight.GetProperty("claimedAt").GetDateTime().ShouldBe(peek.GetProperty("claimedAt").GetDateTime());
+        string[] plain = (await _timers.RunPlainAsync("in-flight")).Lines;
+        plain.Length.ShouldBe(2);
+        plain[0].ShouldStartWith("ID");
         (await _timers.RunAsync("cancel", "x")).ExitCode.ShouldBe(ExitCodes.Conflict);
         (await _timers.RunAsync("delay", "x", "1s")).Out.ShouldBe("{\"id\":\"x\",\"outcome\":\"inFlight\"}\n");
         CliResult stale = await _timers.RunAsync("confirm", "x", "--token", "other");
@@ -103,6 +112,7 @@ public sealed class TimerCommandTests : IClassFixture<RedisFixture>
         stale.Out.ShouldBe("{\"id\":\"x\",\"outcome\":\"stale\"}\n");
         (await _timers.RunAsync("confirm", "x", "--token", token)).ExitCode.ShouldBe(ExitCodes.Done);
         (await _timers.RunAsync("peek", "x")).ExitCode.ShouldBe(ExitCodes.NotFound);
+        (await _timers.RunPlainAsync("in-flight")).Out.ShouldBe("nothing is in flight\n");
     }
 
     [Fact]
@@ -152,6 +162,12 @@ public sealed class TimerCommandTests : IClassFixture<RedisFixture>
         stats.GetProperty("deadLetters").GetInt32().ShouldBe(0);
         stats.GetProperty("deadLettersEvicted").GetInt32().ShouldBe(0);
         stats.GetProperty("oldestOverdueMs").ValueKind.ShouldBe(JsonValueKind.Null);
+        JsonElement counters = stats.GetProperty("counters");
+        counters.GetProperty("totals").GetProperty("posted").GetInt64().ShouldBe(1);
+        counters.GetProperty("totals").GetProperty("deadLetterReasons").GetProperty("rejected").GetInt64().ShouldBe(0);
+        counters.GetProperty("minutes").EnumerateArray().Single().GetProperty("posted").GetInt64().ShouldBe(1);
+        counters.GetProperty("hours").EnumerateArray().Single().GetProperty("posted").GetInt64().ShouldBe(1);
+        (await _timers.RunPlainAsync("stats")).Lines.ShouldContain(line => line.StartsWith("posted ", StringComparison.Ordinal));
 
         (await _timers.RunAsync("namespaces")).Lines.ShouldContain($"{{\"namespace\":\"{_timers.Name}\"}}");
 

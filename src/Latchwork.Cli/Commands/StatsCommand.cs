@@ -10,7 +10,7 @@ internal static class StatsCommand
     public static Command Create(CommandHost host)
     {
         var all = new Option<bool>("--all") { Description = "Those of every namespace of the store, one a line." };
-        var command = new Command("stats", "Count the events by state.") { all };
+        var command = new Command("stats", "Count the events by state, and what has happened to them.") { all };
         command.Validators.Add(result =>
         {
             if (result.GetValue(all) && result.GetValue(host.Globals.Namespace) is not null) result.AddError("Give --all or --namespace, not both.");
@@ -29,7 +29,11 @@ internal static class StatsCommand
     private static async Task ShowAsync(TimerSession session)
     {
         TimerStats stats = await session.Timer.GetStatsAsync(session.Stop).ConfigureAwait(false);
-        session.Printer.Json(json => Write(json, session.Timer.Namespace, stats));
+        session.Printer.Json(json =>
+        {
+            Write(json, session.Timer.Namespace, stats);
+            CountersOutput.Write(json, stats.Counters);
+        });
         string overdueFor = stats.OldestOverdue is { } oldest ? $" (the oldest is overdue by {Printable.Duration(oldest)})" : "";
         string trimmed = stats.DeadLettersEvicted > 0 ? $" ({Printable.Count(stats.DeadLettersEvicted)} more were evicted)" : "";
         session.Printer.Text($"namespace     {Printable.OneLine(session.Timer.Namespace)}");
@@ -37,6 +41,7 @@ internal static class StatsCommand
         session.Printer.Text($"in flight     {Printable.Count(stats.InFlight)}");
         session.Printer.Text($"dead letters  {Printable.Count(stats.DeadLetters)}{trimmed}");
         if (stats.Pause is { } pause) session.Printer.Text(Printable.OneLine($"paused        {PauseCommands.Describe(pause)}"));
+        CountersOutput.Print(session.Printer, stats.Counters);
     }
 
     private static async Task ShowAllAsync(TimerSession session)

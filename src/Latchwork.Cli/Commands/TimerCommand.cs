@@ -14,6 +14,7 @@ internal static class TimerCommand
         DelayCommand.Create(host),
         ConfirmCommand.Create(host),
         UpcomingCommand.Create(host),
+        InFlightCommand.Create(host),
         DeadLettersCommand.Create(host),
         NamespacesCommand.Create(host),
         NodesCommand.Create(host),

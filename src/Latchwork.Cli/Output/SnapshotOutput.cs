@@ -17,6 +17,8 @@ internal static class SnapshotOutput
         json.WriteString("due", snapshot.Due.UtcDateTime);
         if (snapshot.NodeId is { } node) json.WriteString("node", node);
         if (snapshot.Token is { } token) json.WriteString("token", token);
+        if (snapshot.ClaimedAt is { } claimedAt) json.WriteString("claimedAt", claimedAt.UtcDateTime);
+        if (snapshot.HasBegun is { } begun) json.WriteBoolean("begun", begun);
         if (snapshot.LeaseLeft is { } lease) json.WriteNumber("leaseLeftMs", Milliseconds(lease));
         if (snapshot.DeadLetterReason is { } reason) json.WriteString("reason", Names.Of(reason));
         if (snapshot.DeadLetteredAt is { } deadLetteredAt) json.WriteString("deadLetteredAt", deadLetteredAt.UtcDateTime);

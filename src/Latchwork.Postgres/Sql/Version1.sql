@@ -25,6 +25,10 @@ CREATE TABLE @schema@.timer_partitions (
     stalled      integer  NOT NULL DEFAULT 0,  -- how often in a row all that was due was locked by somebody
     swept        bigint   NOT NULL DEFAULT 0,  -- µs: when old nodes were last forgotten
     schedules_swept bigint,                    -- ms: when somebody last looked for schedules without an occurrence
+    count_minute bigint    NOT NULL DEFAULT 0, -- the minute (since 1970) in which something was last counted (see CounterRing); together with what is in timer_counts
+    minute_counts bigint[] NOT NULL DEFAULT '{0,0,0,0,0,0,0,0,0,0,0,0,0}', -- what was counted in it
+    hour_counts  bigint[]  NOT NULL DEFAULT '{0,0,0,0,0,0,0,0,0,0,0,0,0}', -- in the other minutes of its hour
+    before_counts bigint[] NOT NULL DEFAULT '{0,0,0,0,0,0,0,0,0,0,0,0,0}', -- before that hour
     UNIQUE (namespace, number)
 ) WITH (fillfactor = 50);
 
@@ -40,6 +44,7 @@ CREATE TABLE @schema@.timer_events (
     id           bytea    NOT NULL,
     token        bytea,                        -- in flight: the delivery's
     node         bytea,                        -- in flight: who holds it
+    claimed      bigint,                       -- ms; in flight: since when
     headers      bytea,
     failures     bytea[],                      -- the last ten: see timer_failure
     interruptions integer NOT NULL DEFAULT 0,  -- how often its handlers were stopped by nodes that left
@@ -48,18 +53,40 @@ CREATE TABLE @schema@.timer_events (
 ) WITH (autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_insert_scale_factor = 0.2, autovacuum_analyze_scale_factor = 0.1);
 ALTER TABLE @schema@.timer_events ALTER COLUMN payload SET STORAGE EXTERNAL;
 CREATE INDEX timer_events_scheduled ON @schema@.timer_events (partition_id, due, id) WHERE state = 0;
-CREATE INDEX timer_events_in_flight ON @schema@.timer_events (partition_id, until) WHERE state = 1;
+CREATE INDEX timer_events_in_flight ON @schema@.timer_events (partition_id, until, id) WHERE state = 1;
 CREATE INDEX timer_events_dead ON @schema@.timer_events (partition_id, until, id) WHERE state = 2;
 
--- Changes of the counts of a partition, appended by transactions that must not lock its row. Claims add them up.
+-- Changes of the counts of a partition, and what happened to events in a minute, appended by transactions that must not lock its row. Claims add them up.
 CREATE TABLE @schema@.timer_counts (
     partition_id integer NOT NULL,
     scheduled    integer NOT NULL,
     in_flight    integer NOT NULL,
     dead         integer NOT NULL,
-    evicted      integer NOT NULL
+    evicted      integer NOT NULL,
+    minute       bigint,                       -- since 1970; null: nothing happened that is counted by time
+    posted       integer,
+    replaced     integer,
+    cancelled    integer,
+    confirmed    integer,
+    failed       integer,
+    handed_back  integer,
+    dead_exhausted integer,
+    dead_expired integer,
+    dead_rejected integer,
+    dead_unreadable integer,
+    dead_damaged integer
 );
 CREATE INDEX timer_counts_by_partition ON @schema@.timer_counts (partition_id);
+
+-- Minutes and hours of the counters that are over. Only who has locked the partition's row writes here.
+CREATE TABLE @schema@.timer_buckets (
+    partition_id integer  NOT NULL,
+    is_hour      boolean  NOT NULL,
+    place        smallint NOT NULL,            -- the number modulo as many as are kept
+    number       bigint   NOT NULL,            -- of the minute or hour, since 1970
+    counts       bigint[] NOT NULL,
+    PRIMARY KEY (partition_id, is_hour, place)
+) WITH (fillfactor = 70);
 
 -- The nodes that listen to a partition, and those that fell silent in the last hour. Only who has locked the partition's row writes here.
 CREATE TABLE @schema@.timer_nodes (
@@ -178,17 +205,54 @@ CREATE FUNCTION @schema@.timer_save(part @schema@.timer_partitions) RETURNS void
         clock_last = part.clock_last, clock_offset = part.clock_offset, scheduled = part.scheduled, in_flight = part.in_flight, dead = part.dead,
         evicted = part.evicted, primary_node = part.primary_node, primary_at = part.primary_at,
         primary_since = part.primary_since, backup_node = part.backup_node,
-        backup_at = part.backup_at, stalled = part.stalled, swept = part.swept
+        backup_at = part.backup_at, stalled = part.stalled, swept = part.swept,
+        count_minute = part.count_minute, minute_counts = part.minute_counts, hour_counts = part.hour_counts, before_counts = part.before_counts
     WHERE p.id = part.id
 $$;
 
--- Notes changes of the counts.
-CREATE FUNCTION @schema@.timer_count(p_part integer, p_scheduled integer, p_in_flight integer, p_dead integer, p_evicted integer) RETURNS void
-LANGUAGE plpgsql AS $$
+-- Notes changes of the counts, and what has happened (p_now in µs: when).
+CREATE FUNCTION @schema@.timer_count(
+    p_part integer, p_scheduled integer, p_in_flight integer, p_dead integer, p_evicted integer, p_now bigint DEFAULT NULL,
+    p_posted integer DEFAULT NULL, p_replaced integer DEFAULT NULL, p_cancelled integer DEFAULT NULL,
+    p_confirmed integer DEFAULT NULL, p_failed integer DEFAULT NULL, p_handed_back integer DEFAULT NULL,
+    p_dead_exhausted integer DEFAULT NULL, p_dead_expired integer DEFAULT NULL, p_dead_rejected integer DEFAULT NULL,
+    p_dead_unreadable integer DEFAULT NULL, p_dead_damaged integer DEFAULT NULL)
+RETURNS void LANGUAGE plpgsql AS $$
 BEGIN
-    IF p_scheduled <> 0 OR p_in_flight <> 0 OR p_dead <> 0 OR p_evicted <> 0 THEN
-        INSERT INTO @schema@.timer_counts VALUES (p_part, p_scheduled, p_in_flight, p_dead, p_evicted);
+    IF p_scheduled <> 0 OR p_in_flight <> 0 OR p_dead <> 0 OR p_evicted <> 0 OR p_posted > 0 THEN
+        INSERT INTO @schema@.timer_counts VALUES (
+            p_part, p_scheduled, p_in_flight, p_dead, p_evicted, p_now / 60000000,
+            p_posted, p_replaced, p_cancelled, p_confirmed, p_failed, p_handed_back, p_dead_exhausted, p_dead_expired, p_dead_rejected, p_dead_unreadable, p_dead_damaged);
     END IF;
+END $$;
+
+-- Adds up what was counted.
+CREATE FUNCTION @schema@.timer_sum(a bigint[], b bigint[]) RETURNS bigint[] LANGUAGE sql IMMUTABLE AS $$
+    SELECT ARRAY[a[1] + b[1], a[2] + b[2], a[3] + b[3], a[4] + b[4], a[5] + b[5], a[6] + b[6], a[7] + b[7], a[8] + b[8], a[9] + b[9], a[10] + b[10], a[11] + b[11], a[12] + b[12], a[13] + b[13]]
+$$;
+
+-- Keeps a minute or an hour that is over.
+CREATE FUNCTION @schema@.timer_keep(p_part integer, p_is_hour boolean, p_number bigint, p_counts bigint[]) RETURNS void LANGUAGE sql AS $$
+    INSERT INTO @schema@.timer_buckets VALUES (p_part, p_is_hour, p_number % CASE WHEN p_is_hour THEN 48 ELSE 60 END, p_number, p_counts)
+    ON CONFLICT (partition_id, is_hour, place) DO UPDATE SET number = excluded.number, counts = excluded.counts
+$$;
+
+-- Counts what happened in a minute: as CounterRing.Count. The partition's row is locked.
+CREATE FUNCTION @schema@.timer_tally(part @schema@.timer_partitions, p_minute bigint, p_counts bigint[]) RETURNS @schema@.timer_partitions LANGUAGE plpgsql AS $$
+BEGIN
+    IF part.count_minute > 0 AND p_minute > part.count_minute THEN
+        PERFORM @schema@.timer_keep(part.id, false, part.count_minute, part.minute_counts);
+        part.hour_counts := @schema@.timer_sum(part.hour_counts, part.minute_counts);
+        part.minute_counts := '{0,0,0,0,0,0,0,0,0,0,0,0,0}';
+        IF p_minute / 60 > part.count_minute / 60 THEN
+            PERFORM @schema@.timer_keep(part.id, true, part.count_minute / 60, part.hour_counts);
+            part.before_counts := @schema@.timer_sum(part.before_counts, part.hour_counts);
+            part.hour_counts := '{0,0,0,0,0,0,0,0,0,0,0,0,0}';
+        END IF;
+    END IF;
+    part.count_minute := greatest(part.count_minute, p_minute);
+    part.minute_counts := @schema@.timer_sum(part.minute_counts, p_counts);
+    RETURN part;
 END $$;
 
 -- A delay in µs, or an absolute time in µs as -1 - time, in ms. A time that has passed means now.
@@ -377,6 +441,8 @@ DECLARE
     scheduled integer := 0;
     in_flight integer := 0;
     dead integer := 0;
+    added integer;
+    replaced integer;
     missing boolean;
 BEGIN
     outcomes := array_fill(NULL::integer, ARRAY[cardinality(p_ids)]);
@@ -437,7 +503,8 @@ BEGIN
         END LOOP;
         EXIT WHEN NOT missing;
     END LOOP;
-    PERFORM @schema@.timer_count(p_part, scheduled, in_flight, dead, 0);
+    SELECT count(*) FILTER (WHERE o.outcome < 2), count(*) FILTER (WHERE o.outcome = 1) INTO added, replaced FROM unnest(outcomes) AS o (outcome);
+    PERFORM @schema@.timer_count(p_part, scheduled, in_flight, dead, 0, now_us, p_posted => added, p_replaced => nullif(replaced, 0));
     IF p_hint THEN PERFORM @schema@.timer_hint(part, earliest); END IF;
 END $$;
 
@@ -489,21 +556,30 @@ DECLARE
     claimed integer;
     next_node bytea;
     yields boolean := false;
+    others record;
 BEGIN
     now_us := part.clock_last;
     now_ms := now_us / 1000;
     deadline := (now_us + p_lease + 999) / 1000;
     pause := part.pause;
 
-    -- The counts that others have appended.
-    WITH others AS (
-        DELETE FROM @schema@.timer_counts c
-        WHERE c.ctid = ANY (ARRAY(SELECT s.ctid FROM @schema@.timer_counts s WHERE s.partition_id = p_part LIMIT 1000))
-        RETURNING c.scheduled, c.in_flight, c.dead, c.evicted
-    )
-    SELECT part.scheduled + coalesce(sum(s.scheduled), 0), part.in_flight + coalesce(sum(s.in_flight), 0),
-        part.dead + coalesce(sum(s.dead), 0), part.evicted + coalesce(sum(s.evicted), 0)
-    INTO part.scheduled, part.in_flight, part.dead, part.evicted FROM others s;
+    -- The counts that others have appended: of one minute, as a rule.
+    FOR others IN
+        WITH gone AS (
+            DELETE FROM @schema@.timer_counts c
+            WHERE c.ctid = ANY (ARRAY(SELECT s.ctid FROM @schema@.timer_counts s WHERE s.partition_id = p_part LIMIT 1000))
+            RETURNING c.*
+        )
+        SELECT s.minute, sum(s.scheduled) AS scheduled, sum(s.in_flight) AS in_flight, sum(s.dead) AS dead, sum(s.evicted) AS evicted,
+            ARRAY[coalesce(sum(s.posted), 0), coalesce(sum(s.replaced), 0), coalesce(sum(s.cancelled), 0), 0, coalesce(sum(s.confirmed), 0), coalesce(sum(s.failed), 0), coalesce(sum(s.handed_back), 0), 0, coalesce(sum(s.dead_exhausted), 0), coalesce(sum(s.dead_expired), 0), coalesce(sum(s.dead_rejected), 0), coalesce(sum(s.dead_unreadable), 0), coalesce(sum(s.dead_damaged), 0)] AS counts
+        FROM gone s GROUP BY s.minute ORDER BY s.minute
+    LOOP
+        part.scheduled := part.scheduled + others.scheduled;
+        part.in_flight := part.in_flight + others.in_flight;
+        part.dead := part.dead + others.dead;
+        part.evicted := part.evicted + others.evicted;
+        IF others.minute IS NOT NULL THEN part := @schema@.timer_tally(part, others.minute, others.counts); END IF;
+    END LOOP;
 
     -- A node whose lease ran out spent an attempt. The event is due since then, or dead-lettered. An occurrence that has not begun is handed back: that is
     -- seen by a statement of its own, after the rows are locked, as a step that has begun it may just have been committed.
@@ -585,7 +661,7 @@ BEGIN
                     SELECT p.id, row_number() OVER (ORDER BY p.place) AS n, sum(p.size) OVER (ORDER BY p.place) AS bytes FROM placed p
                 ) s WHERE s.n <= wanted AND (s.n = 1 OR s.bytes <= 1048576)
             ), taken AS (
-                UPDATE @schema@.timer_events e SET state = 1, until = deadline, token = p_token, node = p_node FROM chosen c
+                UPDATE @schema@.timer_events e SET state = 1, until = deadline, token = p_token, node = p_node, claimed = now_ms FROM chosen c
                 WHERE e.partition_id = p_part AND e.id = c.id AND e.state + 0 = 0 RETURNING e.id, e.payload, e.headers, e.retries, e.max_retries, e.due
             )
             SELECT array_agg(t.id ORDER BY t.due, t.id), array_agg(t.payload ORDER BY t.due, t.id), array_agg(t.headers ORDER BY t.due, t.id),
@@ -594,6 +670,11 @@ BEGIN
             part.scheduled := part.scheduled - coalesce(cardinality(ids), 0);
             part.in_flight := part.in_flight + coalesce(cardinality(ids), 0);
         END IF;
+    END IF;
+
+    claimed := CASE WHEN is_repeated THEN 0 ELSE coalesce(cardinality(ids), 0) END;
+    IF claimed > 0 OR taken_back > 0 THEN
+        part := @schema@.timer_tally(part, now_us / 60000000, ARRAY[0, 0, 0, claimed, 0, 0, 0, taken_back, 0, dead_lettered, 0, 0, 0]::bigint[]);
     END IF;
 
     -- What is the next that may be taken: nothing in a pause. What others hold locked may not: it is asked for again after 50 ms, and then ever more seldom.
@@ -745,9 +826,9 @@ END $$;
 CREATE FUNCTION @schema@.timer_confirm(p_part integer, p_clock bigint, p_wait integer, p_ids bytea[], p_tokens bytea[], OUT outcomes integer[])
 LANGUAGE plpgsql SET enable_seqscan = off SET enable_bitmapscan = off SET enable_hashjoin = off SET enable_mergejoin = off AS $$
 DECLARE
+    part @schema@.timer_partitions := @schema@.timer_enter(p_part, p_clock, p_wait, false);
     gone integer;
 BEGIN
-    PERFORM @schema@.timer_enter(p_part, p_clock, p_wait, false);
     WITH given AS MATERIALIZED (
         SELECT g.n, g.id, g.token FROM unnest(p_ids, p_tokens) WITH ORDINALITY AS g (id, token, n)
     ), present AS MATERIALIZED (
@@ -761,7 +842,7 @@ BEGIN
         array_agg(CASE WHEN g.n = d.first THEN 0 WHEN g.n > d.first OR p.id IS NULL THEN 1 ELSE 3 END ORDER BY g.n),
         count(*) FILTER (WHERE g.n = d.first)
     INTO outcomes, gone FROM given g LEFT JOIN deleted d ON d.id = g.id LEFT JOIN present p ON p.id = g.id;
-    PERFORM @schema@.timer_count(p_part, 0, -gone, 0, 0);
+    PERFORM @schema@.timer_count(p_part, 0, -gone, 0, 0, part.clock_last, p_confirmed => gone);
 END $$;
 
 -- Makes leases longer, never shorter. A row that somebody has locked is tried for a moment: renewals wait for nobody. If it is locked still, and as
@@ -802,9 +883,9 @@ END $$;
 CREATE FUNCTION @schema@.timer_release(p_part integer, p_clock bigint, p_wait integer, p_ids bytea[], p_tokens bytea[], OUT outcomes integer[], OUT earliest bigint)
 LANGUAGE plpgsql SET enable_seqscan = off SET enable_bitmapscan = off SET enable_hashjoin = off SET enable_mergejoin = off AS $$
 DECLARE
+    part @schema@.timer_partitions := @schema@.timer_enter(p_part, p_clock, p_wait, false);
     back integer;
 BEGIN
-    PERFORM @schema@.timer_enter(p_part, p_clock, p_wait, false);
     WITH given AS MATERIALIZED (
         SELECT g.n, g.id, g.token FROM unnest(p_ids, p_tokens) WITH ORDINALITY AS g (id, token, n)
     ), present AS MATERIALIZED (
@@ -816,7 +897,7 @@ BEGIN
     )
     SELECT array_agg(CASE WHEN g.n = r.first THEN 0 WHEN p.id IS NULL THEN 1 ELSE 3 END ORDER BY g.n), count(*) FILTER (WHERE g.n = r.first), min(r.due)
     INTO outcomes, back, earliest FROM given g LEFT JOIN released r ON r.id = g.id LEFT JOIN present p ON p.id = g.id;
-    PERFORM @schema@.timer_count(p_part, back, -back, 0, 0);
+    PERFORM @schema@.timer_count(p_part, back, -back, 0, 0, part.clock_last, p_handed_back => back);
 END $$;
 
 -- Ends deliveries that failed. p_retry is in µs, null for never. The first nine times that a handler is interrupted hand the event back: it is
@@ -832,6 +913,8 @@ DECLARE
     old record;
     retried integer := 0;
     died integer := 0;
+    handed_back integer := 0;
+    reasons integer[] := '{0,0,0,0,0}';
     evicted_now integer := 0;
     dead_now bigint;
 BEGIN
@@ -847,6 +930,7 @@ BEGIN
             WHERE e.partition_id = p_part AND e.id = p_ids[i];
             outcomes[i] := 0;
             retried := retried + 1;
+            handed_back := handed_back + 1;
             earliest := least(earliest, old.due);
         ELSIF p_retry[i] IS NULL OR old.retries >= old.max_retries THEN
             UPDATE @schema@.timer_events e SET state = 2, reason = p_reasons[i], until = now_ms, token = NULL, node = NULL,
@@ -855,6 +939,7 @@ BEGIN
             WHERE e.partition_id = p_part AND e.id = p_ids[i];
             outcomes[i] := 4;
             died := died + 1;
+            reasons[p_reasons[i] + 1] := reasons[p_reasons[i] + 1] + 1;
         ELSE
             due_ms := (part.clock_last + p_retry[i] + 999) / 1000;
             UPDATE @schema@.timer_events e SET state = 0, due = due_ms, retries = e.retries + 1, until = NULL, token = NULL, node = NULL,
@@ -866,7 +951,9 @@ BEGIN
             earliest := least(earliest, due_ms);
         END IF;
     END LOOP;
-    PERFORM @schema@.timer_count(p_part, retried, -retried - died, died, 0);
+    PERFORM @schema@.timer_count(
+        p_part, retried, -retried - died, died, 0, part.clock_last, p_failed => retried + died - handed_back, p_handed_back => handed_back,
+        p_dead_exhausted => reasons[1], p_dead_expired => reasons[2], p_dead_rejected => reasons[3], p_dead_unreadable => reasons[4], p_dead_damaged => reasons[5]);
     IF died > 0 THEN
         -- One snapshot of both: a claim may have added the counts up meanwhile.
         SELECT p.dead + coalesce((SELECT sum(c.dead) FROM @schema@.timer_counts c WHERE c.partition_id = p_part), 0) INTO dead_now
@@ -895,7 +982,8 @@ BEGIN
     DELETE FROM @schema@.timer_events e WHERE e.partition_id = p_part AND e.id = p_id;
     IF old.state = 1 THEN PERFORM @schema@.timer_revoke(part, old.node, p_id, old.token); END IF;
     PERFORM @schema@.timer_count(
-        p_part, CASE WHEN old.state = 0 THEN -1 ELSE 0 END, CASE WHEN old.state = 1 THEN -1 ELSE 0 END, CASE WHEN old.state = 2 THEN -1 ELSE 0 END, 0);
+        p_part, CASE WHEN old.state = 0 THEN -1 ELSE 0 END, CASE WHEN old.state = 1 THEN -1 ELSE 0 END, CASE WHEN old.state = 2 THEN -1 ELSE 0 END, 0,
+        part.clock_last, p_cancelled => CASE WHEN was_dead THEN NULL ELSE 1 END);
 END $$;
 
 -- Gives a scheduled event another due time.

@@ -10,7 +10,8 @@ internal sealed partial class PostgresTimerStore
 {
     /// <summary>The columns of a snapshot.</summary>
     internal const string SnapshotColumns =
-        "e.id, e.due, e.retries, e.max_retries, e.headers, e.payload, e.failures, e.state, e.until, e.token, e.node, e.reason, e.interruptions";
+        "e.id, e.due, e.retries, e.max_retries, e.headers, e.payload, e.failures, e.state, e.until, e.token, e.node, e.reason, e.interruptions, " +
+        "e.claimed, e.state = 1 AND @schema@.timer_not_begun(e.partition_id, e.id)";
 
     /// <summary>How long after its poll slot a node counts as silent, in ms: as in <c>timer_retire</c>.</summary>
     internal const long SilentAfter = 3_000;
@@ -40,7 +41,30 @@ internal sealed partial class PostgresTimerStore
                 cursor is not null ? PageCursor.Parse(cursor) : PageCursor.Window(now, offset, duration),
                 limit,
                 now,
-                static snapshot => snapshot.Due),
+                static rows => rows.GetInt64(1)),
+            cancellationToken);
+
+    public Task<TimerPage> InFlightAsync(TimerPartition partition, string? cursor, int limit, CancellationToken cancellationToken) =>
+        LookAsync(
+            "list of what is in flight",
+            partition,
+            new TimerPage([], null),
+            (session, number, now) =>
+            {
+                InFlightCursor from = InFlightCursor.Parse(cursor, now);
+                TimerPage page = Page(
+                    session,
+                    $"""
+                    SELECT {SnapshotColumns} FROM @schema@.timer_events e
+                    WHERE e.partition_id = $1 AND e.state = 1 AND (e.until, e.id) > ($2, $3) AND e.until < $4 ORDER BY e.until, e.id LIMIT $5
+                    """,
+                    number,
+                    new PageCursor(from.After, long.MaxValue),
+                    limit,
+                    now,
+                    static rows => rows.GetInt64(8));
+                return from.Cut(page.Items, page.Cursor is null ? null : PageCursor.Parse(page.Cursor).After);
+            },
             cancellationToken);
 
     public Task<TimerPage> DeadLettersAsync(TimerPartition partition, string? cursor, int limit, CancellationToken cancellationToken) =>
@@ -58,7 +82,7 @@ internal sealed partial class PostgresTimerStore
                 cursor is not null ? PageCursor.Parse(cursor) : PageCursor.Everything,
                 limit,
                 now,
-                static snapshot => snapshot.DeadLetteredAt!.Value),
+                static rows => rows.GetInt64(8)),
             cancellationToken);
 
     public Task<IReadOnlyList<TimerOutcome>> RequeueAsync(TimerPartition partition, IReadOnlyList<DeadLetterKey> keys, Due due, CancellationToken cancellationToken) =>
@@ -96,19 +120,23 @@ internal sealed partial class PostgresTimerStore
             new TimerStats(0, 0, 0, 0, null),
             static (session, number, now) => session.Read(
                 new SqlStatement(
-                    """
+                    $"""
                     SELECT p.scheduled + coalesce(c.scheduled, 0), p.in_flight + coalesce(c.in_flight, 0), p.dead + coalesce(c.dead, 0), p.evicted + coalesce(c.evicted, 0),
-                        (SELECT e.due FROM @schema@.timer_events e WHERE e.partition_id = p.id AND e.state = 0 ORDER BY e.due, e.id LIMIT 1), p.pause
-                    FROM @schema@.timer_partitions p, (
+                        (SELECT e.due FROM @schema@.timer_events e WHERE e.partition_id = p.id AND e.state = 0 ORDER BY e.due, e.id LIMIT 1), p.pause, {CounterRows.Columns}
+                    FROM @schema@.timer_partitions p CROSS JOIN (
                         SELECT sum(scheduled) AS scheduled, sum(in_flight) AS in_flight, sum(dead) AS dead, sum(evicted) AS evicted
-                        FROM @schema@.timer_counts WHERE partition_id = $1) c
+                        FROM @schema@.timer_counts WHERE partition_id = $1) c {CounterRows.Source}
                     WHERE p.id = $1
                     """).With(number),
                 rows =>
                 {
                     rows.Read();
                     TimeSpan? overdue = !rows.IsDBNull(4) && rows.GetInt64(4) is var due && due <= now.Milliseconds ? now.Since(due) : null;
-                    return new TimerStats(rows.GetInt64(0), rows.GetInt64(1), rows.GetInt64(2), rows.GetInt64(3), overdue) { Pause = ReadPause(rows, 5) };
+                    return new TimerStats(rows.GetInt64(0), rows.GetInt64(1), rows.GetInt64(2), rows.GetInt64(3), overdue)
+                    {
+                        Pause = ReadPause(rows, 5),
+                        Counters = CounterRows.Read(rows, 6, now),
+                    };
                 }),
             cancellationToken);
 
@@ -148,6 +176,8 @@ internal sealed partial class PostgresTimerStore
             LeaseLeft = state == TimerState.InFlight ? now.WholeUntil(until) : null,
             Token = row.IsDBNull(9) ? null : Utf8.Text(row.GetFieldValue<byte[]>(9)),
             NodeId = row.IsDBNull(10) ? null : Utf8.Text(row.GetFieldValue<byte[]>(10)),
+            ClaimedAt = state == TimerState.InFlight && !row.IsDBNull(13) ? DateTimeOffset.FromUnixTimeMilliseconds(row.GetInt64(13)) : null,
+            HasBegun = state == TimerState.InFlight ? !row.GetBoolean(14) : null,
             Retries = row.GetInt32(2),
             MaxRetries = row.GetInt32(3),
             Payload = row.GetFieldValue<byte[]>(5),
@@ -161,7 +191,7 @@ internal sealed partial class PostgresTimerStore
     }
 
     /// <summary>The next events of a list. A place is never given twice, whatever comes and goes between the pages.</summary>
-    private static TimerPage Page(SqlSession session, string query, int partition, PageCursor from, int limit, StoreTime now, Func<TimerSnapshot, DateTimeOffset> placeOf) =>
+    private static TimerPage Page(SqlSession session, string query, int partition, PageCursor from, int limit, StoreTime now, Func<NpgsqlDataReader, long> placeOf) =>
         session.Read(
             new SqlStatement(query).With(partition).With(from.After.At).With(Utf8.Bytes(from.After.Id)).With(from.End).With(limit + 1),
             rows =>
@@ -176,7 +206,7 @@ internal sealed partial class PostgresTimerStore
                     bool full = items.Count == limit || (items.Count > 0 && bytes > Limits.MaxBatchBytes);
                     if (full) return new TimerPage(items, new PageCursor(last, from.End).ToString());
                     items.Add(snapshot);
-                    last = new TimedId(placeOf(snapshot).ToUnixTimeMilliseconds(), snapshot.Id);
+                    last = new TimedId(placeOf(rows), snapshot.Id);
                 }
 
                 return new TimerPage(items, null);

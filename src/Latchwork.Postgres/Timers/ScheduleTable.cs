@@ -17,7 +17,7 @@ internal sealed class ScheduleTable(SqlSession session, int partition, StoreTime
     private readonly Dictionary<string, ScheduleRecord?> _records = new(StringComparer.Ordinal);
     private readonly Dictionary<string, ReadOnlyMemory<byte>> _bodies = new(StringComparer.Ordinal); // as they are stored
     private readonly Dictionary<string, OccurrencePlace?> _places = new(StringComparer.Ordinal); // read once, where nothing is locked
-    private int _scheduled, _inFlight, _dead;
+    private int _scheduled, _inFlight, _dead, _posted, _replaced, _cancelled;
 
     public StoreTime Now => now;
 
@@ -127,7 +127,8 @@ internal sealed class ScheduleTable(SqlSession session, int partition, StoreTime
 
     public void Post(TimerEntry entry, long due)
     {
-        RemoveEvent(entry.Id);
+        if (RemoveEvent(entry.Id)) _replaced++;
+        _posted++;
         session.Run(new SqlStatement(
             "INSERT INTO @schema@.timer_events (partition_id, state, retries, max_retries, due, id, headers, payload) VALUES ($1, 0, 0, $2, $3, $4, $5, $6)")
             .With(partition).With(entry.MaxRetries).With(due).With(Utf8.Bytes(entry.Id)).With(EventCodec.Encode(entry.Headers)).With(entry.Payload.ToArray()));
@@ -135,7 +136,10 @@ internal sealed class ScheduleTable(SqlSession session, int partition, StoreTime
         Earliest = Math.Min(Earliest, due);
     }
 
-    public void Remove(string id) => RemoveEvent(id);
+    public void Remove(string id)
+    {
+        if (RemoveEvent(id)) _cancelled++;
+    }
 
     public void Schedule(string id, long due)
     {
@@ -152,14 +156,15 @@ internal sealed class ScheduleTable(SqlSession session, int partition, StoreTime
     /// <summary>Notes how the counts of the partition have changed, before the commit.</summary>
     public void SaveCounts()
     {
-        if (_scheduled == 0 && _inFlight == 0 && _dead == 0) return;
-        session.Run(new SqlStatement("SELECT @schema@.timer_count($1, $2, $3, $4, 0)").With(partition).With(_scheduled).With(_inFlight).With(_dead));
+        if (_scheduled == 0 && _inFlight == 0 && _dead == 0 && _posted == 0) return;
+        session.Run(new SqlStatement("SELECT @schema@.timer_count($1, $2, $3, $4, 0, $5, $6, $7, $8)")
+            .With(partition).With(_scheduled).With(_inFlight).With(_dead).With(Now.Ticks / TimeSpan.TicksPerMicrosecond).With(_posted).With(_replaced).With(_cancelled));
     }
 
     private static OccurrencePlace? ReadPlace(NpgsqlDataReader row, int first) =>
         new OccurrencePlace((TimerState)row.GetInt16(first), row.GetInt64(first + 1), row.IsDBNull(first + 2) ? null : Utf8.Text(row.GetFieldValue<byte[]>(first + 2)));
 
-    private void RemoveEvent(string id)
+    private bool RemoveEvent(string id)
     {
         TimerState? state = session.Read(
             new SqlStatement(
@@ -171,5 +176,6 @@ internal sealed class ScheduleTable(SqlSession session, int partition, StoreTime
         if (state == TimerState.Scheduled) _scheduled--;
         else if (state == TimerState.InFlight) _inFlight--;
         else if (state == TimerState.DeadLettered) _dead--;
+        return state is not null;
     }
 }

@@ -22,7 +22,7 @@ internal sealed partial class PostgresTransfer(SqlExecutor executor, PostgresTim
         "SELECT (SELECT count(*) FROM @schema@.timer_events WHERE partition_id = $1) + (SELECT count(*) FROM @schema@.timer_schedules WHERE partition_id = $1)";
 
     private static readonly string[] _tablesOfPartition =
-        ["timer_events WHERE partition_id", "timer_schedules WHERE partition_id", "timer_counts WHERE partition_id", "timer_nodes WHERE partition_id", "timer_imported WHERE partition_id", "timer_partitions WHERE id"];
+        ["timer_events WHERE partition_id", "timer_schedules WHERE partition_id", "timer_counts WHERE partition_id", "timer_buckets WHERE partition_id", "timer_nodes WHERE partition_id", "timer_imported WHERE partition_id", "timer_partitions WHERE id"];
 
     public string Place => place;
 
@@ -99,8 +99,17 @@ internal sealed partial class PostgresTransfer(SqlExecutor executor, PostgresTim
                 if (ends && Number(session, $"SELECT count(*) FROM (SELECT 1 FROM @schema@.{table} = $1 LIMIT 1) one", space.Id) > 0) return false;
                 if (ends && unit.Kind == TransferKind.Timers && Number(session, "SELECT count(*) FROM (SELECT 1 FROM @schema@.timer_schedules WHERE partition_id = $1 LIMIT 1) one", space.Id) > 0) return false;
                 SetMarks(session, space, wanted);
+                if (wanted.EndsSeal(expected) && unit.Kind == TransferKind.Timers) CounterRows.Clear(session, space.Id);
+                if (wanted.Counters is { } counters) CounterRows.Add(session, space.Id, counters, space.Now);
                 return true;
             },
+            cancellationToken);
+
+    public Task<TimerCounters> ReadCountersAsync(string ns, CancellationToken cancellationToken) =>
+        StepAsync(
+            "reading of counters",
+            new NamespaceRef(TransferKind.Timers, ns),
+            static (session, space) => CounterRows.Read(session, space.Id, space.Now),
             cancellationToken);
 
     public Task<bool> DropJournalAsync(NamespaceRef unit, CancellationToken cancellationToken)

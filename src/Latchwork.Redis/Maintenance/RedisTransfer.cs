@@ -36,6 +36,8 @@ internal sealed class RedisTransfer(RedisTimerStore timers, RedisLockerStore loc
     public async Task<bool> ChangeAsync(NamespaceRef unit, TransferMarks expected, TransferMarks wanted, CancellationToken cancellationToken) =>
         (await MarksAsync(unit, (expected, wanted), cancellationToken).ConfigureAwait(false)).Changed;
 
+    public Task<TimerCounters> ReadCountersAsync(string ns, CancellationToken cancellationToken) => timers.ReadCountersAsync(ns, cancellationToken);
+
     public async Task<bool> DropJournalAsync(NamespaceRef unit, CancellationToken cancellationToken)
     {
         if (unit.Kind == TransferKind.Timers) await timers.DropJournalAsync(unit.Namespace, cancellationToken).ConfigureAwait(false);

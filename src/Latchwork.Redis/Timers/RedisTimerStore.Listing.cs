@@ -8,7 +8,9 @@ internal sealed partial class RedisTimerStore
     public async Task<TimerSnapshot?> PeekAsync(TimerPartition partition, string id, CancellationToken cancellationToken)
     {
         RedisReply reply = await SendAsync(TimerScript.Peek, partition, cancellationToken, id).ConfigureAwait(false);
-        return reply.IsNull ? null : ReadSnapshot(id, reply);
+        if (reply.IsNull) return null;
+        TimerSnapshot snapshot = ReadSnapshot(id, reply);
+        return snapshot.State == TimerState.InFlight ? Held(snapshot, reply[9], reply[10]) : snapshot;
     }
 
     public async Task<TimerPage> UpcomingAsync(
@@ -24,6 +26,27 @@ internal sealed partial class RedisTimerStore
             TimerScript.Upcoming, partition, cancellationToken, most, from.After.At, from.After.Id, from.End == long.MaxValue ? "" : from.End, 0);
 
         static RedisValue Microseconds(TimeSpan? span) => span is { } given ? TimerCodec.Microseconds(given) : "";
+    }
+
+    public async Task<TimerPage> InFlightAsync(TimerPartition partition, string? cursor, int limit, CancellationToken cancellationToken)
+    {
+        const int First = 2, Width = 10;
+        InFlightCursor from = cursor is null ? default : InFlightCursor.Parse(cursor, default);
+        RedisReply reply = await SendAsync(
+            TimerScript.InFlight, partition, cancellationToken,
+            Math.Clamp(limit, 1, Limits.MaxBatch), cursor is null ? "" : from.After.At, cursor is null ? "" : from.After.Id).ConfigureAwait(false);
+        long nowUs = reply[0].Number;
+        if (cursor is null) from = InFlightCursor.Parse(null, new StoreTime(nowUs * TimeSpan.TicksPerMicrosecond));
+        var items = new TimerSnapshot[(reply.Length - First) / Width];
+        for (int i = 0; i < items.Length; i++)
+        {
+            int at = First + (i * Width);
+            TimerSnapshot snapshot = Snapshot(
+                reply[at].Text, TimerState.InFlight, nowUs, reply[at + 5].Number, reply[at + 1].Number, reply[at + 2], reply[at + 3], reply[at + 4]);
+            items[i] = Held(snapshot with { Token = reply[at + 6].Text, NodeId = reply[at + 7].Text }, reply[at + 8], reply[at + 9]);
+        }
+
+        return from.Cut(items, reply[1].Number == 1 ? new TimedId(reply[^9].Number, reply[^10].Text) : null);
     }
 
     public async Task<TimerPage> DeadLettersAsync(TimerPartition partition, string? cursor, int limit, CancellationToken cancellationToken)
@@ -60,7 +83,11 @@ internal sealed partial class RedisTimerStore
         long nowUs = reply[0].Number;
         TimeSpan? overdue = null;
         if (!reply[5].Bytes.IsEmpty && reply[5].Number <= nowUs / 1000) overdue = TimerCodec.Since(reply[5].Number, nowUs);
-        return new TimerStats(reply[1].Number, reply[2].Number, reply[3].Number, reply[4].Number, overdue) { Pause = PauseText.Parse(reply[6].Text) };
+        return new TimerStats(reply[1].Number, reply[2].Number, reply[3].Number, reply[4].Number, overdue)
+        {
+            Pause = PauseText.Parse(reply[6].Text),
+            Counters = CounterFields.Read(reply[7], 0, new StoreTime(nowUs * TimeSpan.TicksPerMicrosecond)),
+        };
     }
 
     public async Task<TimerPause> PauseAsync(TimerPartition partition, PauseRequest request, CancellationToken cancellationToken)
@@ -105,6 +132,12 @@ internal sealed partial class RedisTimerStore
         TimerSnapshot snapshot = Snapshot(id, state, reply[0].Number, reply[2].Number, reply[3].Number, reply[4], reply[5], reply[6]);
         return state == TimerState.InFlight ? snapshot with { Token = reply[7].Text, NodeId = reply[8].Text } : snapshot;
     }
+
+    private static TimerSnapshot Held(TimerSnapshot snapshot, RedisReply claimed, RedisReply notBegun) => snapshot with
+    {
+        ClaimedAt = claimed.Number > 0 ? TimerCodec.Time(claimed.Number) : null,
+        HasBegun = notBegun.Number != 1,
+    };
 
     /// <summary>Reads what the scripts Upcoming and Dead return.</summary>
     private static TimerPage ReadPage(TimerState state, RedisReply reply)

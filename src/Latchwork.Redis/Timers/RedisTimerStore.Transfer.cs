@@ -23,6 +23,7 @@ internal sealed partial class RedisTimerStore
         {
             if (PartedMarks.Next(parts[i], expected, next) is not { } wanted) return (seen, false);
             if (wanted == parts[i]) continue;
+            if (i == 0) wanted = wanted with { Counters = next.Counters };
             (_, bool changed) = await MarksAsync(new TimerPartition(ns, i), (parts[i], wanted), cancellationToken).ConfigureAwait(false);
             if (!changed) return (seen, false);
         }
@@ -58,6 +59,13 @@ internal sealed partial class RedisTimerStore
             [.. answers.SelectMany(static answer => answer.Listeners).Distinct(StringComparer.Ordinal).Take(TransferRules.MaxNamed)],
             answers.Max(static answer => answer.LeaseLeft));
     }
+
+    public async Task<TimerCounters> ReadCountersAsync(string ns, CancellationToken cancellationToken) => TimerCounters.Sum(await EachAsync(
+        PartitionsOf(ns),
+        async partition => ReadCounters(await SendAsync(TimerScript.MoveCounters, partition, cancellationToken).ConfigureAwait(false))).ConfigureAwait(false));
+
+    /// <summary>Reads a reply of MoveCounters.</summary>
+    internal static TimerCounters ReadCounters(RedisReply reply) => CounterFields.Read(reply, 1, new StoreTime(reply[0].Number * TimeSpan.TicksPerMicrosecond));
 
     public async Task DropJournalAsync(string ns, CancellationToken cancellationToken) =>
         await EachAsync(PartitionsOf(ns), partition => SendAsync(TimerScript.DropJournal, partition, cancellationToken).AsTask()).ConfigureAwait(false);
@@ -120,6 +128,7 @@ internal sealed partial class RedisTimerStore
         {
             int isEnd = next.Seal is { Phase: TransferPhase.Moved } && next.Seal != expected.Seal ? 1 : 0;
             arguments = [Text(expected.Seal), Text(expected.Import), Text(next.Seal), Text(next.Import), isEnd, TextOfPause(expected.Pause), TextOfPause(next.Pause)];
+            if (next.Counters is { } counters) arguments = [.. arguments, .. CounterFields.ToArguments(counters)];
         }
 
         RedisReply reply = await SendAsync(TimerScript.Marks, partition, cancellationToken, arguments).ConfigureAwait(false);

@@ -129,7 +129,7 @@ internal sealed class ScheduleSnapshotTable : IScheduleTable
         ];
     }
 
-    // 's 1790000000000', 'f 5 token 0 1790000000000 3 node' (see lease.lua), 'd' or nothing.
+    // 's 1790000000000', 'f 5 token 0 1790000000000 3 1790000000009 node' (see lease.lua), 'd' or nothing.
     private static OccurrencePlace? ReadPlace(string place)
     {
         if (place.Length == 0) return null;

@@ -17,6 +17,7 @@ internal sealed class TimerScript
     public static TimerScript Cancel { get; } = Load(nameof(Cancel));
     public static TimerScript ChangeDelay { get; } = Load(nameof(ChangeDelay));
     public static TimerScript Upcoming { get; } = Load(nameof(Upcoming));
+    public static TimerScript InFlight { get; } = Load(nameof(InFlight));
     public static TimerScript DeadLetters { get; } = Load(nameof(DeadLetters));
     public static TimerScript Requeue { get; } = Load(nameof(Requeue));
     public static TimerScript Purge { get; } = Load(nameof(Purge));
@@ -29,6 +30,7 @@ internal sealed class TimerScript
     public static TimerScript ListSchedules { get; } = Load(nameof(ListSchedules));
     public static TimerScript SweepSchedules { get; } = Load(nameof(SweepSchedules));
     public static TimerScript MoveSchedules { get; } = Load(nameof(MoveSchedules));
+    public static TimerScript MoveCounters { get; } = Load(nameof(MoveCounters));
     public static TimerScript ScanSchedules { get; } = Load(nameof(ScanSchedules));
     public static TimerScript Leave { get; } = Load(nameof(Leave));
     public static TimerScript Seal { get; } = Load(nameof(Seal));

@@ -93,12 +93,22 @@ internal sealed class ScheduleTable(SqliteFile file, TimerNamespace ns, StoreTim
 
     public void Post(TimerEntry entry, long due)
     {
-        if (_events.Find(entry.Id) is not null) RemoveEvent(entry.Id);
+        if (_events.Find(entry.Id) is not null)
+        {
+            RemoveEvent(entry.Id);
+            ns.Tally(TimerCounter.Replaced);
+        }
+
+        ns.Tally(TimerCounter.Posted);
         _events.TryAdd(entry, due);
         ns.Wakes.Wake(due, now);
     }
 
-    public void Remove(string id) => RemoveEvent(id);
+    public void Remove(string id)
+    {
+        RemoveEvent(id);
+        ns.Tally(TimerCounter.Cancelled);
+    }
 
     public void Schedule(string id, long due)
     {

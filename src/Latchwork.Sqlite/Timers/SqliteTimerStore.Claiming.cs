@@ -23,6 +23,7 @@ internal sealed partial class SqliteTimerStore
                 List<ClaimedEvent> claimed = node.ClaimToken == request.ClaimToken
                     ? RenewClaimed(file, ns, request, now)
                     : TakeDue(file, ns, request, ns.Pause is null ? Math.Min(Math.Min(request.Max, request.Capacity), Limits.MaxBatch - takenBack) : 0, now);
+                if (node.ClaimToken != request.ClaimToken) ns.Tally(TimerCounter.Delivered, claimed.Count);
                 node.ClaimToken = request.ClaimToken;
                 var events = new TimerEvents(file, ns);
                 var end = new WakeScheduler.ClaimEnd(claimed.Count, request.Capacity - claimed.Count, events.Head, request.Yields, most => events.IsDueAtMost(most, now));
@@ -72,6 +73,8 @@ internal sealed partial class SqliteTimerStore
             }
         }
 
+        ns.Tally(TimerCounter.ExpiredLeases, expired.Count);
+        ns.TallyDeadLetter(DeadLetterReason.LeaseExpired, deadLettered);
         return (expired.Count, deadLettered);
     }
 
@@ -109,7 +112,7 @@ internal sealed partial class SqliteTimerStore
         }
 
         long deadline = now.After(request.LeaseDuration);
-        foreach (EventPlace place in places) events.Hold(place, request.ClaimToken, request.NodeId, deadline);
+        foreach (EventPlace place in places) events.Hold(place, request.ClaimToken, request.NodeId, deadline, now);
         if (backlog) claimed.Sort(static (a, b) => new TimedId(a.Due.UtcTicks, a.Id).CompareTo(new TimedId(b.Due.UtcTicks, b.Id)));
         return claimed;
     }

@@ -1,3 +1,4 @@
+using System.Globalization;
 using Latchwork.Sqlite.Database;
 using Latchwork.Storage;
 using Latchwork.Storage.Rules;
@@ -9,7 +10,7 @@ internal sealed partial class SqliteTimerStore
 {
     /// <summary>The columns of a snapshot; <c>e</c> are the events, <c>l</c> the leases, <c>d</c> the dead.</summary>
     internal const string SnapshotColumns =
-        "e.id, e.due, e.retries, e.max_retries, e.headers, e.payload, e.failures, l.deadline, l.token, l.node, d.died, d.reason, e.interruptions";
+        "e.id, e.due, e.retries, e.max_retries, e.headers, e.payload, e.failures, l.deadline, l.token, l.node, d.died, d.reason, e.interruptions, l.claimed";
 
     public Task<TimerSnapshot?> PeekAsync(TimerPartition partition, string id, CancellationToken cancellationToken) =>
         Look(
@@ -22,7 +23,9 @@ internal sealed partial class SqliteTimerStore
                     SELECT {SnapshotColumns} FROM events e LEFT JOIN leases l ON l.key = e.key LEFT JOIN dead d ON d.key = e.key
                     WHERE e.namespace = ? AND e.id = ?
                     """].Set(ns.Id).Set(id);
-                return row.Step() ? ReadSnapshot(row, ns.Now()) : null;
+                if (!row.Step()) return null;
+                StoreTime now = ns.Now();
+                return MarkBegun(ReadSnapshot(row, now), file, ns, now);
             },
             cancellationToken);
 
@@ -44,6 +47,40 @@ internal sealed partial class SqliteTimerStore
             },
             cancellationToken);
 
+    public Task<TimerPage> InFlightAsync(TimerPartition partition, string? cursor, int limit, CancellationToken cancellationToken) =>
+        Look(
+            partition,
+            new TimerPage([], null),
+            (file, ns) =>
+            {
+                StoreTime now = ns.Now();
+                InFlightCursor from = InFlightCursor.Parse(cursor, now);
+                var items = new List<TimerSnapshot>();
+                TimedId last = from.After;
+                bool isCut = false;
+                long bytes = 0;
+
+                // Leases of the same end are in order of their keys: the index has them so.
+                using (Statement rows = file[
+                    $"""
+                    SELECT {SnapshotColumns}, l.key FROM leases l JOIN events e ON e.key = l.key LEFT JOIN dead d ON d.key = e.key
+                    WHERE l.namespace = ? AND (l.deadline, l.key) > (?, ?) ORDER BY l.deadline, l.key LIMIT ?
+                    """].Set(ns.Id).Set(from.After.At).Set(from.After.Id.Length == 0 ? 0 : long.Parse(from.After.Id, CultureInfo.InvariantCulture)).Set(limit + 1))
+                {
+                    while (rows.Step())
+                    {
+                        bytes += rows.Length(5);
+                        isCut = items.Count == limit || (items.Count > 0 && bytes > Limits.MaxBatchBytes);
+                        if (isCut) break;
+                        items.Add(ReadSnapshot(rows, now));
+                        last = new TimedId(rows.Long(7), rows.Long(14).ToString(CultureInfo.InvariantCulture));
+                    }
+                }
+
+                return from.Cut(items.ConvertAll(item => MarkBegun(item, file, ns, now)), isCut ? last : null);
+            },
+            cancellationToken);
+
     public Task<TimerPage> DeadLettersAsync(TimerPartition partition, string? cursor, int limit, CancellationToken cancellationToken) =>
         Look(
             partition,
@@ -60,6 +97,11 @@ internal sealed partial class SqliteTimerStore
             },
             cancellationToken);
 
+    private static TimerSnapshot MarkBegun(TimerSnapshot snapshot, SqliteFile file, TimerNamespace ns, StoreTime now) =>
+        snapshot.State == TimerState.InFlight && OccurrenceId.Is(snapshot.Id) && ScheduleSteps.HasNotBegun(new ScheduleTable(file, ns, now), snapshot.Id)
+            ? snapshot with { HasBegun = false }
+            : snapshot;
+
     /// <summary>The next events of a list. A place is never given twice, whatever comes and goes between the pages.</summary>
     private static TimerPage Page(Statement rows, TimerNamespace ns, PageCursor from, int limit, StoreTime now)
     {
@@ -75,7 +117,7 @@ internal sealed partial class SqliteTimerStore
                 bool full = items.Count == limit || (items.Count > 0 && bytes > Limits.MaxBatchBytes);
                 if (full) return new TimerPage(items, new PageCursor(last, from.End).ToString());
                 items.Add(snapshot);
-                last = new TimedId(rows.Long(13), snapshot.Id);
+                last = new TimedId(rows.Long(14), snapshot.Id);
             }
         }
 
@@ -97,6 +139,8 @@ internal sealed partial class SqliteTimerStore
             LeaseLeft = deadline is { } end ? now.WholeUntil(end) : null,
             Token = row.TextOrNull(8),
             NodeId = row.TextOrNull(9),
+            ClaimedAt = deadline is not null && row.Long(13) is > 0 and var claimed ? DateTimeOffset.FromUnixTimeMilliseconds(claimed) : null,
+            HasBegun = deadline is null ? null : true,
             Retries = row.Int(2),
             Interruptions = row.Int(12),
             MaxRetries = row.Int(3),

@@ -22,7 +22,10 @@ internal sealed partial class SqliteTimerStore
                 {
                     long due = now.Resolve(own[i].Due);
                     outcomes[i] = Post(events, ns, own[i], due);
-                    if (outcomes[i] is PostOutcome.Created or PostOutcome.Replaced) earliest = Math.Min(earliest, due);
+                    if (outcomes[i] is not (PostOutcome.Created or PostOutcome.Replaced)) continue;
+                    earliest = Math.Min(earliest, due);
+                    ns.Tally(TimerCounter.Posted);
+                    if (outcomes[i] == PostOutcome.Replaced) ns.Tally(TimerCounter.Replaced);
                 }
 
                 Wake(ns, earliest, now);
@@ -41,7 +44,9 @@ internal sealed partial class SqliteTimerStore
                 if (events.Find(id) is not { } place) return TimerOutcome.NotFound;
                 if (place.IsInFlight && !revoke) return TimerOutcome.InFlight;
                 Remove(events, ns, place);
-                if (!place.IsDeadLettered) ScheduleTable.Ended(file, ns, id, OccurrenceOutcome.Cancelled, ns.Now());
+                if (place.IsDeadLettered) return TimerOutcome.Done;
+                ns.Tally(TimerCounter.Cancelled);
+                ScheduleTable.Ended(file, ns, id, OccurrenceOutcome.Cancelled, ns.Now());
                 return TimerOutcome.Done;
             },
             cancellationToken);

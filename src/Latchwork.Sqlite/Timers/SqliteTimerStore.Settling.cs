@@ -20,7 +20,9 @@ internal sealed partial class SqliteTimerStore
                 {
                     outcomes[i] = events.TryConfirm(deliveries[i]) ? TimerOutcome.Done
                         : events.Find(deliveries[i].Id) is null ? TimerOutcome.NotFound : TimerOutcome.Stale;
-                    if (outcomes[i] == TimerOutcome.Done) ScheduleTable.Ended(file, ns, deliveries[i].Id, OccurrenceOutcome.Succeeded, now);
+                    if (outcomes[i] != TimerOutcome.Done) continue;
+                    ns.Tally(TimerCounter.Confirmed);
+                    ScheduleTable.Ended(file, ns, deliveries[i].Id, OccurrenceOutcome.Succeeded, now);
                 }
 
                 return outcomes;
@@ -47,9 +49,10 @@ internal sealed partial class SqliteTimerStore
             ns,
             deliveries,
             static delivery => delivery,
-            static (TimerEvents events, in EventPlace place, DeliveryKey _, StoreTime _, ref long earliest) =>
+            (TimerEvents events, in EventPlace place, DeliveryKey _, StoreTime _, ref long earliest) =>
             {
                 events.PutBack(place);
+                ns.Tally(TimerCounter.HandedBack);
                 earliest = Math.Min(earliest, place.Due);
                 return TimerOutcome.Done;
             }), cancellationToken);
@@ -60,7 +63,7 @@ internal sealed partial class SqliteTimerStore
             isDurable: true,
             (file, ns) =>
             {
-                TimerOutcome[] outcomes = ForEachDelivery(file, ns, failures, static failure => failure.Delivery, Fail);
+                TimerOutcome[] outcomes = ForEachDelivery(file, ns, failures, static failure => failure.Delivery, (TimerEvents events, in EventPlace place, TimerFailure failure, StoreTime at, ref long earliest) => Fail(ns, events, place, failure, at, ref earliest));
                 if (!outcomes.Contains(TimerOutcome.DeadLettered)) return outcomes;
                 StoreTime now = ns.Now();
                 for (int i = 0; i < outcomes.Length; i++)
@@ -73,19 +76,22 @@ internal sealed partial class SqliteTimerStore
             },
             cancellationToken);
 
-    private static TimerOutcome Fail(TimerEvents events, in EventPlace place, TimerFailure failure, StoreTime now, ref long earliest)
+    private static TimerOutcome Fail(TimerNamespace ns, TimerEvents events, in EventPlace place, TimerFailure failure, StoreTime now, ref long earliest)
     {
         if (failure.IsInterruption && events.CountInterruption(place.Key) <= Limits.FreeInterruptions)
         {
             events.PutBack(place);
             earliest = Math.Min(earliest, place.Due);
+            ns.Tally(TimerCounter.HandedBack);
             return TimerOutcome.Done;
         }
 
+        ns.Tally(TimerCounter.Failed);
         events.Record(place, failure.NodeId, failure.Error, now);
         if (failure.RetryIn is not TimeSpan delay || place.Retries >= place.MaxRetries)
         {
             events.MoveToDeadLetters(place, now.Milliseconds, failure.Reason);
+            ns.TallyDeadLetter(failure.Reason);
             return TimerOutcome.DeadLettered;
         }
 

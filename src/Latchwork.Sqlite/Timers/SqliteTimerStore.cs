@@ -48,7 +48,7 @@ internal sealed partial class SqliteTimerStore(Writer writer, Reader reader, Not
                 StoreTime now = ns.Now();
                 long? first = new TimerEvents(file, ns).FirstDue();
                 TimeSpan? overdue = first is { } due && due <= now.Milliseconds ? now.Since(due) : null;
-                return new TimerStats(ns.Scheduled, ns.InFlight, ns.DeadLetters, ns.DeadLettersEvicted, overdue) { Pause = ns.Pause };
+                return new TimerStats(ns.Scheduled, ns.InFlight, ns.DeadLetters, ns.DeadLettersEvicted, overdue) { Pause = ns.Pause, Counters = ns.Counters(file) };
             },
             cancellationToken);
 

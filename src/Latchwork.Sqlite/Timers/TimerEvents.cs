@@ -102,11 +102,11 @@ internal readonly struct TimerEvents(SqliteFile file, TimerNamespace ns)
     }
 
     /// <summary>Scheduled, in flight or dead → in flight.</summary>
-    public void Hold(in EventPlace place, string token, string node, long deadline)
+    public void Hold(in EventPlace place, string token, string node, long deadline, StoreTime now)
     {
         Displace(place);
-        file["INSERT INTO leases (key, namespace, deadline, token, node) VALUES (?, ?, ?, ?, ?)"]
-            .Set(place.Key).Set(ns.Id).Set(deadline).Set(token).Set(node).Run();
+        file["INSERT INTO leases (key, namespace, deadline, token, node, claimed) VALUES (?, ?, ?, ?, ?, ?)"]
+            .Set(place.Key).Set(ns.Id).Set(deadline).Set(token).Set(node).Set(now.Milliseconds).Run();
         ns.Count(inFlight: 1);
     }
 

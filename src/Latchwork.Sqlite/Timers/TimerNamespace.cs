@@ -19,6 +19,8 @@ internal sealed class TimerNamespace
     private readonly TimerPartition _partition;
     private byte[] _savedSchedule;
     private WriteScope? _scope;
+    private readonly long[] _tally = new long[CounterRing.Width];
+    private CounterRing _counters = new();
     private bool _isDirty;
 
     private TimerNamespace(TimeProvider time, TimerPartition partition, long id, byte[] wakes)
@@ -69,7 +71,7 @@ internal sealed class TimerNamespace
     {
         using Statement row = file[
             """
-            SELECT id, format, partitions, seal, clock_last, clock_offset, scheduled, in_flight, dead, dead_trimmed, roster, import, pause
+            SELECT id, format, partitions, seal, clock_last, clock_offset, scheduled, in_flight, dead, dead_trimmed, roster, import, pause, counters
             FROM timer_namespaces WHERE name = ? AND partition = ?
             """].Set(partition.Namespace).Set(partition.Index);
         if (!row.Step()) return null;
@@ -90,6 +92,7 @@ internal sealed class TimerNamespace
             DeadLetters = row.Long(8),
             DeadLettersEvicted = row.Long(9),
         };
+        found._counters = CounterRing.Load(row.BytesOrNull(13));
         (found._clock.Last, found._clock.Offset) = (row.Long(4), row.Long(5));
         if (found.Pause is not null) found.Wakes.Pause();
         return found;
@@ -121,6 +124,43 @@ internal sealed class TimerNamespace
         InFlight += inFlight;
         DeadLetters += dead;
         DeadLettersEvicted += evicted;
+    }
+
+    /// <summary>Counts what happened to events; it is written down before the commit.</summary>
+    public void Tally(TimerCounter what, long count = 1)
+    {
+        _isDirty = true;
+        _tally[(int)what] += count;
+    }
+
+    public void TallyDeadLetter(DeadLetterReason reason, long count = 1) => Tally(TimerCounter.FirstDeadLetter + (int)reason, count);
+
+    /// <summary>The counters as they stand.</summary>
+    public TimerCounters Counters(SqliteFile file)
+    {
+        if (_counters.IsEmpty) return TimerCounters.Zero;
+        var slots = new List<CounterSlot>();
+        using (Statement rows = file["SELECT is_hour, number, counts FROM timer_counts WHERE namespace = ?"].Set(Id))
+        {
+            while (rows.Step()) slots.Add(new CounterSlot(rows.Int(0) != 0, rows.Long(1), CounterRing.Numbers(rows.Bytes(2))));
+        }
+
+        return _counters.Read(Now(), slots);
+    }
+
+    /// <summary>Adds the counters that came with a move.</summary>
+    public void AddCounters(SqliteFile file, TimerCounters counters)
+    {
+        _counters.Add(counters, Now(), (isHour, number) => Kept(file, isHour, number), slot => Keep(file, slot));
+        WriteCounters(file);
+    }
+
+    /// <summary>Counts anew: what was counted has been moved away.</summary>
+    public void ClearCounters(SqliteFile file)
+    {
+        _counters = new CounterRing();
+        WriteCounters(file);
+        file["DELETE FROM timer_counts WHERE namespace = ?"].Set(Id).Run();
     }
 
     /// <summary>Refuses what would change a namespace that is being moved.</summary>
@@ -162,17 +202,39 @@ internal sealed class TimerNamespace
     public void Save(WriteScope scope)
     {
         if (!_isDirty) return;
+        bool hasCounted = _tally.AsSpan().ContainsAnyExcept(0);
+        if (hasCounted)
+        {
+            _counters.Count(_tally, new StoreTime(_clock.Last), slot => Keep(scope.File, slot));
+            Array.Clear(_tally);
+        }
+
         byte[] wakes = Wakes.Save();
         bool sameSchedule = wakes.AsSpan().SequenceEqual(_savedSchedule);
-        Statement update = sameSchedule
-            ? scope.File["UPDATE timer_namespaces SET clock_last = ?, clock_offset = ?, scheduled = ?, in_flight = ?, dead = ?, dead_trimmed = ? WHERE id = ?"]
-            : scope.File["UPDATE timer_namespaces SET clock_last = ?, clock_offset = ?, scheduled = ?, in_flight = ?, dead = ?, dead_trimmed = ?, roster = ? WHERE id = ?"];
+        Statement update = scope.File[
+            $"UPDATE timer_namespaces SET clock_last = ?, clock_offset = ?, scheduled = ?, in_flight = ?, dead = ?, dead_trimmed = ?{(sameSchedule ? "" : ", roster = ?")}{(hasCounted ? ", counters = ?" : "")} WHERE id = ?"];
         update.Set(_clock.Last).Set(_clock.Offset).Set(Scheduled).Set(InFlight).Set(DeadLetters).Set(DeadLettersEvicted);
         if (!sameSchedule) update.Set(wakes);
+        if (hasCounted) update.Set(_counters.Save());
         update.Set(Id).Run();
         _savedSchedule = wakes;
         _isDirty = false;
     }
+
+    private void Keep(SqliteFile file, CounterSlot slot) =>
+        file["INSERT OR REPLACE INTO timer_counts (namespace, is_hour, place, number, counts) VALUES (?, ?, ?, ?, ?)"]
+            .Set(Id).Set(slot.IsHour ? 1 : 0).Set(slot.Number % (slot.IsHour ? CounterRing.Hours : CounterRing.Minutes)).Set(slot.Number)
+            .Set(CounterRing.Bytes(slot.Counts)).Run();
+
+    private long[]? Kept(SqliteFile file, bool isHour, long number)
+    {
+        using Statement row = file["SELECT counts FROM timer_counts WHERE namespace = ? AND is_hour = ? AND place = ? AND number = ?"]
+            .Set(Id).Set(isHour ? 1 : 0).Set(number % (isHour ? CounterRing.Hours : CounterRing.Minutes)).Set(number);
+        return row.Step() ? CounterRing.Numbers(row.Bytes(0)) : null;
+    }
+
+    private void WriteCounters(SqliteFile file) =>
+        file["UPDATE timer_namespaces SET counters = ? WHERE id = ?"].Set(_counters.IsEmpty ? null : _counters.Save()).Set(Id).Run();
 
     private bool Notify(string nodeId, TimeSpan askIn) =>
         _scope!.Notify(NotificationMessage.TopicOf(_partition.Namespace, nodeId), new NotificationMessage(new WakeNotification(WakeNotificationKind.Due, _partition.Index, askIn, default)));

@@ -13,7 +13,7 @@ internal sealed partial class SqliteTransfer(Writer writer, Reader reader, Outco
     private const int MaxDropped = 2_000;
 
     /// <summary>The tables whose rows belong to a namespace of timers.</summary>
-    private static readonly string[] _tablesOfEvents = ["scheduled", "leases", "dead", "events", "imported", "schedules"];
+    private static readonly string[] _tablesOfEvents = ["scheduled", "leases", "dead", "events", "imported", "schedules", "timer_counts"];
 
     public string Place => place;
 
@@ -80,10 +80,15 @@ internal sealed partial class SqliteTransfer(Writer writer, Reader reader, Outco
                 bool ends = wanted.Seal is { Phase: TransferPhase.Moved } && wanted.Seal != expected.Seal;
                 if (ends && !IsEmpty(scope, unit)) return false;
                 SetMarks(scope, unit, wanted);
+                if (wanted.EndsSeal(expected) && unit.Kind == TransferKind.Timers) TimersOf(scope, unit.Namespace).ClearCounters(scope.File);
+                if (wanted.Counters is { } counters) TimersOf(scope, unit.Namespace).AddCounters(scope.File, counters);
                 return true;
             },
             isDurable: true,
             cancellationToken);
+
+    public Task<TimerCounters> ReadCountersAsync(string ns, CancellationToken cancellationToken) =>
+        writer.RunAsync(scope => TimersOf(scope, ns).Counters(scope.File), isDurable: false, cancellationToken);
 
     public Task<bool> DropJournalAsync(NamespaceRef unit, CancellationToken cancellationToken)
     {

@@ -73,6 +73,11 @@ internal sealed class InstrumentedTimerStore(ITimerStore inner, string kind) : I
             ? Instrumented.MeasureAsync(inner, (partition, offset, duration, cursor, limit, cancellationToken), static (s, a) => s.UpcomingAsync(a.partition, a.offset, a.duration, a.cursor, a.limit, a.cancellationToken), kind, "upcoming", null)
             : inner.UpcomingAsync(partition, offset, duration, cursor, limit, cancellationToken);
 
+    public Task<TimerPage> InFlightAsync(TimerPartition partition, string? cursor, int limit, CancellationToken cancellationToken) =>
+        Metrics.TimerStoreIsMeasured
+            ? Instrumented.MeasureAsync(inner, (partition, cursor, limit, cancellationToken), static (s, a) => s.InFlightAsync(a.partition, a.cursor, a.limit, a.cancellationToken), kind, "in_flight", null)
+            : inner.InFlightAsync(partition, cursor, limit, cancellationToken);
+
     public Task<TimerPage> DeadLettersAsync(TimerPartition partition, string? cursor, int limit, CancellationToken cancellationToken) =>
         Metrics.TimerStoreIsMeasured
             ? Instrumented.MeasureAsync(inner, (partition, cursor, limit, cancellationToken), static (s, a) => s.DeadLettersAsync(a.partition, a.cursor, a.limit, a.cancellationToken), kind, "dead", null)

@@ -46,6 +46,9 @@ internal sealed class ConnectingTimerStore(ConnectingStore owner) : ITimerStore
     public Task<TimerPage> UpcomingAsync(TimerPartition partition, TimeSpan? offset, TimeSpan? duration, string? cursor, int limit, CancellationToken cancellationToken) =>
         owner.PassAsync(store => store.Timers.UpcomingAsync(partition, offset, duration, cursor, limit, cancellationToken), cancellationToken);
 
+    public Task<TimerPage> InFlightAsync(TimerPartition partition, string? cursor, int limit, CancellationToken cancellationToken) =>
+        owner.PassAsync(store => store.Timers.InFlightAsync(partition, cursor, limit, cancellationToken), cancellationToken);
+
     public Task<TimerPage> DeadLettersAsync(TimerPartition partition, string? cursor, int limit, CancellationToken cancellationToken) =>
         owner.PassAsync(store => store.Timers.DeadLettersAsync(partition, cursor, limit, cancellationToken), cancellationToken);
 

@@ -28,6 +28,9 @@ internal sealed class HostedTimer<TEvent>(DistributedTimer timer, EventFormat<TE
         TimeSpan? offset = null, TimeSpan? duration = null, long? limit = null, CancellationToken cancellationToken = default) =>
         timer.UpcomingAsync(offset, duration, limit, cancellationToken);
 
+    public IAsyncEnumerable<TimerSnapshot> InFlightAsync(long? limit = null, CancellationToken cancellationToken = default) =>
+        timer.InFlightAsync(limit, cancellationToken);
+
     public Task<TimerStats> GetStatsAsync(CancellationToken cancellationToken = default) => timer.GetStatsAsync(cancellationToken);
 
     public Task<TimerPause> PauseAsync(string reason, string? by = null, CancellationToken cancellationToken = default) => timer.PauseAsync(reason, by, cancellationToken);

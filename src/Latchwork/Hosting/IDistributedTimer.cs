@@ -79,6 +79,13 @@ public interface IDistributedTimer<TEvent>
     /// <exception cref="LatchworkStoreException">The store did not answer.</exception>
     IAsyncEnumerable<TimerSnapshot> UpcomingAsync(TimeSpan? offset = null, TimeSpan? duration = null, long? limit = null, CancellationToken cancellationToken = default);
 
+    /// <summary>Lists what is in flight: which node holds it, at which attempt, since when, and for how long its lease still runs.</summary>
+    /// <param name="limit">The most events. Default: null, all.</param>
+    /// <param name="cancellationToken">Ends the listing.</param>
+    /// <returns>The events, each once.</returns>
+    /// <exception cref="LatchworkStoreException">The store did not answer.</exception>
+    IAsyncEnumerable<TimerSnapshot> InFlightAsync(long? limit = null, CancellationToken cancellationToken = default);
+
     /// <summary>Counts events by state and reads the age of the oldest overdue one.</summary>
     /// <param name="cancellationToken">A token that cancels the wait.</param>
     /// <returns>The counts.</returns>

@@ -65,7 +65,16 @@ public interface IStoreTransfer
     /// <returns>The seal in force, which may be an earlier one; or what stands in the way.</returns>
     Task<SealAnswer> SealAsync(NamespaceRef unit, string moveId, string target, bool checkOnly, CancellationToken cancellationToken);
 
-    /// <summary>Replaces both marks if they are as expected, and if a seal becomes <see cref="TransferPhase.Moved"/> only of a namespace that is empty.</summary>
+    /// <summary>Reads the counters of a namespace of timers, also of one that is sealed.</summary>
+    /// <param name="ns">The namespace.</param>
+    /// <param name="cancellationToken">A token that cancels the wait.</param>
+    /// <returns>The counters of all its partitions.</returns>
+    Task<TimerCounters> ReadCountersAsync(string ns, CancellationToken cancellationToken);
+
+    /// <summary>
+    /// Replaces both marks if they are as expected, and if a seal becomes <see cref="TransferPhase.Moved"/> only of a namespace that is empty. Counters in the wanted marks are
+    /// added in the same step (see <see cref="TransferMarks.Counters"/>); a namespace that was moved away and is opened again counts anew.
+    /// </summary>
     /// <param name="unit">The namespace.</param>
     /// <param name="expected">The marks as they were seen.</param>
     /// <param name="wanted">The marks as they are to be.</param>

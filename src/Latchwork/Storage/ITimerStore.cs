@@ -131,6 +131,17 @@ public interface ITimerStore
     /// <returns>A page.</returns>
     Task<TimerPage> UpcomingAsync(TimerPartition partition, TimeSpan? offset, TimeSpan? duration, string? cursor, int limit, CancellationToken cancellationToken);
 
+    /// <summary>
+    /// Lists what is in flight, those first whose lease ends first. Whatever is in flight at the first page and stays so is listed; whose lease is extended
+    /// between two pages may come again. What is claimed after the first page is left out.
+    /// </summary>
+    /// <param name="partition">The partition.</param>
+    /// <param name="cursor">Null for the first page, then the cursor of the page before.</param>
+    /// <param name="limit">The most events that are looked at for the page: 1 to <see cref="Limits.MaxBatch"/>. There may be fewer on it, and yet more to come.</param>
+    /// <param name="cancellationToken">A token that cancels the wait.</param>
+    /// <returns>A page.</returns>
+    Task<TimerPage> InFlightAsync(TimerPartition partition, string? cursor, int limit, CancellationToken cancellationToken);
+
     /// <summary>Lists dead letters, the oldest first.</summary>
     /// <param name="partition">The partition.</param>
     /// <param name="cursor">Null for the first page, then the cursor of the page before.</param>
@@ -160,7 +171,10 @@ public interface ITimerStore
     /// <returns>The nodes, by id.</returns>
     Task<IReadOnlyList<TimerNode>> GetNodesAsync(TimerPartition partition, CancellationToken cancellationToken);
 
-    /// <summary>Counts by state and reads the age of the oldest overdue event, at a cost that does not grow with their number.</summary>
+    /// <summary>
+    /// Counts by state, reads the age of the oldest overdue event, and the counters (see <see cref="TimerCounters"/>), at a cost that does not grow with their number. The
+    /// counters are kept by the operations themselves: a claim counts what it delivers and takes back, and so on; none of them costs a round trip or a statement more.
+    /// </summary>
     /// <param name="partition">The partition.</param>
     /// <param name="cancellationToken">A token that cancels the wait.</param>
     /// <returns>The counts.</returns>

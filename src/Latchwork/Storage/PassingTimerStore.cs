@@ -45,6 +45,9 @@ internal abstract class PassingTimerStore(ITimerStore inner) : ITimerStore
     public virtual Task<TimerPage> UpcomingAsync(TimerPartition partition, TimeSpan? offset, TimeSpan? duration, string? cursor, int limit, CancellationToken cancellationToken) =>
         inner.UpcomingAsync(partition, offset, duration, cursor, limit, cancellationToken);
 
+    public virtual Task<TimerPage> InFlightAsync(TimerPartition partition, string? cursor, int limit, CancellationToken cancellationToken) =>
+        inner.InFlightAsync(partition, cursor, limit, cancellationToken);
+
     public virtual Task<TimerPage> DeadLettersAsync(TimerPartition partition, string? cursor, int limit, CancellationToken cancellationToken) =>
         inner.DeadLettersAsync(partition, cursor, limit, cancellationToken);
 

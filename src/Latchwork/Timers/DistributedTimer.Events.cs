@@ -105,6 +105,39 @@ public sealed partial class DistributedTimer
         return ListUpcomingAsync(offset, duration, limit ?? long.MaxValue, cancellationToken);
     }
 
+    /// <summary>
+    /// Lists what is in flight: which node holds it, at which attempt, since when, and for how long its lease still runs. It is read in pages, those first
+    /// whose lease ends first (of a namespace with several partitions, one partition after the other). What is in flight when the listing begins, and stays so, appears exactly once; what is claimed
+    /// meanwhile may be left out.
+    /// </summary>
+    /// <param name="limit">The most events. Default: null, all.</param>
+    /// <param name="cancellationToken">Ends the listing.</param>
+    /// <returns>The events.</returns>
+    /// <exception cref="LatchworkStoreException">The store did not answer.</exception>
+    public IAsyncEnumerable<TimerSnapshot> InFlightAsync(long? limit = null, CancellationToken cancellationToken = default)
+    {
+        if (limit < 0) throw new ArgumentOutOfRangeException(nameof(limit), limit, $"'limit' must not be negative; it is {limit}.");
+        return ListInFlightAsync(limit ?? long.MaxValue, cancellationToken);
+    }
+
+    private async IAsyncEnumerable<TimerSnapshot> ListInFlightAsync(long limit, [EnumeratorCancellation] CancellationToken cancellationToken)
+    {
+        if (limit == 0) yield break;
+        int pageSize = (int)Math.Min(limit, Limits.MaxBatch);
+        foreach (PartitionClient client in await _clients.FindAsync(cancellationToken).ConfigureAwait(false))
+        {
+            // Leases are extended while pages are read, and then come again. As what is claimed meanwhile is not listed, these are no more than were in flight when it began.
+            var seen = new HashSet<string>(StringComparer.Ordinal);
+            await foreach (TimerSnapshot item in TimerListing.PagesAsync(
+                (cursor, token) => _store.InFlightAsync(client.Partition, cursor, pageSize, token), cancellationToken).ConfigureAwait(false))
+            {
+                if (!seen.Add(item.Id)) continue;
+                yield return item;
+                if (--limit == 0) yield break;
+            }
+        }
+    }
+
     private async IAsyncEnumerable<TimerSnapshot> ListUpcomingAsync(
         TimeSpan? offset, TimeSpan? duration, long limit, [EnumeratorCancellation] CancellationToken cancellationToken)
     {

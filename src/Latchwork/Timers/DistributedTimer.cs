@@ -88,7 +88,8 @@ public sealed partial class DistributedTimer : IAsyncDisposable
     {
         PartitionClient[] clients = await _clients.FindAsync(cancellationToken).ConfigureAwait(false);
         var sum = new TimerStats(0, 0, 0, 0, null);
-        foreach (TimerStats one in await PartitionClients.AskAllAsync(clients, client => _store.GetStatsAsync(client.Partition, cancellationToken)).ConfigureAwait(false))
+        TimerStats[] all = [.. await PartitionClients.AskAllAsync(clients, client => _store.GetStatsAsync(client.Partition, cancellationToken)).ConfigureAwait(false)];
+        foreach (TimerStats one in all)
         {
             sum = new TimerStats(
                 sum.Scheduled + one.Scheduled,
@@ -99,6 +100,6 @@ public sealed partial class DistributedTimer : IAsyncDisposable
             { Pause = sum.Pause ?? one.Pause };
         }
 
-        return sum;
+        return all.Length == 0 ? sum : sum with { Counters = TimerCounters.Sum([.. all.Select(static one => one.Counters)]) };
     }
 }

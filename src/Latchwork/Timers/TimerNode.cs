@@ -30,4 +30,7 @@ public sealed record TimerStats(long Scheduled, long InFlight, long DeadLetters,
 {
     /// <summary>Who paused the namespace, and why; null when it is not paused. While it is, nothing is delivered, and what is due becomes overdue.</summary>
     public TimerPause? Pause { get; init; }
+
+    /// <summary>What has happened since the namespace was first used, and in the last 60 minutes and 48 hours.</summary>
+    public TimerCounters Counters { get; init; } = TimerCounters.Zero;
 }

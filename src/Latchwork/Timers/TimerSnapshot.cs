@@ -27,6 +27,15 @@ public sealed record TimerSnapshot
     /// <summary>In flight: the node that holds it. Otherwise null.</summary>
     public string? NodeId { get; init; }
 
+    /// <summary>In flight: since when, by the store's clock; null if that cannot be read any more. Otherwise null.</summary>
+    public DateTimeOffset? ClaimedAt { get; init; }
+
+    /// <summary>
+    /// In flight: false for an occurrence of a schedule of which the store knows that no handler has begun, so that the end of its lease spends no retry.
+    /// True for everything else: stores are not told when a handler begins. Otherwise null.
+    /// </summary>
+    public bool? HasBegun { get; init; }
+
     /// <summary>The retries spent so far.</summary>
     public required int Retries { get; init; }
 

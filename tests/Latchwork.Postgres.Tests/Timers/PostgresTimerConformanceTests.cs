@@ -18,6 +18,10 @@ public sealed class PostgresTimerChangingTests(PostgresFixture fixture) : TimerC
 
 public sealed class PostgresTimerUpcomingTests(PostgresFixture fixture) : TimerUpcomingSuite(fixture), IClassFixture<PostgresFixture>;
 
+public sealed class PostgresTimerInFlightTests(PostgresFixture fixture) : TimerInFlightSuite(fixture), IClassFixture<PostgresFixture>;
+
+public sealed class PostgresTimerCountersTests(PostgresFixture fixture) : TimerCountersSuite(fixture), IClassFixture<PostgresFixture>;
+
 public sealed class PostgresTimerRegistryTests(PostgresFixture fixture) : TimerRegistrySuite(fixture), IClassFixture<PostgresFixture>;
 
 public sealed class PostgresTimerClockTests(PostgresFixture fixture) : TimerClockSuite(fixture), IClassFixture<PostgresFixture>;

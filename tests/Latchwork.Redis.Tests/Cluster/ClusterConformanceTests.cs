@@ -27,6 +27,10 @@ public sealed class ClusterTimerChangingTests(ClusterFixture fixture) : TimerCha
 [Collection(ClusterCollection.Name)]
 public sealed class ClusterTimerUpcomingTests(ClusterFixture fixture) : TimerUpcomingSuite(fixture);
 
+public sealed class ClusterTimerInFlightTests(ClusterFixture fixture) : TimerInFlightSuite(fixture);
+
+public sealed class ClusterTimerCountersTests(ClusterFixture fixture) : TimerCountersSuite(fixture);
+
 [Collection(ClusterCollection.Name)]
 public sealed class ClusterTimerRegistryTests(ClusterFixture fixture) : TimerRegistrySuite(fixture);
 

@@ -19,6 +19,10 @@ public sealed class SharedTimerChangingTests(SharedFixture fixture) : TimerChang
 
 public sealed class SharedTimerUpcomingTests(SharedFixture fixture) : TimerUpcomingSuite(fixture), IClassFixture<SharedFixture>;
 
+public sealed class SharedTimerInFlightTests(SharedFixture fixture) : TimerInFlightSuite(fixture), IClassFixture<SharedFixture>;
+
+public sealed class SharedTimerCountersTests(SharedFixture fixture) : TimerCountersSuite(fixture), IClassFixture<SharedFixture>;
+
 public sealed class SharedTimerRegistryTests(SharedFixture fixture) : TimerRegistrySuite(fixture), IClassFixture<SharedFixture>;
 
 public sealed class SharedTimerClockTests(SharedFixture fixture) : TimerClockSuite(fixture), IClassFixture<SharedFixture>;

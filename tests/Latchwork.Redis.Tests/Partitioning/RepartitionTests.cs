@@ -77,6 +77,26 @@ public sealed class RepartitionTests(PartitionedFixture fixture) : IClassFixture
     }
 
     [Theory]
+    [InlineData(1, 5)]
+    [InlineData(5, 2)]
+    [InlineData(12, 1)]
+    public async Task Counters_are_kept(int from, int to)
+    {
+        RedisStore old = await ConnectAsync(from);
+        await using (var timer = new DistributedTimer(old, new() { Namespace = _ns }))
+        {
+            await timer.PostAsync([.. Enumerable.Range(0, 40).Select(_ => new TimerPost(new byte[1], TimeSpan.FromHours(9)))]);
+            _clock.Advance(TimeSpan.FromMinutes(70));
+            await timer.PostAsync([.. Enumerable.Range(0, 30).Select(_ => new TimerPost(new byte[1], TimeSpan.FromHours(9)))]);
+        }
+
+        foreach (int number in (int[])[to, from, to]) (await RepartitionAsync(old, number)).Obstacle.ShouldBeNull();
+        await using var after = new DistributedTimer(await ConnectAsync(to), new() { Namespace = _ns });
+        TimerCounters counters = (await after.GetStatsAsync()).Counters;
+        (counters.Totals.Posted, counters.Hours.Sum(hour => hour.Counts.Posted), counters.Minutes.Sum(minute => minute.Counts.Posted)).ShouldBe((70, 70, 30));
+    }
+
+    [Theory]
     [InlineData(2, 5)]
     [InlineData(5, 2)]
     public async Task A_pause_is_that_of_every_partition_afterwards(int from, int to)

@@ -44,7 +44,7 @@ public sealed class StoreCheckerTests(PartitionedFixture fixture) : IClassFixtur
         await RunAsync("ZREM", Key("unleased", TimerKey.Due), "unleased");
         await RunAsync("ZADD", Key("unleased", TimerKey.Flight), $"{later}", "unleased");
         await RunAsync("ZREM", Key("stuck", TimerKey.Due), "stuck");
-        await RunAsync("HSET", Key("stuck", TimerKey.Lease), "stuck", $"3 tok - {now} 0 gone");
+        await RunAsync("HSET", Key("stuck", TimerKey.Lease), "stuck", $"3 tok - {now} 0 {now} gone");
         await RunAsync("HSET", Key("ghost", TimerKey.Tries), "ghost", "1 1 0 0");
         await RunAsync("HSET", Key("ghost", TimerKey.Past), "0ghost", $"1 {now} 1 1 nx");
         await RunAsync("HSET", Key("nobody", TimerKey.Past), "3nobody", $"1 {now} 1 1 nx");

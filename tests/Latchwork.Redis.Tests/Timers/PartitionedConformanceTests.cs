@@ -13,6 +13,10 @@ public sealed class PartitionedDeadLettersTests(PartitionedFixture fixture) : Ti
 
 public sealed class PartitionedUpcomingTests(PartitionedFixture fixture) : TimerUpcomingSuite(fixture), IClassFixture<PartitionedFixture>;
 
+public sealed class PartitionedInFlightTests(PartitionedFixture fixture) : TimerInFlightSuite(fixture), IClassFixture<PartitionedFixture>;
+
+public sealed class PartitionedCountersTests(PartitionedFixture fixture) : TimerCountersSuite(fixture), IClassFixture<PartitionedFixture>;
+
 public sealed class PartitionedRegistryTests(PartitionedFixture fixture) : TimerRegistrySuite(fixture), IClassFixture<PartitionedFixture>;
 
 public sealed class PartitionedPauseTests(PartitionedFixture fixture) : TimerPauseSuite(fixture), IClassFixture<PartitionedFixture>;

@@ -93,7 +93,7 @@ public sealed class PartitionsTests(PartitionedFixture fixture, ITestOutputHelpe
         (await timer.DeadLetters.RequeueAsync("dies7", TimeSpan.FromHours(1))).ShouldBe(TimerOutcome.Done);
         (await timer.DeadLetters.PurgeAllAsync()).ShouldBe(49);
         (await timer.CancelAsync("id500")).ShouldBe(TimerOutcome.Done);
-        (await timer.GetStatsAsync()).ShouldBe(new TimerStats(1000, 0, 0, 0, null));
+        (await timer.GetStatsAsync()).WithoutCounters().ShouldBe(new TimerStats(1000, 0, 0, 0, null));
     }
 
     [Fact]

@@ -20,6 +20,10 @@ public sealed class RedisTimerChangingTests(RedisTimerFixture fixture) : TimerCh
 
 public sealed class RedisTimerUpcomingTests(RedisTimerFixture fixture) : TimerUpcomingSuite(fixture), IClassFixture<RedisTimerFixture>;
 
+public sealed class RedisTimerInFlightTests(RedisTimerFixture fixture) : TimerInFlightSuite(fixture), IClassFixture<RedisTimerFixture>;
+
+public sealed class RedisTimerCountersTests(RedisTimerFixture fixture) : TimerCountersSuite(fixture), IClassFixture<RedisTimerFixture>;
+
 public sealed class RedisTimerRegistryTests(RedisTimerFixture fixture) : TimerRegistrySuite(fixture), IClassFixture<RedisTimerFixture>;
 
 public sealed class RedisTimerClockTests(RedisTimerFixture fixture) : TimerClockSuite(fixture), IClassFixture<RedisTimerFixture>;

@@ -42,6 +42,9 @@ public sealed class RedisTimerFaultTests(RedisTimerFixture fixture) : RedisTimer
         (await timers.CancelAsync(Partition, "later", false, CancellationToken.None)).ShouldBe(TimerOutcome.Done);
         (await timers.CancelAsync(Partition, keys[5].Id, true, CancellationToken.None)).ShouldBe(TimerOutcome.Done);
         await timers.LeaveAsync(Partition, "n1", CancellationToken.None);
+        (await timers.GetStatsAsync(Partition, CancellationToken.None)).Counters.Totals.ShouldBe(
+            new TimerCounts { Posted = 9, Cancelled = 2, Delivered = 9, Confirmed = 1, Failed = 2, HandedBack = 1, ExpiredLeases = 1, Rejected = 1 },
+            "what is done is counted, and the refused post is not");
 
         static async Task DoneAsync(Task<IReadOnlyList<TimerOutcome>> outcomes) => (await outcomes).ShouldAllBe(outcome => outcome == TimerOutcome.Done);
     }

@@ -92,6 +92,7 @@ public sealed class RedisTimerLayoutTests(RedisTimerFixture fixture) : RedisTime
             () => timers.PeekAsync(Partition, "a", CancellationToken.None),
             () => timers.CancelAsync(Partition, "b", true, CancellationToken.None),
             () => timers.ChangeDelayAsync(Partition, "b", TimeSpan.Zero, CancellationToken.None),
+            () => timers.InFlightAsync(Partition, null, 10, CancellationToken.None),
             () => timers.UpcomingAsync(Partition, null, null, null, 10, CancellationToken.None),
             () => timers.DeadLettersAsync(Partition, null, 10, CancellationToken.None),
             () => timers.RequeueAsync(Partition, [new("a", null)], TimeSpan.Zero, CancellationToken.None),

@@ -72,6 +72,9 @@ internal sealed class RoutedStore(LatchworkStore inner, int partitions) : Latchw
         public Task<TimerPage> UpcomingAsync(TimerPartition partition, TimeSpan? offset, TimeSpan? duration, string? cursor, int limit, CancellationToken cancellationToken) =>
             PageAsync(partition, cursor, (one, from) => inner.UpcomingAsync(one, offset, duration, from, limit, cancellationToken));
 
+        public Task<TimerPage> InFlightAsync(TimerPartition partition, string? cursor, int limit, CancellationToken cancellationToken) =>
+            PageAsync(partition, cursor, (one, from) => inner.InFlightAsync(one, from, limit, cancellationToken));
+
         public Task<TimerPage> DeadLettersAsync(TimerPartition partition, string? cursor, int limit, CancellationToken cancellationToken) =>
             PageAsync(partition, cursor, (one, from) => inner.DeadLettersAsync(one, from, limit, cancellationToken));
 
@@ -101,6 +104,7 @@ internal sealed class RoutedStore(LatchworkStore inner, int partitions) : Latchw
                 sum = new TimerStats(sum.Scheduled + stats.Scheduled, sum.InFlight + stats.InFlight, sum.DeadLetters + stats.DeadLetters, sum.DeadLettersEvicted + stats.DeadLettersEvicted, null)
                 {
                     Pause = sum.Pause ?? stats.Pause,
+                    Counters = TimerCounters.Sum([sum.Counters, stats.Counters]),
                 };
             }
 

@@ -54,6 +54,7 @@ public sealed class QueryPlanTests : IDisposable
             await timers.PostAsync(p, [Entry("a", now), Entry("a", now), Entry("b", now), Entry("c", TimeSpan.FromHours(1)), Entry("d", now), Entry("e", now)], default);
             await timers.ClaimAsync(p, Claim("t0"), default);
             await timers.ClaimAsync(p, Claim("t0"), default);
+            await timers.InFlightAsync(p, null, 10, default);
         }
 
         await timers.ExtendAsync(p, [new("a", "t0")], TimeSpan.FromMinutes(5), default);

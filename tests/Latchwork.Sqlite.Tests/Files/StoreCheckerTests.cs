@@ -44,7 +44,7 @@ public sealed class StoreCheckerTests : IDisposable
         (orphan.State, Encoding.UTF8.GetString(orphan.Payload.Span)).ShouldBe((TimerState.DeadLettered, "orphan"));
         (await timer.PeekAsync("missing")).ShouldBeNull();
         (await timer.PeekAsync("several")).ShouldNotBeNull().State.ShouldBe(TimerState.Scheduled);
-        (await timer.GetStatsAsync()).ShouldBe(new TimerStats(2, 0, 1, 0, null));
+        (await timer.GetStatsAsync()).WithoutCounters().ShouldBe(new TimerStats(2, 0, 1, 0, null));
     }
 
     [Fact]
@@ -57,7 +57,7 @@ public sealed class StoreCheckerTests : IDisposable
         StoreFinding finding = (await ExamineAsync(store, fix: true)).ShouldHaveSingleItem();
         finding.Problem.ShouldBe(StoreProblem.WrongCount);
         finding.Detail.ShouldContain("77 scheduled");
-        (await timer.GetStatsAsync()).ShouldBe(new TimerStats(5, 0, 0, 0, null));
+        (await timer.GetStatsAsync()).WithoutCounters().ShouldBe(new TimerStats(5, 0, 0, 0, null));
     }
 
     [Fact]

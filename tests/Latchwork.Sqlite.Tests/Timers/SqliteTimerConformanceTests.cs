@@ -28,6 +28,10 @@ public sealed class SqliteScheduleOverlapTests(SqliteFixture fixture) : Schedule
 
 public sealed class SqliteTimerUpcomingTests(SqliteFixture fixture) : TimerUpcomingSuite(fixture), IClassFixture<SqliteFixture>;
 
+public sealed class SqliteTimerInFlightTests(SqliteFixture fixture) : TimerInFlightSuite(fixture), IClassFixture<SqliteFixture>;
+
+public sealed class SqliteTimerCountersTests(SqliteFixture fixture) : TimerCountersSuite(fixture), IClassFixture<SqliteFixture>;
+
 public sealed class SqliteTimerRegistryTests(SqliteFixture fixture) : TimerRegistrySuite(fixture), IClassFixture<SqliteFixture>;
 
 public sealed class SqliteTimerClockTests(SqliteFixture fixture) : TimerClockSuite(fixture), IClassFixture<SqliteFixture>;

@@ -169,7 +169,7 @@ public abstract class EngineDeliverySuite(StoreFixture fixture) : EngineSuite(fi
         await node.NthAsync(1);
         await EventuallyAsync(() => Errors.Count == 1, "the handler's failure");
         seen.ShouldBeNull();
-        (await node.Timer.GetStatsAsync()).ShouldBe(new TimerStats(0, 0, 0, 0, null));
+        (await node.Timer.GetStatsAsync()).WithoutCounters().ShouldBe(new TimerStats(0, 0, 0, 0, null));
     }
 
     [Fact]

@@ -161,6 +161,9 @@ public sealed class FaultyTimerStore(ITimerStore inner) : ITimerStore
     public Task<TimerPage> UpcomingAsync(TimerPartition partition, TimeSpan? offset, TimeSpan? duration, string? cursor, int limit, CancellationToken cancellationToken) =>
         Around(nameof(UpcomingAsync), () => _quiet.EnterAsync(() => inner.UpcomingAsync(partition, offset, duration, cursor, limit, cancellationToken)));
 
+    public Task<TimerPage> InFlightAsync(TimerPartition partition, string? cursor, int limit, CancellationToken cancellationToken) =>
+        Around(nameof(InFlightAsync), () => inner.InFlightAsync(partition, cursor, limit, cancellationToken));
+
     public Task<TimerPage> DeadLettersAsync(TimerPartition partition, string? cursor, int limit, CancellationToken cancellationToken) =>
         Around(nameof(DeadLettersAsync), () => _quiet.EnterAsync(() => inner.DeadLettersAsync(partition, cursor, limit, cancellationToken)));
 

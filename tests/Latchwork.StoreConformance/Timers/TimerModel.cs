@@ -16,6 +16,9 @@ public sealed class TimerModel(DateTimeOffset now)
     /// <summary>The schedules whose occurrences some of the events are.</summary>
     public ScheduleModel Schedules { get; } = new();
 
+    /// <summary>What has happened.</summary>
+    public TimerCounts Counts { get; private set; } = TimerCounts.Zero;
+
     /// <summary>Who paused it; null if it is not paused.</summary>
     public TimerPause? Pause { get; private set; }
 
@@ -31,7 +34,7 @@ public sealed class TimerModel(DateTimeOffset now)
 
     public TimerStats Stats => new(
         Count(TimerState.Scheduled), Count(TimerState.InFlight), Count(TimerState.DeadLettered), _trimmed, DueNow().Select(e => (TimeSpan?)(Now - e.Due)).Max())
-    { Pause = Pause };
+    { Pause = Pause, Counters = new TimerCounters { Totals = Counts } };
 
     /// <summary>When the next event or lease falls due that somebody is to come for: in a pause none is.</summary>
     public DateTimeOffset? Head => Pause is not null ? null : Events.Where(e => e.State != TimerState.DeadLettered).Select(e => (DateTimeOffset?)e.At).Min();
@@ -47,6 +50,7 @@ public sealed class TimerModel(DateTimeOffset now)
         bool alive = existing is not null && existing.State != TimerState.DeadLettered;
         if (alive && entry.IfExists == IfExists.Keep) return PostOutcome.Kept;
         if (alive && entry.IfExists == IfExists.Fail) return PostOutcome.Exists;
+        Counts = Counts with { Posted = Counts.Posted + 1, Replaced = Counts.Replaced + (existing is null ? 0 : 1) };
         _events[entry.Id] = new ModelEvent(entry.Id, entry.Payload.ToArray(), entry.MaxRetries) { At = Resolve(entry.Due), Due = Resolve(entry.Due) };
         return existing is null ? PostOutcome.Created : PostOutcome.Replaced;
     }
@@ -78,6 +82,7 @@ public sealed class TimerModel(DateTimeOffset now)
         }
 
         bool repeated = _nodes.TryGetValue(request.NodeId, out ModelNode? node) && node.ClaimToken == request.ClaimToken;
+        if (!repeated) Counts = Counts with { Delivered = Counts.Delivered + claimed.Count };
         _nodes[request.NodeId] = new ModelNode(request.ClaimToken, repeated ? node!.ClaimedIds : [.. claimed.Select(e => e.Id)], request.Held + claimed.Count, Now);
         MostNodes = Math.Max(MostNodes, _nodes.Count);
     }
@@ -86,11 +91,12 @@ public sealed class TimerModel(DateTimeOffset now)
     {
         _events.Remove(e.Id);
         Schedules.Ended(this, e.Id, OccurrenceOutcome.Succeeded);
+        Counts = Counts with { Confirmed = Counts.Confirmed + 1 };
     });
 
     public TimerOutcome Extend(DeliveryKey key, TimeSpan lease) => IfHeld(key, e => e.At = e.At > Ceiling(Now + lease) ? e.At : Ceiling(Now + lease));
 
-    public TimerOutcome Release(DeliveryKey key) => IfHeld(key, e => e.Schedule(e.Due));
+    public TimerOutcome Release(DeliveryKey key) => IfHeld(key, HandBack);
 
     public IReadOnlyList<TimerOutcome> Fail(IReadOnlyList<TimerFailure> failures, DeadLetterLimits limits)
     {
@@ -105,6 +111,7 @@ public sealed class TimerModel(DateTimeOffset now)
         if (e.State == TimerState.InFlight && !revoke) return TimerOutcome.InFlight;
         _events.Remove(id);
         if (e.State != TimerState.DeadLettered) Schedules.Ended(this, id, OccurrenceOutcome.Cancelled);
+        if (e.State != TimerState.DeadLettered) Counts = Counts with { Cancelled = Counts.Cancelled + 1 };
         return TimerOutcome.Done;
     }
 
@@ -197,6 +204,7 @@ public sealed class TimerModel(DateTimeOffset now)
             }
 
             DateTimeOffset deadline = e.At;
+            Counts = Counts with { ExpiredLeases = Counts.ExpiredLeases + 1 };
             died |= !Spend(e, e.NodeId!, "lease expired", deadline, DeadLetterReason.LeaseExpired);
         }
 
@@ -210,11 +218,12 @@ public sealed class TimerModel(DateTimeOffset now)
         {
             if (failure.IsInterruption && ++e.Interruptions <= 9)
             {
-                e.Schedule(e.Due);
+                HandBack(e);
                 again = true;
                 return;
             }
 
+            Counts = Counts with { Failed = Counts.Failed + 1 };
             again = Spend(e, failure.NodeId, failure.Error, failure.RetryIn is TimeSpan delay ? Ceiling(Now + delay) : null, failure.Reason);
         });
         return outcome == TimerOutcome.Done && !again ? TimerOutcome.DeadLettered : outcome;
@@ -230,9 +239,23 @@ public sealed class TimerModel(DateTimeOffset now)
             return true;
         }
 
+        Counts = reason switch
+        {
+            DeadLetterReason.RetriesExhausted => Counts with { RetriesExhausted = Counts.RetriesExhausted + 1 },
+            DeadLetterReason.LeaseExpired => Counts with { LeaseExpired = Counts.LeaseExpired + 1 },
+            DeadLetterReason.Rejected => Counts with { Rejected = Counts.Rejected + 1 },
+            DeadLetterReason.DeserializationFailed => Counts with { DeserializationFailed = Counts.DeserializationFailed + 1 },
+            _ => Counts with { RecordDamaged = Counts.RecordDamaged + 1 },
+        };
         (e.State, e.At, e.Reason, e.Token, e.NodeId) = (TimerState.DeadLettered, Floor(Now), reason, null, null);
         Schedules.Ended(this, e.Id, OccurrenceOutcome.DeadLettered);
         return false;
+    }
+
+    private void HandBack(ModelEvent e)
+    {
+        e.Schedule(e.Due);
+        Counts = Counts with { HandedBack = Counts.HandedBack + 1 };
     }
 
     private void Trim(DeadLetterLimits limits)

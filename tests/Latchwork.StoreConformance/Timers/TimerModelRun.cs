@@ -95,7 +95,7 @@ public sealed class TimerModelRun(LatchworkStore store, ManualTimeProvider clock
     public string SayDelivery(ClaimedEvent e) => $"{e.Id}(due {Say(e.Due)} late {Say(e.Lateness)} {e.Retries}/{e.MaxRetries} {Say(e.Payload.Span)})";
 
     public string Say(TimerStats s) =>
-        $"{s.Scheduled} scheduled, {s.InFlight} in flight, {s.DeadLetters} dead, {s.DeadLettersEvicted} trimmed, oldest {Say(s.OldestOverdue)}, {Say(s.Pause)}";
+        $"{s.Scheduled} scheduled, {s.InFlight} in flight, {s.DeadLetters} dead, {s.DeadLettersEvicted} trimmed, oldest {Say(s.OldestOverdue)}, {Say(s.Pause)}, {s.Counters.Totals}";
 
     public string Say(TimerPause? pause) => pause is null ? "not paused" : $"paused by {pause.By} {Say(pause.Since)} {pause.Reason}";
 

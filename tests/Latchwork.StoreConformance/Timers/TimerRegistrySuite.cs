@@ -44,7 +44,7 @@ public abstract class TimerRegistrySuite(StoreFixture fixture) : TimerSuite(fixt
         await foreach (TimerSnapshot _ in timer.DeadLetters.ListAsync()) throw new InvalidOperationException("There is nothing.");
         (await timer.DeadLetters.RequeueAsync("x")).ShouldBe(TimerOutcome.NotFound);
         (await timer.DeadLetters.PurgeAllAsync()).ShouldBe(0);
-        (await timer.GetStatsAsync()).ShouldBe(new TimerStats(0, 0, 0, 0, null));
+        (await timer.GetStatsAsync()).WithoutCounters().ShouldBe(new TimerStats(0, 0, 0, 0, null));
         (await timer.GetNodesAsync()).ShouldBeEmpty();
         (await Timers.NamespacesAsync(CancellationToken.None)).ShouldNotContain(ns);
 

@@ -98,7 +98,10 @@ public abstract class TimerSuite(StoreFixture fixture) : IAsyncLifetime
 
     protected async Task<TimerOutcome> PurgeAsync(DeadLetterKey key) => (await Timers.PurgeAsync(Partition, [key], CancellationToken.None)).Single();
 
-    protected Task<TimerStats> GetStatsAsync() => Timers.GetStatsAsync(Partition, CancellationToken.None);
+    /// <summary>The counts by state; what has happened is another matter: see <see cref="CountersAsync"/>.</summary>
+    protected async Task<TimerStats> GetStatsAsync() => (await Timers.GetStatsAsync(Partition, CancellationToken.None)).WithoutCounters();
+
+    protected async Task<TimerCounters> CountersAsync() => (await Timers.GetStatsAsync(Partition, CancellationToken.None)).Counters;
 
     protected Task<TimerPause> PauseAsync(string reason = "", string by = "anna") => Timers.PauseAsync(Partition, new PauseRequest(by, reason), CancellationToken.None);
 

@@ -51,6 +51,9 @@ internal sealed class StoppingStore(LatchworkStore store, Stop stop) : Latchwork
         public Task<SealAnswer> SealAsync(NamespaceRef unit, string moveId, string target, bool checkOnly, CancellationToken cancellationToken) =>
             stop.Pass(() => transfer.SealAsync(unit, moveId, target, checkOnly, cancellationToken));
 
+        public Task<TimerCounters> ReadCountersAsync(string ns, CancellationToken cancellationToken) =>
+            stop.Pass(() => transfer.ReadCountersAsync(ns, cancellationToken));
+
         public Task<bool> ChangeAsync(NamespaceRef unit, TransferMarks expected, TransferMarks wanted, CancellationToken cancellationToken) =>
             stop.Pass(() => transfer.ChangeAsync(unit, expected, wanted, cancellationToken));
 

@@ -36,6 +36,44 @@ public abstract class TransferContentSuite(StoreFixture fixture) : TransferSuite
     }
 
     [Fact]
+    public async Task Counters_move_with_their_namespace_are_added_to_those_of_the_target_and_begin_anew_in_the_source()
+    {
+        string ns = NewNamespace();
+        await PostAsync(Source, ns, Entry("old", 0), Entry("kept", 3_600_000_000));
+        await Source.Timers.ConfirmAsync(Partition(ns), await ClaimAsync(Source, ns), default);
+        Clock.Advance(TimeSpan.FromHours(2));
+        await PostAsync(Source, ns, Entry("a", 3_600_000_000), Entry("b", 3_600_000_000));
+        Clock.Advance(TimeSpan.FromMinutes(5));
+        await PostAsync(Source, ns, Entry("c", 3_600_000_000));
+        await PostAsync(Target, ns, Entry("own", 3_600_000_000));
+        TimerCounters before = await CountersAsync(Source, ns);
+
+        int stopped = 0;
+        for (int step = 1; stopped == step - 1; step++)
+        {
+            var stop = new Stop(step, afterEffect: true);
+            await Move(ns, new StoppingStore(Source, stop), new StoppingStore(Target, stop)).RunAsync(default).ContinueWith(
+                _ => { }, CancellationToken.None, TaskContinuationOptions.ExecuteSynchronously, TaskScheduler.Default);
+            if (stop.Happened) stopped++;
+        }
+
+        stopped.ShouldBeGreaterThan(5);
+        await Move(ns).RunAsync(default);
+        TimerCounters after = await CountersAsync(Target, ns);
+        after.Totals.ShouldBe(before.Totals with { Posted = before.Totals.Posted + 1 }, "once, however often the move was cut off");
+        after.Hours.Select(bucket => (bucket.Start, bucket.Counts.Posted)).SkipLast(1).ShouldBe(before.Hours.Select(bucket => (bucket.Start, bucket.Counts.Posted)).SkipLast(1));
+        after.Hours.Sum(bucket => bucket.Counts.Posted).ShouldBe(6);
+        after.Hours.Sum(bucket => bucket.Counts.Confirmed).ShouldBe(1);
+        after.Minutes.Sum(bucket => bucket.Counts.Posted).ShouldBe(4);
+
+        LetNodesDie();
+        await Move(ns, Target, Source).RunAsync(default);
+        (await CountersAsync(Source, ns)).Totals.ShouldBe(after.Totals, "what it had counted before had gone");
+    }
+
+    private static async Task<TimerCounters> CountersAsync(LatchworkStore store, string ns) => (await store.Timers.GetStatsAsync(Partition(ns), default)).Counters;
+
+    [Fact]
     public async Task A_pause_moves_with_its_namespace_and_does_not_stay_behind()
     {
         string ns = NewNamespace();

@@ -131,6 +131,7 @@ public abstract class TransferSuite(StoreFixture fixture) : IAsyncLifetime
             () => store.Timers.ClaimAsync(Partition(ns), new("n2", "t", 1, 1, 0, Lease, new(TimeSpan.FromDays(1), 1)), default),
             () => store.Timers.CancelAsync(Partition(ns), "new", revoke: true, default),
             () => store.Timers.PeekAsync(Partition(ns), "new", default),
+            () => store.Timers.InFlightAsync(Partition(ns), null, 1, default),
             () => store.Timers.UpcomingAsync(Partition(ns), null, null, null, 1, default),
             () => store.Locks.OpenAsync(ns, default),
             () => store.Locks.RequestAsync(new(ns, "new"), new("n2", "nonce", Lease, LockTimeout, null, LockOnly: true), default),

@@ -20,6 +20,10 @@ public sealed class InMemoryTimerChangingTests(InMemoryFixture fixture) : TimerC
 
 public sealed class InMemoryTimerUpcomingTests(InMemoryFixture fixture) : TimerUpcomingSuite(fixture), IClassFixture<InMemoryFixture>;
 
+public sealed class InMemoryTimerInFlightTests(InMemoryFixture fixture) : TimerInFlightSuite(fixture), IClassFixture<InMemoryFixture>;
+
+public sealed class InMemoryTimerCountersTests(InMemoryFixture fixture) : TimerCountersSuite(fixture), IClassFixture<InMemoryFixture>;
+
 public sealed class InMemoryTimerRegistryTests(InMemoryFixture fixture) : TimerRegistrySuite(fixture), IClassFixture<InMemoryFixture>;
 
 public sealed class InMemoryTimerPauseTests(InMemoryFixture fixture) : TimerPauseSuite(fixture), IClassFixture<InMemoryFixture>;

@@ -26,6 +26,17 @@ public sealed class DocsExampleTests
         host.Services.GetRequiredService<Orders>().Cancelled.ShouldBe([41]);
     }
 
+    [Fact]
+    public async Task The_example_of_docs_timers()
+    {
+        await using var store = new InMemoryStore();
+        await using var timer = new DistributedTimer(store, new() { Namespace = "order-unpaid" });
+        await timer.PostAsync(new OrderUnpaid(41), TimeSpan.FromDays(30), new() { Id = "41" });
+        TimerCounters counters = (await timer.GetStatsAsync()).Counters;
+        Console.WriteLine($"{counters.Totals.Confirmed} confirmed in all, {counters.Minutes[^2].Counts.DeadLettered} dead-lettered in the last full minute");
+        counters.Totals.Posted.ShouldBe(1);
+    }
+
     // Those in coming-from/ show code of other libraries beside ours; the readmes have a test of their own.
     public static TheoryData<string> Pages =>
     [

@@ -1,12 +1,13 @@
 -- Removes an event: a scheduled or dead one, and if so told one in flight, whose node hears of it.
--- KEYS: meta, due, flight, dead, body, tries, past, lease.
+-- KEYS: meta, due, flight, dead, body, tries, past, lease, counters.
 -- ARGV: 1 time, 2 format, 3 partitions, 4 channel, 5 id, 6 1 to remove it even in flight.
 -- Returns 0 done, 1 not found, 2 in flight, 10 done (it was a dead letter).
-local meta, due, flight, dead, body, tries, past, lease = unpack(KEYS)
+local meta, due, flight, dead, body, tries, past, lease, counters = unpack(KEYS)
 local channel, id = ARGV[4], ARGV[5]
 -- @include layout
 -- @include lease
 -- @include forget
+-- @include counters
 local record = call('HGET', lease, id)
 if record and ARGV[6] ~= '1' then return 2 end
 if not record and call('HSTRLEN', body, id) == 0 then return 1 end
@@ -21,4 +22,6 @@ if record then
   local token, _, _, _, node = readLease(record)
   redis.pcall('PUBLISH', channel .. node, 'r ' .. #token .. ' ' .. token .. id)
 end
+if wasDead == 0 then count(CANCELLED, 1) end
+keepCounts(lastNoted())
 return wasDead == 1 and 10 or 0

@@ -1,10 +1,10 @@
 -- Takes back events whose lease ran out, moves due events in flight, and says when to ask again.
--- KEYS: meta, due, flight, dead, body, tries, past, lease, claims, nodes, rotation, pollslots, schedules.
+-- KEYS: meta, due, flight, dead, body, tries, past, lease, claims, nodes, rotation, pollslots, schedules, counters.
 -- ARGV: 1 time, 2 format, 3 partitions, 4 channel, 5 node, 6 token, 7 the most events, 8 capacity, 9 held, 10 lease in µs, 11 how long the dead
 -- are kept in ms, 12 how many of them, 13 grace of a backup waker in ms, 14 1 to begin with the oldest in a backlog, 15 1 to let others go first.
 -- Returns {ask again in µs, now in µs, 1 if the partition is new, how many died of an expired lease, its pause or '', {those of them that were
 -- occurrences of schedules}; for each event: id, due, retries, body}.
-local meta, due, flight, dead, body, tries, past, lease, claims, nodes, rotation, pollslots, schedules = unpack(KEYS)
+local meta, due, flight, dead, body, tries, past, lease, claims, nodes, rotation, pollslots, schedules, counters = unpack(KEYS)
 local channel, node, token = ARGV[4], ARGV[5], ARGV[6]
 local most, capacity, held = tonumber(ARGV[7]), tonumber(ARGV[8]), tonumber(ARGV[9])
 -- @include layout
@@ -18,6 +18,7 @@ local most, capacity, held = tonumber(ARGV[7]), tonumber(ARGV[8]), tonumber(ARGV
 -- @include listeners
 -- @include schedules
 -- @include expire
+-- @include counters
 -- @include free
 
 local deadline = math.ceil((nowUs + tonumber(ARGV[10])) / 1000)
@@ -43,6 +44,9 @@ else
   ids, dues, retries, bodies, nextDue = take(pause == '' and math.min(most, capacity, 200 - takenBack) or 0)
   if #ids > 0 and (not leaseEnd or deadline < leaseEnd) then leaseEnd = deadline end
 end
+count(DELIVERED, lastToken == token and 0 or #ids)
+count(EXPIRED, takenBack)
+count(DEAD_LETTERED + 1, died)
 local head = nextDue and leaseEnd and math.min(nextDue, leaseEnd) or nextDue or leaseEnd
 if pause ~= '' then head = nil end
 
@@ -52,5 +56,6 @@ for i, id in ipairs(ids) do
   reply[at], reply[at + 1], reply[at + 2], reply[at + 3] = id, dues[i], retries[i] == '-' and '0' or retries[i], bodies[i]
 end
 keepRoles()
+keepCounts(now)
 -- @include finish
 return reply

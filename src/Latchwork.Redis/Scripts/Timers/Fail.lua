@@ -1,10 +1,10 @@
 -- Ends deliveries that failed: the events are scheduled again with one retry spent, or die. The first nine times that a handler is interrupted
 -- hand the event back: it is scheduled at its former due time, and nothing but their number is kept.
--- KEYS: meta, due, flight, dead, body, tries, past, lease, rotation, pollslots.
+-- KEYS: meta, due, flight, dead, body, tries, past, lease, rotation, pollslots, counters.
 -- ARGV: 1 time, 2 format, 3 partitions, 4 channel, 5 how long the dead are kept in ms, 6 how many of them; from 7 on for each delivery: id,
 -- token, node, error, retry in µs (below zero: never), reason to die of, 1 if the handler was interrupted.
 -- Returns one digit a delivery: 0 will be retried, 1 not found, 3 stale, 4 dead.
-local meta, due, flight, dead, body, tries, past, lease, rotation, pollslots = unpack(KEYS)
+local meta, due, flight, dead, body, tries, past, lease, rotation, pollslots, counters = unpack(KEYS)
 local channel = ARGV[4]
 -- @include layout
 -- @include clock
@@ -14,6 +14,7 @@ local channel = ARGV[4]
 -- @include forget
 -- @include dead
 -- @include roles
+-- @include counters
 local outcomes, live = held(7, 7, '3')
 if #live > 0 then
   local ids = {}
@@ -32,6 +33,7 @@ if #live > 0 then
       former[i], times = interrupted(former[i], retries)
       isFree = times <= 9
     end
+    count(isFree and HANDED_BACK or FAILED, 1)
     local lives = isFree or delay >= 0 and retries < max
     local record, field, failure = former[i], nil, nil
     if not isFree then
@@ -48,6 +50,7 @@ if #live > 0 then
       again[#again + 1] = id
     else
       outcomes[index] = '4'
+      count(DEAD_LETTERED + ARGV[first + 5], 1)
       deadLettered[#deadLettered + 1] = now
       deadLettered[#deadLettered + 1] = id
     end
@@ -66,6 +69,7 @@ if #live > 0 then
     call('ZADD', dead, unpack(deadLettered))
     trimDead(tonumber(ARGV[5]), tonumber(ARGV[6]))
   end
+  keepCounts(now)
   -- @include finish
 end
 return table.concat(outcomes)

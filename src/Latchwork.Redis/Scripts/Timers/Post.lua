@@ -1,14 +1,15 @@
 -- Schedules events.
--- KEYS: meta, due, flight, dead, body, tries, past, lease, rotation, pollslots.
+-- KEYS: meta, due, flight, dead, body, tries, past, lease, rotation, pollslots, counters.
 -- ARGV: 1 time, 2 format, 3 partitions, 4 channel, 5 one digit an event: what to do if it exists (0 replace, 1 refuse, 2 keep, 3 its id is
 -- new), 6 the length of the largest payload with its headers; from 7 on for each event: id, due (see clock), body.
 -- Returns {1 if the partition is new, one digit an event: 0 created, 1 replaced, 2 kept, 3 exists}.
-local meta, due, flight, dead, body, tries, past, lease, rotation, pollslots = unpack(KEYS)
+local meta, due, flight, dead, body, tries, past, lease, rotation, pollslots, counters = unpack(KEYS)
 local channel, modes = ARGV[4], ARGV[5]
 -- @include layout
 -- @include clock
 -- @include lease
 -- @include forget
+-- @include counters
 -- @include roles
 
 local n = (#ARGV - 6) / 3
@@ -81,6 +82,9 @@ if earliest then
   if tonumber(ARGV[6]) > (tonumber(state[5]) or 0) then change('big', ARGV[6]) end
   wake(earliest)
   keepRoles()
+  count(POSTED, #places / 2)
+  count(REPLACED, #former)
+  keepCounts(now)
   -- @include finish
 end
 return { fresh and earliest and 1 or 0, table.concat(outcomes) }

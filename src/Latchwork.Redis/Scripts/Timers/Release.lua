@@ -1,14 +1,15 @@
 -- Hands deliveries back: the events are scheduled again at their former due time.
--- KEYS: meta, due, flight, body, lease, rotation, pollslots.
+-- KEYS: meta, due, flight, body, lease, rotation, pollslots, counters.
 -- ARGV: 1 time, 2 format, 3 partitions, 4 channel; from 5 on for each delivery: id, token.
 -- Returns one digit a delivery: 0 done, 1 not found, 3 stale.
-local meta, due, flight, body, lease, rotation, pollslots = unpack(KEYS)
+local meta, due, flight, body, lease, rotation, pollslots, counters = unpack(KEYS)
 local channel = ARGV[4]
 -- @include layout
 -- @include clock
 -- @include lease
 -- @include held
 -- @include roles
+-- @include counters
 local outcomes, live = held(5, 2, '3')
 if #live > 0 then
   local ids, places, earliest = {}, {}, nil
@@ -24,6 +25,8 @@ if #live > 0 then
   call('ZADD', due, unpack(places))
   wake(earliest)
   keepRoles()
+  count(HANDED_BACK, #ids)
+  keepCounts(now)
   -- @include finish
 end
 return table.concat(outcomes)

@@ -16,7 +16,7 @@ for i = 7, #ARGV do
     local most = tonumber(string.sub(call('HGET', body, id), 1, 7)) or 0
     call('ZREM', due, id)
     call('ZADD', flight, math.ceil((nowUs + ARGV[6]) / 1000), id)
-    call('HSET', lease, id, leasePrefix(ARGV[4]) .. (record and string.match(record, '^%d+') or '-') .. ' ' .. int(tonumber(at)) .. ' ' .. int(most) .. ' ' .. ARGV[5])
+    call('HSET', lease, id, leasePrefix(ARGV[4]) .. (record and string.match(record, '^%d+') or '-') .. ' ' .. int(tonumber(at)) .. ' ' .. int(most) .. ' ' .. int(now) .. ' ' .. ARGV[5])
     outcomes[#outcomes + 1] = '0'
   else
     outcomes[#outcomes + 1] = '1'

@@ -37,8 +37,8 @@ while ARGV[at] do
       put(records, id, was and counts .. ' ' .. int(shifted(was)) .. ' ' .. reason or ARGV[at + 6])
     end
     if ARGV[at + 7] ~= '' then
-      local token, retries, was, most, node = readLease(ARGV[at + 7])
-      put(leases, id, leasePrefix(token) .. retries .. ' ' .. int(shifted(was)) .. ' ' .. int(most) .. ' ' .. node)
+      local token, retries, was, most, node, claimed = readLease(ARGV[at + 7])
+      put(leases, id, leasePrefix(token) .. retries .. ' ' .. int(shifted(was)) .. ' ' .. int(most) .. ' ' .. int(claimed > 0 and shifted(claimed) or 0) .. ' ' .. node)
     end
     for i = at + 9, at + 7 + n * 2, 2 do put(failures, ARGV[i] .. id, ARGV[i + 1]) end
   end

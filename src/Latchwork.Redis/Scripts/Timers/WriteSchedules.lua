@@ -1,11 +1,11 @@
 -- Makes a step on schedules and their occurrences, if everything is as it was read.
--- KEYS: meta, due, flight, dead, body, tries, past, lease, rotation, pollslots, schedules, schedulebodies, scheduleids.
+-- KEYS: meta, due, flight, dead, body, tries, past, lease, rotation, pollslots, schedules, schedulebodies, scheduleids, counters.
 -- ARGV: 1 time, 2 format, 3 partitions, 4 channel, 5 1 if it is not to be refused at the memory limit, 6 the length of the largest body; then what must be so:
 -- 'R' schedule stamp ('' for none), 'P' id place (see places); then what is to be done: 'S' schedule, how many parts, the parts of its
 -- record (see schedules); 'B' schedule body; 'D' schedule (delete it); 'T' id due body (post it); 'X' id (remove it, whoever holds it is told); 'M' id due (schedule it
 -- then); 'H' id headers (instead of its own).
 -- Returns {1 if it was made, 1 if the partition is new}.
-local meta, due, flight, dead, body, tries, past, lease, rotation, pollslots, schedules, schedulebodies, scheduleids = unpack(KEYS)
+local meta, due, flight, dead, body, tries, past, lease, rotation, pollslots, schedules, schedulebodies, scheduleids, counters = unpack(KEYS)
 local channel = ARGV[4]
 -- @include layout
 -- @include clock
@@ -14,6 +14,7 @@ local channel = ARGV[4]
 -- @include roles
 -- @include schedules
 -- @include places
+-- @include counters
 local at = 7
 while ARGV[at] == 'R' or ARGV[at] == 'P' do
   local id, was = ARGV[at + 1], ARGV[at + 2]
@@ -40,12 +41,13 @@ local function drop(id)
   call('ZREM', flight, id)
   call('ZREM', dead, id)
   call('HDEL', lease, id)
-  call('HDEL', body, id)
+  local wasThere = call('HDEL', body, id)
   forgetPast({ id })
   if record then
     local token, _, _, _, node = readLease(record)
     redis.pcall('PUBLISH', channel .. node, 'r ' .. #token .. ' ' .. token .. id)
   end
+  return wasThere
 end
 
 local earliest, largest = nil, tonumber(ARGV[6])
@@ -71,12 +73,13 @@ while ARGV[at] do
     call('ZREM', scheduleids, id)
     at = at + 2
   elseif what == 'T' then
-    drop(id)
+    count(REPLACED, drop(id))
+    count(POSTED, 1)
     call('HSET', body, id, ARGV[at + 3])
     schedule(id, tonumber(ARGV[at + 2]))
     at = at + 4
   elseif what == 'X' then
-    drop(id)
+    count(CANCELLED, drop(id))
     at = at + 2
   elseif what == 'M' then
     call('ZREM', flight, id)
@@ -97,5 +100,6 @@ if earliest then
   wake(earliest)
   keepRoles()
 end
+keepCounts(now)
 -- @include finish
 return { 1, fresh and 1 or 0 }

@@ -19,6 +19,7 @@ internal sealed partial class InMemoryPartition
                 : TakeDue(request, _pause is null ? Math.Min(Math.Min(request.Max, request.Capacity), Limits.MaxBatch - takenBack) : 0, now);
             if (!repeated)
             {
+                Tally(TimerCounter.Delivered, now, claimed.Count);
                 listener.ClaimToken = request.ClaimToken;
                 listener.ClaimedIds = claimed.ConvertAll(e => e.Id);
             }
@@ -33,6 +34,7 @@ internal sealed partial class InMemoryPartition
         ForEachDelivery(deliveries, static delivery => delivery, (stored, _, now) =>
         {
             _events.Remove(stored);
+            Tally(TimerCounter.Confirmed, now);
             OccurrenceEnded(stored.Id, OccurrenceOutcome.Succeeded, now);
             return TimerOutcome.Done;
         });
@@ -45,9 +47,10 @@ internal sealed partial class InMemoryPartition
         });
 
     public IReadOnlyList<TimerOutcome> Release(IReadOnlyList<DeliveryKey> deliveries) =>
-        ForEachDelivery(deliveries, static delivery => delivery, (stored, _, _) =>
+        ForEachDelivery(deliveries, static delivery => delivery, (stored, _, now) =>
         {
             _events.Schedule(stored, stored.Due);
+            Tally(TimerCounter.HandedBack, now);
             return TimerOutcome.Done;
         });
 
@@ -60,13 +63,16 @@ internal sealed partial class InMemoryPartition
                 if (failure.IsInterruption && ++stored.Interruptions <= Limits.FreeInterruptions)
                 {
                     _events.Schedule(stored, stored.Due);
+                    Tally(TimerCounter.HandedBack, now);
                     return TimerOutcome.Done;
                 }
 
+                Tally(TimerCounter.Failed, now);
                 stored.Record(failure.NodeId, failure.Error, now);
                 if (failure.RetryIn is not TimeSpan delay || stored.Retries >= stored.MaxRetries)
                 {
                     _events.MoveToDeadLetters(stored, new DeadLetter(now.Milliseconds, failure.Reason));
+                    Tally(DeadLetterOf(failure.Reason), now);
                     OccurrenceEnded(stored.Id, OccurrenceOutcome.DeadLettered, now);
                     return TimerOutcome.DeadLettered;
                 }
@@ -110,6 +116,8 @@ internal sealed partial class InMemoryPartition
             }
         }
 
+        Tally(TimerCounter.ExpiredLeases, now, count);
+        Tally(DeadLetterOf(DeadLetterReason.LeaseExpired), now, deadLettered);
         return (count, deadLettered);
     }
 
@@ -122,7 +130,7 @@ internal sealed partial class InMemoryPartition
         var claimed = new List<ClaimedEvent>();
         bool backlog = _events.Scheduled.Count > 0 && _events.Scheduled.Min.At < now.Milliseconds - ClaimRequest.BacklogAge;
         bool newest = backlog && !request.BeginsWithOldest; // claims of one event must not always take from the same end
-        var lease = new Lease(request.ClaimToken, request.NodeId, now.After(request.LeaseDuration));
+        var lease = new Lease(request.ClaimToken, request.NodeId, now.After(request.LeaseDuration), now.Milliseconds);
         long bytes = 0;
         while (claimed.Count < max && NextDue(newest, now) is StoredEvent stored)
         {

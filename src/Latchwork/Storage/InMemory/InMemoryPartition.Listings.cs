@@ -7,7 +7,7 @@ internal sealed partial class InMemoryPartition
 {
     public TimerSnapshot? Peek(string id)
     {
-        lock (_lock) return _events.TryGet(id, out StoredEvent? stored) ? stored.ToSnapshot(_clock.Now()) : null;
+        lock (_lock) return _events.TryGet(id, out StoredEvent? stored) ? SnapshotOf(stored, _clock.Now()) : null;
     }
 
     public TimerPage Upcoming(TimeSpan? offset, TimeSpan? duration, string? cursor, int limit)
@@ -17,6 +17,17 @@ internal sealed partial class InMemoryPartition
             StoreTime now = _clock.Now();
             PageCursor from = cursor is not null ? PageCursor.Parse(cursor) : PageCursor.Window(now, offset, duration);
             return Page(_events.Scheduled, from, limit, now);
+        }
+    }
+
+    public TimerPage InFlight(string? cursor, int limit)
+    {
+        lock (_lock)
+        {
+            StoreTime now = _clock.Now();
+            InFlightCursor from = InFlightCursor.Parse(cursor, now);
+            TimerPage page = Page(_events.InFlight, new PageCursor(from.After, long.MaxValue), limit, now);
+            return from.Cut(page.Items, page.Cursor is null ? null : PageCursor.Parse(page.Cursor).After);
         }
     }
 
@@ -37,7 +48,11 @@ internal sealed partial class InMemoryPartition
             TimeSpan? overdue = _events.Scheduled.Count > 0 && _events.Scheduled.Min.At <= now.Milliseconds
                 ? now.Since(_events.Scheduled.Min.At)
                 : null;
-            return new TimerStats(_events.Scheduled.Count, _events.InFlight.Count, _events.DeadLetters.Count, _deadLettersEvicted, overdue) { Pause = _pause };
+            return new TimerStats(_events.Scheduled.Count, _events.InFlight.Count, _events.DeadLetters.Count, _deadLettersEvicted, overdue)
+            {
+                Pause = _pause,
+                Counters = _counters.Read(now, _counterSlots.Values),
+            };
         }
     }
 
@@ -78,6 +93,8 @@ internal sealed partial class InMemoryPartition
         }
     }
 
+    private TimerSnapshot SnapshotOf(StoredEvent stored, StoreTime now) => stored.ToSnapshot(now, isBegun: stored.Lease is not null && !HasNotBegun(stored.Id, now));
+
     /// <summary>The next events of a list. A place is never given twice, whatever comes and goes between the pages.</summary>
     private TimerPage Page(SortedSet<TimedId> list, PageCursor from, int limit, StoreTime now)
     {
@@ -94,7 +111,7 @@ internal sealed partial class InMemoryPartition
             bytes += stored.Payload.Length;
             bool full = items.Count == limit || (items.Count > 0 && bytes > Limits.MaxBatchBytes);
             if (full) return new TimerPage(items, new PageCursor(last, from.End).ToString());
-            items.Add(stored.ToSnapshot(now));
+            items.Add(SnapshotOf(stored, now));
             last = place;
         }
 

@@ -101,11 +101,15 @@ internal sealed partial class InMemoryPartition
 
         public void Post(TimerEntry entry, long due)
         {
-            partition.Post(new StoredEvent(entry), due, IfExists.Replace);
+            partition.Post(new StoredEvent(entry), due, IfExists.Replace, now);
             partition.WakeFor(due, now);
         }
 
-        public void Remove(string id) => partition.Remove(partition._events[id]);
+        public void Remove(string id)
+        {
+            partition.Remove(partition._events[id]);
+            partition.Tally(TimerCounter.Cancelled, now);
+        }
 
         public void Schedule(string id, long due)
         {

@@ -12,6 +12,8 @@ internal sealed partial class InMemoryPartition
     private readonly NotificationHub _notifications;
     private readonly WakeScheduler _listeners;
     private long _deadLettersEvicted;
+    private readonly CounterRing _counters = new();
+    private readonly Dictionary<(bool IsHour, long Place), CounterSlot> _counterSlots = [];
     private TimerPause? _pause;
 
     public InMemoryPartition(TimerPartition partition, TimeProvider timeProvider, NotificationHub notifications)
@@ -33,7 +35,7 @@ internal sealed partial class InMemoryPartition
             long earliest = long.MaxValue;
             for (int i = 0; i < fresh.Length; i++)
             {
-                outcomes[i] = Post(fresh[i], now.Resolve(entries[i].Due), entries[i].IfExists);
+                outcomes[i] = Post(fresh[i], now.Resolve(entries[i].Due), entries[i].IfExists, now);
                 if (outcomes[i] is PostOutcome.Created or PostOutcome.Replaced) earliest = Math.Min(earliest, fresh[i].Due);
             }
 
@@ -50,7 +52,10 @@ internal sealed partial class InMemoryPartition
             if (!_events.TryGet(id, out StoredEvent? stored)) return TimerOutcome.NotFound;
             if (stored.Lease is not null && !revoke) return TimerOutcome.InFlight;
             Remove(stored);
-            if (stored.DeadLetter is null) OccurrenceEnded(id, OccurrenceOutcome.Cancelled, _clock.Now());
+            if (stored.DeadLetter is not null) return TimerOutcome.Done;
+            StoreTime now = _clock.Now();
+            Tally(TimerCounter.Cancelled, now);
+            OccurrenceEnded(id, OccurrenceOutcome.Cancelled, now);
             return TimerOutcome.Done;
         }
     }
@@ -70,7 +75,7 @@ internal sealed partial class InMemoryPartition
         }
     }
 
-    private PostOutcome Post(StoredEvent fresh, long due, IfExists ifExists)
+    private PostOutcome Post(StoredEvent fresh, long due, IfExists ifExists, StoreTime now)
     {
         PostOutcome outcome = PostOutcome.Created;
         if (_events.TryGet(fresh.Id, out StoredEvent? existing))
@@ -80,12 +85,27 @@ internal sealed partial class InMemoryPartition
             if (existing.DeadLetter is null && ifExists == IfExists.Fail) return PostOutcome.Exists;
             Remove(existing);
             outcome = PostOutcome.Replaced;
+            Tally(TimerCounter.Replaced, now);
         }
+
+        Tally(TimerCounter.Posted, now);
 
         fresh.Due = due;
         _events.Add(fresh);
         return outcome;
     }
+
+    private void Tally(TimerCounter what, StoreTime now, long count = 1)
+    {
+        if (count == 0) return;
+        Span<long> counts = stackalloc long[CounterRing.Width];
+        counts[(int)what] = count;
+        _counters.Count(counts, now, Keep);
+    }
+
+    private static TimerCounter DeadLetterOf(DeadLetterReason reason) => TimerCounter.FirstDeadLetter + (int)reason;
+
+    private void Keep(CounterSlot slot) => _counterSlots[(slot.IsHour, slot.Number % (slot.IsHour ? CounterRing.Hours : CounterRing.Minutes))] = slot;
 
     /// <summary>Wakes listeners for what became due earlier; <see cref="long.MaxValue"/> if nothing did.</summary>
     private void WakeFor(long earliest, StoreTime now)

@@ -70,6 +70,9 @@ internal sealed class InMemoryTimerStore : ITimerStore
     public Task<TimerPage> UpcomingAsync(TimerPartition partition, TimeSpan? offset, TimeSpan? duration, string? cursor, int limit, CancellationToken cancellationToken) =>
         Run(partition, p => p.Upcoming(offset, duration, cursor, limit), cancellationToken);
 
+    public Task<TimerPage> InFlightAsync(TimerPartition partition, string? cursor, int limit, CancellationToken cancellationToken) =>
+        Run(partition, p => p.InFlight(cursor, limit), cancellationToken);
+
     public Task<TimerPage> DeadLettersAsync(TimerPartition partition, string? cursor, int limit, CancellationToken cancellationToken) =>
         Run(partition, p => p.DeadLetters(cursor, limit), cancellationToken);
 

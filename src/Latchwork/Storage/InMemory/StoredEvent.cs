@@ -6,7 +6,8 @@ namespace Latchwork.Storage.InMemory;
 /// <param name="Token">The delivery's token.</param>
 /// <param name="NodeId">The node.</param>
 /// <param name="Deadline">When the lease runs out, in ms.</param>
-internal sealed record Lease(string Token, string NodeId, long Deadline);
+/// <param name="ClaimedAt">Since when it is held, in ms.</param>
+internal sealed record Lease(string Token, string NodeId, long Deadline, long ClaimedAt);
 
 /// <summary>An event's last rest.</summary>
 /// <param name="At">When it died, in ms.</param>
@@ -63,7 +64,9 @@ internal sealed class StoredEvent
     public ClaimedEvent ToClaimed(StoreTime now) =>
         new(Id, Payload, Headers, Retries, MaxRetries, DateTimeOffset.FromUnixTimeMilliseconds(Due), now.Since(Due));
 
-    public TimerSnapshot ToSnapshot(StoreTime now) => new()
+    /// <param name="now">Now.</param>
+    /// <param name="isBegun">Whether its handler may have begun; without meaning if it is not in flight.</param>
+    public TimerSnapshot ToSnapshot(StoreTime now, bool isBegun) => new()
     {
         Id = Id,
         State = State,
@@ -72,6 +75,8 @@ internal sealed class StoredEvent
         LeaseLeft = Lease is null ? null : now.WholeUntil(Lease.Deadline),
         Token = Lease?.Token,
         NodeId = Lease?.NodeId,
+        ClaimedAt = Lease is null ? null : DateTimeOffset.FromUnixTimeMilliseconds(Lease.ClaimedAt),
+        HasBegun = Lease is null ? null : isBegun,
         Retries = Retries,
         Interruptions = Interruptions,
         MaxRetries = MaxRetries,

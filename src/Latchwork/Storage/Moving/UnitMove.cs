@@ -105,9 +105,14 @@ internal sealed class UnitMove(IStoreTransfer source, IStoreTransfer target, Nam
         {
             TransferMarks marks = await target.PeekAsync(unit, cancellationToken).ConfigureAwait(false);
             if (marks.Import is not { } import || import.MoveId != _moveId) return; // a later move has begun: this one's journal is gone
-            bool isDone = import.Phase == TransferPhase.Done
-                || await target.ChangeAsync(unit, marks, marks with { Import = import with { Phase = TransferPhase.Done } }, cancellationToken).ConfigureAwait(false);
-            if (!isDone) continue;
+            if (import.Phase != TransferPhase.Done)
+            {
+                // The counters come last, in the step that ends the import: so they come once, however often a move is cut off, and not at all if it is aborted.
+                TimerCounters? counters = unit.Kind == TransferKind.Timers ? await source.ReadCountersAsync(unit.Namespace, cancellationToken).ConfigureAwait(false) : null;
+                TransferMarks done = marks with { Import = import with { Phase = TransferPhase.Done }, Counters = counters };
+                if (!await target.ChangeAsync(unit, marks, done, cancellationToken).ConfigureAwait(false)) continue;
+            }
+
             while (!await target.DropJournalAsync(unit, cancellationToken).ConfigureAwait(false)) { }
             return;
         }

@@ -1,16 +1,16 @@
--- A lease as it is stored: "<length of token> <token> <retries> <due> <max retries> <node>". Retries is '-' as long as the event has no
+-- A lease as it is stored: "<length of token> <token> <retries> <due> <max retries> <claimed at> <node>". Retries is '-' as long as the event has no
 -- record in `tries` and `past`. The length in front keeps any text from being taken for a token that is part of it.
 -- A record that cannot be read, because somebody else's hand changed it, is nobody's, counts as the first attempt and is not the last.
--- Gives: leasePrefix(token), readLease(record) → token, retries, due, max retries, node.
+-- Gives: leasePrefix(token), readLease(record) → token, retries, due, max retries, node, claimed at in ms (0: not known).
 local function leasePrefix(token)
   return #token .. ' ' .. token .. ' '
 end
 
 local function readLease(record)
   local _, stop, length = string.find(record, '^(%d+) ')
-  if not stop then return '', '-', 0, 1, '' end
+  if not stop then return '', '-', 0, 1, '', 0 end
   local rest = stop + tonumber(length) + 2
-  local retries, at, max, node = string.match(record, '^(%S+) (%d+) (%d+) (.*)$', rest)
-  if not node then return '', '-', 0, 1, '' end
-  return string.sub(record, stop + 1, rest - 2), retries, tonumber(at), tonumber(max), node
+  local retries, at, max, claimed, node = string.match(record, '^(%S+) (%d+) (%d+) (%d+) (.*)$', rest)
+  if not node then return '', '-', 0, 1, '', 0 end
+  return string.sub(record, stop + 1, rest - 2), retries, tonumber(at), tonumber(max), node, tonumber(claimed)
 end

@@ -1,6 +1,6 @@
 -- Moves due events in flight: those that are longest due; in a backlog in turn the one that is longest due and the one that fell due last.
 -- What cannot be read, because somebody else's hand changed it, is dead-lettered instead, and keeps nobody else from coming.
--- Wants: layout, clock, damaged; the locals `due`, `flight`, `body`, `tries`, `lease`, `claims`, `node`, `prefix` (of the lease),
+-- Wants: layout, clock, damaged, counters; the locals `due`, `flight`, `body`, `tries`, `lease`, `claims`, `node`, `prefix` (of the lease),
 -- `deadline`; ARGV[14] = 1 to begin with the oldest in a backlog.
 -- Gives: take(limit) → ids, due times, retries, bodies (in order of due time), the earliest due time left or nil.
 
@@ -68,6 +68,7 @@ local function take(limit)
   for i = #ids, 1, -1 do
     if not isIntact(bodies[i]) then
       bury(ids[i], node)
+      count(DEAD_LETTERED + 4, 1)
       table.remove(ids, i)
       table.remove(dues, i)
       table.remove(bodies, i)
@@ -76,13 +77,13 @@ local function take(limit)
   if #ids == 0 then return {}, {}, {}, {}, nextDue end
 
   local retries = call('EXISTS', tries) == 1 and call('HMGET', tries, unpack(ids)) or {}
-  local ends, records = {}, {}
+  local ends, records, rest = {}, {}, ' ' .. int(now) .. ' ' .. node
   for i, id in ipairs(ids) do
     local at = i * 2
     retries[i] = retries[i] and string.match(retries[i], '^%d+') or '-'
     ends[at - 1], ends[at] = deadline, id
     records[at - 1] = id
-    records[at] = prefix .. retries[i] .. ' ' .. dues[i] .. ' ' .. int(tonumber(string.sub(bodies[i], 1, 7))) .. ' ' .. node
+    records[at] = prefix .. retries[i] .. ' ' .. dues[i] .. ' ' .. int(tonumber(string.sub(bodies[i], 1, 7))) .. rest
   end
   call('ZREM', due, unpack(ids))
   call('ZADD', flight, unpack(ends))
