@@ -197,14 +197,15 @@ public sealed class ScheduleModel
     private static void Write(TimerModel events, ModelSchedule schedule, DateTimeOffset? next)
     {
         schedule.Version++;
+        string? following = next is { } time ? ScheduleDeclaration.OccurrenceOf(schedule.Id, time) : null;
         if (schedule.IsPaused) DropQueued(events, schedule, OccurrenceOutcome.Paused);
         if (schedule.Expected is { } expected)
         {
             if (events.Find(expected)?.State == TimerState.InFlight) return; // it stays, and what follows is decided when it begins
-            if (IsAlive(events, expected)) events.Remove(expected);
+            if (IsAlive(events, expected) && expected != following) events.Remove(expected);
         }
 
-        schedule.Expected = next is { } time ? ScheduleDeclaration.OccurrenceOf(schedule.Id, time) : null;
+        schedule.Expected = following;
         if (next is { } due) events.Post(schedule.Declaration.EntryAt(schedule.Id, due));
     }
 

@@ -115,8 +115,11 @@ public sealed class TimerModel(DateTimeOffset now)
         return TimerOutcome.Done;
     }
 
-    /// <summary>Removes an event, whatever its state.</summary>
-    public void Remove(string id) => _events.Remove(id);
+    /// <summary>Removes an occurrence that its schedule does not want any more, whatever its state.</summary>
+    public void Remove(string id)
+    {
+        if (_events.Remove(id)) Counts = Counts with { Cancelled = Counts.Cancelled + 1 };
+    }
 
     public TimerOutcome ChangeDelay(string id, Due due)
     {
@@ -197,6 +200,7 @@ public sealed class TimerModel(DateTimeOffset now)
         bool died = false;
         foreach (ModelEvent e in InOrder(TimerState.InFlight).Where(e => e.At <= Now).ToArray())
         {
+            Counts = Counts with { ExpiredLeases = Counts.ExpiredLeases + 1 };
             if (Schedules.HasNotBegun(e.Id))
             {
                 e.Schedule(e.Due);
@@ -204,7 +208,6 @@ public sealed class TimerModel(DateTimeOffset now)
             }
 
             DateTimeOffset deadline = e.At;
-            Counts = Counts with { ExpiredLeases = Counts.ExpiredLeases + 1 };
             died |= !Spend(e, e.NodeId!, "lease expired", deadline, DeadLetterReason.LeaseExpired);
         }
 
