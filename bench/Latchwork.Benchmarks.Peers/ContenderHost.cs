@@ -8,6 +8,8 @@ internal static partial class ContenderHost
         await using IContender contender = name switch
         {
             "hangfire" => await HangfireContender.OpenAsync(store),
+            "hangfire-postgres" => new HangfirePostgresContender(),
+            "quartz-postgres" => new QuartzPostgresContender(),
             "distributedlock" => await DistributedLockContender.OpenAsync(store),
             "redlock" => await RedLockContender.OpenAsync(store),
             "fusioncache" => await FusionCacheContender.OpenAsync(store),

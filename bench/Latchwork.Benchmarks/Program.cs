@@ -36,8 +36,8 @@ static async Task<int> RunAsync(string[] args)
     string root = Environment.GetEnvironmentVariable("LATCHWORK_ROOT") ?? Directory.GetCurrentDirectory();
     if (options.List)
     {
-        foreach (Section section in AllSections.InOrder) Console.WriteLine($"{section.Name,-12} {section.FullSeconds,4} s  {section.Title}");
-        Console.WriteLine($"{"all",-12} {AllSections.InOrder.Sum(section => section.FullSeconds),4} s");
+        foreach (Section section in AllSections.InOrder) Console.WriteLine($"{section.Name,-14} {section.FullSeconds,4} s  {section.Title}{(section.OnlyByName ? " (only where it is named)" : "")}");
+        Console.WriteLine($"{"all",-14} {AllSections.Chosen([]).Sum(section => section.FullSeconds),4} s");
         return 0;
     }
 
@@ -51,15 +51,16 @@ static async Task<int> RunAsync(string[] args)
     if (options.Against is not null) return await Comparison.RunAsync(options, root);
 
     Console.CancelKeyPress += (_, _) => Environment.Exit(130);
-    AppDomain.CurrentDomain.UnhandledException += (_, _) => RedisProcess.EndAll();
+    AppDomain.CurrentDomain.UnhandledException += (_, _) =>
+    {
+        RedisProcess.EndAll();
+        PostgresProcess.EndAll();
+    };
     using var server = new RedisProcess();
     IReadOnlyDictionary<string, string> machine = Machine.Describe(root, server);
     foreach ((string key, string value) in machine) Console.WriteLine($"{key}: {value}");
     bool failed = false;
-    foreach (Section section in AllSections.InOrder)
-    {
-        if (options.Only.Count == 0 || options.Only.Contains(section.Name)) failed |= !await SectionRun.RunAsync(section, options, server, machine, root);
-    }
+    foreach (Section section in AllSections.Chosen(options.Only)) failed |= !await SectionRun.RunAsync(section, options, server, machine, root);
 
     Console.WriteLine();
     Console.WriteLine(Report.Targets(options.Out));

@@ -56,7 +56,7 @@ internal sealed class Comparison(Options options, string root, Workplace workpla
         Revision here = await history.CurrentAsync(), there = await history.FindAsync(options.Against!);
         var result = new ComparisonResult { Current = here, Against = there, Mode = options.Mode, Rounds = options.Rounds, Started = DateTimeOffset.UtcNow };
         Console.WriteLine($"{here} against {there}");
-        Section[] sections = [.. AllSections.InOrder.Where(section => options.Only.Count == 0 || options.Only.Contains(section.Name))];
+        Section[] sections = [.. AllSections.Chosen(options.Only)];
         await NoteDifferencesAsync(history, sections, result);
 
         (Build current, Build against) = await BuildAsync(history, result, sections.Any(section => section is StartSection));

@@ -8,7 +8,9 @@ internal static partial class ContenderHost
         await using IContender contender = name switch
         {
             "latchwork" => await LatchworkContender.OpenAsync(store),
+            "latchwork-postgres" => new LatchworkPostgresContender(),
             "raw" => new RawContender(store),
+            "raw-postgres" => new RawPostgresContender(),
             "quartz" => await QuartzContender.StartAsync(),
             _ => throw new ArgumentException($"There is no contender '{name}'.", nameof(name)),
         };

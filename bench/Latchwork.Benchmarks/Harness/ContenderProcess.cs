@@ -11,7 +11,7 @@ namespace Latchwork.Benchmarks.Harness;
 /// </summary>
 internal sealed class ContenderProcess : IAsyncDisposable
 {
-    private static readonly string[] _libraries = ["hangfire", "distributedlock", "redlock", "fusioncache"];
+    private static readonly string[] _libraries = ["hangfire", "hangfire-postgres", "quartz-postgres", "distributedlock", "redlock", "fusioncache"];
 
     private readonly Process _process;
     private readonly StringBuilder _errors = new();

@@ -10,7 +10,7 @@ namespace Latchwork.Benchmarks.Harness;
 internal static class Machine
 {
     private static readonly string[] _libraries =
-        ["DistributedLock.Redis", "Hangfire.Core", "Hangfire.Redis.StackExchange", "RedLock.net", "StackExchange.Redis", "ZiggyCreatures.FusionCache"];
+        ["DistributedLock.Redis", "Hangfire.Core", "Hangfire.PostgreSql", "Hangfire.Redis.StackExchange", "Npgsql", "RedLock.net", "StackExchange.Redis", "ZiggyCreatures.FusionCache"];
 
     public static IReadOnlyDictionary<string, string> Describe(string root, RedisProcess server)
     {

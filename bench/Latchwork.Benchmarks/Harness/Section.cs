@@ -14,6 +14,9 @@ internal abstract class Section
     /// <summary>How long it takes in full, in seconds, as measured; a section that takes four times as long (and a minute) is ended.</summary>
     public abstract int FullSeconds { get; }
 
+    /// <summary>Whether it runs only where it is named: for what takes too long to be run with the others.</summary>
+    public virtual bool OnlyByName => false;
+
     public abstract Task RunAsync(Bench bench);
 
     /// <summary>What was promised, and what came of it.</summary>

@@ -5,7 +5,7 @@ using Latchwork.Benchmarks.Sections;
 
 namespace Latchwork.Benchmarks.Rendering;
 
-/// <summary>What a reader takes in within a minute: ten works, ours beside the best peer and the limit, as a table and as one picture.</summary>
+/// <summary>What a reader takes in within a minute: some works, ours beside the best peer and the limit, as a table and as one picture.</summary>
 internal static class Summary
 {
     private const string Begin = "<!-- summary: written by bench/run --render -->", End = "<!-- end of summary -->";
@@ -22,6 +22,10 @@ internal static class Summary
         new("takeover after the owner was killed", "dotnet", "takeover after the owner was killed", Names.Latchwork, More: false),
         new("800 callers in 8 processes, end of the run to the last answer", "dotnet", "8 × 100 callers of one key: end of the run to the last answer", Names.Latchwork, More: false),
         new("uncontended run-once, 64 callers", "locker", "uncontended request + publish, 64 in flight", Names.Latchwork, More: true),
+        new("PostgreSQL with fsync: posts, 64 callers", "postgres", "PostgreSQL, fsync on: single posts, 64 in flight", Names.Latchwork, More: true),
+        new("PostgreSQL with fsync: posts in batches", "postgres", "PostgreSQL, fsync on: posts in batches of 1,000, 2 in flight", Names.Latchwork, More: true),
+        new("PostgreSQL with fsync: due events handled and confirmed", "postgres", "PostgreSQL, fsync on: drain of due events, each confirmed", Names.Latchwork, More: true),
+        new("PostgreSQL with fsync: lateness p99, 1,000 events/s", "postgres", "PostgreSQL, fsync on: lateness at 1,000 events/s, p99", Names.Latchwork, More: false),
     ];
 
     /// <summary>Puts the table between its marks in a page, and writes the picture.</summary>

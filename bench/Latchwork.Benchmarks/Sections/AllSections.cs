@@ -19,9 +19,15 @@ internal static class AllSections
         new CostsSection(),
         new StartSection(),
         new SqliteSection(),
+        new PostgresSection(),
         new GrowthSection(),
         new PendingSection(),
+        new PostgresBloatSection(),
     ];
+
+    /// <summary>Those that were asked for; without names all but those that take a name.</summary>
+    public static IEnumerable<Section> Chosen(IReadOnlyList<string> only) =>
+        InOrder.Where(section => only.Count == 0 ? !section.OnlyByName : only.Contains(section.Name));
 }
 
 /// <summary>How contenders are called in figures.</summary>
