@@ -48,6 +48,7 @@ CREATE TABLE @schema@.timer_events (
     headers      bytea,
     failures     bytea[],                      -- the last ten: see timer_failure
     interruptions integer NOT NULL DEFAULT 0,  -- how often its handlers were stopped by nodes that left
+    first_claimed bigint,                      -- µs; of an occurrence of a schedule: when it was claimed for the first time
     payload      bytea    NOT NULL,
     PRIMARY KEY (partition_id, id)
 ) WITH (autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_insert_scale_factor = 0.2, autovacuum_analyze_scale_factor = 0.1);
@@ -534,7 +535,7 @@ CREATE FUNCTION @schema@.timer_claim(
     p_part integer, p_clock bigint, p_wait integer, p_node bytea, p_token bytea, p_max integer, p_capacity integer, p_held integer, p_lease bigint,
     p_retention bigint, p_keep bigint, p_oldest boolean, p_yields boolean,
     OUT ids bytea[], OUT payloads bytea[], OUT headers bytea[], OUT retries integer[], OUT max_retries integer[], OUT dues bigint[],
-    OUT now_us bigint, OUT ask_us bigint, OUT dead_lettered integer, OUT pause bytea, OUT ended bytea[])
+    OUT now_us bigint, OUT ask_us bigint, OUT dead_lettered integer, OUT pause bytea, OUT ended bytea[], OUT firsts bigint[])
 LANGUAGE plpgsql SET enable_seqscan = off SET enable_bitmapscan = off SET enable_hashjoin = off SET enable_mergejoin = off AS $$
 DECLARE
     part @schema@.timer_partitions := @schema@.timer_enter(p_part, p_clock, p_wait, true);
@@ -629,11 +630,12 @@ BEGIN
             ORDER BY e.due, e.id LIMIT 200 FOR UPDATE SKIP LOCKED
         ), renewed AS (
             UPDATE @schema@.timer_events e SET until = greatest(e.until, deadline) FROM mine m
-            WHERE e.partition_id = p_part AND e.id = m.id RETURNING e.id, e.payload, e.headers, e.retries, e.max_retries, e.due
+            WHERE e.partition_id = p_part AND e.id = m.id RETURNING e.id, e.payload, e.headers, e.retries, e.max_retries, e.due, e.first_claimed
         )
         SELECT array_agg(r.id ORDER BY r.due, r.id), array_agg(r.payload ORDER BY r.due, r.id), array_agg(r.headers ORDER BY r.due, r.id),
-            array_agg(r.retries ORDER BY r.due, r.id), array_agg(r.max_retries ORDER BY r.due, r.id), array_agg(r.due ORDER BY r.due, r.id)
-        INTO ids, payloads, headers, retries, max_retries, dues FROM renewed r;
+            array_agg(r.retries ORDER BY r.due, r.id), array_agg(r.max_retries ORDER BY r.due, r.id), array_agg(r.due ORDER BY r.due, r.id),
+            array_agg(r.first_claimed ORDER BY r.due, r.id)
+        INTO ids, payloads, headers, retries, max_retries, dues, firsts FROM renewed r;
     ELSE
         wanted := CASE WHEN pause IS NULL THEN greatest(0, least(p_max, p_capacity, 200 - taken_back)) ELSE 0 END;
         IF wanted > 0 THEN
@@ -661,12 +663,16 @@ BEGIN
                     SELECT p.id, row_number() OVER (ORDER BY p.place) AS n, sum(p.size) OVER (ORDER BY p.place) AS bytes FROM placed p
                 ) s WHERE s.n <= wanted AND (s.n = 1 OR s.bytes <= 1048576)
             ), taken AS (
-                UPDATE @schema@.timer_events e SET state = 1, until = deadline, token = p_token, node = p_node, claimed = now_ms FROM chosen c
-                WHERE e.partition_id = p_part AND e.id = c.id AND e.state + 0 = 0 RETURNING e.id, e.payload, e.headers, e.retries, e.max_retries, e.due
+                UPDATE @schema@.timer_events e SET state = 1, until = deadline, token = p_token, node = p_node, claimed = now_ms,
+                    first_claimed = CASE WHEN position('\x1f'::bytea IN e.id) > 0 THEN coalesce(e.first_claimed, now_us) END
+                FROM chosen c
+                WHERE e.partition_id = p_part AND e.id = c.id AND e.state + 0 = 0
+                RETURNING e.id, e.payload, e.headers, e.retries, e.max_retries, e.due, e.first_claimed
             )
             SELECT array_agg(t.id ORDER BY t.due, t.id), array_agg(t.payload ORDER BY t.due, t.id), array_agg(t.headers ORDER BY t.due, t.id),
-                array_agg(t.retries ORDER BY t.due, t.id), array_agg(t.max_retries ORDER BY t.due, t.id), array_agg(t.due ORDER BY t.due, t.id)
-            INTO ids, payloads, headers, retries, max_retries, dues FROM taken t;
+                array_agg(t.retries ORDER BY t.due, t.id), array_agg(t.max_retries ORDER BY t.due, t.id), array_agg(t.due ORDER BY t.due, t.id),
+                array_agg(t.first_claimed ORDER BY t.due, t.id)
+            INTO ids, payloads, headers, retries, max_retries, dues, firsts FROM taken t;
             part.scheduled := part.scheduled - coalesce(cardinality(ids), 0);
             part.in_flight := part.in_flight + coalesce(cardinality(ids), 0);
         END IF;

@@ -10,7 +10,7 @@ internal sealed partial class PostgresTimerStore
 {
     private const string ClaimCall =
         """
-        SELECT ids, payloads, headers, retries, max_retries, dues, now_us, ask_us, dead_lettered, pause, ended
+        SELECT ids, payloads, headers, retries, max_retries, dues, now_us, ask_us, dead_lettered, pause, ended, firsts
         FROM @schema@.timer_claim($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)
         """;
 
@@ -99,11 +99,16 @@ internal sealed partial class PostgresTimerStore
             byte[]?[] headers = rows.GetFieldValue<byte[]?[]>(2);
             int[] retries = rows.GetFieldValue<int[]>(3), maxRetries = rows.GetFieldValue<int[]>(4);
             long[] dues = rows.GetFieldValue<long[]>(5);
+            long?[] firsts = rows.GetFieldValue<long?[]>(11);
+            long claimedAt = rows.GetInt64(6);
             for (int i = 0; i < ids.Length; i++)
             {
                 events.Add(new ClaimedEvent(
                     Utf8.Text(ids[i]), payloads[i], EventCodec.DecodeHeaders(headers[i]), retries[i], maxRetries[i],
-                    DateTimeOffset.FromUnixTimeMilliseconds(dues[i]), now.Since(dues[i])));
+                    DateTimeOffset.FromUnixTimeMilliseconds(dues[i]), now.Since(dues[i]))
+                {
+                    FirstClaimedAt = firsts[i] is { } us && us != claimedAt ? DateTimeOffset.UnixEpoch + TimeSpan.FromMicroseconds(us) : null,
+                });
             }
         }
 

@@ -192,7 +192,7 @@ internal sealed partial class RedisTimerStore(IRedisConnection connection, Redis
 
     private static TimerClaim ReadClaim(RedisReply reply, out bool fresh)
     {
-        const int First = 6, Width = 4;
+        const int First = 6, Width = 5;
         long nowUs = reply[1].Number;
         fresh = reply[2].Number == 1;
         var events = new List<ClaimedEvent>((reply.Length - First) / Width);
@@ -202,7 +202,10 @@ internal sealed partial class RedisTimerStore(IRedisConnection connection, Redis
             if (!TimerCodec.TryDecodeBody(reply[at + 3].Bytes, out EventBody body)) continue;
             long due = reply[at + 1].Number;
             events.Add(new ClaimedEvent(
-                reply[at].Text, body.Payload, body.Headers, (int)reply[at + 2].Number, body.MaxRetries, TimerCodec.Time(due), TimerCodec.Since(due, nowUs)));
+                reply[at].Text, body.Payload, body.Headers, (int)reply[at + 2].Number, body.MaxRetries, TimerCodec.Time(due), TimerCodec.Since(due, nowUs))
+            {
+                FirstClaimedAt = reply[at + 4].Bytes.Length > 0 ? DateTimeOffset.UnixEpoch + TimeSpan.FromMicroseconds(reply[at + 4].Number) : null,
+            });
         }
 
         return new TimerClaim(events, TimerCodec.Span(reply[0].Number)) { DeadLettered = (int)reply[3].Number, Pause = PauseText.Parse(reply[4].Text) };

@@ -7,7 +7,7 @@ namespace Latchwork.Sqlite.Timers;
 /// <content>Claiming.</content>
 internal sealed partial class SqliteTimerStore
 {
-    private const string Columns = "e.key, e.id, e.due, e.retries, e.max_retries, e.headers, e.payload";
+    private const string Columns = "e.key, e.id, e.due, e.retries, e.max_retries, e.headers, e.payload, e.first_claimed";
 
     // Not durable: no process that holds a lease outlives a loss of power. The event is then where it was before the claim.
     public Task<TimerClaim> ClaimAsync(TimerPartition partition, ClaimRequest request, CancellationToken cancellationToken) =>
@@ -112,7 +112,12 @@ internal sealed partial class SqliteTimerStore
         }
 
         long deadline = now.After(request.LeaseDuration);
-        foreach (EventPlace place in places) events.Hold(place, request.ClaimToken, request.NodeId, deadline, now);
+        foreach (EventPlace place in places)
+        {
+            if (OccurrenceId.Is(place.Id)) events.NoteClaim(place.Key, now);
+            events.Hold(place, request.ClaimToken, request.NodeId, deadline, now);
+        }
+
         if (backlog) claimed.Sort(static (a, b) => new TimedId(a.Due.UtcTicks, a.Id).CompareTo(new TimedId(b.Due.UtcTicks, b.Id)));
         return claimed;
     }
@@ -148,7 +153,10 @@ internal sealed partial class SqliteTimerStore
             row.Int(3),
             row.Int(4),
             DateTimeOffset.FromUnixTimeMilliseconds(due),
-            now.Since(due));
+            now.Since(due))
+        {
+            FirstClaimedAt = row.LongOrNull(7) is { } us ? DateTimeOffset.UnixEpoch + TimeSpan.FromMicroseconds(us) : null,
+        };
     }
 
     /// <summary>Events that are due, read one after the other, and only as far as they are wanted.</summary>

@@ -101,6 +101,10 @@ internal readonly struct TimerEvents(SqliteFile file, TimerNamespace ns)
         file["DELETE FROM events WHERE key = ?"].Set(place.Key).Run();
     }
 
+    /// <summary>Notes when an occurrence of a schedule was claimed, unless it was before.</summary>
+    public void NoteClaim(long key, StoreTime now) =>
+        file["UPDATE events SET first_claimed = ? WHERE key = ? AND first_claimed IS NULL"].Set(now.Ticks / TimeSpan.TicksPerMicrosecond).Set(key).Run();
+
     /// <summary>Scheduled, in flight or dead → in flight.</summary>
     public void Hold(in EventPlace place, string token, string node, long deadline, StoreTime now)
     {

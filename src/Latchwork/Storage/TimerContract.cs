@@ -116,7 +116,14 @@ public sealed record ClaimedEvent(
     int Retries,
     int MaxRetries,
     DateTimeOffset Due,
-    TimeSpan Lateness);
+    TimeSpan Lateness)
+{
+    /// <summary>
+    /// Of an occurrence of a schedule that was claimed before: when that was for the first time, by the store's clock, in whole µs. Null: it never was, or the event is no
+    /// occurrence. So a lease that ended before the handler began, or a delivery that was handed back, makes no occurrence a missed one.
+    /// </summary>
+    public DateTimeOffset? FirstClaimedAt { get; init; }
+}
 
 /// <summary>The answer to a <see cref="ClaimRequest"/>.</summary>
 /// <param name="Events">The events that now belong to the node, in order of their due times.</param>

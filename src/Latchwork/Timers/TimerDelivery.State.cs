@@ -81,8 +81,8 @@ public sealed partial class TimerDelivery
     /// <summary>Whether it came by this listener.</summary>
     internal bool IsOf(Listener listener) => ReferenceEquals(_listener, listener);
 
-    /// <summary>When it was claimed, by the store's clock.</summary>
-    internal DateTimeOffset ClaimedAt => _event.Due + _event.Lateness;
+    /// <summary>When it was claimed, by the store's clock; of an occurrence: when it was claimed first.</summary>
+    internal DateTimeOffset ClaimedAt => _event.FirstClaimedAt ?? _event.Due + _event.Lateness;
 
     /// <summary>The occurrence runs for a later time than its own: its headers say which. Only before the handler starts.</summary>
     internal void Redate(IReadOnlyDictionary<string, string> headers) => _event = _event with { Headers = headers };

@@ -26,7 +26,7 @@ internal sealed class RecordingScheduleStore(LatchworkStore inner, HistoryWriter
         public override async Task<TimerClaim> ClaimAsync(TimerPartition partition, ClaimRequest request, CancellationToken cancellationToken)
         {
             TimerClaim claim = await base.ClaimAsync(partition, request, cancellationToken).ConfigureAwait(false);
-            foreach (ClaimedEvent e in claim.Events) _schedules.Claimed[(e.Id, request.ClaimToken)] = e.Due + e.Lateness;
+            foreach (ClaimedEvent e in claim.Events) _schedules.Claimed[(e.Id, request.ClaimToken)] = e.FirstClaimedAt ?? e.Due + e.Lateness;
             return claim;
         }
     }

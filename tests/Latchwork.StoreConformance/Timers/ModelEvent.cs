@@ -21,7 +21,7 @@ public sealed class ModelEvent(string id, byte[] payload, int maxRetries)
     /// <summary>When it is due, or was when it was claimed.</summary>
     public DateTimeOffset Due { get; set; }
 
-    /// <summary>When it was claimed for the first time.</summary>
+    /// <summary>Of an occurrence of a schedule: when it was claimed for the first time.</summary>
     public DateTimeOffset? FirstClaimed { get; set; }
 
     public string? Token { get; set; }

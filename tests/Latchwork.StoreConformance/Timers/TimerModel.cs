@@ -77,7 +77,7 @@ public sealed class TimerModel(DateTimeOffset now)
         foreach (ModelEvent e in claimed)
         {
             bool renewed = e.State == TimerState.InFlight;
-            e.FirstClaimed ??= Now;
+            if (ScheduleModel.ScheduleOf(e.Id) is not null) e.FirstClaimed ??= Now;
             (e.State, e.Token, e.NodeId, e.At) = (TimerState.InFlight, request.ClaimToken, request.NodeId, renewed && e.At > deadline ? e.At : deadline);
         }
 

@@ -90,14 +90,17 @@ public sealed class TimerModelRun(LatchworkStore store, ManualTimeProvider clock
         + $" lease {Say(s.LeaseLeft)} {s.Token}:{s.NodeId} {s.DeadLetterReason} {Say(s.DeadLetteredAt)} [{Say(s.Failures)}])";
 
     /// <summary>What a delivery says of its event.</summary>
-    public string SayDelivery(ModelEvent e) => $"{e.Id}(due {Say(e.Due)} late {Say(Model.Now - e.Due)} {e.Retries}/{e.MaxRetries} {Say(e.Payload)})";
+    public string SayDelivery(ModelEvent e) => $"{e.Id}(due {Say(e.Due)} late {Say(Model.Now - e.Due)} {e.Retries}/{e.MaxRetries} {Say(e.Payload)} first {Say(HasNotBegun(e.Id) ? e.FirstClaimed ?? Model.Now : null)})";
 
-    public string SayDelivery(ClaimedEvent e) => $"{e.Id}(due {Say(e.Due)} late {Say(e.Lateness)} {e.Retries}/{e.MaxRetries} {Say(e.Payload.Span)})";
+    public string SayDelivery(ClaimedEvent e) => $"{e.Id}(due {Say(e.Due)} late {Say(e.Lateness)} {e.Retries}/{e.MaxRetries} {Say(e.Payload.Span)} first {Say(HasNotBegun(e.Id) ? e.FirstClaimedAt ?? e.Due + e.Lateness : null)})";
 
     public string Say(TimerStats s) =>
         $"{s.Scheduled} scheduled, {s.InFlight} in flight, {s.DeadLetters} dead, {s.DeadLettersEvicted} trimmed, oldest {Say(s.OldestOverdue)}, {Say(s.Pause)}, {s.Counters.Totals}";
 
     public string Say(TimerPause? pause) => pause is null ? "not paused" : $"paused by {pause.By} {Say(pause.Since)} {pause.Reason}";
+
+    // Of one that its schedule does not expect it decides nothing.
+    private bool HasNotBegun(string id) => Model.Schedules.All.Any(schedule => schedule.Expected == id);
 
     private static string Say(TimeSpan? span) => span is null ? "-" : string.Create(CultureInfo.InvariantCulture, $"{Math.Floor(span.Value.TotalMilliseconds)}ms");
 

@@ -3,7 +3,8 @@
 -- ARGV: 1 time, 2 format, 3 partitions, 4 channel, 5 node, 6 token, 7 the most events, 8 capacity, 9 held, 10 lease in µs, 11 how long the dead
 -- are kept in ms, 12 how many of them, 13 grace of a backup waker in ms, 14 1 to begin with the oldest in a backlog, 15 1 to let others go first.
 -- Returns {ask again in µs, now in µs, 1 if the partition is new, how many died of an expired lease, its pause or '', {those of them that were
--- occurrences of schedules}; for each event: id, due, retries, body}.
+-- occurrences of schedules}; for each event: id, due, retries, body, when it was claimed first in µs or
+-- '' (see schedules)}.
 local meta, due, flight, dead, body, tries, past, lease, claims, nodes, rotation, pollslots, schedules, counters = unpack(KEYS)
 local channel, node, token = ARGV[4], ARGV[5], ARGV[6]
 local most, capacity, held = tonumber(ARGV[7]), tonumber(ARGV[8]), tonumber(ARGV[9])
@@ -52,8 +53,9 @@ if pause ~= '' then head = nil end
 
 local reply = { arm(pollSlot, #ids, capacity - #ids, head), int(nowUs), fresh and 1 or 0, died, pause, ended }
 for i, id in ipairs(ids) do
-  local at = i * 4 + 3
+  local at = i * 5 + 2
   reply[at], reply[at + 1], reply[at + 2], reply[at + 3] = id, dues[i], retries[i] == '-' and '0' or retries[i], bodies[i]
+  reply[at + 4] = firstClaim(id, int(nowUs))
 end
 keepRoles()
 keepCounts(now)

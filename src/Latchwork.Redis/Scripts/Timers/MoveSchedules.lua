@@ -15,7 +15,7 @@ end
 if ARGV[4] == 'drop' then
   -- @include free
   for i = 5, #ARGV do
-    call('HDEL', schedules, ARGV[i])
+    call('HDEL', schedules, ARGV[i], '\31' .. ARGV[i])
     call('HDEL', schedulebodies, ARGV[i])
     call('ZREM', scheduleids, ARGV[i])
   end

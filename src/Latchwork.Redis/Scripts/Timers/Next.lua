@@ -26,7 +26,7 @@ if ARGV[5] then
   for _, id in ipairs(arrived) do
     if string.sub(id, -1) == '\31' then
       local schedule = string.sub(id, 1, -2)
-      call('HDEL', schedules, schedule)
+      call('HDEL', schedules, schedule, '\31' .. schedule)
       call('HDEL', schedulebodies, schedule)
       call('ZREM', scheduleids, schedule)
     end

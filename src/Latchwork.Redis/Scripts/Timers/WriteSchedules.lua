@@ -68,13 +68,14 @@ while ARGV[at] do
     call('HSET', schedulebodies, id, ARGV[at + 2])
     at = at + 3
   elseif what == 'D' then
-    call('HDEL', schedules, id)
+    call('HDEL', schedules, id, '\31' .. id)
     call('HDEL', schedulebodies, id)
     call('ZREM', scheduleids, id)
     at = at + 2
   elseif what == 'T' then
     count(REPLACED, drop(id))
     count(POSTED, 1)
+    forgetClaim(id)
     call('HSET', body, id, ARGV[at + 3])
     schedule(id, tonumber(ARGV[at + 2]))
     at = at + 4

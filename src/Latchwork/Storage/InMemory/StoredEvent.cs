@@ -45,6 +45,9 @@ internal sealed class StoredEvent
     /// <summary>When it is due, or was when it was claimed, in ms.</summary>
     public long Due { get; set; }
 
+    /// <summary>Of an occurrence of a schedule: when it was claimed for the first time.</summary>
+    public DateTimeOffset? FirstClaimedAt { get; set; }
+
     /// <summary>Set while it is in flight.</summary>
     public Lease? Lease { get; set; }
 
@@ -62,7 +65,7 @@ internal sealed class StoredEvent
     public void Record(string nodeId, string error, StoreTime now) => Failures = Failures.With(Retries, nodeId, error, now.Milliseconds);
 
     public ClaimedEvent ToClaimed(StoreTime now) =>
-        new(Id, Payload, Headers, Retries, MaxRetries, DateTimeOffset.FromUnixTimeMilliseconds(Due), now.Since(Due));
+        new(Id, Payload, Headers, Retries, MaxRetries, DateTimeOffset.FromUnixTimeMilliseconds(Due), now.Since(Due)) { FirstClaimedAt = FirstClaimedAt };
 
     /// <param name="now">Now.</param>
     /// <param name="isBegun">Whether its handler may have begun; without meaning if it is not in flight.</param>

@@ -42,7 +42,7 @@ internal sealed record OccurrencePlan(
     /// <param name="declaration">Its declaration; null if it cannot be evaluated.</param>
     /// <param name="delivery">The occurrence.</param>
     /// <param name="due">When it was due.</param>
-    /// <param name="claimedAt">When it was claimed, by the store's clock.</param>
+    /// <param name="claimedAt">When it was claimed first, by the store's clock.</param>
     /// <param name="nodeId">This node.</param>
     public static (OccurrenceAdvance Advance, OccurrencePlan? Plan) Decide(
         ScheduleRecord? record, ScheduleDeclaration? declaration, DeliveryKey delivery, DateTimeOffset due, DateTimeOffset claimedAt, string nodeId)
@@ -66,7 +66,7 @@ internal sealed record OccurrencePlan(
     /// <param name="declaration">How it is declared.</param>
     /// <param name="isPaused">Whether it is paused.</param>
     /// <param name="expected">The time of the occurrence.</param>
-    /// <param name="claimedAt">When it was claimed, by the store's clock.</param>
+    /// <param name="claimedAt">When it was claimed first, by the store's clock.</param>
     public static OccurrencePlan Of(string id, ScheduleDeclaration declaration, bool isPaused, DateTimeOffset expected, DateTimeOffset claimedAt)
     {
         Schedule schedule = declaration.Schedule;
