@@ -13,3 +13,8 @@ CREATE TABLE timer_counts (
     counts      BLOB    NOT NULL,
     PRIMARY KEY (namespace, is_hour, place)
 ) STRICT, WITHOUT ROWID;
+
+-- What the lockers of a namespace have done.
+ALTER TABLE lock_namespaces ADD COLUMN runs INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE lock_namespaces ADD COLUMN takeovers INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE lock_namespaces ADD COLUMN failures INTEGER NOT NULL DEFAULT 0;
