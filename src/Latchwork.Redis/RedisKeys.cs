@@ -41,6 +41,7 @@ internal enum TimerKey
 /// lw:{l:NAMESPACE:KEY}:wake      channel                 notifies those who wait for the key; in the database N > 0 it is wake:N
 /// lw:{l:NAMESPACE}:seal          STRING tag l:NS         the mark of a move to another store, while and after there is one
 /// lw:{l:NAMESPACE}:import        STRING tag l:NS         the mark of a move from another store
+/// lw:{l:NAMESPACE}:counts        HASH   tag l:NS         what the lockers have done: runs, takeovers, failures
 /// </code>
 /// What stands between the first <c>{</c> and the next <c>}</c> is the hash tag: all keys of a partition, or of a key of a locker, are in
 /// one slot of a cluster. So that any text makes a legal tag, <c>%</c>, <c>{</c> and <c>}</c> in it are written <c>%25</c>, <c>%7B</c> and
@@ -93,6 +94,9 @@ internal sealed class RedisKeys(string prefix, Func<bool>? isInCluster = null, F
 
     /// <summary>STRING: the mark of a move into a namespace of a locker.</summary>
     public RedisKey ImportOf(string ns) => $"{LockerStart(ns)[..^1]}}}:import";
+
+    /// <summary>HASH: what the lockers of a namespace have done.</summary>
+    public RedisKey CountsOf(string ns) => $"{LockerStart(ns)[..^1]}}}:counts";
 
     /// <summary>The pattern (of <c>SCAN</c>) of the names of all locks of a namespace.</summary>
     public string LockPattern(string ns)

@@ -6,13 +6,14 @@ using Latchwork.Cli.Output;
 
 namespace Latchwork.Cli.Commands;
 
-/// <summary><c>lock peek|list|forget</c></summary>
+/// <summary><c>lock peek|list|stats|forget</c></summary>
 internal static class LockCommand
 {
     public static Command Create(CommandHost host) => new("lock", "Look at the keys of 'once' and of process lockers, and forget them.")
     {
         CreateShow(host),
         CreateList(host),
+        CreateStats(host),
         CreateForget(host),
     };
 
@@ -28,6 +29,13 @@ internal static class LockCommand
     {
         var command = new Command("list", "List the keys that are locked.");
         host.OnLook(command, (LockSession session, ParseResult _) => ListAsync(session));
+        return command;
+    }
+
+    private static Command CreateStats(CommandHost host)
+    {
+        var command = new Command("stats", "Count what the lockers of the namespace have done: runs, takeovers, failures.");
+        host.OnLook(command, (LockSession session, ParseResult _) => ShowStatsAsync(session));
         return command;
     }
 
@@ -61,6 +69,23 @@ internal static class LockCommand
         {
             return null; // a later run has failed in the meantime, and that is remembered
         }
+    }
+
+    private static async Task<int> ShowStatsAsync(LockSession session)
+    {
+        LockerStats stats = await session.Locker.GetStatsAsync(session.Stop).ConfigureAwait(false);
+        session.Printer.Json(json =>
+        {
+            json.WriteString("namespace", session.Locker.Namespace);
+            json.WriteNumber("runs", stats.Runs);
+            json.WriteNumber("takeovers", stats.Takeovers);
+            json.WriteNumber("failures", stats.Failures);
+        });
+        session.Printer.Text($"namespace  {Printable.OneLine(session.Locker.Namespace)}");
+        session.Printer.Text($"runs       {Printable.Count(stats.Runs)}");
+        session.Printer.Text($"takeovers  {Printable.Count(stats.Takeovers)}");
+        session.Printer.Text($"failures   {Printable.Count(stats.Failures)}");
+        return ExitCodes.Done;
     }
 
     private static async Task<int> ListAsync(LockSession session)

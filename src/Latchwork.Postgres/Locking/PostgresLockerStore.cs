@@ -122,6 +122,31 @@ internal sealed class PostgresLockerStore : ILockerStore, IDisposable
             session => Find(session, key)?.Unsealed(key.Namespace) is { State: not null } row ? Record(session, row, key).Show(key.Key, row.Now) : null,
             cancellationToken);
 
+    public Task AddCountsAsync(string ns, LockerStats counts, CancellationToken cancellationToken) =>
+        _executor.Work.RunAsync(
+            "counting of runs",
+            session => AddCounts(session, OpenNamespace(session, ns).NamespaceId, counts),
+            cancellationToken);
+
+    public Task<LockerStats> GetStatsAsync(string ns, CancellationToken cancellationToken) =>
+        _executor.Work.RunAsync(
+            "reading of counts",
+            session => Find(session, new LockerKey(ns, ""))?.Unsealed(ns) is not { } space
+                ? new LockerStats(0, 0, 0)
+                : ReadCounts(session, space.NamespaceId),
+            cancellationToken);
+
+    internal static int AddCounts(SqlSession session, int namespaceId, LockerStats counts) => session.Run(
+        new SqlStatement(
+            """
+            INSERT INTO @schema@.lock_counts AS c VALUES ($1, $2, $3, $4) ON CONFLICT (namespace_id) DO UPDATE SET
+                runs = c.runs + excluded.runs, takeovers = c.takeovers + excluded.takeovers, failures = c.failures + excluded.failures
+            """).With(namespaceId).With(counts.Runs).With(counts.Takeovers).With(counts.Failures));
+
+    internal static LockerStats ReadCounts(SqlSession session, int namespaceId) => session.Read(
+        new SqlStatement("SELECT runs, takeovers, failures FROM @schema@.lock_counts WHERE namespace_id = $1").With(namespaceId),
+        static rows => rows.Read() ? new LockerStats(rows.GetInt64(0), rows.GetInt64(1), rows.GetInt64(2)) : new LockerStats(0, 0, 0));
+
     public Task<LockerPage> ListAsync(string ns, string? cursor, int limit, CancellationToken cancellationToken) =>
         _executor.Work.RunAsync(
             "list of locks",

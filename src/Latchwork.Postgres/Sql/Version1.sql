@@ -1047,6 +1047,14 @@ CREATE TABLE @schema@.lock_namespaces (
     import       text
 );
 
+-- What the lockers of a namespace have done. Written once a second by each process, and never in a transaction of the application.
+CREATE TABLE @schema@.lock_counts (
+    namespace_id integer PRIMARY KEY,
+    runs         bigint  NOT NULL,
+    takeovers    bigint  NOT NULL,
+    failures     bigint  NOT NULL
+) WITH (fillfactor = 50);
+
 -- A key: its lock and its last outcome, two independent parts. Times are µs. The program decides; whoever writes names the version that it read, and
 -- nothing is written if that is not the present one.
 CREATE TABLE @schema@.locks (

@@ -99,7 +99,14 @@ internal sealed partial class PostgresTransfer(SqlExecutor executor, PostgresTim
                 if (ends && Number(session, $"SELECT count(*) FROM (SELECT 1 FROM @schema@.{table} = $1 LIMIT 1) one", space.Id) > 0) return false;
                 if (ends && unit.Kind == TransferKind.Timers && Number(session, "SELECT count(*) FROM (SELECT 1 FROM @schema@.timer_schedules WHERE partition_id = $1 LIMIT 1) one", space.Id) > 0) return false;
                 SetMarks(session, space, wanted);
-                if (wanted.EndsSeal(expected) && unit.Kind == TransferKind.Timers) CounterRows.Clear(session, space.Id);
+                if (unit.Kind == TransferKind.Locks)
+                {
+                    if (wanted.EndsSeal(expected)) session.Run(new SqlStatement("DELETE FROM @schema@.lock_counts WHERE namespace_id = $1").With(space.Id));
+                    if (wanted.LockerStats is { } stats) PostgresLockerStore.AddCounts(session, space.Id, stats);
+                    return true;
+                }
+
+                if (wanted.EndsSeal(expected)) CounterRows.Clear(session, space.Id);
                 if (wanted.Counters is { } counters) CounterRows.Add(session, space.Id, counters, space.Now);
                 return true;
             },
@@ -110,6 +117,13 @@ internal sealed partial class PostgresTransfer(SqlExecutor executor, PostgresTim
             "reading of counters",
             new NamespaceRef(TransferKind.Timers, ns),
             static (session, space) => CounterRows.Read(session, space.Id, space.Now),
+            cancellationToken);
+
+    public Task<LockerStats> ReadLockerStatsAsync(string ns, CancellationToken cancellationToken) =>
+        StepAsync(
+            "reading of counts",
+            new NamespaceRef(TransferKind.Locks, ns),
+            static (session, space) => PostgresLockerStore.ReadCounts(session, space.Id),
             cancellationToken);
 
     public Task<bool> DropJournalAsync(NamespaceRef unit, CancellationToken cancellationToken)

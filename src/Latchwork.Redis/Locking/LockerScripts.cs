@@ -22,6 +22,9 @@ internal static class LockerScripts
     /// <summary>Works on the marks of a namespace, not on a key.</summary>
     public static RedisScript Marks { get; } = Load(nameof(Marks));
 
+    /// <summary>Works on the counts of a namespace, not on a key.</summary>
+    public static RedisScript Count { get; } = Load(nameof(Count));
+
     /// <summary>Works on the list of namespaces, not on a key.</summary>
     public static RedisScript Namespaces { get; } = Load(nameof(Namespaces));
 

@@ -23,6 +23,14 @@ internal sealed partial class RedisLockerStore
     }
 
     /// <inheritdoc/>
+    public Task AddCountsAsync(string ns, LockerStats counts, CancellationToken cancellationToken) =>
+        CountAsync(ns, [counts.Runs, counts.Takeovers, counts.Failures], cancellationToken);
+
+    /// <inheritdoc/>
+    public Task<LockerStats> GetStatsAsync(string ns, CancellationToken cancellationToken) =>
+        CountAsync(ns, [], cancellationToken);
+
+    /// <inheritdoc/>
     public async Task<LockerPage> ListAsync(string ns, string? cursor, int limit, CancellationToken cancellationToken)
     {
         (RedisReply reply, string? next) = await ScanAsync(ns, _keys.LockPattern(ns), cursor, limit, cancellationToken).ConfigureAwait(false);
@@ -35,6 +43,13 @@ internal sealed partial class RedisLockerStore
         // The looks are sent one after the other, without waiting for the replies in between.
         KeySnapshot?[] keys = await Task.WhenAll(looks).ConfigureAwait(false);
         return new LockerPage([.. keys.OfType<KeySnapshot>().Where(key => key.IsLocked)], next);
+    }
+
+    private async Task<LockerStats> CountAsync(string ns, RedisValue[] arguments, CancellationToken cancellationToken)
+    {
+        RedisKey[] keys = _keys.IsInCluster ? [_keys.CountsOf(ns)] : [_keys.CountsOf(ns), _keys.SealOf(ns)];
+        RedisReply reply = await TranslateAsync(_connection.EvaluateAsync(LockerScripts.Count, keys, arguments, cancellationToken), LockerScripts.Count, ns).ConfigureAwait(false);
+        return new LockerStats(reply[0].Number, reply[1].Number, reply[2].Number);
     }
 
     /// <summary>One page of names, and the cursor of the next page; the reply is nothing if a server of a cluster is gone in the middle of its pages.</summary>

@@ -33,11 +33,15 @@ internal sealed partial class RedisLockerStore
         RedisValue[] arguments = change is var (expected, next)
             ? [expected.Seal?.ToString() ?? "", expected.Import?.ToString() ?? "", next.Seal?.ToString() ?? "", next.Import?.ToString() ?? ""]
             : [];
-        RedisReply reply = await EvaluateAsync(LockerScripts.Marks, [_keys.SealOf(ns), _keys.ImportOf(ns)], arguments, cancellationToken).ConfigureAwait(false);
+        if (change?.Next.LockerStats is { } stats) arguments = [.. arguments, stats.Runs, stats.Takeovers, stats.Failures];
+        RedisReply reply = await EvaluateAsync(LockerScripts.Marks, [_keys.SealOf(ns), _keys.ImportOf(ns), _keys.CountsOf(ns)], arguments, cancellationToken).ConfigureAwait(false);
         bool changed = reply[2].Number == 1;
         if (changed && change!.Value.Next.Seal is null) await OpenAsync(ns, cancellationToken).ConfigureAwait(false); // it is listed from now on
         return (new TransferMarks(TransferMark.Parse(reply[0].Text), TransferMark.Parse(reply[1].Text)), changed);
     }
+
+    /// <summary>What the lockers of a namespace have done, also of one that is sealed.</summary>
+    public Task<LockerStats> ReadCountsAsync(string ns, CancellationToken cancellationToken) => CountAsync(ns, [0, 0, 0], cancellationToken);
 
     public async Task<TransferKeyPage> NextAsync(string ns, string moveId, IReadOnlyList<string> arrived, string? cursor, CancellationToken cancellationToken)
     {

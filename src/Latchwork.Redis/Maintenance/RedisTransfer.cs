@@ -38,6 +38,8 @@ internal sealed class RedisTransfer(RedisTimerStore timers, RedisLockerStore loc
 
     public Task<TimerCounters> ReadCountersAsync(string ns, CancellationToken cancellationToken) => timers.ReadCountersAsync(ns, cancellationToken);
 
+    public Task<LockerStats> ReadLockerStatsAsync(string ns, CancellationToken cancellationToken) => locks.ReadCountsAsync(ns, cancellationToken);
+
     public async Task<bool> DropJournalAsync(NamespaceRef unit, CancellationToken cancellationToken)
     {
         if (unit.Kind == TransferKind.Timers) await timers.DropJournalAsync(unit.Namespace, cancellationToken).ConfigureAwait(false);

@@ -40,6 +40,21 @@ internal readonly record struct LockNamespace(long Id, string Name, TransferMark
     /// <summary>What its clients are told while it is sealed.</summary>
     public LatchworkStoreException Refusal() => TransferRules.Refuse(new NamespaceRef(TransferKind.Locks, Name), Marks.Seal!);
 
+    /// <summary>What its lockers have done.</summary>
+    public static LockerStats CountsOf(SqliteFile file, string ns)
+    {
+        using Statement row = file["SELECT runs, takeovers, failures FROM lock_namespaces WHERE name = ?"].Set(ns);
+        return row.Step() ? new LockerStats(row.Long(0), row.Long(1), row.Long(2)) : new LockerStats(0, 0, 0);
+    }
+
+    /// <summary>Adds to what its lockers have done.</summary>
+    public void Count(SqliteFile file, LockerStats counts) =>
+        file["UPDATE lock_namespaces SET runs = runs + ?, takeovers = takeovers + ?, failures = failures + ? WHERE id = ?"]
+            .Set(counts.Runs).Set(counts.Takeovers).Set(counts.Failures).Set(Id).Run();
+
+    /// <summary>Counts anew: what was counted has been moved away.</summary>
+    public void ClearCounts(SqliteFile file) => file["UPDATE lock_namespaces SET runs = 0, takeovers = 0, failures = 0 WHERE id = ?"].Set(Id).Run();
+
     public void SetMarks(SqliteFile file, TransferMarks marks) =>
         file["UPDATE lock_namespaces SET seal = ?, import = ? WHERE id = ?"].Set(marks.Seal?.ToString()).Set(marks.Import?.ToString()).Set(Id).Run();
 }

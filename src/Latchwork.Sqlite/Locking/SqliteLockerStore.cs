@@ -92,6 +92,26 @@ internal sealed class SqliteLockerStore(Writer writer, Reader reader, Notificati
             isDurable: false,
             cancellationToken);
 
+    public Task AddCountsAsync(string ns, LockerStats counts, CancellationToken cancellationToken) =>
+        writer.RunAsync(
+            scope =>
+            {
+                LockNamespace.Of(scope.File, ns).Count(scope.File, counts);
+                return true;
+            },
+            isDurable: false,
+            cancellationToken);
+
+    public Task<LockerStats> GetStatsAsync(string ns, CancellationToken cancellationToken) =>
+        reader.RunAsync(
+            file =>
+            {
+                LockNamespace.Find(file, ns)?.Unsealed();
+                return LockNamespace.CountsOf(file, ns);
+            },
+            isDurable: false,
+            cancellationToken);
+
     public Task<LockerPage> ListAsync(string ns, string? cursor, int limit, CancellationToken cancellationToken) =>
         reader.RunAsync(
             file =>

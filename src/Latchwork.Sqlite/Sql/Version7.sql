@@ -14,5 +14,10 @@ CREATE TABLE timer_counts (
     PRIMARY KEY (namespace, is_hour, place)
 ) STRICT, WITHOUT ROWID;
 
+-- What the lockers of a namespace have done.
+ALTER TABLE lock_namespaces ADD COLUMN runs INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE lock_namespaces ADD COLUMN takeovers INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE lock_namespaces ADD COLUMN failures INTEGER NOT NULL DEFAULT 0;
+
 -- Of an occurrence of a schedule: when it was claimed for the first time, in µs. By that it is judged whether it was missed.
 ALTER TABLE events ADD COLUMN first_claimed INTEGER;

@@ -80,7 +80,15 @@ internal sealed partial class SqliteTransfer(Writer writer, Reader reader, Outco
                 bool ends = wanted.Seal is { Phase: TransferPhase.Moved } && wanted.Seal != expected.Seal;
                 if (ends && !IsEmpty(scope, unit)) return false;
                 SetMarks(scope, unit, wanted);
-                if (wanted.EndsSeal(expected) && unit.Kind == TransferKind.Timers) TimersOf(scope, unit.Namespace).ClearCounters(scope.File);
+                if (unit.Kind == TransferKind.Locks)
+                {
+                    LockNamespace locks = LockNamespace.Of(scope.File, unit.Namespace);
+                    if (wanted.EndsSeal(expected)) locks.ClearCounts(scope.File);
+                    if (wanted.LockerStats is { } stats) locks.Count(scope.File, stats);
+                    return true;
+                }
+
+                if (wanted.EndsSeal(expected)) TimersOf(scope, unit.Namespace).ClearCounters(scope.File);
                 if (wanted.Counters is { } counters) TimersOf(scope, unit.Namespace).AddCounters(scope.File, counters);
                 return true;
             },
@@ -89,6 +97,9 @@ internal sealed partial class SqliteTransfer(Writer writer, Reader reader, Outco
 
     public Task<TimerCounters> ReadCountersAsync(string ns, CancellationToken cancellationToken) =>
         writer.RunAsync(scope => TimersOf(scope, ns).Counters(scope.File), isDurable: false, cancellationToken);
+
+    public Task<LockerStats> ReadLockerStatsAsync(string ns, CancellationToken cancellationToken) =>
+        writer.RunAsync(scope => LockNamespace.CountsOf(scope.File, ns), isDurable: false, cancellationToken);
 
     public Task<bool> DropJournalAsync(NamespaceRef unit, CancellationToken cancellationToken)
     {

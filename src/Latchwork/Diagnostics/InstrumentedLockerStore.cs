@@ -45,6 +45,14 @@ internal sealed class InstrumentedLockerStore(ILockerStore inner, string kind) :
             ? Instrumented.MeasureAsync(inner, (key, cancellationToken), static (s, a) => s.PeekAsync(a.key, a.cancellationToken), kind, "show", null)
             : inner.PeekAsync(key, cancellationToken);
 
+    public Task AddCountsAsync(string ns, LockerStats counts, CancellationToken cancellationToken) =>
+        inner.AddCountsAsync(ns, counts, cancellationToken);
+
+    public Task<LockerStats> GetStatsAsync(string ns, CancellationToken cancellationToken) =>
+        Metrics.LockerStoreIsMeasured
+            ? Instrumented.MeasureAsync(inner, (ns, cancellationToken), static (s, a) => s.GetStatsAsync(a.ns, a.cancellationToken), kind, "stats", null)
+            : inner.GetStatsAsync(ns, cancellationToken);
+
     public Task<LockerPage> ListAsync(string ns, string? cursor, int limit, CancellationToken cancellationToken) =>
         Metrics.LockerStoreIsMeasured
             ? Instrumented.MeasureAsync(inner, (ns, cursor, limit, cancellationToken), static (s, a) => s.ListAsync(a.ns, a.cursor, a.limit, a.cancellationToken), kind, "list", null)

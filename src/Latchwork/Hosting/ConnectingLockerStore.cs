@@ -29,6 +29,18 @@ internal sealed class ConnectingLockerStore(ConnectingStore owner) : ILockerStor
     public Task<KeySnapshot?> PeekAsync(LockerKey key, CancellationToken cancellationToken) =>
         owner.PassAsync(store => store.Locks.PeekAsync(key, cancellationToken), cancellationToken);
 
+    public Task AddCountsAsync(string ns, LockerStats counts, CancellationToken cancellationToken) =>
+        owner.PassAsync(
+            async store =>
+            {
+                await store.Locks.AddCountsAsync(ns, counts, cancellationToken).ConfigureAwait(false);
+                return true;
+            },
+            cancellationToken);
+
+    public Task<LockerStats> GetStatsAsync(string ns, CancellationToken cancellationToken) =>
+        owner.PassAsync(store => store.Locks.GetStatsAsync(ns, cancellationToken), cancellationToken);
+
     public Task<LockerPage> ListAsync(string ns, string? cursor, int limit, CancellationToken cancellationToken) =>
         owner.PassAsync(store => store.Locks.ListAsync(ns, cursor, limit, cancellationToken), cancellationToken);
 

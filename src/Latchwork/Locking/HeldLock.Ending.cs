@@ -60,6 +60,7 @@ internal sealed partial class HeldLock
 
             if (outcome == PublishOutcome.Accepted)
             {
+                if (value.Kind == LockerOutcomeKind.Failure) _core.Counter.Failed();
                 ReadOnlyMemory<byte> data = value.IsBorrowed && Flight is { Count: > 0 } ? value.Data.ToArray() : value.Data;
                 var published = new LockerOutcome(FencingToken, value.Kind, data, freshFor > TimeSpan.Zero, TimeSpan.Zero);
                 End(new LockEnding(LockEnd.Published, published, original, ticket));

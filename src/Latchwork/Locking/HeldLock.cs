@@ -77,6 +77,7 @@ internal sealed partial class HeldLock : DeadlineItem
         _requested = firstSent;
         _ceiling = firstSent + core.Clock.ToTimestamps(core.Options.LockTimeout);
         core.Remember(this);
+        core.Counter.Granted(TakenOver);
         if (core.Log.IsEnabled(LogLevel.Debug)) ThreadPool.UnsafeQueueUserWorkItem(static held => held._core.Log.Granted(held.Key, held._core.Options.Namespace, held.FencingToken, held.TakenOver), this, preferLocal: false);
         lock (_gate) SetLeaseExpiry(sent);
         OnAlarm();

@@ -141,4 +141,12 @@ public interface IProcessLocker
     /// <param name="cancellationToken">Ends the listing.</param>
     /// <returns>The keys.</returns>
     IAsyncEnumerable<KeySnapshot> ListAsync(CancellationToken cancellationToken = default);
+
+    /// <summary>
+    /// Reads what the lockers of the namespace have done since it was first used: runs, takeovers, failures. What this one did is written first; that of others may be a second old.
+    /// </summary>
+    /// <param name="cancellationToken">A token that cancels the wait.</param>
+    /// <returns>The counts.</returns>
+    /// <exception cref="LatchworkStoreException">The store could not be asked.</exception>
+    Task<LockerStats> GetStatsAsync(CancellationToken cancellationToken = default);
 }

@@ -36,6 +36,7 @@ internal sealed class LockerCore
         DefaultWait = options.WaitTimeout ?? options.LockTimeout;
         Waits = new DeadlineList(typeof(ProcessLocker), DefaultWait, time: options.TimeProvider);
         Leases = new DeadlineList(typeof(ProcessLocker), options.LeaseDuration / 3 < _short ? options.LeaseDuration / 3 : _short, time: options.TimeProvider);
+        Counter = new RunCounter(this);
         Log = new SafeLogger((options.LoggerFactory ?? NullLoggerFactory.Instance).CreateLogger("Latchwork.ProcessLocker"), leavesSharedThreads: true);
     }
 
@@ -51,6 +52,9 @@ internal sealed class LockerCore
     public AlarmClock Clock { get; }
 
     public ILogger Log { get; }
+
+    /// <summary>What this locker does.</summary>
+    public RunCounter Counter { get; }
 
     /// <summary>How long a caller waits that does not say it.</summary>
     public TimeSpan DefaultWait { get; }

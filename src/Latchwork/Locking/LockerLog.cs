@@ -37,4 +37,7 @@ internal static partial class LockerLog
 
     [LoggerMessage(3011, LogLevel.Warning, "Namespace {Namespace} could not be registered again.")]
     public static partial void RegistrationFailed(this ILogger logger, Exception exception, string @namespace);
+
+    [LoggerMessage(3012, LogLevel.Debug, "Namespace {Namespace}: what was counted could not be written.")]
+    public static partial void CountsNotWritten(this ILogger logger, Exception exception, string @namespace);
 }

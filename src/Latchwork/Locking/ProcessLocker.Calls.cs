@@ -61,6 +61,7 @@ public sealed partial class ProcessLocker
 
         // Work that is being stopped, as nobody waits for it any more, has its time here, too; what has none is a lock that was tried.
         await Task.WhenAll(_core.Held.Select(held => held.Flight?.ShutDownAsync(reason) ?? held.ReleaseAsync(lost: true))).ConfigureAwait(false);
+        await _core.Counter.EndAsync().ConfigureAwait(false);
         _core.Waits.StopAlarm();
         _core.Leases.StopAlarm();
         if (CallerThread.IsShared) await CallerThread.Yield();
@@ -168,7 +169,9 @@ public sealed partial class ProcessLocker
         }
 
         var publication = new LockerPublication(fencingToken, Nonce: null, value.Kind, value.Data, freshFor, _core.HandOver);
-        return await AskAsync(key, k => _core.Store.PublishAsync(k, publication, cancellationToken), cancellationToken, isNew: false).ConfigureAwait(false);
+        PublishOutcome outcome = await AskAsync(key, k => _core.Store.PublishAsync(k, publication, cancellationToken), cancellationToken, isNew: false).ConfigureAwait(false);
+        if (outcome == PublishOutcome.Accepted && value.Kind == LockerOutcomeKind.Failure) _core.Counter.Failed();
+        return outcome;
     }
 
     /// <summary>Asks once, not through a flight: nobody is waited for.</summary>

@@ -153,6 +153,15 @@ public sealed partial class ProcessLocker : IProcessLocker, IAsyncDisposable
     }
 
     /// <inheritdoc/>
+    public async Task<LockerStats> GetStatsAsync(CancellationToken cancellationToken = default)
+    {
+        cancellationToken.ThrowIfCancellationRequested();
+        ObjectDisposedException.ThrowIf(_disposed, this);
+        await _core.Counter.WriteAsync(cancellationToken).OffStoreThread().ConfigureAwait(false);
+        return await _core.Store.GetStatsAsync(Namespace, cancellationToken).OffStoreThread().ConfigureAwait(false);
+    }
+
+    /// <inheritdoc/>
     public async IAsyncEnumerable<KeySnapshot> ListAsync([EnumeratorCancellation] CancellationToken cancellationToken = default)
     {
         cancellationToken.ThrowIfCancellationRequested();

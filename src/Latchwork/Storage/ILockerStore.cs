@@ -110,6 +110,19 @@ public interface ILockerStore
     /// <returns>A page; it may be empty and yet not be the last.</returns>
     Task<LockerPage> ListAsync(string ns, string? cursor, int limit, CancellationToken cancellationToken);
 
+    /// <summary>Adds what a process has counted to the counts of a namespace. The one operation that is not repeated after an unknown outcome.</summary>
+    /// <param name="ns">The namespace, which was opened.</param>
+    /// <param name="counts">What is added; none is below zero.</param>
+    /// <param name="cancellationToken">A token that cancels the wait. What was sent may still take effect.</param>
+    /// <returns>A task that ends when it is added.</returns>
+    Task AddCountsAsync(string ns, LockerStats counts, CancellationToken cancellationToken);
+
+    /// <summary>Reads the counts of a namespace.</summary>
+    /// <param name="ns">The namespace; it need not exist.</param>
+    /// <param name="cancellationToken">A token that cancels the wait.</param>
+    /// <returns>The counts.</returns>
+    Task<LockerStats> GetStatsAsync(string ns, CancellationToken cancellationToken);
+
     /// <summary>
     /// Subscribes to the notifications of one key: there is one when its lock is freed or taken from its owner while somebody waits for it (a
     /// request was answered with <see cref="LockHeld"/> since the last one), when it is taken by <see cref="ForgetAsync"/>, and when some may have been

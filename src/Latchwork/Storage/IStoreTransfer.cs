@@ -71,6 +71,12 @@ public interface IStoreTransfer
     /// <returns>The counters of all its partitions.</returns>
     Task<TimerCounters> ReadCountersAsync(string ns, CancellationToken cancellationToken);
 
+    /// <summary>Reads what the lockers of a namespace of locks have done, also of one that is sealed.</summary>
+    /// <param name="ns">The namespace.</param>
+    /// <param name="cancellationToken">A token that cancels the wait.</param>
+    /// <returns>The counts.</returns>
+    Task<LockerStats> ReadLockerStatsAsync(string ns, CancellationToken cancellationToken);
+
     /// <summary>
     /// Replaces both marks if they are as expected, and if a seal becomes <see cref="TransferPhase.Moved"/> only of a namespace that is empty. Counters in the wanted marks are
     /// added in the same step (see <see cref="TransferMarks.Counters"/>); a namespace that was moved away and is opened again counts anew.

@@ -87,6 +87,9 @@ public sealed record TransferMarks(TransferMark? Seal, TransferMark? Import)
     /// <summary>Timers, of marks as they are to be: counters that are added to those of the namespace in the same step. Null, as in all marks that were read: none.</summary>
     public TimerCounters? Counters { get; init; }
 
+    /// <summary>Locks, in the same way: what the lockers of the namespace have done.</summary>
+    public LockerStats? LockerStats { get; init; }
+
     /// <summary>Whether a namespace that was moved away is opened again: what was counted went with it, so that it is counted anew.</summary>
     /// <param name="before">The marks before these.</param>
     internal bool EndsSeal(TransferMarks before) => Seal is null && before.Seal is { Phase: TransferPhase.Moved };

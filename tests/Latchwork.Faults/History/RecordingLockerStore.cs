@@ -85,6 +85,12 @@ internal sealed class RecordingLockerStore(ILockerStore inner, HistoryWriter his
 
     public Task<KeySnapshot?> PeekAsync(LockerKey key, CancellationToken cancellationToken) => inner.PeekAsync(key, cancellationToken);
 
+    public Task AddCountsAsync(string ns, LockerStats counts, CancellationToken cancellationToken) =>
+        inner.AddCountsAsync(ns, counts, cancellationToken);
+
+    public Task<LockerStats> GetStatsAsync(string ns, CancellationToken cancellationToken) =>
+        inner.GetStatsAsync(ns, cancellationToken);
+
     public Task<LockerPage> ListAsync(string ns, string? cursor, int limit, CancellationToken cancellationToken) =>
         inner.ListAsync(ns, cursor, limit, cancellationToken);
 

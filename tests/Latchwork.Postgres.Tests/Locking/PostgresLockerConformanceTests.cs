@@ -9,6 +9,8 @@ public sealed class PostgresLockerOutcomeTests(PostgresFixture fixture) : Locker
 
 public sealed class PostgresLockerKeepingTests(PostgresFixture fixture) : LockerKeepingSuite(fixture), IClassFixture<PostgresFixture>;
 
+public sealed class PostgresLockerCountsTests(PostgresFixture fixture) : LockerCountsSuite(fixture), IClassFixture<PostgresFixture>;
+
 public sealed class PostgresLockerForgettingTests(PostgresFixture fixture) : LockerForgettingSuite(fixture), IClassFixture<PostgresFixture>;
 
 public sealed class PostgresLockerModelTests(PostgresFixture fixture) : LockerModelSuite(fixture), IClassFixture<PostgresFixture>;

@@ -27,8 +27,10 @@ public sealed class ClusterTimerChangingTests(ClusterFixture fixture) : TimerCha
 [Collection(ClusterCollection.Name)]
 public sealed class ClusterTimerUpcomingTests(ClusterFixture fixture) : TimerUpcomingSuite(fixture);
 
+[Collection(ClusterCollection.Name)]
 public sealed class ClusterTimerInFlightTests(ClusterFixture fixture) : TimerInFlightSuite(fixture);
 
+[Collection(ClusterCollection.Name)]
 public sealed class ClusterTimerCountersTests(ClusterFixture fixture) : TimerCountersSuite(fixture);
 
 [Collection(ClusterCollection.Name)]

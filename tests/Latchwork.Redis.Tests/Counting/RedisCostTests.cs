@@ -143,7 +143,7 @@ public sealed partial class RedisCostTests : IAsyncLifetime
         (await SentAsync(async () =>
         {
             for (int i = 0; i < 100; i++) await RunAsync(locker, $"k{i}");
-        })).ShouldBe(200);
+        })).ShouldBeInRange(200, 202, "and what was counted, once a second");
     }
 
     [Fact]

@@ -10,6 +10,8 @@ public sealed class RedisLockerOutcomeTests(RedisTimerFixture fixture) : LockerO
 
 public sealed class RedisLockerKeepingTests(RedisTimerFixture fixture) : LockerKeepingSuite(fixture), IClassFixture<RedisTimerFixture>;
 
+public sealed class RedisLockerCountsTests(RedisTimerFixture fixture) : LockerCountsSuite(fixture), IClassFixture<RedisTimerFixture>;
+
 public sealed class RedisLockerForgettingTests(RedisTimerFixture fixture) : LockerForgettingSuite(fixture), IClassFixture<RedisTimerFixture>;
 
 public sealed class RedisLockerModelTests(RedisTimerFixture fixture) : LockerModelSuite(fixture), IClassFixture<RedisTimerFixture>;

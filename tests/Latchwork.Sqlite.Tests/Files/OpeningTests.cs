@@ -59,9 +59,9 @@ public sealed class OpeningTests : IDisposable
     public async Task A_file_of_a_newer_version_is_refused_and_both_versions_are_named()
     {
         await (await SqliteStore.OpenAsync(_folder.Database)).DisposeAsync();
-        _folder.Ask("PRAGMA user_version = 8");
+        _folder.Ask($"PRAGMA user_version = {Opening.Version + 1}");
         byte[] before = await File.ReadAllBytesAsync(_folder.Database);
-        await RefusedAsync("made by a newer version of Latchwork", "version 8", $"knows {Opening.Version}", "Update");
+        await RefusedAsync("made by a newer version of Latchwork", $"version {Opening.Version + 1}", $"knows {Opening.Version}", "Update");
         (await File.ReadAllBytesAsync(_folder.Database)).ShouldBe(before);
     }
 

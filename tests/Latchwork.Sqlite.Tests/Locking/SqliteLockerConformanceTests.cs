@@ -9,6 +9,8 @@ public sealed class SqliteLockerOutcomeTests(SqliteFixture fixture) : LockerOutc
 
 public sealed class SqliteLockerKeepingTests(SqliteFixture fixture) : LockerKeepingSuite(fixture), IClassFixture<SqliteFixture>;
 
+public sealed class SqliteLockerCountsTests(SqliteFixture fixture) : LockerCountsSuite(fixture), IClassFixture<SqliteFixture>;
+
 public sealed class SqliteLockerForgettingTests(SqliteFixture fixture) : LockerForgettingSuite(fixture), IClassFixture<SqliteFixture>;
 
 public sealed class SqliteLockerModelTests(SqliteFixture fixture) : LockerModelSuite(fixture), IClassFixture<SqliteFixture>;

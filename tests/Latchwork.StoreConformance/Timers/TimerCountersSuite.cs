@@ -83,7 +83,15 @@ public abstract class TimerCountersSuite(StoreFixture fixture) : ScheduleSuiteBa
         (await AskAsync(max: 0)).DeadLettered.ShouldBe(1);
         await ShouldBeAsync(new TimerCounts
         {
-            Posted = 4, Delivered = 8, HandedBack = 2, Failed = 4, ExpiredLeases = 2, RetriesExhausted = 1, DeserializationFailed = 1, Rejected = 1, LeaseExpired = 1,
+            Posted = 4,
+            Delivered = 8,
+            HandedBack = 2,
+            Failed = 4,
+            ExpiredLeases = 2,
+            RetriesExhausted = 1,
+            DeserializationFailed = 1,
+            Rejected = 1,
+            LeaseExpired = 1,
         });
         (await CountersAsync()).Totals.DeadLettered.ShouldBe(4);
     }

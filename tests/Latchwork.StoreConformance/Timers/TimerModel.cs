@@ -58,6 +58,7 @@ public sealed class TimerModel(DateTimeOffset now)
     /// <summary>The events that a claim may return. In a backlog the oldest and the newest are taken in turn, from either end first.</summary>
     public IReadOnlyList<IReadOnlyList<ModelEvent>> Claimable(ClaimRequest request)
     {
+        Dictionary<string, DateTimeOffset?> waiting = InOrder(TimerState.Scheduled).ToDictionary(e => e.Id, e => (DateTimeOffset?)e.Due);
         TakeBack(request);
         if (_nodes.TryGetValue(request.NodeId, out ModelNode? node) && node.ClaimToken == request.ClaimToken)
         {
@@ -66,8 +67,9 @@ public sealed class TimerModel(DateTimeOffset now)
 
         ModelEvent[] due = [.. DueNow()];
         int max = Pause is null ? Math.Min(request.Max, request.Capacity) : 0;
-        if (due.Length == 0 || Floor(Now) - due[0].Due <= TimeSpan.FromMilliseconds(100)) return [Fitting(due, max)];
-        return [Alternate(due, max, newestFirst: false), Alternate(due, max, newestFirst: true)];
+        // Some stores note the end of an occurrence right after the claim that brought it about: what waited for that end is then due from the next claim on.
+        ModelEvent[] before = [.. due.Where(e => waiting.GetValueOrDefault(e.Id) is not { } was || was == e.Due)];
+        return [.. Choices(due, max), .. before.Length == due.Length ? [] : Choices(before, max)];
     }
 
     /// <summary>Moves what was claimed in flight.</summary>
@@ -170,6 +172,11 @@ public sealed class TimerModel(DateTimeOffset now)
 
         return fitting;
     }
+
+    private IReadOnlyList<ModelEvent>[] Choices(ModelEvent[] due, int max) =>
+        due.Length == 0 || Floor(Now) - due[0].Due <= TimeSpan.FromMilliseconds(100)
+            ? [Fitting(due, max)]
+            : [Alternate(due, max, newestFirst: false), Alternate(due, max, newestFirst: true)];
 
     private static List<ModelEvent> Alternate(ModelEvent[] due, int max, bool newestFirst)
     {

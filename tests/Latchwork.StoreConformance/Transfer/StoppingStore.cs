@@ -54,6 +54,9 @@ internal sealed class StoppingStore(LatchworkStore store, Stop stop) : Latchwork
         public Task<TimerCounters> ReadCountersAsync(string ns, CancellationToken cancellationToken) =>
             stop.Pass(() => transfer.ReadCountersAsync(ns, cancellationToken));
 
+        public Task<LockerStats> ReadLockerStatsAsync(string ns, CancellationToken cancellationToken) =>
+            stop.Pass(() => transfer.ReadLockerStatsAsync(ns, cancellationToken));
+
         public Task<bool> ChangeAsync(NamespaceRef unit, TransferMarks expected, TransferMarks wanted, CancellationToken cancellationToken) =>
             stop.Pass(() => transfer.ChangeAsync(unit, expected, wanted, cancellationToken));
 

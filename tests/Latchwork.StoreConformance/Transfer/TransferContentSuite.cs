@@ -71,6 +71,21 @@ public abstract class TransferContentSuite(StoreFixture fixture) : TransferSuite
         (await CountersAsync(Source, ns)).Totals.ShouldBe(after.Totals, "what it had counted before had gone");
     }
 
+    [Fact]
+    public async Task What_lockers_have_done_moves_with_their_namespace_once()
+    {
+        string ns = NewNamespace();
+        await RunAsync(Source, ns, "k", "value");
+        await Source.Locks.AddCountsAsync(ns, new LockerStats(7, 2, 1), default);
+        await Target.Locks.OpenAsync(ns, default);
+        await Target.Locks.AddCountsAsync(ns, new LockerStats(1, 0, 0), default);
+        await Move(ns).RunAsync(default);
+        await Move(ns).RunAsync(default);
+        (await Target.Locks.GetStatsAsync(ns, default)).ShouldBe(new LockerStats(8, 2, 1));
+        await Move(ns, Target, Source).RunAsync(default);
+        (await Source.Locks.GetStatsAsync(ns, default)).ShouldBe(new LockerStats(8, 2, 1), "what it had counted before had gone");
+    }
+
     private static async Task<TimerCounters> CountersAsync(LatchworkStore store, string ns) => (await store.Timers.GetStatsAsync(Partition(ns), default)).Counters;
 
     [Fact]

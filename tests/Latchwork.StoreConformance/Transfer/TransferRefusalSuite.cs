@@ -217,6 +217,8 @@ public abstract class TransferRefusalSuite(StoreFixture fixture) : TransferSuite
 
         public Task<TimerCounters> ReadCountersAsync(string ns, CancellationToken cancellationToken) => transfer.ReadCountersAsync(ns, cancellationToken);
 
+        public Task<LockerStats> ReadLockerStatsAsync(string ns, CancellationToken cancellationToken) => transfer.ReadLockerStatsAsync(ns, cancellationToken);
+
         public Task<bool> ChangeAsync(NamespaceRef unit, TransferMarks expected, TransferMarks wanted, CancellationToken cancellationToken) =>
             transfer.ChangeAsync(unit, expected, wanted, cancellationToken);
 

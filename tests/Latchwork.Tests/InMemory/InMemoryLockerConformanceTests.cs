@@ -9,6 +9,8 @@ public sealed class InMemoryLockerOutcomeTests(InMemoryFixture fixture) : Locker
 
 public sealed class InMemoryLockerKeepingTests(InMemoryFixture fixture) : LockerKeepingSuite(fixture), IClassFixture<InMemoryFixture>;
 
+public sealed class InMemoryLockerCountsTests(InMemoryFixture fixture) : LockerCountsSuite(fixture), IClassFixture<InMemoryFixture>;
+
 public sealed class InMemoryLockerForgettingTests(InMemoryFixture fixture) : LockerForgettingSuite(fixture), IClassFixture<InMemoryFixture>;
 
 public sealed class InMemoryLockerEngineTests(InMemoryFixture fixture) : LockerEngineSuite(fixture), IClassFixture<InMemoryFixture>;

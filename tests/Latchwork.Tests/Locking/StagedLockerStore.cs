@@ -79,6 +79,16 @@ internal sealed class StagedLockerStore(ILockerStore inner) : ILockerStore
     public Task<KeySnapshot?> PeekAsync(LockerKey key, CancellationToken cancellationToken) =>
         CallAsync("Show", () => inner.PeekAsync(key, cancellationToken));
 
+    public Task AddCountsAsync(string ns, LockerStats counts, CancellationToken cancellationToken) =>
+        CallAsync("AddCounts", async () =>
+        {
+            await inner.AddCountsAsync(ns, counts, cancellationToken);
+            return true;
+        });
+
+    public Task<LockerStats> GetStatsAsync(string ns, CancellationToken cancellationToken) =>
+        CallAsync("GetStats", () => inner.GetStatsAsync(ns, cancellationToken));
+
     public Task<LockerPage> ListAsync(string ns, string? cursor, int limit, CancellationToken cancellationToken) =>
         CallAsync("List", () => inner.ListAsync(ns, cursor, limit, cancellationToken));
 

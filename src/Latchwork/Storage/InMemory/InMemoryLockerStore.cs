@@ -8,6 +8,7 @@ internal sealed class InMemoryLockerStore : ILockerStore
     private readonly object _gate = new();
     private readonly TimeProvider _timeProvider;
     private readonly Dictionary<LockerKey, LockRecord> _records = [];
+    private readonly Dictionary<string, LockerStats> _counts = [];
     private readonly Queue<LockerKey> _toSweep = new(); // each key of _records once
     private readonly OutcomeExpiry _outcomes;
     private readonly KeyNotificationHub _notifications = new();
@@ -99,6 +100,19 @@ internal sealed class InMemoryLockerStore : ILockerStore
 
     public Task<KeySnapshot?> PeekAsync(LockerKey key, CancellationToken cancellationToken) =>
         Run((store, now) => store.Find(key)?.Show(key.Key, now), cancellationToken);
+
+    public Task AddCountsAsync(string ns, LockerStats counts, CancellationToken cancellationToken) =>
+        Run(
+        (store, _) =>
+        {
+            LockerStats before = store._counts.GetValueOrDefault(ns) ?? new LockerStats(0, 0, 0);
+            store._counts[ns] = new LockerStats(before.Runs + counts.Runs, before.Takeovers + counts.Takeovers, before.Failures + counts.Failures);
+            return true;
+        },
+        cancellationToken);
+
+    public Task<LockerStats> GetStatsAsync(string ns, CancellationToken cancellationToken) =>
+        Run((store, _) => store._counts.GetValueOrDefault(ns) ?? new LockerStats(0, 0, 0), cancellationToken);
 
     public Task<LockerPage> ListAsync(string ns, string? cursor, int limit, CancellationToken cancellationToken) => Run(
         (store, now) =>

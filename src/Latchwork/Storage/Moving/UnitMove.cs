@@ -108,8 +108,10 @@ internal sealed class UnitMove(IStoreTransfer source, IStoreTransfer target, Nam
             if (import.Phase != TransferPhase.Done)
             {
                 // The counters come last, in the step that ends the import: so they come once, however often a move is cut off, and not at all if it is aborted.
-                TimerCounters? counters = unit.Kind == TransferKind.Timers ? await source.ReadCountersAsync(unit.Namespace, cancellationToken).ConfigureAwait(false) : null;
-                TransferMarks done = marks with { Import = import with { Phase = TransferPhase.Done }, Counters = counters };
+                TransferMarks done = marks with { Import = import with { Phase = TransferPhase.Done } };
+                done = unit.Kind == TransferKind.Timers
+                    ? done with { Counters = await source.ReadCountersAsync(unit.Namespace, cancellationToken).ConfigureAwait(false) }
+                    : done with { LockerStats = await source.ReadLockerStatsAsync(unit.Namespace, cancellationToken).ConfigureAwait(false) };
                 if (!await target.ChangeAsync(unit, marks, done, cancellationToken).ConfigureAwait(false)) continue;
             }
 
