@@ -129,7 +129,7 @@ public sealed record ClaimOperation(string Node, string Token, int Max, int Capa
         TimerModelRun.Compare(Describe(chosen), store);
         TimerModelRun.Compare(run.Say(run.Model.Pause), run.Say(claim.Pause));
         run.Model.Claim(request, chosen);
-        CheckAskAgain(run.Model, Capacity - chosen.Count, claim.AskAgainIn);
+        if (!run.Model.HasFreed || claim.AskAgainIn == TimeSpan.Zero) CheckAskAgain(run.Model, Capacity - chosen.Count, claim.AskAgainIn);
 
         string Describe(IEnumerable<ModelEvent> events) => string.Join(' ', events.Select(run.SayDelivery));
     }

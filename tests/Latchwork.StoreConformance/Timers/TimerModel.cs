@@ -29,6 +29,9 @@ public sealed class TimerModel(DateTimeOffset now)
 
     public IReadOnlyDictionary<string, ModelNode> Nodes => _nodes;
 
+    /// <summary>Whether the last claim ended an occurrence for which another one waited: a store may say so in the answer, or notify the node right after it.</summary>
+    public bool HasFreed { get; private set; }
+
     /// <summary>The most nodes that there were at a time: a node may keep a poll slot from then.</summary>
     public int MostNodes { get; private set; }
 
@@ -58,6 +61,7 @@ public sealed class TimerModel(DateTimeOffset now)
     /// <summary>The events that a claim may return. In a backlog the oldest and the newest are taken in turn, from either end first.</summary>
     public IReadOnlyList<IReadOnlyList<ModelEvent>> Claimable(ClaimRequest request)
     {
+        HasFreed = false;
         Dictionary<string, DateTimeOffset?> waiting = InOrder(TimerState.Scheduled).ToDictionary(e => e.Id, e => (DateTimeOffset?)e.Due);
         TakeBack(request);
         if (_nodes.TryGetValue(request.NodeId, out ModelNode? node) && node.ClaimToken == request.ClaimToken)
@@ -69,7 +73,8 @@ public sealed class TimerModel(DateTimeOffset now)
         int max = Pause is null ? Math.Min(request.Max, request.Capacity) : 0;
         // Some stores note the end of an occurrence right after the claim that brought it about: what waited for that end is then due from the next claim on.
         ModelEvent[] before = [.. due.Where(e => waiting.GetValueOrDefault(e.Id) is not { } was || was == e.Due)];
-        return [.. Choices(due, max), .. before.Length == due.Length ? [] : Choices(before, max)];
+        HasFreed = before.Length < due.Length;
+        return [.. Choices(due, max), .. HasFreed ? Choices(before, max) : []];
     }
 
     /// <summary>Moves what was claimed in flight.</summary>
