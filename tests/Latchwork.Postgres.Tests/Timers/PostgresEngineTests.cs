@@ -13,6 +13,8 @@ public sealed class PostgresEngineMembershipTests(PostgresFixture fixture) : Eng
 
 public sealed class PostgresEnginePauseTests(PostgresFixture fixture) : EnginePauseSuite(fixture), IClassFixture<PostgresFixture>;
 
+public sealed class PostgresEngineReceiveTests(PostgresFixture fixture) : EngineReceiveSuite(fixture), IClassFixture<PostgresFixture>;
+
 public sealed class PostgresEngineLeaveTests(PostgresFixture fixture) : EngineLeaveSuite(fixture), IClassFixture<PostgresFixture>;
 
 public sealed class PostgresEngineFaultTests(PostgresFixture fixture) : EngineFaultSuite(fixture), IClassFixture<PostgresFixture>;

@@ -12,6 +12,8 @@ public sealed class RedisEngineLeaseTests(RedisTimerFixture fixture) : EngineLea
 
 public sealed class RedisEnginePauseTests(RedisTimerFixture fixture) : EnginePauseSuite(fixture), IClassFixture<RedisTimerFixture>;
 
+public sealed class RedisEngineReceiveTests(RedisTimerFixture fixture) : EngineReceiveSuite(fixture), IClassFixture<RedisTimerFixture>;
+
 public sealed class RedisEngineLeaveTests(RedisTimerFixture fixture) : EngineLeaveSuite(fixture), IClassFixture<RedisTimerFixture>;
 
 public sealed class RedisEngineMembershipTests(RedisTimerFixture fixture) : EngineMembershipSuite(fixture), IClassFixture<RedisTimerFixture>;
