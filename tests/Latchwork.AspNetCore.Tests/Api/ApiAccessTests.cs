@@ -5,6 +5,8 @@ using System.Text.Json;
 using Latchwork.AspNetCore.Tests.Support;
 using Latchwork.StoreConformance.Engine;
 using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.TestHost;
+using Microsoft.Extensions.DependencyInjection;
 using Shouldly;
 using Xunit;
 
@@ -176,6 +178,24 @@ public sealed class ApiAccessTests
         paths.EnumerateObject().ShouldAllBe(path => !path.Name.Contains('{'));
         paths.GetProperty("/latchwork/api/timers/post").GetProperty("post").GetProperty("requestBody").GetProperty("content").TryGetProperty("application/json", out _).ShouldBeTrue();
         paths.GetProperty("/latchwork/api/timers/upcoming").GetProperty("get").GetProperty("parameters").EnumerateArray().Select(one => one.GetProperty("name").GetString()).ShouldContain("cursor");
+    }
+
+    [Fact]
+    public async Task Each_keyed_store_has_an_API_of_its_own()
+    {
+        WebApplicationBuilder builder = WebApplication.CreateBuilder(new WebApplicationOptions { EnvironmentName = "Production" });
+        builder.WebHost.UseTestServer();
+        builder.Services.AddLatchwork().UseInMemory().AddHttpApi();
+        builder.Services.AddKeyedLatchwork("jobs").UseInMemory().AddHttpApi();
+        await using WebApplication app = builder.Build();
+        app.MapLatchworkApi("/main").AllowAnonymous();
+        app.MapLatchworkApi("/jobs", "jobs").AllowAnonymous();
+        Should.Throw<InvalidOperationException>(() => app.MapLatchworkApi("/other", "other")).Message.ShouldContain("AddKeyedLatchwork(\"other\", …)");
+        await app.StartAsync();
+        await new DistributedTimer(app.Services.GetRequiredKeyedService<LatchworkStore>("jobs"), new() { Namespace = "ns" }).PostAsync("x", TimeSpan.FromHours(1));
+
+        (await app.GetTestClient().GetStringAsync("/jobs/timers/namespaces")).ShouldBe("{\"namespaces\":[\"ns\"]}");
+        (await app.GetTestClient().GetStringAsync("/main/timers/namespaces")).ShouldBe("{\"namespaces\":[]}");
     }
 
     private static Task<ApiHost> StartAsync(Action<HttpApiOptions> configure) => ApiHost.StartAsync(
