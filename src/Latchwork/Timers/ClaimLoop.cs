@@ -176,6 +176,7 @@ internal sealed class ClaimLoop : IDisposable
         }
 
         bool isRepetition = _unanswered is not null;
+        long calls = _listener.Receivers?.Calls ?? 0; // before the places are counted that these want
         ClaimRequest request = _unanswered ?? NextRequest();
         TimeSpan sentAt = _listener.Now;
         try
@@ -189,6 +190,8 @@ internal sealed class ClaimLoop : IDisposable
             _listener.Claiming.Succeeded(_client.Partition.Index);
             Task taken = Take(request, claim, sentAt, receivedAt);
             Plan(request, claim, receivedAt);
+            if (!isRepetition) _listener.OnAnswered(_client.Partition.Index, calls, request.Max);
+            else if (_listener.Receivers is not null) AskIn(TimeSpan.Zero); // it says nothing of what is due now
             _answered.TrySetResult();
             await taken.ConfigureAwait(false);
         }
@@ -213,7 +216,7 @@ internal sealed class ClaimLoop : IDisposable
             max,
             max + _listener.Capacity.Free,
             _listener.Capacity.Taken - max,
-            _listener.Settings.LeaseDuration,
+            _listener.LeaseOfClaim,
             _listener.Settings.DeadLetters)
         { Yields = _listener.Capacity.HandlesLong };
     }
@@ -277,6 +280,7 @@ internal sealed class ClaimLoop : IDisposable
         _listener.Capacity.GiveBack(isRepetition ? 0 : request.Max);
 
         AskIn(Backoff.OfStore(_failures++));
+        _listener.Receivers?.OnFailed(e);
         bool isTheJoins = _answered.TrySetException(e);
         _listener.Claiming.Failed(_client.Partition.Index, e, isTold: isTheJoins);
     }

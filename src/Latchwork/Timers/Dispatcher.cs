@@ -7,7 +7,7 @@ namespace Latchwork;
 /// moment that its handler can run, so that what has not started can be handed back at any time; and it is handed back when it has waited for
 /// <see cref="LongestWait"/>, so that it does not wait here while another node is idle.
 /// </summary>
-internal sealed class Dispatcher : IDisposable
+internal sealed class Dispatcher : IDeliveryQueue
 {
     private readonly Lock _gate = new();
     private readonly int _maxConcurrency;

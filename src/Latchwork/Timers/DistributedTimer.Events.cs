@@ -1,5 +1,4 @@
 using System.Runtime.CompilerServices;
-using Latchwork.Storage;
 using Latchwork.Storage.Rules;
 using Latchwork.Threading;
 
@@ -63,28 +62,6 @@ public sealed partial class DistributedTimer
         Limits.CheckId(id);
         if (cancellationToken.IsCancellationRequested) return Task.FromCanceled<TimerOutcome>(cancellationToken);
         return _membership?.Find(id) is { } held ? held.ConfirmAsync(cancellationToken) : Task.FromResult(TimerOutcome.NotFound);
-    }
-
-    /// <summary>Confirms a delivery from anywhere.</summary>
-    /// <param name="id">The event's id.</param>
-    /// <param name="token">The delivery's token.</param>
-    /// <param name="cancellationToken">A token that cancels the wait.</param>
-    /// <returns><see cref="TimerOutcome.Done"/>, <see cref="TimerOutcome.Stale"/> or <see cref="TimerOutcome.NotFound"/>.</returns>
-    /// <exception cref="LatchworkStoreException">The store did not answer for <see cref="TimerOptions.LeaseDuration"/>.</exception>
-    public Task<TimerOutcome> ConfirmAsync(string id, string token, CancellationToken cancellationToken = default)
-    {
-        Limits.CheckId(id);
-        Limits.CheckId(token);
-        if (cancellationToken.IsCancellationRequested) return Task.FromCanceled<TimerOutcome>(cancellationToken);
-
-        // A delivery of this node is told, so that it is extended no more.
-        return _membership?.Find(id) is { } held && held.Token == token
-            ? held.ConfirmAsync(cancellationToken)
-            : OnPartitionAsync(
-                id,
-                client => _calls.ConfirmAsync(client, new DeliveryKey(id, token), _settings.Clock.Now + _settings.LeaseDuration, cancellationToken),
-                TimerOutcome.NotFound,
-                cancellationToken);
     }
 
     /// <summary>

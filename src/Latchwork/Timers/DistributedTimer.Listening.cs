@@ -33,7 +33,7 @@ public sealed partial class DistributedTimer
     /// </param>
     /// <param name="cancellationToken">Gives up joining.</param>
     /// <returns>A task that ends when the store knows this node. If it fails, the timer is not joined.</returns>
-    /// <exception cref="InvalidOperationException">The timer is joined already; or a handler joins again while its own node still leaves, which would be to wait for itself.</exception>
+    /// <exception cref="InvalidOperationException">The timer is joined already, or receives (<see cref="ReceiveAsync(int, TimeSpan, CancellationToken)"/>); or a handler joins again while its own node still leaves, which would be to wait for itself.</exception>
     /// <exception cref="LatchworkStoreException">The store refused or did not answer.</exception>
     /// <exception cref="OperationCanceledException">The token fired, or the timer was told to leave in the meantime.</exception>
     public Task JoinAsync(Func<TimerDelivery, CancellationToken, Task> handler, CancellationToken cancellationToken = default)
@@ -45,7 +45,7 @@ public sealed partial class DistributedTimer
         {
             ObjectDisposedException.ThrowIf(_disposed, this);
             Membership? before = _membership;
-            if (before is { IsLeavingOrEnded: false }) throw new InvalidOperationException("The timer is joined already.");
+            if (before is { IsLeavingOrEnded: false }) throw new InvalidOperationException(_receivers is null ? "The timer is joined already." : "The timer receives: call LeaveAsync before it joins with a handler.");
             if (before is { Ended.IsCompleted: true }) before = null;
             if (before is not null && HandlerScope.Delivery is { } delivery && before.Owns(delivery))
             {
@@ -53,6 +53,7 @@ public sealed partial class DistributedTimer
             }
 
             _membership = next = new Membership(before);
+            _receivers = null;
         }
 
         return next.JoinAsync(token => OpenAsync(handler, token), GetStatsAsync, cancellationToken);

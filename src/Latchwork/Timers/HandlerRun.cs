@@ -27,14 +27,14 @@ internal sealed class HandlerRun(Listener listener, Func<TimerDelivery, Cancella
             Exception? failure = await CallAsync(delivery).ConfigureAwait(false);
             StopReason reason = delivery.StopReason; // what fires from now on did not end the handler
             delivery.MarkReturned();
-            listener.Dispatcher.Returned(delivery);
+            listener.Returned(delivery);
             returned = true;
             await ConcludeAsync(delivery, failure, reason).ConfigureAwait(false);
         }
         finally
         {
             delivery.MarkReturned();
-            if (!returned) listener.Dispatcher.Returned(delivery);
+            if (!returned) listener.Returned(delivery);
             delivery.EndTransactions();
             delivery.MarkEnded();
             listener.Ran?.Invoke(delivery);

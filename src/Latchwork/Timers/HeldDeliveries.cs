@@ -8,6 +8,15 @@ internal sealed class HeldDeliveries
     private readonly Lock _gate = new();
     private readonly Dictionary<string, TimerDelivery> _byId = new(StringComparer.Ordinal);
 
+    /// <summary>Whether nothing is held.</summary>
+    public bool IsEmpty
+    {
+        get
+        {
+            lock (_gate) return _byId.Count == 0;
+        }
+    }
+
     /// <summary>Adds a delivery.</summary>
     /// <returns>The older delivery of the same event that it supersedes, if there is one.</returns>
     public TimerDelivery? Add(TimerDelivery delivery)

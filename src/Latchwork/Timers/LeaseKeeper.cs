@@ -118,7 +118,7 @@ internal sealed class LeaseKeeper : IDisposable
 
     private bool IsToBeExtended(TimerDelivery delivery, TimeSpan now)
     {
-        if (delivery.IsConfirmedInTransaction) return false;
+        if (delivery.IsReceived || delivery.IsConfirmedInTransaction) return false;
         if (!delivery.HasStarted) return true;
         if (now - delivery.StartedAt >= _listener.Settings.MaxHandlingTime) return false;
         return !delivery.HasReturned || _listener.Settings.Confirmation != Confirmation.Manual;

@@ -1,4 +1,3 @@
-using Latchwork.Diagnostics;
 using Latchwork.Storage;
 using Latchwork.Storage.Rules;
 using Latchwork.Threading;
@@ -8,7 +7,7 @@ namespace Latchwork;
 /// <summary>
 /// One membership of a node in a namespace, from join to leave: it receives notifications, claims, keeps leases, and runs handlers.
 /// </summary>
-internal sealed class Listener : IDisposable
+internal sealed partial class Listener : IDisposable
 {
     /// <summary>What is kept of the grace for the end of the subscription, whoever has used up the rest.</summary>
     private static readonly TimeSpan _forTheEnd = TimerSettings.LeaveGrace / 8;
@@ -18,6 +17,7 @@ internal sealed class Listener : IDisposable
     private readonly int[] _pauses;
     private readonly PartitionClient[] _clients;
     private readonly LeaseKeeper _keeper;
+    private readonly Dispatcher? _handlers;
     private readonly OccurrenceStarter? _starter;
     private readonly ScheduleSweeper? _sweeper;
     private readonly Func<int> _maxEvents;
@@ -28,13 +28,24 @@ internal sealed class Listener : IDisposable
     private volatile bool _abandoned;
     private int _isPaused;
 
+    /// <summary>A listener that calls a handler.</summary>
     public Listener(
-        PartitionClients clients,
-        PartitionClient[] opened,
-        TimerSettings settings,
-        ErrorReporter errors,
-        Func<int> maxEvents,
-        Func<TimerDelivery, CancellationToken, Task> handler)
+        PartitionClients clients, PartitionClient[] opened, TimerSettings settings, ErrorReporter errors, Func<int> maxEvents, Func<TimerDelivery, CancellationToken, Task> handler)
+        : this(clients, opened, settings, errors, maxEvents, new NodeCapacity(settings.MaxInFlight, settings.MaxConcurrency))
+    {
+        _handlers = new Dispatcher(settings, Capacity, new HandlerRun(this, handler).RunAsync, HandBackUnstartedAsync);
+        Dispatcher = _handlers;
+    }
+
+    /// <summary>A listener for callers who receive.</summary>
+    public Listener(PartitionClients clients, PartitionClient[] opened, TimerSettings settings, ErrorReporter errors, Func<int> maxEvents, Receivers receivers)
+        : this(clients, opened, settings, errors, maxEvents, receivers.Capacity)
+    {
+        Dispatcher = Receivers = receivers;
+        receivers.Attach(this);
+    }
+
+    private Listener(PartitionClients clients, PartitionClient[] opened, TimerSettings settings, ErrorReporter errors, Func<int> maxEvents, NodeCapacity capacity)
     {
         _store = clients.Store;
         Transactions = clients.Transactions;
@@ -44,8 +55,7 @@ internal sealed class Listener : IDisposable
         Errors = errors;
         Claiming = new OutageReporter(errors, settings.Clock, TimerTrouble.Claim);
         Calls = new DeliveryCalls(clients.Store, settings);
-        Capacity = new NodeCapacity(settings.MaxInFlight, settings.MaxConcurrency);
-        Dispatcher = new Dispatcher(settings, Capacity, new HandlerRun(this, handler).RunAsync, HandBackUnstartedAsync);
+        Capacity = capacity;
         _starter = clients.Store.Schedules is { } schedules ? new OccurrenceStarter(this, schedules) : null;
         _sweeper = clients.Store.Schedules is { } swept ? new ScheduleSweeper(this, swept, opened) : null;
         _keeper = new LeaseKeeper(this, clients.Store);
@@ -69,7 +79,7 @@ internal sealed class Listener : IDisposable
 
     public NodeCapacity Capacity { get; }
 
-    public Dispatcher Dispatcher { get; }
+    public IDeliveryQueue Dispatcher { get; } = null!; // set by the constructor that is chosen
 
     public int MaxEvents => _maxEvents();
 
@@ -192,46 +202,6 @@ internal sealed class Listener : IDisposable
         return HandBackAsync(deliveries);
     }
 
-    /// <summary>A delivery is no longer this node's: its handler is told, and what was not begun will not be.</summary>
-    public void OnLeaseLost(TimerDelivery delivery, DeliveryEnd why, bool quietly = false)
-    {
-        bool running = delivery.HasStarted && !(delivery.HasReturned && Settings.Confirmation == Confirmation.Manual);
-        if (why == DeliveryEnd.Revoked) delivery.WasRevoked = true;
-
-        // A stale token is what the end of a delivery leaves, too. A lease that has run out is known by the clock: a handler that runs is told.
-        bool isDoubtful = why == DeliveryEnd.TakenOver || (why == DeliveryEnd.LeaseRanOut && delivery.HasReturned);
-        if (isDoubtful && delivery.Suspect()) return;
-        if (!delivery.Drop(why == DeliveryEnd.Revoked ? StopReason.Revoked : StopReason.LeaseLost)) return;
-
-        if (Metrics.LostLeases.Enabled) CountLost(why);
-        Errors.Log.Lost(delivery.Id, Settings.Namespace, delivery.Attempt, why, running ? "begun" : delivery.HasReturned ? "returned" : "not begun");
-        if (quietly || !running) return;
-        if (why == DeliveryEnd.LeaseRanOut)
-        {
-            Errors.Report(TimerTrouble.LostLease, new TimeoutException("The lease ran out before it was extended."), delivery);
-        }
-        else if (why == DeliveryEnd.TakenOver)
-        {
-            Errors.Report(TimerTrouble.LostLease, new LatchworkStoreException("The event was taken over, replaced or removed.", StoreOutcome.NotApplied), delivery);
-        }
-    }
-
-    private void CountLost(DeliveryEnd why)
-    {
-        string? reason = why switch
-        {
-            DeliveryEnd.LeaseRanOut => "lease_ran_out",
-            DeliveryEnd.TakenOver => "taken_over",
-            DeliveryEnd.Revoked => "revoked",
-            DeliveryEnd.Unknown => "unknown",
-            _ => null, // left to run out, by will
-        };
-        if (reason is null) return;
-        System.Diagnostics.TagList tags = Names.OfTimer(Settings.Namespace, "process");
-        tags.Add(Names.Reason, reason);
-        Listeners.Tell(tags, static tags => Metrics.LostLeases.Add(1, tags));
-    }
-
     /// <summary>The namespace is paused: what no handler has begun goes back, with no retry spent. What runs goes on.</summary>
     public void HandBackUnstarted(PartitionClient client)
     {
@@ -250,24 +220,12 @@ internal sealed class Listener : IDisposable
         else Errors.Log.Paused(Settings.Namespace, pause.By, pause.Since, pause.Reason);
     }
 
-    /// <summary>The store told of a replacement or revocation.</summary>
-    public void OnRevoked(DeliveryKey key)
-    {
-        if (Held.Find(key) is { } delivery) OnLeaseLost(delivery, DeliveryEnd.Revoked);
-    }
-
     /// <summary>An occurrence of a schedule ended, or was handed back, before its handler was called.</summary>
     public void DidNotRun(TimerDelivery delivery)
     {
         Capacity.HandlerReturned(ran: false, took: null);
         Ran?.Invoke(delivery);
     }
-
-    /// <summary>A delivery was settled or lost.</summary>
-    public void NotHeld(TimerDelivery delivery) => Held.Remove(delivery);
-
-    /// <summary>A delivery was settled or lost, and its handler is through: its place is free.</summary>
-    public void Finished() => Capacity.Finished();
 
     // When the last claim is answered, nothing begins any more.
     private async Task StartingEndsAsync()

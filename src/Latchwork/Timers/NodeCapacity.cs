@@ -21,7 +21,7 @@ internal sealed class NodeCapacity
     private readonly Lock _gate = new();
     private readonly Queue<Action> _waiting = new();
     private readonly int _maxInFlight;
-    private readonly int _maxConcurrency;
+    private int _maxConcurrency;
     private int _taken;
     private int _busy;
     private double _handlingTicks = double.NaN; // a moving average; not a number until a handler has ended
@@ -119,6 +119,22 @@ internal sealed class NodeCapacity
 
     /// <summary>Deliveries are handed back before a handler began, for a reason that says nothing about this node.</summary>
     public void HandedBack(int deliveries) => Release(handlers: deliveries, places: 0);
+
+    /// <summary>More, or fewer, events can be taken at a time: callers come who receive some, and go.</summary>
+    public void ChangeHandlers(int by)
+    {
+        lock (_gate) _maxConcurrency += by;
+        Release(handlers: 0, places: 0);
+    }
+
+    /// <summary>A caller is given deliveries, and waits for no more.</summary>
+    /// <param name="deliveries">How many it is given.</param>
+    /// <param name="wanted">How many it wanted.</param>
+    public void HandedOver(int deliveries, int wanted)
+    {
+        lock (_gate) _maxConcurrency -= wanted;
+        Release(handlers: deliveries, places: 0);
+    }
 
     /// <summary>A delivery is neither held nor handled any more.</summary>
     public void Finished() => Release(handlers: 0, places: 1);

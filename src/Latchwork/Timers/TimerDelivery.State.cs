@@ -60,6 +60,9 @@ public sealed partial class TimerDelivery
     /// <summary>Whether it was lost because somebody replaced or revoked the event: nothing went wrong.</summary>
     internal bool WasRevoked { get; set; }
 
+    /// <summary>Whether a caller has received it, and no handler: then nobody extends it but the caller.</summary>
+    internal bool IsReceived { get; private set; }
+
     /// <summary>Why a typed handler was not called: the payload cannot be read.</summary>
     internal Exception? DeserializationFailed { get; set; }
 
@@ -94,6 +97,23 @@ public sealed partial class TimerDelivery
         if (_startedAt >= Deadline) _listener.OnLeaseLost(this, DeliveryEnd.LeaseRanOut);
         return StopReason == StopReason.None && TryMark(Started, unless: Dropped | Settled);
     }
+
+    /// <summary>Gives it to a caller who receives, unless the delivery is over or its lease ran out: the caller ends it and extends it.</summary>
+    internal bool TryHandOver()
+    {
+        IsReceived = true;
+        if (!TryStart())
+        {
+            IsReceived = false;
+            return false;
+        }
+
+        MarkEnded();
+        return true;
+    }
+
+    /// <summary>Hands it back, unless it is over. Never throws.</summary>
+    internal Task HandBackAsync() => _listener.HandBackAsync(this);
 
     /// <summary>The handler has returned.</summary>
     internal void MarkReturned() => TryMark(Returned, unless: 0);
@@ -204,13 +224,14 @@ public sealed partial class TimerDelivery
     /// <summary>Hands the delivery back: no retry is spent.</summary>
     /// <param name="repeatUntil">Until when to repeat it if the store does not answer.</param>
     /// <param name="cancellationToken">A token that cancels the wait.</param>
-    internal async Task ReleaseAsync(TimeSpan repeatUntil, CancellationToken cancellationToken)
+    internal async Task<TimerOutcome> ReleaseAsync(TimeSpan repeatUntil, CancellationToken cancellationToken)
     {
         Interlocked.Add(ref _marks, Ending);
         try
         {
-            await _listener.Calls.ReleaseAsync(Client, Key, repeatUntil, cancellationToken).ConfigureAwait(false);
+            TimerOutcome outcome = await _listener.Calls.ReleaseAsync(Client, Key, repeatUntil, cancellationToken).ConfigureAwait(false);
             Settle(TimerOutcome.Stale);
+            return outcome;
         }
         finally
         {
@@ -254,7 +275,7 @@ public sealed partial class TimerDelivery
             {
                 EndTransactions(most: 1);
             }
-            else if (HasReturned)
+            else if (HasReturned || IsReceived)
             {
                 // In manual confirmation: the end of the handler, which would decide it, is past.
                 Settle(TimerOutcome.NotFound);
@@ -287,10 +308,23 @@ public sealed partial class TimerDelivery
     {
         if (Refusal() is { } refusal) return Task.FromResult(refusal);
 
-        TimeSpan leaseEnd = _listener.Now + _listener.Settings.LeaseDuration;
-        Task<TimerOutcome> decision = EndAsync(failure, thrown: null, leaseEnd > Deadline ? leaseEnd : Deadline, cancellationToken);
+        return Decide(EndAsync(failure, thrown: null, DecisionBound, cancellationToken));
+    }
+
+    private Task<TimerOutcome> Decide(Task<TimerOutcome> decision)
+    {
         _decision = decision;
         return decision;
+    }
+
+    /// <summary>Until when a call that ends the delivery is repeated if the store does not answer.</summary>
+    private TimeSpan DecisionBound
+    {
+        get
+        {
+            TimeSpan leaseEnd = _listener.Now + _listener.Settings.LeaseDuration;
+            return leaseEnd > Deadline ? leaseEnd : Deadline;
+        }
     }
 
     private async Task<TimerOutcome> ExtendCoreAsync(TimeSpan lease, CancellationToken cancellationToken)

@@ -151,6 +151,14 @@ public sealed partial class TimerDelivery
         return Decide(new TimerFailure(Key, _listener.Settings.NodeId, ErrorText.Clip(error), RetryIn: null, reason), cancellationToken);
     }
 
+    /// <summary>Hands the event back: it is due again immediately, for any node, and no retry is spent.</summary>
+    /// <param name="cancellationToken">A token that cancels the wait.</param>
+    /// <returns><see cref="TimerOutcome.Done"/>, or <see cref="TimerOutcome.Stale"/> or <see cref="TimerOutcome.NotFound"/> if it is no longer this node's.</returns>
+    /// <exception cref="LatchworkStoreException">The store did not answer for as long as the lease lasted.</exception>
+    public Task<TimerOutcome> ReleaseAsync(CancellationToken cancellationToken = default) => Refusal() is { } refusal
+        ? Task.FromResult(refusal)
+        : Decide(ReleaseAsync(DecisionBound, cancellationToken));
+
     /// <summary>Makes the lease last at least <paramref name="lease"/> from now on. Needed only with <see cref="Confirmation.Manual"/> after the handler has returned.</summary>
     /// <param name="lease">100 ms to 1 day.</param>
     /// <param name="cancellationToken">A token that cancels the wait.</param>

@@ -15,6 +15,8 @@ public sealed class PostgresEnginePauseTests(PostgresFixture fixture) : EnginePa
 
 public sealed class PostgresEngineScheduleTests(PostgresFixture fixture) : EngineScheduleSuite(fixture), IClassFixture<PostgresFixture>;
 
+public sealed class PostgresEngineReceiveTests(PostgresFixture fixture) : EngineReceiveSuite(fixture), IClassFixture<PostgresFixture>;
+
 public sealed class PostgresEngineLeaveTests(PostgresFixture fixture) : EngineLeaveSuite(fixture), IClassFixture<PostgresFixture>;
 
 public sealed class PostgresEngineFaultTests(PostgresFixture fixture) : EngineFaultSuite(fixture), IClassFixture<PostgresFixture>;

@@ -14,6 +14,8 @@ public sealed class RedisEnginePauseTests(RedisTimerFixture fixture) : EnginePau
 
 public sealed class RedisEngineScheduleTests(RedisTimerFixture fixture) : EngineScheduleSuite(fixture), IClassFixture<RedisTimerFixture>;
 
+public sealed class RedisEngineReceiveTests(RedisTimerFixture fixture) : EngineReceiveSuite(fixture), IClassFixture<RedisTimerFixture>;
+
 public sealed class RedisEngineLeaveTests(RedisTimerFixture fixture) : EngineLeaveSuite(fixture), IClassFixture<RedisTimerFixture>;
 
 public sealed class RedisEngineMembershipTests(RedisTimerFixture fixture) : EngineMembershipSuite(fixture), IClassFixture<RedisTimerFixture>;

@@ -11,6 +11,8 @@ public sealed class SqliteEngineLeaseTests(SqliteFixture fixture) : EngineLeaseS
 
 public sealed class SqliteEnginePauseTests(SqliteFixture fixture) : EnginePauseSuite(fixture), IClassFixture<SqliteFixture>;
 
+public sealed class SqliteEngineReceiveTests(SqliteFixture fixture) : EngineReceiveSuite(fixture), IClassFixture<SqliteFixture>;
+
 public sealed class SqliteEngineLeaveTests(SqliteFixture fixture) : EngineLeaveSuite(fixture), IClassFixture<SqliteFixture>;
 
 public sealed class SqliteEngineMembershipTests(SqliteFixture fixture) : EngineMembershipSuite(fixture), IClassFixture<SqliteFixture>;

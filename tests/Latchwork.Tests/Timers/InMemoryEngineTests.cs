@@ -12,6 +12,8 @@ public sealed class InMemoryEngineLeaseTests(InMemoryFixture fixture) : EngineLe
 
 public sealed class InMemoryEnginePauseTests(InMemoryFixture fixture) : EnginePauseSuite(fixture), IClassFixture<InMemoryFixture>;
 
+public sealed class InMemoryEngineReceiveTests(InMemoryFixture fixture) : EngineReceiveSuite(fixture), IClassFixture<InMemoryFixture>;
+
 public sealed class InMemoryEngineLeaveTests(InMemoryFixture fixture) : EngineLeaveSuite(fixture), IClassFixture<InMemoryFixture>;
 
 public sealed class InMemoryEngineMembershipTests(InMemoryFixture fixture) : EngineMembershipSuite(fixture), IClassFixture<InMemoryFixture>;

@@ -1,0 +1,37 @@
+"""Listens to a namespace over HTTP: python3 listener.py http://127.0.0.1:5080/latchwork/api order-unpaid [bearer token]"""
+import json, sys, time, urllib.error, urllib.request, uuid
+
+base, namespace, *bearer = sys.argv[1:]
+headers = {"Content-Type": "application/json"}
+if bearer:
+    headers["Authorization"] = f"Bearer {bearer[0]}"
+
+def post(path, **body):
+    request = urllib.request.Request(f"{base}/timers/{path}", json.dumps({"namespace": namespace, **body}).encode(), headers)
+    try:
+        with urllib.request.urlopen(request, timeout=60) as answer:
+            return json.load(answer)
+    except urllib.error.HTTPError as error:
+        if error.code in (404, 409):  # the delivery is another's by now
+            return json.load(error)
+        raise
+
+def handle(delivery):
+    print(delivery["id"], json.dumps(delivery.get("data")), f"retries={delivery['retries']}", flush=True)
+
+token = str(uuid.uuid4())
+while True:
+    try:
+        # The same token until an answer has arrived: a lost one is asked for again.
+        deliveries = post("claim", token=token, max=10, wait="30s", lease="30s")["deliveries"]
+        token = str(uuid.uuid4())
+        for delivery in deliveries:
+            try:
+                handle(delivery)
+            except Exception as error:
+                post("fail", id=delivery["id"], token=delivery["token"], error=repr(error))
+            else:
+                post("confirm", id=delivery["id"], token=delivery["token"])
+    except OSError as error:
+        print(error, file=sys.stderr, flush=True)
+        time.sleep(1)

@@ -1,0 +1,74 @@
+using Microsoft.AspNetCore.Http;
+using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.DependencyInjection;
+
+namespace Latchwork.Api;
+
+/// <summary>What an endpoint does with a request that changes something, or gives payloads.</summary>
+/// <param name="Changes">Whether it changes something.</param>
+/// <param name="NeedsPayloads">Whether it has no use without payloads.</param>
+internal sealed record ApiAccess(bool Changes, bool NeedsPayloads = false);
+
+/// <summary>What stands before every endpoint: who may use it, what a browser may send, and how errors are told.</summary>
+internal sealed class ApiFilter(HttpApi api)
+{
+    public async ValueTask<object?> InvokeAsync(EndpointFilterInvocationContext invocation, EndpointFilterDelegate next)
+    {
+        HttpContext context = invocation.HttpContext;
+        try
+        {
+            return await RefusalAsync(context).ConfigureAwait(false) ?? await next(invocation).ConfigureAwait(false);
+        }
+        catch (ArgumentException e)
+        {
+            return ApiProblems.Of(e);
+        }
+        catch (LatchworkStoreException e)
+        {
+            Log(context)?.StoreFailed(e, context.Request.Path);
+            if (e.IsTransient || e.Outcome == StoreOutcome.Unknown) context.Response.Headers.RetryAfter = "1";
+            return ApiProblems.Of(e);
+        }
+        catch (BadHttpRequestException e)
+        {
+            return ApiProblems.Of(e.StatusCode, "Bad request", e.Message);
+        }
+        catch (InvalidOperationException e) when (e is not ObjectDisposedException)
+        {
+            return ApiProblems.Of(StatusCodes.Status409Conflict, "Conflict", e.Message);
+        }
+        catch (OperationCanceledException) when (context.RequestAborted.IsCancellationRequested)
+        {
+            return Results.StatusCode(StatusCodes.Status499ClientClosedRequest); // nobody reads it
+        }
+    }
+
+    private async Task<IResult?> RefusalAsync(HttpContext context)
+    {
+        ApiAccess access = context.GetEndpoint()?.Metadata.GetMetadata<ApiAccess>() ?? new ApiAccess(Changes: true, NeedsPayloads: true);
+        if (access.Changes)
+        {
+            // A page of another site can make a browser send its user's credentials. It cannot do so with this type, and without being named as another site.
+            if (!context.Request.HasJsonContentType()) return ApiProblems.Of(StatusCodes.Status415UnsupportedMediaType, "Unsupported media type", "What changes something is sent with 'Content-Type: application/json'.");
+            if (context.Request.Headers.Cookie.Count > 0) return ApiProblems.Refused("The API takes no cookies: send other credentials.");
+            if (context.Request.Headers["Sec-Fetch-Site"].ToString().Equals("cross-site", StringComparison.OrdinalIgnoreCase)) return ApiProblems.Refused("The request comes from a page of another site.");
+            if (!await api.Policies.MayChangeAsync(context).ConfigureAwait(false))
+            {
+                return ApiProblems.Refused(api.Policies.Change is null ? "The API is read-only: ChangePolicy is not set." : "The policy for changes refuses this user.");
+            }
+        }
+        else if (!await api.Policies.MayReadAsync(context).ConfigureAwait(false))
+        {
+            return ApiProblems.Refused("The policy for reading refuses this user.");
+        }
+
+        if (access.NeedsPayloads && !await api.Policies.MaySeePayloadsAsync(context).ConfigureAwait(false))
+        {
+            return ApiProblems.Refused(api.Policies.Payload is null ? "The answer has payloads, which are hidden: PayloadPolicy is not set." : "The policy for payloads refuses this user.");
+        }
+
+        return null;
+    }
+
+    private static ILogger? Log(HttpContext context) => context.RequestServices.GetService<ILoggerFactory>()?.CreateLogger("Latchwork.HttpApi");
+}

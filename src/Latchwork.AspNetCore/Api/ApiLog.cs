@@ -1,0 +1,10 @@
+using Microsoft.Extensions.Logging;
+
+namespace Latchwork.Api;
+
+/// <summary>What the HTTP API logs. Ids, keys and payloads do not appear.</summary>
+internal static partial class ApiLog
+{
+    [LoggerMessage(4101, LogLevel.Warning, "The store did not serve a request to {Path}.")]
+    public static partial void StoreFailed(this ILogger logger, Exception exception, string path);
+}

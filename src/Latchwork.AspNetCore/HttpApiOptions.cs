@@ -1,0 +1,20 @@
+namespace Latchwork;
+
+/// <summary>The settings of the HTTP API. Policies are names of authorization policies of the application, beside what the group of endpoints requires.</summary>
+public sealed class HttpApiOptions
+{
+    /// <summary>Who may read. Default: null, whoever passes the authorization of the group.</summary>
+    public string? ReadPolicy { get; set; }
+
+    /// <summary>Who may change: post, cancel, claim, confirm, lock, and so on. Default: null, nobody: the API is read-only.</summary>
+    public string? ChangePolicy { get; set; }
+
+    /// <summary>
+    /// Who may see payloads, headers, results and errors. Default: null, nobody outside Development; what is listed is then listed without them, and
+    /// claims of events and requests for keys, which give payloads and results, are refused.
+    /// </summary>
+    public string? PayloadPolicy { get; set; }
+
+    /// <summary>The largest payload or result accepted, in bytes: 1 to 256 MiB; default 1 MiB.</summary>
+    public int MaxPayloadBytes { get; set; } = Limits.DefaultMaxPayloadBytes;
+}

@@ -1,0 +1,63 @@
+using System.Collections.Concurrent;
+using System.Diagnostics;
+using Latchwork.AspNetCore.Tests.Support;
+using Latchwork.StoreConformance.Support;
+using Xunit;
+
+namespace Latchwork.AspNetCore.Tests.Api;
+
+/// <summary>The listeners of samples/http-listeners, against a real server. Where a runtime is missing its test says so and does nothing.</summary>
+public sealed class HttpListenerTests(Xunit.Abstractions.ITestOutputHelper output)
+{
+    [Theory]
+    [InlineData("node", "listener.mjs")]
+    [InlineData("python3", "listener.py")]
+    public async Task A_listener_handles_what_comes_and_when_it_is_killed_another_takes_over(string runtime, string script)
+    {
+        if (!IsInstalled(runtime))
+        {
+            output.WriteLine($"SKIPPED: '{runtime}' is not installed.");
+            return;
+        }
+
+        await using ApiHost host = await ApiHost.StartAsync();
+        ConcurrentQueue<string> heard = new();
+        using Process first = Start(runtime, script, host, heard);
+        await host.DoAsync("timers/post", new { @namespace = "ns", id = "a/b ⏰", delay = "50ms", data = new { n = 1 } });
+        await Eventually.HoldsAsync(() => heard.Any(line => line.StartsWith("a/b ⏰ ", StringComparison.Ordinal) && line.Contains("retries=0", StringComparison.Ordinal)), "it is handled");
+        await RestsAsync(host);
+
+        // Killed while it waits: what comes now is not lost with it.
+        first.Kill();
+        await first.WaitForExitAsync();
+        await host.DoAsync("timers/post", new { @namespace = "ns", id = "second", data = 2, maxRetries = 5 });
+        using Process next = Start(runtime, script, host, heard);
+        await Eventually.HoldsAsync(() => heard.Any(line => line.StartsWith("second ", StringComparison.Ordinal)), "another handles it");
+        await RestsAsync(host);
+        next.Kill();
+        await next.WaitForExitAsync();
+    }
+
+    private static async Task RestsAsync(ApiHost host) => await Eventually.ReadsAsync(
+        async () => (await host.GetAsync("timers/stats", ("namespace", "ns"))).Body,
+        stats => stats.GetProperty("scheduled").GetInt32() == 0 && stats.GetProperty("inFlight").GetInt32() == 0,
+        "all is confirmed");
+
+    private static Process Start(string runtime, string script, ApiHost host, ConcurrentQueue<string> heard)
+    {
+        ProcessStartInfo start = new(runtime) { RedirectStandardOutput = true, StandardOutputEncoding = System.Text.Encoding.UTF8 };
+        start.ArgumentList.Add(Docs.PathTo($"samples/http-listeners/{script}"));
+        start.ArgumentList.Add($"{host.Address}/latchwork/api");
+        start.ArgumentList.Add("ns");
+        start.Environment["PYTHONIOENCODING"] = "utf-8";
+        Process process = Process.Start(start)!;
+        process.OutputDataReceived += (_, line) =>
+        {
+            if (line.Data is { } text) heard.Enqueue(text);
+        };
+        process.BeginOutputReadLine();
+        return process;
+    }
+
+    private static bool IsInstalled(string runtime) => Environment.GetEnvironmentVariable("PATH")!.Split(Path.PathSeparator).Any(folder => File.Exists(Path.Combine(folder, runtime)));
+}

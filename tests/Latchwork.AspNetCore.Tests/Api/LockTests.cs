@@ -1,0 +1,75 @@
+using System.Text.Json;
+using Latchwork.AspNetCore.Tests.Support;
+using Latchwork.StoreConformance.Support;
+using Shouldly;
+using Xunit;
+
+namespace Latchwork.AspNetCore.Tests.Api;
+
+public sealed class LockTests
+{
+    [Fact]
+    public async Task Whoever_waits_gets_the_result_that_the_owner_publishes()
+    {
+        await using ApiHost host = await ApiHost.StartAsync();
+        string token = (await host.DoAsync("locks/request", new { key = "k" })).GetProperty("token").GetString()!;
+        Task<(int Status, JsonElement Body)> waiting = host.PostAsync("locks/request", new { key = "k", wait = "60s" });
+        (int status, JsonElement problem) = await host.PostAsync("locks/request", new { key = "k", wait = "0s" });
+        (status, problem.GetProperty("result").GetString()).ShouldBe((504, "held"));
+        await host.DoAsync("locks/publish", new { key = "k", token, data = new { rows = 3 }, resultTimeout = "0s" });
+        (int done, JsonElement body) = await waiting;
+        done.ShouldBe(200, body.ToString());
+        body.GetProperty("data").GetProperty("rows").GetInt32().ShouldBe(3);
+    }
+
+    [Fact]
+    public async Task A_failure_is_shared_and_a_null_result_is_a_result()
+    {
+        await using ApiHost host = await ApiHost.StartAsync();
+        string token = (await host.DoAsync("locks/request", new { key = "k" })).GetProperty("token").GetString()!;
+        await host.DoAsync("locks/fail", new { key = "k", token, kind = "Broken", message = "no disk", cacheFor = "1m" });
+        JsonElement failed = await host.DoAsync("locks/request", new { key = "k" });
+        (failed.GetProperty("status").GetString(), failed.GetProperty("kind").GetString(), failed.GetProperty("message").GetString()).ShouldBe(("failed", "Broken", "no disk"));
+
+        token = (await host.DoAsync("locks/request", new { key = "n" })).GetProperty("token").GetString()!;
+        await host.DoAsync("locks/publish", new { key = "n", token });
+        (await host.DoAsync("locks/request", new { key = "n" })).GetProperty("isNull").GetBoolean().ShouldBeTrue();
+    }
+
+    [Fact]
+    public async Task When_the_owner_is_gone_whoever_waits_takes_over_and_the_old_token_is_refused()
+    {
+        await using ApiHost host = await ApiHost.StartAsync();
+        string old = (await host.DoAsync("locks/request", new { key = "k", lease = "1s" })).GetProperty("token").GetString()!;
+        (int status, JsonElement taken) = await host.PostAsync("locks/request", new { key = "k", wait = "60s" });
+        (status, taken.GetProperty("takenOver").GetBoolean()).ShouldBe((201, true));
+        (await host.PostAsync("locks/publish", new { key = "k", token = old, data = 1 })).Body.GetProperty("result").GetString().ShouldBe("superseded");
+        (await host.PostAsync("locks/renew", new { key = "k", token = old })).Status.ShouldBe(409);
+    }
+
+    [Fact]
+    public async Task A_request_repeated_with_the_clients_own_token_gets_the_same_grant()
+    {
+        await using ApiHost host = await ApiHost.StartAsync();
+        object request = new { key = "k", token = "0123456789abcdef", wait = "0s" };
+        JsonElement first = await host.DoAsync("locks/request", request);
+        JsonElement again = await host.DoAsync("locks/request", request);
+        again.GetProperty("token").GetString().ShouldBe(first.GetProperty("token").GetString());
+        (await host.PostAsync("locks/request", new { key = "k", token = "short" })).Status.ShouldBe(400);
+    }
+
+    [Fact]
+    public async Task A_caller_that_goes_away_does_not_keep_the_key()
+    {
+        await using ApiHost host = await ApiHost.StartAsync();
+        string token = (await host.DoAsync("locks/request", new { key = "k" })).GetProperty("token").GetString()!;
+        using CancellationTokenSource gone = new();
+        Task<HttpResponseMessage> waiting = System.Net.Http.Json.HttpClientJsonExtensions.PostAsJsonAsync(host.Client, "locks/request", new { key = "k", wait = "60s" }, gone.Token);
+        await Eventually.HoldsAsync(() => !waiting.IsCompleted, "it waits");
+        await gone.CancelAsync();
+        await Should.ThrowAsync<OperationCanceledException>(waiting);
+        await host.DoAsync("locks/release", new { key = "k", token });
+        await Eventually.ReadsAsync(
+            async () => (await host.PostAsync("locks/request", new { key = "k", wait = "0s" })).Status, status => status == 201, "the key is free");
+    }
+}
