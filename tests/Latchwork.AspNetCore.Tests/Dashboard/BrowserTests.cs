@@ -30,9 +30,7 @@ public sealed class BrowserTests(BrowserFixture chromium) : IClassFixture<Browse
         {
             await shown.Page.GotoAsync(address.Length == 0 ? "./" : address);
             await Expect(shown.Page.Locator("h1")).ToBeVisibleAsync();
-            AxeResult result = await shown.Page.RunAxe();
-            AxeResultItem[] serious = [.. result.Violations.Where(violation => violation.Impact is "serious" or "critical")];
-            serious.Select(violation => $"{address}: {violation.Id}: {violation.Help}: {string.Join(" | ", violation.Nodes.Select(node => node.Html))}").ShouldBeEmpty();
+            if ((scheme, width) is (ColorScheme.Light, 1280) or (ColorScheme.Dark, 390)) (await SeriousAsync(shown.Page)).ShouldBeEmpty(address); // both themes, both widths
             int overflow = await shown.Page.EvaluateAsync<int>("document.documentElement.scrollWidth - document.documentElement.clientWidth");
             overflow.ShouldBeLessThanOrEqualTo(0, $"{address} is wider than {width} pixels");
             await shown.PictureAsync(address, scheme, width);
@@ -161,10 +159,23 @@ public sealed class BrowserTests(BrowserFixture chromium) : IClassFixture<Browse
         await Expect(shown.Page.Locator("h1")).ToHaveTextAsync("order-unpaid");
     }
 
+    private static async Task<string[]> SeriousAsync(IPage page)
+    {
+        AxeResult result = await page.RunAxe();
+        return
+        [
+            .. result.Violations.Where(violation => violation.Impact is "serious" or "critical")
+                .Select(violation => $"{violation.Id}: {violation.Help}: {string.Join(" | ", violation.Nodes.Select(node => node.Html))}"),
+        ];
+    }
+
     private async Task<Shown> ShowAsync(ColorScheme scheme, int width)
     {
+        SetDefaultExpectTimeout(20_000);
         DashboardHost host = await DashboardHost.StartAsync();
         List<IAsyncDisposable> open = [];
+        for (int i = 0; i < 4; i++) await host.DeadLetterAsync("imports", $"old-{i}", "TimeoutException: The feed did not answer within 30 s.", node: "worker-3");
+        await host.GetAsync(""); // what comes later has grown
         await using (DistributedTimer orders = host.Timer("order-unpaid"))
         {
             TimeSpan[] delays = [TimeSpan.FromSeconds(40), TimeSpan.FromMinutes(14), TimeSpan.FromMinutes(50), TimeSpan.FromHours(7), TimeSpan.FromDays(3)];
