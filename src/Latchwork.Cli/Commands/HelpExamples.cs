@@ -21,6 +21,7 @@ internal static class HelpExamples
         ["timer namespaces"] = "timer namespaces --store redis://localhost:6379",
         ["timer nodes"] = "timer nodes --all",
         ["timer stats"] = "timer stats --all",
+        ["timer watch"] = "timer watch order-unpaid",
         ["timer pause"] = "timer pause -n order-unpaid --reason migration",
         ["timer resume"] = "timer resume -n order-unpaid",
         ["timer repartition"] = "timer repartition order-unpaid --to 12 --store redis://localhost:6379",
@@ -39,6 +40,7 @@ internal static class HelpExamples
         ["lock list"] = "lock list --store redis://localhost:6379",
         ["lock forget"] = "lock forget nightly-report",
         ["move"] = "move --from sqlite:latchwork.db --to redis://localhost:6379",
+        ["top"] = "top --store redis://localhost:6379",
         ["doctor"] = "doctor --fix",
         ["completion"] = "completion bash",
     };

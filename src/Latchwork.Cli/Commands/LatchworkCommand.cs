@@ -30,6 +30,7 @@ internal static class LatchworkCommand
             OnceCommand.Create(host),
             LockCommand.Create(host),
             MoveCommand.Create(host),
+            TopCommand.Create(host),
             DoctorCommand.Create(host),
             StoreCommand.Create(host),
         };

@@ -69,6 +69,12 @@ internal static class StatsCommand
     private static void Write(Utf8JsonWriter json, string ns, TimerStats stats)
     {
         json.WriteString("namespace", ns);
+        WriteCounts(json, stats);
+    }
+
+    /// <summary>Writes the counts of a namespace, its oldest overdue event and its pause.</summary>
+    public static void WriteCounts(Utf8JsonWriter json, TimerStats stats)
+    {
         json.WriteNumber("scheduled", stats.Scheduled);
         json.WriteNumber("inFlight", stats.InFlight);
         json.WriteNumber("deadLetters", stats.DeadLetters);

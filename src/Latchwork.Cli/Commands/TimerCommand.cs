@@ -19,6 +19,7 @@ internal static class TimerCommand
         NamespacesCommand.Create(host),
         NodesCommand.Create(host),
         StatsCommand.Create(host),
+        WatchCommand.Create(host),
         PauseCommands.CreatePause(host),
         PauseCommands.CreateResume(host),
         RepartitionCommand.Create(host),

@@ -1,0 +1,26 @@
+namespace Latchwork;
+
+/// <summary>Who may do what on the dashboard, and how many may watch it. See <c>AddDashboard</c>.</summary>
+public sealed class DashboardOptions
+{
+    /// <summary>The most streams that may be open by default.</summary>
+    public const int DefaultMaxStreams = 200;
+
+    /// <summary>
+    /// The authorization policy that a user must meet to see the dashboard at all, besides what the endpoints themselves demand
+    /// (<c>MapLatchworkDashboard(…).RequireAuthorization(…)</c>). Default: null, no further one.
+    /// </summary>
+    public string? ReadPolicy { get; set; }
+
+    /// <summary>The authorization policy that a user must meet to change anything. Default: null, and then the dashboard is read-only for everybody.</summary>
+    public string? ChangePolicy { get; set; }
+
+    /// <summary>
+    /// The authorization policy that a user must meet to see payloads, headers and texts of errors. Default: null, and then they are shown in
+    /// the environment Development and hidden elsewhere.
+    /// </summary>
+    public string? PayloadPolicy { get; set; }
+
+    /// <summary>How many browser tabs may be kept up to date at the same time by this process: 0 (none is) to 10,000; default 200. Others can reload.</summary>
+    public int MaxStreams { get; set; } = DefaultMaxStreams;
+}

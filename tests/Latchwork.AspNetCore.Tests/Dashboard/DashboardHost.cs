@@ -1,0 +1,129 @@
+using System.Collections.Concurrent;
+using System.Net;
+using System.Text.RegularExpressions;
+using Latchwork.Storage;
+using Latchwork.Tests.Monitoring;
+using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Hosting.Server;
+using Microsoft.AspNetCore.Hosting.Server.Features;
+using Microsoft.AspNetCore.Hosting;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Logging;
+
+namespace Latchwork.AspNetCore.Tests.Dashboard;
+
+/// <summary>An application with a dashboard, on a port of this machine.</summary>
+internal sealed partial class DashboardHost : IAsyncDisposable
+{
+    private readonly WebApplication _app;
+    private readonly HttpClientHandler _handler = new() { AllowAutoRedirect = false };
+
+    private DashboardHost(WebApplication app, CountedStore store, CollectedLog log)
+    {
+        (_app, Store, Log) = (app, store, log);
+        string address = app.Services.GetRequiredService<IServer>().Features.Get<IServerAddressesFeature>()!.Addresses.First();
+        Address = new Uri(address + "/base/admin/latchwork/");
+        Client = new HttpClient(_handler) { BaseAddress = Address };
+    }
+
+    public Uri Address { get; }
+
+    public HttpClient Client { get; }
+
+    public CountedStore Store { get; }
+
+    public CollectedLog Log { get; }
+
+    public int OpenStreams => _app.Services.GetRequiredService<Latchwork.Dashboard.DashboardRuntime>().Feeds.Open;
+
+    /// <summary>Starts it under a path base and within a group.</summary>
+    public static async Task<DashboardHost> StartAsync(Action<DashboardOptions>? configure = null)
+    {
+        var store = new CountedStore(new InMemoryStore());
+        var log = new CollectedLog();
+        WebApplicationBuilder builder = WebApplication.CreateBuilder(new WebApplicationOptions { EnvironmentName = "Production" });
+        builder.WebHost.UseUrls("http://127.0.0.1:0");
+        builder.Logging.ClearProviders().AddProvider(log).SetMinimumLevel(LogLevel.Debug);
+        builder.Services.AddAuthorizationBuilder().AddPolicy("everybody", policy => policy.RequireAssertion(_ => true)).AddPolicy("nobody", policy => policy.RequireAssertion(_ => false));
+        builder.Services.AddLatchwork().UseStore(store).AddDashboard(options =>
+        {
+            options.ChangePolicy = options.PayloadPolicy = "everybody";
+            configure?.Invoke(options);
+        });
+        WebApplication app = builder.Build();
+        app.UsePathBase("/base");
+        app.UseRouting();
+        app.MapGroup("/admin").MapLatchworkDashboard("/latchwork").AllowAnonymous();
+        await app.StartAsync();
+        return new DashboardHost(app, store, log);
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        Client.Dispose();
+        _handler.Dispose();
+        await _app.DisposeAsync();
+        await Store.DisposeAsync();
+    }
+
+    public DistributedTimer Timer(string ns, string? node = null) => new(Store, new() { Namespace = ns, NodeId = node });
+
+    public async Task PostAsync(string ns, string id, TimeSpan delay, byte[]? payload = null, IReadOnlyDictionary<string, string>? headers = null)
+    {
+        await using DistributedTimer timer = Timer(ns);
+        await timer.PostAsync(payload ?? "{}"u8.ToArray(), delay, new() { Id = id, MaxRetries = 0, Headers = headers });
+    }
+
+    /// <summary>Posts an event and makes it a dead letter.</summary>
+    public async Task DeadLetterAsync(string ns, string id, string error, DeadLetterReason reason = DeadLetterReason.RetriesExhausted, string node = "node-7", byte[]? payload = null)
+    {
+        await PostAsync(ns, id, TimeSpan.Zero, payload);
+        var partition = new TimerPartition(ns, 0);
+        var limits = new DeadLetterLimits(TimeSpan.FromDays(30), 1000);
+        await Store.Timers.ClaimAsync(partition, new ClaimRequest("claims", $"{Guid.NewGuid():N}0", 10, 10, 0, TimeSpan.FromSeconds(10), limits), default);
+        string token = (await Store.Timers.PeekAsync(partition, id, default))!.Token!;
+        await Store.Timers.FailAsync(partition, [new TimerFailure(new DeliveryKey(id, token), node, error, null, reason)], limits, default);
+        await Store.Timers.LeaveAsync(partition, "claims", default);
+    }
+
+    public async Task<string> GetAsync(string address, HttpStatusCode expected = HttpStatusCode.OK)
+    {
+        using HttpResponseMessage answer = await Client.GetAsync(address);
+        string html = await answer.Content.ReadAsStringAsync();
+        if (answer.StatusCode != expected) throw new InvalidOperationException($"{address} answered {(int)answer.StatusCode}: {html}");
+        return html;
+    }
+
+    /// <summary>Confirms an action as a browser does.</summary>
+    public async Task<HttpResponseMessage> DoAsync(string confirmAddress, params (string Name, string Value)[] more)
+    {
+        string page = await GetAsync(confirmAddress);
+        List<KeyValuePair<string, string>> fields = [.. Hidden().Matches(page).Select(match =>
+            new KeyValuePair<string, string>(WebUtility.HtmlDecode(match.Groups[1].Value), WebUtility.HtmlDecode(match.Groups[2].Value)))];
+        fields.AddRange(more.Select(one => new KeyValuePair<string, string>(one.Name, one.Value)));
+        using var form = new FormUrlEncodedContent(fields);
+        return await Client.PostAsync("do", form);
+    }
+
+    [GeneratedRegex("<input type=\"hidden\" name=\"([^\"]*)\" value=\"([^\"]*)\"")]
+    private static partial Regex Hidden();
+
+    internal sealed class CollectedLog : ILoggerProvider, ILogger
+    {
+        public ConcurrentQueue<string> Lines { get; } = [];
+
+        public ILogger CreateLogger(string categoryName) => categoryName == "Latchwork.Dashboard" ? this : Microsoft.Extensions.Logging.Abstractions.NullLogger.Instance;
+
+        public IDisposable? BeginScope<TState>(TState state)
+            where TState : notnull => null;
+
+        public bool IsEnabled(LogLevel logLevel) => true;
+
+        public void Log<TState>(LogLevel logLevel, EventId eventId, TState state, Exception? exception, Func<TState, Exception?, string> formatter) =>
+            Lines.Enqueue($"{logLevel}: {formatter(state, exception)}");
+
+        public void Dispose()
+        {
+        }
+    }
+}

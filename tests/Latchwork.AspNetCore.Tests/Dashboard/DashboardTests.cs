@@ -1,0 +1,276 @@
+using System.Net;
+using System.Text;
+using Latchwork.Monitoring;
+using Latchwork.StoreConformance.Support;
+using Microsoft.AspNetCore.Builder;
+using Microsoft.Extensions.DependencyInjection;
+using Shouldly;
+using Xunit;
+
+namespace Latchwork.AspNetCore.Tests.Dashboard;
+
+/// <summary>The dashboard as a client of HTTP sees it: what it costs, what it shows, and what it refuses.</summary>
+public sealed class DashboardTests
+{
+    private const string Hostile = "<script>alert(1)</script>\"'&a/b/../%2F}x😀";
+
+    [Fact]
+    public async Task The_first_page_is_small_and_cheap_whatever_there_is()
+    {
+        await using DashboardHost host = await DashboardHost.StartAsync();
+        for (int i = 0; i < 1000; i++) await host.PostAsync($"a-namespace-with-a-long-name-{i:0000}", "1", TimeSpan.FromHours(1));
+        host.Store.Commands.Clear();
+        string page = await host.GetAsync("");
+        Encoding.UTF8.GetByteCount(page).ShouldBeLessThanOrEqualTo(60 << 10);
+        page.ShouldContain("1,000 namespaces, most in trouble first");
+        host.Store.Commands.Count.ShouldBeLessThanOrEqualTo((2 * StoreMonitor.MaxFirst) + 1);
+
+        host.Store.Commands.Clear();
+        await Task.WhenAll(Enumerable.Range(0, 20).Select(_ => host.GetAsync("")));
+        host.Store.Commands.Count.ShouldBeLessThanOrEqualTo(2 * 2 * (StoreMonitor.PageSize + StoreMonitor.Slice)); // two looks, should a second pass meanwhile
+        (await host.GetAsync("?page=20")).ShouldContain("page 20 of 20");
+        (await host.GetAsync("?search=0042")).ShouldContain("1 namespace, most in trouble first");
+    }
+
+    [Fact]
+    public async Task Text_of_users_is_encoded_wherever_it_is_shown()
+    {
+        await using DashboardHost host = await DashboardHost.StartAsync();
+        await host.PostAsync(Hostile, "waits" + Hostile, TimeSpan.FromHours(1), Encoding.UTF8.GetBytes(Hostile), new Dictionary<string, string> { [Hostile] = Hostile });
+        await host.DeadLetterAsync(Hostile, "dead" + Hostile, Hostile, node: Hostile);
+        await using DistributedTimer timer = host.Timer(Hostile, Hostile);
+        await timer.JoinAsync((_, _) => Task.CompletedTask);
+        await timer.PauseAsync(Hostile, Hostile);
+        await timer.Schedules.AddOrUpdateAsync(Hostile, Schedule.Every(TimeSpan.FromHours(1)), new byte[] { 1 });
+        await using var locker = new ProcessLocker(host.Store, new() { NodeId = Hostile });
+        await using WorkLease lease = await locker.AcquireAsync(Hostile);
+        string ns = Uri.EscapeDataString(Hostile);
+        foreach (string address in new[]
+        {
+            "", $"?search={ns}", $"?search=none{ns}", "nodes", $"namespace?ns={ns}", $"event?ns={ns}&id=waits{ns}", $"event?ns={ns}&id=dead{ns}", $"schedules?ns={ns}",
+            $"locks?key={ns}", $"post?ns={ns}", $"confirm?action=purge&ns={ns}&id=dead{ns}", $"confirm?action=pause&ns={ns}&why={ns}",
+        })
+        {
+            string page = await host.GetAsync(address);
+            page.ShouldNotContain("<script>alert", customMessage: address);
+            page.ShouldContain("&lt;script&gt;alert", customMessage: address);
+            page.Split("<script").Length.ShouldBe(2, address); // the one of our own
+            page.ShouldNotContain("style=", customMessage: address);
+            page.ShouldNotContain(" onclick=", customMessage: address);
+        }
+
+        string refused = await host.GetAsync($"?page={ns}", HttpStatusCode.BadRequest);
+        refused.ShouldNotContain("<script>alert");
+
+        // Every verb finds the event under such a name.
+        string id = "waits" + Hostile;
+        using HttpResponseMessage answer = await host.DoAsync($"confirm?action=cancel&ns={ns}&id={Uri.EscapeDataString(id)}");
+        answer.Headers.Location!.ToString().ShouldBe($"namespace?ns={ns}&action=cancel&done=1&of=1");
+    }
+
+    [Fact]
+    public async Task Answers_carry_security_headers_and_files_are_kept_by_browsers()
+    {
+        await using DashboardHost host = await DashboardHost.StartAsync();
+        using HttpResponseMessage page = await host.Client.GetAsync("");
+        page.Headers.GetValues("Content-Security-Policy").Single().ShouldStartWith("default-src 'none'; style-src 'self'; script-src 'self'");
+        page.Headers.GetValues("X-Frame-Options").ShouldBe(["DENY"]);
+        string html = await page.Content.ReadAsStringAsync();
+        int at = html.IndexOf("latchwork.css?v=", StringComparison.Ordinal);
+        using HttpResponseMessage style = await host.Client.GetAsync(html[at..html.IndexOf('"', at)]);
+        style.Headers.CacheControl!.MaxAge.ShouldBe(TimeSpan.FromDays(365));
+        style.Content.Headers.ContentType!.MediaType.ShouldBe("text/css");
+
+        using HttpResponseMessage bare = await host.Client.GetAsync("../latchwork?search=x");
+        bare.StatusCode.ShouldBe(HttpStatusCode.Redirect);
+        bare.Headers.Location!.ToString().ShouldBe("latchwork/?search=x");
+    }
+
+    [Fact]
+    public async Task Nothing_is_changed_without_a_token_or_from_another_site_or_without_the_policy()
+    {
+        await using DashboardHost host = await DashboardHost.StartAsync();
+        await host.PostAsync("orders", "1", TimeSpan.FromHours(1));
+        Dictionary<string, string> fields = new() { ["action"] = "cancel", ["ns"] = "orders", ["id"] = "1" };
+        using (var form = new FormUrlEncodedContent(fields))
+        using (HttpResponseMessage refused = await host.Client.PostAsync("do", form))
+        {
+            refused.StatusCode.ShouldBe(HttpStatusCode.BadRequest);
+            (await refused.Content.ReadAsStringAsync()).ShouldContain("was not made by this dashboard");
+        }
+
+        using (var cross = new HttpRequestMessage(HttpMethod.Post, "do") { Content = new FormUrlEncodedContent(fields) })
+        {
+            cross.Headers.Add("Sec-Fetch-Site", "cross-site");
+            using HttpResponseMessage refused = await host.Client.SendAsync(cross);
+            refused.StatusCode.ShouldBe(HttpStatusCode.Forbidden);
+        }
+
+        using (HttpResponseMessage get = await host.Client.GetAsync("do?action=cancel&ns=orders&id=1")) get.StatusCode.ShouldBe(HttpStatusCode.MethodNotAllowed);
+        using (var json = new StringContent("{}", Encoding.UTF8, "application/json"))
+        using (HttpResponseMessage refused = await host.Client.PostAsync("do", json)) refused.StatusCode.ShouldBe(HttpStatusCode.UnsupportedMediaType);
+
+        await using DashboardHost readOnly = await DashboardHost.StartAsync(options => options.ChangePolicy = null);
+        await readOnly.GetAsync("confirm?action=cancel&ns=orders&id=1", HttpStatusCode.Forbidden);
+        using (var form = new FormUrlEncodedContent(fields))
+        using (HttpResponseMessage refused = await readOnly.Client.PostAsync("do", form)) refused.StatusCode.ShouldBe(HttpStatusCode.Forbidden);
+        (await readOnly.GetAsync("")).ShouldContain("read-only");
+
+        await using DashboardHost closed = await DashboardHost.StartAsync(options => options.ReadPolicy = "nobody");
+        await closed.GetAsync("", HttpStatusCode.Forbidden);
+        await closed.GetAsync("live?view=nodes", HttpStatusCode.Forbidden);
+        await using DistributedTimer timer = host.Timer("orders");
+        (await timer.PeekAsync("1")).ShouldNotBeNull();
+    }
+
+    [Fact]
+    public async Task Payloads_headers_and_errors_are_hidden_without_the_policy()
+    {
+        await using DashboardHost host = await DashboardHost.StartAsync(options => options.PayloadPolicy = null);
+        await host.DeadLetterAsync("orders", "1", "secret error", payload: "{\"secret\":1}"u8.ToArray());
+        foreach (string address in new[] { "event?ns=orders&id=1", "namespace?ns=orders" })
+        {
+            string page = await host.GetAsync(address);
+            page.ShouldNotContain("secret");
+        }
+
+        await using DashboardHost open = await DashboardHost.StartAsync();
+        await open.DeadLetterAsync("orders", "1", "secret error", payload: "{\"secret\":1}"u8.ToArray());
+        string shown = await open.GetAsync("event?ns=orders&id=1");
+        shown.ShouldContain("secret error");
+        shown.ShouldContain("&quot;secret&quot;: 1");
+    }
+
+    [Theory]
+    [InlineData("?page=0", "&#x27;page&#x27; must be a number from 1; it is &#x27;0&#x27;")]
+    [InlineData("namespace", "&#x27;ns&#x27; must have 1 to 512 bytes of UTF-8; it has 0.")]
+    [InlineData("namespace?ns=a&limit=7", "must be one of 25, 100, 200")]
+    [InlineData("namespace?ns=a&reason=Bored", "must be one of RetriesExhausted")]
+    [InlineData("live?view=all", "must be &#x27;overview&#x27;, &#x27;namespace&#x27; or &#x27;nodes&#x27;")]
+    [InlineData("confirm?ns=a&action=burn", "&#x27;action&#x27; must be one of post, cancel")]
+    [InlineData("confirm?ns=a&action=cancel", "Nothing is selected")]
+    [InlineData("confirm?ns=a&action=change-delay&id=1&delay=soon", "&#x27;delay&#x27; must be a duration")]
+    public async Task Bad_input_is_named(string address, string message)
+    {
+        await using DashboardHost host = await DashboardHost.StartAsync();
+        (await host.GetAsync(address, HttpStatusCode.BadRequest)).ShouldContain(message);
+        (await host.GetAsync($"namespace?ns={new string('x', 513)}", HttpStatusCode.BadRequest)).ShouldContain("it has 513");
+        (await host.GetAsync("confirm?ns=a&action=cancel" + string.Concat(Enumerable.Range(0, 201).Select(i => $"&id={i}")), HttpStatusCode.BadRequest)).ShouldContain("up to 200");
+    }
+
+    [Fact]
+    public async Task Each_action_does_what_it_says_and_is_logged()
+    {
+        await using DashboardHost host = await DashboardHost.StartAsync();
+        await using DistributedTimer timer = host.Timer("orders");
+        await host.PostAsync("orders", "a", TimeSpan.FromHours(1));
+        await host.PostAsync("orders", "b", TimeSpan.FromHours(1));
+
+        (await DoAsync("confirm?action=change-delay&ns=orders&id=a&delay=2h")).ShouldBe("event?ns=orders&id=a&action=change-delay&done=1&of=1");
+        (await timer.PeekAsync("a"))!.TimeLeft.ShouldBeGreaterThan(TimeSpan.FromMinutes(90));
+        (await DoAsync("confirm?action=run-now&ns=orders&id=a&id=b&id=gone")).ShouldEndWith("done=2&of=3");
+        (await timer.PeekAsync("b"))!.TimeLeft.ShouldBe(TimeSpan.Zero);
+        (await host.GetAsync("namespace?ns=orders&action=run-now&done=2&of=3")).ShouldContain("Run now: 2 of 3 done.");
+        (await DoAsync("confirm?action=cancel&ns=orders&id=a&id=b")).ShouldEndWith("done=2&of=2");
+        (await timer.GetStatsAsync()).Scheduled.ShouldBe(0);
+
+        foreach (string id in new[] { "1", "2", "3" }) await host.DeadLetterAsync("orders", id, "no");
+        await host.DeadLetterAsync("orders", "4", "no", DeadLetterReason.Rejected);
+        (await host.GetAsync("confirm?action=purge-all&ns=orders")).ShouldContain("Purge all: 4 dead letters");
+        (await host.GetAsync("confirm?action=purge-all&ns=orders&reason=Rejected")).ShouldContain("Purge all: 1 dead letter (rejected)");
+        (await DoAsync("confirm?action=purge-all&ns=orders&reason=Rejected")).ShouldEndWith("done=1&of=1");
+        (await DoAsync("confirm?action=requeue&ns=orders&id=1")).ShouldEndWith("done=1&of=1");
+        (await DoAsync("confirm?action=purge&ns=orders&id=2")).ShouldEndWith("done=1&of=1");
+        (await DoAsync("confirm?action=requeue-all&ns=orders")).ShouldEndWith("done=1&of=1");
+        TimerStats stats = await timer.GetStatsAsync();
+        (stats.Scheduled, stats.DeadLetters).ShouldBe((2, 0));
+
+        await DoAsync("confirm?action=pause&ns=orders", ("why", "migration"));
+        TimerPause pause = (await timer.GetStatsAsync()).Pause!;
+        (pause.By, pause.Reason).ShouldBe(("anonymous", "migration"));
+        await DoAsync("confirm?action=resume&ns=orders");
+        (await timer.GetStatsAsync()).Pause.ShouldBeNull();
+
+        await timer.Schedules.AddOrUpdateAsync("nightly", Schedule.Every(TimeSpan.FromHours(1)), new byte[] { 1 });
+        await DoAsync("confirm?action=schedule-pause&ns=orders&id=nightly");
+        (await timer.Schedules.GetAsync("nightly"))!.IsPaused.ShouldBeTrue();
+        await DoAsync("confirm?action=schedule-resume&ns=orders&id=nightly");
+        (await timer.Schedules.GetAsync("nightly"))!.IsPaused.ShouldBeFalse();
+        (await DoAsync("confirm?action=schedule-trigger&ns=orders&id=nightly")).ShouldEndWith("done=1&of=1");
+        (await DoAsync("confirm?action=schedule-remove&ns=orders&id=nightly")).ShouldEndWith("done=1&of=1");
+        (await timer.Schedules.GetAsync("nightly")).ShouldBeNull();
+
+        await using var locker = new ProcessLocker(host.Store);
+        await using WorkLease lease = await locker.AcquireAsync("report");
+        (await DoAsync("confirm?action=forget&ns=locker&id=report")).ShouldBe("locks?ns=locker&key=report&action=forget&done=1&of=1");
+        (await locker.PeekAsync("report")).ShouldBeNull();
+
+        (await DoAsync("confirm?action=post&ns=orders&id=new&delay=5m&payload=%7B%7D")).ShouldEndWith("done=1&of=1");
+        Encoding.UTF8.GetString((await timer.PeekAsync("new"))!.Payload.Span).ShouldBe("{}");
+
+        host.Log.Lines.ShouldContain("Information: anonymous did 'cancel' in the namespace 'orders' on the dashboard: 2 of 2 done.");
+        host.Log.Lines.Count(line => line.StartsWith("Information", StringComparison.Ordinal)).ShouldBe(15);
+
+        async Task<string> DoAsync(string address, params (string Name, string Value)[] more)
+        {
+            using HttpResponseMessage answer = await host.DoAsync(address, more);
+            answer.StatusCode.ShouldBe(HttpStatusCode.SeeOther, await answer.Content.ReadAsStringAsync());
+            return answer.Headers.Location!.ToString();
+        }
+    }
+
+    [Fact]
+    public async Task Streams_share_one_look_have_a_bound_and_end_with_their_browsers()
+    {
+        await using DashboardHost host = await DashboardHost.StartAsync(options => options.MaxStreams = 30);
+        await host.PostAsync("orders", "1", TimeSpan.FromHours(1));
+        List<HttpResponseMessage> open = [];
+        host.Store.Commands.Clear();
+        for (int i = 0; i < 30; i++)
+        {
+            HttpResponseMessage stream = await host.Client.GetAsync("live?view=overview", HttpCompletionOption.ResponseHeadersRead);
+            stream.Content.Headers.ContentType!.MediaType.ShouldBe("text/event-stream");
+            open.Add(stream);
+        }
+
+        for (int i = 0; i < 100; i++)
+        {
+            using HttpResponseMessage refused = await host.Client.GetAsync("live?view=nodes", HttpCompletionOption.ResponseHeadersRead);
+            refused.StatusCode.ShouldBe(HttpStatusCode.ServiceUnavailable);
+        }
+
+        using var reader = new StreamReader(await open[0].Content.ReadAsStreamAsync());
+        (await reader.ReadLineAsync())!.ShouldStartWith("data: ");
+        int looks = host.Store.Count()["GetStatsAsync"];
+        await Eventually.ReadsAsync(() => Task.FromResult(host.Store.Count()["GetStatsAsync"]), count => count >= looks + 2, "another two looks");
+        host.Store.Count()["GetStatsAsync"].ShouldBeLessThan(looks + 30);
+
+        foreach (HttpResponseMessage stream in open) stream.Dispose();
+        await Eventually.ReadsAsync(
+            async () =>
+            {
+                using HttpResponseMessage again = await host.Client.GetAsync("live?view=nodes", HttpCompletionOption.ResponseHeadersRead);
+                return again.StatusCode;
+            },
+            status => status == HttpStatusCode.OK,
+            "a stream after the others ended");
+    }
+
+    [Fact]
+    public async Task Outside_development_the_host_does_not_start_without_a_rule_and_options_are_checked()
+    {
+        WebApplicationBuilder builder = WebApplication.CreateBuilder(new WebApplicationOptions { EnvironmentName = "Production" });
+        builder.Services.AddAuthorization();
+        builder.Services.AddLatchwork().UseInMemory().AddDashboard();
+        await using (WebApplication app = builder.Build())
+        {
+            app.Urls.Add("http://127.0.0.1:0");
+            app.MapLatchworkDashboard("/latchwork");
+            (await Should.ThrowAsync<InvalidOperationException>(() => app.StartAsync())).Message.ShouldContain("MapLatchworkDashboard(\"/latchwork\")");
+            Should.Throw<InvalidOperationException>(() => app.MapLatchworkDashboard("/other", "reports")).Message.ShouldContain("'reports'");
+        }
+
+        Should.Throw<Exception>(() => DashboardHost.StartAsync(options => options.MaxStreams = -1)).Message.ShouldContain("'MaxStreams' must be between 0 and 10000; it is -1.");
+        (await Should.ThrowAsync<InvalidOperationException>(() => DashboardHost.StartAsync(options => options.ChangePolicy = "ops"))).Message.ShouldContain("'ops'");
+    }
+}

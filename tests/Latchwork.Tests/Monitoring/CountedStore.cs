@@ -1,0 +1,58 @@
+using System.Collections.Concurrent;
+using Latchwork.Storage;
+
+namespace Latchwork.Tests.Monitoring;
+
+/// <summary>A store that counts the commands of those who look, and fails or hangs at will.</summary>
+internal sealed class CountedStore : LatchworkStore
+{
+    private readonly LatchworkStore _inner;
+
+    public CountedStore(LatchworkStore inner)
+    {
+        _inner = inner;
+        Timers = new CountedTimers(this, inner.Timers);
+    }
+
+    public ConcurrentQueue<string> Commands { get; } = [];
+
+    /// <summary>What every command that looks fails with.</summary>
+    public LatchworkStoreException? Fault { get; set; }
+
+    /// <summary>What every command that looks waits for, whatever its token says.</summary>
+    public TaskCompletionSource? Hang { get; set; }
+
+    /// <summary>A namespace that answers that it was moved away.</summary>
+    public string? Refused { get; set; }
+
+    public override ITimerStore Timers { get; }
+
+    public override ILockerStore Locks => _inner.Locks;
+
+    public override string Description => _inner.Description;
+
+    public Dictionary<string, int> Count() => Commands.GroupBy(name => name).ToDictionary(group => group.Key, group => group.Count());
+
+    public override ValueTask DisposeAsync() => _inner.DisposeAsync();
+
+    private async Task<T> RunAsync<T>(string name, string? ns, Func<Task<T>> inner)
+    {
+        Commands.Enqueue(name);
+        if (Hang is { } hang) await hang.Task;
+        if (Fault is { } fault) throw fault;
+        if (ns is not null && ns == Refused) throw new LatchworkStoreException("moved away", StoreOutcome.NotApplied);
+        return await inner();
+    }
+
+    private sealed class CountedTimers(CountedStore store, ITimerStore inner) : PassingTimerStore(inner)
+    {
+        public override Task<IReadOnlyList<string>> NamespacesAsync(CancellationToken cancellationToken) =>
+            store.RunAsync(nameof(NamespacesAsync), null, () => base.NamespacesAsync(cancellationToken));
+
+        public override Task<TimerStats> GetStatsAsync(TimerPartition partition, CancellationToken cancellationToken) =>
+            store.RunAsync(nameof(GetStatsAsync), partition.Namespace, () => base.GetStatsAsync(partition, cancellationToken));
+
+        public override Task<IReadOnlyList<TimerNode>> GetNodesAsync(TimerPartition partition, CancellationToken cancellationToken) =>
+            store.RunAsync(nameof(GetNodesAsync), partition.Namespace, () => base.GetNodesAsync(partition, cancellationToken));
+    }
+}
