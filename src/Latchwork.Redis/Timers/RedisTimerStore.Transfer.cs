@@ -60,7 +60,7 @@ internal sealed partial class RedisTimerStore
             answers.Max(static answer => answer.LeaseLeft));
     }
 
-    public async Task<TimerCounters> ReadCountersAsync(string ns, CancellationToken cancellationToken) => TimerCounters.Sum(await EachAsync(
+    public async Task<TimerCounters> ReadCountersAsync(string ns, CancellationToken cancellationToken) => CounterSum.Of(await EachAsync(
         PartitionsOf(ns),
         async partition => ReadCounters(await SendAsync(TimerScript.MoveCounters, partition, cancellationToken).ConfigureAwait(false))).ConfigureAwait(false));
 

@@ -6,13 +6,13 @@ namespace Latchwork.Diagnostics;
 /// <summary>The timers of this process that are joined, for instruments that are asked.</summary>
 internal static class LiveTimers
 {
-    private static readonly ConcurrentDictionary<Listener, TimerSample> _joined = new();
+    private static readonly ConcurrentDictionary<ILiveTimer, TimerSample> _joined = new();
 
-    public static void Joined(Listener listener, Func<CancellationToken, Task<TimerStats>> stats) => _joined[listener] = new TimerSample(stats);
+    public static void Joined(ILiveTimer timer, Func<CancellationToken, Task<TimerStats>> stats) => _joined[timer] = new TimerSample(stats);
 
-    public static void Left(Listener listener) => _joined.TryRemove(listener, out _);
+    public static void Left(ILiveTimer timer) => _joined.TryRemove(timer, out _);
 
-    public static IEnumerable<Measurement<long>> InFlight() => _joined.Keys.Select(listener => Of(listener, (long)listener.Capacity.Taken));
+    public static IEnumerable<Measurement<long>> InFlight() => _joined.Keys.Select(timer => Of(timer, (long)timer.InFlight));
 
     public static IEnumerable<Measurement<long>> Scheduled() => Sampled(stats => stats.Scheduled);
 
@@ -23,15 +23,25 @@ internal static class LiveTimers
     private static IEnumerable<Measurement<T>> Sampled<T>(Func<TimerStats, T> read)
         where T : struct
     {
-        foreach ((Listener listener, TimerSample sample) in _joined)
+        foreach ((ILiveTimer timer, TimerSample sample) in _joined)
         {
-            if (sample.Read() is { } stats) yield return Of(listener, read(stats));
+            if (sample.Read() is { } stats) yield return Of(timer, read(stats));
         }
     }
 
-    private static Measurement<T> Of<T>(Listener listener, T value)
+    private static Measurement<T> Of<T>(ILiveTimer timer, T value)
         where T : struct =>
-        new(value, new(Names.System, Names.Latchwork), new(Names.Destination, listener.Settings.Namespace));
+        new(value, new(Names.System, Names.Latchwork), new(Names.Destination, timer.Namespace));
+}
+
+/// <summary>A timer that is joined, as metrics see it.</summary>
+internal interface ILiveTimer
+{
+    /// <summary>Its namespace.</summary>
+    string Namespace { get; }
+
+    /// <summary>How many deliveries it holds.</summary>
+    int InFlight { get; }
 }
 
 /// <summary>

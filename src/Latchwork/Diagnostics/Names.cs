@@ -1,6 +1,4 @@
 using System.Diagnostics;
-using Latchwork.Locking;
-using Latchwork.Storage;
 
 namespace Latchwork.Diagnostics;
 
@@ -50,9 +48,6 @@ internal static class Names
         StoreOutcome.NotReplicated => "not_replicated",
         _ => "unknown",
     };
-
-    public static string Of(CallerAnswer answer) =>
-        answer.Lock is not null ? "owner" : answer.Outcome!.Kind == LockerOutcomeKind.Failure ? "failure" : "result";
 
     public static string Of(DeadLetterReason reason) => reason switch
     {

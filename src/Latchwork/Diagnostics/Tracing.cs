@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using System.Reflection;
 using Latchwork.Storage;
+using Latchwork.Storage.Rules;
 
 namespace Latchwork.Diagnostics;
 
@@ -48,26 +49,26 @@ internal static class Tracing
             foreach ((string name, string value) in entry.Headers) headers[name] = value;
         }
 
-        return TimerEntries.Fit(headers) ? entry with { Headers = headers } : entry;
+        return HeaderSize.Fits(headers) ? entry with { Headers = headers } : entry;
     }
 
     /// <summary>Begins the span of a delivery's handling: a trace of its own, as it may come days after the post, linked to the post.</summary>
-    public static Activity? StartProcess(TimerDelivery delivery)
+    public static Activity? StartProcess(string ns, string id, int retries, IReadOnlyDictionary<string, string> headers)
     {
         if (!Source.HasListeners()) return null;
         ActivityLink[] links = [];
-        if (delivery.Headers.Count > 0)
+        if (headers.Count > 0)
         {
-            DistributedContextPropagator.Current.ExtractTraceIdAndState(delivery.Headers, _get, out string? parent, out string? state);
+            DistributedContextPropagator.Current.ExtractTraceIdAndState(headers, _get, out string? parent, out string? state);
             if (ActivityContext.TryParse(parent, state, isRemote: true, out ActivityContext post)) links = [new ActivityLink(post)];
         }
 
-        Activity? activity = Start($"process {delivery.Namespace}", ActivityKind.Consumer, links: links);
+        Activity? activity = Start($"process {ns}", ActivityKind.Consumer, links: links);
         if (activity is { IsAllDataRequested: true })
         {
-            Describe(activity, delivery.Namespace, "process", "process");
-            activity.SetTag(Names.MessageId, delivery.Id);
-            if (delivery.Retries > 0) activity.SetTag(Names.Retries, delivery.Retries);
+            Describe(activity, ns, "process", "process");
+            activity.SetTag(Names.MessageId, id);
+            if (retries > 0) activity.SetTag(Names.Retries, retries);
         }
 
         return activity;

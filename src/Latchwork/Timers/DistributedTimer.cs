@@ -1,3 +1,4 @@
+using Latchwork.Storage.Rules;
 using Latchwork.Diagnostics;
 using Latchwork.Threading;
 
@@ -100,6 +101,6 @@ public sealed partial class DistributedTimer : IAsyncDisposable
             { Pause = sum.Pause ?? one.Pause };
         }
 
-        return all.Length == 0 ? sum : sum with { Counters = TimerCounters.Sum([.. all.Select(static one => one.Counters)]) };
+        return all.Length == 0 ? sum : sum with { Counters = CounterSum.Of([.. all.Select(static one => one.Counters)]) };
     }
 }

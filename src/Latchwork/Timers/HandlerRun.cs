@@ -44,7 +44,7 @@ internal sealed class HandlerRun(Listener listener, Func<TimerDelivery, Cancella
     private async Task<Exception?> CallAsync(TimerDelivery delivery)
     {
         Exception? failure;
-        Activity? activity = Tracing.StartProcess(delivery);
+        Activity? activity = Tracing.StartProcess(delivery.Namespace, delivery.Id, delivery.Retries, delivery.Headers);
         using (activity.EndWithBlock())
         {
             failure = await CallHandlerAsync(delivery).ConfigureAwait(false);

@@ -1,3 +1,4 @@
+using Latchwork.Diagnostics;
 using Latchwork.Storage;
 using Latchwork.Storage.Rules;
 using Latchwork.Threading;
@@ -7,7 +8,7 @@ namespace Latchwork;
 /// <summary>
 /// One membership of a node in a namespace, from join to leave: it receives notifications, claims, keeps leases, and runs handlers.
 /// </summary>
-internal sealed partial class Listener : IDisposable
+internal sealed partial class Listener : ILiveTimer, IDisposable
 {
     /// <summary>What is kept of the grace for the end of the subscription, whoever has used up the rest.</summary>
     private static readonly TimeSpan _forTheEnd = TimerSettings.LeaveGrace / 8;
@@ -71,6 +72,10 @@ internal sealed partial class Listener : IDisposable
     public OutageReporter Claiming { get; }
 
     public DeliveryCalls Calls { get; }
+
+    string ILiveTimer.Namespace => Settings.Namespace;
+
+    int ILiveTimer.InFlight => Capacity.Taken;
 
     /// <summary>What the store offers for transactions of the application; throws if it offers nothing.</summary>
     public Func<ITimerTransactions> Transactions { get; }

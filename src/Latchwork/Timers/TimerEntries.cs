@@ -7,9 +7,6 @@ namespace Latchwork;
 /// <summary>Makes checked entries of posts. What passes here, a store can take.</summary>
 internal static class TimerEntries
 {
-    /// <summary>What each header counts beside its name and its value.</summary>
-    private const int HeaderOverhead = 2;
-
     private static readonly PostOptions _defaults = new();
     private static readonly UTF8Encoding _strictUtf8 = new(encoderShouldEmitUTF8Identifier: false, throwOnInvalidBytes: true);
 
@@ -46,10 +43,6 @@ internal static class TimerEntries
             IdIsNew: options.Id is null);
     }
 
-    /// <summary>Whether headers that are valid one by one are within the limit together.</summary>
-    public static bool Fit(Dictionary<string, string> headers) =>
-        headers.Sum(one => (long)Encoding.UTF8.GetByteCount(one.Key) + Encoding.UTF8.GetByteCount(one.Value) + HeaderOverhead) <= Limits.MaxHeaderBytes;
-
     /// <summary>Checks and copies headers.</summary>
     /// <exception cref="ArgumentException">Something is out of its bounds.</exception>
     public static Dictionary<string, string>? CopyHeaders(IReadOnlyDictionary<string, string>? headers, int maxBytes = Limits.MaxHeaderBytes)
@@ -62,14 +55,14 @@ internal static class TimerEntries
         {
             if (string.IsNullOrEmpty(name)) throw new ArgumentException("A name in 'Headers' is empty.", nameof(headers));
             if (value is null) throw new ArgumentException($"The value of '{name}' in 'Headers' is null.", nameof(headers));
-            bytes += Measure(name, "A name") + Measure(value, $"The value of '{name}'") + HeaderOverhead;
+            bytes += Measure(name, "A name") + Measure(value, $"The value of '{name}'") + HeaderSize.Overhead;
             copy[name] = value;
         }
 
         if (bytes > maxBytes)
         {
             throw new ArgumentException(
-                $"'Headers' must have at most {maxBytes} bytes of UTF-8 together, {HeaderOverhead} more for each; they have {bytes}.",
+                $"'Headers' must have at most {maxBytes} bytes of UTF-8 together, {HeaderSize.Overhead} more for each; they have {bytes}.",
                 nameof(headers));
         }
 

@@ -3,19 +3,6 @@ using Microsoft.Extensions.Logging;
 
 namespace Latchwork;
 
-/// <summary>When a delivery counts as handled.</summary>
-public enum Confirmation
-{
-    /// <summary>When the handler returns. When it throws, a retry is spent. The default.</summary>
-    AfterHandler = 0,
-
-    /// <summary>When it is confirmed by call. The lease is no longer extended after the handler has returned. When the handler throws, a retry is spent.</summary>
-    Manual = 1,
-
-    /// <summary>Before the handler runs: at most one delivery, and a crash loses it. Fire and forget.</summary>
-    OnDelivery = 2,
-}
-
 /// <summary>The settings of a <see cref="DistributedTimer"/>. Checked when it is created; all failures are named together.</summary>
 public sealed class TimerOptions
 {
@@ -105,20 +92,4 @@ public sealed class TimerOptions
     /// machine was suspended, where there is one (docs/time.md). Due times are the store's affair.
     /// </summary>
     public TimeProvider TimeProvider { get; set; } = TimeProvider.System;
-}
-
-/// <summary>The delay before retry n (0 is the first): <see cref="Initial"/> × <see cref="Factor"/>ⁿ, at most <see cref="Max"/>, randomised by ± <see cref="Jitter"/>.</summary>
-public sealed record RetryBackoff
-{
-    /// <summary>The delay before the first retry: zero to 100 years; default 1 s.</summary>
-    public TimeSpan Initial { get; init; } = TimeSpan.FromSeconds(1);
-
-    /// <summary>The longest delay, before randomisation: zero to 100 years; default 10 min.</summary>
-    public TimeSpan Max { get; init; } = TimeSpan.FromMinutes(10);
-
-    /// <summary>By what the delay grows with every retry: 1 to 100; default 2.</summary>
-    public double Factor { get; init; } = 2;
-
-    /// <summary>The part by which a delay may be shorter or longer: 0 to 1; default 0.2.</summary>
-    public double Jitter { get; init; } = 0.2;
 }

@@ -1,4 +1,5 @@
 using Latchwork.Storage;
+using Latchwork.Storage.Rules;
 
 namespace Latchwork.Redis.Tests.Transfer;
 
@@ -104,7 +105,7 @@ internal sealed class RoutedStore(LatchworkStore inner, int partitions) : Latchw
                 sum = new TimerStats(sum.Scheduled + stats.Scheduled, sum.InFlight + stats.InFlight, sum.DeadLetters + stats.DeadLetters, sum.DeadLettersEvicted + stats.DeadLettersEvicted, null)
                 {
                     Pause = sum.Pause ?? stats.Pause,
-                    Counters = TimerCounters.Sum([sum.Counters, stats.Counters]),
+                    Counters = CounterSum.Of([sum.Counters, stats.Counters]),
                 };
             }
 

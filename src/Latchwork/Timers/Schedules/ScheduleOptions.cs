@@ -1,31 +1,5 @@
 namespace Latchwork;
 
-/// <summary>What becomes of occurrences that are missed: claimed later than <see cref="ScheduleOptions.MisfireThreshold"/>, or when the following time has passed, too.</summary>
-public enum MisfirePolicy
-{
-    /// <summary>It runs once, for the newest time that was missed. The default.</summary>
-    Latest = 0,
-
-    /// <summary>It does not run.</summary>
-    Skip = 1,
-
-    /// <summary>Each missed time runs, within <see cref="ScheduleOptions.CatchUpWindow"/> and <see cref="ScheduleOptions.CatchUpLimit"/>.</summary>
-    All = 2,
-}
-
-/// <summary>What becomes of an occurrence while another of the same schedule is in flight or waits for a retry.</summary>
-public enum OverlapPolicy
-{
-    /// <summary>It ends without running. The default.</summary>
-    Skip = 0,
-
-    /// <summary>It waits for the end of the other. One waits at a time, the newest; it replaces the one that waited before.</summary>
-    Queue = 1,
-
-    /// <summary>It runs beside the other.</summary>
-    Allow = 2,
-}
-
 /// <summary>How a schedule is declared.</summary>
 public sealed record ScheduleOptions
 {

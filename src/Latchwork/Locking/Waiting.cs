@@ -1,8 +1,9 @@
 using System.Diagnostics;
-using Latchwork.Locking;
+using Latchwork.Diagnostics;
+using Latchwork.Storage;
 using Latchwork.Threading;
 
-namespace Latchwork.Diagnostics;
+namespace Latchwork.Locking;
 
 /// <summary>Measures and traces the wait of one caller for a key.</summary>
 internal static class Waiting
@@ -17,7 +18,7 @@ internal static class Waiting
         {
             CallerAnswer answer = await wait().ConfigureAwait(false);
             if (activity is not null) Listeners.Tell((activity, answer), static wait => Describe(wait.activity, wait.answer));
-            Record(ns, clock, start, Names.Of(answer));
+            Record(ns, clock, start, NameOf(answer));
             return answer;
         }
         catch (Exception e)
@@ -28,9 +29,12 @@ internal static class Waiting
         }
     }
 
+    private static string NameOf(CallerAnswer answer) =>
+        answer.Lock is not null ? "owner" : answer.Outcome!.Kind == LockerOutcomeKind.Failure ? "failure" : "result";
+
     private static void Describe(Activity activity, CallerAnswer answer)
     {
-        activity.SetTag(Names.Outcome, Names.Of(answer));
+        activity.SetTag(Names.Outcome, NameOf(answer));
         // By the token the waits and the run of one result are found together across processes, too.
         activity.SetTag(Names.FencingToken, answer.Lock?.FencingToken ?? answer.Outcome?.FencingToken);
         if (answer.Run != default) activity.AddLink(new ActivityLink(answer.Run));

@@ -1,22 +1,5 @@
 namespace Latchwork;
 
-/// <summary>A batch of posts of which some failed.</summary>
-public sealed class TimerBatchException : Exception
-{
-    /// <summary>Creates the exception.</summary>
-    /// <param name="message">What went wrong.</param>
-    /// <param name="results">What is known of each event; null where its piece failed.</param>
-    /// <param name="innerException">The first failure.</param>
-    public TimerBatchException(string message, IReadOnlyList<PostResult?> results, Exception innerException)
-        : base(message, innerException)
-    {
-        Results = results;
-    }
-
-    /// <summary>What is known of each event, in order; null for those whose piece failed or was not sent (see the inner exception).</summary>
-    public IReadOnlyList<PostResult?> Results { get; }
-}
-
 /// <summary>A failure that no call reports.</summary>
 public sealed class TimerErrorEventArgs : EventArgs
 {

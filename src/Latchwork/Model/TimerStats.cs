@@ -1,25 +1,5 @@
 namespace Latchwork;
 
-/// <summary>What a listening node is doing.</summary>
-public enum TimerNodeState
-{
-    /// <summary>It has free capacity and can be woken.</summary>
-    Listening = 0,
-
-    /// <summary>It holds as much as it may and is not woken until it asks again.</summary>
-    Full = 1,
-
-    /// <summary>It missed its poll slot: it is dead, frozen, or cut off. It is forgotten after an hour.</summary>
-    Silent = 2,
-}
-
-/// <summary>A node that joined a namespace.</summary>
-/// <param name="NodeId">Its id.</param>
-/// <param name="State">What it is doing.</param>
-/// <param name="InFlight">The events that it said it held when it last asked.</param>
-/// <param name="LastSeen">How long ago it last asked.</param>
-public sealed record TimerNode(string NodeId, TimerNodeState State, int InFlight, TimeSpan LastSeen);
-
 /// <summary>Counts of a namespace.</summary>
 /// <param name="Scheduled">Events that wait, overdue ones included.</param>
 /// <param name="InFlight">Events that a node holds.</param>

@@ -1,0 +1,14 @@
+namespace Latchwork;
+
+/// <summary>Where an event stands. A confirmed event is gone.</summary>
+public enum TimerState
+{
+    /// <summary>It waits for its time, for a retry, or for a free listener.</summary>
+    Scheduled = 0,
+
+    /// <summary>One node holds it under a lease.</summary>
+    InFlight = 1,
+
+    /// <summary>It was given up and is kept with its reason and its failures.</summary>
+    DeadLettered = 2,
+}
