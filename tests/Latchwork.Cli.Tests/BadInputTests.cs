@@ -78,7 +78,7 @@ public sealed class BadInputTests
     [InlineData("once k --max-output 65MiB -- true", "'--max-output' must be between 1B and 64MiB; it is '65MiB'")]
     [InlineData("once k --json -- true", "'--json' is not for 'once'")]
     [InlineData("once k -- true", "give --store sqlite:PATH or set LATCHWORK_STORE")]
-    [InlineData("lock", "say which: peek, list, forget")]
+    [InlineData("lock", "say which: peek, list, stats, forget")]
     [InlineData("lock show", "Required argument 'key' missing")]
     [InlineData("lock list x", "unknown argument 'x'")]
     [InlineData("demo --namespace x", "'--namespace' is not for the demo")]

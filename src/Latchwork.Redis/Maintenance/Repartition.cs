@@ -101,7 +101,7 @@ internal sealed class Repartition(RedisTimerStore store) : IStorePartitions
         private async Task EmptyAsync(int index, CancellationToken cancellationToken)
         {
             await MoveSchedulesAsync(index, cancellationToken).ConfigureAwait(false);
-            if (index >= _to) await MoveCountersAsync(index, cancellationToken).ConfigureAwait(false);
+            if (index >= Math.Min(mark.From, _to)) await MoveCountersAsync(index, cancellationToken).ConfigureAwait(false);
             foreach (TimerState state in (TimerState[])[TimerState.Scheduled, TimerState.InFlight, TimerState.DeadLettered])
             {
                 (string Id, string Score) last = ("", "");
@@ -139,12 +139,16 @@ internal sealed class Repartition(RedisTimerStore store) : IStorePartitions
             }
         }
 
-        /// <summary>Adds the counters of a partition that is none of the namespace any more to those of the first, once: they go with the partition when it is opened.</summary>
+        /// <summary>
+        /// Adds the counters of a partition that comes or goes to those of the first, once, and deletes them there: also of one that stays, as the change was turned back
+        /// after they were added.
+        /// </summary>
         private async Task MoveCountersAsync(int index, CancellationToken cancellationToken)
         {
             TimerCounters counters = RedisTimerStore.ReadCounters(await SendAsync(TimerScript.MoveCounters, index, cancellationToken).ConfigureAwait(false));
             if (counters == TimerCounters.Zero) return;
             await SendAsync(TimerScript.MoveCounters, 0, cancellationToken, [index, .. CounterFields.ToArguments(counters)]).ConfigureAwait(false);
+            await SendAsync(TimerScript.MoveCounters, index, cancellationToken, "").ConfigureAwait(false);
         }
 
         /// <returns>How many of the ids it moved: as many as fit into a batch.</returns>

@@ -42,9 +42,9 @@ internal sealed partial class RedisTimerStore(IRedisConnection connection, Redis
         await RegisterAsync(ns, cancellationToken).ConfigureAwait(false);
 
         // The first decides: whoever has another number is refused there, before it has touched any other partition.
-        await OpenAsync(new TimerPartition(ns, 0)).ConfigureAwait(false);
-        await EachAsync(PartitionsOf(ns, from: 1), OpenAsync).ConfigureAwait(false);
-        _opened.TryAdd(ns, true);
+        bool isNew = await OpenAsync(new TimerPartition(ns, 0)).ConfigureAwait(false);
+        isNew |= (await EachAsync(PartitionsOf(ns, from: 1), OpenAsync).ConfigureAwait(false)).Contains(true);
+        if (!_opened.TryAdd(ns, true) && isNew) Losses?.OnLost(ns);
         return partitions;
 
         async Task<bool> OpenAsync(TimerPartition partition) =>
@@ -339,6 +339,7 @@ internal sealed partial class RedisTimerStore(IRedisConnection connection, Redis
         {
             // What was asked for has been done, so its answer must not be lost; the next write notes the namespace first.
             _registered.TryRemove(ns, out _);
+            if (isLost) _opened.TryAdd(ns, true);
         }
     }
 

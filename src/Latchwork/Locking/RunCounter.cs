@@ -11,6 +11,7 @@ internal sealed class RunCounter(LockerCore core)
     private readonly Lock _gate = new();
     private long _runs, _takeovers, _failures;
     private ITimer? _timer;
+    private Task _writing = Task.CompletedTask;
     private bool _isArmed, _isOver;
 
     /// <summary>A lock was granted.</summary>
@@ -56,7 +57,11 @@ internal sealed class RunCounter(LockerCore core)
             _timer?.Dispose();
         }
 
-        using var end = new CancellationTokenSource(_interval, core.Options.TimeProvider);
+        // By the clock of the machine: one that a test has stopped must not keep a disposal from ending.
+        using var end = new CancellationTokenSource(_interval, TimeProvider.System);
+        Task writing;
+        lock (_gate) writing = _writing; // what it could not write is written below
+        await writing.WaitAsync(end.Token).OffStoreThread().ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         await WriteAsync(end.Token).OffStoreThread().ConfigureAwait(false);
     }
 
@@ -75,5 +80,13 @@ internal sealed class RunCounter(LockerCore core)
     }
 
     private void CreateTimer() =>
-        _timer = core.Options.TimeProvider.CreateTimer(static self => _ = ((RunCounter)self!).WriteAsync(CancellationToken.None), this, _interval, Timeout.InfiniteTimeSpan);
+        _timer = core.Options.TimeProvider.CreateTimer(static self => ((RunCounter)self!).OnTimer(), this, _interval, Timeout.InfiniteTimeSpan);
+
+    private void OnTimer()
+    {
+        lock (_gate)
+        {
+            if (!_isOver) _writing = WriteAsync(CancellationToken.None);
+        }
+    }
 }

@@ -14,7 +14,10 @@ public sealed partial class LockerScriptTests
 
     /// <summary>Those that do not work on one key alone; Import declares the mark of its move besides.</summary>
     private static readonly string[] _others =
-        [nameof(LockerScripts.Open), nameof(LockerScripts.Scan), nameof(LockerScripts.Marks), nameof(LockerScripts.Namespaces), nameof(LockerScripts.Import), nameof(LockerScripts.Step)];
+    [
+        nameof(LockerScripts.Open), nameof(LockerScripts.Scan), nameof(LockerScripts.Marks), nameof(LockerScripts.Namespaces), nameof(LockerScripts.Import), nameof(LockerScripts.Step),
+        nameof(LockerScripts.Count),
+    ];
 
     public static TheoryData<string> OfOneKey => [.. All().Select(property => property.Name).Except(_others)];
 

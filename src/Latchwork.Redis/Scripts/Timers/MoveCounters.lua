@@ -1,6 +1,7 @@
--- Reads the counters of a partition, whatever the namespace is under; or adds those of another partition, once in a change of their number.
+-- Reads the counters of a partition, whatever the namespace is under; adds those of another partition, once until the partitions are opened again,
+-- whichever way the change of their number goes meanwhile; or deletes them, when they were added elsewhere.
 -- KEYS: meta, counters.
--- ARGV: 1 time, 2 format, 3 partitions; to add 4 the index of the other partition, from 5 on its counters (see addCounts).
+-- ARGV: 1 time, 2 format, 3 partitions; to add 4 the index of the other partition, from 5 on its counters (see addCounts); to delete 4 ''.
 -- Returns {now in µs, field, value…}; or 1 if they were added, 0 if they had been already.
 local meta, counters = unpack(KEYS)
 -- @include partition
@@ -9,9 +10,13 @@ local meta, counters = unpack(KEYS)
 -- @include addCounts
 -- @include readCounters
 if not ARGV[4] then return { int(nowUs + (tonumber(state[4]) or 0)), unpack(readCounters()) } end
+if ARGV[4] == '' then
+  call('UNLINK', counters)
+  return 0
+end
 local mark = 'f' .. ARGV[4]
-if call('HGET', counters, mark) == ARGV[3] then return 0 end
+if call('HEXISTS', counters, mark) == 1 then return 0 end
 -- @include free
-call('HSET', counters, mark, ARGV[3])
+call('HSET', counters, mark, 1)
 addCounts((nowUs + (tonumber(state[4]) or 0)) / 1000, 5)
 return 1

@@ -14,7 +14,7 @@ if ARGV[5] ~= '1' then
 end
 -- Whose counters were added here (see MoveCounters): they may be again in the next change.
 local marks = {}
-for i = 0, 255 do marks[#marks + 1] = 'f' .. i end
+for i = 0, 1023 do marks[#marks + 1] = 'f' .. i end
 call('HDEL', counters, unpack(marks))
 call('UNLINK', claims, nodes, rotation, pollslots)
 call('HDEL', meta, 'primary', 'armed', 'backup', 'by', 'since')

@@ -137,7 +137,7 @@ internal sealed partial class InMemoryPartition
             bytes += stored.Payload.Length;
             if (claimed.Count > 0 && bytes > Limits.MaxBatchBytes) break;
             claimed.Add(stored.ToClaimed(now));
-            if (OccurrenceId.Is(stored.Id)) stored.FirstClaimedAt ??= now.ToDateTimeOffset();
+            if (OccurrenceId.Is(stored.Id)) stored.FirstClaimedAt ??= DateTimeOffset.UnixEpoch + TimeSpan.FromMicroseconds(now.Ticks / TimeSpan.TicksPerMicrosecond);
             _events.Hold(stored, lease);
             newest = backlog && !newest;
         }

@@ -7,7 +7,9 @@
 -- expected occurrence that was claimed before, when that was first, or '': it is noted then; forgetClaim(id of an event).
 local function recordOf(id)
   local packed = call('HGET', schedules, id)
-  return packed and cmsgpack.unpack(packed) or nil
+  -- One that somebody else's hand has changed is none: nothing else may stand still for it.
+  local ok, record = pcall(cmsgpack.unpack, packed or '')
+  return ok and type(record) == 'table' and record or nil
 end
 
 local function notBegun(id)
