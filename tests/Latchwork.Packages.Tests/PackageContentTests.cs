@@ -116,7 +116,7 @@ public sealed class PackageContentTests(PackedPackages packed)
 
         platforms.Order(StringComparer.Ordinal).ShouldBe(
             ["linux-arm", "linux-arm64", "linux-musl-arm", "linux-musl-arm64", "linux-musl-x64", "linux-x64", "osx-arm64", "osx-x64", "win-arm64", "win-x64", "win-x86"]);
-        new FileInfo(packed.PathOf("Latchwork.Cli")).Length.ShouldBeLessThan(12_500_000);
+        new FileInfo(packed.PathOf("Latchwork.Cli")).Length.ShouldBeLessThan(13_000_000);
     }
 
     [Fact]
