@@ -41,7 +41,34 @@ internal sealed record OutcomeAnswer(string Id, string Outcome);
 
 internal sealed record NamespacesAnswer(IReadOnlyList<string> Namespaces);
 
-internal sealed record StatsAnswer(string Namespace, long Scheduled, long InFlight, long DeadLetters, long DeadLettersEvicted, long? OldestOverdueMs, PauseAnswer? Pause);
+internal sealed record StatsAnswer(string Namespace, long Scheduled, long InFlight, long DeadLetters, long DeadLettersEvicted, long? OldestOverdueMs, PauseAnswer? Pause, CountersAnswer Counters);
+
+/// <summary>What has happened: in all, and in each minute of the last hour and each hour of the last two days in which something did.</summary>
+internal sealed record CountersAnswer(CountsAnswer Totals, IReadOnlyList<BucketAnswer> Minutes, IReadOnlyList<BucketAnswer> Hours)
+{
+    public static CountersAnswer Of(TimerCounters counters) => new(CountsAnswer.Of(counters.Totals), BucketAnswer.Of(counters.Minutes), BucketAnswer.Of(counters.Hours));
+}
+
+internal sealed record BucketAnswer(DateTimeOffset Start, CountsAnswer Counts)
+{
+    public static BucketAnswer[] Of(IReadOnlyList<TimerCountsBucket> buckets) =>
+        [.. buckets.Where(static bucket => bucket.Counts != TimerCounts.Zero).Select(static bucket => new BucketAnswer(bucket.Start, CountsAnswer.Of(bucket.Counts)))];
+}
+
+internal sealed record CountsAnswer(
+    long Posted, long Replaced, long Cancelled, long Delivered, long Confirmed, long Failed, long HandedBack, long ExpiredLeases, IReadOnlyDictionary<string, long> DeadLettered)
+{
+    public static CountsAnswer Of(TimerCounts counts) => new(
+        counts.Posted, counts.Replaced, counts.Cancelled, counts.Delivered, counts.Confirmed, counts.Failed, counts.HandedBack, counts.ExpiredLeases,
+        new Dictionary<string, long>
+        {
+            [Words.Of(DeadLetterReason.RetriesExhausted)] = counts.RetriesExhausted,
+            [Words.Of(DeadLetterReason.LeaseExpired)] = counts.LeaseExpired,
+            [Words.Of(DeadLetterReason.Rejected)] = counts.Rejected,
+            [Words.Of(DeadLetterReason.DeserializationFailed)] = counts.DeserializationFailed,
+            [Words.Of(DeadLetterReason.RecordDamaged)] = counts.RecordDamaged,
+        });
+}
 
 internal sealed record NodeAnswer(string NodeId, string State, int InFlight, long LastSeenMs);
 
@@ -89,6 +116,10 @@ internal sealed record EventAnswer
 
     public string? NodeId { get; init; }
 
+    public DateTimeOffset? ClaimedAt { get; init; }
+
+    public bool? HasBegun { get; init; }
+
     public string? Token { get; init; }
 
     public long? LeaseLeftMs { get; init; }
@@ -121,6 +152,8 @@ internal sealed record EventAnswer
             PayloadIsHidden = isOpen ? null : true,
             Headers = isOpen && snapshot.Headers.Count > 0 ? snapshot.Headers : null,
             NodeId = snapshot.NodeId,
+            ClaimedAt = snapshot.ClaimedAt,
+            HasBegun = snapshot.HasBegun,
             Token = showsToken ? snapshot.Token : null,
             LeaseLeftMs = snapshot.LeaseLeft is { } left ? Read.Milliseconds(left) : null,
             IsDamaged = snapshot.IsDamaged ? true : null,

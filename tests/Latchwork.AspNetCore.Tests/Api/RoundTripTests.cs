@@ -35,6 +35,10 @@ public sealed class RoundTripTests
         JsonElement Delivery(JsonElement claim) => claim.GetProperty("deliveries")[0];
         JsonElement first = Delivery(await host.DoAsync("timers/claim", new { @namespace = name, wait = "30s", token = name }));
         first.GetProperty("id").GetString().ShouldBe(name);
+        JsonElement held = (await host.GetAsync("timers/in-flight", ("namespace", name))).Body.GetProperty("items")[0];
+        held.GetProperty("id").GetString().ShouldBe(name);
+        held.GetProperty("claimedAt").GetDateTimeOffset().ShouldBeLessThanOrEqualTo(DateTimeOffset.UtcNow.AddMinutes(1));
+        held.TryGetProperty("token", out _).ShouldBeFalse("whoever has it can end the delivery");
         (await host.GetAsync("timers/nodes", ("namespace", name))).Body.GetProperty("nodes").GetArrayLength().ShouldBe(1);
         await host.DoAsync("timers/extend", new { @namespace = name, id = name, token = first.GetProperty("token").GetString(), lease = "2m" });
         await host.DoAsync("timers/release", new { @namespace = name, id = name, token = first.GetProperty("token").GetString() });
@@ -45,6 +49,11 @@ public sealed class RoundTripTests
         await host.DoAsync("timers/dead-letters/requeue", new { @namespace = name, id = name });
         JsonElement third = Delivery(await host.DoAsync("timers/claim", new { @namespace = name }));
         await host.DoAsync("timers/confirm", new { @namespace = name, id = name, token = third.GetProperty("token").GetString() });
+        JsonElement counters = (await host.GetAsync("timers/stats", ("namespace", name))).Body.GetProperty("counters");
+        JsonElement totals = counters.GetProperty("totals");
+        (totals.GetProperty("posted").GetInt32(), totals.GetProperty("replaced").GetInt32(), totals.GetProperty("confirmed").GetInt32()).ShouldBe((2, 1, 1));
+        totals.GetProperty("deadLettered").GetProperty("rejected").GetInt32().ShouldBe(1);
+        counters.GetProperty("minutes").EnumerateArray().Sum(minute => minute.GetProperty("counts").GetProperty("delivered").GetInt32()).ShouldBe(3);
         (await host.PostAsync("timers/cancel", new { @namespace = name, id = name })).Status.ShouldBe(404);
         (await host.PostAsync("timers/dead-letters/purge", new { @namespace = name, id = name })).Status.ShouldBe(404);
     }
@@ -77,6 +86,7 @@ public sealed class RoundTripTests
         string token = locked.GetProperty("token").GetString()!;
         (await host.GetAsync("locks/key", ("namespace", name), ("key", name))).Body.GetProperty("isLocked").GetBoolean().ShouldBeTrue();
         (await host.GetAsync("locks", ("namespace", name))).Body.GetProperty("items")[0].GetProperty("key").GetString().ShouldBe(name);
+        (await host.GetAsync("locks/stats", ("namespace", name))).Body.GetProperty("runs").GetInt32().ShouldBe(0, "what goes through the API is not counted");
         await host.DoAsync("locks/renew", new { @namespace = name, key = name, token, lease = "1m" });
         await host.DoAsync("locks/publish", new { @namespace = name, key = name, token, data = name });
         (await host.GetAsync("locks/result", ("namespace", name), ("key", name))).Body.GetProperty("data").GetString().ShouldBe(name);

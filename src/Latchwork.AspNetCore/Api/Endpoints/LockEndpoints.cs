@@ -56,6 +56,8 @@ internal sealed record KeyAnswer(string Key, bool IsLocked, long FencingToken, s
 
 internal sealed record KeysAnswer(IReadOnlyList<KeyAnswer> Items, string? Cursor);
 
+internal sealed record LockStatsAnswer(string Namespace, long Runs, long Takeovers, long Failures);
+
 /// <summary>The process locker: request a key, publish or fail, renew and release by token; look, list, forget.</summary>
 internal static class LockEndpoints
 {
@@ -112,6 +114,12 @@ internal static class LockEndpoints
             LockerOutcome? found = await api.Store.Locks.TryGetAsync(KeyOf(ns, key), context.RequestAborted).OffStoreThread().ConfigureAwait(false);
             return found is null ? ApiProblems.NotFound("result") : ApiJson.Ok(Show(found));
         }).Describe<LockAnswer>("Reads the result of a key, if there is one that is fresh.", new ApiAccess(Changes: false, NeedsPayloads: true)).ProducesProblem(StatusCodes.Status404NotFound);
+        group.MapGet("/locks/stats", async ([FromQuery(Name = "namespace")] string? ns, HttpContext context) =>
+        {
+            string name = Read.Id(ns ?? LockerOptions.DefaultNamespace, "namespace");
+            LockerStats stats = await api.Store.Locks.GetStatsAsync(name, context.RequestAborted).OffStoreThread().ConfigureAwait(false);
+            return ApiJson.Ok(new LockStatsAnswer(name, stats.Runs, stats.Takeovers, stats.Failures));
+        }).Describe<LockStatsAnswer>("Counts what the lockers of a namespace have done; not what goes through this API.", _reads);
         group.MapGet("/locks", async ([FromQuery(Name = "namespace")] string? ns, string? limit, string? cursor, HttpContext context) =>
         {
             (_, string? place) = Read.Cursor(cursor, parts: 1);

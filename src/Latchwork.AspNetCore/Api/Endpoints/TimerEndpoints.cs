@@ -49,6 +49,11 @@ internal static class TimerEndpoints
                 return PageAsync(
                     api, ns, limit, cursor, context, (partition, place, most) => api.Store.Timers.UpcomingAsync(partition, from, length, place, most, context.RequestAborted), static _ => true);
             }).Describe<EventsAnswer>("Lists scheduled events by due time, in pages. Of a namespace with several partitions one follows the other.", _reads);
+        group.MapGet(
+            "/timers/in-flight",
+            ([FromQuery(Name = "namespace")] string? ns, string? limit, string? cursor, HttpContext context) => PageAsync(
+                api, ns, limit, cursor, context, (partition, place, most) => api.Store.Timers.InFlightAsync(partition, place, most, context.RequestAborted), static _ => true))
+            .Describe<EventsAnswer>("Lists what is in flight, in pages, as its leases end: an event whose lease is extended meanwhile may come twice.", _reads);
         group.MapGet("/timers/namespaces", (Delegate)(async (HttpContext context) =>
             ApiJson.Ok(new NamespacesAnswer(await api.Store.Timers.NamespacesAsync(context.RequestAborted).ConfigureAwait(false)))))
             .Describe<NamespacesAnswer>("Lists the namespaces.", _reads);
@@ -57,8 +62,9 @@ internal static class TimerEndpoints
             string name = Read.Id(ns, "namespace");
             TimerStats stats = await api.Timers.UseAsync(name, timer => timer.GetStatsAsync(context.RequestAborted)).ConfigureAwait(false);
             return ApiJson.Ok(new StatsAnswer(
-                name, stats.Scheduled, stats.InFlight, stats.DeadLetters, stats.DeadLettersEvicted, stats.OldestOverdue is { } overdue ? Read.Milliseconds(overdue) : null, PauseAnswer.Of(stats.Pause)));
-        }).Describe<StatsAnswer>("Counts the events of a namespace.", _reads);
+                name, stats.Scheduled, stats.InFlight, stats.DeadLetters, stats.DeadLettersEvicted, stats.OldestOverdue is { } overdue ? Read.Milliseconds(overdue) : null, PauseAnswer.Of(stats.Pause),
+                CountersAnswer.Of(stats.Counters)));
+        }).Describe<StatsAnswer>("Counts the events of a namespace, and what has happened to them.", _reads);
         group.MapGet("/timers/nodes", async ([FromQuery(Name = "namespace")] string? ns, HttpContext context) =>
         {
             IReadOnlyList<TimerNode> nodes = await api.Timers.UseAsync(Read.Id(ns, "namespace"), timer => timer.GetNodesAsync(context.RequestAborted)).ConfigureAwait(false);
