@@ -12,7 +12,10 @@ internal static class ApiJson
     /// <summary>What is left in a body for what surrounds a payload, in bytes; of many posts, for each.</summary>
     private const int Surroundings = 64 << 10;
 
-    private static readonly JsonDocumentOptions _documents = new() { MaxDepth = MaxDepth };
+    /// <summary>Payloads stand some levels deep in an answer.</summary>
+    private const int MaxPayloadDepth = MaxDepth - 8;
+
+    private static readonly JsonDocumentOptions _documents = new() { MaxDepth = MaxPayloadDepth };
 
     public static JsonSerializerOptions Options { get; } = new(JsonSerializerDefaults.Web)
     {
@@ -53,9 +56,12 @@ internal static class ApiJson
         try
         {
             using JsonDocument document = JsonDocument.Parse(payload, _documents);
+            // What can be parsed cannot always be written: half a surrogate pair in a text, say. One such payload must not spoil an answer.
+            using var writer = new Utf8JsonWriter(Stream.Null, new JsonWriterOptions { MaxDepth = MaxPayloadDepth });
+            document.RootElement.WriteTo(writer);
             return (document.RootElement.Clone(), null);
         }
-        catch (JsonException)
+        catch (Exception e) when (e is JsonException or InvalidOperationException or ArgumentException)
         {
             return (null, Convert.ToBase64String(payload.Span));
         }

@@ -115,7 +115,7 @@ internal sealed partial class DashboardEndpoints
         List<TimerSnapshot> taken = [];
         await foreach (TimerSnapshot one in all.ConfigureAwait(false))
         {
-            taken.Add(one);
+            taken.Add(one with { Payload = default }); // a list shows none
             if (taken.Count == count) break;
         }
 

@@ -1,3 +1,4 @@
+using System.Security.Claims;
 using Microsoft.AspNetCore.Authentication;
 using Microsoft.AspNetCore.Authorization;
 using Microsoft.AspNetCore.Authorization.Policy;
@@ -47,9 +48,17 @@ internal sealed record AccessPolicies(string? Read, string? Change, string? Payl
         AuthorizationPolicy policy = await services.GetRequiredService<IAuthorizationPolicyProvider>().GetPolicyAsync(name).ConfigureAwait(false)
             ?? throw new InvalidOperationException($"The authorization policy '{name}' is not registered.");
         IPolicyEvaluator evaluator = services.GetRequiredService<IPolicyEvaluator>();
-        // A policy may name schemes of its own, so the user is authenticated as the middleware would do it.
-        AuthenticateResult user = await evaluator.AuthenticateAsync(policy, context).ConfigureAwait(false);
-        PolicyAuthorizationResult result = await evaluator.AuthorizeAsync(policy, user, context, context.GetEndpoint()).ConfigureAwait(false);
-        return result.Succeeded;
+        // A policy may name schemes of its own, so the user is authenticated as the middleware would do it; for this question alone.
+        ClaimsPrincipal before = context.User;
+        try
+        {
+            AuthenticateResult user = await evaluator.AuthenticateAsync(policy, context).ConfigureAwait(false);
+            PolicyAuthorizationResult result = await evaluator.AuthorizeAsync(policy, user, context, context.GetEndpoint()).ConfigureAwait(false);
+            return result.Succeeded;
+        }
+        finally
+        {
+            context.User = before;
+        }
     }
 }

@@ -237,7 +237,7 @@ internal sealed class ClaimLoop : IDisposable
                 deliveries.Add(new TimerDelivery(_listener, _client, claimed, request.ClaimToken, receivedAt, sentAt + request.LeaseDuration));
             }
 
-            taken = _listener.ReceiveAsync(deliveries, isPaused);
+            taken = _listener.ReceiveAsync(deliveries, request.LeaseDuration, isPaused);
         }
 
         DeliveryKey[] revoked;

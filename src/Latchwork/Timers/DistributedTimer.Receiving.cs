@@ -116,6 +116,7 @@ public sealed partial class DistributedTimer
         try
         {
             await Task.Run(() => membership.JoinAsync(OpenAsync, GetStatsAsync, CancellationToken.None)).ConfigureAwait(false);
+            receivers.OnJoined();
         }
 #pragma warning disable CA1031 // Whatever it is, it is the failure of those who wait.
         catch (Exception e)

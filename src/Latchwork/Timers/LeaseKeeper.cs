@@ -38,9 +38,11 @@ internal sealed class LeaseKeeper : IDisposable
     }
 
     /// <summary>Sees to it that a delivery that was just claimed is extended in time.</summary>
-    public void Track(TimerDelivery delivery)
+    /// <param name="delivery">The delivery.</param>
+    /// <param name="lease">The lease that its claim asked for: that of a caller who receives may be shorter than the timer's.</param>
+    public void Track(TimerDelivery delivery, TimeSpan lease)
     {
-        delivery.RenewAt = delivery.Deadline - _lease + _third;
+        delivery.RenewAt = delivery.Deadline - lease + lease / 3;
         ArmFor(delivery.RenewAt);
     }
 

@@ -182,15 +182,16 @@ internal sealed partial class Listener : ILiveTimer, IDisposable
 
     /// <summary>Takes what a claim brought. Ends immediately, or after a leave when all of it was handed back.</summary>
     /// <param name="deliveries">What it brought.</param>
+    /// <param name="lease">The lease that the claim asked for.</param>
     /// <param name="isPaused">Whether the namespace was paused meanwhile: then all of it is handed back.</param>
-    public Task ReceiveAsync(List<TimerDelivery> deliveries, bool isPaused = false)
+    public Task ReceiveAsync(List<TimerDelivery> deliveries, TimeSpan lease, bool isPaused = false)
     {
         foreach (TimerDelivery delivery in deliveries)
         {
             // Another delivery of the same event can only be stale: its lease ran out, or the event was replaced.
             // Or this node has ended it (a retry without a delay, say), and the answer is still on its way.
             if (Held.Add(delivery) is { } older) OnLeaseLost(older, Now >= older.Deadline && !older.IsEnding ? DeliveryEnd.LeaseRanOut : DeliveryEnd.TakenOver);
-            _keeper.Track(delivery);
+            _keeper.Track(delivery, lease);
         }
 
         if (!isPaused && _starter is not null && deliveries.Exists(static delivery => OccurrenceId.Is(delivery.Id)))

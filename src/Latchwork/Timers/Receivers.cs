@@ -32,6 +32,7 @@ internal sealed class Receivers : IDeliveryQueue
     private int _handingBack;
     private TimeSpan _idleSince;
     private volatile bool _closed;
+    private bool _hasJoined;
 
     /// <param name="settings">The timer's settings.</param>
     /// <param name="onIdle">Called on the pool when nobody waits any more, for long: the listener is to leave.</param>
@@ -148,6 +149,18 @@ internal sealed class Receivers : IDeliveryQueue
         }
     }
 
+    /// <summary>The listener has joined. Until then its end is a failure, which those who wait are told.</summary>
+    public void OnJoined()
+    {
+        lock (_gate)
+        {
+            _hasJoined = true;
+            if (!_closed) return;
+        }
+
+        foreach (Receiver receiver in Close()) receiver.Give([]); // it has left meanwhile
+    }
+
     /// <summary>The listener could not join: nobody is given anything.</summary>
     public void OnJoinFailed(Exception exception)
     {
@@ -199,7 +212,18 @@ internal sealed class Receivers : IDeliveryQueue
 
     public List<TimerDelivery> Stop()
     {
-        foreach (Receiver receiver in Close()) receiver.Give([]);
+        bool hasJoined;
+        lock (_gate)
+        {
+            hasJoined = _hasJoined;
+            _closed = true;
+        }
+
+        if (hasJoined)
+        {
+            foreach (Receiver receiver in Close()) receiver.Give([]);
+        }
+
         _idle.TrySetResult();
         lock (_gate)
         {

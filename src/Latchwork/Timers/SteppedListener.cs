@@ -72,7 +72,7 @@ internal sealed class SteppedListener : IDisposable
             _ran = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
             TimeSpan now = _listener.Now;
             var delivery = new TimerDelivery(_listener, client, claim.Events[0], token, now, now + _settings.LeaseDuration);
-            await _listener.ReceiveAsync([delivery]).ConfigureAwait(false);
+            await _listener.ReceiveAsync([delivery], _settings.LeaseDuration).ConfigureAwait(false);
             await _ran.Task.WaitAsync(timeout, TimeProvider.System).ConfigureAwait(false);
             return delivery;
         }

@@ -33,6 +33,22 @@ public sealed class ClaimTests
         delivery.GetProperty("dataBase64").GetBytesFromBase64().ShouldBe(bytes);
     }
 
+    [Theory]
+    [InlineData("\"\\ud800\"")]
+    [InlineData("deep")]
+    public async Task JSON_that_cannot_be_written_comes_as_base64_and_holds_up_no_other(string payload)
+    {
+        await using ApiHost host = await ApiHost.StartAsync();
+        byte[] bytes = System.Text.Encoding.UTF8.GetBytes(payload == "deep" ? new string('[', 126) + new string(']', 126) : payload);
+        var timer = new DistributedTimer(host.Store, new() { Namespace = "ns" });
+        await timer.PostAsync(bytes, TimeSpan.Zero, new() { Id = "odd" });
+        await timer.PostAsync("1"u8.ToArray(), TimeSpan.Zero, new() { Id = "plain" });
+        JsonElement deliveries = (await host.DoAsync("timers/claim", new { @namespace = "ns", max = 2 })).GetProperty("deliveries");
+        deliveries.GetArrayLength().ShouldBe(2);
+        deliveries.EnumerateArray().Single(one => one.GetProperty("id").GetString() == "odd").GetProperty("dataBase64").GetBytesFromBase64().ShouldBe(bytes);
+        (await host.GetAsync("timers/event", ("namespace", "ns"), ("id", "odd"))).Status.ShouldBe(200);
+    }
+
     [Fact]
     public async Task A_lost_answer_can_be_asked_for_again_with_the_same_token()
     {

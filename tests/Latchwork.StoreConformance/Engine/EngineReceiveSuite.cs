@@ -249,6 +249,19 @@ public abstract class EngineReceiveSuite(StoreFixture fixture) : EngineSuite(fix
         (await waiting).ShouldHaveSingleItem();
     }
 
+    [Theory]
+    [InlineData("OpenAsync")]
+    [InlineData("SubscribeAsync")]
+    [InlineData("ClaimAsync")]
+    public async Task A_join_that_fails_is_told_and_is_not_an_empty_answer(string operation)
+    {
+        DistributedTimer timer = NewTimer();
+        Faults.FailAlways(operation, Fault.FailedTask);
+        await Should.ThrowAsync<LatchworkStoreException>(() => timer.ReceiveAsync(1, TestTimeout));
+        Faults.FailAlways(operation, null);
+        (await timer.ReceiveAsync(1, TimeSpan.Zero)).ShouldBeEmpty();
+    }
+
     [Fact]
     public async Task Arguments_out_of_their_bounds_are_refused_before_anything_is_sent()
     {

@@ -168,7 +168,8 @@ internal static class LockEndpoints
         catch (Exception e) when (e is OperationCanceledException or LatchworkStoreException { Outcome: StoreOutcome.Unknown })
         {
             // It may have been granted. Who chose the token can ask again; anybody else would only wait for the lease to run out.
-            if (body.Token is null || context.RequestAborted.IsCancellationRequested) await api.Store.Locks.ReleaseAsync(key, fencingToken: null, nonce, CancellationToken.None).OffStoreThread().ConfigureAwait(false);
+            // Its token may also belong to a second request by now, which was sent because this one was given up, and has been answered.
+            if (body.Token is null) await api.Store.Locks.ReleaseAsync(key, fencingToken: null, nonce, CancellationToken.None).OffStoreThread().ConfigureAwait(false);
             if (e is OperationCanceledException && !context.RequestAborted.IsCancellationRequested) return Held();
             throw;
         }
