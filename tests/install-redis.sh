@@ -1,4 +1,4 @@
-# Sourced by run-tests and fault-run: installs redis-server where it is missing and can be installed. Needs a function give_up.
+# Sourced by run-tests and fault-run: installs redis-server where it is missing and can be installed. Needs the functions give_up and install_package.
 # With REDIS_SERVER that server is used instead.
 install_redis() {
   if [[ -n ${REDIS_SERVER:-} ]]; then
@@ -8,16 +8,6 @@ install_redis() {
   fi
   command -v redis-server > /dev/null && return
   local how="redis-server is missing. Install it (Debian: apt-get install redis-server; macOS: brew install redis) and run this again."
-  command -v apt-get > /dev/null || give_up "$how"
-  local root=()
-  if [[ $(id -u) != 0 ]]; then
-    command -v sudo > /dev/null || give_up "$how"
-    root=(sudo)
-  fi
-  echo "Installing redis-server."
-  # RUNLEVEL keeps the package from starting a service: none is needed.
-  "${root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get update -q > /dev/null || give_up "apt-get update failed. $how"
-  "${root[@]}" env DEBIAN_FRONTEND=noninteractive RUNLEVEL=1 apt-get install -q -y --no-install-recommends redis-server > /dev/null \
-    || give_up "apt-get install failed. $how"
+  install_package redis-server "$how"
   command -v redis-server > /dev/null || give_up "$how"
 }
