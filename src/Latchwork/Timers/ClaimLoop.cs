@@ -75,6 +75,7 @@ internal sealed class ClaimLoop : IDisposable
     public void OnPaused()
     {
         lock (_gate) _pausedMeanwhile = _claiming;
+        _listener.MarkPaused(_client);
 
         // Not on the thread of the store: it would be called from there.
         ThreadPool.UnsafeQueueUserWorkItem(static self => self._listener.HandBackUnstarted(self._client), this, preferLocal: false);

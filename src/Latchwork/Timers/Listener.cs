@@ -211,9 +211,12 @@ internal sealed partial class Listener : ILiveTimer, IDisposable
     /// <summary>The namespace is paused: what no handler has begun goes back, with no retry spent. What runs goes on.</summary>
     public void HandBackUnstarted(PartitionClient client)
     {
-        Interlocked.Increment(ref _pauses[client.Partition.Index]);
+        MarkPaused(client);
         Dispatcher.HandBack(delivery => delivery.Client == client);
     }
+
+    /// <summary>A partition was found paused: what is being started sees it from now on, and does not start. May be called on a thread of the store.</summary>
+    public void MarkPaused(PartitionClient client) => Interlocked.Increment(ref _pauses[client.Partition.Index]);
 
     /// <summary>How often a partition was found paused: what was begun to be started before, and has not started, is handed back.</summary>
     public int PausesOf(PartitionClient client) => Volatile.Read(ref _pauses[client.Partition.Index]);

@@ -29,28 +29,8 @@ public abstract partial class EngineScheduleSuite(StoreFixture fixture) : Engine
     /// <summary>Moves the clock to a minute, unless it is there.</summary>
     private Task MoveToAsync(int minute, double seconds = 0) => AdvanceAsync(_first.AddMinutes(minute) + Seconds(seconds) - _clock.GetUtcNow());
 
-    // A call takes its time with it to a server. Were the clock moved by minutes while it is on its way, it could come after a later one: to the store a clock that went back.
-    private Task AdvanceAsync(TimeSpan span) => Faults.WhileQuietAsync(() =>
-    {
-        if (span > TimeSpan.Zero) _clock.Advance(span);
-        return Task.FromResult(true);
-    });
-
     /// <summary>A timer of this namespace whose calls know no faults.</summary>
     private DistributedTimer Undisturbed() => new(Store.Inner, new TimerOptions { Namespace = Namespace, MaxRetries = 0, TimeProvider = _clock });
-
-    // The time goes on a little with every look: a notification that was on its way while a test moved the clock is heard too late, and then a node asks at its poll slot.
-    private Task AdvanceUntilAsync(Func<Task<bool>> condition, TimeSpan step, string what) => Eventually.ReadsAsync(
-        async () =>
-        {
-            if (await condition()) return true;
-            await AdvanceAsync(step);
-            return false;
-        },
-        static holds => holds,
-        what);
-
-    private Task AdvanceUntilAsync(Func<bool> condition, TimeSpan step, string what) => AdvanceUntilAsync(() => Task.FromResult(condition()), step, what);
 
     private Task ComesAsync(Func<bool> condition, string what) => AdvanceUntilAsync(condition, Ms(10), what);
 

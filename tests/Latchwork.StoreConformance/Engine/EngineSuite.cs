@@ -45,6 +45,33 @@ public abstract class EngineSuite(StoreFixture fixture) : IAsyncLifetime
         return _clock;
     }
 
+    /// <summary>
+    /// Moves the clock, once it stands still, while no call to the store is under way. A call takes its time with it to a server: were the clock moved meanwhile,
+    /// it could come after a later one, to the store a clock that went back; and a slow store would seem to be late.
+    /// </summary>
+    protected Task AdvanceAsync(TimeSpan span) => Faults.WhileQuietAsync(() =>
+    {
+        if (span > TimeSpan.Zero) _clock!.Advance(span);
+        return Task.FromResult(true);
+    });
+
+    /// <summary>
+    /// Moves the clock in steps until something holds. Time passes with every look: a notification that was on its way while a test moved the clock is heard too
+    /// late, and then a node asks at its poll slot.
+    /// </summary>
+    protected Task AdvanceUntilAsync(Func<Task<bool>> condition, TimeSpan step, string what) => Eventually.ReadsAsync(
+        async () =>
+        {
+            if (await condition()) return true;
+            await AdvanceAsync(step);
+            return false;
+        },
+        static holds => holds,
+        what);
+
+    /// <inheritdoc cref="AdvanceUntilAsync(Func{Task{bool}}, TimeSpan, string)"/>
+    protected Task AdvanceUntilAsync(Func<bool> condition, TimeSpan step, string what) => AdvanceUntilAsync(() => Task.FromResult(condition()), step, what);
+
     /// <summary>How long to wait for what must come.</summary>
     protected static TimeSpan TestTimeout => Seconds(60);
 
