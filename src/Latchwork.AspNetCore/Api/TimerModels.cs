@@ -60,14 +60,7 @@ internal sealed record CountsAnswer(
 {
     public static CountsAnswer Of(TimerCounts counts) => new(
         counts.Posted, counts.Replaced, counts.Cancelled, counts.Delivered, counts.Confirmed, counts.Failed, counts.HandedBack, counts.ExpiredLeases,
-        new Dictionary<string, long>
-        {
-            [Words.Of(DeadLetterReason.RetriesExhausted)] = counts.RetriesExhausted,
-            [Words.Of(DeadLetterReason.LeaseExpired)] = counts.LeaseExpired,
-            [Words.Of(DeadLetterReason.Rejected)] = counts.Rejected,
-            [Words.Of(DeadLetterReason.DeserializationFailed)] = counts.DeserializationFailed,
-            [Words.Of(DeadLetterReason.RecordDamaged)] = counts.RecordDamaged,
-        });
+        Enum.GetValues<DeadLetterReason>().ToDictionary(Words.Of, counts.DeadLetteredFor));
 }
 
 internal sealed record NodeAnswer(string NodeId, string State, int InFlight, long LastSeenMs);

@@ -88,12 +88,10 @@ internal sealed class TimerPool(LatchworkStore store, HttpApiOptions options, IL
         Namespace = ns,
         LeaseDuration = TimeSpan.FromSeconds(30),
         MaxInFlight = 100_000,
-        DeadLetterRetention = Limits.MaxDelay, // how many there may be is the affair of the application
-        MaxDeadLetters = TimerOptionsValidator.MaxDeadLetters,
         MaxPayloadBytes = options.MaxPayloadBytes,
         LoggerFactory = loggerFactory,
         TimeProvider = time,
-    });
+    }.KeepDeadLetters());
 
     private sealed class Entry(DistributedTimer timer)
     {

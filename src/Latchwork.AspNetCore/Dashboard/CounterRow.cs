@@ -1,15 +1,16 @@
 using System.Globalization;
 using System.Text;
+using Latchwork.Monitoring;
 
 namespace Latchwork.Dashboard;
 
 /// <summary>What is shown of one counter of a namespace: sums, and the last hour minute by minute.</summary>
-internal sealed record CounterRow(string Name, long LastMinute, long LastHour, long TwoDays, long Total, string Path)
+internal sealed record CounterRow(string Name, CounterSums Sums, string Path)
 {
     private const int Minutes = 60, Height = 10;
 
     /// <summary>What a screen reader says of the picture.</summary>
-    public string Label => string.Create(CultureInfo.InvariantCulture, $"{LastHour} in the last hour, {LastMinute} in the last full minute");
+    public string Label => string.Create(CultureInfo.InvariantCulture, $"{Sums.LastHour} in the last hour, {Sums.LastMinute} in the last full minute");
 
     public static IReadOnlyList<CounterRow> Of(TimerCounters counters) =>
     [
@@ -20,12 +21,8 @@ internal sealed record CounterRow(string Name, long LastMinute, long LastHour, l
         Of("Dead-lettered", counters, static counts => counts.DeadLettered),
     ];
 
-    private static CounterRow Of(string name, TimerCounters counters, Func<TimerCounts, long> of)
-    {
-        long[] minutes = [.. counters.Minutes.Select(minute => of(minute.Counts))];
-        return new CounterRow(
-            name, minutes.Length > 1 ? minutes[^2] : 0, minutes.Sum(), counters.Hours.Sum(hour => of(hour.Counts)), of(counters.Totals), PathOf(minutes));
-    }
+    private static CounterRow Of(string name, TimerCounters counters, Func<TimerCounts, long> of) =>
+        new(name, CounterSums.Of(counters, of), PathOf([.. counters.Minutes.Select(minute => of(minute.Counts))]));
 
     /// <summary>A bar a minute, the highest as high as the picture; a minute with nothing has none.</summary>
     private static string PathOf(long[] minutes)

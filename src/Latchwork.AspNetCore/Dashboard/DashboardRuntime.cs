@@ -54,13 +54,8 @@ internal sealed class DashboardRuntime : IAsyncDisposable
         }
     }
 
-    /// <summary>Timers of a namespace for one request. Its dead letters are kept: how many there may be is the affair of the application that listens.</summary>
-    public DistributedTimer OpenTimer(string ns) => new(Store, new TimerOptions
-    {
-        Namespace = ns,
-        DeadLetterRetention = Limits.MaxDelay,
-        MaxDeadLetters = TimerOptionsValidator.MaxDeadLetters,
-    });
+    /// <summary>Timers of a namespace for one request.</summary>
+    public DistributedTimer OpenTimer(string ns) => new(Store, new TimerOptions { Namespace = ns }.KeepDeadLetters());
 
     /// <summary>A locker of a namespace for one request.</summary>
     public ProcessLocker OpenLocker(string ns) => new(Store, new LockerOptions { Namespace = ns });

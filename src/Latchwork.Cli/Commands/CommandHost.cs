@@ -95,13 +95,7 @@ internal sealed class CommandHost
 
     private async Task<int> RunAsync(ParseResult parsed, Needs needs, Func<TimerSession, Task<int>> body, Action<TimerOptions> configure, CancellationToken cancellationToken)
     {
-        // The tool evicts no dead letters: how many are kept, and for how long, is the affair of the application that listens.
-        var options = new TimerOptions
-        {
-            Namespace = parsed.GetValue(Globals.Namespace) ?? TimerOptions.DefaultNamespace,
-            DeadLetterRetention = Limits.MaxDelay,
-            MaxDeadLetters = TimerOptionsValidator.MaxDeadLetters,
-        };
+        TimerOptions options = new TimerOptions { Namespace = parsed.GetValue(Globals.Namespace) ?? TimerOptions.DefaultNamespace }.KeepDeadLetters();
         configure(options);
         LatchworkStore store = await OpenStoreAsync(parsed, needs != Needs.Nothing, cancellationToken).ConfigureAwait(false);
         await using (store.ConfigureAwait(false))

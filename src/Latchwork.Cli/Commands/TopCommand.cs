@@ -1,6 +1,5 @@
 using System.CommandLine;
 using Latchwork.Cli.Input;
-using Latchwork.Cli.Output;
 using Latchwork.Cli.Watching;
 using Latchwork.Monitoring;
 
@@ -17,27 +16,15 @@ internal static class TopCommand
         var search = new Option<string?>("--search") { Description = "Only namespaces whose name contains this, whatever the case.", HelpName = "text" };
         Option<int?> page = Options.Number("--page", "The page, of 50 namespaces each. Default: 1.", 1, int.MaxValue);
         var command = new Command("top", "Show all namespaces of a store, those most in trouble first, and the store itself; drawn again every second. Exit code 1 if the store does not answer.") { once, search, page };
-        command.SetAction(async (parsed, cancellationToken) =>
+        command.SetAction((parsed, cancellationToken) =>
         {
             var query = new OverviewQuery(parsed.GetValue(search), parsed.GetValue(page) ?? 1);
-            Printer printer = host.CreatePrinter(parsed);
-            LatchworkStore store = await host.OpenStoreAsync(parsed, mustExist: true, cancellationToken).ConfigureAwait(false);
-            await using (store.ConfigureAwait(false))
-            {
-                var monitor = new StoreMonitor(store);
-                await using (monitor.ConfigureAwait(false))
-                {
-                    OverviewPage? last = null;
-                    await LiveScreen.ShowAsync(host.Terminal, printer.IsInteractive && !parsed.GetValue(once), printer, LookAsync, cancellationToken).ConfigureAwait(false);
-                    return last?.Store.IsAnswering == true ? ExitCodes.Done : ExitCodes.Failure;
+            return LiveScreen.RunAsync(host, parsed, parsed.GetValue(once), ns: null, LookAsync, cancellationToken);
 
-                    async Task<IEnumerable<ScreenLine>> LookAsync(CancellationToken stop)
-                    {
-                        OverviewPage seen = last = await monitor.GetOverviewAsync(query, stop).ConfigureAwait(false);
-                        printer.Json(json => OverviewScreen.Write(json, seen));
-                        return OverviewScreen.Lines(seen, query);
-                    }
-                }
+            async Task<Screen> LookAsync(StoreMonitor monitor, CancellationToken stop)
+            {
+                OverviewPage seen = await monitor.GetOverviewAsync(query, stop).ConfigureAwait(false);
+                return new Screen(seen.Store, OverviewScreen.Lines(seen, query), json => OverviewScreen.Write(json, seen));
             }
         });
         return command;

@@ -1,4 +1,5 @@
 using System.Text.Json;
+using Latchwork.Monitoring;
 
 namespace Latchwork.Cli.Output;
 
@@ -18,15 +19,6 @@ internal static class CountersOutput
         ("deadLettered", "dead-lettered", static one => one.DeadLettered),
     ];
 
-    private static readonly (DeadLetterReason Reason, Func<TimerCounts, long> Of)[] _reasons =
-    [
-        (DeadLetterReason.RetriesExhausted, static one => one.RetriesExhausted),
-        (DeadLetterReason.LeaseExpired, static one => one.LeaseExpired),
-        (DeadLetterReason.Rejected, static one => one.Rejected),
-        (DeadLetterReason.DeserializationFailed, static one => one.DeserializationFailed),
-        (DeadLetterReason.RecordDamaged, static one => one.RecordDamaged),
-    ];
-
     /// <summary>The last minute that is over, the last hour, the last two days and all in all, one count a row.</summary>
     public static void Print(Printer printer, TimerCounters counters)
     {
@@ -35,19 +27,18 @@ internal static class CountersOutput
         var rows = new RowPrinter(
             printer, new("COUNTED"), new("LAST MINUTE", Right: true), new("LAST HOUR", Right: true), new("LAST 48 HOURS", Right: true), new("IN ALL", Right: true));
         foreach ((_, string title, Func<TimerCounts, long> of) in _counts) Add(title, of);
-        foreach ((DeadLetterReason reason, Func<TimerCounts, long> of) in _reasons)
+        foreach (DeadLetterReason reason in Enum.GetValues<DeadLetterReason>())
         {
-            if (of(counters.Totals) > 0) Add($"  {Names.Of(reason)}", of);
+            if (counters.Totals.DeadLetteredFor(reason) > 0) Add($"  {Names.Of(reason)}", one => one.DeadLetteredFor(reason));
         }
 
         rows.Flush();
 
-        void Add(string title, Func<TimerCounts, long> of) => rows.Add(
-            title,
-            Printable.Count(of(counters.Minutes[^2].Counts)),
-            Printable.Count(counters.Minutes.Sum(one => of(one.Counts))),
-            Printable.Count(counters.Hours.Sum(one => of(one.Counts))),
-            Printable.Count(of(counters.Totals)));
+        void Add(string title, Func<TimerCounts, long> of)
+        {
+            CounterSums sums = CounterSums.Of(counters, of);
+            rows.Add(title, Printable.Count(sums.LastMinute), Printable.Count(sums.LastHour), Printable.Count(sums.LastTwoDays), Printable.Count(sums.Total));
+        }
     }
 
     /// <summary>The totals, and the minutes and hours in which something was counted.</summary>
@@ -81,7 +72,7 @@ internal static class CountersOutput
     {
         foreach ((string name, _, Func<TimerCounts, long> of) in _counts) json.WriteNumber(name, of(counts));
         json.WriteStartObject("deadLetterReasons");
-        foreach ((DeadLetterReason reason, Func<TimerCounts, long> of) in _reasons) json.WriteNumber(Names.Of(reason), of(counts));
+        foreach (DeadLetterReason reason in Enum.GetValues<DeadLetterReason>()) json.WriteNumber(Names.Of(reason), counts.DeadLetteredFor(reason));
         json.WriteEndObject();
     }
 }

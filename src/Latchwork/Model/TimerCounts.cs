@@ -48,6 +48,16 @@ public sealed record TimerCounts
     /// <summary>Events that a claim dead-lettered for <see cref="DeadLetterReason.RecordDamaged"/>. What <c>latchwork doctor</c> repairs is not counted.</summary>
     public long RecordDamaged { get; init; }
 
+    /// <summary>Events that were dead-lettered for a reason.</summary>
+    internal long DeadLetteredFor(DeadLetterReason reason) => reason switch
+    {
+        DeadLetterReason.RetriesExhausted => RetriesExhausted,
+        DeadLetterReason.LeaseExpired => LeaseExpired,
+        DeadLetterReason.Rejected => Rejected,
+        DeadLetterReason.DeserializationFailed => DeserializationFailed,
+        _ => RecordDamaged,
+    };
+
     /// <summary>The numbers in the order in which stores keep them: see <see cref="Storage.Rules.TimerCounter"/>.</summary>
     internal static TimerCounts From(ReadOnlySpan<long> numbers) => numbers.IndexOfAnyExcept(0) < 0
         ? Zero

@@ -92,4 +92,12 @@ public sealed class TimerOptions
     /// machine was suspended, where there is one (docs/time.md). Due times are the store's affair.
     /// </summary>
     public TimeProvider TimeProvider { get; set; } = TimeProvider.System;
+
+    /// <summary>For programs that look after a namespace for others: nothing is evicted, as how many dead letters there may be is the affair of the application that listens.</summary>
+    internal TimerOptions KeepDeadLetters()
+    {
+        DeadLetterRetention = Limits.MaxDelay;
+        MaxDeadLetters = TimerOptionsValidator.MaxDeadLetters;
+        return this;
+    }
 }
