@@ -118,12 +118,11 @@ internal sealed class FragmentFeeds(DashboardRuntime runtime, int maxStreams) : 
             }
             catch (Exception e)
             {
-                // Browsers open the stream again by themselves.
                 DashboardLog.FeedFailed(runtime.Log, e);
-                foreach (Channel<string> reader in _readers.Keys) reader.Writer.TryComplete();
             }
             finally
             {
+                // Browsers open the stream again by themselves.
                 foreach (Channel<string> reader in _readers.Keys) reader.Writer.TryComplete();
             }
         }

@@ -56,14 +56,6 @@ internal static class Show
         _ => state.ToString(),
     };
 
-    public static string State(TimerNodeState state) => state switch
-    {
-        TimerNodeState.Listening => "listening",
-        TimerNodeState.Full => "full",
-        TimerNodeState.Silent => "silent",
-        _ => state.ToString(),
-    };
-
     /// <summary>Words of a name: <c>RetriesExhausted</c> becomes <c>retries exhausted</c>.</summary>
     public static string Words(Enum value)
     {

@@ -12,7 +12,7 @@ namespace Latchwork.AspNetCore.Tests.Security;
 
 public sealed class AccessGuardTests
 {
-    private static readonly GuardedPart Part = new("The part", "MapPart", "default-src 'none'");
+    private static readonly GuardedPart _part = new("The part", "MapPart", "default-src 'none'");
 
     [Fact]
     public async Task Without_an_access_rule_the_host_does_not_start()
@@ -118,7 +118,7 @@ public sealed class AccessGuardTests
     {
         WebApplicationBuilder builder = WebApplication.CreateBuilder();
         await using WebApplication app = builder.Build();
-        Should.Throw<InvalidOperationException>(() => app.MapGuarded("/part", Part)).Message.ShouldContain("AddLatchwork");
+        Should.Throw<InvalidOperationException>(() => app.MapGuarded("/part", _part)).Message.ShouldContain("AddLatchwork");
     }
 
     [Fact]
@@ -133,7 +133,7 @@ public sealed class AccessGuardTests
 
     private static RouteGroupBuilder Map(IEndpointRouteBuilder endpoints, string pattern)
     {
-        RouteGroupBuilder group = endpoints.MapGuarded(pattern, Part);
+        RouteGroupBuilder group = endpoints.MapGuarded(pattern, _part);
         group.MapGet("/", () => "answered");
         return group;
     }
