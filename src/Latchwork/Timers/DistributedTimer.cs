@@ -1,5 +1,5 @@
-using Latchwork.Storage.Rules;
 using Latchwork.Diagnostics;
+using Latchwork.Storage.Rules;
 using Latchwork.Threading;
 
 namespace Latchwork;
