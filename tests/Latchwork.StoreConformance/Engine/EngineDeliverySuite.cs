@@ -135,18 +135,18 @@ public abstract class EngineDeliverySuite(StoreFixture fixture) : EngineSuite(fi
     [Fact]
     public async Task A_confirm_that_the_handler_did_not_await_is_not_followed_by_another()
     {
-        Task? unawaited = null;
+        var unawaited = new TaskCompletionSource<Task>(TaskCreationOptions.RunContinuationsAsynchronously);
         TaskCompletionSource hold = Faults.Hold(nameof(Faults.ConfirmAsync));
         Node node = await JoinAsync((delivery, _) =>
         {
-            unawaited = delivery.ConfirmAsync();
+            unawaited.SetResult(delivery.ConfirmAsync());
             return Task.CompletedTask;
         });
         await node.Timer.PostAsync(1, TimeSpan.Zero);
-        await node.NthAsync(1);
+        Task confirmed = await unawaited.Task.WaitAsync(TestTimeout);
         hold.SetResult();
         await EmptyAsync(node.Timer);
-        await unawaited!.WaitAsync(TestTimeout);
+        await confirmed.WaitAsync(TestTimeout);
         await node.Timer.LeaveAsync();
         Faults.Calls(nameof(Faults.ConfirmAsync)).ShouldBe(1);
         Errors.ShouldBeEmpty();
