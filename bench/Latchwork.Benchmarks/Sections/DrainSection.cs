@@ -14,7 +14,7 @@ internal sealed class DrainSection : Section
 
     public override string Explanation =>
         "One listener joins when the events are due already, and handles and confirms them all; from the join to the last acknowledged confirmation. Latchwork "
-        + "drains 200,000 events, with its defaults (`MaxEvents` 8, `MaxInFlight` 64) and tuned (200 and 2,000); the peers 20,000, because they would need "
+        + "drains 200,000 events, with its defaults (`MaxEvents` 200, `MaxInFlight` 512) and tuned (`MaxInFlight` 2,000); the peers 20,000, because they would need "
         + "minutes for more, with two settings each; rates are compared, with the better one.";
 
     public override int FullSeconds => 150;

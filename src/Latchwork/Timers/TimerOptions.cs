@@ -10,10 +10,13 @@ public sealed class TimerOptions
     public const string DefaultNamespace = "dt";
 
     /// <summary>The default of <see cref="MaxEvents"/>.</summary>
-    public const int DefaultMaxEvents = 8;
+    public const int DefaultMaxEvents = 200;
 
     /// <summary>The default of <see cref="MaxInFlight"/>.</summary>
-    public const int DefaultMaxInFlight = 64;
+    public const int DefaultMaxInFlight = 512;
+
+    /// <summary>The default of <see cref="MaxConcurrency"/>, unless <see cref="MaxInFlight"/> is less.</summary>
+    public const int DefaultMaxConcurrency = 64;
 
     /// <summary>The default of <see cref="MaxRetries"/>.</summary>
     public const int DefaultMaxRetries = 10;
@@ -24,17 +27,17 @@ public sealed class TimerOptions
     /// <summary>This node's id: 1 to 512 bytes of UTF-8, unique among the nodes of the namespace. Default: null, one is generated.</summary>
     public string? NodeId { get; set; }
 
-    /// <summary>The most events that one claim takes: 1 to 200; default 8. Can be changed while listening through <see cref="DistributedTimer.MaxEvents"/>.</summary>
+    /// <summary>The most events that one claim takes: 1 to 200; default 200. Can be changed while listening through <see cref="DistributedTimer.MaxEvents"/>.</summary>
     public int MaxEvents { get; set; } = DefaultMaxEvents;
 
     /// <summary>
-    /// The most events that this node holds at a time, queued or running: 1 to 100,000; default 64. In a namespace with several partitions one claim takes at most an
+    /// The most events that this node holds at a time, queued or running: 1 to 100,000; default 512. In a namespace with several partitions one claim takes at most an
     /// equal share of it.
     /// </summary>
     public int MaxInFlight { get; set; } = DefaultMaxInFlight;
 
     /// <summary>
-    /// The most handlers that run at a time: 1 to 100,000. Default: null, as many as <see cref="MaxInFlight"/>. The node claims for those that are free, and ahead of
+    /// The most handlers that run at a time: 1 to 100,000. Default: null, 64, or <see cref="MaxInFlight"/> if that is less. The node claims for those that are free, and ahead of
     /// them only what will start within 20 ms, by the measured time of handling.
     /// </summary>
     public int? MaxConcurrency { get; set; }

@@ -18,7 +18,7 @@ internal sealed class TimerSettings
         NodeId = options.NodeId ?? GenerateNodeId();
         MaxEvents = options.MaxEvents;
         MaxInFlight = options.MaxInFlight;
-        MaxConcurrency = Math.Min(options.MaxConcurrency ?? options.MaxInFlight, options.MaxInFlight);
+        MaxConcurrency = Math.Min(options.MaxConcurrency ?? TimerOptions.DefaultMaxConcurrency, options.MaxInFlight);
         LeaseDuration = options.LeaseDuration;
         MaxHandlingTime = options.MaxHandlingTime;
         Confirmation = options.Confirmation;

@@ -12,7 +12,7 @@ public sealed class TimerOptionsTests
         var a = new DistributedTimer(store);
         var b = new DistributedTimer(store);
         a.Namespace.ShouldBe("dt");
-        a.MaxEvents.ShouldBe(8);
+        a.MaxEvents.ShouldBe(200);
         a.NodeId.ShouldNotBe(b.NodeId);
         a.NodeId.ShouldContain($"-{Environment.ProcessId}-");
         a.IsJoined.ShouldBeFalse();
