@@ -7,12 +7,18 @@ namespace Latchwork.Diagnostics;
 internal static class Instrumented
 {
     public static async Task<T> MeasureAsync<TStore, TArgs, T>(
-        TStore store, TArgs args, Func<TStore, TArgs, Task<T>> call, string kind, string operation, Action<TArgs, T>? record)
+        TStore store,
+        TArgs args,
+        Func<TStore, TArgs, CancellationToken, Task<T>> call,
+        string kind,
+        string operation,
+        Action<TArgs, T>? record,
+        CancellationToken cancellationToken)
     {
         long start = TimeProvider.System.GetTimestamp();
         try
         {
-            T result = await call(store, args).ConfigureAwait(false);
+            T result = await call(store, args, cancellationToken).ConfigureAwait(false);
             if (CallerThread.AnswersOthers) await CallerThread.Yield(); // a listener may take its time
             Record(start, kind, operation, error: null);
             if (record is not null) Listeners.Tell((record, args, result), static one => one.record(one.args, one.result));
@@ -24,19 +30,6 @@ internal static class Instrumented
             throw;
         }
     }
-
-    public static Task MeasureAsync<TStore, TArgs>(TStore store, TArgs args, Func<TStore, TArgs, Task> call, string kind, string operation) =>
-        MeasureAsync<(TStore Store, Func<TStore, TArgs, Task> Call), TArgs, bool>(
-            (store, call),
-            args,
-            static async (target, args) =>
-            {
-                await target.Call(target.Store, args).ConfigureAwait(false);
-                return true;
-            },
-            kind,
-            operation,
-            record: null);
 
     private static void Record(long start, string kind, string operation, Exception? error)
     {

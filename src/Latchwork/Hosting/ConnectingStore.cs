@@ -75,14 +75,6 @@ internal sealed class ConnectingStore : LatchworkStore
         async Task<T> WaitAsync() => await call(await GetAsync(cancellationToken).ConfigureAwait(false)).ConfigureAwait(false);
     }
 
-    /// <inheritdoc cref="PassAsync{T}(Func{LatchworkStore, Task{T}}, CancellationToken)"/>
-    public Task PassAsync(Func<LatchworkStore, Task> call, CancellationToken cancellationToken)
-    {
-        return _store is { } store ? call(store) : WaitAsync();
-
-        async Task WaitAsync() => await call(await GetAsync(cancellationToken).ConfigureAwait(false)).ConfigureAwait(false);
-    }
-
     /// <summary>The store, once it is open.</summary>
     /// <exception cref="LatchworkStoreException">It is not open within the bound, or refuses.</exception>
     public async Task<LatchworkStore> GetAsync(CancellationToken cancellationToken)

@@ -4,9 +4,9 @@ using Latchwork.Storage;
 namespace Latchwork.Faults.History;
 
 /// <summary>Records every call on a lock; looks and subscriptions pass through.</summary>
-internal sealed class RecordingLockerStore(ILockerStore inner, HistoryWriter history) : ILockerStore
+internal sealed class RecordingLockerStore(ILockerStore inner, HistoryWriter history) : PassingLockerStore(inner)
 {
-    public Task<LockerReply> RequestAsync(LockerKey key, LockerRequest request, CancellationToken cancellationToken) =>
+    public override Task<LockerReply> RequestAsync(LockerKey key, LockerRequest request, CancellationToken cancellationToken) =>
         history.RecordAsync(
             Verb.LockRequest,
             key.Namespace,
@@ -19,7 +19,7 @@ internal sealed class RecordingLockerStore(ILockerStore inner, HistoryWriter his
                 LockOnly = request.LockOnly ? true : null,
                 WaitingFor = request.WaitingFor,
             },
-            () => inner.RequestAsync(key, request, cancellationToken),
+            () => base.RequestAsync(key, request, cancellationToken),
             (end, reply) => reply switch
             {
                 LockGranted granted => end with { Outcome = "Granted", FencingToken = granted.FencingToken, TakenOver = granted.TakenOver },
@@ -28,16 +28,16 @@ internal sealed class RecordingLockerStore(ILockerStore inner, HistoryWriter his
                 _ => throw new InvalidOperationException($"A locker store answered {reply.GetType().Name}."),
             });
 
-    public Task<bool> RenewAsync(LockerKey key, long fencingToken, string nonce, TimeSpan lease, CancellationToken cancellationToken) =>
+    public override Task<bool> RenewAsync(LockerKey key, long fencingToken, string nonce, TimeSpan lease, CancellationToken cancellationToken) =>
         history.RecordAsync(
             Verb.LockRenew,
             key.Namespace,
             key.Key,
             start => start with { Token = nonce, FencingToken = fencingToken, Lease = MonotonicTime.Of(lease) },
-            () => inner.RenewAsync(key, fencingToken, nonce, lease, cancellationToken),
+            () => base.RenewAsync(key, fencingToken, nonce, lease, cancellationToken),
             (end, isOurs) => end with { Outcome = isOurs.ToString() });
 
-    public Task<PublishOutcome> PublishAsync(LockerKey key, LockerPublication publication, CancellationToken cancellationToken) =>
+    public override Task<PublishOutcome> PublishAsync(LockerKey key, LockerPublication publication, CancellationToken cancellationToken) =>
         history.RecordAsync(
             Verb.LockPublish,
             key.Namespace,
@@ -49,53 +49,37 @@ internal sealed class RecordingLockerStore(ILockerStore inner, HistoryWriter his
                 Value = ValueOf(publication.Kind, publication.Data.Span),
                 FreshFor = MonotonicTime.Of(publication.FreshFor),
             },
-            () => inner.PublishAsync(key, publication, cancellationToken),
+            () => base.PublishAsync(key, publication, cancellationToken),
             (end, outcome) => end with { Outcome = outcome.ToString() });
 
-    public Task<bool> ReleaseAsync(LockerKey key, long? fencingToken, string nonce, CancellationToken cancellationToken) =>
+    public override Task<bool> ReleaseAsync(LockerKey key, long? fencingToken, string nonce, CancellationToken cancellationToken) =>
         history.RecordAsync(
             Verb.LockRelease,
             key.Namespace,
             key.Key,
             start => start with { Token = nonce, FencingToken = fencingToken },
-            () => inner.ReleaseAsync(key, fencingToken, nonce, cancellationToken),
+            () => base.ReleaseAsync(key, fencingToken, nonce, cancellationToken),
             (end, wasOurs) => end with { Outcome = wasOurs.ToString() });
 
-    public Task<LockerOutcome?> TryGetAsync(LockerKey key, CancellationToken cancellationToken) =>
+    public override Task<LockerOutcome?> TryGetAsync(LockerKey key, CancellationToken cancellationToken) =>
         history.RecordAsync(
             Verb.LockRead,
             key.Namespace,
             key.Key,
             describe: null,
-            () => inner.TryGetAsync(key, cancellationToken),
+            () => base.TryGetAsync(key, cancellationToken),
             (end, outcome) => outcome is null
                 ? end with { Outcome = "Absent" }
                 : end with { Outcome = "Outcome", FencingToken = outcome.FencingToken, Value = ValueOf(outcome.Kind, outcome.Data.Span) });
 
-    public Task<bool> ForgetAsync(LockerKey key, TimeSpan lockTimeout, CancellationToken cancellationToken) =>
+    public override Task<bool> ForgetAsync(LockerKey key, TimeSpan lockTimeout, CancellationToken cancellationToken) =>
         history.RecordAsync(
             Verb.LockForget,
             key.Namespace,
             key.Key,
             describe: null,
-            () => inner.ForgetAsync(key, lockTimeout, cancellationToken),
+            () => base.ForgetAsync(key, lockTimeout, cancellationToken),
             (end, was) => end with { Outcome = was.ToString() });
-
-    public Task OpenAsync(string ns, CancellationToken cancellationToken) => inner.OpenAsync(ns, cancellationToken);
-
-    public Task<KeySnapshot?> PeekAsync(LockerKey key, CancellationToken cancellationToken) => inner.PeekAsync(key, cancellationToken);
-
-    public Task AddCountsAsync(string ns, LockerStats counts, CancellationToken cancellationToken) =>
-        inner.AddCountsAsync(ns, counts, cancellationToken);
-
-    public Task<LockerStats> GetStatsAsync(string ns, CancellationToken cancellationToken) =>
-        inner.GetStatsAsync(ns, cancellationToken);
-
-    public Task<LockerPage> ListAsync(string ns, string? cursor, int limit, CancellationToken cancellationToken) =>
-        inner.ListAsync(ns, cursor, limit, cancellationToken);
-
-    public Task<IAsyncDisposable> SubscribeAsync(LockerKey key, Action<LockerNotification?> onNotified, CancellationToken cancellationToken) =>
-        inner.SubscribeAsync(key, onNotified, cancellationToken);
 
     private static string ValueOf(LockerOutcomeKind kind, ReadOnlySpan<byte> data) => kind switch
     {

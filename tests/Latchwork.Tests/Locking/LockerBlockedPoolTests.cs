@@ -17,7 +17,7 @@ public sealed class LockerBlockedPoolTests : LockerTestBase
         using var fourThirds = new CountdownEvent(4);
         stage.Happened = (operation, _) =>
         {
-            if (operation == "Renew" && !fourThirds.IsSet) fourThirds.Signal();
+            if (operation == "renew" && !fourThirds.IsSet) fourThirds.Signal();
         };
         using (new BlockedPool())
         {

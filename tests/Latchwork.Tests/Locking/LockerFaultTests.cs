@@ -31,8 +31,8 @@ public sealed class LockerFaultTests : LockerTestBase
         for (int i = 1; i <= 4; i++)
         {
             // While a renewal is under way, what comes next is the end of the lease, which is further away. An alarm may be of a lock that has ended.
-            while (stage.Count("Renew") < i) await clock.AdvanceToNextAsync(length / 3, $"renewal {i}");
-            stage.Count("Renew").ShouldBe(i);
+            while (stage.Count("renew") < i) await clock.AdvanceToNextAsync(length / 3, $"renewal {i}");
+            stage.Count("renew").ShouldBe(i);
         }
 
         lease.IsHeld.ShouldBeTrue("it was renewed in spite of the faults");
@@ -67,7 +67,7 @@ public sealed class LockerFaultTests : LockerTestBase
     public async Task A_result_that_cannot_be_published_is_given_to_nobody()
     {
         (ProcessLocker node, StagedLockerStore stage) = NewNode(o => (o.StoreRetryTimeout, o.LeaseDuration) = (Ms(100), Ms(400)));
-        stage.Plan = (operation, _) => operation == "Publish" ? Fault.Fails : Fault.None;
+        stage.Plan = (operation, _) => operation == "publish" ? Fault.Fails : Fault.None;
         await Should.ThrowAsync<LatchworkStoreException>(node.RunOnceAsync("k", (_, _) => Task.FromResult("lost")));
         stage.Plan = (_, _) => Fault.None;
         (await node.RunOnceAsync("k", (_, _) => Task.FromResult("second")).WaitAsync(TestTimeout)).ShouldBe("second");
@@ -79,10 +79,10 @@ public sealed class LockerFaultTests : LockerTestBase
         (ProcessLocker node, StagedLockerStore stage) = NewNode();
         (ProcessLocker other, _) = NewNode();
         using CancellationTokenSource source = new();
-        stage.Plan = (operation, _) => operation == "Request" ? Fault.LosesAnswer : Fault.None;
+        stage.Plan = (operation, _) => operation == "request" ? Fault.LosesAnswer : Fault.None;
         stage.Happened = (operation, _) =>
         {
-            if (operation == "Request") source.Cancel();
+            if (operation == "request") source.Cancel();
         };
         await Should.ThrowAsync<OperationCanceledException>(node.RequestAsync("k", cancellationToken: source.Token));
         await using WorkLease lease = await other.AcquireAsync("k").WaitAsync(TestTimeout);
@@ -97,7 +97,7 @@ public sealed class LockerFaultTests : LockerTestBase
         Task<int>? late = null;
         stage.Happened = (operation, n) =>
         {
-            if (operation == "Publish" && n == 1) late = node.RunOnceAsync("k", (_, _) => Task.FromResult(Interlocked.Increment(ref runs)));
+            if (operation == "publish" && n == 1) late = node.RunOnceAsync("k", (_, _) => Task.FromResult(Interlocked.Increment(ref runs)));
         };
         (await node.RunOnceAsync("k", (_, _) => Task.FromResult(Interlocked.Increment(ref runs)))).ShouldBe(1);
         (await late!.WaitAsync(TestTimeout)).ShouldBe(2);
@@ -112,7 +112,7 @@ public sealed class LockerFaultTests : LockerTestBase
         Task<string>? late = null;
         stage.Happened = (operation, n) =>
         {
-            if (operation != "Request" || n != 1) return;
+            if (operation != "request" || n != 1) return;
             other.ForgetAsync("k").IsCompletedSuccessfully.ShouldBeTrue();
             late = node.RunOnceAsync("k", (_, _) => Task.FromResult("new"));
         };
@@ -126,11 +126,11 @@ public sealed class LockerFaultTests : LockerTestBase
         (ProcessLocker node, StagedLockerStore stage) = NewNode(o => o.LeaseDuration = Ms(300));
         (ProcessLocker other, _) = NewNode();
         WorkLease lease = await node.AcquireAsync("k");
-        stage.Before = (operation, _) => operation == "Renew" ? new TaskCompletionSource().Task : Task.CompletedTask;
+        stage.Before = (operation, _) => operation == "renew" ? new TaskCompletionSource().Task : Task.CompletedTask;
         await Eventually.HoldsAsync(() => lease.Lost.IsCancellationRequested, "it is lost");
         (lease.IsHeld, lease.LeaseLeft).ShouldBe((false, TimeSpan.Zero));
         (await lease.PublishAsync(new byte[] { 1 })).ShouldBe(PublishOutcome.Superseded);
-        stage.Count("Publish").ShouldBe(0, "it was refused here, without asking");
+        stage.Count("publish").ShouldBe(0, "it was refused here, without asking");
         await using WorkLease next = await other.AcquireAsync("k").WaitAsync(TestTimeout);
     }
 

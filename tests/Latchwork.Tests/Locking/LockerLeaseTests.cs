@@ -19,7 +19,7 @@ public sealed class LockerLeaseTests : LockerTestBase
         time.Suspend(TimeSpan.FromMinutes(11)); // no timer fires
         (lease.IsHeld, lease.LeaseLeft).ShouldBe((false, TimeSpan.Zero));
         (await lease.PublishAsync(new byte[] { 1 })).ShouldBe(PublishOutcome.Superseded);
-        stage.Count("Publish").ShouldBe(0, "it was refused here, without asking");
+        stage.Count("publish").ShouldBe(0, "it was refused here, without asking");
     }
 
     [Fact]
@@ -31,7 +31,7 @@ public sealed class LockerLeaseTests : LockerTestBase
         stage.Happened = (operation, n) =>
         {
             // The server was busy: its grant comes when the lease is over, and another node has the key.
-            if (operation == "Request" && n == 1) clock.Advance(TimeSpan.FromSeconds(6));
+            if (operation == "request" && n == 1) clock.Advance(TimeSpan.FromSeconds(6));
         };
         int running = 0, most = 0;
         Task<string> late = slow.RunOnceAsync("k", (_, stop) => RunAsync("late", stop));
@@ -61,7 +61,7 @@ public sealed class LockerLeaseTests : LockerTestBase
         StopTime(); // however long the machine stalls
         (ProcessLocker node, StagedLockerStore stage) = NewNode();
         for (int i = 0; i < 20; i++) await node.RunOnceAsync($"k{i}", (_, _) => Task.FromResult("short"));
-        stage.Count("Subscribe").ShouldBe(0);
+        stage.Count("subscribe").ShouldBe(0);
     }
 
     [Fact]
@@ -73,7 +73,7 @@ public sealed class LockerLeaseTests : LockerTestBase
         await clock.AdvanceUntilAsync(() => stage.OpenSubscriptions == 1, Ms(50), "it hears of the key");
         await lease.DisposeAsync();
         await Eventually.HoldsAsync(() => stage.OpenSubscriptions == 0, "it has unsubscribed");
-        stage.Count("Subscribe").ShouldBe(1);
+        stage.Count("subscribe").ShouldBe(1);
     }
 
     [Fact]
@@ -97,7 +97,7 @@ public sealed class LockerLeaseTests : LockerTestBase
         (ProcessLocker other, _) = NewNode();
         WorkLease held = await other.AcquireAsync("k");
         Task<WorkLease> waiting = node.AcquireAsync("k");
-        await clock.AdvanceUntilAsync(() => stage.Count("Request") == 2, Ms(10), "it waits");
+        await clock.AdvanceUntilAsync(() => stage.Count("request") == 2, Ms(10), "it waits");
         stage.Plan = (_, _) => Fault.Fails;
         TimeSpan down = clock.GetElapsedTime(0);
         Task<string> late = node.RunOnceAsync("other", (_, _) => Task.FromResult(""));

@@ -19,7 +19,7 @@ public sealed class LockerNotificationTests : LockerTestBase
         stage.NotifyNow!(Told(held.FencingToken, held.Nonce));
         (await waiting.WaitAsync(TestTimeout)).Result!.Bytes.ToArray().ShouldBe("told"u8.ToArray());
         await Eventually.HoldsAsync(() => b.OpenFlights == 0, "nobody waits any more");
-        stage.Count("Request").ShouldBe(2);
+        stage.Count("request").ShouldBe(2);
     }
 
     [Theory]
@@ -34,7 +34,7 @@ public sealed class LockerNotificationTests : LockerTestBase
         Task<RequestResult> waiting = b.RequestAsync("k");
         LockHeld held = await WaitingAsync(stage);
         stage.NotifyNow!(Told(held.FencingToken + older, nonce.Length > 0 ? nonce : held.Nonce));
-        await Eventually.HoldsAsync(() => stage.Count("Request") == 3, $"after {what} it asks");
+        await Eventually.HoldsAsync(() => stage.Count("request") == 3, $"after {what} it asks");
         waiting.IsCompleted.ShouldBeFalse();
         await lease.PublishAsync("true", CancellationToken.None);
         (await waiting.WaitAsync(TestTimeout)).Result!.Read<string>().ShouldBe("true");
@@ -52,7 +52,7 @@ public sealed class LockerNotificationTests : LockerTestBase
         await WaitersAsync(b, "k", 2);
         stage.NotifyNow!(Told(held.FencingToken, held.Nonce));
         (await first.WaitAsync(TestTimeout)).Result!.Bytes.ToArray().ShouldBe("told"u8.ToArray());
-        await Eventually.HoldsAsync(() => stage.Count("Request") == 3, "for the second caller the store is asked");
+        await Eventually.HoldsAsync(() => stage.Count("request") == 3, "for the second caller the store is asked");
         second.IsCompleted.ShouldBeFalse();
         await lease.PublishAsync("true", CancellationToken.None);
         (await second.WaitAsync(TestTimeout)).Result!.Read<string>().ShouldBe("true");
@@ -67,7 +67,7 @@ public sealed class LockerNotificationTests : LockerTestBase
         Task<WorkLease> waiting = b.AcquireAsync("k");
         LockHeld held = await WaitingAsync(stage);
         stage.NotifyNow!(Told(held.FencingToken, held.Nonce));
-        await Eventually.HoldsAsync(() => stage.Count("Request") == 3, "it asks");
+        await Eventually.HoldsAsync(() => stage.Count("request") == 3, "it asks");
         waiting.IsCompleted.ShouldBeFalse();
         await lease.DisposeAsync();
         await using WorkLease next = await waiting.WaitAsync(TestTimeout);

@@ -57,11 +57,11 @@ public sealed class ProcessLockerDefectTests : LockerTestBase
         await Eventually.HoldsAsync(() => Volatile.Read(ref runs) == 1, "the work has begun");
         Task<int> second = b.RunOnceAsync("k", WorkAsync);
         clock.Advance(Ms(250));
-        await Eventually.HoldsAsync(() => stage.Count("Renew") == 1, "it has subscribed, and renewed for what it may have missed");
+        await Eventually.HoldsAsync(() => stage.Count("renew") == 1, "it has subscribed, and renewed for what it may have missed");
         for (int i = 2; i <= 10; i++)
         {
             clock.Advance(TimeSpan.FromSeconds(3));
-            await Eventually.HoldsAsync(() => stage.Count("Renew") == i && held!.LeaseLeft == TimeSpan.FromSeconds(9), $"renewal {i}");
+            await Eventually.HoldsAsync(() => stage.Count("renew") == i && held!.LeaseLeft == TimeSpan.FromSeconds(9), $"renewal {i}");
         }
 
         // Three leases have passed.
@@ -92,7 +92,7 @@ public sealed class ProcessLockerDefectTests : LockerTestBase
         stage.Happened = (operation, n) =>
         {
             // Between what the store decides and the reply; the second request is held, the last one is granted.
-            if (operation == "Request" && (n <= 2 || !notify)) stage.NotifyNow?.Invoke(null);
+            if (operation == "request" && (n <= 2 || !notify)) stage.NotifyNow?.Invoke(null);
         };
         WorkLease lease = (await a.RequestAsync("k")).Lease!;
         Task<RequestResult> waiting = b.RequestAsync("k");
@@ -114,11 +114,11 @@ public sealed class ProcessLockerDefectTests : LockerTestBase
         // The key is freed after b was told that it is held, and before b listens.
         stage.Before = async (operation, _) =>
         {
-            if (operation == "Subscribe") await lease.DisposeAsync();
+            if (operation == "subscribe") await lease.DisposeAsync();
         };
         RequestResult result = await b.RequestAsync("k").WaitAsync(TestTimeout);
         result.IsLocked.ShouldBeTrue();
-        stage.Order.ShouldBe(["Open", "Request", "Subscribe", "Request"]);
+        stage.Order.ShouldBe(["open", "request", "subscribe", "request"]);
     }
 
     [Fact]
@@ -184,7 +184,7 @@ public sealed class ProcessLockerDefectTests : LockerTestBase
         (await Task.WhenAll(waiting).WaitAsync(TestTimeout)).ShouldAllBe(result => result.IsDone);
         stage.Replies.OfType<LockGranted>().ShouldBeEmpty();
         stage.Replies.OfType<LockerOutcome>().Count().ShouldBe(1);
-        stage.Count("Request").ShouldBeLessThanOrEqualTo(3);
+        stage.Count("request").ShouldBeLessThanOrEqualTo(3);
 
         stage.Replies.Clear();
         TaskCompletionSource<int> work = new(TaskCreationOptions.RunContinuationsAsynchronously);
@@ -209,7 +209,7 @@ public sealed class ProcessLockerDefectTests : LockerTestBase
         await lease.PublishAsync("result", CancellationToken.None);
         await waiting.WaitAsync(TestTimeout);
         waitsStage.Replies.OfType<LockerOutcome>().Count().ShouldBe(1);
-        idleStage.Order.ShouldBe(["TryGet"]);
+        idleStage.Order.ShouldBe(["try_get"]);
         await Eventually.HoldsAsync(() => waitsStage.OpenSubscriptions == 0, "it listens no more");
     }
 

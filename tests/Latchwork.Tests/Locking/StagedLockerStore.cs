@@ -22,7 +22,7 @@ internal enum Fault
 }
 
 /// <summary>Stands between the engine and a store: counts calls, loses answers, drops notifications, and does things in between.</summary>
-internal sealed class StagedLockerStore(ILockerStore inner) : ILockerStore
+internal sealed class StagedLockerStore(ILockerStore inner) : DelegatingLockerStore
 {
     private readonly ConcurrentDictionary<string, int> _calls = new();
 
@@ -48,57 +48,23 @@ internal sealed class StagedLockerStore(ILockerStore inner) : ILockerStore
 
     public int Count(string operation) => _calls.GetValueOrDefault(operation);
 
-    public Task OpenAsync(string ns, CancellationToken cancellationToken) => CallAsync("Open", async () =>
-    {
-        await inner.OpenAsync(ns, cancellationToken);
-        return true;
-    });
-
-    public Task<LockerReply> RequestAsync(LockerKey key, LockerRequest request, CancellationToken cancellationToken) => CallAsync("Request", async () =>
+    public override Task<LockerReply> RequestAsync(LockerKey key, LockerRequest request, CancellationToken cancellationToken) => CallAsync("request", async () =>
     {
         LockerReply reply = await inner.RequestAsync(key, request, cancellationToken);
         Replies.Add(reply);
         return reply;
     });
 
-    public Task<bool> RenewAsync(LockerKey key, long fencingToken, string nonce, TimeSpan lease, CancellationToken cancellationToken) =>
-        CallAsync("Renew", () => inner.RenewAsync(key, fencingToken, nonce, lease, cancellationToken));
-
-    public Task<PublishOutcome> PublishAsync(LockerKey key, LockerPublication publication, CancellationToken cancellationToken) =>
-        CallAsync("Publish", () => inner.PublishAsync(key, publication, cancellationToken));
-
-    public Task<bool> ReleaseAsync(LockerKey key, long? fencingToken, string nonce, CancellationToken cancellationToken) =>
-        CallAsync("Release", () => inner.ReleaseAsync(key, fencingToken, nonce, cancellationToken));
-
-    public Task<LockerOutcome?> TryGetAsync(LockerKey key, CancellationToken cancellationToken) =>
-        CallAsync("TryGet", () => inner.TryGetAsync(key, cancellationToken));
-
-    public Task<bool> ForgetAsync(LockerKey key, TimeSpan lockTimeout, CancellationToken cancellationToken) =>
-        CallAsync("Forget", () => inner.ForgetAsync(key, lockTimeout, cancellationToken));
-
-    public Task<KeySnapshot?> PeekAsync(LockerKey key, CancellationToken cancellationToken) =>
-        CallAsync("Show", () => inner.PeekAsync(key, cancellationToken));
-
-    public Task AddCountsAsync(string ns, LockerStats counts, CancellationToken cancellationToken) =>
-        CallAsync("AddCounts", async () =>
-        {
-            await inner.AddCountsAsync(ns, counts, cancellationToken);
-            return true;
-        });
-
-    public Task<LockerStats> GetStatsAsync(string ns, CancellationToken cancellationToken) =>
-        CallAsync("GetStats", () => inner.GetStatsAsync(ns, cancellationToken));
-
-    public Task<LockerPage> ListAsync(string ns, string? cursor, int limit, CancellationToken cancellationToken) =>
-        CallAsync("List", () => inner.ListAsync(ns, cursor, limit, cancellationToken));
-
-    public Task<IAsyncDisposable> SubscribeAsync(LockerKey key, Action<LockerNotification?> onNotified, CancellationToken cancellationToken) => CallAsync<IAsyncDisposable>("Subscribe", async () =>
+    public override Task<IAsyncDisposable> SubscribeAsync(LockerKey key, Action<LockerNotification?> onNotified, CancellationToken cancellationToken) => CallAsync<IAsyncDisposable>("subscribe", async () =>
     {
         NotifyNow = onNotified;
         IAsyncDisposable subscription = await inner.SubscribeAsync(key, notification => { if (NotificationsWork) onNotified(notification); }, cancellationToken);
         Interlocked.Increment(ref OpenSubscriptions);
         return new Ending(this, subscription);
     });
+
+    protected override Task<T> PassAsync<TArgs, T>(string operation, TArgs args, Func<ILockerStore, TArgs, CancellationToken, Task<T>> call, CancellationToken cancellationToken) =>
+        CallAsync(operation, () => call(inner, args, cancellationToken));
 
     private static LatchworkStoreException NotApplied() => new("the store is away", StoreOutcome.NotApplied) { IsTransient = true };
 
