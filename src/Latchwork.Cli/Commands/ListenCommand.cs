@@ -13,7 +13,7 @@ internal static class ListenCommand
         Option<TimeSpan?> timeout = Options.Duration(
             "--timeout", "End after this time; with --count, failing (exit code 5) if it was not reached.", TimeSpan.FromMilliseconds(1), TimeSpan.FromDays(24));
         Option<int?> maxEvents = Options.Number("--max-events", $"The most events that one claim takes. Default: {TimerOptions.DefaultMaxEvents}.", 1, Limits.MaxBatch);
-        Option<int?> maxInFlight = Options.Number("--max-in-flight", $"The most events held at a time. Default: {TimerOptions.DefaultMaxInFlight}.", 1, 100_000);
+        Option<int?> maxInFlight = Options.Number("--max-in-flight", $"The most events held, and handled, at a time. Default: {TimerOptions.DefaultMaxConcurrency}.", 1, 100_000);
         Option<TimeSpan?> confirmTimeout = Options.Duration(
             "--lease", "The lease: after it, the events of a dead listener go to others. Default: 10s.", TimeSpan.FromMilliseconds(100), TimeSpan.FromDays(1));
         Option<string?> node = Options.Id("--node", "This node's id, unique among the listeners. Default: a generated one.");
@@ -49,6 +49,7 @@ internal static class ListenCommand
                 options.LoggerFactory = new ListenLog(host.CreatePrinter(parsed));
                 // A listener that wants five takes no sixth from the others.
                 options.MaxInFlight = MostAtOnce(parsed.GetValue(maxInFlight), parsed.GetValue(count));
+                options.MaxConcurrency = options.MaxInFlight;
                 options.MaxEvents = Math.Min(parsed.GetValue(maxEvents) ?? TimerOptions.DefaultMaxEvents, options.MaxInFlight);
                 options.LeaseDuration = parsed.GetValue(confirmTimeout) ?? options.LeaseDuration;
                 options.Confirmation = parsed.GetValue(noConfirm) ? Confirmation.Manual : Confirmation.AfterHandler;
@@ -56,5 +57,5 @@ internal static class ListenCommand
         return command;
     }
 
-    private static int MostAtOnce(int? maxInFlight, int? count) => Math.Min(maxInFlight ?? TimerOptions.DefaultMaxInFlight, count ?? int.MaxValue);
+    private static int MostAtOnce(int? maxInFlight, int? count) => Math.Min(maxInFlight ?? TimerOptions.DefaultMaxConcurrency, count ?? int.MaxValue);
 }
