@@ -1,5 +1,5 @@
 // Listens to a namespace over HTTP: node listener.mjs http://127.0.0.1:5080/latchwork/api order-unpaid [bearer token]
-import { randomUUID } from 'node:crypto';
+import { randomBytes } from 'node:crypto';
 
 const [base, namespace, bearer] = process.argv.slice(2);
 const headers = { 'Content-Type': 'application/json', ...(bearer && { Authorization: `Bearer ${bearer}` }) };
@@ -15,11 +15,13 @@ async function handle(delivery) {
   console.log(`${delivery.id} ${JSON.stringify(delivery.data)} retries=${delivery.retries}`);
 }
 
-for (let token = randomUUID(); ;) {
+const newToken = () => randomBytes(16).toString('hex');
+
+for (let token = newToken(); ;) {
   try {
     // The same token until an answer has arrived: a lost one is asked for again.
     const { deliveries } = await post('claim', { token, max: 10, wait: '30s', lease: '30s' });
-    token = randomUUID();
+    token = newToken();
     await Promise.all(deliveries.map(async ({ id, token: lease, ...event }) => {
       const failed = await handle({ id, ...event }).then(() => null, (error) => error);
       await post(failed ? 'fail' : 'confirm', { id, token: lease, ...(failed && { error: String(failed) }) });

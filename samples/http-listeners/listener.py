@@ -1,5 +1,5 @@
 """Listens to a namespace over HTTP: python3 listener.py http://127.0.0.1:5080/latchwork/api order-unpaid [bearer token]"""
-import json, sys, time, urllib.error, urllib.request, uuid
+import json, secrets, sys, time, urllib.error, urllib.request
 
 base, namespace, *bearer = sys.argv[1:]
 headers = {"Content-Type": "application/json"}
@@ -19,12 +19,12 @@ def post(path, **body):
 def handle(delivery):
     print(delivery["id"], json.dumps(delivery.get("data")), f"retries={delivery['retries']}", flush=True)
 
-token = str(uuid.uuid4())
+token = secrets.token_hex(16)
 while True:
     try:
         # The same token until an answer has arrived: a lost one is asked for again.
         deliveries = post("claim", token=token, max=10, wait="30s", lease="30s")["deliveries"]
-        token = str(uuid.uuid4())
+        token = secrets.token_hex(16)
         for delivery in deliveries:
             try:
                 handle(delivery)

@@ -27,6 +27,7 @@ public static class HttpApiLatchworkBuilderExtensions
         AccessGuard.AddTo(builder.Services);
         builder.Services.AddOptions<HttpApiOptions>(name)
             .Validate(static options => options.MaxPayloadBytes is >= 1 and <= 256 << 20, "'MaxPayloadBytes' must be 1 to 268435456.")
+            .Validate(static options => options.MaxWaiting is >= 1 and <= HttpApiOptions.MaxMaxWaiting, "'MaxWaiting' must be 1 to 10000.")
             .ValidateOnStart();
         builder.Services.AddKeyedSingleton(name, (services, _) => new HttpApi(
             key is null ? services.GetRequiredService<LatchworkStore>() : services.GetRequiredKeyedService<LatchworkStore>(key),

@@ -17,4 +17,12 @@ public sealed class HttpApiOptions
 
     /// <summary>The largest payload or result accepted, in bytes: 1 to 256 MiB; default 1 MiB.</summary>
     public int MaxPayloadBytes { get; set; } = Limits.DefaultMaxPayloadBytes;
+
+    /// <summary>
+    /// How many claims of events, and how many requests for keys, this process lets wait at a time: 1 to 10,000 each; default 10,000. Whoever comes then
+    /// is answered with 429 and <c>Retry-After</c>.
+    /// </summary>
+    public int MaxWaiting { get; set; } = MaxMaxWaiting;
+
+    internal const int MaxMaxWaiting = 10_000; // what the core lets wait for one namespace
 }

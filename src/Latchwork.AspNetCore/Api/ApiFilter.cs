@@ -1,6 +1,4 @@
 using Microsoft.AspNetCore.Http;
-using Microsoft.Extensions.DependencyInjection;
-using Microsoft.Extensions.Logging;
 
 namespace Latchwork.Api;
 
@@ -25,22 +23,37 @@ internal sealed class ApiFilter(HttpApi api)
         }
         catch (LatchworkStoreException e)
         {
-            Log(context)?.StoreFailed(e, context.Request.Path);
-            if (e.IsTransient || e.Outcome == StoreOutcome.Unknown) context.Response.Headers.RetryAfter = "1";
+            NoteStoreFailure(api, context, e, e.IsTransient || e.Outcome == StoreOutcome.Unknown);
+            return ApiProblems.Of(e);
+        }
+        catch (PartlyDoneException e)
+        {
+            NoteStoreFailure(api, context, e, e.Failure.IsTransient || e.Failure.Outcome == StoreOutcome.Unknown);
             return ApiProblems.Of(e);
         }
         catch (BadHttpRequestException e)
         {
-            return ApiProblems.Of(e.StatusCode, "Bad request", e.Message);
+            bool isBusy = e.StatusCode == StatusCodes.Status429TooManyRequests;
+            if (isBusy) context.Response.Headers.RetryAfter = "1";
+            return ApiProblems.Of(e.StatusCode, isBusy ? "Too many" : "Bad request", e.Message);
         }
-        catch (InvalidOperationException e) when (e is not ObjectDisposedException)
+        catch (ObjectDisposedException)
         {
-            return ApiProblems.Of(StatusCodes.Status409Conflict, "Conflict", e.Message);
+            // The application stops, or the timer of a namespace has just been let go: the next request makes another.
+            context.Response.Headers.RetryAfter = "1";
+            return ApiProblems.Of(StatusCodes.Status503ServiceUnavailable, "Stopping", "The server has stopped serving this, or is about to.", ("outcomeIsKnown", false), ("isTransient", true));
         }
         catch (OperationCanceledException) when (context.RequestAborted.IsCancellationRequested)
         {
             return Results.StatusCode(StatusCodes.Status499ClientClosedRequest); // nobody reads it
         }
+    }
+
+    /// <summary>Logs that the store failed, and says whether the same request may succeed later.</summary>
+    public static void NoteStoreFailure(HttpApi api, HttpContext context, Exception e, bool isWorthRepeating)
+    {
+        api.Log?.StoreFailed(e, context.Request.Path);
+        if (isWorthRepeating) context.Response.Headers.RetryAfter = "1";
     }
 
     private async Task<IResult?> RefusalAsync(HttpContext context)
@@ -52,14 +65,13 @@ internal sealed class ApiFilter(HttpApi api)
             if (!context.Request.HasJsonContentType()) return ApiProblems.Of(StatusCodes.Status415UnsupportedMediaType, "Unsupported media type", "What changes something is sent with 'Content-Type: application/json'.");
             if (context.Request.Headers.Cookie.Count > 0) return ApiProblems.Refused("The API takes no cookies: send other credentials.");
             if (context.Request.Headers["Sec-Fetch-Site"].ToString().Equals("cross-site", StringComparison.OrdinalIgnoreCase)) return ApiProblems.Refused("The request comes from a page of another site.");
-            if (!await api.Policies.MayChangeAsync(context).ConfigureAwait(false))
-            {
-                return ApiProblems.Refused(api.Policies.Change is null ? "The API is read-only: ChangePolicy is not set." : "The policy for changes refuses this user.");
-            }
         }
-        else if (!await api.Policies.MayReadAsync(context).ConfigureAwait(false))
+
+        // A change answers with what it read, so who changes must be one who may read.
+        if (!await api.Policies.MayReadAsync(context).ConfigureAwait(false)) return ApiProblems.Refused("The policy for reading refuses this user.");
+        if (access.Changes && !await api.Policies.MayChangeAsync(context).ConfigureAwait(false))
         {
-            return ApiProblems.Refused("The policy for reading refuses this user.");
+            return ApiProblems.Refused(api.Policies.Change is null ? "The API is read-only: ChangePolicy is not set." : "The policy for changes refuses this user.");
         }
 
         if (access.NeedsPayloads && !await api.Policies.MaySeePayloadsAsync(context).ConfigureAwait(false))
@@ -69,6 +81,4 @@ internal sealed class ApiFilter(HttpApi api)
 
         return null;
     }
-
-    private static ILogger? Log(HttpContext context) => context.RequestServices.GetService<ILoggerFactory>()?.CreateLogger("Latchwork.HttpApi");
 }

@@ -24,13 +24,36 @@ internal static class ApiProblems
         StatusCodes.Status400BadRequest, "Bad request", e.Message.Split(" (Parameter", 2)[0].Split("\nActual value", 2)[0].TrimEnd(), ("argument", e.ParamName));
 
     /// <summary>A store that did not answer, or refused: what is known of the operation is said.</summary>
-    public static IResult Of(LatchworkStoreException e) => Of(
+    public static IResult Of(LatchworkStoreException e) => Failed(e.Message, e.Outcome, e.IsTransient);
+
+    /// <summary>A store that failed in the middle: what became of each is said.</summary>
+    public static IResult Of(PartlyDoneException e) => e.Ids.Count == 0
+        ? Failed(e.Message, e.Failure.Outcome, e.Failure.IsTransient, ("changed", e.Done))
+        : Failed(e.Message, e.Failure.Outcome, e.Failure.IsTransient, ("changed", e.Done), ("items", e.Ids.Select((id, i) => new OutcomeAnswer(
+            id, i < e.Outcomes.Count ? Words.Of(e.Outcomes[i]) : i == e.Outcomes.Count ? Words.Of(e.Failure.Outcome) : Words.Of(StoreOutcome.NotApplied))).ToArray()));
+
+    /// <summary>A batch of posts of which some failed: what became of each is said.</summary>
+    public static IResult Of(TimerBatchException e, IReadOnlyList<PostedEvent> events)
+    {
+        StoreOutcome outcome = e.Outcomes.Contains(StoreOutcome.Unknown) ? StoreOutcome.Unknown : StoreOutcome.NotApplied;
+        return Failed(
+            e.Message,
+            outcome,
+            e.InnerException is LatchworkStoreException { IsTransient: true },
+            ("posted", e.Results.Count(static result => result is not null)),
+            ("events", e.Results.Select((result, i) => result is { } posted
+                ? new PostManyItem(posted.Id, Words.Of(posted.Outcome))
+                : new PostManyItem(events[i].Id, Words.Of(e.Outcomes[i] ?? StoreOutcome.NotApplied))).ToArray()));
+    }
+
+    private static IResult Failed(string detail, StoreOutcome outcome, bool isTransient, params (string Name, object? Value)[] more) => Of(
         StatusCodes.Status503ServiceUnavailable,
         "The store failed",
-        e.Message,
-        ("outcome", Words.Of(e.Outcome)),
-        ("outcomeIsKnown", e.Outcome != StoreOutcome.Unknown),
-        ("isTransient", e.IsTransient));
+        detail,
+        [("outcome", Words.Of(outcome)), ("outcomeIsKnown", outcome != StoreOutcome.Unknown), ("isTransient", isTransient), .. more]);
+
+    /// <summary>More is under way than this process serves at a time.</summary>
+    public static BadHttpRequestException TooMany(string detail) => new(detail, StatusCodes.Status429TooManyRequests);
 
     public static IResult Refused(string detail) => Of(StatusCodes.Status403Forbidden, "Refused", detail);
 }

@@ -18,6 +18,10 @@ internal sealed class HttpApi : IAsyncDisposable
         Stopping = stopping;
         Policies = new AccessPolicies(options.ReadPolicy, options.ChangePolicy, options.PayloadPolicy);
         Timers = new TimerPool(store, options, loggerFactory, time);
+        Log = loggerFactory?.CreateLogger("Latchwork.HttpApi");
+        Claims = new ClaimTurns(options.MaxWaiting);
+        Answers = new ClaimAnswers(time);
+        LockWaits = new LockWaits(this, options.MaxWaiting);
     }
 
     public LatchworkStore Store { get; }
@@ -26,7 +30,16 @@ internal sealed class HttpApi : IAsyncDisposable
 
     public TimerPool Timers { get; }
 
-    public ClaimAnswers Claims { get; } = new();
+    /// <summary>The claims that are waited for.</summary>
+    public ClaimTurns Claims { get; }
+
+    /// <summary>What was given for claims.</summary>
+    public ClaimAnswers Answers { get; }
+
+    /// <summary>The requests for keys that wait.</summary>
+    public LockWaits LockWaits { get; }
+
+    public ILogger? Log { get; }
 
     public TimeProvider Time { get; }
 
@@ -49,5 +62,9 @@ internal sealed class HttpApi : IAsyncDisposable
         if (_openedLockers.Count < TimerPool.MaxKept) _openedLockers.TryAdd(ns, 0); // beyond that it is asked each time
     }
 
-    public ValueTask DisposeAsync() => Timers.DisposeAsync();
+    public ValueTask DisposeAsync()
+    {
+        Answers.Dispose();
+        return Timers.DisposeAsync();
+    }
 }

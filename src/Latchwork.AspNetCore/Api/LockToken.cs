@@ -1,12 +1,16 @@
+using System.Buffers.Text;
 using System.Globalization;
+using System.Security.Cryptography;
+using System.Text;
+using Latchwork.Security;
+using Microsoft.AspNetCore.Http;
 
 namespace Latchwork.Api;
 
 /// <summary>What an owner of a key proves itself with: the fencing token, a dot, and the nonce of the request.</summary>
 internal readonly record struct LockToken(long FencingToken, string Nonce)
 {
-    /// <summary>The longest nonce that a client may choose, in characters.</summary>
-    public const int MaxNonce = 64;
+    private const int MaxNonce = 64;
 
     /// <exception cref="ArgumentException">It is no such token.</exception>
     public static LockToken Parse(string? token)
@@ -17,11 +21,12 @@ internal readonly record struct LockToken(long FencingToken, string Nonce)
             : throw Read.Bad("'token' must be the token that the request for the key was answered with.", nameof(token));
     }
 
-    /// <summary>Checks a nonce that a client chose.</summary>
-    /// <exception cref="ArgumentException">It cannot be one.</exception>
-    public static string CheckNonce(string nonce) => IsNonce(nonce)
-        ? nonce
-        : throw Read.Bad($"'token' must have 16 to {MaxNonce} letters, digits, '-' or '_', chosen at random; it has {nonce.Length} characters.", "token");
+    /// <summary>
+    /// The nonce of a request whose token the client chose: the same for the same token of the same user, at any server, and another user's is another.
+    /// </summary>
+    /// <exception cref="ArgumentException">The token is too easy to guess, or cannot be one.</exception>
+    public static string NonceOf(HttpContext context, string token) =>
+        Base64Url.EncodeToString(SHA256.HashData(Encoding.UTF8.GetBytes($"{ClaimKey.Check(token)}\n{RequestUser.KeyOf(RequestUser.Of(context))}")));
 
     public override string ToString() => string.Create(CultureInfo.InvariantCulture, $"{FencingToken}.{Nonce}");
 

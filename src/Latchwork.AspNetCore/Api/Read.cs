@@ -10,6 +10,8 @@ internal static class Read
     /// <summary>The error of a bad argument, by the name that clients know.</summary>
     public static ArgumentException Bad(string message, string argument, Exception? inner = null) => new(message, argument, inner);
 
+    public static ArgumentException BadCursor(Exception? inner = null) => Bad("'cursor' must be the cursor of the page before.", "cursor", inner);
+
     public static string Id(string? value, string argument)
     {
         if (value is null) throw Read.Bad($"'{argument}' is needed: 1 to {Limits.MaxIdBytes} bytes of UTF-8.", argument);
@@ -69,10 +71,10 @@ internal static class Read
         }
         catch (FormatException e)
         {
-            throw Read.Bad("'cursor' must be the cursor of the page before.", nameof(cursor), e);
+            throw BadCursor(e);
         }
 
-        throw Read.Bad("'cursor' must be the cursor of the page before.", nameof(cursor));
+        throw BadCursor();
     }
 
     /// <summary>A span in whole milliseconds, rounded up, so that whoever waits for it does not come too early.</summary>

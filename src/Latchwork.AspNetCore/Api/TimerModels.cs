@@ -31,6 +31,9 @@ internal sealed record PostManyBody(string? Namespace, IReadOnlyList<PostedEvent
 
 internal sealed record PostAnswer(string Id, string Outcome);
 
+/// <summary>What is known of an event of a batch that failed in part; the id is null if none was given, and the event is not known to be posted.</summary>
+internal sealed record PostManyItem(string? Id, string Outcome);
+
 internal sealed record PostManyAnswer(IReadOnlyList<PostAnswer> Events);
 
 internal sealed record CancelBody(string? Namespace, string? Id, bool Revoke = false);

@@ -1,4 +1,3 @@
-using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.Logging;
 
 namespace Latchwork.Api;
@@ -55,7 +54,7 @@ internal sealed class TimerPool(LatchworkStore store, HttpApiOptions options, IL
             if (!_entries.TryGetValue(ns, out Entry? entry))
             {
                 if (_entries.Count >= MaxKept) evicted = Evict();
-                if (_entries.Count >= MaxUsed) throw new BadHttpRequestException($"{MaxUsed} namespaces are used at the moment, the most that may.", StatusCodes.Status429TooManyRequests);
+                if (_entries.Count >= MaxUsed) throw ApiProblems.TooMany($"{MaxUsed} namespaces are used at the moment, the most that may.");
                 _entries[ns] = entry = new Entry(Create(ns));
             }
 

@@ -20,9 +20,9 @@ internal static class DashboardActions
         new("purge", "Purge", ActionTarget.Events, "Dead letters are deleted with their payloads.", "namespace",
             (runtime, request, _, stop) => EachAsync(runtime, request, (timer, id) => timer.DeadLetters.PurgeAsync(id, stop))) { IsFinal = true },
         new("requeue-all", "Requeue all", ActionTarget.AllDeadLetters, "All dead letters that there are then are scheduled again, due now, with all their retries.", "namespace",
-            (runtime, request, _, stop) => OnTimerAsync(runtime, request, timer => timer.DeadLetters.RequeueAllAsync(request.Reason, cancellationToken: stop))),
+            (runtime, request, _, stop) => OnTimerAsync(runtime, request, timer => PartlyDoneException.AllAsync(onDone => timer.DeadLetters.RequeueAllAsync(request.Reason, olderThan: null, due: null, onDone, stop)))),
         new("purge-all", "Purge all", ActionTarget.AllDeadLetters, "All dead letters that there are then are deleted with their payloads.", "namespace",
-            (runtime, request, _, stop) => OnTimerAsync(runtime, request, timer => timer.DeadLetters.PurgeAllAsync(request.Reason, cancellationToken: stop))) { IsFinal = true },
+            (runtime, request, _, stop) => OnTimerAsync(runtime, request, timer => PartlyDoneException.AllAsync(onDone => timer.DeadLetters.PurgeAllAsync(request.Reason, olderThan: null, onDone, stop)))) { IsFinal = true },
         new("pause", "Pause", ActionTarget.Namespace, "Nothing is delivered by any node until it is resumed. Handlers that run finish, and posting works.", "namespace",
             (runtime, request, user, stop) => OnTimerAsync(runtime, request, async timer =>
             {
@@ -77,15 +77,7 @@ internal static class DashboardActions
     }
 
     private static Task<long> EachAsync(DashboardRuntime runtime, ActionRequest request, Func<DistributedTimer, string, Task<TimerOutcome>> one) => OnTimerAsync(runtime, request, async timer =>
-    {
-        long done = 0;
-        foreach (string id in request.Ids)
-        {
-            if (await one(timer, id).ConfigureAwait(false) == TimerOutcome.Done) done++;
-        }
-
-        return done;
-    });
+        (await PartlyDoneException.EachAsync(request.Ids, id => one(timer, id)).ConfigureAwait(false)).Count(static outcome => outcome == TimerOutcome.Done));
 
     private static async Task<long> OnTimerAsync(DashboardRuntime runtime, ActionRequest request, Func<DistributedTimer, Task<long>> work)
     {

@@ -1,4 +1,5 @@
 using Latchwork.Dashboard.Pages;
+using Latchwork.Security;
 using Microsoft.AspNetCore.Antiforgery;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Http.Features;
@@ -44,9 +45,9 @@ internal sealed partial class DashboardEndpoints
             // A browser that goes away does not leave it half done.
             done = await action.RunAsync(runtime, request, user, CancellationToken.None).ConfigureAwait(false);
         }
-        catch (LatchworkStoreException e)
+        catch (Exception e) when (e is LatchworkStoreException or PartlyDoneException)
         {
-            DashboardLog.ChangeFailed(runtime.Log, e, user, action.Name, request.Namespace);
+            DashboardLog.ChangeFailed(runtime.Log, e, user, action.Name, request.Namespace, e is PartlyDoneException partly ? partly.Done : 0);
             throw;
         }
 
@@ -131,7 +132,7 @@ internal sealed partial class DashboardEndpoints
     // It is stored with a pause, so it has the bounds of an id.
     private static string UserOf(HttpContext context)
     {
-        string name = context.User.Identity?.Name is { Length: > 0 } given ? given : "anonymous";
+        string name = RequestUser.Of(context).Identity?.Name is { Length: > 0 } given ? given : "anonymous";
         string bounded = name.Length > 128 ? name[..128] : name;
         return bounded.Any(char.IsSurrogate) ? "a user whose name is no plain text" : bounded;
     }

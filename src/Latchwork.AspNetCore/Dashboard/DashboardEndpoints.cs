@@ -1,10 +1,9 @@
 using System.Globalization;
-using System.Text;
 using Latchwork.Dashboard.Pages;
 using Latchwork.Monitoring;
 using Latchwork.Security;
 using Microsoft.AspNetCore.Antiforgery;
-using Microsoft.AspNetCore.Authentication;
+using Microsoft.AspNetCore.Authorization.Policy;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Routing;
@@ -43,11 +42,13 @@ internal sealed partial class DashboardEndpoints(DashboardRuntime runtime)
 
     private async Task GuardAsync(HttpContext context, Func<HttpContext, Task> answer)
     {
-        if (!await runtime.Policies.MayReadAsync(context).ConfigureAwait(false))
+        PolicyAuthorizationResult read = await runtime.Policies.AskToReadAsync(context).ConfigureAwait(false);
+        if (!read.Succeeded)
         {
-            bool isKnown = context.User.Identity?.IsAuthenticated == true;
-            if (!isKnown && context.RequestServices.GetService<IAuthenticationService>() is not null) await context.ChallengeAsync().ConfigureAwait(false);
-            else await MessageAsync(context, StatusCodes.Status403Forbidden, "Not allowed", "You may not see this dashboard: its ReadPolicy does not admit you.").ConfigureAwait(false);
+            if (read.Challenged && await runtime.Policies.TryChallengeAsync(context).ConfigureAwait(false)) return;
+            // With nothing about the store.
+            await WriteAsync<Message>(
+                context, new View("You may not see this dashboard: its ReadPolicy does not admit you.") { Title = "Not allowed", IsAdmitted = false }, StatusCodes.Status403Forbidden).ConfigureAwait(false);
             return;
         }
 
@@ -59,6 +60,14 @@ internal sealed partial class DashboardEndpoints(DashboardRuntime runtime)
         {
             await MessageAsync(context, StatusCodes.Status400BadRequest, "Bad input", e.Message).ConfigureAwait(false);
         }
+        catch (PartlyDoneException e)
+        {
+            await MessageAsync(context, StatusCodes.Status503ServiceUnavailable, "Partly done", e.Message).ConfigureAwait(false);
+        }
+        catch (ObjectDisposedException)
+        {
+            await MessageAsync(context, StatusCodes.Status503ServiceUnavailable, "Stopping", "The application is about to stop. Whether anything was changed is not known.").ConfigureAwait(false);
+        }
         catch (LatchworkStoreException e)
         {
             string outcome = e.Outcome == StoreOutcome.NotApplied ? "Nothing was changed." : "Whether anything was changed is not known.";
@@ -69,9 +78,10 @@ internal sealed partial class DashboardEndpoints(DashboardRuntime runtime)
     private async Task OverviewAsync(HttpContext context)
     {
         // Links are relative to the folder.
-        if (context.Request.Path.Value is { } path && !path.EndsWith('/'))
+        if (context.Request.PathBase.Add(context.Request.Path).Value is { } path && !path.EndsWith('/'))
         {
-            context.Response.Redirect(path[(path.LastIndexOf('/') + 1)..] + "/" + context.Request.QueryString);
+            // Encoded, as it came; and a name with a colon is no scheme.
+            context.Response.Redirect("." + new PathString(path[path.LastIndexOf('/')..]).ToUriComponent() + "/" + context.Request.QueryString);
             return;
         }
 
@@ -86,65 +96,6 @@ internal sealed partial class DashboardEndpoints(DashboardRuntime runtime)
         await PageAsync<Nodes>(context, new View(page) { Title = "Nodes", Nav = "nodes", Live = "view=nodes" }).ConfigureAwait(false);
     }
 
-    private async Task LiveAsync(HttpContext context)
-    {
-        string view = Text(context, "view") ?? "";
-        string ns = Text(context, "ns") ?? "";
-        OverviewQuery query = QueryOf(context);
-        Func<CancellationToken, Task<string>> render;
-        switch (view)
-        {
-            case "overview":
-                render = async stop => await runtime.Renderer.FragmentAsync<OverviewFragment>(
-                    new View(new OverviewModel(await runtime.Monitor.GetOverviewAsync(query, stop).ConfigureAwait(false), query))).ConfigureAwait(false);
-                break;
-            case "namespace":
-                CheckName(ns, "ns");
-                render = async stop => await runtime.Renderer.FragmentAsync<NamespaceFragment>(
-                    new View(await runtime.Monitor.GetNamespaceAsync(ns, stop).ConfigureAwait(false)) { Namespace = ns }).ConfigureAwait(false);
-                break;
-            case "nodes":
-                render = async stop => await runtime.Renderer.FragmentAsync<NodesFragment>(
-                    new View(await runtime.Monitor.GetNodesAsync(stop).ConfigureAwait(false))).ConfigureAwait(false);
-                break;
-            default:
-                throw new ArgumentException($"'view' must be 'overview', 'namespace' or 'nodes'; it is '{view}'.");
-        }
-
-        string key = LiveQuery(view, view == "namespace" ? ns : null, view == "overview" ? query : null);
-        using FragmentFeeds.Subscription? stream = runtime.Feeds.TryOpen(key, render);
-        if (stream is null)
-        {
-            context.Response.StatusCode = StatusCodes.Status503ServiceUnavailable;
-            context.Response.Headers.RetryAfter = "30";
-            await context.Response.WriteAsync($"There are {runtime.Options.MaxStreams} streams already (DashboardOptions.MaxStreams).", context.RequestAborted).ConfigureAwait(false);
-            return;
-        }
-
-        await StreamAsync(context, stream).ConfigureAwait(false);
-    }
-
-    private async Task StreamAsync(HttpContext context, FragmentFeeds.Subscription stream)
-    {
-        context.Response.ContentType = "text/event-stream";
-        context.Response.Headers["X-Accel-Buffering"] = "no";
-        using var ended = CancellationTokenSource.CreateLinkedTokenSource(context.RequestAborted, runtime.Feeds.Closed);
-        try
-        {
-            await foreach (string fragment in stream.Fragments.ReadAllAsync(ended.Token).ConfigureAwait(false))
-            {
-                var message = new StringBuilder(fragment.Length + 256);
-                foreach (string line in fragment.ReplaceLineEndings("\n").Split('\n')) message.Append("data: ").Append(line).Append('\n');
-                await context.Response.WriteAsync(message.Append('\n').ToString(), ended.Token).ConfigureAwait(false);
-                await context.Response.Body.FlushAsync(ended.Token).ConfigureAwait(false);
-            }
-        }
-        catch (OperationCanceledException) when (ended.IsCancellationRequested)
-        {
-            // The browser went away, or the host stops.
-        }
-    }
-
     private async Task PageAsync<TPage>(HttpContext context, View view, int status = StatusCodes.Status200OK)
         where TPage : Microsoft.AspNetCore.Components.IComponent
     {
@@ -156,14 +107,20 @@ internal sealed partial class DashboardEndpoints(DashboardRuntime runtime)
             token = (tokens.FormFieldName, tokens.RequestToken!);
         }
 
-        string html = await runtime.Renderer.PageAsync<TPage>(view with
+        await WriteAsync<TPage>(context, view with
         {
             Store = runtime.Store.Description,
             CanChange = canChange,
             CanSeePayloads = await runtime.Policies.MaySeePayloadsAsync(context).ConfigureAwait(false),
             Antiforgery = token,
             Notice = DashboardActions.Notice(Text(context, "done"), Text(context, "of"), Text(context, "action")),
-        }).ConfigureAwait(false);
+        }, status).ConfigureAwait(false);
+    }
+
+    private async Task WriteAsync<TPage>(HttpContext context, View view, int status)
+        where TPage : Microsoft.AspNetCore.Components.IComponent
+    {
+        string html = await runtime.Renderer.PageAsync<TPage>(view).ConfigureAwait(false);
         context.Response.StatusCode = status;
         context.Response.ContentType = "text/html; charset=utf-8";
         await context.Response.WriteAsync(html, context.RequestAborted).ConfigureAwait(false);

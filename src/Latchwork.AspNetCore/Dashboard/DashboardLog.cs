@@ -11,8 +11,8 @@ internal static partial class DashboardLog
     [LoggerMessage(2, LogLevel.Debug, "'{Action}' was about {Names}.")]
     public static partial void ChangedNames(ILogger log, string action, string names);
 
-    [LoggerMessage(3, LogLevel.Warning, "'{Action}' in the namespace '{Namespace}', asked for on the dashboard by {User}, failed.")]
-    public static partial void ChangeFailed(ILogger log, Exception exception, string user, string action, string @namespace);
+    [LoggerMessage(3, LogLevel.Warning, "'{Action}' in the namespace '{Namespace}', asked for on the dashboard by {User}, failed; {Done} are known to be done.")]
+    public static partial void ChangeFailed(ILogger log, Exception exception, string user, string action, string @namespace, long done);
 
     [LoggerMessage(4, LogLevel.Error, "What the dashboard shows could not be rendered.")]
     public static partial void FeedFailed(ILogger log, Exception exception);

@@ -25,7 +25,7 @@ internal sealed class DashboardRuntime : IAsyncDisposable
         Time = services.GetService<TimeProvider>() ?? TimeProvider.System;
         _monitor = new Lazy<StoreMonitor>(() => new StoreMonitor(Store, Lockers, Time));
         Renderer = new PageRenderer(services);
-        Feeds = new FragmentFeeds(this, Options.MaxStreams);
+        Feeds = new FragmentFeeds(Time, Log, Options.MaxStreams);
     }
 
     public DashboardOptions Options { get; }

@@ -1,5 +1,6 @@
-using System.Collections.Concurrent;
+using System.Diagnostics.CodeAnalysis;
 using System.Threading.Channels;
+using Microsoft.Extensions.Logging;
 
 namespace Latchwork.Dashboard;
 
@@ -7,8 +8,11 @@ namespace Latchwork.Dashboard;
 /// The streams of a dashboard. What several browsers look at is read and rendered once a second for all of them, and only while somebody looks.
 /// A browser that is slow gets the newest, not all.
 /// </summary>
-internal sealed class FragmentFeeds(DashboardRuntime runtime, int maxStreams) : IDisposable
+[SuppressMessage("Design", "CA1001", Justification = "A source without timer and wait handle holds nothing that must be disposed; streams still ask whether it fired.")]
+internal sealed class FragmentFeeds(TimeProvider time, ILogger log, int maxStreams) : IDisposable
 {
+    private readonly TimeProvider _time = time;
+    private readonly ILogger _log = log;
     private readonly Lock _gate = new();
     private readonly Dictionary<string, Feed> _feeds = new(StringComparer.Ordinal);
     private readonly CancellationTokenSource _closing = new();
@@ -16,6 +20,15 @@ internal sealed class FragmentFeeds(DashboardRuntime runtime, int maxStreams) : 
 
     /// <summary>How many streams are open.</summary>
     public int Open => Volatile.Read(ref _open);
+
+    /// <summary>How many different things are looked at.</summary>
+    public int Feeds
+    {
+        get
+        {
+            lock (_gate) return _feeds.Count;
+        }
+    }
 
     /// <summary>Ends when the host stops.</summary>
     public CancellationToken Closed => _closing.Token;
@@ -30,39 +43,28 @@ internal sealed class FragmentFeeds(DashboardRuntime runtime, int maxStreams) : 
         {
             if (_open >= maxStreams || _closing.IsCancellationRequested) return null;
             _open++;
-            if (!_feeds.TryGetValue(key, out Feed? feed))
-            {
-                _feeds.Add(key, feed = new Feed(runtime, render, _closing.Token));
-                feed.Start();
-            }
-
-            return new Subscription(this, key, feed);
+            bool isNew = !_feeds.TryGetValue(key, out Feed? feed);
+            if (isNew) _feeds.Add(key, feed = new Feed(this, key, render));
+            Subscription subscription = new(this, feed!);
+            if (isNew) feed!.Start();
+            return subscription;
         }
     }
 
     public void Dispose() => _closing.Cancel();
 
-    private void Leave(string key, Feed feed, Channel<string> channel)
-    {
-        lock (_gate)
-        {
-            _open--;
-            if (!feed.Remove(channel)) return;
-            _feeds.Remove(key);
-        }
-    }
-
+    /// <summary>One browser's part in a feed.</summary>
     internal sealed class Subscription : IDisposable
     {
         private readonly FragmentFeeds _feeds;
-        private readonly string _key;
         private readonly Feed _feed;
         private readonly Channel<string> _channel = Channel.CreateBounded<string>(new BoundedChannelOptions(1) { FullMode = BoundedChannelFullMode.DropOldest });
-        private int _disposed;
+        private bool _disposed;
 
-        public Subscription(FragmentFeeds feeds, string key, Feed feed)
+        /// <summary>Needs the gate of the feeds.</summary>
+        public Subscription(FragmentFeeds feeds, Feed feed)
         {
-            (_feeds, _key, _feed) = (feeds, key, feed);
+            (_feeds, _feed) = (feeds, feed);
             feed.Add(_channel);
         }
 
@@ -70,46 +72,54 @@ internal sealed class FragmentFeeds(DashboardRuntime runtime, int maxStreams) : 
 
         public void Dispose()
         {
-            if (Interlocked.Exchange(ref _disposed, 1) == 0) _feeds.Leave(_key, _feed, _channel);
+            lock (_feeds._gate)
+            {
+                if (_disposed) return;
+                _disposed = true;
+                _feeds._open--;
+                _feed.Remove(_channel);
+            }
         }
     }
 
-    internal sealed class Feed(DashboardRuntime runtime, Func<CancellationToken, Task<string>> render, CancellationToken closing)
+    /// <summary>What browsers with the same key look at. All but the loop is under the gate of the feeds.</summary>
+    internal sealed class Feed(FragmentFeeds feeds, string key, Func<CancellationToken, Task<string>> render)
     {
-        private readonly ConcurrentDictionary<Channel<string>, bool> _readers = [];
-        private readonly CancellationTokenSource _stop = CancellationTokenSource.CreateLinkedTokenSource(closing);
-        private volatile string? _last;
+        private readonly HashSet<Channel<string>> _readers = [];
+        private readonly CancellationTokenSource _stop = CancellationTokenSource.CreateLinkedTokenSource(feeds._closing.Token);
+        private bool _ended;
+        private string? _last;
 
-        public void Start() => _ = Task.Run(RunAsync, CancellationToken.None);
+        /// <summary>Begins. In the context of no request: it goes on for all.</summary>
+        public void Start()
+        {
+            using AsyncFlowControl? flow = ExecutionContext.IsFlowSuppressed() ? null : ExecutionContext.SuppressFlow();
+            CancellationToken stop = _stop.Token;
+            _ = Task.Run(() => RunAsync(stop), CancellationToken.None);
+        }
 
         public void Add(Channel<string> reader)
         {
-            _readers.TryAdd(reader, true);
+            _readers.Add(reader);
             if (_last is { } last) reader.Writer.TryWrite(last);
         }
 
-        /// <returns>Whether it was the last reader, so that the feed ends.</returns>
-        public bool Remove(Channel<string> reader)
+        /// <summary>Removes a reader. With the last one the feed ends, and whoever comes then begins another.</summary>
+        public void Remove(Channel<string> reader)
         {
-            _readers.TryRemove(reader, out _);
-            if (!_readers.IsEmpty) return false;
-            _stop.Cancel();
-            return true;
+            _readers.Remove(reader);
+            if (_readers.Count > 0 || _ended) return;
+            feeds._feeds.Remove(key);
+            _ended = true;
+            _ = _stop.CancelAsync(); // whoever hears it may come back here
         }
 
-        private async Task RunAsync()
+        private async Task RunAsync(CancellationToken stop)
         {
-            CancellationToken stop = _stop.Token;
             try
             {
-                using var second = new PeriodicTimer(Monitoring.StoreMonitor.MaxAge, runtime.Time);
-                do
-                {
-                    string fragment = await render(stop).ConfigureAwait(false);
-                    if (fragment == _last) continue;
-                    _last = fragment;
-                    foreach (Channel<string> reader in _readers.Keys) reader.Writer.TryWrite(fragment);
-                }
+                using var second = new PeriodicTimer(Monitoring.StoreMonitor.MaxAge, feeds._time);
+                do Publish(await render(stop).ConfigureAwait(false));
                 while (await second.WaitForNextTickAsync(stop).ConfigureAwait(false));
             }
             catch (OperationCanceledException) when (stop.IsCancellationRequested)
@@ -118,13 +128,35 @@ internal sealed class FragmentFeeds(DashboardRuntime runtime, int maxStreams) : 
             }
             catch (Exception e)
             {
-                DashboardLog.FeedFailed(runtime.Log, e);
+                DashboardLog.FeedFailed(feeds._log, e);
             }
             finally
             {
-                // Browsers open the stream again by themselves.
-                foreach (Channel<string> reader in _readers.Keys) reader.Writer.TryComplete();
+                End();
             }
+        }
+
+        private void Publish(string fragment)
+        {
+            lock (feeds._gate)
+            {
+                if (fragment == _last) return;
+                _last = fragment;
+                foreach (Channel<string> reader in _readers) reader.Writer.TryWrite(fragment);
+            }
+        }
+
+        // Whoever comes from now on begins another; those who look open the stream again by themselves.
+        private void End()
+        {
+            lock (feeds._gate)
+            {
+                if (!_ended) feeds._feeds.Remove(key);
+                _ended = true;
+                foreach (Channel<string> reader in _readers) reader.Writer.TryComplete();
+            }
+
+            _stop.Dispose(); // nobody cancels what has ended
         }
     }
 }

@@ -20,6 +20,9 @@ internal sealed record View(object Body)
     /// <summary>Where the store is.</summary>
     public string Store { get; init; } = "";
 
+    /// <summary>Whether the user may see the dashboard at all.</summary>
+    public bool IsAdmitted { get; init; } = true;
+
     public bool CanChange { get; init; }
 
     public bool CanSeePayloads { get; init; }

@@ -15,10 +15,42 @@ namespace Latchwork.Security;
 internal sealed record AccessPolicies(string? Read, string? Change, string? Payload)
 {
     /// <summary>Whether the user of a request may read.</summary>
-    public Task<bool> MayReadAsync(HttpContext context) => Read is null ? Task.FromResult(true) : PassesAsync(context, Read);
+    public async Task<bool> MayReadAsync(HttpContext context) => (await AskToReadAsync(context).ConfigureAwait(false)).Succeeded;
 
-    /// <summary>Whether the user of a request may change.</summary>
-    public Task<bool> MayChangeAsync(HttpContext context) => Change is null ? Task.FromResult(false) : PassesAsync(context, Change);
+    /// <summary>Whether the user of a request may read, and if not, whether that is because it has not said who it is.</summary>
+    public Task<PolicyAuthorizationResult> AskToReadAsync(HttpContext context) =>
+        Read is null ? Task.FromResult(PolicyAuthorizationResult.Success()) : AskAsync(context, Read);
+
+    /// <summary>Asks the client of a request to say who it is, by the schemes of the policy for reading or else by the application's default.</summary>
+    /// <returns>False if nothing says how.</returns>
+    public async Task<bool> TryChallengeAsync(HttpContext context)
+    {
+        IServiceProvider services = context.RequestServices;
+        if (services.GetService<IAuthenticationService>() is null || services.GetService<IAuthenticationSchemeProvider>() is not { } schemes) return false;
+        AuthorizationPolicy? policy = Read is null ? null : await FindAsync(services, Read).ConfigureAwait(false);
+        if (policy is { AuthenticationSchemes: { Count: > 0 } named })
+        {
+            foreach (string scheme in named) await context.ChallengeAsync(scheme).ConfigureAwait(false);
+            return true;
+        }
+
+        if (await schemes.GetDefaultChallengeSchemeAsync().ConfigureAwait(false) is null) return false;
+        await context.ChallengeAsync().ConfigureAwait(false);
+        return true;
+    }
+
+    /// <summary>
+    /// Whether whoever began to read a while ago may still: the authentication has not expired, and what the endpoint demands and the policy for reading
+    /// are met. Who the user is, is not asked again: only a new request does.
+    /// </summary>
+    public async Task<bool> MayStillReadAsync(HttpContext context, DateTimeOffset now)
+    {
+        if (context.Features.Get<IAuthenticateResultFeature>()?.AuthenticateResult?.Properties?.ExpiresUtc <= now) return false;
+        return await EndpointAdmitsAsync(context).ConfigureAwait(false) && await MayReadAsync(context).ConfigureAwait(false);
+    }
+
+    /// <summary>Whether the user of a request may change. If so, <see cref="RequestUser"/> knows it from now on.</summary>
+    public Task<bool> MayChangeAsync(HttpContext context) => Change is null ? Task.FromResult(false) : MayChangeAsync(context, Change);
 
     /// <summary>Whether the user of a request may see payloads, results and errors.</summary>
     public Task<bool> MaySeePayloadsAsync(HttpContext context) => Payload is null
@@ -34,31 +66,61 @@ internal sealed record AccessPolicies(string? Read, string? Change, string? Payl
         foreach ((string setting, string? name) in new[] { ("ReadPolicy", Read), ("ChangePolicy", Change), ("PayloadPolicy", Payload) })
         {
             if (name is null) continue;
-            IAuthorizationPolicyProvider? provider = services.GetService<IAuthorizationPolicyProvider>();
-            if (provider is null || await provider.GetPolicyAsync(name).ConfigureAwait(false) is null)
+            if (await FindAsync(services, name).ConfigureAwait(false) is null)
             {
                 throw new InvalidOperationException($"{setting} of {part} names the authorization policy '{name}', which is not registered: add it with AddAuthorization(…).");
             }
         }
     }
 
-    private static async Task<bool> PassesAsync(HttpContext context, string name)
+    // As the middleware for authorization does it.
+    private static async Task<bool> EndpointAdmitsAsync(HttpContext context)
     {
-        IServiceProvider services = context.RequestServices;
-        AuthorizationPolicy policy = await services.GetRequiredService<IAuthorizationPolicyProvider>().GetPolicyAsync(name).ConfigureAwait(false)
-            ?? throw new InvalidOperationException($"The authorization policy '{name}' is not registered.");
-        IPolicyEvaluator evaluator = services.GetRequiredService<IPolicyEvaluator>();
+        if (context.GetEndpoint()?.Metadata is not { } metadata || metadata.GetMetadata<IAllowAnonymous>() is not null) return true;
+        if (context.RequestServices.GetService<IAuthorizationPolicyProvider>() is not { } provider) return true;
+        AuthorizationPolicy? policy = await AuthorizationPolicy.CombineAsync(
+            provider, metadata.GetOrderedMetadata<IAuthorizeData>(), metadata.GetOrderedMetadata<AuthorizationPolicy>()).ConfigureAwait(false);
+        IAuthorizationRequirement[] more = [.. metadata.GetOrderedMetadata<IAuthorizationRequirementData>().SelectMany(static data => data.GetRequirements())];
+        if (more.Length > 0)
+        {
+            AuthorizationPolicy required = new AuthorizationPolicyBuilder().AddRequirements(more).Build();
+            policy = policy is null ? required : AuthorizationPolicy.Combine(policy, required);
+        }
+
+        return policy is null || (await AskAsync(context, policy).ConfigureAwait(false)).Succeeded;
+    }
+
+    private static async Task<bool> MayChangeAsync(HttpContext context, string name)
+    {
+        PolicyAuthorizationResult result = await AskAsync(context, await GetAsync(context, name).ConfigureAwait(false), user => RequestUser.Admit(context, user)).ConfigureAwait(false);
+        return result.Succeeded;
+    }
+
+    private static async Task<bool> PassesAsync(HttpContext context, string name) => (await AskAsync(context, name).ConfigureAwait(false)).Succeeded;
+
+    private static async Task<PolicyAuthorizationResult> AskAsync(HttpContext context, string name) => await AskAsync(context, await GetAsync(context, name).ConfigureAwait(false)).ConfigureAwait(false);
+
+    private static async Task<PolicyAuthorizationResult> AskAsync(HttpContext context, AuthorizationPolicy policy, Action<ClaimsPrincipal>? onAdmitted = null)
+    {
+        IPolicyEvaluator evaluator = context.RequestServices.GetRequiredService<IPolicyEvaluator>();
         // A policy may name schemes of its own, so the user is authenticated as the middleware would do it; for this question alone.
         ClaimsPrincipal before = context.User;
         try
         {
             AuthenticateResult user = await evaluator.AuthenticateAsync(policy, context).ConfigureAwait(false);
             PolicyAuthorizationResult result = await evaluator.AuthorizeAsync(policy, user, context, context.GetEndpoint()).ConfigureAwait(false);
-            return result.Succeeded;
+            if (result.Succeeded) onAdmitted?.Invoke(context.User);
+            return result;
         }
         finally
         {
             context.User = before;
         }
     }
+
+    private static async Task<AuthorizationPolicy> GetAsync(HttpContext context, string name) =>
+        await FindAsync(context.RequestServices, name).ConfigureAwait(false) ?? throw new InvalidOperationException($"The authorization policy '{name}' is not registered.");
+
+    private static async Task<AuthorizationPolicy?> FindAsync(IServiceProvider services, string name) =>
+        services.GetService<IAuthorizationPolicyProvider>() is { } provider ? await provider.GetPolicyAsync(name).ConfigureAwait(false) : null;
 }

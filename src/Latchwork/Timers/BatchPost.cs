@@ -13,6 +13,7 @@ internal sealed class BatchPost(ITimerStore store, PartitionClient[] clients, Ti
     private const int MaxUnderWay = 4;
 
     private readonly PostResult?[] _results = new PostResult?[entries.Length];
+    private readonly StoreOutcome?[] _outcomes = [.. Enumerable.Repeat<StoreOutcome?>(StoreOutcome.NotApplied, entries.Length)];
     private readonly List<Task> _underWay = [];
     private readonly Dictionary<string, int> _lastPieceOf = new(StringComparer.Ordinal);
     private volatile Exception? _failure;
@@ -41,7 +42,9 @@ internal sealed class BatchPost(ITimerStore store, PartitionClient[] clients, Ti
         if (failure is not null)
         {
             int known = _results.Count(result => result is not null);
-            throw new TimerBatchException($"{known} of {entries.Length} events are known to be posted. {failure.Message}", _results, failure);
+            int unknown = _outcomes.Count(outcome => outcome == StoreOutcome.Unknown);
+            string doubt = unknown == 0 ? "The others were not." : $"Whether {unknown} were is not known.";
+            throw new TimerBatchException($"{known} of {entries.Length} events are known to be posted. {doubt} {failure.Message}", _results, failure) { Outcomes = _outcomes };
         }
 
         return Array.ConvertAll(_results, result => result!.Value);
@@ -95,12 +98,13 @@ internal sealed class BatchPost(ITimerStore store, PartitionClient[] clients, Ti
             TimerEntry[] batch = [.. piece.Indexes.Select(i => entries[i])];
             IReadOnlyList<PostOutcome> outcomes = await store.PostAsync(piece.Client.Partition, batch, closed).ConfigureAwait(false);
             PostResult[] results = PartitionClient.ToResults(batch, outcomes);
-            for (int i = 0; i < results.Length; i++) _results[piece.Indexes[i]] = results[i];
+            for (int i = 0; i < results.Length; i++) (_results[piece.Indexes[i]], _outcomes[piece.Indexes[i]]) = (results[i], null);
         }
 #pragma warning disable CA1031 // It is thrown to the caller, with what is known of the other pieces.
         catch (Exception e)
 #pragma warning restore CA1031
         {
+            foreach (int i in piece.Indexes) _outcomes[i] = e is LatchworkStoreException failed ? failed.Outcome : StoreOutcome.Unknown;
             _failure ??= e;
         }
         finally

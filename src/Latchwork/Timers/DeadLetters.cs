@@ -47,11 +47,15 @@ public sealed class DeadLetters
     /// <param name="cancellationToken">Stops after the current page.</param>
     /// <returns>How many were requeued.</returns>
     /// <exception cref="LatchworkStoreException">The store refused or did not answer; some may have been requeued.</exception>
-    public Task<long> RequeueAllAsync(DeadLetterReason? reason = null, TimeSpan? olderThan = null, Due? due = null, CancellationToken cancellationToken = default)
+    public Task<long> RequeueAllAsync(DeadLetterReason? reason = null, TimeSpan? olderThan = null, Due? due = null, CancellationToken cancellationToken = default) =>
+        RequeueAllAsync(reason, olderThan, due, static _ => { }, cancellationToken);
+
+    // onDone is called with how many were requeued whenever some were: what is known if the store fails later.
+    internal Task<long> RequeueAllAsync(DeadLetterReason? reason, TimeSpan? olderThan, Due? due, Action<int> onDone, CancellationToken cancellationToken)
     {
         CheckFilter(reason, olderThan);
         return AllAsync(
-            reason, olderThan, (client, keys) => _store.RequeueAsync(client.Partition, keys, due ?? default, _clients.Closed), cancellationToken);
+            reason, olderThan, (client, keys) => _store.RequeueAsync(client.Partition, keys, due ?? default, _clients.Closed), onDone, cancellationToken);
     }
 
     /// <summary>Deletes a dead letter for good.</summary>
@@ -71,10 +75,14 @@ public sealed class DeadLetters
     /// <param name="cancellationToken">Stops after the current page.</param>
     /// <returns>How many were deleted.</returns>
     /// <exception cref="LatchworkStoreException">The store refused or did not answer; some may have been deleted.</exception>
-    public Task<long> PurgeAllAsync(DeadLetterReason? reason = null, TimeSpan? olderThan = null, CancellationToken cancellationToken = default)
+    public Task<long> PurgeAllAsync(DeadLetterReason? reason = null, TimeSpan? olderThan = null, CancellationToken cancellationToken = default) =>
+        PurgeAllAsync(reason, olderThan, static _ => { }, cancellationToken);
+
+    // onDone is called with how many were deleted whenever some were: what is known if the store fails later.
+    internal Task<long> PurgeAllAsync(DeadLetterReason? reason, TimeSpan? olderThan, Action<int> onDone, CancellationToken cancellationToken)
     {
         CheckFilter(reason, olderThan);
-        return AllAsync(reason, olderThan, (client, keys) => _store.PurgeAsync(client.Partition, keys, _clients.Closed), cancellationToken);
+        return AllAsync(reason, olderThan, (client, keys) => _store.PurgeAsync(client.Partition, keys, _clients.Closed), onDone, cancellationToken);
     }
 
     private static void CheckFilter(DeadLetterReason? reason, TimeSpan? olderThan)
@@ -117,6 +125,7 @@ public sealed class DeadLetters
         DeadLetterReason? reason,
         TimeSpan? olderThan,
         Func<PartitionClient, DeadLetterKey[], Task<IReadOnlyList<TimerOutcome>>> call,
+        Action<int> onDone,
         CancellationToken cancellationToken)
     {
         long done = 0;
@@ -135,7 +144,9 @@ public sealed class DeadLetters
                 if (keys.Length > 0)
                 {
                     IReadOnlyList<TimerOutcome> outcomes = await call(client, keys).OffStoreThread().ConfigureAwait(false);
-                    done += outcomes.Count(outcome => outcome == TimerOutcome.Done);
+                    int some = outcomes.Count(outcome => outcome == TimerOutcome.Done);
+                    done += some;
+                    onDone(some);
                 }
 
                 cancellationToken.ThrowIfCancellationRequested();

@@ -63,7 +63,7 @@ public sealed partial class DistributedTimer
     /// Stops to listen. Nothing more is claimed; what has not begun is handed back; the tokens of running handlers fire, with
     /// <see cref="StopReason.NodeLeaving"/>. A handler that returns confirms; one that throws hands its event back, with no retry spent. After
     /// <see cref="TimerOptions.ShutdownTimeout"/> <see cref="TimerDelivery.Lost"/> fires, and what has not ended two seconds later is left behind
-    /// with its lease.
+    /// with its lease. What callers have received (<see cref="ReceiveAsync(int, TimeSpan, CancellationToken)"/>) stays theirs.
     /// </summary>
     /// <param name="cancellationToken">Ends the wait for running handlers early, as if <see cref="TimerOptions.ShutdownTimeout"/> had passed.</param>
     /// <returns>

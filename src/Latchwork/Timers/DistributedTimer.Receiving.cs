@@ -22,8 +22,9 @@ public sealed partial class DistributedTimer
     /// </summary>
     /// <remarks>
     /// All callers of a timer share one membership of its node: while they wait they cost no thread, and no command beyond those of one listener. It
-    /// joins with the first call, and leaves when nobody has waited and nothing was held for 10 s, or with <see cref="LeaveAsync"/>. The timer holds at
-    /// most <see cref="TimerOptions.MaxInFlight"/> deliveries. An occurrence of a schedule has advanced its schedule before it is given to the caller.
+    /// joins with the first call, and leaves when nobody has waited and nothing was held for 10 s, or with <see cref="LeaveAsync"/>. Whoever
+    /// has a delivery keeps it then, and can end it until its lease ends or the timer is disposed. The timer holds at most
+    /// <see cref="TimerOptions.MaxInFlight"/> deliveries. An occurrence of a schedule has advanced its schedule before it is given to the caller.
     /// </remarks>
     /// <param name="max">The most deliveries: 1 to 200.</param>
     /// <param name="wait">How long to wait while nothing is due: zero to 1 day. Zero asks once.</param>
@@ -41,23 +42,29 @@ public sealed partial class DistributedTimer
         Limits.CheckDuration(lease, TimeSpan.FromMilliseconds(100), TimeSpan.FromDays(1), nameof(lease));
         return cancellationToken.IsCancellationRequested
             ? Task.FromCanceled<IReadOnlyList<TimerDelivery>>(cancellationToken)
-            : ReceiveCoreAsync(new Receiver(max, lease), wait, cancellationToken);
+            : ReceiveCoreAsync(new Receiver(max, lease), wait, endWait: default, cancellationToken);
     }
 
-    private async Task<IReadOnlyList<TimerDelivery>> ReceiveCoreAsync(Receiver receiver, TimeSpan wait, CancellationToken cancellationToken)
+    /// <summary>Waits as <see cref="ReceiveAsync(int, TimeSpan, TimeSpan, CancellationToken)"/> does, with a second token: when that fires the wait is over, and what was given until then is returned.</summary>
+    internal Task<IReadOnlyList<TimerDelivery>> ReceiveUntilAsync(int max, TimeSpan wait, TimeSpan lease, CancellationToken endWait, CancellationToken cancellationToken) =>
+        ReceiveCoreAsync(new Receiver(max, lease), wait, endWait, cancellationToken);
+
+    private async Task<IReadOnlyList<TimerDelivery>> ReceiveCoreAsync(Receiver receiver, TimeSpan wait, CancellationToken endWait, CancellationToken cancellationToken)
     {
+        using var either = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, endWait);
+        CancellationToken stop = either.Token;
         Receivers receivers;
         do receivers = GetReceivers();
         while (!receivers.TryEnqueue(receiver));
 
-        await ((Task)receiver.Result).WaitAsync(wait, _settings.Time, cancellationToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
-        if (!receiver.Result.IsCompleted && !cancellationToken.IsCancellationRequested)
+        await ((Task)receiver.Result).WaitAsync(wait, _settings.Time, stop).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        if (!receiver.Result.IsCompleted && !stop.IsCancellationRequested)
         {
             receivers.EndWait(receiver);
-            await ((Task)receiver.Result).WaitAsync(cancellationToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            await ((Task)receiver.Result).WaitAsync(stop).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         }
 
-        if (cancellationToken.IsCancellationRequested) receivers.Withdraw(receiver);
+        if (stop.IsCancellationRequested) receivers.Withdraw(receiver);
         IReadOnlyList<TimerDelivery> deliveries = await receiver.Result.ConfigureAwait(false);
         try
         {
@@ -102,11 +109,13 @@ public sealed partial class DistributedTimer
             }
 
             if (before is { Ended.IsCompleted: true }) before = null;
+            // What all callers share runs in the context of none: the first one's is not kept alive, nor seen by the others.
+            using AsyncFlowControl? flow = ExecutionContext.IsFlowSuppressed() ? null : ExecutionContext.SuppressFlow();
             _membership = next = new Membership(before);
             _receivers = receivers = new Receivers(_settings, () => _ = next.LeaveAsync(caller: null, CancellationToken.None).Observed());
+            _ = JoinAsync(next, receivers);
         }
 
-        _ = JoinAsync(next, receivers);
         return receivers;
     }
 

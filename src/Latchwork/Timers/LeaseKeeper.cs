@@ -23,6 +23,7 @@ internal sealed class LeaseKeeper : IDisposable
     private readonly Alarm _alarm;
     private readonly Lock _gate = new();
     private TimeSpan _armedFor = _never;
+    private volatile bool _closed;
     private bool _disposed;
 
     public LeaseKeeper(Listener listener, ITimerStore store)
@@ -44,6 +45,19 @@ internal sealed class LeaseKeeper : IDisposable
     {
         delivery.RenewAt = delivery.Deadline - lease + lease / 3;
         ArmFor(delivery.RenewAt);
+    }
+
+    /// <summary>The node has left: what callers have received is theirs until its leases end, which is still said to them. When nothing is held, it is disposed.</summary>
+    public void Close()
+    {
+        _closed = true;
+        OnRemoved();
+    }
+
+    /// <summary>A delivery is no longer held.</summary>
+    public void OnRemoved()
+    {
+        if (_closed && _listener.Held.IsEmpty) Dispose();
     }
 
     public void Dispose()

@@ -52,8 +52,12 @@ internal sealed partial class Listener
         if (Held.Find(key) is { } delivery) OnLeaseLost(delivery, DeliveryEnd.Revoked);
     }
 
-    /// <summary>A delivery was settled or lost.</summary>
-    public void NotHeld(TimerDelivery delivery) => Held.Remove(delivery);
+    /// <summary>A delivery was settled, lost, or is held by its caller alone.</summary>
+    public void NotHeld(TimerDelivery delivery)
+    {
+        Held.Remove(delivery);
+        _keeper.OnRemoved();
+    }
 
     /// <summary>A delivery was settled or lost, and its handler is through: its place is free.</summary>
     public void Finished() => Capacity.Finished();

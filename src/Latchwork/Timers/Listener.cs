@@ -165,7 +165,7 @@ internal sealed partial class Listener : ILiveTimer, IDisposable
 
     public void Dispose()
     {
-        _keeper.Dispose();
+        _keeper.Close();
         Dispatcher.Dispose();
         foreach (ClaimLoop loop in _loops) loop.Dispose();
         _abort.Cancel();
@@ -294,7 +294,8 @@ internal sealed partial class Listener : ILiveTimer, IDisposable
     {
         try
         {
-            if (!delivery.IsOver) await delivery.ReleaseAsync(repeatUntil, Aborted).ConfigureAwait(false);
+            // What a caller received outlives the membership, and so does its call.
+            if (!delivery.IsOver) await delivery.ReleaseAsync(repeatUntil, delivery.IsReceived && !_abandoned ? CancellationToken.None : Aborted).ConfigureAwait(false);
         }
 #pragma warning disable CA1031 // Nobody waits for this: it is reported, and the lease runs out.
         catch (Exception e)
@@ -307,12 +308,15 @@ internal sealed partial class Listener : ILiveTimer, IDisposable
         delivery.MarkEnded();
     }
 
-    // What is left is left to run out: handlers that do not end, and deliveries that wait for a manual confirm.
+    // What is left is left to run out: handlers that do not end, and deliveries that wait for a manual confirm. What callers have received is theirs.
     private void Close()
     {
         Dispose();
         foreach (ClaimLoop loop in _loops) loop.Stop();
-        foreach (TimerDelivery delivery in Held.ToArray()) OnLeaseLost(delivery, DeliveryEnd.LeftBehind, quietly: true);
+        foreach (TimerDelivery delivery in Held.ToArray())
+        {
+            if (!delivery.IsReceived) OnLeaseLost(delivery, DeliveryEnd.LeftBehind, quietly: true);
+        }
     }
 
     /// <summary>Takes the node off the list of each partition, when the last claim of that one is answered.</summary>

@@ -53,7 +53,7 @@ internal sealed class Receivers : IDeliveryQueue
     /// <summary>The number of the last call: what a claim that is sent now is an answer to.</summary>
     public long Calls => Interlocked.Read(ref _calls);
 
-    /// <summary>The lease of the next claim: the shortest that is wanted. Who wants a longer one extends.</summary>
+    /// <summary>The lease of the next claim: the shortest that is wanted. Who wants a longer one extends; who wants a shorter one is not given it.</summary>
     public TimeSpan Lease
     {
         get
@@ -175,29 +175,24 @@ internal sealed class Receivers : IDeliveryQueue
         lock (_gate)
         {
             if (_closed) return false;
-            List<TimerDelivery> next = [];
             foreach (TimerDelivery delivery in deliveries)
             {
-                if (_waiting.First?.Value is not { } receiver || !delivery.TryHandOver())
+                // The lease was asked for when others waited. Whoever wants a shorter one would hold the event for longer than it wanted should it vanish.
+                TimeSpan lease = delivery.LeaseLeft;
+                if (_waiting.FirstOrDefault(receiver => receiver.Lease >= lease) is not { } next || !delivery.TryHandOver())
                 {
                     left.Add(delivery);
                     continue;
                 }
 
-                next.Add(delivery);
-                if (next.Count < receiver.Max) continue;
-                Give(receiver);
+                List<TimerDelivery>? its = given.Find(one => one.Receiver == next).Deliveries;
+                if (its is null) given.Add((next, its = []));
+                its.Add(delivery);
+                if (its.Count == next.Max) Remove(next);
             }
 
-            if (next.Count > 0) Give(_waiting.First!.Value);
+            foreach ((Receiver receiver, _) in given) Remove(receiver);
             _handingBack += left.Count;
-
-            void Give(Receiver receiver)
-            {
-                Remove(receiver);
-                given.Add((receiver, next));
-                next = [];
-            }
         }
 
         foreach ((Receiver receiver, List<TimerDelivery> its) in given)
@@ -277,11 +272,15 @@ internal sealed class Receivers : IDeliveryQueue
     {
         Capacity.HandedBack(deliveries.Count);
         await Task.WhenAll(deliveries.ConvertAll(_listener!.HandBackAsync)).ConfigureAwait(false);
+        bool isWaitedFor;
         lock (_gate)
         {
             _handingBack -= deliveries.Count;
             if (_closed && _handingBack == 0) _settled.TrySetResult();
+            isWaitedFor = !_closed && _waiting.Count > 0;
         }
+
+        if (isWaitedFor) _listener!.AskAll();
     }
 
     // On the alarm clock's thread.

@@ -15,4 +15,10 @@ public sealed class TimerBatchException : Exception
 
     /// <summary>What is known of each event, in order; null for those whose piece failed or was not sent (see the inner exception).</summary>
     public IReadOnlyList<PostResult?> Results { get; }
+
+    /// <summary>
+    /// What is known of each event without a result, in order; null for those that have one. Those that were not sent, and those that the store
+    /// refused, are <see cref="StoreOutcome.NotApplied"/>: they can be posted again.
+    /// </summary>
+    public IReadOnlyList<StoreOutcome?> Outcomes { get; init; } = [];
 }

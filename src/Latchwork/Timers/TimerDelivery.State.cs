@@ -8,7 +8,7 @@ namespace Latchwork;
 // settled it is ending: one or more calls that end it are under way, and their answers decide. Until then what looks like a loss (a refused
 // extension; the next delivery of the event, which is here before the answer) is a suspicion, and is forgotten when an answer says that this
 // node ended the delivery itself. All of it is one word of marks, changed atomically, so that of two threads that race (the lease runs out as
-// the handler starts, say) each sees what the other did.
+// the handler starts, say) each sees what the other did. What its caller alone holds is let go: it takes no place, and its lease goes on.
 [SuppressMessage("Design", "CA1001", Justification = "A source without timer and wait handle holds nothing that must be disposed.")]
 public sealed partial class TimerDelivery
 {
@@ -18,7 +18,9 @@ public sealed partial class TimerDelivery
     private const int Settled = 8;
     private const int Dropped = 16;
     private const int Suspected = 32;
-    private const int Ending = 64; // from here on, a count
+    private const int LetGo = 64;
+    private const int Ending = 128; // from here on, a count
+    private const int NoLongerHeld = Settled | Dropped | LetGo;
 
     private readonly LazyCancellation _stop = new();
     private readonly LazyCancellation _lost = new();
@@ -111,6 +113,12 @@ public sealed partial class TimerDelivery
         MarkEnded();
         return true;
     }
+
+    /// <summary>
+    /// This node holds it no longer, and its place is free: whoever received it has its token, and ends it from anywhere. The lease goes on, and
+    /// the calls of this object work as before.
+    /// </summary>
+    internal void StopHolding() => TryMark(LetGo, unless: Settled | Dropped);
 
     /// <summary>Hands it back, unless it is over. Never throws.</summary>
     internal Task HandBackAsync() => _listener.HandBackAsync(this);
@@ -358,10 +366,10 @@ public sealed partial class TimerDelivery
             if (Interlocked.CompareExchange(ref _marks, before | mark, before) == before) break;
         }
 
-        if ((before & (Settled | Dropped)) == 0 && (mark & (Settled | Dropped)) != 0) _listener.NotHeld(this);
+        if ((before & NoLongerHeld) == 0 && (mark & NoLongerHeld) != 0) _listener.NotHeld(this);
         if (!IsFinished(before) && IsFinished(before | mark)) _listener.Finished();
         return true;
     }
 
-    private static bool IsFinished(int marks) => (marks & Ended) != 0 && (marks & (Settled | Dropped)) != 0;
+    private static bool IsFinished(int marks) => (marks & Ended) != 0 && (marks & NoLongerHeld) != 0;
 }

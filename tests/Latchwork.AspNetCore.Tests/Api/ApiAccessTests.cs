@@ -46,6 +46,25 @@ public sealed class ApiAccessTests
     }
 
     [Fact]
+    public async Task A_change_answers_with_what_it_read_and_so_needs_both_policies()
+    {
+        await using ApiHost host = await StartAsync(options => (options.ReadPolicy, options.ChangePolicy, options.PayloadPolicy) = ("nobody", "anybody", "anybody"));
+        foreach ((string path, object body) in new (string, object)[] { ("timers/post", new { @namespace = "ns" }), ("timers/claim", new { @namespace = "ns", wait = "0s" }), ("locks/request", new { key = "k" }) })
+        {
+            (int status, JsonElement problem) = await host.PostAsync(path, body);
+            (status, problem.GetProperty("detail").GetString()).ShouldBe((403, "The policy for reading refuses this user."), path);
+        }
+    }
+
+    [Fact]
+    public async Task Who_pauses_is_the_user_whom_the_policy_admits()
+    {
+        await using ApiHost host = await StartAsync(options => options.ChangePolicy = "users");
+        await host.PostAsync("timers/post", new { @namespace = "ns", id = "x" }, "alice");
+        (await host.PostAsync("timers/pause", new { @namespace = "ns" }, "alice")).Body.GetProperty("by").GetString().ShouldBe("alice");
+    }
+
+    [Fact]
     public async Task A_policy_that_does_not_exist_keeps_the_host_from_starting() =>
         (await Should.ThrowAsync<InvalidOperationException>(() => StartAsync(options => options.ChangePolicy = "no such"))).Message.ShouldContain("'no such'");
 
@@ -125,6 +144,62 @@ public sealed class ApiAccessTests
     }
 
     [Fact]
+    public async Task A_batch_that_failed_in_part_says_what_became_of_each()
+    {
+        await using ApiHost host = await ApiHost.StartAsync();
+        // Of more than a mebibyte, which goes in two pieces.
+        object[] events = [.. Enumerable.Range(0, 3).Select(i => new { id = $"{i}", delay = "1h", data = new string('x', 500_000) })];
+        host.Store.Faults.Fail("PostAsync", Fault.FailedTask);
+        (int status, JsonElement problem) = await host.PostAsync("timers/post-many", new { @namespace = "ns", events });
+        (status, problem.GetProperty("outcome").GetString(), problem.GetProperty("outcomeIsKnown").GetBoolean()).ShouldBe((503, "notApplied", true), problem.ToString());
+        string[] outcomes = [.. problem.GetProperty("events").EnumerateArray().Select(one => one.GetProperty("outcome").GetString()!)];
+        outcomes[..2].ShouldBe(["notApplied", "notApplied"]);
+        int posted = problem.GetProperty("posted").GetInt32();
+        posted.ShouldBe(outcomes.Count(outcome => outcome == "created"));
+        (await host.GetAsync("timers/upcoming", ("namespace", "ns"))).Body.GetProperty("items").GetArrayLength().ShouldBe(posted);
+
+        host.Store.Faults.FailAlways("PostAsync", Fault.ReplyLost);
+        (status, problem) = await host.PostAsync("timers/post-many", new { @namespace = "ns", events = new object[] { new { id = "a", delay = "1h" }, new { delay = "1h" } } });
+        (status, problem.GetProperty("outcome").GetString(), problem.GetProperty("outcomeIsKnown").GetBoolean(), problem.GetProperty("posted").GetInt32()).ShouldBe((503, "unknown", false, 0));
+        problem.GetProperty("events").EnumerateArray().ShouldAllBe(one => one.GetProperty("outcome").GetString() == "unknown");
+    }
+
+    [Fact]
+    public async Task A_selection_of_dead_letters_that_failed_in_part_says_what_became_of_each()
+    {
+        await using ApiHost host = await ApiHost.StartAsync();
+        await host.DeadLetterAsync("ns", "0", "1", "2", "3");
+        int calls = 0;
+        host.Store.Faults.Answered = operation =>
+        {
+            if (operation == "PurgeAsync" && Interlocked.Increment(ref calls) == 2) host.Store.Faults.FailAlways("PurgeAsync", Fault.ReplyLost);
+        };
+        (int status, JsonElement problem) = await host.PostAsync("timers/dead-letters/purge", new { @namespace = "ns", ids = new[] { "0", "gone", "1", "2", "3" } });
+        (status, problem.GetProperty("changed").GetInt32(), problem.GetProperty("outcomeIsKnown").GetBoolean()).ShouldBe((503, 1, false), problem.ToString());
+        problem.GetProperty("items").EnumerateArray().Select(one => one.GetProperty("outcome").GetString()).ShouldBe(["done", "notFound", "unknown", "notApplied", "notApplied"]);
+        problem.GetProperty("detail").GetString()!.ShouldContain("1 of 5 were done, then the store failed");
+        problem.GetProperty("detail").GetString()!.ShouldContain("Whether '1' was done is not known. 2 were not tried: '2', '3'.");
+        host.Store.Faults.Answered = null;
+        host.Store.Faults.FailAlways("PurgeAsync", Fault.FailedTask);
+        (status, problem) = await host.PostAsync("timers/dead-letters/purge", new { @namespace = "ns", all = true });
+        (status, problem.GetProperty("changed").GetInt32(), problem.GetProperty("outcome").GetString()).ShouldBe((503, 0, "notApplied"));
+    }
+
+    [Fact]
+    public async Task What_is_let_go_of_or_breaks_is_no_conflict()
+    {
+        await using ApiHost host = await ApiHost.StartAsync();
+        await host.DoAsync("timers/post", new { @namespace = "ns", id = "x", delay = "1h" });
+        host.Store.Faults.AfterAnswer = operation => operation == "PeekAsync" ? throw new ObjectDisposedException("a connection") : Task.CompletedTask;
+        using HttpResponseMessage answer = await host.Client.GetAsync("timers/event?namespace=ns&id=x");
+        (await ApiHost.ReadAsync(answer)).Body.GetProperty("outcomeIsKnown").GetBoolean().ShouldBeFalse();
+        ((int)answer.StatusCode, answer.Headers.RetryAfter?.Delta).ShouldBe((503, TimeSpan.FromSeconds(1)));
+        host.Store.Faults.AfterAnswer = operation => operation == "PeekAsync" ? throw new InvalidOperationException("a bug") : Task.CompletedTask;
+        using HttpResponseMessage broken = await host.Client.GetAsync("timers/event?namespace=ns&id=x");
+        ((int)broken.StatusCode).ShouldBe(500);
+    }
+
+    [Fact]
     public async Task Lists_come_in_pages_by_cursor()
     {
         await using ApiHost host = await ApiHost.StartAsync();
@@ -147,16 +222,7 @@ public sealed class ApiAccessTests
     public async Task Dead_letters_are_requeued_and_purged_one_a_selection_or_all()
     {
         await using ApiHost host = await ApiHost.StartAsync();
-        for (int i = 0; i < 6; i++) await host.DoAsync("timers/post", new { @namespace = "ns", id = $"{i}" });
-        for (int failed = 0; failed < 6;)
-        {
-            foreach (JsonElement delivery in (await host.DoAsync("timers/claim", new { @namespace = "ns" })).GetProperty("deliveries").EnumerateArray())
-            {
-                await host.DoAsync("timers/fail", new { @namespace = "ns", id = delivery.GetProperty("id").GetString(), token = delivery.GetProperty("token").GetString(), final = true });
-                failed++;
-            }
-        }
-
+        await host.DeadLetterAsync("ns", "0", "1", "2", "3", "4", "5");
         (await host.GetAsync("timers/dead-letters", ("namespace", "ns"), ("reason", "rejected"))).Body.GetProperty("items").GetArrayLength().ShouldBe(6);
         (await host.GetAsync("timers/dead-letters", ("namespace", "ns"), ("reason", "leaseExpired"))).Body.GetProperty("items").GetArrayLength().ShouldBe(0);
         (await host.DoAsync("timers/dead-letters/requeue", new { @namespace = "ns", id = "0", delay = "1h" })).GetProperty("changed").GetInt32().ShouldBe(1);

@@ -51,11 +51,49 @@ public sealed class LockTests
     public async Task A_request_repeated_with_the_clients_own_token_gets_the_same_grant()
     {
         await using ApiHost host = await ApiHost.StartAsync();
-        object request = new { key = "k", token = "0123456789abcdef", wait = "0s" };
+        object request = new { key = "k", token = "0123456789abcdef0123456789abcdef", wait = "0s" };
         JsonElement first = await host.DoAsync("locks/request", request);
         JsonElement again = await host.DoAsync("locks/request", request);
         again.GetProperty("token").GetString().ShouldBe(first.GetProperty("token").GetString());
         (await host.PostAsync("locks/request", new { key = "k", token = "short" })).Status.ShouldBe(400);
+    }
+
+    [Fact]
+    public async Task Those_who_wait_for_a_key_share_one_question_a_second_and_all_get_the_result()
+    {
+        await using ApiHost host = await ApiHost.StartAsync();
+        string token = (await host.DoAsync("locks/request", new { key = "k" })).GetProperty("token").GetString()!;
+        Task<(int Status, JsonElement Body)>[] waiting = [.. Enumerable.Range(0, 30).Select(_ => host.PostAsync("locks/request", new { key = "k", wait = "60s" }))];
+        await Eventually.HoldsAsync(() => host.Api.LockWaits.Count == 30 && host.Store.LockRequests >= 61, "all wait");
+        int before = host.Store.LockRequests;
+        await Eventually.HoldsAsync(() => host.Store.LockRequests >= before + 3, "three more questions");
+        host.Store.LockRequests.ShouldBeLessThan(before + 10);
+        await host.DoAsync("locks/publish", new { key = "k", token, data = new { rows = 3 }, resultTimeout = "0s" });
+        (await Task.WhenAll(waiting)).ShouldAllBe(answer => answer.Status == 200 && answer.Body.GetProperty("data").GetProperty("rows").GetInt32() == 3);
+        host.Api.LockWaits.Count.ShouldBe(0);
+    }
+
+    [Fact]
+    public async Task Those_who_want_the_lock_alone_get_it_one_after_the_other()
+    {
+        await using ApiHost host = await ApiHost.StartAsync();
+        string token = (await host.DoAsync("locks/request", new { key = "k" })).GetProperty("token").GetString()!;
+        List<Task<(int Status, JsonElement Body)>> waiting = [.. Enumerable.Range(0, 3).Select(_ => host.PostAsync("locks/request", new { key = "k", wait = "60s", lockOnly = true }))];
+        Task<(int Status, JsonElement Body)> result = host.PostAsync("locks/request", new { key = "k", wait = "60s" });
+        Task<(int Status, JsonElement Body)> brief = host.PostAsync("locks/request", new { key = "k", wait = "300ms", lockOnly = true });
+        (await brief).Status.ShouldBe(504);
+        await Eventually.HoldsAsync(() => host.Api.LockWaits.Count == 4, "all wait");
+        await host.DoAsync("locks/publish", new { key = "k", token, data = 1, resultTimeout = "0s" });
+        (await result).Status.ShouldBe(200);
+        while (waiting.Count > 0)
+        {
+            Task<(int Status, JsonElement Body)> next = await Task.WhenAny(waiting);
+            waiting.Remove(next);
+            (int status, JsonElement locked) = await next;
+            status.ShouldBe(201);
+            waiting.ShouldAllBe(one => !one.IsCompleted);
+            await host.DoAsync("locks/release", new { key = "k", token = locked.GetProperty("token").GetString() });
+        }
     }
 
     [Fact]

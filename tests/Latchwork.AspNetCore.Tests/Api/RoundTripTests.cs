@@ -33,7 +33,7 @@ public sealed class RoundTripTests
         await host.DoAsync("timers/resume", here);
 
         JsonElement Delivery(JsonElement claim) => claim.GetProperty("deliveries")[0];
-        JsonElement first = Delivery(await host.DoAsync("timers/claim", new { @namespace = name, wait = "30s", token = name }));
+        JsonElement first = Delivery(await host.DoAsync("timers/claim", new { @namespace = name, wait = "30s" }));
         first.GetProperty("id").GetString().ShouldBe(name);
         JsonElement held = (await host.GetAsync("timers/in-flight", ("namespace", name))).Body.GetProperty("items")[0];
         held.GetProperty("id").GetString().ShouldBe(name);

@@ -37,14 +37,17 @@ internal sealed partial class DashboardHost : IAsyncDisposable
     public int OpenStreams => _app.Services.GetRequiredService<Latchwork.Dashboard.DashboardRuntime>().Feeds.Open;
 
     /// <summary>Starts it under a path base and within a group.</summary>
-    public static async Task<DashboardHost> StartAsync(Action<DashboardOptions>? configure = null)
+    public static async Task<DashboardHost> StartAsync(Action<DashboardOptions>? configure = null, TimeProvider? time = null, Func<bool>? isAdmitted = null, string pattern = "/latchwork")
     {
         var store = new CountedStore(new InMemoryStore());
         var log = new CollectedLog();
         WebApplicationBuilder builder = WebApplication.CreateBuilder(new WebApplicationOptions { EnvironmentName = "Production" });
         builder.WebHost.UseUrls("http://127.0.0.1:0");
         builder.Logging.ClearProviders().AddProvider(log).SetMinimumLevel(LogLevel.Debug);
-        builder.Services.AddAuthorizationBuilder().AddPolicy("everybody", policy => policy.RequireAssertion(_ => true)).AddPolicy("nobody", policy => policy.RequireAssertion(_ => false));
+        builder.Services.AddAuthorizationBuilder().AddPolicy("everybody", policy => policy.RequireAssertion(_ => true)).AddPolicy("nobody", policy => policy.RequireAssertion(_ => false))
+            .AddPolicy("changing", policy => policy.RequireAssertion(_ => isAdmitted!()));
+        builder.Services.AddAuthentication();
+        if (time is not null) builder.Services.AddSingleton(time);
         builder.Services.AddLatchwork().UseStore(store).AddDashboard(options =>
         {
             options.ChangePolicy = options.PayloadPolicy = "everybody";
@@ -53,7 +56,7 @@ internal sealed partial class DashboardHost : IAsyncDisposable
         WebApplication app = builder.Build();
         app.UsePathBase("/base");
         app.UseRouting();
-        app.MapGroup("/admin").MapLatchworkDashboard("/latchwork").AllowAnonymous();
+        app.MapGroup("/admin").MapLatchworkDashboard(pattern).AllowAnonymous();
         await app.StartAsync();
         return new DashboardHost(app, store, log);
     }
@@ -97,13 +100,15 @@ internal sealed partial class DashboardHost : IAsyncDisposable
     /// <summary>Confirms an action as a browser does.</summary>
     public async Task<HttpResponseMessage> DoAsync(string confirmAddress, params (string Name, string Value)[] more)
     {
-        string page = await GetAsync(confirmAddress);
-        List<KeyValuePair<string, string>> fields = [.. Hidden().Matches(page).Select(match =>
-            new KeyValuePair<string, string>(WebUtility.HtmlDecode(match.Groups[1].Value), WebUtility.HtmlDecode(match.Groups[2].Value)))];
+        List<KeyValuePair<string, string>> fields = Fields(await GetAsync(confirmAddress));
         fields.AddRange(more.Select(one => new KeyValuePair<string, string>(one.Name, one.Value)));
         using var form = new FormUrlEncodedContent(fields);
         return await Client.PostAsync("do", form);
     }
+
+    /// <summary>The hidden fields of the forms of a page.</summary>
+    public static List<KeyValuePair<string, string>> Fields(string page) => [.. Hidden().Matches(page).Select(match =>
+        new KeyValuePair<string, string>(WebUtility.HtmlDecode(match.Groups[1].Value), WebUtility.HtmlDecode(match.Groups[2].Value)))];
 
     [GeneratedRegex("<input type=\"hidden\" name=\"([^\"]*)\" value=\"([^\"]*)\"")]
     private static partial Regex Hidden();

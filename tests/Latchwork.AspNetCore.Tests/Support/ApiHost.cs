@@ -1,6 +1,9 @@
 using System.Net.Http.Json;
 using System.Text.Json;
+using Latchwork.Api;
+using Latchwork.AspNetCore.Tests.Security;
 using Latchwork.StoreConformance.Engine;
+using Microsoft.AspNetCore.Authentication;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Hosting;
 using Microsoft.AspNetCore.Hosting.Server;
@@ -18,8 +21,11 @@ internal sealed class ApiHost : IAsyncDisposable
     private readonly WebApplication? _proxy;
     private readonly Counter _aborted;
 
-    private ApiHost(WebApplication app, WebApplication? proxy, FaultyStore store, Counter aborted)
+    private readonly bool _ownsStore;
+
+    private ApiHost(WebApplication app, WebApplication? proxy, FaultyStore store, bool ownsStore, Counter aborted)
     {
+        _ownsStore = ownsStore;
         _aborted = aborted;
         _app = app;
         _proxy = proxy;
@@ -37,15 +43,26 @@ internal sealed class ApiHost : IAsyncDisposable
 
     public FaultyStore Store { get; }
 
-    public static async Task<ApiHost> StartAsync(string environment = "Development", Action<HttpApiOptions>? configure = null, Action<WebApplication>? map = null, bool throughProxy = false)
+    /// <summary>What the endpoints share.</summary>
+    public HttpApi Api => _app.Services.GetRequiredKeyedService<HttpApi>(HttpApi.KeyOf(null));
+
+    /// <summary>Starts it. A request with the header <c>X-User</c> is of that user.</summary>
+    public static async Task<ApiHost> StartAsync(
+        string environment = "Development", Action<HttpApiOptions>? configure = null, Action<WebApplication>? map = null, bool throughProxy = false, FaultyStore? store = null)
     {
-        FaultyStore store = new(new InMemoryStore());
+        bool ownsStore = store is null;
+        store ??= new(new InMemoryStore());
         WebApplicationBuilder builder = WebApplication.CreateBuilder(new WebApplicationOptions { EnvironmentName = environment });
         builder.Logging.ClearProviders();
         builder.WebHost.UseUrls("http://127.0.0.1:0");
         builder.Services.AddAuthorization(options => options
             .AddPolicy("anybody", policy => policy.RequireAssertion(_ => true)));
         builder.Services.AddAuthorization(options => options.AddPolicy("nobody", policy => policy.RequireAssertion(_ => false)));
+        // Of two schemes none is the default: who uses one names it.
+        builder.Services.AddAuthentication()
+            .AddScheme<AuthenticationSchemeOptions, HeaderUserHandler>(HeaderUserHandler.Name, null)
+            .AddScheme<AuthenticationSchemeOptions, NobodyHandler>(NobodyHandler.Scheme, null);
+        builder.Services.AddAuthorization(options => options.AddPolicy("users", policy => policy.AddAuthenticationSchemes(HeaderUserHandler.Name).RequireAuthenticatedUser()));
         builder.Services.AddOpenApi();
         builder.Services.AddLatchwork().UseStore(store).AddHttpApi(configure ?? (options => options.ChangePolicy = "anybody"));
         WebApplication app = builder.Build();
@@ -59,12 +76,16 @@ internal sealed class ApiHost : IAsyncDisposable
         else map(app);
         if (environment == "Development") app.MapOpenApi();
         await app.StartAsync();
-        return new ApiHost(app, throughProxy ? await StartProxyAsync(AddressOf(app)) : null, store, aborted);
+        return new ApiHost(app, throughProxy ? await StartProxyAsync(AddressOf(app)) : null, store, ownsStore, aborted);
     }
 
-    public async Task<(int Status, JsonElement Body)> PostAsync(string path, object body)
+    public Task<(int Status, JsonElement Body)> PostAsync(string path, object body) => PostAsync(path, body, user: null);
+
+    public async Task<(int Status, JsonElement Body)> PostAsync(string path, object body, string? user)
     {
-        using HttpResponseMessage answer = await Client.PostAsJsonAsync(path, body);
+        using HttpRequestMessage request = new(HttpMethod.Post, path) { Content = JsonContent.Create(body) };
+        if (user is not null) request.Headers.Add("X-User", user);
+        using HttpResponseMessage answer = await Client.SendAsync(request);
         return await ReadAsync(answer);
     }
 
@@ -73,6 +94,20 @@ internal sealed class ApiHost : IAsyncDisposable
         string text = string.Join('&', query.Select(one => $"{one.Name}={Uri.EscapeDataString(one.Value)}"));
         using HttpResponseMessage answer = await Client.GetAsync(text.Length == 0 ? path : $"{path}?{text}");
         return await ReadAsync(answer);
+    }
+
+    /// <summary>Posts events and makes dead letters of them.</summary>
+    public async Task DeadLetterAsync(string ns, params string[] ids)
+    {
+        foreach (string id in ids) await DoAsync("timers/post", new { @namespace = ns, id });
+        for (int failed = 0; failed < ids.Length;)
+        {
+            foreach (JsonElement delivery in (await DoAsync("timers/claim", new { @namespace = ns })).GetProperty("deliveries").EnumerateArray())
+            {
+                await DoAsync("timers/fail", new { @namespace = ns, id = delivery.GetProperty("id").GetString(), token = delivery.GetProperty("token").GetString(), final = true });
+                failed++;
+            }
+        }
     }
 
     /// <summary>Posts and expects success.</summary>
@@ -97,7 +132,7 @@ internal sealed class ApiHost : IAsyncDisposable
         Client.Dispose();
         if (_proxy is not null) await _proxy.DisposeAsync();
         await _app.DisposeAsync();
-        await Store.DisposeAsync();
+        if (_ownsStore) await Store.DisposeAsync();
     }
 
     private static string AddressOf(WebApplication app) => app.Services.GetRequiredService<IServer>().Features.Get<IServerAddressesFeature>()!.Addresses.Single();

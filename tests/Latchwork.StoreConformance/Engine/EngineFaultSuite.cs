@@ -169,6 +169,7 @@ public abstract class EngineFaultSuite(StoreFixture fixture) : EngineSuite(fixtu
         var failure = await Should.ThrowAsync<TimerBatchException>(() => timer.PostAsync(posts));
         failure.Results.Count.ShouldBe(500);
         failure.Results.Take(200).ShouldAllBe(result => result == null);
+        failure.Outcomes.Zip(failure.Results).ShouldAllBe(one => one.First == (one.Second == null ? StoreOutcome.NotApplied : null));
         for (int i = 0; i < posts.Length; i += 50)
         {
             (await timer.PeekAsync($"{i}") is not null).ShouldBe(failure.Results[i] is { Outcome: PostOutcome.Created });
@@ -273,6 +274,7 @@ public abstract class EngineFaultSuite(StoreFixture fixture) : EngineSuite(fixtu
             int known = cut.Results.Count(result => result is { Outcome: PostOutcome.Created });
             (await timer.GetStatsAsync()).Scheduled.ShouldBe(known);
             known.ShouldBeInRange(sent, pieces - 1);
+            cut.Outcomes.Count(outcome => outcome == StoreOutcome.NotApplied).ShouldBe(pieces - known);
         }
     }
 }

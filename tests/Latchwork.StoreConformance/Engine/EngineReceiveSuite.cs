@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using Latchwork.StoreConformance.Support;
 using Latchwork.Testing;
 using Shouldly;
@@ -117,6 +118,101 @@ public abstract class EngineReceiveSuite(StoreFixture fixture) : EngineSuite(fix
         await NewTimer().PostAsync("b", TimeSpan.Zero);
         (await brief).ShouldHaveSingleItem().LeaseLeft.ShouldBe(Seconds(2));
         (await longer).ShouldHaveSingleItem().LeaseLeft.ShouldBe(Seconds(200));
+    }
+
+    [Fact]
+    public async Task Whoever_wants_a_short_lease_is_not_given_a_long_one_that_was_claimed_for_another()
+    {
+        await StopTimeAsync();
+        DistributedTimer timer = NewTimer();
+        var claimed = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        var go = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        Faults.AfterClaim = async (_, claim) =>
+        {
+            if (claim.Events.Count == 0) return;
+            claimed.TrySetResult();
+            await go.Task;
+        };
+        using CancellationTokenSource leaves = new();
+        Task<IReadOnlyList<TimerDelivery>> longer = timer.ReceiveAsync(1, TestTimeout, Seconds(200), leaves.Token);
+        await NewTimer().PostAsync("x", TimeSpan.Zero, new() { Id = "x" });
+        await claimed.Task.WaitAsync(TestTimeout);
+        await leaves.CancelAsync();
+        await Should.ThrowAsync<OperationCanceledException>(longer);
+        Task<IReadOnlyList<TimerDelivery>> brief = timer.ReceiveAsync(1, TestTimeout, Seconds(2));
+        Faults.AfterClaim = null;
+        go.SetResult();
+        await AdvanceUntilAsync(() => Task.FromResult(brief.IsCompleted), Ms(1), "it is claimed anew");
+        TimerDelivery delivery = (await brief).ShouldHaveSingleItem();
+        delivery.LeaseLeft.ShouldBeLessThanOrEqualTo(Seconds(2));
+        delivery.Retries.ShouldBe(0);
+        (await timer.PeekAsync("x"))!.LeaseLeft!.Value.ShouldBeLessThanOrEqualTo(Seconds(2));
+    }
+
+    [Fact]
+    public async Task What_a_caller_has_received_stays_its_own_when_the_timer_leaves()
+    {
+        ManualTimeProvider clock = await StopTimeAsync();
+        DistributedTimer timer = NewTimer(options => options.MaxRetries = 5);
+        foreach (string id in new[] { "a", "b", "c" }) await timer.PostAsync(id, TimeSpan.Zero, new() { Id = id });
+        TimerDelivery[] held = [.. (await timer.ReceiveAsync(3, TimeSpan.Zero, Seconds(20))).OrderBy(delivery => delivery.Id)];
+        held.Length.ShouldBe(3);
+        await timer.LeaveAsync();
+        held.ShouldAllBe(delivery => delivery.LeaseLeft == Seconds(20) && !delivery.Lost.IsCancellationRequested);
+        (await held[0].ExtendAsync(Seconds(30))).ShouldBe(TimerOutcome.Done);
+        (await held[0].ConfirmAsync()).ShouldBe(TimerOutcome.Done);
+        (await held[1].ReleaseAsync()).ShouldBe(TimerOutcome.Done);
+        (await timer.PeekAsync("b"))!.ShouldSatisfyAllConditions(found => found.State.ShouldBe(TimerState.Scheduled), found => found.Retries.ShouldBe(0));
+
+        // Its lease is not extended, and its end is told as before.
+        clock.Advance(Seconds(21));
+        await EventuallyAsync(() => held[2].Lost.IsCancellationRequested, "the lease is over");
+        (await held[2].ConfirmAsync()).ShouldBe(TimerOutcome.Stale);
+        Errors.ShouldBeEmpty();
+    }
+
+    [Fact]
+    public async Task A_delivery_that_is_no_longer_held_takes_no_place_and_is_ended_as_before()
+    {
+        DistributedTimer timer = NewTimer(options => options.MaxInFlight = 1);
+        await timer.PostAsync("a", TimeSpan.Zero, new() { Id = "a" });
+        await timer.PostAsync("b", TimeSpan.Zero, new() { Id = "b" });
+        TimerDelivery first = (await timer.ReceiveAsync(1, TestTimeout)).ShouldHaveSingleItem();
+        (await timer.ReceiveAsync(1, TimeSpan.Zero)).ShouldBeEmpty("the node is full");
+        first.StopHolding();
+        TimerDelivery second = (await timer.ReceiveAsync(1, TestTimeout)).ShouldHaveSingleItem();
+        (await first.ExtendAsync(Seconds(300))).ShouldBe(TimerOutcome.Done);
+        (await first.ConfirmAsync()).ShouldBe(TimerOutcome.Done);
+        (await second.ConfirmAsync()).ShouldBe(TimerOutcome.Done);
+        Faults.Claims.Last().Held.ShouldBe(0);
+    }
+
+    [Fact]
+    public async Task A_wait_that_is_ended_returns_what_was_given_and_hands_nothing_back()
+    {
+        DistributedTimer timer = NewTimer();
+        using CancellationTokenSource end = new();
+        Task<IReadOnlyList<TimerDelivery>> waiting = timer.ReceiveUntilAsync(1, TestTimeout, Seconds(300), end.Token, CancellationToken.None);
+        await Eventually.HoldsAsync(() => timer.IsJoined, "it listens");
+        await end.CancelAsync();
+        (await waiting).ShouldBeEmpty();
+        await timer.PostAsync("x", TimeSpan.Zero, new() { Id = "x" });
+        TimerDelivery delivery = (await timer.ReceiveUntilAsync(1, TestTimeout, Seconds(300), CancellationToken.None, CancellationToken.None)).ShouldHaveSingleItem();
+        (await delivery.ConfirmAsync()).ShouldBe(TimerOutcome.Done);
+    }
+
+    [Fact]
+    public async Task What_callers_share_runs_in_the_context_of_none_of_them()
+    {
+        var caller = new AsyncLocal<string?>();
+        ConcurrentBag<string?> seen = [];
+        Faults.OnClaim = _ => seen.Add(caller.Value);
+        DistributedTimer timer = NewTimer();
+        caller.Value = "the first caller";
+        (await timer.ReceiveAsync(1, TimeSpan.Zero)).ShouldBeEmpty();
+        caller.Value.ShouldBe("the first caller");
+        seen.ShouldNotBeEmpty();
+        seen.ShouldAllBe(one => one == null);
     }
 
     [Fact]

@@ -1,5 +1,6 @@
 using System.Collections.Concurrent;
 using Latchwork.Storage;
+using Latchwork.StoreConformance.Locking;
 
 namespace Latchwork.StoreConformance.Engine;
 
@@ -25,6 +26,8 @@ public enum Fault
 /// <summary>A store whose operations fail, wait, or lose notifications when a test says so.</summary>
 public sealed class FaultyStore(LatchworkStore inner) : LatchworkStore
 {
+    private readonly InstrumentedLockerStore _locks = new(inner.Locks);
+
     /// <summary>The operations, by the names of the contract.</summary>
     public FaultyTimerStore Faults { get; } = new(inner.Timers);
 
@@ -33,7 +36,10 @@ public sealed class FaultyStore(LatchworkStore inner) : LatchworkStore
 
     public override ITimerStore Timers => Faults;
 
-    public override ILockerStore Locks => inner.Locks;
+    public override ILockerStore Locks => _locks;
+
+    /// <summary>How many requests for keys were sent.</summary>
+    public int LockRequests => _locks.Requests;
 
     public override ITimerTransactions? TimerTransactions => inner.TimerTransactions;
 

@@ -22,6 +22,9 @@ internal sealed class CountedStore : LatchworkStore
     /// <summary>What every command that looks waits for, whatever its token says.</summary>
     public TaskCompletionSource? Hang { get; set; }
 
+    /// <summary>After so many purges the reply of the next is lost.</summary>
+    public int FailAfterPurges { get; set; } = int.MaxValue;
+
     /// <summary>A namespace that answers that it was moved away.</summary>
     public string? Refused { get; set; }
 
@@ -48,6 +51,12 @@ internal sealed class CountedStore : LatchworkStore
     {
         public override Task<IReadOnlyList<string>> NamespacesAsync(CancellationToken cancellationToken) =>
             store.RunAsync(nameof(NamespacesAsync), null, () => base.NamespacesAsync(cancellationToken));
+
+        public override async Task<IReadOnlyList<TimerOutcome>> PurgeAsync(TimerPartition partition, IReadOnlyList<DeadLetterKey> keys, CancellationToken cancellationToken)
+        {
+            IReadOnlyList<TimerOutcome> outcomes = await base.PurgeAsync(partition, keys, cancellationToken);
+            return --store.FailAfterPurges < 0 ? throw new LatchworkStoreException("The reply is lost.", StoreOutcome.Unknown) : outcomes;
+        }
 
         public override Task<TimerStats> GetStatsAsync(TimerPartition partition, CancellationToken cancellationToken) =>
             store.RunAsync(nameof(GetStatsAsync), partition.Namespace, () => base.GetStatsAsync(partition, cancellationToken));

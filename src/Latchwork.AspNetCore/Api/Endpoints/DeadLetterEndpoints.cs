@@ -34,7 +34,7 @@ internal static class DeadLetterEndpoints
                 api,
                 body,
                 (timer, id) => timer.DeadLetters.RequeueAsync(id, due, context.RequestAborted),
-                (timer, reason, age) => timer.DeadLetters.RequeueAllAsync(reason, age, due, context.RequestAborted));
+                (timer, reason, age, onDone) => timer.DeadLetters.RequeueAllAsync(reason, age, due, onDone, context.RequestAborted));
         });
         group.MapChange<DeadLetterBody, DeadLetterAnswer>(api, "/timers/dead-letters/purge", "Deletes dead letters for good.", (body, context) => body.Delay is not null
             ? throw Read.Bad("'delay' goes with requeue.", "delay")
@@ -42,14 +42,14 @@ internal static class DeadLetterEndpoints
                 api,
                 body,
                 (timer, id) => timer.DeadLetters.PurgeAsync(id, context.RequestAborted),
-                (timer, reason, age) => timer.DeadLetters.PurgeAllAsync(reason, age, context.RequestAborted)));
+                (timer, reason, age, onDone) => timer.DeadLetters.PurgeAllAsync(reason, age, onDone, context.RequestAborted)));
     }
 
     private static Task<IResult> ChangeAsync(
         HttpApi api,
         DeadLetterBody body,
         Func<DistributedTimer, string, Task<TimerOutcome>> one,
-        Func<DistributedTimer, DeadLetterReason?, TimeSpan?, Task<long>> all)
+        Func<DistributedTimer, DeadLetterReason?, TimeSpan?, Action<int>, Task<long>> all)
     {
         DeadLetterReason? reason = Words.Parse<DeadLetterReason>(body.Reason, "reason");
         TimeSpan? age = Read.Duration(body.OlderThan, "olderThan", TimeSpan.Zero, Limits.MaxDelay);
@@ -60,12 +60,12 @@ internal static class DeadLetterEndpoints
         if (body.Id is { } single) Limits.CheckId(single, "id");
         return api.Timers.UseAsync(Read.Id(body.Namespace, "namespace"), async timer =>
         {
-            if (body.All) return ApiJson.Ok(new DeadLetterAnswer(await all(timer, reason, age).ConfigureAwait(false), null));
+            if (body.All) return ApiJson.Ok(new DeadLetterAnswer(await PartlyDoneException.AllAsync(onDone => all(timer, reason, age, onDone)).ConfigureAwait(false), null));
             if (body.Id is { } id) return await one(timer, id).ConfigureAwait(false) == TimerOutcome.Done ? ApiJson.Ok(new DeadLetterAnswer(1, null)) : ApiProblems.NotFound("dead letter");
 
-            List<OutcomeAnswer> outcomes = [];
-            foreach (string each in body.Ids!) outcomes.Add(new OutcomeAnswer(each, Words.Of(await one(timer, each).ConfigureAwait(false))));
-            return ApiJson.Ok(new DeadLetterAnswer(outcomes.Count(outcome => outcome.Outcome == "done"), outcomes));
+            IReadOnlyList<TimerOutcome> outcomes = await PartlyDoneException.EachAsync(body.Ids!, each => one(timer, each)).ConfigureAwait(false);
+            return ApiJson.Ok(new DeadLetterAnswer(
+                outcomes.Count(static outcome => outcome == TimerOutcome.Done), [.. outcomes.Select((outcome, i) => new OutcomeAnswer(body.Ids![i], Words.Of(outcome)))]));
         });
     }
 }

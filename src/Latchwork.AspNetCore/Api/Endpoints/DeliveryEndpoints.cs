@@ -8,7 +8,8 @@ namespace Latchwork.Api.Endpoints;
 /// <summary>A claim. Each field may be a query parameter instead.</summary>
 internal sealed record ClaimBody(string? Namespace = null, int? Max = null, string? Wait = null, string? Lease = null, string? Token = null);
 
-internal sealed record ClaimAnswer(IReadOnlyList<DeliveryAnswer> Deliveries);
+/// <summary>What a claim is answered with. Repeated with <paramref name="Token"/> it gives the same deliveries.</summary>
+internal sealed record ClaimAnswer(string Token, IReadOnlyList<DeliveryAnswer> Deliveries);
 
 internal sealed record DeliveryAnswer(
     string Id,
@@ -35,32 +36,39 @@ internal static class DeliveryEndpoints
     {
         group.MapPost("/timers/claim", (Delegate)((HttpContext context) => ClaimAsync(api, context)))
             .Describe<ClaimAnswer>(
-                "Waits until events are due, and takes them. The fields namespace, max (1 to 200; default 10), wait (0s to 60s; default 30s), lease (1s to 1d; default 30s) and token stand in the query or the body.",
-                new ApiAccess(Changes: true, NeedsPayloads: true));
+                "Waits until events are due, and takes them. The fields namespace, max (1 to 200; default 10), wait (0s to 60s; default 30s), lease (1s to 1d; default 30s) and token (32 to 128 letters, digits, '-' or '_') stand in the query or the body.",
+                new ApiAccess(Changes: true, NeedsPayloads: true))
+            .ProducesProblem(StatusCodes.Status409Conflict).ProducesProblem(StatusCodes.Status429TooManyRequests);
         group.MapChange<DeliveryBody, OutcomeAnswer>(api, "/timers/confirm", "Confirms a delivery: the event is gone.", (body, context) =>
-            EndAsync(api, body.Namespace, body.Id, body.Token, (timer, id, token) => timer.ConfirmAsync(id, token, context.RequestAborted)));
+            OnDeliveryAsync(api, body.Namespace, body.Id, body.Token, (timer, id, token) => timer.ConfirmAsync(id, token, context.RequestAborted)));
         group.MapChange<FailBody, OutcomeAnswer>(api, "/timers/fail", "Fails a delivery: the event comes again, or is dead-lettered.", (body, context) =>
         {
             TimeSpan? delay = Read.Duration(body.Delay, "delay", TimeSpan.Zero, Limits.MaxDelay);
             if (body.Final && delay is not null) throw Read.Bad("'delay' and 'final' exclude each other.", "delay");
-            return EndAsync(api, body.Namespace, body.Id, body.Token, (timer, id, token) => body.Final
+            return OnDeliveryAsync(api, body.Namespace, body.Id, body.Token, (timer, id, token) => body.Final
                 ? timer.DeadLetterAsync(id, token, body.Error ?? "It was failed for good.", context.RequestAborted)
                 : timer.RetryAsync(id, token, delay, body.Error, context.RequestAborted));
         });
         group.MapChange<ExtendBody, OutcomeAnswer>(api, "/timers/extend", "Makes the lease of a delivery last at least as long from now on.", (body, context) =>
         {
             TimeSpan lease = Read.Duration(body.Lease, "lease", TimeSpan.FromSeconds(1), TimeSpan.FromDays(1)) ?? TimeSpan.FromSeconds(30);
-            return EndAsync(api, body.Namespace, body.Id, body.Token, (timer, id, token) => timer.ExtendAsync(id, token, lease, context.RequestAborted));
+            return OnDeliveryAsync(api, body.Namespace, body.Id, body.Token, (timer, id, token) => timer.ExtendAsync(id, token, lease, context.RequestAborted), lease);
         });
         group.MapChange<DeliveryBody, OutcomeAnswer>(api, "/timers/release", "Hands a delivery back: it is due again, and no retry is spent.", (body, context) =>
-            EndAsync(api, body.Namespace, body.Id, body.Token, (timer, id, token) => timer.ReleaseAsync(id, token, context.RequestAborted)));
+            OnDeliveryAsync(api, body.Namespace, body.Id, body.Token, (timer, id, token) => timer.ReleaseAsync(id, token, context.RequestAborted)));
     }
 
-    private static async Task<IResult> EndAsync(HttpApi api, string? ns, string? id, string? token, Func<DistributedTimer, string, string, Task<TimerOutcome>> end)
+    // extendedTo is the lease, if it is extended; null if the delivery is ended.
+    private static async Task<IResult> OnDeliveryAsync(
+        HttpApi api, string? ns, string? id, string? token, Func<DistributedTimer, string, string, Task<TimerOutcome>> call, TimeSpan? extendedTo = null)
     {
+        string space = Read.Id(ns, "namespace");
         string name = Read.Id(id, "id");
         string key = Read.Id(token, "token");
-        TimerOutcome outcome = await api.Timers.UseAsync(Read.Id(ns, "namespace"), timer => end(timer, name, key)).ConfigureAwait(false);
+        TimerOutcome outcome = await api.Timers.UseAsync(space, timer => call(timer, name, key)).ConfigureAwait(false);
+        // InFlight: a transaction of the application decides what becomes of it.
+        if (extendedTo is { } lease && outcome == TimerOutcome.Done) api.Answers.OnExtended(space, name, key, lease);
+        else if (outcome != TimerOutcome.InFlight) api.Answers.OnEnded(space, name, key);
         // Of an attempt that failed this is no refusal, but what became of the event.
         return outcome == TimerOutcome.DeadLettered ? ApiJson.Ok(new OutcomeAnswer(name, "deadLettered")) : TimerEndpoints.Answer(name, outcome);
     }
@@ -74,37 +82,42 @@ internal static class DeliveryEndpoints
         Limits.CheckRange(max, 1, Limits.MaxBatch);
         TimeSpan wait = Read.Duration(query["wait"].FirstOrDefault() ?? body.Wait, "wait", TimeSpan.Zero, TimeSpan.FromSeconds(60)) ?? TimeSpan.FromSeconds(30);
         TimeSpan lease = Read.Duration(query["lease"].FirstOrDefault() ?? body.Lease, "lease", TimeSpan.FromSeconds(1), TimeSpan.FromDays(1)) ?? TimeSpan.FromSeconds(30);
-        string? token = query["token"].FirstOrDefault() ?? body.Token;
-        if (token is not null) Limits.CheckId(token, "token");
+        ClaimKey key = ClaimKey.Of(ns, context, query["token"].FirstOrDefault() ?? body.Token);
+        using ClaimTurns.Turn turn = api.Claims.Enter(key);
+        await turn.Before.WaitAsync(context.RequestAborted).ConfigureAwait(false);
+        if (turn.Superseded.IsCancellationRequested) return Superseded();
         return await api.Timers.UseAsync(ns, async timer =>
         {
-            if (token is not null && await AgainAsync(api, ns, token, lease, context).ConfigureAwait(false) is { } again) return again;
-            using var end = CancellationTokenSource.CreateLinkedTokenSource(context.RequestAborted, api.Stopping);
-            IReadOnlyList<TimerDelivery> deliveries = [];
-            try
-            {
-                deliveries = await timer.ReceiveAsync(max, wait, lease, end.Token).ConfigureAwait(false);
-            }
-            catch (OperationCanceledException) when (!context.RequestAborted.IsCancellationRequested)
-            {
-                return ApiJson.Ok(new ClaimAnswer([])); // the application stops: the client asks the next one
-            }
-
-            if (token is not null && deliveries.Count > 0) api.Claims.Add(ns, token, deliveries);
-            return new ClaimResult(deliveries, () =>
-            {
-                if (token is not null) api.Claims.Remove(ns, token);
-            });
+            if (await AgainAsync(api, timer, key, lease, context).ConfigureAwait(false) is { } again) return again;
+            // Whoever stops waiting because another takes the turn, or the application stops, keeps what it has been given.
+            using var end = CancellationTokenSource.CreateLinkedTokenSource(turn.Superseded, api.Stopping);
+            IReadOnlyList<TimerDelivery> deliveries = await timer.ReceiveUntilAsync(max, wait, lease, end.Token, context.RequestAborted).ConfigureAwait(false);
+            // From now on they are the client's, who may end them at any server: nothing here waits for that.
+            ClaimAnswers.GivenClaim given = api.Answers.Add(key, deliveries);
+            foreach (TimerDelivery delivery in deliveries) delivery.StopHolding();
+            return turn.Superseded.IsCancellationRequested ? Superseded() : new ClaimResult(key.Token, deliveries, () => api.Answers.TryTakeBack(given));
         }).ConfigureAwait(false);
     }
 
+    private static IResult Superseded() => ApiProblems.Of("superseded", "The claim was repeated with its token, and the repetition gets the deliveries.");
+
     /// <summary>What is still held of what was given under a token before, its leases extended.</summary>
-    private static async Task<IResult?> AgainAsync(HttpApi api, string ns, string token, TimeSpan lease, HttpContext context)
+    private static async Task<IResult?> AgainAsync(HttpApi api, DistributedTimer timer, ClaimKey key, TimeSpan lease, HttpContext context)
     {
-        IReadOnlyList<TimerDelivery> given = api.Claims.Find(ns, token);
+        IReadOnlyList<TimerDelivery> given = api.Answers.Again(key);
         if (given.Count == 0) return null;
-        TimerOutcome[] outcomes = await Task.WhenAll(given.Select(delivery => delivery.ExtendAsync(lease, context.RequestAborted))).ConfigureAwait(false);
-        TimerDelivery[] held = [.. given.Where((_, i) => outcomes[i] is TimerOutcome.Done or TimerOutcome.InFlight)];
-        return held.Length == 0 ? null : ApiJson.Ok(ClaimResult.Show(held)); // nothing is handed back: the answer before may have arrived
+        long start = api.Time.GetTimestamp();
+        TimerOutcome[] outcomes = await Task.WhenAll(given.Select(delivery => timer.ExtendAsync(delivery.Id, delivery.Token, lease, context.RequestAborted))).ConfigureAwait(false);
+        List<(TimerDelivery Delivery, TimeSpan LeaseLeft)> held = [];
+        for (int i = 0; i < given.Count; i++)
+        {
+            TimerDelivery delivery = given[i];
+            if (outcomes[i] == TimerOutcome.Done) api.Answers.OnExtended(key.Namespace, delivery.Id, delivery.Token, lease);
+            else if (outcomes[i] != TimerOutcome.InFlight) api.Answers.OnEnded(key.Namespace, delivery.Id, delivery.Token);
+            if (outcomes[i] == TimerOutcome.Done) held.Add((delivery, lease - api.Time.GetElapsedTime(start)));
+            else if (outcomes[i] == TimerOutcome.InFlight) held.Add((delivery, delivery.LeaseLeft));
+        }
+
+        return held.Count == 0 ? null : ApiJson.Ok(ClaimResult.Show(key.Token, held)); // nothing is handed back: the answer before may have arrived
     }
 }

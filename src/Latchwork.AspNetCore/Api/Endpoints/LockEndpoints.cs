@@ -71,7 +71,7 @@ internal static class LockEndpoints
     {
         group.MapChange<LockBody, LockAnswer>(
                 api, "/locks/request", "Asks for a key: 201, it is the caller's to process; 200, it is done; 504, the wait is over.", (body, context) => RequestAsync(api, body, context), needsPayloads: true)
-            .Produces<LockAnswer>(StatusCodes.Status201Created).ProducesProblem(StatusCodes.Status504GatewayTimeout);
+            .Produces<LockAnswer>(StatusCodes.Status201Created).ProducesProblem(StatusCodes.Status429TooManyRequests).ProducesProblem(StatusCodes.Status504GatewayTimeout);
         group.MapChange<PublishBody, KeyOutcomeAnswer>(api, "/locks/publish", "Publishes the result of a key, and frees it.", async (body, context) =>
         {
             ReadOnlyMemory<byte> data = ApiJson.Bytes(body.Data, body.DataBase64);
@@ -140,7 +140,7 @@ internal static class LockEndpoints
     private static async Task<IResult> PublishAsync(HttpApi api, string? ns, string? name, string? ownerToken, RunValue value, TimeSpan fresh, HttpContext context)
     {
         (LockerKey key, LockToken token) = Owner(ns, name, ownerToken);
-        var publication = new LockerPublication(token.FencingToken, token.Nonce, value.Kind, value.Data, fresh, 2 * LockWait.FallbackPollInterval);
+        var publication = new LockerPublication(token.FencingToken, token.Nonce, value.Kind, value.Data, fresh, 2 * LockWatch.FallbackPollInterval);
         return Answer(key, await api.Store.Locks.PublishAsync(key, publication, context.RequestAborted).OffStoreThread().ConfigureAwait(false) == PublishOutcome.Accepted);
     }
 
@@ -150,12 +150,13 @@ internal static class LockEndpoints
         TimeSpan wait = Read.Duration(body.Wait, "wait", TimeSpan.Zero, TimeSpan.FromSeconds(60)) ?? TimeSpan.FromSeconds(30);
         TimeSpan lease = Read.Duration(body.Lease, "lease", _minLease, _maxLease) ?? TimeSpan.FromSeconds(30);
         TimeSpan ceiling = Read.Duration(body.LockTimeout, "lockTimeout", lease, Limits.MaxDelay) ?? (lease > _defaultLockTimeout ? lease : _defaultLockTimeout);
-        string nonce = body.Token is null ? Nonces.Next() : LockToken.CheckNonce(body.Token);
+        string nonce = body.Token is null ? Nonces.Next() : LockToken.NonceOf(context, body.Token);
         await api.OpenLockerAsync(key.Namespace, context.RequestAborted).ConfigureAwait(false);
         using var end = CancellationTokenSource.CreateLinkedTokenSource(context.RequestAborted, api.Stopping);
         try
         {
-            LockerReply reply = await new LockWait(api, key, new LockerRequest(api.NodeId, nonce, lease, ceiling, WaitingFor: null, body.LockOnly)).RunAsync(wait, end.Token).ConfigureAwait(false);
+            LockerReply reply = await api.LockWaits.RequestAsync(
+                key, new LockerRequest(api.NodeId, nonce, lease, ceiling, WaitingFor: null, body.LockOnly), keepsGrant: body.Token is not null, wait, end.Token).ConfigureAwait(false);
             context.RequestAborted.ThrowIfCancellationRequested();
             return reply switch
             {

@@ -1,3 +1,4 @@
+using Latchwork.Security;
 using Latchwork.Storage;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Http;
@@ -123,8 +124,17 @@ internal static class TimerEndpoints
         IReadOnlyList<PostedEvent> events = body.Events ?? throw Read.Bad("'events' is needed.", "events");
         Limits.CheckRange(events.Count, 1, Limits.MaxBatch, "events");
         TimerPost[] posts = [.. events.Select(ToPost)];
-        IReadOnlyList<PostResult> results = await api.Timers.UseAsync(Read.Id(body.Namespace, "namespace"), timer => timer.PostAsync(posts, context.RequestAborted)).ConfigureAwait(false);
-        return ApiJson.Ok(new PostManyAnswer([.. results.Select(result => new PostAnswer(result.Id, Words.Of(result.Outcome)))]));
+        try
+        {
+            IReadOnlyList<PostResult> results = await api.Timers.UseAsync(Read.Id(body.Namespace, "namespace"), timer => timer.PostAsync(posts, context.RequestAborted)).ConfigureAwait(false);
+            return ApiJson.Ok(new PostManyAnswer([.. results.Select(result => new PostAnswer(result.Id, Words.Of(result.Outcome)))]));
+        }
+        catch (TimerBatchException e) when (e.InnerException is LatchworkStoreException or ObjectDisposedException or OperationCanceledException)
+        {
+            // The same request again would post again what has been posted.
+            ApiFilter.NoteStoreFailure(api, context, e, isWorthRepeating: e.InnerException is LatchworkStoreException { IsTransient: true } && e.Outcomes.All(static outcome => outcome == StoreOutcome.NotApplied));
+            return ApiProblems.Of(e, events);
+        }
     }
 
     private static TimerPost ToPost(PostedEvent posted) => new(
@@ -138,5 +148,5 @@ internal static class TimerEndpoints
             Headers = posted.Headers,
         });
 
-    private static string UserOf(HttpContext context) => context.User.Identity is { IsAuthenticated: true, Name: { Length: > 0 } name } ? name : "http";
+    private static string UserOf(HttpContext context) => RequestUser.Of(context).Identity is { IsAuthenticated: true, Name: { Length: > 0 } name } ? name : "http";
 }

@@ -37,6 +37,8 @@
         if (stream || document.hidden) return;
         stream = new EventSource(part.dataset.live);
         stream.onmessage = message => { delay = 1000; say("live"); show(message.data); };
+        // The server lets a stream grow only so old: a new request asks anew whether this user may look.
+        stream.addEventListener("reopen", () => { close(); open(); });
         stream.onerror = () => {
             close();
             say("reconnecting");
