@@ -33,10 +33,10 @@ internal sealed class InstrumentedTimerStore(ITimerStore inner, string kind) : I
             ? Instrumented.MeasureAsync(inner, (partition, request, cancellationToken), static (s, a) => s.ClaimAsync(a.partition, a.request, a.cancellationToken), kind, "claim", OnClaimed)
             : inner.ClaimAsync(partition, request, cancellationToken);
 
-    public Task<IReadOnlyList<TimerOutcome>> ConfirmAsync(TimerPartition partition, IReadOnlyList<DeliveryKey> deliveries, CancellationToken cancellationToken) =>
+    public Task<IReadOnlyList<TimerOutcome>> ConfirmAsync(TimerPartition partition, IReadOnlyList<DeliveryKey> deliveries, CompletedLimits completed, CancellationToken cancellationToken) =>
         Metrics.TimerStoreIsMeasured
-            ? Instrumented.MeasureAsync(inner, (partition, deliveries, cancellationToken), static (s, a) => s.ConfirmAsync(a.partition, a.deliveries, a.cancellationToken), kind, "confirm", null)
-            : inner.ConfirmAsync(partition, deliveries, cancellationToken);
+            ? Instrumented.MeasureAsync(inner, (partition, deliveries, completed, cancellationToken), static (s, a) => s.ConfirmAsync(a.partition, a.deliveries, a.completed, a.cancellationToken), kind, "confirm", null)
+            : inner.ConfirmAsync(partition, deliveries, completed, cancellationToken);
 
     public Task<IReadOnlyList<TimerOutcome>> ExtendAsync(TimerPartition partition, IReadOnlyList<DeliveryKey> deliveries, TimeSpan lease, CancellationToken cancellationToken) =>
         Metrics.TimerStoreIsMeasured
@@ -82,6 +82,11 @@ internal sealed class InstrumentedTimerStore(ITimerStore inner, string kind) : I
         Metrics.TimerStoreIsMeasured
             ? Instrumented.MeasureAsync(inner, (partition, cursor, limit, cancellationToken), static (s, a) => s.DeadLettersAsync(a.partition, a.cursor, a.limit, a.cancellationToken), kind, "dead", null)
             : inner.DeadLettersAsync(partition, cursor, limit, cancellationToken);
+
+    public Task<TimerPage> CompletedAsync(TimerPartition partition, string? cursor, int limit, CancellationToken cancellationToken) =>
+        Metrics.TimerStoreIsMeasured
+            ? Instrumented.MeasureAsync(inner, (partition, cursor, limit, cancellationToken), static (s, a) => s.CompletedAsync(a.partition, a.cursor, a.limit, a.cancellationToken), kind, "completed", null)
+            : inner.CompletedAsync(partition, cursor, limit, cancellationToken);
 
     public Task<IReadOnlyList<TimerOutcome>> RequeueAsync(TimerPartition partition, IReadOnlyList<DeadLetterKey> keys, Due due, CancellationToken cancellationToken) =>
         Metrics.TimerStoreIsMeasured

@@ -22,8 +22,8 @@ internal sealed class ConnectingTimerStore(ConnectingStore owner) : ITimerStore
     public Task<TimerClaim> ClaimAsync(TimerPartition partition, ClaimRequest request, CancellationToken cancellationToken) =>
         owner.PassAsync(store => store.Timers.ClaimAsync(partition, request, cancellationToken), cancellationToken);
 
-    public Task<IReadOnlyList<TimerOutcome>> ConfirmAsync(TimerPartition partition, IReadOnlyList<DeliveryKey> deliveries, CancellationToken cancellationToken) =>
-        owner.PassAsync(store => store.Timers.ConfirmAsync(partition, deliveries, cancellationToken), cancellationToken);
+    public Task<IReadOnlyList<TimerOutcome>> ConfirmAsync(TimerPartition partition, IReadOnlyList<DeliveryKey> deliveries, CompletedLimits completed, CancellationToken cancellationToken) =>
+        owner.PassAsync(store => store.Timers.ConfirmAsync(partition, deliveries, completed, cancellationToken), cancellationToken);
 
     public Task<IReadOnlyList<TimerOutcome>> ExtendAsync(TimerPartition partition, IReadOnlyList<DeliveryKey> deliveries, TimeSpan lease, CancellationToken cancellationToken) =>
         owner.PassAsync(store => store.Timers.ExtendAsync(partition, deliveries, lease, cancellationToken), cancellationToken);
@@ -51,6 +51,9 @@ internal sealed class ConnectingTimerStore(ConnectingStore owner) : ITimerStore
 
     public Task<TimerPage> DeadLettersAsync(TimerPartition partition, string? cursor, int limit, CancellationToken cancellationToken) =>
         owner.PassAsync(store => store.Timers.DeadLettersAsync(partition, cursor, limit, cancellationToken), cancellationToken);
+
+    public Task<TimerPage> CompletedAsync(TimerPartition partition, string? cursor, int limit, CancellationToken cancellationToken) =>
+        owner.PassAsync(store => store.Timers.CompletedAsync(partition, cursor, limit, cancellationToken), cancellationToken);
 
     public Task<IReadOnlyList<TimerOutcome>> RequeueAsync(TimerPartition partition, IReadOnlyList<DeadLetterKey> keys, Due due, CancellationToken cancellationToken) =>
         owner.PassAsync(store => store.Timers.RequeueAsync(partition, keys, due, cancellationToken), cancellationToken);

@@ -21,8 +21,8 @@ internal abstract class PassingTimerStore(ITimerStore inner) : ITimerStore
     public virtual Task<TimerClaim> ClaimAsync(TimerPartition partition, ClaimRequest request, CancellationToken cancellationToken) =>
         inner.ClaimAsync(partition, request, cancellationToken);
 
-    public virtual Task<IReadOnlyList<TimerOutcome>> ConfirmAsync(TimerPartition partition, IReadOnlyList<DeliveryKey> deliveries, CancellationToken cancellationToken) =>
-        inner.ConfirmAsync(partition, deliveries, cancellationToken);
+    public virtual Task<IReadOnlyList<TimerOutcome>> ConfirmAsync(TimerPartition partition, IReadOnlyList<DeliveryKey> deliveries, CompletedLimits completed, CancellationToken cancellationToken) =>
+        inner.ConfirmAsync(partition, deliveries, completed, cancellationToken);
 
     public virtual Task<IReadOnlyList<TimerOutcome>> ExtendAsync(TimerPartition partition, IReadOnlyList<DeliveryKey> deliveries, TimeSpan lease, CancellationToken cancellationToken) =>
         inner.ExtendAsync(partition, deliveries, lease, cancellationToken);
@@ -50,6 +50,9 @@ internal abstract class PassingTimerStore(ITimerStore inner) : ITimerStore
 
     public virtual Task<TimerPage> DeadLettersAsync(TimerPartition partition, string? cursor, int limit, CancellationToken cancellationToken) =>
         inner.DeadLettersAsync(partition, cursor, limit, cancellationToken);
+
+    public virtual Task<TimerPage> CompletedAsync(TimerPartition partition, string? cursor, int limit, CancellationToken cancellationToken) =>
+        inner.CompletedAsync(partition, cursor, limit, cancellationToken);
 
     public virtual Task<IReadOnlyList<TimerOutcome>> RequeueAsync(TimerPartition partition, IReadOnlyList<DeadLetterKey> keys, Due due, CancellationToken cancellationToken) =>
         inner.RequeueAsync(partition, keys, due, cancellationToken);
