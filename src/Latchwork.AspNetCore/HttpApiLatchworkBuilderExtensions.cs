@@ -28,6 +28,9 @@ public static class HttpApiLatchworkBuilderExtensions
         builder.Services.AddOptions<HttpApiOptions>(name)
             .Validate(static options => options.MaxPayloadBytes is >= 1 and <= 256 << 20, "'MaxPayloadBytes' must be 1 to 268435456.")
             .Validate(static options => options.MaxWaiting is >= 1 and <= HttpApiOptions.MaxMaxWaiting, "'MaxWaiting' must be 1 to 10000.")
+            .Validate(
+                static options => options.CompletedRetention == TimeSpan.Zero || (options.CompletedRetention >= TimeSpan.FromSeconds(1) && options.CompletedRetention <= Limits.MaxDelay),
+                "'CompletedRetention' must be zero, or between 1 s and 100 years.")
             .ValidateOnStart();
         builder.Services.AddKeyedSingleton(name, (services, _) => new HttpApi(
             key is null ? services.GetRequiredService<LatchworkStore>() : services.GetRequiredKeyedService<LatchworkStore>(key),

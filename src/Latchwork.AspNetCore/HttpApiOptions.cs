@@ -15,6 +15,12 @@ public sealed class HttpApiOptions
     /// </summary>
     public string? PayloadPolicy { get; set; }
 
+    /// <summary>
+    /// How long what is confirmed through the API is kept as completed: zero (nothing is), or 1 s to 100 years; default 1 day, as of timers that a host registers. See
+    /// <see cref="TimerOptions.CompletedRetention"/>.
+    /// </summary>
+    public TimeSpan CompletedRetention { get; set; } = TimerOptions.HostedCompletedRetention;
+
     /// <summary>The largest payload or result accepted, in bytes: 1 to 256 MiB; default 1 MiB.</summary>
     public int MaxPayloadBytes { get; set; } = Limits.DefaultMaxPayloadBytes;
 

@@ -21,6 +21,8 @@ internal enum TimerKey
     Schedules, // HASH: schedule → its record without its body (see schedules.lua)
     ScheduleBodies, // HASH: schedule → its body
     ScheduleIds, // ZSET: schedule → 0. In order of their bytes
+    Completed, // HASH: id → a completed event: outcome, retries spent, due time, most retries, when it was claimed and node (see completed.lua)
+    CompletedIds, // ZSET: id → when it was completed, in ms. The same ids as in Completed
     Counters, // HASH: what happened to events: in the minute and the hour that are not over, before, and in the minutes and hours that are kept (see counters.lua)
     Moved, // SET: the ids that came from another store. There only while the namespace is the target of a move
 }

@@ -30,6 +30,9 @@ public static class Limits
     /// <summary>The failures that are kept of one event: the last ten.</summary>
     public const int MaxFailures = 10;
 
+    /// <summary>The completed events that are kept of a namespace: 10,000. Of several partitions each keeps an equal share.</summary>
+    public const int MaxCompleted = 10_000;
+
     /// <summary>How often the handlers of one event may be interrupted by nodes that leave before each time spends a retry: nine.</summary>
     public const int FreeInterruptions = 9;
 

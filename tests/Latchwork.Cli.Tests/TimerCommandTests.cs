@@ -113,6 +113,29 @@ public sealed class TimerCommandTests : IClassFixture<RedisFixture>
         (await _timers.RunAsync("confirm", "x", "--token", token)).ExitCode.ShouldBe(ExitCodes.Done);
         (await _timers.RunAsync("peek", "x")).ExitCode.ShouldBe(ExitCodes.NotFound);
         (await _timers.RunPlainAsync("in-flight")).Out.ShouldBe("nothing is in flight\n");
+        (await _timers.RunPlainAsync("completed")).Out.ShouldBe("no completed event is kept\n");
+    }
+
+    [Fact]
+    public async Task What_a_listener_keeps_is_listed_and_peeked()
+    {
+        await _timers.RunAsync("post", "--id", "x", "--in", "0s", "--data", "1");
+        CliResult listened = await _timers.RunAsync("listen", "--count", "1", "--keep-completed", "1h", "--node", "here", "--timeout", "2m");
+        listened.ExitCode.ShouldBe(ExitCodes.Done, listened.Error);
+
+        JsonElement line = (await _timers.RunAsync("completed", "--limit", "5")).ReadJson();
+        line.GetProperty("id").GetString().ShouldBe("x");
+        line.GetProperty("state").GetString().ShouldBe("completed");
+        line.GetProperty("node").GetString().ShouldBe("here");
+        line.GetProperty("outcome").GetString().ShouldBe("succeeded");
+        line.GetProperty("completedAt").GetDateTime().ShouldBeGreaterThanOrEqualTo(line.GetProperty("claimedAt").GetDateTime());
+        line.TryGetProperty("data", out _).ShouldBeFalse("it is not kept");
+        (await _timers.RunAsync("peek", "x")).ReadJson().GetRawText().ShouldBe(line.GetRawText());
+        string[] plain = (await _timers.RunPlainAsync("completed")).Lines;
+        plain.Length.ShouldBe(2);
+        plain[0].ShouldStartWith("ID");
+        (await _timers.RunPlainAsync("peek", "x")).Out.ShouldContain("completed at");
+        (await _timers.RunAsync("confirm", "x", "--force")).ExitCode.ShouldBe(ExitCodes.NotFound);
     }
 
     [Fact]

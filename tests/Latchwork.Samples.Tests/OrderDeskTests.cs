@@ -113,7 +113,7 @@ public sealed class OrderDeskTests : IAsyncLifetime
         await PlaceAsync(1, _hour);
         if (hasHappened is { } broken) _commits.Fail(Broken(), broken);
         await Unpaid.ChangeDelayAsync("1", TimeSpan.Zero);
-        await Eventually.ReadsAsync(() => Unpaid.PeekAsync("1"), static e => e is null, "it is confirmed");
+        await Eventually.ReadsAsync(() => Unpaid.PeekAsync("1"), static e => e is { State: TimerState.Completed, Outcome: CompletedOutcome.Succeeded }, "it is confirmed, and its line is there");
         (await StateAsync(1)).ShouldBe("Cancelled");
         (await WithAsync<ShopContext, int>(static db => db.Letters.CountAsync())).ShouldBe(1);
     }

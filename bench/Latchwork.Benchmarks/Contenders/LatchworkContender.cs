@@ -169,5 +169,6 @@ internal sealed partial class LatchworkContender : IContender
         Namespace = ns,
         MaxEvents = request.Count("maxEvents", TimerOptions.DefaultMaxEvents),
         MaxInFlight = request.Count("maxInFlight", TimerOptions.DefaultMaxInFlight),
+        CompletedRetention = TimeSpan.FromHours(request.Number("keepCompletedHours", 0)),
     };
 }

@@ -14,7 +14,7 @@ internal sealed class DrainSection : Section
 
     public override string Explanation =>
         "One listener joins when the events are due already, and handles and confirms them all; from the join to the last acknowledged confirmation. Latchwork "
-        + "drains 200,000 events, with its defaults (`MaxEvents` 200, `MaxInFlight` 512) and tuned (`MaxInFlight` 2,000); the peers 20,000, because they would need "
+        + "drains 200,000 events, with its defaults (`MaxEvents` 200, `MaxInFlight` 512) and tuned (`MaxInFlight` 2,000), and tuned with a history of what was completed; the peers 20,000, because they would need "
         + "minutes for more, with two settings each; rates are compared, with the better one.";
 
     public override int FullSeconds => 150;
@@ -34,6 +34,7 @@ internal sealed class DrainSection : Section
         {
             await MeasureAsync(Names.Latchwork, latchwork, ours, new { count = ours, limit = 60 });
             await MeasureAsync(Names.Tuned, latchwork, ours, new { count = ours, limit = 60, maxEvents = Names.TunedMaxEvents, maxInFlight = Names.TunedMaxInFlight });
+            await MeasureAsync(Names.Kept, latchwork, ours, new { count = ours, limit = 60, maxEvents = Names.TunedMaxEvents, maxInFlight = Names.TunedMaxInFlight, keepCompletedHours = 24 });
             foreach (int concurrency in (int[])[8, 64])
                 await MeasureAsync($"{Names.BullMq}, concurrency {concurrency}", bullmq, theirs, new { count = theirs, concurrency, limit = 30 });
             foreach (int concurrency in (int[])[8, 500])
@@ -61,6 +62,7 @@ internal sealed class DrainSection : Section
     {
         double? best = result.BestPeer(Work, more: true);
         yield return Target.More("drain, tuned: to the best peer", result.Of(Work, Names.Tuned) / best, 10, "×");
+        yield return Target.More("drain, tuned, with the history: to without", result.Of(Work, Names.Kept) / result.Of(Work, Names.Tuned), 0.85, "×");
         yield return Target.More("drain, all defaults: to the best peer", result.Of(Work, Names.Latchwork) / best, 3, "×");
     }
 

@@ -126,6 +126,10 @@ internal sealed record EventAnswer
 
     public DateTimeOffset? DeadLetteredAt { get; init; }
 
+    public DateTimeOffset? CompletedAt { get; init; }
+
+    public string? Outcome { get; init; }
+
     public IReadOnlyList<FailureAnswer>? Failures { get; init; }
 
     /// <param name="snapshot">The event.</param>
@@ -133,7 +137,7 @@ internal sealed record EventAnswer
     /// <param name="showsToken">Whether the token of a live delivery may be seen: whoever has it can end the delivery.</param>
     public static EventAnswer Of(TimerSnapshot snapshot, bool isOpen, bool showsToken)
     {
-        (JsonElement? data, string? base64) = isOpen ? ApiJson.Show(snapshot.Payload) : (null, null);
+        (JsonElement? data, string? base64) = isOpen && snapshot.State != TimerState.Completed ? ApiJson.Show(snapshot.Payload) : (null, null);
         return new EventAnswer
         {
             Id = snapshot.Id,
@@ -145,7 +149,7 @@ internal sealed record EventAnswer
             Interruptions = snapshot.Interruptions > 0 ? snapshot.Interruptions : null,
             Data = data,
             DataBase64 = base64,
-            PayloadIsHidden = isOpen ? null : true,
+            PayloadIsHidden = isOpen || snapshot.State == TimerState.Completed ? null : true,
             Headers = isOpen && snapshot.Headers.Count > 0 ? snapshot.Headers : null,
             NodeId = snapshot.NodeId,
             ClaimedAt = snapshot.ClaimedAt,
@@ -155,6 +159,8 @@ internal sealed record EventAnswer
             IsDamaged = snapshot.IsDamaged ? true : null,
             Reason = snapshot.DeadLetterReason is { } reason ? Words.Of(reason) : null,
             DeadLetteredAt = snapshot.DeadLetteredAt,
+            CompletedAt = snapshot.CompletedAt,
+            Outcome = snapshot.Outcome is { } outcome ? Words.Of(outcome) : null,
             Failures = snapshot.Failures.Count == 0
                 ? null
                 : [.. snapshot.Failures.Select(failure => new FailureAnswer(failure.Attempt, failure.NodeId, failure.At, isOpen ? failure.Error : null))],

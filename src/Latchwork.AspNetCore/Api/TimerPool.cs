@@ -85,6 +85,7 @@ internal sealed class TimerPool(LatchworkStore store, HttpApiOptions options, IL
     private DistributedTimer Create(string ns) => new(store, new TimerOptions
     {
         Namespace = ns,
+        CompletedRetention = options.CompletedRetention,
         LeaseDuration = TimeSpan.FromSeconds(30),
         MaxInFlight = 100_000,
         MaxPayloadBytes = options.MaxPayloadBytes,

@@ -29,7 +29,7 @@ internal sealed partial class DashboardEndpoints
         NamespaceView view = await runtime.Monitor.GetNamespaceAsync(ns, stop).ConfigureAwait(false);
         int limit = LimitOf(context);
         DeadLetterReason? reason = ReasonOf(Text(context, "reason"));
-        List<TimerSnapshot> upcoming = [], held = [], dead = [];
+        List<TimerSnapshot> upcoming = [], held = [], dead = [], completed = [];
         if (view is { Store.IsAnswering: true, Row.Stats: not null })
         {
             DistributedTimer timer = runtime.OpenTimer(ns);
@@ -39,10 +39,11 @@ internal sealed partial class DashboardEndpoints
                 upcoming = await TakeAsync(timer.UpcomingAsync(limit: limit + 1, cancellationToken: stop), limit + 1).ConfigureAwait(false);
                 if (view.Row.Stats.InFlight > 0) held = await TakeAsync(timer.InFlightAsync(limit + 1, stop), limit + 1).ConfigureAwait(false);
                 if (view.Row.Stats.DeadLetters > 0) dead = await TakeAsync(timer.DeadLetters.ListAsync(reason, cancellationToken: stop), limit + 1).ConfigureAwait(false);
+                completed = await TakeAsync(timer.CompletedAsync(limit + 1, stop), limit + 1).ConfigureAwait(false);
             }
         }
 
-        await PageAsync<NamespacePage>(context, new View(new NamespaceModel(view, upcoming, held, dead, limit, reason))
+        await PageAsync<NamespacePage>(context, new View(new NamespaceModel(view, upcoming, held, dead, completed, limit, reason))
         {
             Title = ns,
             Nav = "namespace",

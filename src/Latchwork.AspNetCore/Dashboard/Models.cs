@@ -8,7 +8,7 @@ internal sealed record OverviewModel(OverviewPage Page, OverviewQuery Query);
 
 /// <summary>A namespace with the heads of its lists, which hold one more than <paramref name="Limit"/> if there are more.</summary>
 internal sealed record NamespaceModel(
-    NamespaceView View, IReadOnlyList<TimerSnapshot> Upcoming, IReadOnlyList<TimerSnapshot> InFlight, IReadOnlyList<TimerSnapshot> DeadLetters, int Limit, DeadLetterReason? Reason);
+    NamespaceView View, IReadOnlyList<TimerSnapshot> Upcoming, IReadOnlyList<TimerSnapshot> InFlight, IReadOnlyList<TimerSnapshot> DeadLetters, IReadOnlyList<TimerSnapshot> Completed, int Limit, DeadLetterReason? Reason);
 
 /// <summary>An event; <paramref name="Snapshot"/> is null if there is none of this id.</summary>
 internal sealed record EventModel(string Id, TimerSnapshot? Snapshot);

@@ -53,6 +53,7 @@ internal static class Show
         TimerState.Scheduled => "scheduled",
         TimerState.InFlight => "in flight",
         TimerState.DeadLettered => "dead letter",
+        TimerState.Completed => "completed",
         _ => state.ToString(),
     };
 

@@ -40,7 +40,7 @@ internal static class ConfirmCommand
         for (int i = 0; i < Attempts && outcome == TimerOutcome.Stale; i++)
         {
             TimerSnapshot? snapshot = await session.Timer.PeekAsync(id, session.Stop).ConfigureAwait(false);
-            if (snapshot is null)
+            if (snapshot is null or { State: TimerState.Completed })
             {
                 outcome = TimerOutcome.NotFound;
             }

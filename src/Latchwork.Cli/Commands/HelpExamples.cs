@@ -16,6 +16,7 @@ internal static class HelpExamples
         ["timer confirm"] = "timer confirm -n order-unpaid 41 --token TOKEN",
         ["timer upcoming"] = "timer upcoming -n order-unpaid --duration 1h --limit 20",
         ["timer in-flight"] = "timer in-flight -n order-unpaid --limit 20",
+        ["timer completed"] = "timer completed -n order-unpaid --limit 20",
         ["timer dead-letters list"] = "timer dead-letters list -n order-unpaid --reason retriesExhausted",
         ["timer dead-letters requeue"] = "timer dead-letters requeue -n order-unpaid 41 --in 10m",
         ["timer dead-letters purge"] = "timer dead-letters purge -n order-unpaid --older-than 30d",

@@ -16,6 +16,8 @@ internal static class ListenCommand
         Option<int?> maxInFlight = Options.Number("--max-in-flight", $"The most events held, and handled, at a time. Default: {TimerOptions.DefaultMaxConcurrency}.", 1, 100_000);
         Option<TimeSpan?> confirmTimeout = Options.Duration(
             "--lease", "The lease: after it, the events of a dead listener go to others. Default: 10s.", TimeSpan.FromMilliseconds(100), TimeSpan.FromDays(1));
+        Option<TimeSpan?> keepCompleted = Options.Duration(
+            "--keep-completed", "How long confirmed events stay in 'timer completed' and 'timer peek'. Default: not at all.", TimeSpan.FromSeconds(1), Limits.MaxDelay);
         Option<string?> node = Options.Id("--node", "This node's id, unique among the listeners. Default: a generated one.");
         var exec = new Option<string?>("--exec")
         {
@@ -26,7 +28,7 @@ internal static class ListenCommand
         var noConfirm = new Option<bool>("--no-confirm") { Description = "Print only; 'timer confirm' with the token confirms, or the lease runs out." };
         var command = new Command("listen", "Receive events when they are due, and print them.")
         {
-            count, timeout, maxEvents, maxInFlight, confirmTimeout, node, exec, noConfirm,
+            count, timeout, maxEvents, maxInFlight, confirmTimeout, keepCompleted, node, exec, noConfirm,
         };
         command.Validators.Add(result =>
         {
@@ -52,6 +54,7 @@ internal static class ListenCommand
                 options.MaxConcurrency = options.MaxInFlight;
                 options.MaxEvents = Math.Min(parsed.GetValue(maxEvents) ?? TimerOptions.DefaultMaxEvents, options.MaxInFlight);
                 options.LeaseDuration = parsed.GetValue(confirmTimeout) ?? options.LeaseDuration;
+                options.CompletedRetention = parsed.GetValue(keepCompleted) ?? TimeSpan.Zero;
                 options.Confirmation = parsed.GetValue(noConfirm) ? Confirmation.Manual : Confirmation.AfterHandler;
             });
         return command;

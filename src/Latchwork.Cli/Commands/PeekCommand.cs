@@ -35,9 +35,10 @@ internal static class PeekCommand
         yield return $"state     {State(snapshot)}";
         yield return $"due       {Printable.Moment(snapshot.Due)}{(snapshot.State == TimerState.Scheduled ? DueIn(snapshot) : "")}";
         yield return $"retries   {snapshot.Retries} of {snapshot.MaxRetries}{(snapshot.Interruptions > 0 ? $", interrupted {snapshot.Interruptions} times" : "")}";
+        if (snapshot is { State: TimerState.Completed, ClaimedAt: { } claimedAt }) yield return $"claimed   {Printable.Moment(claimedAt)}";
         foreach ((string name, string value) in snapshot.Headers) yield return Printable.OneLine($"header    {name}: {value}");
         if (snapshot.Token is { } token) yield return $"token     {token}";
-        yield return $"data      {Printable.Payload(snapshot.Payload.Span)}";
+        if (snapshot.State != TimerState.Completed) yield return $"data      {Printable.Payload(snapshot.Payload.Span)}";
         foreach (AttemptFailure failure in snapshot.Failures)
         {
             yield return Printable.OneLine($"failure   attempt {failure.Attempt} on {failure.NodeId}, {Printable.Moment(failure.At)}: {failure.Error}");
@@ -48,6 +49,8 @@ internal static class PeekCommand
     {
         TimerState.InFlight => Printable.OneLine($"in flight on {snapshot.NodeId}, lease {Printable.Duration(snapshot.LeaseLeft ?? TimeSpan.Zero)}"),
         TimerState.DeadLettered => $"dead-lettered since {Printable.Moment(snapshot.DeadLetteredAt ?? snapshot.Due)} ({(snapshot.DeadLetterReason is { } reason ? Names.Of(reason) : "unknown")})",
+        TimerState.Completed => Printable.OneLine(
+            $"completed at {Printable.Moment(snapshot.CompletedAt ?? snapshot.Due)} on {snapshot.NodeId} ({(snapshot.Outcome is { } outcome ? Names.Of(outcome) : "unknown")})"),
         _ => "scheduled",
     };
 

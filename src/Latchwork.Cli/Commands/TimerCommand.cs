@@ -15,6 +15,7 @@ internal static class TimerCommand
         ConfirmCommand.Create(host),
         UpcomingCommand.Create(host),
         InFlightCommand.Create(host),
+        CompletedCommand.Create(host),
         DeadLettersCommand.Create(host),
         NamespacesCommand.Create(host),
         NodesCommand.Create(host),

@@ -93,7 +93,15 @@ internal static class Names
         TimerState.Scheduled => "scheduled",
         TimerState.InFlight => "inFlight",
         TimerState.DeadLettered => "deadLettered",
+        TimerState.Completed => "completed",
         _ => state.ToString(),
+    };
+
+    public static string Of(CompletedOutcome outcome) => outcome switch
+    {
+        CompletedOutcome.Succeeded => "succeeded",
+        CompletedOutcome.Delivered => "delivered",
+        _ => outcome.ToString(),
     };
 
     public static string Of(TimerNodeState state) => state switch

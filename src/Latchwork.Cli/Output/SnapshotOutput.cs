@@ -2,7 +2,7 @@ using System.Text.Json;
 
 namespace Latchwork.Cli.Output;
 
-/// <summary>An event as it is shown by peek, upcoming and the dead letters.</summary>
+/// <summary>An event as it is shown by peek, upcoming, completed and the dead letters.</summary>
 internal static class SnapshotOutput
 {
     public static void WriteSnapshot(this Utf8JsonWriter json, TimerSnapshot snapshot)
@@ -13,7 +13,7 @@ internal static class SnapshotOutput
         json.WriteNumber("retries", snapshot.Retries);
         json.WriteNumber("maxRetries", snapshot.MaxRetries);
         if (snapshot.Interruptions > 0) json.WriteNumber("interruptions", snapshot.Interruptions);
-        json.WriteData(snapshot.Payload);
+        if (snapshot.State != TimerState.Completed) json.WriteData(snapshot.Payload);
         json.WriteString("due", snapshot.Due.UtcDateTime);
         if (snapshot.NodeId is { } node) json.WriteString("node", node);
         if (snapshot.Token is { } token) json.WriteString("token", token);
@@ -22,6 +22,8 @@ internal static class SnapshotOutput
         if (snapshot.LeaseLeft is { } lease) json.WriteNumber("leaseLeftMs", Milliseconds(lease));
         if (snapshot.DeadLetterReason is { } reason) json.WriteString("reason", Names.Of(reason));
         if (snapshot.DeadLetteredAt is { } deadLetteredAt) json.WriteString("deadLetteredAt", deadLetteredAt.UtcDateTime);
+        if (snapshot.CompletedAt is { } completedAt) json.WriteString("completedAt", completedAt.UtcDateTime);
+        if (snapshot.Outcome is { } outcome) json.WriteString("outcome", Names.Of(outcome));
         if (snapshot.Headers.Count > 0)
         {
             json.WriteStartObject("headers");

@@ -86,23 +86,24 @@ internal sealed class PostgresStoreChecker(SqlExecutor executor) : IStoreChecker
         long[] counts = session.Read(
             new SqlStatement(
                 """
-                SELECT p.scheduled + coalesce(c.scheduled, 0), p.in_flight + coalesce(c.in_flight, 0), p.dead + coalesce(c.dead, 0),
-                    coalesce(e.scheduled, 0), coalesce(e.in_flight, 0), coalesce(e.dead, 0)
+                SELECT p.scheduled + coalesce(c.scheduled, 0), p.in_flight + coalesce(c.in_flight, 0), p.dead + coalesce(c.dead, 0), p.completed + coalesce(c.completed, 0),
+                    coalesce(e.scheduled, 0), coalesce(e.in_flight, 0), coalesce(e.dead, 0), (SELECT count(*) FROM @schema@.timer_completed WHERE partition_id = $1)
                 FROM @schema@.timer_partitions p,
-                    (SELECT sum(scheduled) AS scheduled, sum(in_flight) AS in_flight, sum(dead) AS dead FROM @schema@.timer_counts WHERE partition_id = $1) c,
+                    (SELECT sum(scheduled) AS scheduled, sum(in_flight) AS in_flight, sum(dead) AS dead, sum(completed) AS completed
+                     FROM @schema@.timer_counts WHERE partition_id = $1) c,
                     (SELECT count(*) FILTER (WHERE state = 0) AS scheduled, count(*) FILTER (WHERE state = 1) AS in_flight, count(*) FILTER (WHERE state = 2) AS dead
                      FROM @schema@.timer_events WHERE partition_id = $1) e
                 WHERE p.id = $1
                 """).With(id),
-            static rows => rows.Read() ? [.. Enumerable.Range(0, 6).Select(rows.GetInt64)] : new long[6]);
-        if (counts.AsSpan(0, 3).SequenceEqual(counts.AsSpan(3))) return null;
+            static rows => rows.Read() ? [.. Enumerable.Range(0, 8).Select(rows.GetInt64)] : new long[8]);
+        if (counts.AsSpan(0, 4).SequenceEqual(counts.AsSpan(4))) return null;
         if (fix)
         {
-            session.Run(new SqlStatement("SELECT @schema@.timer_count($1, $2, $3, $4, 0)")
-                .With(id).With((int)(counts[3] - counts[0])).With((int)(counts[4] - counts[1])).With((int)(counts[5] - counts[2])));
+            session.Run(new SqlStatement("SELECT @schema@.timer_count($1, $2, $3, $4, 0, p_completed => $5)")
+                .With(id).With((int)(counts[4] - counts[0])).With((int)(counts[5] - counts[1])).With((int)(counts[6] - counts[2])).With((int)(counts[7] - counts[3])));
         }
 
-        string detail = $"recorded {counts[0]} scheduled, {counts[1]} in flight, {counts[2]} dead; there are {counts[3]}, {counts[4]}, {counts[5]}";
+        string detail = $"recorded {counts[0]} scheduled, {counts[1]} in flight, {counts[2]} dead, {counts[3]} completed; there are {counts[4]}, {counts[5]}, {counts[6]}, {counts[7]}";
         return new StoreFinding(StoreProblem.WrongCount, unit, [], fix, detail);
     }
 

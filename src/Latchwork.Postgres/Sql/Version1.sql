@@ -17,6 +17,7 @@ CREATE TABLE @schema@.timer_partitions (
     in_flight    bigint   NOT NULL DEFAULT 0,
     dead         bigint   NOT NULL DEFAULT 0,
     evicted      bigint   NOT NULL DEFAULT 0,
+    completed    bigint   NOT NULL DEFAULT 0,  -- the lines of its history
     primary_node bytea,                        -- who asks at the due time of the head
     primary_at   bigint   NOT NULL DEFAULT 0,  -- ms
     primary_since bigint  NOT NULL DEFAULT 0,  -- ms: when its turn began
@@ -57,6 +58,21 @@ CREATE INDEX timer_events_scheduled ON @schema@.timer_events (partition_id, due,
 CREATE INDEX timer_events_in_flight ON @schema@.timer_events (partition_id, until, id) WHERE state = 1;
 CREATE INDEX timer_events_dead ON @schema@.timer_events (partition_id, until, id) WHERE state = 2;
 
+-- The history: a line for each id that was completed, the last time. What is too old or too many is deleted from the far end of the index by time.
+CREATE TABLE @schema@.timer_completed (
+    partition_id integer  NOT NULL,
+    outcome      smallint NOT NULL,
+    retries      integer  NOT NULL,
+    max_retries  integer  NOT NULL,
+    due          bigint   NOT NULL,            -- ms
+    claimed      bigint   NOT NULL,            -- ms: since when the node that held it last had held it
+    completed    bigint   NOT NULL,            -- ms: when it was confirmed
+    id           bytea    NOT NULL,
+    node         bytea    NOT NULL,
+    PRIMARY KEY (partition_id, id)
+) WITH (autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_insert_scale_factor = 0.2, autovacuum_analyze_scale_factor = 0.1);
+CREATE INDEX timer_completed_by_time ON @schema@.timer_completed (partition_id, completed, id);
+
 -- Changes of the counts of a partition, and what happened to events in a minute, appended by transactions that must not lock its row. Claims add them up.
 CREATE TABLE @schema@.timer_counts (
     partition_id integer NOT NULL,
@@ -75,7 +91,8 @@ CREATE TABLE @schema@.timer_counts (
     dead_expired integer,
     dead_rejected integer,
     dead_unreadable integer,
-    dead_damaged integer
+    dead_damaged integer,
+    completed    integer                       -- lines of the history that came, less those that went
 );
 CREATE INDEX timer_counts_by_partition ON @schema@.timer_counts (partition_id);
 
@@ -204,7 +221,7 @@ END $$;
 CREATE FUNCTION @schema@.timer_save(part @schema@.timer_partitions) RETURNS void LANGUAGE sql AS $$
     UPDATE @schema@.timer_partitions p SET
         clock_last = part.clock_last, clock_offset = part.clock_offset, scheduled = part.scheduled, in_flight = part.in_flight, dead = part.dead,
-        evicted = part.evicted, primary_node = part.primary_node, primary_at = part.primary_at,
+        evicted = part.evicted, completed = part.completed, primary_node = part.primary_node, primary_at = part.primary_at,
         primary_since = part.primary_since, backup_node = part.backup_node,
         backup_at = part.backup_at, stalled = part.stalled, swept = part.swept,
         count_minute = part.count_minute, minute_counts = part.minute_counts, hour_counts = part.hour_counts, before_counts = part.before_counts
@@ -217,13 +234,13 @@ CREATE FUNCTION @schema@.timer_count(
     p_posted integer DEFAULT NULL, p_replaced integer DEFAULT NULL, p_cancelled integer DEFAULT NULL,
     p_confirmed integer DEFAULT NULL, p_failed integer DEFAULT NULL, p_handed_back integer DEFAULT NULL,
     p_dead_exhausted integer DEFAULT NULL, p_dead_expired integer DEFAULT NULL, p_dead_rejected integer DEFAULT NULL,
-    p_dead_unreadable integer DEFAULT NULL, p_dead_damaged integer DEFAULT NULL)
+    p_dead_unreadable integer DEFAULT NULL, p_dead_damaged integer DEFAULT NULL, p_completed integer DEFAULT NULL)
 RETURNS void LANGUAGE plpgsql AS $$
 BEGIN
-    IF p_scheduled <> 0 OR p_in_flight <> 0 OR p_dead <> 0 OR p_evicted <> 0 OR p_posted > 0 THEN
+    IF p_scheduled <> 0 OR p_in_flight <> 0 OR p_dead <> 0 OR p_evicted <> 0 OR p_posted > 0 OR p_completed <> 0 THEN
         INSERT INTO @schema@.timer_counts VALUES (
             p_part, p_scheduled, p_in_flight, p_dead, p_evicted, p_now / 60000000,
-            p_posted, p_replaced, p_cancelled, p_confirmed, p_failed, p_handed_back, p_dead_exhausted, p_dead_expired, p_dead_rejected, p_dead_unreadable, p_dead_damaged);
+            p_posted, p_replaced, p_cancelled, p_confirmed, p_failed, p_handed_back, p_dead_exhausted, p_dead_expired, p_dead_rejected, p_dead_unreadable, p_dead_damaged, p_completed);
     END IF;
 END $$;
 
@@ -530,10 +547,32 @@ BEGIN
     RETURN gone;
 END $$;
 
+-- Deletes the oldest lines of the history beyond the limits, 200 at most, of so many that there are. Answers how many. A line that somebody has locked
+-- (its id is completed anew) is passed over.
+CREATE FUNCTION @schema@.timer_trim_completed(p_part integer, p_lines bigint, p_before bigint, p_keep bigint) RETURNS integer
+LANGUAGE plpgsql SET enable_seqscan = off SET enable_bitmapscan = off SET enable_hashjoin = off SET enable_mergejoin = off AS $$
+DECLARE
+    going bigint := greatest(0, least(p_lines - p_keep, 200));
+    gone integer;
+BEGIN
+    SELECT greatest(going, count(*)) INTO going FROM (
+        SELECT 1 FROM @schema@.timer_completed c WHERE c.partition_id = p_part AND c.completed < p_before ORDER BY c.completed, c.id LIMIT 200) o;
+    IF going = 0 THEN RETURN 0; END IF;
+    WITH oldest AS MATERIALIZED (
+        SELECT c.id, c.completed FROM @schema@.timer_completed c WHERE c.partition_id = p_part ORDER BY c.completed, c.id LIMIT going
+    ), locked AS MATERIALIZED (
+        SELECT c.id FROM oldest o JOIN @schema@.timer_completed c ON c.partition_id = p_part AND c.id = o.id AND c.completed = o.completed FOR UPDATE OF c SKIP LOCKED
+    ), deleted AS (
+        DELETE FROM @schema@.timer_completed c USING locked l WHERE c.partition_id = p_part AND c.id = l.id RETURNING 1
+    )
+    SELECT count(*) INTO gone FROM deleted;
+    RETURN gone;
+END $$;
+
 -- A node's request for events that are due. See ITimerStore.ClaimAsync.
 CREATE FUNCTION @schema@.timer_claim(
     p_part integer, p_clock bigint, p_wait integer, p_node bytea, p_token bytea, p_max integer, p_capacity integer, p_held integer, p_lease bigint,
-    p_retention bigint, p_keep bigint, p_oldest boolean, p_yields boolean,
+    p_retention bigint, p_keep bigint, p_oldest boolean, p_yields boolean, p_completed_retention bigint, p_completed_keep bigint,
     OUT ids bytea[], OUT payloads bytea[], OUT headers bytea[], OUT retries integer[], OUT max_retries integer[], OUT dues bigint[],
     OUT now_us bigint, OUT ask_us bigint, OUT dead_lettered integer, OUT pause bytea, OUT ended bytea[], OUT firsts bigint[])
 LANGUAGE plpgsql SET enable_seqscan = off SET enable_bitmapscan = off SET enable_hashjoin = off SET enable_mergejoin = off AS $$
@@ -571,7 +610,7 @@ BEGIN
             WHERE c.ctid = ANY (ARRAY(SELECT s.ctid FROM @schema@.timer_counts s WHERE s.partition_id = p_part LIMIT 1000))
             RETURNING c.*
         )
-        SELECT s.minute, sum(s.scheduled) AS scheduled, sum(s.in_flight) AS in_flight, sum(s.dead) AS dead, sum(s.evicted) AS evicted,
+        SELECT s.minute, sum(s.scheduled) AS scheduled, sum(s.in_flight) AS in_flight, sum(s.dead) AS dead, sum(s.evicted) AS evicted, coalesce(sum(s.completed), 0) AS completed,
             ARRAY[coalesce(sum(s.posted), 0), coalesce(sum(s.replaced), 0), coalesce(sum(s.cancelled), 0), 0, coalesce(sum(s.confirmed), 0), coalesce(sum(s.failed), 0), coalesce(sum(s.handed_back), 0), 0, coalesce(sum(s.dead_exhausted), 0), coalesce(sum(s.dead_expired), 0), coalesce(sum(s.dead_rejected), 0), coalesce(sum(s.dead_unreadable), 0), coalesce(sum(s.dead_damaged), 0)] AS counts
         FROM gone s GROUP BY s.minute ORDER BY s.minute
     LOOP
@@ -579,6 +618,7 @@ BEGIN
         part.in_flight := part.in_flight + others.in_flight;
         part.dead := part.dead + others.dead;
         part.evicted := part.evicted + others.evicted;
+        part.completed := part.completed + others.completed;
         IF others.minute IS NOT NULL THEN part := @schema@.timer_tally(part, others.minute, others.counts); END IF;
     END LOOP;
 
@@ -614,6 +654,9 @@ BEGIN
             part, part.dead + (SELECT coalesce(sum(c.dead), 0) FROM @schema@.timer_counts c WHERE c.partition_id = part.id), p_retention, p_keep);
         part.dead := part.dead - evicted_now;
         part.evicted := part.evicted + evicted_now;
+    END IF;
+    IF p_completed_retention > 0 AND part.completed > 0 AND p_max > 0 THEN
+        part.completed := part.completed - @schema@.timer_trim_completed(p_part, part.completed, now_ms - p_completed_retention, p_completed_keep);
     END IF;
 
     IF now_us - part.swept >= 60000000 THEN
@@ -828,12 +871,15 @@ BEGIN
     PERFORM @schema@.timer_save(part);
 END $$;
 
--- Ends deliveries for good. Outcomes here and below: 0 done, 1 not found, 2 in flight, 3 stale, 4 dead-lettered.
-CREATE FUNCTION @schema@.timer_confirm(p_part integer, p_clock bigint, p_wait integer, p_ids bytea[], p_tokens bytea[], OUT outcomes integer[])
+-- Ends deliveries for good. Outcomes here and below: 0 done, 1 not found, 2 in flight, 3 stale, 4 dead-lettered. With a retention (in ms) their lines of the history are
+-- written; what is too much of it goes only where p_trim says so: in a transaction of the application no line of another id is locked.
+CREATE FUNCTION @schema@.timer_confirm(
+    p_part integer, p_clock bigint, p_wait integer, p_ids bytea[], p_tokens bytea[], p_retention bigint, p_keep bigint, p_outcome integer, p_trim boolean, OUT outcomes integer[])
 LANGUAGE plpgsql SET enable_seqscan = off SET enable_bitmapscan = off SET enable_hashjoin = off SET enable_mergejoin = off AS $$
 DECLARE
     part @schema@.timer_partitions := @schema@.timer_enter(p_part, p_clock, p_wait, false);
     gone integer;
+    added integer;
 BEGIN
     WITH given AS MATERIALIZED (
         SELECT g.n, g.id, g.token FROM unnest(p_ids, p_tokens) WITH ORDINALITY AS g (id, token, n)
@@ -842,13 +888,28 @@ BEGIN
     ), deleted AS (
         DELETE FROM @schema@.timer_events e USING (
             SELECT p.id, min(g.n) AS first FROM present p JOIN given g ON g.id = p.id AND g.token = p.token WHERE p.state = 1 GROUP BY p.id
-        ) d WHERE e.partition_id = p_part AND e.id = d.id RETURNING e.id, d.first
+        ) d WHERE e.partition_id = p_part AND e.id = d.id RETURNING e.id, d.first, e.retries, e.max_retries, e.due, e.claimed, e.node
+    ), kept AS (
+        INSERT INTO @schema@.timer_completed AS c
+        SELECT p_part, p_outcome, d.retries, d.max_retries, d.due, coalesce(d.claimed, d.due), part.clock_last / 1000, d.id, d.node
+        FROM deleted d WHERE p_retention > 0 ORDER BY d.id
+        ON CONFLICT (partition_id, id) DO UPDATE SET
+            outcome = excluded.outcome, retries = excluded.retries, max_retries = excluded.max_retries, due = excluded.due, claimed = excluded.claimed,
+            completed = excluded.completed, node = excluded.node
+        RETURNING c.xmax = 0 AS is_new
     )
     SELECT
         array_agg(CASE WHEN g.n = d.first THEN 0 WHEN g.n > d.first OR p.id IS NULL THEN 1 ELSE 3 END ORDER BY g.n),
-        count(*) FILTER (WHERE g.n = d.first)
-    INTO outcomes, gone FROM given g LEFT JOIN deleted d ON d.id = g.id LEFT JOIN present p ON p.id = g.id;
-    PERFORM @schema@.timer_count(p_part, 0, -gone, 0, 0, part.clock_last, p_confirmed => gone);
+        count(*) FILTER (WHERE g.n = d.first), (SELECT count(*) FILTER (WHERE k.is_new) FROM kept k)
+    INTO outcomes, gone, added FROM given g LEFT JOIN deleted d ON d.id = g.id LEFT JOIN present p ON p.id = g.id;
+    IF p_trim AND p_retention > 0 AND gone > 0 THEN
+        -- One snapshot of both: a claim may have added the counts up meanwhile. It comes last, so that nobody waits for who has locked lines here.
+        SELECT added - @schema@.timer_trim_completed(
+            p_part, p.completed + added + coalesce((SELECT sum(c.completed) FROM @schema@.timer_counts c WHERE c.partition_id = p_part), 0),
+            part.clock_last / 1000 - p_retention, p_keep)
+        INTO added FROM @schema@.timer_partitions p WHERE p.id = p_part;
+    END IF;
+    PERFORM @schema@.timer_count(p_part, 0, -gone, 0, 0, part.clock_last, p_confirmed => gone, p_completed => nullif(added, 0));
 END $$;
 
 -- Makes leases longer, never shorter. A row that somebody has locked is tried for a moment: renewals wait for nobody. If it is locked still, and as

@@ -11,13 +11,13 @@ internal sealed partial class PostgresTimerStore
     private const string ClaimCall =
         """
         SELECT ids, payloads, headers, retries, max_retries, dues, now_us, ask_us, dead_lettered, pause, ended, firsts
-        FROM @schema@.timer_claim($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)
+        FROM @schema@.timer_claim($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)
         """;
 
     /// <summary>How long a row is waited for that was waited for before, in ms.</summary>
     private const int WaitAgain = 10;
 
-    internal const string ConfirmCall = "SELECT outcomes, NULL::bigint FROM @schema@.timer_confirm($1, $2, $3, $4, $5)";
+    internal const string ConfirmCall = "SELECT outcomes, NULL::bigint FROM @schema@.timer_confirm($1, $2, $3, $4, $5, $6, $7, $8, $9)";
 
     public async Task<TimerClaim> ClaimAsync(TimerPartition partition, ClaimRequest request, CancellationToken cancellationToken)
     {
@@ -33,17 +33,24 @@ internal sealed partial class PostgresTimerStore
                 Call(ClaimCall, session, partition)
                     .With(Utf8.Bytes(request.NodeId)).With(Utf8.Bytes(request.ClaimToken)).With(request.Max).With(request.Capacity).With(request.Held)
                     .With(TimerCodec.Microseconds(request.LeaseDuration)).With((long)request.DeadLetters.Retention.TotalMilliseconds)
-                    .With((long)request.DeadLetters.MaxCount).With(request.BeginsWithOldest).With(request.Yields),
+                    .With((long)request.DeadLetters.MaxCount).With(request.BeginsWithOldest).With(request.Yields)
+                    .With(RetentionOf(request.Completed)).With((long)request.Completed.MaxCount),
                 ReadClaim),
             cancellationToken);
 
-    public Task<IReadOnlyList<TimerOutcome>> ConfirmAsync(TimerPartition partition, IReadOnlyList<DeliveryKey> deliveries, CancellationToken cancellationToken) =>
+    public Task<IReadOnlyList<TimerOutcome>> ConfirmAsync(
+        TimerPartition partition, IReadOnlyList<DeliveryKey> deliveries, CompletedLimits completed, CancellationToken cancellationToken) =>
         NoteEndsAsync(
             partition,
             deliveries,
             static one => one.Id,
             (TimerOutcome.Done, OccurrenceOutcome.Succeeded),
-            SettleAsync("confirmation", partition, deliveries, ConfirmCall, cancellationToken));
+            SettleAsync(
+                "confirmation",
+                partition,
+                deliveries,
+                (session, some, wait) => Completed(Keys(Call(ConfirmCall, session, partition, wait), some), completed).With(true),
+                cancellationToken));
 
     public Task<IReadOnlyList<TimerOutcome>> ExtendAsync(TimerPartition partition, IReadOnlyList<DeliveryKey> deliveries, TimeSpan lease, CancellationToken cancellationToken)
     {
@@ -84,6 +91,13 @@ internal sealed partial class PostgresTimerStore
         if (OccurrenceId.EndedAmong(items, idOf, outcomes, end.If) is { } ended) await _schedules.EndedAsync(partition, ended, end.As).ConfigureAwait(false);
         return outcomes;
     }
+
+    /// <summary>What a confirmation keeps.</summary>
+    internal static SqlStatement Completed(SqlStatement call, CompletedLimits completed) =>
+        call.With(RetentionOf(completed)).With((long)completed.MaxCount).With((int)completed.Outcome);
+
+    // What is kept at all is kept for a millisecond at least: zero would say that nothing is.
+    private static long RetentionOf(CompletedLimits completed) => completed.Keeps ? Math.Max(1, (long)completed.Retention.TotalMilliseconds) : 0;
 
     internal static SqlStatement Keys(SqlStatement call, IReadOnlyList<DeliveryKey> deliveries) =>
         call.With(Ids(deliveries, static one => one.Id)).With(Ids(deliveries, static one => one.Token));

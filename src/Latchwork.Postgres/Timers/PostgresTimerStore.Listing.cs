@@ -23,7 +23,15 @@ internal sealed partial class PostgresTimerStore
             null,
             (session, number, now) => session.Read(
                 new SqlStatement($"SELECT {SnapshotColumns} FROM @schema@.timer_events e WHERE e.partition_id = $1 AND e.id = $2").With(number).With(Utf8.Bytes(id)),
-                rows => rows.Read() ? ReadSnapshot(rows, now) : null),
+                rows => rows.Read() ? ReadSnapshot(rows, now) : null) ?? CompletedRows.Find(session, number, Utf8.Bytes(id))?.ToSnapshot(),
+            cancellationToken);
+
+    public Task<TimerPage> CompletedAsync(TimerPartition partition, string? cursor, int limit, CancellationToken cancellationToken) =>
+        LookAsync(
+            "list of completed events",
+            partition,
+            new TimerPage([], null),
+            (session, number, _) => CompletedRows.Page(session, number, cursor, limit).ToSnapshots(),
             cancellationToken);
 
     public Task<TimerPage> UpcomingAsync(TimerPartition partition, TimeSpan? offset, TimeSpan? duration, string? cursor, int limit, CancellationToken cancellationToken) =>

@@ -41,13 +41,13 @@ internal sealed class PostgresTimerTransactions(SqlExecutor executor, PostgresTi
             cancellationToken).ConfigureAwait(false);
     }
 
-    public async Task<TimerOutcome> ConfirmAsync(DbTransaction transaction, TimerPartition partition, DeliveryKey delivery, CancellationToken cancellationToken)
+    public async Task<TimerOutcome> ConfirmAsync(DbTransaction transaction, TimerPartition partition, DeliveryKey delivery, CompletedLimits completed, CancellationToken cancellationToken)
     {
         SqlStatement call = await CallAsync(PostgresTimerStore.ConfirmCall, partition, cancellationToken).ConfigureAwait(false);
         return await RunAsync(
             transaction,
             "confirmation",
-            PostgresTimerStore.Keys(call, [delivery]),
+            PostgresTimerStore.Completed(PostgresTimerStore.Keys(call, [delivery]), completed).With(false),
             static row => PostgresTimerStore.OutcomesAndEarliest(row).Outcomes[0],
             cancellationToken).ConfigureAwait(false);
     }

@@ -22,7 +22,7 @@ internal sealed partial class PostgresTransfer(SqlExecutor executor, PostgresTim
         "SELECT (SELECT count(*) FROM @schema@.timer_events WHERE partition_id = $1) + (SELECT count(*) FROM @schema@.timer_schedules WHERE partition_id = $1)";
 
     private static readonly string[] _tablesOfPartition =
-        ["timer_events WHERE partition_id", "timer_schedules WHERE partition_id", "timer_counts WHERE partition_id", "timer_buckets WHERE partition_id", "timer_nodes WHERE partition_id", "timer_imported WHERE partition_id", "timer_partitions WHERE id"];
+        ["timer_events WHERE partition_id", "timer_schedules WHERE partition_id", "timer_counts WHERE partition_id", "timer_buckets WHERE partition_id", "timer_nodes WHERE partition_id", "timer_imported WHERE partition_id", "timer_completed WHERE partition_id", "timer_partitions WHERE id"];
 
     public string Place => place;
 
@@ -106,6 +106,7 @@ internal sealed partial class PostgresTransfer(SqlExecutor executor, PostgresTim
                     return true;
                 }
 
+                if (ends) CompletedRows.Clear(session, space.Id);
                 if (wanted.EndsSeal(expected)) CounterRows.Clear(session, space.Id);
                 if (wanted.Counters is { } counters) CounterRows.Add(session, space.Id, counters, space.Now);
                 return true;
@@ -117,6 +118,26 @@ internal sealed partial class PostgresTransfer(SqlExecutor executor, PostgresTim
             "reading of counters",
             new NamespaceRef(TransferKind.Timers, ns),
             static (session, space) => CounterRows.Read(session, space.Id, space.Now),
+            cancellationToken);
+
+    public Task<CompletedPage> ReadCompletedAsync(string ns, string? cursor, CancellationToken cancellationToken) =>
+        StepAsync(
+            "reading of the history",
+            new NamespaceRef(TransferKind.Timers, ns),
+            (session, space) => CompletedRows.Page(session, space.Id, cursor, Limits.MaxBatch),
+            cancellationToken);
+
+    public Task<bool> ImportCompletedAsync(string ns, string moveId, IReadOnlyList<CompletedEvent> lines, CancellationToken cancellationToken) =>
+        StepAsync(
+            "taking in of the history",
+            new NamespaceRef(TransferKind.Timers, ns),
+            (session, space) =>
+            {
+                if (space.Marks.Seal is { } seal) throw TransferRules.Refuse(space.Unit, seal);
+                if (space.Marks.Import is not { Phase: TransferPhase.Importing } import || import.MoveId != moveId) return false;
+                CompletedRows.Import(session, space.Id, lines);
+                return true;
+            },
             cancellationToken);
 
     public Task<LockerStats> ReadLockerStatsAsync(string ns, CancellationToken cancellationToken) =>

@@ -93,7 +93,7 @@ internal sealed class PartitionChecker(RedisTimerStore store, NamespaceRef unit,
     private const string Node = "latchwork-doctor";
 
     // What the scripts scan, and how many things each of them can.
-    private static readonly (TimerScript Script, int Count)[] _scans = [(TimerScript.CheckBodies, 1), (TimerScript.CheckRecords, 3), (TimerScript.CheckNodes, 4)];
+    private static readonly (TimerScript Script, int Count)[] _scans = [(TimerScript.CheckBodies, 1), (TimerScript.CheckRecords, 4), (TimerScript.CheckNodes, 4)];
 
     public async IAsyncEnumerable<StoreFinding> ExamineAsync([EnumeratorCancellation] CancellationToken cancellationToken)
     {
@@ -189,7 +189,8 @@ internal sealed class PartitionChecker(RedisTimerStore store, NamespaceRef unit,
             taken.AddRange(refused);
         }
 
-        if (moved.Count > 0) await SendAsync(isScheduled ? TimerScript.Confirm : TimerScript.Purge, cancellationToken, WithMarks(moved)).ConfigureAwait(false);
+        RedisValue[] first = isScheduled ? [0, 0, 0] : []; // no history: they are not completed, they go elsewhere
+        if (moved.Count > 0) await SendAsync(isScheduled ? TimerScript.Confirm : TimerScript.Purge, cancellationToken, [.. first, .. WithMarks(moved)]).ConfigureAwait(false);
         if (isScheduled && taken.Count > 0) await SendAsync(TimerScript.Release, cancellationToken, [store.BellOf(partition), .. WithMarks(taken)]).ConfigureAwait(false);
 
         const string Twice = "their ids are in the right partition, too: cancel them there, or let these fire";

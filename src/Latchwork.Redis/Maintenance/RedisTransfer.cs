@@ -38,6 +38,11 @@ internal sealed class RedisTransfer(RedisTimerStore timers, RedisLockerStore loc
 
     public Task<TimerCounters> ReadCountersAsync(string ns, CancellationToken cancellationToken) => timers.ReadCountersAsync(ns, cancellationToken);
 
+    public Task<CompletedPage> ReadCompletedAsync(string ns, string? cursor, CancellationToken cancellationToken) => timers.ReadCompletedAsync(ns, cursor, cancellationToken);
+
+    public Task<bool> ImportCompletedAsync(string ns, string moveId, IReadOnlyList<CompletedEvent> lines, CancellationToken cancellationToken) =>
+        timers.ImportCompletedAsync(ns, moveId, lines, cancellationToken);
+
     public Task<LockerStats> ReadLockerStatsAsync(string ns, CancellationToken cancellationToken) => locks.ReadCountsAsync(ns, cancellationToken);
 
     public async Task<bool> DropJournalAsync(NamespaceRef unit, CancellationToken cancellationToken)

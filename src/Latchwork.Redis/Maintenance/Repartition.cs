@@ -102,6 +102,7 @@ internal sealed class Repartition(RedisTimerStore store) : IStorePartitions
         {
             await MoveSchedulesAsync(index, cancellationToken).ConfigureAwait(false);
             if (index >= Math.Min(mark.From, _to)) await MoveCountersAsync(index, cancellationToken).ConfigureAwait(false);
+            await store.MoveCompletedAsync(new TimerPartition(ns, index), mark, _to, cancellationToken).ConfigureAwait(false);
             foreach (TimerState state in (TimerState[])[TimerState.Scheduled, TimerState.InFlight, TimerState.DeadLettered])
             {
                 (string Id, string Score) last = ("", "");

@@ -9,6 +9,7 @@ internal sealed partial class RedisTimerStore
     {
         RedisReply reply = await SendAsync(TimerScript.Peek, partition, cancellationToken, id).ConfigureAwait(false);
         if (reply.IsNull) return null;
+        if ((TimerState)reply[1].Number == TimerState.Completed) return CompletedCodec.Show(id, reply[3].Number, reply[4].Bytes.Span);
         TimerSnapshot snapshot = ReadSnapshot(id, reply);
         return snapshot.State == TimerState.InFlight ? Held(snapshot, reply[9], reply[10]) : snapshot;
     }

@@ -110,7 +110,9 @@ internal sealed partial class RedisTimerStore(IRedisConnection connection, Redis
             request.DeadLetters.MaxCount,
             Random.Shared.Next(MinGrace, MaxGrace),
             request.BeginsWithOldest ? 1 : 0,
-            request.Yields ? 1 : 0);
+            request.Yields ? 1 : 0,
+            RetentionOf(request.Completed),
+            request.Completed.MaxCount);
         RedisReply reply = await pending.ConfigureAwait(false);
         TimerClaim claim = ReadClaim(reply, out bool fresh);
         if (reply[5].Length > 0) await ScheduleStore.EndedAsync(partition, reply[5].Texts, OccurrenceOutcome.DeadLettered).ConfigureAwait(false);
@@ -121,9 +123,14 @@ internal sealed partial class RedisTimerStore(IRedisConnection connection, Redis
     public async Task LeaveAsync(TimerPartition partition, string nodeId, CancellationToken cancellationToken) =>
         await SendAsync(TimerScript.Leave, partition, cancellationToken, BellOf(partition), nodeId).ConfigureAwait(false);
 
-    public Task<IReadOnlyList<TimerOutcome>> ConfirmAsync(TimerPartition partition, IReadOnlyList<DeliveryKey> deliveries, CancellationToken cancellationToken) =>
+    public Task<IReadOnlyList<TimerOutcome>> ConfirmAsync(
+        TimerPartition partition, IReadOnlyList<DeliveryKey> deliveries, CompletedLimits completed, CancellationToken cancellationToken) =>
         NoteEndsAsync(
-            partition, deliveries, static one => one.Id, (TimerOutcome.Done, OccurrenceOutcome.Succeeded), SettleAsync(TimerScript.Confirm, partition, deliveries, TokenOf, cancellationToken));
+            partition,
+            deliveries,
+            static one => one.Id,
+            (TimerOutcome.Done, OccurrenceOutcome.Succeeded),
+            SettleAsync(TimerScript.Confirm, partition, deliveries, TokenOf, cancellationToken, RetentionOf(completed), completed.MaxCount, (int)completed.Outcome));
 
     public Task<IReadOnlyList<TimerOutcome>> ExtendAsync(
         TimerPartition partition, IReadOnlyList<DeliveryKey> deliveries, TimeSpan lease, CancellationToken cancellationToken)
@@ -167,6 +174,9 @@ internal sealed partial class RedisTimerStore(IRedisConnection connection, Redis
         if (OccurrenceId.EndedAmong(items, idOf, outcomes, end.If) is { } ended) await ScheduleStore.EndedAsync(partition, ended, end.As).ConfigureAwait(false);
         return outcomes;
     }
+
+    // What is kept at all is kept for a millisecond at least: zero would say that nothing is.
+    private static long RetentionOf(CompletedLimits completed) => completed.Keeps ? Math.Max(1, (long)completed.Retention.TotalMilliseconds) : 0;
 
     private async Task<bool> ExistsAsync(TimerPartition partition, CancellationToken cancellationToken) =>
         (await SendAsync(TimerScript.Find, partition, cancellationToken).ConfigureAwait(false)).Number == 1;

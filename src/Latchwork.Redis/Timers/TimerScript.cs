@@ -19,6 +19,10 @@ internal sealed class TimerScript
     public static TimerScript Upcoming { get; } = Load(nameof(Upcoming));
     public static TimerScript InFlight { get; } = Load(nameof(InFlight));
     public static TimerScript DeadLetters { get; } = Load(nameof(DeadLetters));
+    public static TimerScript Completed { get; } = Load(nameof(Completed));
+    public static TimerScript ScanCompleted { get; } = Load(nameof(ScanCompleted));
+    public static TimerScript ImportCompleted { get; } = Load(nameof(ImportCompleted));
+    public static TimerScript MoveCompleted { get; } = Load(nameof(MoveCompleted));
     public static TimerScript Requeue { get; } = Load(nameof(Requeue));
     public static TimerScript Purge { get; } = Load(nameof(Purge));
     public static TimerScript Nodes { get; } = Load(nameof(Nodes));

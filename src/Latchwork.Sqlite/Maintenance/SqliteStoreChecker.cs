@@ -208,10 +208,11 @@ internal sealed class SqliteStoreChecker(Writer writer, Reader reader) : IStoreC
         long scheduled = Number(file, "SELECT count(*) FROM scheduled WHERE namespace = ?", ns.Id);
         long inFlight = Number(file, "SELECT count(*) FROM leases WHERE namespace = ?", ns.Id);
         long dead = Number(file, "SELECT count(*) FROM dead WHERE namespace = ?", ns.Id);
-        if ((scheduled, inFlight, dead) != (ns.Scheduled, ns.InFlight, ns.DeadLetters))
+        long completed = Number(file, "SELECT count(*) FROM completed WHERE namespace = ?", ns.Id);
+        if ((scheduled, inFlight, dead, completed) != (ns.Scheduled, ns.InFlight, ns.DeadLetters, ns.Completed))
         {
-            string detail = $"recorded {ns.Scheduled} scheduled, {ns.InFlight} in flight, {ns.DeadLetters} dead; there are {scheduled}, {inFlight}, {dead}";
-            if (fix) ns.Count((int)(scheduled - ns.Scheduled), (int)(inFlight - ns.InFlight), (int)(dead - ns.DeadLetters));
+            string detail = $"recorded {ns.Scheduled} scheduled, {ns.InFlight} in flight, {ns.DeadLetters} dead, {ns.Completed} completed; there are {scheduled}, {inFlight}, {dead}, {completed}";
+            if (fix) ns.Count((int)(scheduled - ns.Scheduled), (int)(inFlight - ns.InFlight), (int)(dead - ns.DeadLetters), completed: (int)(completed - ns.Completed));
             findings.Add(new StoreFinding(StoreProblem.WrongCount, unit, [], fix, detail));
         }
 

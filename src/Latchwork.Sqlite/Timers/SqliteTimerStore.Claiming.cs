@@ -19,6 +19,7 @@ internal sealed partial class SqliteTimerStore
                 StoreTime now = ns.Now();
                 (int takenBack, int deadLettered) = TakeBackExpired(file, ns, now);
                 if (deadLettered > 0 || request.Max > 0) EvictDeadLetters(file, ns, request.DeadLetters, now); // time passes, too; but who only looks evicts nothing
+                if (request.Max > 0) new CompletedTable(file, ns).Trim(request.Completed, now);
                 WakeNode node = ns.Wakes.Meet(request.NodeId, request.Held, now);
                 List<ClaimedEvent> claimed = node.ClaimToken == request.ClaimToken
                     ? RenewClaimed(file, ns, request, now)

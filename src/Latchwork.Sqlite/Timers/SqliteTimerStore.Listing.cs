@@ -23,7 +23,7 @@ internal sealed partial class SqliteTimerStore
                     SELECT {SnapshotColumns} FROM events e LEFT JOIN leases l ON l.key = e.key LEFT JOIN dead d ON d.key = e.key
                     WHERE e.namespace = ? AND e.id = ?
                     """].Set(ns.Id).Set(id);
-                if (!row.Step()) return null;
+                if (!row.Step()) return new CompletedTable(file, ns).Find(id)?.ToSnapshot();
                 StoreTime now = ns.Now();
                 return MarkBegun(ReadSnapshot(row, now), file, ns, now);
             },
@@ -96,6 +96,9 @@ internal sealed partial class SqliteTimerStore
                 return Page(rows, ns, from, limit, ns.Now());
             },
             cancellationToken);
+
+    public Task<TimerPage> CompletedAsync(TimerPartition partition, string? cursor, int limit, CancellationToken cancellationToken) =>
+        Look(partition, new TimerPage([], null), (file, ns) => new CompletedTable(file, ns).Page(cursor, limit).ToSnapshots(), cancellationToken);
 
     private static TimerSnapshot MarkBegun(TimerSnapshot snapshot, SqliteFile file, TimerNamespace ns, StoreTime now) =>
         snapshot.State == TimerState.InFlight && OccurrenceId.Is(snapshot.Id) && ScheduleSteps.HasNotBegun(new ScheduleTable(file, ns, now), snapshot.Id)

@@ -7,7 +7,7 @@ namespace Latchwork.Sqlite.Timers;
 /// <content>What ends or prolongs a delivery. An expired lease that nobody took over is still good.</content>
 internal sealed partial class SqliteTimerStore
 {
-    public Task<IReadOnlyList<TimerOutcome>> ConfirmAsync(TimerPartition partition, IReadOnlyList<DeliveryKey> deliveries, CancellationToken cancellationToken) =>
+    public Task<IReadOnlyList<TimerOutcome>> ConfirmAsync(TimerPartition partition, IReadOnlyList<DeliveryKey> deliveries, CompletedLimits completed, CancellationToken cancellationToken) =>
         Change<IReadOnlyList<TimerOutcome>>(
             partition,
             isDurable: true,
@@ -18,13 +18,14 @@ internal sealed partial class SqliteTimerStore
                 StoreTime now = ns.Now(); // noted, so that the clock cannot go back behind this
                 for (int i = 0; i < outcomes.Length; i++)
                 {
-                    outcomes[i] = events.TryConfirm(deliveries[i]) ? TimerOutcome.Done
+                    outcomes[i] = events.TryConfirm(deliveries[i], completed, now) ? TimerOutcome.Done
                         : events.Find(deliveries[i].Id) is null ? TimerOutcome.NotFound : TimerOutcome.Stale;
                     if (outcomes[i] != TimerOutcome.Done) continue;
                     ns.Tally(TimerCounter.Confirmed);
                     ScheduleTable.Ended(file, ns, deliveries[i].Id, OccurrenceOutcome.Succeeded, now);
                 }
 
+                if (outcomes.Contains(TimerOutcome.Done)) new CompletedTable(file, ns).Trim(completed, now);
                 return outcomes;
             },
             cancellationToken);

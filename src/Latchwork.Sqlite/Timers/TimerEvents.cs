@@ -114,16 +114,37 @@ internal readonly struct TimerEvents(SqliteFile file, TimerNamespace ns)
         ns.Count(inFlight: 1);
     }
 
-    /// <summary>Takes an event in flight out of the tables, if the token is that of its delivery.</summary>
+    /// <summary>Takes an event in flight out of the tables, if the token is that of its delivery, and writes its line of the history.</summary>
+    /// <param name="delivery">The delivery.</param>
+    /// <param name="completed">What to keep of it.</param>
+    /// <param name="now">Now.</param>
     /// <returns>Whether it was; if not, nothing was changed.</returns>
-    public bool TryConfirm(DeliveryKey delivery)
+    public bool TryConfirm(DeliveryKey delivery, CompletedLimits completed, StoreTime now)
     {
-        long key;
-        using (Statement row = file["DELETE FROM leases WHERE key = (SELECT key FROM events WHERE namespace = ? AND id = ?) AND token = ? RETURNING key"]
+        long key, claimed;
+        string node;
+        using (Statement row = file["DELETE FROM leases WHERE key = (SELECT key FROM events WHERE namespace = ? AND id = ?) AND token = ? RETURNING key, claimed, node"]
             .Set(ns.Id).Set(delivery.Id).Set(delivery.Token))
         {
             if (!row.Step()) return false;
-            key = row.Long(0);
+            (key, claimed, node) = (row.Long(0), row.Long(1), row.Text(2));
+        }
+
+        if (completed.Keeps)
+        {
+            using Statement row = file["SELECT due, retries, max_retries FROM events WHERE key = ?"].Set(key);
+            if (row.Step())
+            {
+                new CompletedTable(file, ns).Write(new CompletedEvent(
+                    delivery.Id,
+                    DateTimeOffset.FromUnixTimeMilliseconds(row.Long(0)),
+                    DateTimeOffset.FromUnixTimeMilliseconds(claimed),
+                    DateTimeOffset.FromUnixTimeMilliseconds(now.Milliseconds),
+                    node,
+                    row.Int(1),
+                    row.Int(2),
+                    completed.Outcome));
+            }
         }
 
         file["DELETE FROM events WHERE key = ?"].Set(key).Run();

@@ -57,6 +57,9 @@ internal sealed class TimerNamespace
 
     public long DeadLettersEvicted { get; private set; }
 
+    /// <summary>The lines of its history.</summary>
+    public long Completed { get; private set; }
+
     /// <summary>Finds a namespace and checks that this program can work with it.</summary>
     /// <returns>The namespace, or null if it was never used.</returns>
     public static TimerNamespace? Find(WriteScope scope, TimerPartition partition)
@@ -71,7 +74,7 @@ internal sealed class TimerNamespace
     {
         using Statement row = file[
             """
-            SELECT id, format, partitions, seal, clock_last, clock_offset, scheduled, in_flight, dead, dead_trimmed, roster, import, pause, counters
+            SELECT id, format, partitions, seal, clock_last, clock_offset, scheduled, in_flight, dead, dead_trimmed, roster, import, pause, counters, completed
             FROM timer_namespaces WHERE name = ? AND partition = ?
             """].Set(partition.Namespace).Set(partition.Index);
         if (!row.Step()) return null;
@@ -91,6 +94,7 @@ internal sealed class TimerNamespace
             InFlight = row.Long(7),
             DeadLetters = row.Long(8),
             DeadLettersEvicted = row.Long(9),
+            Completed = row.Long(14),
         };
         found._counters = CounterRing.Load(row.BytesOrNull(13));
         (found._clock.Last, found._clock.Offset) = (row.Long(4), row.Long(5));
@@ -117,13 +121,14 @@ internal sealed class TimerNamespace
     }
 
     /// <summary>Notes that events changed their state.</summary>
-    public void Count(int scheduled = 0, int inFlight = 0, int dead = 0, int evicted = 0)
+    public void Count(int scheduled = 0, int inFlight = 0, int dead = 0, int evicted = 0, int completed = 0)
     {
         _isDirty = true;
         Scheduled += scheduled;
         InFlight += inFlight;
         DeadLetters += dead;
         DeadLettersEvicted += evicted;
+        Completed += completed;
     }
 
     /// <summary>Counts what happened to events; it is written down before the commit.</summary>
@@ -212,8 +217,8 @@ internal sealed class TimerNamespace
         byte[] wakes = Wakes.Save();
         bool sameSchedule = wakes.AsSpan().SequenceEqual(_savedSchedule);
         Statement update = scope.File[
-            $"UPDATE timer_namespaces SET clock_last = ?, clock_offset = ?, scheduled = ?, in_flight = ?, dead = ?, dead_trimmed = ?{(sameSchedule ? "" : ", roster = ?")}{(hasCounted ? ", counters = ?" : "")} WHERE id = ?"];
-        update.Set(_clock.Last).Set(_clock.Offset).Set(Scheduled).Set(InFlight).Set(DeadLetters).Set(DeadLettersEvicted);
+            $"UPDATE timer_namespaces SET clock_last = ?, clock_offset = ?, scheduled = ?, in_flight = ?, dead = ?, dead_trimmed = ?, completed = ?{(sameSchedule ? "" : ", roster = ?")}{(hasCounted ? ", counters = ?" : "")} WHERE id = ?"];
+        update.Set(_clock.Last).Set(_clock.Offset).Set(Scheduled).Set(InFlight).Set(DeadLetters).Set(DeadLettersEvicted).Set(Completed);
         if (!sameSchedule) update.Set(wakes);
         if (hasCounted) update.Set(_counters.Save());
         update.Set(Id).Run();

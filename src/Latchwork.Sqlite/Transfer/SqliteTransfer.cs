@@ -13,7 +13,7 @@ internal sealed partial class SqliteTransfer(Writer writer, Reader reader, Outco
     private const int MaxDropped = 2_000;
 
     /// <summary>The tables whose rows belong to a namespace of timers.</summary>
-    private static readonly string[] _tablesOfEvents = ["scheduled", "leases", "dead", "events", "imported", "schedules", "timer_counts"];
+    private static readonly string[] _tablesOfEvents = ["scheduled", "leases", "dead", "events", "imported", "schedules", "timer_counts", "completed"];
 
     public string Place => place;
 
@@ -88,6 +88,7 @@ internal sealed partial class SqliteTransfer(Writer writer, Reader reader, Outco
                     return true;
                 }
 
+                if (ends) new CompletedTable(scope.File, TimersOf(scope, unit.Namespace)).Clear();
                 if (wanted.EndsSeal(expected)) TimersOf(scope, unit.Namespace).ClearCounters(scope.File);
                 if (wanted.Counters is { } counters) TimersOf(scope, unit.Namespace).AddCounters(scope.File, counters);
                 return true;
@@ -97,6 +98,23 @@ internal sealed partial class SqliteTransfer(Writer writer, Reader reader, Outco
 
     public Task<TimerCounters> ReadCountersAsync(string ns, CancellationToken cancellationToken) =>
         writer.RunAsync(scope => TimersOf(scope, ns).Counters(scope.File), isDurable: false, cancellationToken);
+
+    public Task<CompletedPage> ReadCompletedAsync(string ns, string? cursor, CancellationToken cancellationToken) =>
+        writer.RunAsync(scope => new CompletedTable(scope.File, TimersOf(scope, ns)).Page(cursor, Limits.MaxBatch), isDurable: false, cancellationToken);
+
+    public Task<bool> ImportCompletedAsync(string ns, string moveId, IReadOnlyList<CompletedEvent> lines, CancellationToken cancellationToken) =>
+        writer.RunAsync(
+            scope =>
+            {
+                TimerNamespace target = TimersOf(scope, ns).Unsealed();
+                if (target.Import is not { Phase: TransferPhase.Importing } || target.Import.MoveId != moveId) return false;
+                var table = new CompletedTable(scope.File, target);
+                foreach (CompletedEvent line in lines) table.Write(line);
+                table.Trim(new CompletedTrim(target.Completed - Limits.MaxCompleted, TooOld: 0));
+                return true;
+            },
+            isDurable: true,
+            cancellationToken);
 
     public Task<LockerStats> ReadLockerStatsAsync(string ns, CancellationToken cancellationToken) =>
         writer.RunAsync(scope => LockNamespace.CountsOf(scope.File, ns), isDurable: false, cancellationToken);

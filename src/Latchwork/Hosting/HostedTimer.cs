@@ -31,6 +31,9 @@ internal sealed class HostedTimer<TEvent>(DistributedTimer timer, EventFormat<TE
     public IAsyncEnumerable<TimerSnapshot> InFlightAsync(long? limit = null, CancellationToken cancellationToken = default) =>
         timer.InFlightAsync(limit, cancellationToken);
 
+    public IAsyncEnumerable<TimerSnapshot> CompletedAsync(long? limit = null, CancellationToken cancellationToken = default) =>
+        timer.CompletedAsync(limit, cancellationToken);
+
     public Task<TimerStats> GetStatsAsync(CancellationToken cancellationToken = default) => timer.GetStatsAsync(cancellationToken);
 
     public Task<TimerPause> PauseAsync(string reason, string? by = null, CancellationToken cancellationToken = default) => timer.PauseAsync(reason, by, cancellationToken);

@@ -86,6 +86,13 @@ public interface IDistributedTimer<TEvent>
     /// <exception cref="LatchworkStoreException">The store did not answer.</exception>
     IAsyncEnumerable<TimerSnapshot> InFlightAsync(long? limit = null, CancellationToken cancellationToken = default);
 
+    /// <summary>Lists completed events, the last first: when each was due, claimed and confirmed, by which node. Payloads are not kept, so <see cref="Read"/> cannot read them.</summary>
+    /// <param name="limit">The most events. Default: null, all that are kept (<see cref="TimerOptions.CompletedRetention"/>).</param>
+    /// <param name="cancellationToken">Ends the listing.</param>
+    /// <returns>The events, each id once.</returns>
+    /// <exception cref="LatchworkStoreException">The store did not answer.</exception>
+    IAsyncEnumerable<TimerSnapshot> CompletedAsync(long? limit = null, CancellationToken cancellationToken = default);
+
     /// <summary>Counts events by state and reads the age of the oldest overdue one.</summary>
     /// <param name="cancellationToken">A token that cancels the wait.</param>
     /// <returns>The counts.</returns>

@@ -165,6 +165,7 @@ public sealed partial class LatchworkBuilder
         Services.AddOptions<TimerOptions>(key).Configure<IServiceProvider, SettingsFailures>((options, services, settings) =>
         {
             options.Namespace = ns;
+            options.CompletedRetention = TimerOptions.HostedCompletedRetention;
             options.LoggerFactory = services.GetService<ILoggerFactory>();
             options.TimeProvider = services.GetService<TimeProvider>() ?? TimeProvider.System;
             List<string> failures = settings.Begin<TimerOptions>(key);

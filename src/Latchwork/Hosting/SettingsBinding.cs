@@ -83,6 +83,7 @@ internal static class SettingsBinding
         reader.Number(nameof(options.MaxPayloadBytes), value => options.MaxPayloadBytes = value);
         reader.Span(nameof(options.DeadLetterRetention), value => options.DeadLetterRetention = value);
         reader.Number(nameof(options.MaxDeadLetters), value => options.MaxDeadLetters = value);
+        reader.Span(nameof(options.CompletedRetention), value => options.CompletedRetention = value);
         reader.Flag(nameof(options.LogPayloads), value => options.LogPayloads = value);
         SettingsReader backoff = reader.Section(nameof(options.Backoff));
         backoff.Span(nameof(RetryBackoff.Initial), value => options.Backoff = options.Backoff with { Initial = value });

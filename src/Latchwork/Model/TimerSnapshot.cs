@@ -9,12 +9,12 @@ public sealed record TimerSnapshot
     /// <summary>Where it stands.</summary>
     public required TimerState State { get; init; }
 
-    /// <summary>When it is due (in flight and dead-lettered: when it was due), by the store's clock.</summary>
+    /// <summary>When it is due (in flight, dead-lettered and completed: when it was due), by the store's clock.</summary>
     public required DateTimeOffset Due { get; init; }
 
     /// <summary>
     /// The time left until it is due, by the store's clock, in whole milliseconds, rounded down: right after a post it is never more than the
-    /// delay (if that is a whole number of them). Zero if it is overdue, in flight or dead-lettered.
+    /// delay (if that is a whole number of them). Zero if it is overdue, in flight, dead-lettered or completed.
     /// </summary>
     public required TimeSpan TimeLeft { get; init; }
 
@@ -24,10 +24,10 @@ public sealed record TimerSnapshot
     /// <summary>In flight: the token of the live delivery. Otherwise null.</summary>
     public string? Token { get; init; }
 
-    /// <summary>In flight: the node that holds it. Otherwise null.</summary>
+    /// <summary>In flight: the node that holds it; completed: the node that held it last. Otherwise null.</summary>
     public string? NodeId { get; init; }
 
-    /// <summary>In flight: since when, by the store's clock; null if that cannot be read any more. Otherwise null.</summary>
+    /// <summary>In flight: since when; completed: since when that node held it. By the store's clock; null if that cannot be read any more. Otherwise null.</summary>
     public DateTimeOffset? ClaimedAt { get; init; }
 
     /// <summary>
@@ -48,10 +48,10 @@ public sealed record TimerSnapshot
     /// <summary>The retries that it has in all.</summary>
     public required int MaxRetries { get; init; }
 
-    /// <summary>Its bytes.</summary>
+    /// <summary>Its bytes; completed: none, they are not kept.</summary>
     public required ReadOnlyMemory<byte> Payload { get; init; }
 
-    /// <summary>Its headers; empty if it has none.</summary>
+    /// <summary>Its headers; empty if it has none, or is completed.</summary>
     public required IReadOnlyDictionary<string, string> Headers { get; init; }
 
     /// <summary>
@@ -68,6 +68,12 @@ public sealed record TimerSnapshot
 
     /// <summary>Dead-lettered: for how long, by the store's clock. Otherwise null.</summary>
     public TimeSpan? DeadLetteredFor { get; init; }
+
+    /// <summary>Completed: when it was confirmed, by the store's clock. Otherwise null.</summary>
+    public DateTimeOffset? CompletedAt { get; init; }
+
+    /// <summary>Completed: how. Otherwise null.</summary>
+    public CompletedOutcome? Outcome { get; init; }
 
     /// <summary>Its last ten failures, the oldest first.</summary>
     public IReadOnlyList<AttemptFailure> Failures { get; init; } = [];

@@ -20,8 +20,8 @@ internal abstract class DelegatingTimerStore : ITimerStore
     public virtual Task<TimerClaim> ClaimAsync(TimerPartition partition, ClaimRequest request, CancellationToken cancellationToken) =>
         PassAsync("claim", (partition, request), static (s, a, token) => s.ClaimAsync(a.partition, a.request, token), cancellationToken);
 
-    public virtual Task<IReadOnlyList<TimerOutcome>> ConfirmAsync(TimerPartition partition, IReadOnlyList<DeliveryKey> deliveries, CancellationToken cancellationToken) =>
-        PassAsync("confirm", (partition, deliveries), static (s, a, token) => s.ConfirmAsync(a.partition, a.deliveries, token), cancellationToken);
+    public virtual Task<IReadOnlyList<TimerOutcome>> ConfirmAsync(TimerPartition partition, IReadOnlyList<DeliveryKey> deliveries, CompletedLimits completed, CancellationToken cancellationToken) =>
+        PassAsync("confirm", (partition, deliveries, completed), static (s, a, token) => s.ConfirmAsync(a.partition, a.deliveries, a.completed, token), cancellationToken);
 
     public virtual Task<IReadOnlyList<TimerOutcome>> ExtendAsync(TimerPartition partition, IReadOnlyList<DeliveryKey> deliveries, TimeSpan lease, CancellationToken cancellationToken) =>
         PassAsync("extend", (partition, deliveries, lease), static (s, a, token) => s.ExtendAsync(a.partition, a.deliveries, a.lease, token), cancellationToken);
@@ -49,6 +49,9 @@ internal abstract class DelegatingTimerStore : ITimerStore
 
     public virtual Task<TimerPage> DeadLettersAsync(TimerPartition partition, string? cursor, int limit, CancellationToken cancellationToken) =>
         PassAsync("dead", (partition, cursor, limit), static (s, a, token) => s.DeadLettersAsync(a.partition, a.cursor, a.limit, token), cancellationToken);
+
+    public virtual Task<TimerPage> CompletedAsync(TimerPartition partition, string? cursor, int limit, CancellationToken cancellationToken) =>
+        PassAsync("completed", (partition, cursor, limit), static (s, a, token) => s.CompletedAsync(a.partition, a.cursor, a.limit, token), cancellationToken);
 
     public virtual Task<IReadOnlyList<TimerOutcome>> RequeueAsync(TimerPartition partition, IReadOnlyList<DeadLetterKey> keys, Due due, CancellationToken cancellationToken) =>
         PassAsync("requeue", (partition, keys, due), static (s, a, token) => s.RequeueAsync(a.partition, a.keys, a.due, token), cancellationToken);

@@ -71,6 +71,24 @@ public interface IStoreTransfer
     /// <returns>The counters of all its partitions.</returns>
     Task<TimerCounters> ReadCountersAsync(string ns, CancellationToken cancellationToken);
 
+    /// <summary>Reads the history of a namespace of timers, also of one that is sealed. The step that says that everything was moved away deletes it.</summary>
+    /// <param name="ns">The namespace.</param>
+    /// <param name="cursor">Null to begin, then the cursor of the page before.</param>
+    /// <param name="cancellationToken">A token that cancels the wait.</param>
+    /// <returns>At most <see cref="Limits.MaxBatch"/> lines; there may be none and yet more to come.</returns>
+    Task<CompletedPage> ReadCompletedAsync(string ns, string? cursor, CancellationToken cancellationToken);
+
+    /// <summary>
+    /// Target: takes lines of the history in, if an import is open for this move. Of an id that has one here already the later completion stands, so no journal is
+    /// needed. What exceeds the bound of the namespace goes, the oldest first. Of several partitions each is a step of its own.
+    /// </summary>
+    /// <param name="ns">The namespace.</param>
+    /// <param name="moveId">The move.</param>
+    /// <param name="lines">At most <see cref="Limits.MaxBatch"/> lines, each id once.</param>
+    /// <param name="cancellationToken">A token that cancels the wait. What was sent may still take effect.</param>
+    /// <returns>Whether the import is open for this move.</returns>
+    Task<bool> ImportCompletedAsync(string ns, string moveId, IReadOnlyList<CompletedEvent> lines, CancellationToken cancellationToken);
+
     /// <summary>Reads what the lockers of a namespace of locks have done, also of one that is sealed.</summary>
     /// <param name="ns">The namespace.</param>
     /// <param name="cancellationToken">A token that cancels the wait.</param>

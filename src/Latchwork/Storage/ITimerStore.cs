@@ -59,12 +59,16 @@ public interface ITimerStore
     /// <returns>The events and the time to ask again.</returns>
     Task<TimerClaim> ClaimAsync(TimerPartition partition, ClaimRequest request, CancellationToken cancellationToken);
 
-    /// <summary>Ends deliveries for good: the events are gone. An expired lease that nobody took over is still good.</summary>
+    /// <summary>
+    /// Ends deliveries for good: the events are gone. In the same step their lines of the history are written, one an id (the last completion stands), and what
+    /// exceeds the limits goes: at most <see cref="Limits.MaxBatch"/> lines, the oldest first. Never refused at a memory limit. An expired lease that nobody took over is still good.
+    /// </summary>
     /// <param name="partition">The partition.</param>
     /// <param name="deliveries">The deliveries.</param>
+    /// <param name="completed">What to keep of the completed events. With a retention of zero nothing is written, and nothing goes.</param>
     /// <param name="cancellationToken">A token that cancels the wait.</param>
     /// <returns><see cref="TimerOutcome.Done"/>, <see cref="TimerOutcome.Stale"/> or <see cref="TimerOutcome.NotFound"/> for each.</returns>
-    Task<IReadOnlyList<TimerOutcome>> ConfirmAsync(TimerPartition partition, IReadOnlyList<DeliveryKey> deliveries, CancellationToken cancellationToken);
+    Task<IReadOnlyList<TimerOutcome>> ConfirmAsync(TimerPartition partition, IReadOnlyList<DeliveryKey> deliveries, CompletedLimits completed, CancellationToken cancellationToken);
 
     /// <summary>
     /// Makes leases last <paramref name="lease"/> from now on (never shorter than they are). An expired lease that nobody took over is still good.
@@ -98,7 +102,7 @@ public interface ITimerStore
     /// <returns><see cref="TimerOutcome.Done"/> (will be retried), <see cref="TimerOutcome.DeadLettered"/> (it was dead-lettered), <see cref="TimerOutcome.Stale"/> or <see cref="TimerOutcome.NotFound"/> for each.</returns>
     Task<IReadOnlyList<TimerOutcome>> FailAsync(TimerPartition partition, IReadOnlyList<TimerFailure> failures, DeadLetterLimits deadLetters, CancellationToken cancellationToken);
 
-    /// <summary>Looks at an event.</summary>
+    /// <summary>Looks at an event. Of an id that is in no state its line of the history is shown, if there is one.</summary>
     /// <param name="partition">The partition.</param>
     /// <param name="id">The event's id.</param>
     /// <param name="cancellationToken">A token that cancels the wait.</param>
@@ -149,6 +153,14 @@ public interface ITimerStore
     /// <param name="cancellationToken">A token that cancels the wait.</param>
     /// <returns>A page.</returns>
     Task<TimerPage> DeadLettersAsync(TimerPartition partition, string? cursor, int limit, CancellationToken cancellationToken);
+
+    /// <summary>Lists completed events, the last first (those of the same millisecond by id, backwards). A line that is written while pages are read may be left out; no id comes twice.</summary>
+    /// <param name="partition">The partition.</param>
+    /// <param name="cursor">Null for the first page, then the cursor of the page before.</param>
+    /// <param name="limit">The most lines on the page: 1 to <see cref="Limits.MaxBatch"/>.</param>
+    /// <param name="cancellationToken">A token that cancels the wait.</param>
+    /// <returns>A page.</returns>
+    Task<TimerPage> CompletedAsync(TimerPartition partition, string? cursor, int limit, CancellationToken cancellationToken);
 
     /// <summary>Schedules dead letters again, with no retry spent, no interruption counted, and their failures kept.</summary>
     /// <param name="partition">The partition.</param>

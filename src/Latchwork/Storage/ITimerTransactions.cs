@@ -41,7 +41,8 @@ public interface ITimerTransactions
     /// <param name="transaction">The application's transaction.</param>
     /// <param name="partition">The partition.</param>
     /// <param name="delivery">The delivery.</param>
+    /// <param name="completed">What to keep of completed events: its line is written with the transaction. What exceeds the limits goes with a later step.</param>
     /// <param name="cancellationToken">A token that cancels the statement, which aborts the transaction.</param>
     /// <returns><see cref="TimerOutcome.Done"/>, <see cref="TimerOutcome.Stale"/> or <see cref="TimerOutcome.NotFound"/>.</returns>
-    Task<TimerOutcome> ConfirmAsync(DbTransaction transaction, TimerPartition partition, DeliveryKey delivery, CancellationToken cancellationToken);
+    Task<TimerOutcome> ConfirmAsync(DbTransaction transaction, TimerPartition partition, DeliveryKey delivery, CompletedLimits completed, CancellationToken cancellationToken);
 }

@@ -60,6 +60,42 @@ public sealed record TimerEntry(
 [Experimental("LATCHWORK001")]
 public sealed record DeadLetterLimits(TimeSpan Retention, int MaxCount);
 
+/// <summary>What a confirmation keeps of the events that it ends: a line of the history for each id, without its payload.</summary>
+/// <param name="Retention">How long a line is kept, from the confirmation on. Zero: nothing is kept.</param>
+/// <param name="MaxCount">The most lines that a partition keeps; the oldest go first.</param>
+/// <param name="Outcome">How the events are completed.</param>
+[Experimental("LATCHWORK001")]
+public sealed record CompletedLimits(TimeSpan Retention, int MaxCount, CompletedOutcome Outcome = CompletedOutcome.Succeeded)
+{
+    /// <summary>Nothing is kept.</summary>
+    public static CompletedLimits None { get; } = new(TimeSpan.Zero, 0);
+
+    /// <summary>Whether anything is kept.</summary>
+    public bool Keeps => Retention > TimeSpan.Zero;
+
+    /// <summary>The equal share of a partition in the <see cref="Limits.MaxCompleted"/> lines of a namespace, rounded up.</summary>
+    /// <param name="partitions">The namespace's number of partitions, at least 1.</param>
+    /// <returns>The most lines that a partition keeps.</returns>
+    public static int ShareOf(int partitions)
+    {
+        ArgumentOutOfRangeException.ThrowIfLessThan(partitions, 1);
+        return (Limits.MaxCompleted + partitions - 1) / partitions;
+    }
+}
+
+/// <summary>A line of the history: a completed event.</summary>
+/// <param name="Id">The event's id.</param>
+/// <param name="Due">When it was due, by the store's clock.</param>
+/// <param name="ClaimedAt">When it was claimed by the node that held it last.</param>
+/// <param name="CompletedAt">When it was confirmed.</param>
+/// <param name="NodeId">The node that held it last.</param>
+/// <param name="Retries">The retries that were spent.</param>
+/// <param name="MaxRetries">The retries that it had in all.</param>
+/// <param name="Outcome">How it was completed.</param>
+[Experimental("LATCHWORK001")]
+public sealed record CompletedEvent(
+    string Id, DateTimeOffset Due, DateTimeOffset ClaimedAt, DateTimeOffset CompletedAt, string NodeId, int Retries, int MaxRetries, CompletedOutcome Outcome);
+
 /// <summary>A node's request for events that are due.</summary>
 /// <param name="NodeId">The asking node.</param>
 /// <param name="ClaimToken">
@@ -92,6 +128,9 @@ public sealed record ClaimRequest(
     /// node is told to wait for <see cref="YieldTime"/> (see <see cref="TimerClaim.AskAgainIn"/>). Default: false, it claims on at once.
     /// </summary>
     public bool Yields { get; init; }
+
+    /// <summary>What to keep of completed events. A claim for events lets go what is too old, as time passes, too. Default: nothing is kept, and nothing goes.</summary>
+    public CompletedLimits Completed { get; init; } = CompletedLimits.None;
 
     /// <summary>How long a node lets others go first, in ms: longer than a node that was notified needs to come.</summary>
     internal const int YieldTime = 30;

@@ -177,6 +177,12 @@ public sealed record TransferResult(long FencingToken, LockerOutcomeKind Kind, R
 [Experimental("LATCHWORK001")]
 public sealed record TransferKeyPage(IReadOnlyList<TransferKey> Keys, string? Cursor);
 
+/// <summary>A page of the history of a namespace of timers.</summary>
+/// <param name="Lines">Completed events, of each partition the last first.</param>
+/// <param name="Cursor">What to ask the next page with, or null after the last one.</param>
+[Experimental("LATCHWORK001")]
+public sealed record CompletedPage(IReadOnlyList<CompletedEvent> Lines, string? Cursor);
+
 /// <summary>What became of a namespace that was to be dropped.</summary>
 /// <param name="IsDropped">Whether it was dropped. If not, nothing was changed, unless it has several partitions and a node joined in the middle of it.</param>
 /// <param name="Events">The events that it holds, or held: scheduled, in flight and dead-lettered; and the records of its schedules.</param>

@@ -219,7 +219,7 @@ internal sealed class ClaimLoop : IDisposable
             _listener.Capacity.Taken - max,
             _listener.LeaseOfClaim,
             _listener.Settings.DeadLetters)
-        { Yields = _listener.Capacity.HandlesLong };
+        { Yields = _listener.Capacity.HandlesLong, Completed = _client.Completed };
     }
 
     private Task Take(ClaimRequest request, TimerClaim claim, TimeSpan sentAt, TimeSpan receivedAt)

@@ -11,6 +11,10 @@ internal sealed class DeliveryCalls(ITimerStore store, TimerSettings settings)
     public Task<TimerOutcome> ConfirmAsync(PartitionClient client, DeliveryKey key, TimeSpan repeatUntil, CancellationToken cancellationToken) =>
         RepeatAsync(static (s, token) => s.client.Confirms.AddAsync(s.key, token), (client, key), repeatUntil, cancellationToken);
 
+    /// <summary>Confirms before the handler runs.</summary>
+    public Task<TimerOutcome> ConfirmOnDeliveryAsync(PartitionClient client, DeliveryKey key, TimeSpan repeatUntil, CancellationToken cancellationToken) =>
+        RepeatAsync(static (s, token) => s.client.ConfirmsOnDelivery.AddAsync(s.key, token), (client, key), repeatUntil, cancellationToken);
+
     public Task<TimerOutcome> FailAsync(PartitionClient client, TimerFailure failure, TimeSpan repeatUntil, CancellationToken cancellationToken) =>
         RepeatAsync(static (s, token) => s.client.Failures.AddAsync(s.failure, token), (client, failure), repeatUntil, cancellationToken);
 

@@ -1,4 +1,5 @@
 using System.Runtime.CompilerServices;
+using Latchwork.Storage;
 using Latchwork.Storage.Rules;
 using Latchwork.Threading;
 
@@ -6,7 +7,7 @@ namespace Latchwork;
 
 public sealed partial class DistributedTimer
 {
-    /// <summary>Looks at an event in any state.</summary>
+    /// <summary>Looks at an event in any state. Of an id that was completed and not posted since it shows when and where, if that is kept (<see cref="TimerOptions.CompletedRetention"/>).</summary>
     /// <param name="id">Its id.</param>
     /// <param name="cancellationToken">A token that cancels the wait.</param>
     /// <returns>The event, or null if it is unknown.</returns>
@@ -79,7 +80,8 @@ public sealed partial class DistributedTimer
         if (offset is { } start) Limits.CheckDuration(start, TimeSpan.Zero, Limits.MaxDelay, nameof(offset));
         if (duration is { } length) Limits.CheckDuration(length, TimeSpan.Zero, Limits.MaxDelay, nameof(duration));
         if (limit < 0) throw new ArgumentOutOfRangeException(nameof(limit), limit, $"'limit' must not be negative; it is {limit}.");
-        return ListUpcomingAsync(offset, duration, limit ?? long.MaxValue, cancellationToken);
+        return ListMergedAsync(
+            limit ?? long.MaxValue, TimerListing.ByDue, (client, cursor, pageSize, token) => _store.UpcomingAsync(client.Partition, offset, duration, cursor, pageSize, token), cancellationToken);
     }
 
     /// <summary>
@@ -95,6 +97,21 @@ public sealed partial class DistributedTimer
     {
         if (limit < 0) throw new ArgumentOutOfRangeException(nameof(limit), limit, $"'limit' must not be negative; it is {limit}.");
         return ListInFlightAsync(limit ?? long.MaxValue, cancellationToken);
+    }
+
+    /// <summary>
+    /// Lists completed events, the last first: when each was due, claimed and confirmed, by which node, after how many retries. Only what was confirmed by nodes with a
+    /// <see cref="TimerOptions.CompletedRetention"/> is there: of each id the last time, of the namespace the last 10,000. It is read in pages; what is confirmed meanwhile may be left out.
+    /// </summary>
+    /// <param name="limit">The most events. Default: null, all.</param>
+    /// <param name="cancellationToken">Ends the listing.</param>
+    /// <returns>The events, in the state <see cref="TimerState.Completed"/> and without payload, whatever became of their ids since.</returns>
+    /// <exception cref="LatchworkStoreException">The store did not answer.</exception>
+    public IAsyncEnumerable<TimerSnapshot> CompletedAsync(long? limit = null, CancellationToken cancellationToken = default)
+    {
+        if (limit < 0) throw new ArgumentOutOfRangeException(nameof(limit), limit, $"'limit' must not be negative; it is {limit}.");
+        return ListMergedAsync(
+            limit ?? long.MaxValue, TimerListing.ByCompletion, (client, cursor, pageSize, token) => _store.CompletedAsync(client.Partition, cursor, pageSize, token), cancellationToken);
     }
 
     private async IAsyncEnumerable<TimerSnapshot> ListInFlightAsync(long limit, [EnumeratorCancellation] CancellationToken cancellationToken)
@@ -115,17 +132,20 @@ public sealed partial class DistributedTimer
         }
     }
 
-    private async IAsyncEnumerable<TimerSnapshot> ListUpcomingAsync(
-        TimeSpan? offset, TimeSpan? duration, long limit, [EnumeratorCancellation] CancellationToken cancellationToken)
+    /// <summary>Lists pages of all partitions, merged into one order.</summary>
+    private async IAsyncEnumerable<TimerSnapshot> ListMergedAsync(
+        long limit,
+        Comparison<TimerSnapshot> order,
+        Func<PartitionClient, string?, int, CancellationToken, Task<TimerPage>> read,
+        [EnumeratorCancellation] CancellationToken cancellationToken)
     {
         if (limit == 0) yield break;
 
         PartitionClient[] clients = await _clients.FindAsync(cancellationToken).ConfigureAwait(false);
         int pageSize = TimerListing.PageSize(clients.Length, limit);
-        IAsyncEnumerable<TimerSnapshot>[] sources = Array.ConvertAll(clients, client => TimerListing.PagesAsync(
-            (cursor, token) => _store.UpcomingAsync(client.Partition, offset, duration, cursor, pageSize, token), cancellationToken));
-        IAsyncEnumerable<TimerSnapshot> merged =
-            sources.Length == 1 ? sources[0] : TimerListing.MergeAsync(sources, TimerListing.ByDue, cancellationToken);
+        IAsyncEnumerable<TimerSnapshot>[] sources = Array.ConvertAll(
+            clients, client => TimerListing.PagesAsync((cursor, token) => read(client, cursor, pageSize, token), cancellationToken));
+        IAsyncEnumerable<TimerSnapshot> merged = sources.Length == 1 ? sources[0] : TimerListing.MergeAsync(sources, order, cancellationToken);
         await foreach (TimerSnapshot item in merged.ConfigureAwait(false))
         {
             yield return item;

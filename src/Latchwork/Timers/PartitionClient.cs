@@ -13,15 +13,19 @@ internal sealed class PartitionClient
     /// <param name="store">The store.</param>
     /// <param name="partition">The partition.</param>
     /// <param name="deadLetters">What to keep of the dead letters.</param>
+    /// <param name="completed">What to keep of the completed events.</param>
     /// <param name="closed">Gives up what is under way when the timer is disposed.</param>
-    public PartitionClient(ITimerStore store, TimerPartition partition, DeadLetterLimits deadLetters, CancellationToken closed)
+    public PartitionClient(ITimerStore store, TimerPartition partition, DeadLetterLimits deadLetters, CompletedLimits completed, CancellationToken closed)
     {
         _store = store;
         Partition = partition;
+        Completed = completed;
         _deadLetters = deadLetters;
         _closed = closed;
         Posts = new(PostAsync, static entry => entry.Payload.Length);
-        Confirms = new(keys => _store.ConfirmAsync(Partition, keys, _closed));
+        Confirms = new(keys => _store.ConfirmAsync(Partition, keys, Completed, _closed));
+        CompletedLimits onDelivery = completed with { Outcome = CompletedOutcome.Delivered };
+        ConfirmsOnDelivery = new(keys => _store.ConfirmAsync(Partition, keys, onDelivery, _closed));
         Failures = new(failures => _store.FailAsync(Partition, failures, _deadLetters, _closed));
         Releases = new(keys => _store.ReleaseAsync(Partition, keys, _closed));
         Advances = new(AdvanceAsync, static advance => advance.Next?.Payload.Length ?? 0);
@@ -29,9 +33,15 @@ internal sealed class PartitionClient
 
     public TimerPartition Partition { get; }
 
+    /// <summary>What a confirmation keeps of the completed events.</summary>
+    public CompletedLimits Completed { get; }
+
     public Batcher<TimerEntry, PostResult> Posts { get; }
 
     public Batcher<DeliveryKey, TimerOutcome> Confirms { get; }
+
+    /// <summary>Confirmations before the handler runs: the history tells them apart.</summary>
+    public Batcher<DeliveryKey, TimerOutcome> ConfirmsOnDelivery { get; }
 
     public Batcher<TimerFailure, TimerOutcome> Failures { get; }
 
@@ -45,6 +55,7 @@ internal sealed class PartitionClient
     {
         Posts.Close(reason);
         Confirms.Close(reason);
+        ConfirmsOnDelivery.Close(reason);
         Failures.Close(reason);
         Releases.Close(reason);
         Advances.Close(reason);

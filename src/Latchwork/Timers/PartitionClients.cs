@@ -122,9 +122,10 @@ internal sealed class PartitionClients : IDisposable
         {
             if (_opened is { } known) return known;
             var clients = new PartitionClient[count];
+            var completed = new CompletedLimits(_settings.CompletedRetention, CompletedLimits.ShareOf(count));
             for (int i = 0; i < count; i++)
             {
-                clients[i] = new PartitionClient(_store, new TimerPartition(_settings.Namespace, i), _settings.DeadLetters, _closing.Token);
+                clients[i] = new PartitionClient(_store, new TimerPartition(_settings.Namespace, i), _settings.DeadLetters, completed, _closing.Token);
             }
 
             return _opened = clients;

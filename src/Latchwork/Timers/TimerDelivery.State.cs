@@ -213,9 +213,7 @@ public sealed partial class TimerDelivery
         Interlocked.Add(ref _marks, Ending);
         try
         {
-            TimerOutcome outcome = failure is null
-                ? await _listener.Calls.ConfirmAsync(Client, Key, repeatUntil, cancellationToken).ConfigureAwait(false)
-                : await _listener.Calls.FailAsync(Client, failure, repeatUntil, cancellationToken).ConfigureAwait(false);
+            TimerOutcome outcome = await CallEndAsync(failure, repeatUntil, cancellationToken).ConfigureAwait(false);
 
             // Of two calls that end it together one is stale, and this may be that one.
             if (outcome == TimerOutcome.Stale) Suspect();
@@ -228,6 +226,12 @@ public sealed partial class TimerDelivery
             EndEnding();
         }
     }
+
+    // Of one that was received the caller is the handler: whenever it confirms, it has handled it.
+    private Task<TimerOutcome> CallEndAsync(TimerFailure? failure, TimeSpan repeatUntil, CancellationToken cancellationToken) =>
+        failure is not null ? _listener.Calls.FailAsync(Client, failure, repeatUntil, cancellationToken)
+        : _listener.Settings.Confirmation == Confirmation.OnDelivery && !IsReceived ? _listener.Calls.ConfirmOnDeliveryAsync(Client, Key, repeatUntil, cancellationToken)
+        : _listener.Calls.ConfirmAsync(Client, Key, repeatUntil, cancellationToken);
 
     /// <summary>Hands the delivery back: no retry is spent.</summary>
     /// <param name="repeatUntil">Until when to repeat it if the store does not answer.</param>
@@ -273,7 +277,7 @@ public sealed partial class TimerDelivery
             if (extended == TimerOutcome.Done) SetLeaseExpiry(sentAt + _listener.Settings.LeaseDuration);
             if (extended is TimerOutcome.Done or TimerOutcome.InFlight)
             {
-                isConfirmed = await transactions.ConfirmAsync(transaction, Client.Partition, Key, cancellationToken).ConfigureAwait(false) == TimerOutcome.Done;
+                isConfirmed = await transactions.ConfirmAsync(transaction, Client.Partition, Key, Client.Completed, cancellationToken).ConfigureAwait(false) == TimerOutcome.Done;
             }
         }
         finally

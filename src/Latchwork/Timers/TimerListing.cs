@@ -17,6 +17,9 @@ internal static class TimerListing
     /// <summary>The order of dead letters.</summary>
     public static int ByDeadLetterTime(TimerSnapshot a, TimerSnapshot b) => Then(Nullable.Compare(a.DeadLetteredAt, b.DeadLetteredAt), a, b);
 
+    /// <summary>The order of completed events: the last first.</summary>
+    public static int ByCompletion(TimerSnapshot a, TimerSnapshot b) => -Then(Nullable.Compare(a.CompletedAt, b.CompletedAt), a, b);
+
     /// <summary>How much a page of each partition holds, so that all of them together hold about as much as a few pages of one.</summary>
     /// <param name="partitions">How many there are.</param>
     /// <param name="limit">The most that is listed.</param>

@@ -21,6 +21,9 @@ public sealed class TimerOptions
     /// <summary>The default of <see cref="MaxRetries"/>.</summary>
     public const int DefaultMaxRetries = 10;
 
+    /// <summary>The <see cref="CompletedRetention"/> of timers that a host registers, unless they say otherwise: 1 day.</summary>
+    public static readonly TimeSpan HostedCompletedRetention = TimeSpan.FromDays(1);
+
     /// <summary>The kind of event: nodes join the namespaces that they can handle. 1 to 512 bytes of UTF-8; default <c>dt</c>.</summary>
     public string Namespace { get; set; } = DefaultNamespace;
 
@@ -77,6 +80,13 @@ public sealed class TimerOptions
 
     /// <summary>The most dead letters that are kept in a partition: 0 to 100,000,000; default 100,000. The oldest go first.</summary>
     public int MaxDeadLetters { get; set; } = 100_000;
+
+    /// <summary>
+    /// How long what this node confirms is kept as completed, to answer when and where an event was handled: zero, or 1 s to 100 years. Default: zero, nothing is kept;
+    /// of timers that a host registers 1 day. Kept are due time, when it was claimed and confirmed, node, retries and outcome; no payload. A namespace keeps the last
+    /// 10,000, each id once; of several partitions each keeps its share. See <see cref="DistributedTimer.CompletedAsync"/>.
+    /// </summary>
+    public TimeSpan CompletedRetention { get; set; }
 
     /// <summary>How payloads are written and read by the generic methods. Default: null, the web defaults of <see cref="JsonSerializerOptions"/>.</summary>
     public JsonSerializerOptions? SerializerOptions { get; set; }

@@ -34,6 +34,7 @@ internal static class TimerOptionsValidator
         Span(options.ShutdownTimeout, TimeSpan.Zero, TimeSpan.FromDays(1), nameof(options.ShutdownTimeout));
         Span(options.DeadLetterRetention, TimeSpan.FromSeconds(1), Limits.MaxDelay, nameof(options.DeadLetterRetention));
         Number(options.MaxDeadLetters, 0, MaxDeadLetters, nameof(options.MaxDeadLetters));
+        if (options.CompletedRetention != TimeSpan.Zero) Span(options.CompletedRetention, TimeSpan.FromSeconds(1), Limits.MaxDelay, nameof(options.CompletedRetention), "zero, or ");
         Number(options.MaxPayloadBytes, 1, 256 << 20, nameof(options.MaxPayloadBytes));
         if (!Enum.IsDefined(options.Confirmation)) failures.Add($"Confirmation must be one of its named values; it is {(int)options.Confirmation}.");
         if (options.TimeProvider is null) failures.Add("TimeProvider must not be null.");
@@ -81,9 +82,9 @@ internal static class TimerOptionsValidator
             }
         }
 
-        void Span(TimeSpan value, TimeSpan min, TimeSpan max, string name)
+        void Span(TimeSpan value, TimeSpan min, TimeSpan max, string name, string or = "")
         {
-            if (value < min || value > max) failures.Add($"{name} must be between {min} and {max}; it is {value}.");
+            if (value < min || value > max) failures.Add($"{name} must be {or}between {min} and {max}; it is {value}.");
         }
     }
 }

@@ -27,6 +27,7 @@ internal sealed class TimerSettings
         ShutdownTimeout = options.ShutdownTimeout;
         MaxPayloadBytes = options.MaxPayloadBytes;
         DeadLetters = new DeadLetterLimits(options.DeadLetterRetention, options.MaxDeadLetters);
+        CompletedRetention = options.CompletedRetention;
         Json = options.SerializerOptions;
         Clock = new MonotonicClock(LeaseTime.For(options.TimeProvider));
     }
@@ -56,6 +57,8 @@ internal sealed class TimerSettings
     public int MaxPayloadBytes { get; }
 
     public DeadLetterLimits DeadLetters { get; }
+
+    public TimeSpan CompletedRetention { get; }
 
     /// <summary>How JSON is written and read; null for the web defaults, which only callers that may use reflection can ask for.</summary>
     public JsonSerializerOptions? Json { get; }

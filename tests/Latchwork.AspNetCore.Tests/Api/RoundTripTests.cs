@@ -49,6 +49,11 @@ public sealed class RoundTripTests
         await host.DoAsync("timers/dead-letters/requeue", new { @namespace = name, id = name });
         JsonElement third = Delivery(await host.DoAsync("timers/claim", new { @namespace = name }));
         await host.DoAsync("timers/confirm", new { @namespace = name, id = name, token = third.GetProperty("token").GetString() });
+        JsonElement completed = (await host.GetAsync("timers/completed", ("namespace", name), ("limit", "10"))).Body.GetProperty("items")[0];
+        (completed.GetProperty("id").GetString(), completed.GetProperty("state").GetString(), completed.GetProperty("outcome").GetString()).ShouldBe((name, "completed", "succeeded"));
+        completed.GetProperty("completedAt").GetDateTimeOffset().ShouldBeGreaterThanOrEqualTo(completed.GetProperty("claimedAt").GetDateTimeOffset());
+        completed.TryGetProperty("data", out _).ShouldBeFalse("it is not kept");
+        (await host.GetAsync("timers/event", ("namespace", name), ("id", name))).Body.GetProperty("state").GetString().ShouldBe("completed");
         JsonElement counters = (await host.GetAsync("timers/stats", ("namespace", name))).Body.GetProperty("counters");
         JsonElement totals = counters.GetProperty("totals");
         (totals.GetProperty("posted").GetInt32(), totals.GetProperty("replaced").GetInt32(), totals.GetProperty("confirmed").GetInt32()).ShouldBe((2, 1, 1));

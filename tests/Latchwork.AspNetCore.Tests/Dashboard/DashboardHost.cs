@@ -9,6 +9,7 @@ using Microsoft.AspNetCore.Hosting.Server;
 using Microsoft.AspNetCore.Hosting.Server.Features;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
+using Shouldly;
 
 namespace Latchwork.AspNetCore.Tests.Dashboard;
 
@@ -87,6 +88,21 @@ internal sealed partial class DashboardHost : IAsyncDisposable
         string token = (await Store.Timers.PeekAsync(partition, id, default))!.Token!;
         await Store.Timers.FailAsync(partition, [new TimerFailure(new DeliveryKey(id, token), node, error, null, reason)], limits, default);
         await Store.Timers.LeaveAsync(partition, "claims", default);
+    }
+
+    /// <summary>Posts an event, and lets a node claim and confirm it.</summary>
+    public async Task CompleteAsync(string ns, string id, string node)
+    {
+        await using (DistributedTimer timer = Timer(ns))
+        {
+            await timer.PostAsync("{}"u8.ToArray(), DateTimeOffset.UnixEpoch.AddYears(50), new() { Id = id }); // due immediately, not at the end of this millisecond
+        }
+
+        var partition = new TimerPartition(ns, 0);
+        string token = $"{Guid.NewGuid():N}0";
+        await Store.Timers.ClaimAsync(partition, new ClaimRequest(node, token, 10, 10, 0, TimeSpan.FromSeconds(10), new DeadLetterLimits(TimeSpan.FromDays(30), 1000)), default);
+        (await Store.Timers.ConfirmAsync(partition, [new DeliveryKey(id, token)], new CompletedLimits(TimeSpan.FromDays(1), Limits.MaxCompleted), default)).ShouldBe([TimerOutcome.Done]);
+        await Store.Timers.LeaveAsync(partition, node, default);
     }
 
     public async Task<string> GetAsync(string address, HttpStatusCode expected = HttpStatusCode.OK)

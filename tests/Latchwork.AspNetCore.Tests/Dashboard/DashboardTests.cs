@@ -35,11 +35,27 @@ public sealed class DashboardTests
     }
 
     [Fact]
+    public async Task Completed_events_are_listed_and_have_a_page()
+    {
+        await using DashboardHost host = await DashboardHost.StartAsync();
+        await host.PostAsync("orders", "waits", TimeSpan.FromHours(1));
+        (await host.GetAsync("namespace?ns=orders")).ShouldNotContain("id=\"completed\"");
+        await host.CompleteAsync("orders", "41", node: "node-7");
+        string page = await host.GetAsync("namespace?ns=orders");
+        page.ShouldContain("id=\"completed\"");
+        page.ShouldContain(">41</a>");
+        page = await host.GetAsync("event?ns=orders&id=41");
+        foreach (string part in (string[])["completed", "node-7", "succeeded", "are not kept"]) page.ShouldContain(part);
+        page.ShouldNotContain("Payload</h2>");
+    }
+
+    [Fact]
     public async Task Text_of_users_is_encoded_wherever_it_is_shown()
     {
         await using DashboardHost host = await DashboardHost.StartAsync();
         await host.PostAsync(Hostile, "waits" + Hostile, TimeSpan.FromHours(1), Encoding.UTF8.GetBytes(Hostile), new Dictionary<string, string> { [Hostile] = Hostile });
         await host.DeadLetterAsync(Hostile, "dead" + Hostile, Hostile, node: Hostile);
+        await host.CompleteAsync(Hostile, "done" + Hostile, node: Hostile);
         await using DistributedTimer timer = host.Timer(Hostile, Hostile);
         await timer.JoinAsync((_, _) => Task.CompletedTask);
         await timer.PauseAsync(Hostile, Hostile);
@@ -49,7 +65,7 @@ public sealed class DashboardTests
         string ns = Uri.EscapeDataString(Hostile);
         foreach (string address in new[]
         {
-            "", $"?search={ns}", $"?search=none{ns}", "nodes", $"namespace?ns={ns}", $"event?ns={ns}&id=waits{ns}", $"event?ns={ns}&id=dead{ns}", $"schedules?ns={ns}",
+            "", $"?search={ns}", $"?search=none{ns}", "nodes", $"namespace?ns={ns}", $"event?ns={ns}&id=waits{ns}", $"event?ns={ns}&id=dead{ns}", $"event?ns={ns}&id=done{ns}", $"schedules?ns={ns}",
             $"locks?key={ns}", $"post?ns={ns}", $"confirm?action=purge&ns={ns}&id=dead{ns}", $"confirm?action=pause&ns={ns}&why={ns}",
         })
         {

@@ -147,7 +147,7 @@ internal sealed class LegalTimerHistory(int seed, bool withLosses)
                 async () => $"{(await _store.FailAsync(_partition, [new TimerFailure(key, process, "x", choice == 3 ? null : delay, DeadLetterReason.Rejected) { IsInterruption = choice == 4 }], _dead, default))[0]}",
                 process, since),
             6 => Task.CompletedTask, // its holder died
-            _ => CallAsync(Verb.Confirm, id, s => s with { Token = token }, async () => $"{(await _store.ConfirmAsync(_partition, [key], default))[0]}", process, since),
+            _ => CallAsync(Verb.Confirm, id, s => s with { Token = token }, async () => $"{(await _store.ConfirmAsync(_partition, [key], CompletedLimits.None, default))[0]}", process, since),
         };
     }
 

@@ -36,10 +36,10 @@ internal sealed class RecordingTimerStore(ITimerStore inner, HistoryWriter histo
         return claim;
     }
 
-    public override Task<IReadOnlyList<TimerOutcome>> ConfirmAsync(TimerPartition partition, IReadOnlyList<DeliveryKey> deliveries, CancellationToken cancellationToken) =>
+    public override Task<IReadOnlyList<TimerOutcome>> ConfirmAsync(TimerPartition partition, IReadOnlyList<DeliveryKey> deliveries, CompletedLimits completed, CancellationToken cancellationToken) =>
         RecordAsync(
             [.. deliveries.Select(d => Start(Verb.Confirm, partition, d))],
-            () => base.ConfirmAsync(partition, deliveries, cancellationToken));
+            () => base.ConfirmAsync(partition, deliveries, completed, cancellationToken));
 
     public override Task<IReadOnlyList<TimerOutcome>> ExtendAsync(TimerPartition partition, IReadOnlyList<DeliveryKey> deliveries, TimeSpan lease, CancellationToken cancellationToken) =>
         RecordAsync(

@@ -23,6 +23,8 @@ public sealed class PostgresEngineFaultTests(PostgresFixture fixture) : EngineFa
 
 public sealed class PostgresEngineListingTests(PostgresFixture fixture) : EngineListingSuite(fixture), IClassFixture<PostgresFixture>;
 
+public sealed class PostgresEngineCompletedTests(PostgresFixture fixture) : EngineCompletedSuite(fixture), IClassFixture<PostgresFixture>;
+
 public sealed class PostgresEngineStressTests(PostgresFixture fixture) : EngineStressSuite(fixture), IClassFixture<PostgresFixture>;
 
 public sealed class PostgresDtimerDefectEngineTests(PostgresFixture fixture) : DtimerDefectEngineSuite(fixture), IClassFixture<PostgresFixture>;

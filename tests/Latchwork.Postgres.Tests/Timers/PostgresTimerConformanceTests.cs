@@ -22,6 +22,8 @@ public sealed class PostgresTimerInFlightTests(PostgresFixture fixture) : TimerI
 
 public sealed class PostgresTimerCountersTests(PostgresFixture fixture) : TimerCountersSuite(fixture), IClassFixture<PostgresFixture>;
 
+public sealed class PostgresTimerCompletedTests(PostgresFixture fixture) : TimerCompletedSuite(fixture), IClassFixture<PostgresFixture>;
+
 public sealed class PostgresTimerRegistryTests(PostgresFixture fixture) : TimerRegistrySuite(fixture), IClassFixture<PostgresFixture>;
 
 public sealed class PostgresTimerClockTests(PostgresFixture fixture) : TimerClockSuite(fixture), IClassFixture<PostgresFixture>;

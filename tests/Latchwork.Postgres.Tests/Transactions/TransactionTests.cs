@@ -140,7 +140,7 @@ public sealed class TransactionTests(PostgresFixture fixture) : IClassFixture<Po
         (await inside.ChangeDelayAsync("a", TimeSpan.Zero)).ShouldBe(TimerOutcome.InFlight);
 
         (await _store.Timers.ExtendAsync(partition, [new("a", "token")], TimeSpan.FromMinutes(6), CancellationToken.None)).ShouldBe([TimerOutcome.Done]);
-        (await _store.Timers.ConfirmAsync(partition, [new("a", "token")], CancellationToken.None)).ShouldBe([TimerOutcome.Done]);
+        (await _store.Timers.ConfirmAsync(partition, [new("a", "token")], CompletedLimits.None, CancellationToken.None)).ShouldBe([TimerOutcome.Done]);
     }
 
     [Fact]
@@ -307,7 +307,7 @@ public sealed class TransactionTests(PostgresFixture fixture) : IClassFixture<Po
         await using NpgsqlTransaction transaction = await connection.BeginTransactionAsync();
         (await _timer.WithTransaction(transaction).CancelAsync("1", revoke: true)).ShouldBe(TimerOutcome.Done);
         DeliveryKey[] keys = [new("0", "t"), new("1", "t"), new("2", "t")];
-        (await impatient.Timers.ConfirmAsync(partition, keys, CancellationToken.None)).ShouldBe([TimerOutcome.Done, TimerOutcome.Stale, TimerOutcome.Done]);
+        (await impatient.Timers.ConfirmAsync(partition, keys, CompletedLimits.None, CancellationToken.None)).ShouldBe([TimerOutcome.Done, TimerOutcome.Stale, TimerOutcome.Done]);
         await transaction.RollbackAsync();
         (await _timer.PeekAsync("1"))!.State.ShouldBe(TimerState.InFlight);
     }
@@ -427,6 +427,48 @@ public sealed class TransactionTests(PostgresFixture fixture) : IClassFixture<Po
     }
 
     [Fact]
+    public async Task The_line_of_a_confirmation_comes_with_the_transaction_which_locks_no_line_of_another_id()
+    {
+        var partition = new TimerPartition(_ns, 0);
+        var keep = new CompletedLimits(TimeSpan.FromDays(1), 2);
+        await _timer.PostAsync([.. Enumerable.Range(0, 5).Select(i => new TimerPost("{}"u8.ToArray(), TimeSpan.Zero, new() { Id = $"e{i}" }))]);
+        TimerClaim claim = await _store.Timers.ClaimAsync(
+            partition, new ClaimRequest("n1", "t1", 5, 5, 0, TimeSpan.FromMinutes(5), new(TimeSpan.FromDays(1), 10)), CancellationToken.None);
+        claim.Events.Count.ShouldBe(5);
+        await _store.Timers.ConfirmAsync(partition, [new("e0", "t1"), new("e1", "t1")], keep, CancellationToken.None);
+        await using NpgsqlConnection connection = await _database.OpenConnectionAsync();
+        await using (NpgsqlTransaction transaction = await connection.BeginTransactionAsync())
+        {
+            (await _store.TimerTransactions.ConfirmAsync(transaction, partition, new DeliveryKey("e2", "t1"), keep, CancellationToken.None)).ShouldBe(TimerOutcome.Done);
+            (await _timer.PeekAsync("e2"))!.State.ShouldBe(TimerState.InFlight, "nobody sees what is not committed");
+            await transaction.RollbackAsync();
+        }
+
+        (await CompletedIdsAsync()).ShouldBe(["e0", "e1"]);
+        await using (NpgsqlTransaction transaction = await connection.BeginTransactionAsync())
+        {
+            await _store.TimerTransactions.ConfirmAsync(transaction, partition, new DeliveryKey("e2", "t1"), keep, CancellationToken.None);
+
+            // Whatever is too much goes with the confirmation of another, while the transaction is open: it waits for nothing.
+            (await _store.Timers.ConfirmAsync(partition, [new("e3", "t1")], keep, CancellationToken.None)).ShouldBe([TimerOutcome.Done]);
+            (await CompletedIdsAsync()).Count.ShouldBe(2);
+            await transaction.CommitAsync();
+        }
+
+        (await CompletedIdsAsync()).ShouldContain("e2");
+        (await _timer.PeekAsync("e2"))!.ShouldSatisfyAllConditions(line => line.State.ShouldBe(TimerState.Completed), line => line.Outcome.ShouldBe(CompletedOutcome.Succeeded));
+        await _store.Timers.ConfirmAsync(partition, [new("e4", "t1")], keep, CancellationToken.None);
+        (await CompletedIdsAsync()).Count.ShouldBe(2, "what the transaction left over went with the next confirmation");
+
+        async Task<List<string>> CompletedIdsAsync()
+        {
+            var ids = new List<string>();
+            await foreach (TimerSnapshot line in _timer.CompletedAsync()) ids.Add(line.Id);
+            return [.. ids.Order()];
+        }
+    }
+
+    [Fact]
     public async Task While_the_transaction_of_a_confirmation_is_open_nobody_takes_the_event_even_after_its_lease()
     {
         var timers = _store.Timers;
@@ -435,7 +477,7 @@ public sealed class TransactionTests(PostgresFixture fixture) : IClassFixture<Po
         (await ClaimAsync("t1", TimeSpan.FromMilliseconds(50))).Events.Count.ShouldBe(1);
         await using NpgsqlConnection connection = await _database.OpenConnectionAsync();
         await using NpgsqlTransaction transaction = await connection.BeginTransactionAsync();
-        (await _store.TimerTransactions.ConfirmAsync(transaction, partition, new DeliveryKey("a", "t1"), CancellationToken.None)).ShouldBe(TimerOutcome.Done);
+        (await _store.TimerTransactions.ConfirmAsync(transaction, partition, new DeliveryKey("a", "t1"), CompletedLimits.None, CancellationToken.None)).ShouldBe(TimerOutcome.Done);
         var taken = new List<ClaimedEvent>();
         await Eventually.ReadsAsync(
             async () =>

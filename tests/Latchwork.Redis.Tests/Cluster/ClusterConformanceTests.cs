@@ -33,6 +33,8 @@ public sealed class ClusterTimerInFlightTests(ClusterFixture fixture) : TimerInF
 [Collection(ClusterCollection.Name)]
 public sealed class ClusterTimerCountersTests(ClusterFixture fixture) : TimerCountersSuite(fixture);
 
+public sealed class ClusterTimerCompletedTests(ClusterFixture fixture) : TimerCompletedSuite(fixture);
+
 [Collection(ClusterCollection.Name)]
 public sealed class ClusterTimerRegistryTests(ClusterFixture fixture) : TimerRegistrySuite(fixture);
 

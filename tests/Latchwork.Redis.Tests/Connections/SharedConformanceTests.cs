@@ -23,6 +23,8 @@ public sealed class SharedTimerInFlightTests(SharedFixture fixture) : TimerInFli
 
 public sealed class SharedTimerCountersTests(SharedFixture fixture) : TimerCountersSuite(fixture), IClassFixture<SharedFixture>;
 
+public sealed class SharedTimerCompletedTests(SharedFixture fixture) : TimerCompletedSuite(fixture), IClassFixture<SharedFixture>;
+
 public sealed class SharedTimerRegistryTests(SharedFixture fixture) : TimerRegistrySuite(fixture), IClassFixture<SharedFixture>;
 
 public sealed class SharedTimerClockTests(SharedFixture fixture) : TimerClockSuite(fixture), IClassFixture<SharedFixture>;

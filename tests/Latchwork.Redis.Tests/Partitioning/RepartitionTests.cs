@@ -257,7 +257,7 @@ public sealed class RepartitionTests(PartitionedFixture fixture) : IClassFixture
 
         RedisStore wide = await ConnectAsync(9);
         (await wide.Timers.PeekAsync(TimerPartition.Of(_ns, "a", 9), "a", default)).ShouldNotBeNull().LeaseLeft.ShouldBe(TimeSpan.FromMinutes(4));
-        (await wide.Timers.ConfirmAsync(TimerPartition.Of(_ns, "a", 9), [new("a", "token")], default)).ShouldBe([TimerOutcome.Done]);
+        (await wide.Timers.ConfirmAsync(TimerPartition.Of(_ns, "a", 9), [new("a", "token")], CompletedLimits.None, default)).ShouldBe([TimerOutcome.Done]);
         _clock.Advance(TimeSpan.FromMinutes(5));
         TimerClaim again = await wide.Timers.ClaimAsync(TimerPartition.Of(_ns, "b", 9), request with { NodeId = "n2", ClaimToken = "t2" }, default);
         again.Events.ShouldHaveSingleItem().Retries.ShouldBe(1);

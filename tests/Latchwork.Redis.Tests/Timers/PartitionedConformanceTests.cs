@@ -17,6 +17,8 @@ public sealed class PartitionedInFlightTests(PartitionedFixture fixture) : Timer
 
 public sealed class PartitionedCountersTests(PartitionedFixture fixture) : TimerCountersSuite(fixture), IClassFixture<PartitionedFixture>;
 
+public sealed class PartitionedCompletedTests(PartitionedFixture fixture) : TimerCompletedSuite(fixture), IClassFixture<PartitionedFixture>;
+
 public sealed class PartitionedRegistryTests(PartitionedFixture fixture) : TimerRegistrySuite(fixture), IClassFixture<PartitionedFixture>;
 
 public sealed class PartitionedPauseTests(PartitionedFixture fixture) : TimerPauseSuite(fixture), IClassFixture<PartitionedFixture>;
@@ -38,6 +40,8 @@ public sealed class PartitionedEngineMembershipTests(PartitionedFixture fixture)
 public sealed class PartitionedEngineFaultTests(PartitionedFixture fixture) : EngineFaultSuite(fixture), IClassFixture<PartitionedFixture>;
 
 public sealed class PartitionedEngineListingTests(PartitionedFixture fixture) : EngineListingSuite(fixture), IClassFixture<PartitionedFixture>;
+
+public sealed class PartitionedEngineCompletedTests(PartitionedFixture fixture) : EngineCompletedSuite(fixture), IClassFixture<PartitionedFixture>;
 
 public sealed class PartitionedEngineStressTests(PartitionedFixture fixture) : EngineStressSuite(fixture), IClassFixture<PartitionedFixture>;
 

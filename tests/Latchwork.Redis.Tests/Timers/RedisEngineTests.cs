@@ -24,6 +24,8 @@ public sealed class RedisEngineFaultTests(RedisTimerFixture fixture) : EngineFau
 
 public sealed class RedisEngineListingTests(RedisTimerFixture fixture) : EngineListingSuite(fixture), IClassFixture<RedisTimerFixture>;
 
+public sealed class RedisEngineCompletedTests(RedisTimerFixture fixture) : EngineCompletedSuite(fixture), IClassFixture<RedisTimerFixture>;
+
 public sealed class RedisEngineStressTests(RedisTimerFixture fixture) : EngineStressSuite(fixture), IClassFixture<RedisTimerFixture>;
 
 public sealed class RedisDtimerDefectEngineTests(RedisTimerFixture fixture) : DtimerDefectEngineSuite(fixture), IClassFixture<RedisTimerFixture>;

@@ -14,7 +14,7 @@ public sealed class RedisTimerBoundsTests(RedisTimerFixture fixture) : RedisTime
         await PostAsync(Entry("first", 60_000)); // so that the connection is warm and the scripts are loaded
         await ClaimAsync("t0");
         await Timers.LeaveAsync(Partition, "n1", CancellationToken.None);
-        await Timers.ConfirmAsync(Partition, [new("none", "none")], CancellationToken.None);
+        await Timers.ConfirmAsync(Partition, [new("none", "none")], CompletedLimits.None, CancellationToken.None);
         await Timers.ExtendAsync(Partition, [new("none", "none")], TimeSpan.FromSeconds(30), CancellationToken.None);
 
         // EVALSHA itself counts, and so does what is needed to find that nobody listens.
@@ -27,7 +27,7 @@ public sealed class RedisTimerBoundsTests(RedisTimerFixture fixture) : RedisTime
         (await CountCommandsAsync(async () => taken = await TakeAsync("t2"))).ShouldBeLessThanOrEqualTo(22);
         taken.Length.ShouldBe(200);
         (await CountCommandsAsync(() => Timers.ExtendAsync(Partition, taken, TimeSpan.FromSeconds(30), CancellationToken.None))).ShouldBeLessThanOrEqualTo(6);
-        (await CountCommandsAsync(() => Timers.ConfirmAsync(Partition, taken, CancellationToken.None))).ShouldBeLessThanOrEqualTo(9);
+        (await CountCommandsAsync(() => Timers.ConfirmAsync(Partition, taken, CompletedLimits.None, CancellationToken.None))).ShouldBeLessThanOrEqualTo(9);
     }
 
     [Fact]
@@ -36,7 +36,7 @@ public sealed class RedisTimerBoundsTests(RedisTimerFixture fixture) : RedisTime
         await PostAsync(Entries(200));
         DeliveryKey[] taken = await TakeAsync("t1");
         await Server.CommandAsync("CONFIG", "RESETSTAT");
-        await Timers.ConfirmAsync(Partition, taken, CancellationToken.None);
+        await Timers.ConfirmAsync(Partition, taken, CompletedLimits.None, CancellationToken.None);
         string stats = await Server.CommandAsync("INFO", "commandstats");
         stats.ShouldContain("cmdstat_hmget:calls=3,", Case.Sensitive, "the layout, the leases, the counters");
         stats.ShouldContain("cmdstat_hset:calls=1,", Case.Sensitive, "the counters");
@@ -51,6 +51,47 @@ public sealed class RedisTimerBoundsTests(RedisTimerFixture fixture) : RedisTime
         }
 
         int.Parse(await Server.CommandAsync("HLEN", counters), System.Globalization.CultureInfo.InvariantCulture).ShouldBeLessThanOrEqualTo(110);
+    }
+
+    [Fact]
+    public async Task The_history_costs_a_batch_a_few_commands_where_it_is_kept_and_none_where_it_is_not()
+    {
+        var keep = new CompletedLimits(TimeSpan.FromDays(1), 300);
+        await PostManyAsync(Entries(800));
+        for (int i = 0; i < 2; i++) await Timers.ConfirmAsync(Partition, await TakeAsync($"warm{i}"), keep, CancellationToken.None);
+        DeliveryKey[] taken = await TakeAsync("t1");
+        long without = await CountCommandsAsync(() => Timers.ConfirmAsync(Partition, taken, CompletedLimits.None, CancellationToken.None));
+        taken = await TakeAsync("t2");
+        long with = await CountCommandsAsync(() => Timers.ConfirmAsync(Partition, taken, keep, CancellationToken.None));
+        taken.Length.ShouldBe(200);
+
+        // The lines, their places, what is too old, how many there are; which are too many, their places, their lines. (Without a clock of the test also TIME, and once in
+        // 50 ms the time is noted.)
+        (with - without).ShouldBe(7);
+        string tag = $"lw:{{t:{Partition.Namespace}:0}}";
+        (await Server.CommandAsync("ZCARD", $"{tag}:completedids")).ShouldBe("300");
+        (await Server.CommandAsync("HLEN", $"{tag}:completed")).ShouldBe("300");
+
+        await Server.CommandAsync("CONFIG", "RESETSTAT");
+        await Timers.ConfirmAsync(Partition, [new("none", "none")], keep, CancellationToken.None);
+        (await Server.CommandAsync("INFO", "commandstats")).ShouldNotContain("cmdstat_hset:", Case.Sensitive, "who ends nothing writes nothing");
+    }
+
+    [Fact]
+    public async Task A_line_of_the_history_takes_little()
+    {
+        const int Count = 10_000;
+        for (int i = 0; i < Count; i += 200)
+        {
+            await PostAsync([.. Enumerable.Range(i, 200).Select(n => Entry($"{n:D36}"))]);
+            if (i == 0) await Timers.ConfirmAsync(Partition, await TakeAsync("warm"), CompletedLimits.None, CancellationToken.None);
+            else await Timers.ConfirmAsync(Partition, await TakeAsync($"t{i}"), new CompletedLimits(TimeSpan.FromDays(1), Count), CancellationToken.None);
+        }
+
+        string tag = $"lw:{{t:{Partition.Namespace}:0}}";
+        long bytes = 0;
+        foreach (string key in (string[])["completed", "completedids"]) bytes += long.Parse(await Server.CommandAsync("MEMORY", "USAGE", $"{tag}:{key}", "SAMPLES", "0"), System.Globalization.CultureInfo.InvariantCulture);
+        (bytes / (double)(Count - 200)).ShouldBeLessThan(400);
     }
 
     [Fact]
@@ -103,7 +144,7 @@ public sealed class RedisTimerBoundsTests(RedisTimerFixture fixture) : RedisTime
         seen.Failures.Select(failure => failure.Error).ShouldBe(Enumerable.Range(16, 10).Select(attempt => $"error {attempt}"));
         seen.Failures.Select(failure => failure.Attempt).ShouldBe(Enumerable.Range(16, 10));
 
-        await Timers.ConfirmAsync(Partition, await TakeAsync("last"), CancellationToken.None);
+        await Timers.ConfirmAsync(Partition, await TakeAsync("last"), CompletedLimits.None, CancellationToken.None);
         (await KeysAsync()).ShouldNotContain(key => key.EndsWith(":past") || key.EndsWith(":tries") || key.EndsWith(":body"));
     }
 
@@ -126,7 +167,7 @@ public sealed class RedisTimerBoundsTests(RedisTimerFixture fixture) : RedisTime
     {
         var keys = new DeliveryKey[201];
         await Should.ThrowAsync<ArgumentOutOfRangeException>(() => PostAsync(Entries(201)));
-        await Should.ThrowAsync<ArgumentOutOfRangeException>(() => Timers.ConfirmAsync(Partition, keys, CancellationToken.None));
+        await Should.ThrowAsync<ArgumentOutOfRangeException>(() => Timers.ConfirmAsync(Partition, keys, CompletedLimits.None, CancellationToken.None));
     }
 
     [Fact]

@@ -24,6 +24,8 @@ public sealed class RedisTimerInFlightTests(RedisTimerFixture fixture) : TimerIn
 
 public sealed class RedisTimerCountersTests(RedisTimerFixture fixture) : TimerCountersSuite(fixture), IClassFixture<RedisTimerFixture>;
 
+public sealed class RedisTimerCompletedTests(RedisTimerFixture fixture) : TimerCompletedSuite(fixture), IClassFixture<RedisTimerFixture>;
+
 public sealed class RedisTimerRegistryTests(RedisTimerFixture fixture) : TimerRegistrySuite(fixture), IClassFixture<RedisTimerFixture>;
 
 public sealed class RedisTimerClockTests(RedisTimerFixture fixture) : TimerClockSuite(fixture), IClassFixture<RedisTimerFixture>;

@@ -32,7 +32,8 @@ public sealed class RedisTimerFaultTests(RedisTimerFixture fixture) : RedisTimer
         keys.Length.ShouldBe(8);
         await timers.ClaimAsync(Partition, Request("idle", 0), CancellationToken.None);
         await DoneAsync(timers.ExtendAsync(Partition, keys, TimeSpan.FromSeconds(60), CancellationToken.None));
-        await DoneAsync(timers.ConfirmAsync(Partition, [keys[1]], CancellationToken.None));
+        await DoneAsync(timers.ConfirmAsync(Partition, [keys[1]], new CompletedLimits(TimeSpan.FromDays(1), 10), CancellationToken.None));
+        (await timers.CompletedAsync(Partition, null, 10, CancellationToken.None)).Items.ShouldHaveSingleItem().Id.ShouldBe(keys[1].Id, "it frees before it writes");
         await DoneAsync(timers.ReleaseAsync(Partition, [keys[2]], CancellationToken.None));
         await DoneAsync(timers.FailAsync(Partition, [new(keys[3], "n1", "no", TimeSpan.Zero, DeadLetterReason.Rejected)], KeepDeadLetters, CancellationToken.None));
         (await timers.FailAsync(Partition, [new(keys[4], "n1", "no", null, DeadLetterReason.Rejected)], KeepDeadLetters, CancellationToken.None))
@@ -49,6 +50,30 @@ public sealed class RedisTimerFaultTests(RedisTimerFixture fixture) : RedisTimer
         static async Task DoneAsync(Task<IReadOnlyList<TimerOutcome>> outcomes) => (await outcomes).ShouldAllBe(outcome => outcome == TimerOutcome.Done);
     }
 
+    [Theory]
+    [InlineData("")]
+    [InlineData("0 - x 0 0 n1")]
+    [InlineData("7 - 1 0 0 n1")]
+    [InlineData("0 - 1 0 99999999999999999 n1")]
+    [InlineData("0 - 1 0 1")]
+    public async Task A_line_of_the_history_that_somebody_else_changed_is_shown_as_damaged_beside_the_others(string record)
+    {
+        await PostAsync(Entry("a"), Entry("b"));
+        await Timers.ConfirmAsync(Partition, await TakeAsync("t"), new CompletedLimits(TimeSpan.FromDays(1), 10), CancellationToken.None);
+        string key = $"lw:{{t:{Partition.Namespace}:0}}:completed";
+        await Server.CommandAsync(record.Length == 0 ? ["HDEL", key, "a"] : ["HSET", key, "a", record]);
+
+        IReadOnlyList<TimerSnapshot> lines = (await Timers.CompletedAsync(Partition, null, 10, CancellationToken.None)).Items;
+        lines.Select(line => (line.Id, line.IsDamaged)).ShouldBe([("b", false), ("a", true)]);
+        TimerSnapshot seen = (await Timers.PeekAsync(Partition, "a", CancellationToken.None)).ShouldNotBeNull();
+        (seen.State, seen.IsDamaged, seen.CompletedAt, seen.NodeId, seen.Outcome).ShouldBe((TimerState.Completed, true, lines[0].CompletedAt, null, null));
+
+        await Server.CommandAsync("HSET", key, "gone", "0 - 1 0 1 n1");
+        StoreFinding finding = (await Store.Checker!.ExamineAsync(Partition.Namespace, fix: true, default).ToListAsync()).ShouldHaveSingleItem();
+        (finding.Problem, finding.Names.Single()).ShouldBe((StoreProblem.LeftoverRecord, "gone"));
+        (await Server.CommandAsync("HEXISTS", key, "gone")).ShouldBe("0");
+    }
+
     [Fact]
     public async Task Everything_goes_on_after_the_server_lost_its_scripts()
     {
@@ -59,7 +84,7 @@ public sealed class RedisTimerFaultTests(RedisTimerFixture fixture) : RedisTimer
         DeliveryKey[] taken = await TakeAsync("t");
         taken.Length.ShouldBe(3);
         await Server.CommandAsync("SCRIPT", "FLUSH");
-        (await Timers.ConfirmAsync(Partition, taken, CancellationToken.None)).ShouldAllBe(outcome => outcome == TimerOutcome.Done);
+        (await Timers.ConfirmAsync(Partition, taken, CompletedLimits.None, CancellationToken.None)).ShouldAllBe(outcome => outcome == TimerOutcome.Done);
     }
 
     [Fact]

@@ -52,6 +52,8 @@ public sealed class RedisTimerLayoutTests(RedisTimerFixture fixture) : RedisTime
     [Fact]
     public async Task Every_key_is_one_that_the_list_of_keys_names()
     {
+        await PostAsync(Entry("done"));
+        await Timers.ConfirmAsync(Partition, await TakeAsync("t0"), new CompletedLimits(TimeSpan.FromDays(1), 1), CancellationToken.None);
         await PostAsync(Entry("a"), Entry("b"), Entry("c", maxRetries: 1), Entry("d", 60_000));
         DeliveryKey[] taken = await TakeAsync("t1");
         await Timers.FailAsync(
@@ -85,7 +87,7 @@ public sealed class RedisTimerLayoutTests(RedisTimerFixture fixture) : RedisTime
             () => timers.OpenAsync(Partition.Namespace, CancellationToken.None),
             () => timers.PostAsync(Partition, [Entry("c")], CancellationToken.None),
             () => timers.ClaimAsync(Partition, Request("u"), CancellationToken.None),
-            () => timers.ConfirmAsync(Partition, [key], CancellationToken.None),
+            () => timers.ConfirmAsync(Partition, [key], CompletedLimits.None, CancellationToken.None),
             () => timers.ExtendAsync(Partition, [key], TimeSpan.FromSeconds(60), CancellationToken.None),
             () => timers.ReleaseAsync(Partition, [key], CancellationToken.None),
             () => timers.FailAsync(Partition, [new(key, "n1", "no", null, DeadLetterReason.Rejected)], KeepDeadLetters, CancellationToken.None),
@@ -95,6 +97,9 @@ public sealed class RedisTimerLayoutTests(RedisTimerFixture fixture) : RedisTime
             () => timers.InFlightAsync(Partition, null, 10, CancellationToken.None),
             () => timers.UpcomingAsync(Partition, null, null, null, 10, CancellationToken.None),
             () => timers.DeadLettersAsync(Partition, null, 10, CancellationToken.None),
+            () => timers.CompletedAsync(Partition, null, 10, CancellationToken.None),
+            () => store.Transfer.ReadCompletedAsync(Partition.Namespace, null, CancellationToken.None),
+            () => store.Transfer.ImportCompletedAsync(Partition.Namespace, "m", [new("c", Clock.GetUtcNow(), Clock.GetUtcNow(), Clock.GetUtcNow(), "n1", 0, 0, CompletedOutcome.Succeeded)], CancellationToken.None),
             () => timers.RequeueAsync(Partition, [new("a", null)], TimeSpan.Zero, CancellationToken.None),
             () => timers.PurgeAsync(Partition, [new("a", null)], CancellationToken.None),
             () => timers.GetNodesAsync(Partition, CancellationToken.None),
@@ -187,7 +192,9 @@ public sealed class RedisTimerLayoutTests(RedisTimerFixture fixture) : RedisTime
         DeliveryKey[] keys = [.. claim.Events.Select(e => new DeliveryKey(e.Id, "t"))];
         keys.Length.ShouldBe(3);
         await timers.ExtendAsync(partition, keys, TimeSpan.FromSeconds(20), CancellationToken.None);
-        await timers.ConfirmAsync(partition, [keys[0]], CancellationToken.None);
+        await timers.ConfirmAsync(partition, [keys[0]], new CompletedLimits(TimeSpan.FromDays(1), 1), CancellationToken.None);
+        (await timers.CompletedAsync(partition, null, 10, CancellationToken.None)).Items.ShouldHaveSingleItem();
+        (await timers.PeekAsync(partition, keys[0].Id, CancellationToken.None)).ShouldNotBeNull().State.ShouldBe(TimerState.Completed);
         await timers.FailAsync(partition, [new(keys[1], "n1", "no", TimeSpan.Zero, DeadLetterReason.Rejected)], KeepDeadLetters, CancellationToken.None);
         await timers.FailAsync(partition, [new(keys[2], "n1", "no", null, DeadLetterReason.Rejected)], KeepDeadLetters, CancellationToken.None);
         (await timers.PeekAsync(partition, "b", CancellationToken.None)).ShouldNotBeNull();

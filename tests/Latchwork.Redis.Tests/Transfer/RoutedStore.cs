@@ -47,8 +47,8 @@ internal sealed class RoutedStore(LatchworkStore inner, int partitions) : Latchw
             return new TimerClaim([.. events.OrderBy(e => e.Due).ThenBy(e => e.Id, StringComparer.Ordinal)], next);
         }
 
-        public Task<IReadOnlyList<TimerOutcome>> ConfirmAsync(TimerPartition partition, IReadOnlyList<DeliveryKey> deliveries, CancellationToken cancellationToken) =>
-            SplitAsync(partition, deliveries, key => key.Id, (home, some) => inner.ConfirmAsync(home, some, cancellationToken));
+        public Task<IReadOnlyList<TimerOutcome>> ConfirmAsync(TimerPartition partition, IReadOnlyList<DeliveryKey> deliveries, CompletedLimits completed, CancellationToken cancellationToken) =>
+            SplitAsync(partition, deliveries, key => key.Id, (home, some) => inner.ConfirmAsync(home, some, completed, cancellationToken));
 
         public Task<IReadOnlyList<TimerOutcome>> ExtendAsync(TimerPartition partition, IReadOnlyList<DeliveryKey> deliveries, TimeSpan lease, CancellationToken cancellationToken) =>
             SplitAsync(partition, deliveries, key => key.Id, (home, some) => inner.ExtendAsync(home, some, lease, cancellationToken));
@@ -78,6 +78,9 @@ internal sealed class RoutedStore(LatchworkStore inner, int partitions) : Latchw
 
         public Task<TimerPage> DeadLettersAsync(TimerPartition partition, string? cursor, int limit, CancellationToken cancellationToken) =>
             PageAsync(partition, cursor, (one, from) => inner.DeadLettersAsync(one, from, limit, cancellationToken));
+
+        public Task<TimerPage> CompletedAsync(TimerPartition partition, string? cursor, int limit, CancellationToken cancellationToken) =>
+            PageAsync(partition, cursor, (one, from) => inner.CompletedAsync(one, from, limit, cancellationToken));
 
         public Task<IReadOnlyList<TimerOutcome>> RequeueAsync(TimerPartition partition, IReadOnlyList<DeadLetterKey> keys, Due due, CancellationToken cancellationToken) =>
             SplitAsync(partition, keys, key => key.Id, (home, some) => inner.RequeueAsync(home, some, due, cancellationToken));

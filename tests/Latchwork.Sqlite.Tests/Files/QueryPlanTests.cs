@@ -59,7 +59,10 @@ public sealed class QueryPlanTests : IDisposable
 
         await timers.ExtendAsync(p, [new("a", "t0")], TimeSpan.FromMinutes(5), default);
         await timers.ReleaseAsync(p, [new("a", "t0")], default);
-        await timers.ConfirmAsync(p, [new("b", "t0")], default);
+        var completed = new CompletedLimits(TimeSpan.FromDays(1), 1);
+        await timers.ConfirmAsync(p, [new("b", "t0")], completed, default);
+        await timers.PeekAsync(p, "b", default);
+        await timers.CompletedAsync(p, null, 10, default);
         await timers.FailAsync(p, [new(new("d", "t0"), "n", "why", TimeSpan.Zero, DeadLetterReason.RetriesExhausted)], limits, default);
         await timers.FailAsync(p, [new(new("e", "t0"), "n", "why", null, DeadLetterReason.Rejected)], new(TimeSpan.FromDays(1), 10), default);
         await timers.ClaimAsync(p, Claim("t1", leaseMs: 1), default);

@@ -140,7 +140,7 @@ public sealed class WaitingTests : IDisposable
         store.Writer.LastWasSynced.ShouldBeTrue();
         await store.Timers.ClaimAsync(partition, new ClaimRequest("n", "t", 1, 1, 0, TimeSpan.FromMinutes(1), new(TimeSpan.FromDays(1), 10)), default);
         store.Writer.LastWasSynced.ShouldBeFalse();
-        (await store.Timers.ConfirmAsync(partition, [new DeliveryKey("a", "t")], default)).ShouldBe([TimerOutcome.Done]);
+        (await store.Timers.ConfirmAsync(partition, [new DeliveryKey("a", "t")], CompletedLimits.None, default)).ShouldBe([TimerOutcome.Done]);
         store.Writer.LastWasSynced.ShouldBeTrue();
 
         await using SqliteStore normal = await SqliteStore.OpenAsync(_folder.Database, new() { Synchronous = SqliteSynchronous.Normal });

@@ -21,6 +21,8 @@ public sealed class SqliteEngineFaultTests(SqliteFixture fixture) : EngineFaultS
 
 public sealed class SqliteEngineListingTests(SqliteFixture fixture) : EngineListingSuite(fixture), IClassFixture<SqliteFixture>;
 
+public sealed class SqliteEngineCompletedTests(SqliteFixture fixture) : EngineCompletedSuite(fixture), IClassFixture<SqliteFixture>;
+
 public sealed class SqliteEngineStressTests(SqliteFixture fixture) : EngineStressSuite(fixture), IClassFixture<SqliteFixture>;
 
 public sealed class SqliteDtimerDefectEngineTests(SqliteFixture fixture) : DtimerDefectEngineSuite(fixture), IClassFixture<SqliteFixture>;

@@ -32,6 +32,8 @@ public sealed class SqliteTimerInFlightTests(SqliteFixture fixture) : TimerInFli
 
 public sealed class SqliteTimerCountersTests(SqliteFixture fixture) : TimerCountersSuite(fixture), IClassFixture<SqliteFixture>;
 
+public sealed class SqliteTimerCompletedTests(SqliteFixture fixture) : TimerCompletedSuite(fixture), IClassFixture<SqliteFixture>;
+
 public sealed class SqliteTimerRegistryTests(SqliteFixture fixture) : TimerRegistrySuite(fixture), IClassFixture<SqliteFixture>;
 
 public sealed class SqliteTimerClockTests(SqliteFixture fixture) : TimerClockSuite(fixture), IClassFixture<SqliteFixture>;

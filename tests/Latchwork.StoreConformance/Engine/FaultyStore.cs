@@ -143,8 +143,8 @@ public sealed class FaultyTimerStore(ITimerStore inner) : ITimerStore
         });
     }
 
-    public Task<IReadOnlyList<TimerOutcome>> ConfirmAsync(TimerPartition partition, IReadOnlyList<DeliveryKey> deliveries, CancellationToken cancellationToken) =>
-        Around(nameof(ConfirmAsync), () => _quiet.EnterAsync(() => inner.ConfirmAsync(partition, deliveries, cancellationToken)));
+    public Task<IReadOnlyList<TimerOutcome>> ConfirmAsync(TimerPartition partition, IReadOnlyList<DeliveryKey> deliveries, CompletedLimits completed, CancellationToken cancellationToken) =>
+        Around(nameof(ConfirmAsync), () => _quiet.EnterAsync(() => inner.ConfirmAsync(partition, deliveries, completed, cancellationToken)));
 
     public Task<IReadOnlyList<TimerOutcome>> ExtendAsync(TimerPartition partition, IReadOnlyList<DeliveryKey> deliveries, TimeSpan lease, CancellationToken cancellationToken) =>
         Around(nameof(ExtendAsync), () => _quiet.EnterAsync(() => inner.ExtendAsync(partition, deliveries, lease, cancellationToken)));
@@ -172,6 +172,9 @@ public sealed class FaultyTimerStore(ITimerStore inner) : ITimerStore
 
     public Task<TimerPage> DeadLettersAsync(TimerPartition partition, string? cursor, int limit, CancellationToken cancellationToken) =>
         Around(nameof(DeadLettersAsync), () => _quiet.EnterAsync(() => inner.DeadLettersAsync(partition, cursor, limit, cancellationToken)));
+
+    public Task<TimerPage> CompletedAsync(TimerPartition partition, string? cursor, int limit, CancellationToken cancellationToken) =>
+        Around(nameof(CompletedAsync), () => _quiet.EnterAsync(() => inner.CompletedAsync(partition, cursor, limit, cancellationToken)));
 
     public Task<IReadOnlyList<TimerOutcome>> RequeueAsync(TimerPartition partition, IReadOnlyList<DeadLetterKey> keys, Due due, CancellationToken cancellationToken) =>
         Around(nameof(RequeueAsync), () => _quiet.EnterAsync(() => inner.RequeueAsync(partition, keys, due, cancellationToken)));

@@ -70,7 +70,7 @@ public sealed class ListenerSimulation(ITimerStore timers, TimerPartition partit
         Deliveries.AddRange(claim.Events.Select(e => (node, e)));
         if (claim.Events.Count > 0 && !Hoarders.Contains(node))
         {
-            await timers.ConfirmAsync(partition, [.. claim.Events.Select(e => new DeliveryKey(e.Id, token))], CancellationToken.None);
+            await timers.ConfirmAsync(partition, [.. claim.Events.Select(e => new DeliveryKey(e.Id, token))], CompletedLimits.None, CancellationToken.None);
         }
 
         // Rounded up to whole milliseconds, as the engine does.

@@ -24,6 +24,9 @@ public sealed class ModelEvent(string id, byte[] payload, int maxRetries)
     /// <summary>Of an occurrence of a schedule: when it was claimed for the first time.</summary>
     public DateTimeOffset? FirstClaimed { get; set; }
 
+    /// <summary>In flight: since when.</summary>
+    public DateTimeOffset ClaimedAt { get; set; }
+
     public string? Token { get; set; }
 
     public string? NodeId { get; set; }

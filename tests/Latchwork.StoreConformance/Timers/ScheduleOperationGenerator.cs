@@ -7,6 +7,7 @@ public sealed class ScheduleOperationGenerator(Random random)
 {
     private static readonly string[] _ids = ["a", "\u00e9"];
     private static readonly string[] _nodes = ["n1", "n2"];
+    private static readonly CompletedLimits _completed = new(TimeSpan.FromDays(1), Limits.MaxCompleted);
     private static readonly DeadLetterLimits _limits = new(TimeSpan.FromDays(30), 100_000);
     private int _names;
 
@@ -30,7 +31,7 @@ public sealed class ScheduleOperationGenerator(Random random)
             < 70 when model.Events.Any() => new CancelOccurrenceOperation(Pick([.. model.Events]).Id, random.Next(2) == 0),
             < 73 when model.InOrder(TimerState.DeadLettered).Any() => new RequeueOperation(
                 [new ModelDeadLetter(Pick([.. model.InOrder(TimerState.DeadLettered)]).Id, null)], new ModelDue(Seconds(5), Absolute: false)),
-            < 86 => new ClaimOperation(Pick(_nodes), $"c{++_names}", random.Next(1, 5), 10, 0, TimeSpan.FromSeconds(random.Next(2, 40)), _limits),
+            < 86 => new ClaimOperation(Pick(_nodes), $"c{++_names}", random.Next(1, 5), 10, 0, TimeSpan.FromSeconds(random.Next(2, 40)), _limits, CompletedLimits.None),
             _ => new AdvanceOperation(Passing(model)),
         };
     }
@@ -63,7 +64,7 @@ public sealed class ScheduleOperationGenerator(Random random)
         var key = new DeliveryKey(e.Id, e.Token!);
         return random.Next(5) switch
         {
-            < 3 => new ConfirmOperation([key]),
+            < 3 => new ConfirmOperation([key], _completed),
             _ => new FailOperation(
                 [new TimerFailure(key, e.NodeId!, "error", random.Next(4) == 0 ? null : Seconds(20), DeadLetterReason.RetriesExhausted) { IsInterruption = random.Next(5) == 0 }], _limits),
         };

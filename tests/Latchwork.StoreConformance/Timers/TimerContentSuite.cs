@@ -114,7 +114,7 @@ public abstract class TimerContentSuite(StoreFixture fixture) : TimerSuite(fixtu
         await Timers.PostAsync(partition, [Entry("a", 0)], CancellationToken.None);
         await notifications.DueAsync();
         (await Timers.ClaimAsync(partition, request with { ClaimToken = "u" }, CancellationToken.None)).Events.Single().Id.ShouldBe("a");
-        (await Timers.ConfirmAsync(partition, [new DeliveryKey("a", "u")], CancellationToken.None)).ShouldBe([TimerOutcome.Done]);
+        (await Timers.ConfirmAsync(partition, [new DeliveryKey("a", "u")], CompletedLimits.None, CancellationToken.None)).ShouldBe([TimerOutcome.Done]);
     }
 
     [Fact]

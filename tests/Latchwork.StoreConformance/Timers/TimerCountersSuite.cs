@@ -57,7 +57,7 @@ public abstract class TimerCountersSuite(StoreFixture fixture) : ScheduleSuiteBa
         await ConfirmAsync(new DeliveryKey("e0", "t0"));
         await ConfirmAsync(new DeliveryKey("e0", "t0"));
         await ConfirmAsync(new DeliveryKey("e1", "stale"));
-        await Timers.ConfirmAsync(Partition, [new("e2", "t0"), new("e2", "t0"), new("e3", "t0")], CancellationToken.None);
+        await Timers.ConfirmAsync(Partition, [new("e2", "t0"), new("e2", "t0"), new("e3", "t0")], CompletedLimits.None, CancellationToken.None);
         await ShouldBeAsync(new TimerCounts { Posted = 5, Delivered = 5, Confirmed = 3 });
     }
 

@@ -153,7 +153,7 @@ public abstract class TimerLeaseSuite(StoreFixture fixture) : TimerSuite(fixture
         await PostAsync(Entry("a", 0), Entry("b", 0));
         await AskAsync("n1", "t");
         DeliveryKey[] keys = [new("a", "t"), new("x", "t"), new("b", "wrong"), new("a", "t"), new("b", "t")];
-        (await Timers.ConfirmAsync(Partition, keys, CancellationToken.None))
+        (await Timers.ConfirmAsync(Partition, keys, CompletedLimits.None, CancellationToken.None))
             .ShouldBe([TimerOutcome.Done, TimerOutcome.NotFound, TimerOutcome.Stale, TimerOutcome.NotFound, TimerOutcome.Done]);
         (await GetStatsAsync()).InFlight.ShouldBe(0);
     }

@@ -7,7 +7,8 @@ public sealed record PeekOperation(string Id) : TimerOperation
     public override async Task CheckAsync(TimerModelRun run)
     {
         TimerSnapshot? store = await run.Timers.PeekAsync(run.Partition, Id, CancellationToken.None);
-        TimerModelRun.Compare(run.Model.Find(Id) is ModelEvent e ? run.Say(e) : "nothing", store is null ? "nothing" : run.Say(store));
+        string model = run.Model.Find(Id) is ModelEvent e ? run.Say(e) : run.Model.FindCompleted(Id) is { } line ? run.Say(line) : "nothing";
+        TimerModelRun.Compare(model, store is null ? "nothing" : run.Say(store));
     }
 
     public override string ToString() => $"peek {Id}";
@@ -51,6 +52,26 @@ public sealed record DeadLettersOperation(int Limit) : TimerOperation
     }
 
     public override string ToString() => $"dead by {Limit}";
+}
+
+public sealed record CompletedOperation(int Limit) : TimerOperation
+{
+    public override async Task CheckAsync(TimerModelRun run)
+    {
+        var store = new List<TimerSnapshot>();
+        string? cursor = null;
+        do
+        {
+            TimerPage page = await run.Timers.CompletedAsync(run.Partition, cursor, Limit, CancellationToken.None);
+            store.AddRange(page.Items);
+            cursor = page.Cursor;
+        }
+        while (cursor is not null);
+
+        TimerModelRun.Compare(run.Model.Completed.Select(run.Say), store.Select(run.Say));
+    }
+
+    public override string ToString() => $"completed by {Limit}";
 }
 
 public sealed record StatsOperation : TimerOperation
@@ -116,11 +137,11 @@ public sealed record StepBackOperation(TimeSpan Span, ClaimOperation NoteTime, C
     public override string ToString() => $"50ms pass, {NoteTime}, the clock goes back by {Ms(Span)}, {Notice}";
 }
 
-public sealed record ClaimOperation(string Node, string Token, int Max, int Capacity, int Held, TimeSpan Lease, DeadLetterLimits Limits) : TimerOperation
+public sealed record ClaimOperation(string Node, string Token, int Max, int Capacity, int Held, TimeSpan Lease, DeadLetterLimits Limits, CompletedLimits Completed) : TimerOperation
 {
     public override async Task CheckAsync(TimerModelRun run)
     {
-        var request = new ClaimRequest(Node, Token, Max, Capacity, Held, Lease, Limits);
+        var request = new ClaimRequest(Node, Token, Max, Capacity, Held, Lease, Limits) { Completed = Completed };
         TimerClaim claim = await run.Timers.ClaimAsync(run.Partition, request, CancellationToken.None);
 
         string store = string.Join(' ', claim.Events.Select(run.SayDelivery));
@@ -134,7 +155,7 @@ public sealed record ClaimOperation(string Node, string Token, int Max, int Capa
         string Describe(IEnumerable<ModelEvent> events) => string.Join(' ', events.Select(run.SayDelivery));
     }
 
-    public override string ToString() => $"{Node} claims {Max} of {Capacity} as {Token} for {Ms(Lease)}, {Say(Limits)}";
+    public override string ToString() => $"{Node} claims {Max} of {Capacity} as {Token} for {Ms(Lease)}, {Say(Limits)}, {Say(Completed)}";
 
     /// <summary>Whatever the roles: immediately if it can take more, else at its poll slot at the latest; and never later than the head if it is alone.</summary>
     private static void CheckAskAgain(TimerModel model, int capacityLeft, TimeSpan askAgainIn)

@@ -11,6 +11,7 @@ public sealed class TimerModel(DateTimeOffset now)
 {
     private readonly Dictionary<string, ModelEvent> _events = [];
     private readonly Dictionary<string, ModelNode> _nodes = [];
+    private readonly Dictionary<string, ModelCompleted> _completed = [];
     private long _trimmed;
 
     /// <summary>The schedules whose occurrences some of the events are.</summary>
@@ -41,6 +42,12 @@ public sealed class TimerModel(DateTimeOffset now)
 
     /// <summary>When the next event or lease falls due that somebody is to come for: in a pause none is.</summary>
     public DateTimeOffset? Head => Pause is not null ? null : Events.Where(e => e.State != TimerState.DeadLettered).Select(e => (DateTimeOffset?)e.At).Min();
+
+    /// <summary>The completed events, the last first.</summary>
+    public IReadOnlyList<ModelCompleted> Completed =>
+        [.. _completed.Values.OrderByDescending(line => line.CompletedAt).ThenByDescending(line => Convert.ToHexString(System.Text.Encoding.UTF8.GetBytes(line.Id)), StringComparer.Ordinal)];
+
+    public ModelCompleted? FindCompleted(string id) => _completed.GetValueOrDefault(id);
 
     public ModelEvent? Find(string id) => _events.GetValueOrDefault(id);
 
@@ -85,6 +92,7 @@ public sealed class TimerModel(DateTimeOffset now)
         {
             bool renewed = e.State == TimerState.InFlight;
             if (ScheduleModel.ScheduleOf(e.Id) is not null) e.FirstClaimed ??= Now;
+            if (!renewed) e.ClaimedAt = Floor(Now);
             (e.State, e.Token, e.NodeId, e.At) = (TimerState.InFlight, request.ClaimToken, request.NodeId, renewed && e.At > deadline ? e.At : deadline);
         }
 
@@ -94,9 +102,17 @@ public sealed class TimerModel(DateTimeOffset now)
         MostNodes = Math.Max(MostNodes, _nodes.Count);
     }
 
-    public TimerOutcome Confirm(DeliveryKey key) => IfHeld(key, e =>
+    public IReadOnlyList<TimerOutcome> Confirm(IReadOnlyList<DeliveryKey> keys, CompletedLimits limits)
+    {
+        TimerOutcome[] outcomes = [.. keys.Select(key => Confirm(key, limits))];
+        if (outcomes.Contains(TimerOutcome.Done)) TrimCompleted(limits);
+        return outcomes;
+    }
+
+    private TimerOutcome Confirm(DeliveryKey key, CompletedLimits limits) => IfHeld(key, e =>
     {
         _events.Remove(e.Id);
+        if (limits.Keeps) _completed[e.Id] = new ModelCompleted(e.Id, e.Due, e.ClaimedAt, Floor(Now), e.NodeId!, e.Retries, e.MaxRetries, limits.Outcome);
         Schedules.Ended(this, e.Id, OccurrenceOutcome.Succeeded);
         Counts = Counts with { Confirmed = Counts.Confirmed + 1 };
     });
@@ -224,6 +240,7 @@ public sealed class TimerModel(DateTimeOffset now)
         }
 
         if (died || request.Max > 0) Trim(request.DeadLetters);
+        if (request.Max > 0) TrimCompleted(request.Completed);
     }
 
     private TimerOutcome Fail(TimerFailure failure)
@@ -280,6 +297,16 @@ public sealed class TimerModel(DateTimeOffset now)
             if (Count(TimerState.DeadLettered) <= limits.MaxCount && Floor(Now) - e.At <= limits.Retention) return;
             _events.Remove(e.Id);
             _trimmed++;
+        }
+    }
+
+    private void TrimCompleted(CompletedLimits limits)
+    {
+        if (!limits.Keeps) return;
+        foreach (ModelCompleted line in Completed.Reverse())
+        {
+            if (_completed.Count <= limits.MaxCount && Floor(Now) - line.CompletedAt <= limits.Retention) return;
+            _completed.Remove(line.Id);
         }
     }
 

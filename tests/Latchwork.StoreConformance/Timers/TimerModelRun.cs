@@ -62,12 +62,12 @@ public sealed class TimerModelRun(LatchworkStore store, ManualTimeProvider clock
     /// <summary>Everything that can be seen must be as in the model.</summary>
     public async Task CheckStateAsync()
     {
-        foreach (TimerOperation look in (TimerOperation[])[new UpcomingOperation(null, null, 3), new DeadLettersOperation(200), new StatsOperation(), new NodesOperation()])
+        foreach (TimerOperation look in (TimerOperation[])[new UpcomingOperation(null, null, 3), new DeadLettersOperation(200), new CompletedOperation(3), new StatsOperation(), new NodesOperation()])
         {
             await look.CheckAsync(this);
         }
 
-        foreach (string id in Model.Events.Select(e => e.Id).ToArray()) await new PeekOperation(id).CheckAsync(this);
+        foreach (string id in Model.Events.Select(e => e.Id).Union(Model.Completed.Select(line => line.Id)).ToArray()) await new PeekOperation(id).CheckAsync(this);
     }
 
     /// <summary>Compares two answers in words.</summary>
@@ -85,8 +85,11 @@ public sealed class TimerModelRun(LatchworkStore store, ManualTimeProvider clock
         $"{e.Id}({e.State} due {Say(e.Due)} {e.Retries}/{e.MaxRetries} interrupted {e.Interruptions} {Say(e.Payload)} {Say(Left(e.State == TimerState.Scheduled, e.Due))}"
         + $" lease {Say(e.State == TimerState.InFlight ? Left(true, e.At) : null)} {e.Token}:{e.NodeId} {e.Reason} {Say(e.State == TimerState.DeadLettered ? e.At : null)} [{Say(e.Failures)}])";
 
-    public string Say(TimerSnapshot s) =>
-        $"{s.Id}({s.State} due {Say(s.Due)} {s.Retries}/{s.MaxRetries} interrupted {s.Interruptions} {Say(s.Payload.Span)} {Say(s.TimeLeft)}"
+    public string Say(ModelCompleted line) => SayCompleted(line.Id, line.Due, line.ClaimedAt, line.CompletedAt, line.NodeId, line.Retries, line.MaxRetries, line.Outcome);
+
+    public string Say(TimerSnapshot s) => s.State == TimerState.Completed
+        ? SayCompleted(s.Id, s.Due, s.ClaimedAt, s.CompletedAt, s.NodeId, s.Retries, s.MaxRetries, s.Outcome)
+        : $"{s.Id}({s.State} due {Say(s.Due)} {s.Retries}/{s.MaxRetries} interrupted {s.Interruptions} {Say(s.Payload.Span)} {Say(s.TimeLeft)}"
         + $" lease {Say(s.LeaseLeft)} {s.Token}:{s.NodeId} {s.DeadLetterReason} {Say(s.DeadLetteredAt)} [{Say(s.Failures)}])";
 
     /// <summary>What a delivery says of its event.</summary>
@@ -98,6 +101,10 @@ public sealed class TimerModelRun(LatchworkStore store, ManualTimeProvider clock
         $"{s.Scheduled} scheduled, {s.InFlight} in flight, {s.DeadLetters} dead, {s.DeadLettersEvicted} trimmed, oldest {Say(s.OldestOverdue)}, {Say(s.Pause)}, {s.Counters.Totals}";
 
     public string Say(TimerPause? pause) => pause is null ? "not paused" : $"paused by {pause.By} {Say(pause.Since)} {pause.Reason}";
+
+    private string SayCompleted(
+        string id, DateTimeOffset due, DateTimeOffset? claimed, DateTimeOffset? completed, string? node, int retries, int maxRetries, CompletedOutcome? outcome) =>
+        $"{id}(completed due {Say(due)} claimed {Say(claimed)} completed {Say(completed)} on {node} {retries}/{maxRetries} {outcome})";
 
     // Of one that its schedule does not expect it decides nothing.
     private bool HasNotBegun(string id) => Model.Schedules.All.Any(schedule => schedule.Expected == id);

@@ -11,6 +11,11 @@ public sealed class TimerOperationGenerator(Random random)
     private static readonly DeadLetterLimits[] _limits =
         [new(TimeSpan.FromDays(30), 100_000), new(TimeSpan.FromDays(30), 100_000), new(TimeSpan.FromDays(1), 3), new(TimeSpan.FromHours(1), 0)];
 
+    private static readonly CompletedLimits[] _completed =
+    [
+        CompletedLimits.None, CompletedLimits.None, new(TimeSpan.FromDays(1), 10_000), new(TimeSpan.FromDays(1), 10_000, CompletedOutcome.Delivered), new(TimeSpan.FromSeconds(30), 10_000), new(TimeSpan.FromDays(1), 3),
+    ];
+
     private readonly Dictionary<string, ClaimOperation> _claims = [];
     private int _tokens;
 
@@ -19,7 +24,7 @@ public sealed class TimerOperationGenerator(Random random)
     {
         < 20 => new PostOperation([.. Many(5).Select(_ => Post(run))]),
         < 42 => Claim(run.Model),
-        < 50 => new ConfirmOperation([.. Many(3).Select(_ => Delivery(run.Model))]),
+        < 50 => new ConfirmOperation([.. Many(3).Select(_ => Delivery(run.Model))], Pick(_completed)),
         < 53 => new ExtendOperation([.. Many(3).Select(_ => Delivery(run.Model))], Span(30)),
         < 57 => new ReleaseOperation([.. Many(3).Select(_ => Delivery(run.Model))]),
         < 65 => new FailOperation([.. Many(3).Select(_ => Failure(run.Model))], Pick(_limits)),
@@ -29,7 +34,7 @@ public sealed class TimerOperationGenerator(Random random)
         < 78 => new PurgeOperation([.. Many(2).Select(_ => DeadLetterOf(run))]),
         < 80 => new PeekOperation(Pick(_ids)),
         < 83 => new UpcomingOperation(Maybe(Span(5)), Maybe(Span(20)), random.Next(1, 5)),
-        < 84 => new DeadLettersOperation(random.Next(1, 5)),
+        < 84 => random.Next(2) == 0 ? new DeadLettersOperation(random.Next(1, 5)) : new CompletedOperation(random.Next(1, 5)),
         < 85 => new StatsOperation(),
         < 86 => new NodesOperation(),
         < 87 => new LeaveOperation(Pick(_nodes)),
@@ -54,7 +59,7 @@ public sealed class TimerOperationGenerator(Random random)
         // A claim is repeated as it was, and soon or never: after an hour the store has forgotten it.
         bool repeats = model.Nodes.TryGetValue(node, out ModelNode? last) && model.Now - last.LastSeen < TimeSpan.FromMinutes(30) && random.Next(6) == 0;
         if (repeats && _claims[node].Token == last!.ClaimToken) return _claims[node];
-        return _claims[node] = new ClaimOperation(node, Token(), max, capacity, random.Next(100), Span(20), Pick(_limits));
+        return _claims[node] = new ClaimOperation(node, Token(), max, capacity, random.Next(100), Span(20), Pick(_limits), Pick(_completed));
     }
 
     private DeliveryKey Delivery(TimerModel model)

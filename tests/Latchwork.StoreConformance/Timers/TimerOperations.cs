@@ -17,6 +17,8 @@ public abstract record TimerOperation
 
     protected static string Say(DeadLetterLimits limits) => $"keep {limits.MaxCount} dead for {limits.Retention}";
 
+    protected static string Say(CompletedLimits limits) => limits.Keeps ? $"keep {limits.MaxCount} completed for {limits.Retention}" : "keep none completed";
+
     protected static IEnumerable<T[]> Fewer<T>(T[] items) => items.Length <= 1 ? [] : items.Select((_, i) => items.Where((_, j) => j != i).ToArray());
 }
 
@@ -54,14 +56,14 @@ public sealed record PostOperation(ModelPost[] Posts) : TimerOperation
     }
 }
 
-public sealed record ConfirmOperation(DeliveryKey[] Keys) : TimerOperation
+public sealed record ConfirmOperation(DeliveryKey[] Keys, CompletedLimits Limits) : TimerOperation
 {
     public override async Task CheckAsync(TimerModelRun run) =>
-        TimerModelRun.Compare(Keys.Select(run.Model.Confirm), await run.Timers.ConfirmAsync(run.Partition, Keys, CancellationToken.None));
+        TimerModelRun.Compare(run.Model.Confirm(Keys, Limits), await run.Timers.ConfirmAsync(run.Partition, Keys, Limits, CancellationToken.None));
 
-    public override IEnumerable<TimerOperation> Simpler() => Fewer(Keys).Select(keys => new ConfirmOperation(keys));
+    public override IEnumerable<TimerOperation> Simpler() => Fewer(Keys).Select(keys => new ConfirmOperation(keys, Limits));
 
-    public override string ToString() => $"confirm {string.Join(' ', Keys.Select(Say))}";
+    public override string ToString() => $"confirm {string.Join(' ', Keys.Select(Say))}, {Say(Limits)}";
 }
 
 public sealed record ExtendOperation(DeliveryKey[] Keys, TimeSpan Lease) : TimerOperation

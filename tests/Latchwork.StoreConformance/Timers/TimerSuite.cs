@@ -14,6 +14,8 @@ public abstract class TimerSuite(StoreFixture fixture) : IAsyncLifetime
 
     protected static readonly DeadLetterLimits KeepDeadLetters = new(TimeSpan.FromDays(30), 100_000);
 
+    protected static readonly CompletedLimits KeepCompleted = new(TimeSpan.FromDays(1), Limits.MaxCompleted);
+
     protected static readonly TimeSpan Lease = TimeSpan.FromSeconds(10);
 
     protected StoreFixture Fixture { get; } = fixture;
@@ -56,10 +58,10 @@ public abstract class TimerSuite(StoreFixture fixture) : IAsyncLifetime
 
     protected Task<TimerClaim> AskAsync(
         string node = "n1", string? token = null, int max = 200, int? capacity = null, int held = 0, TimeSpan? lease = null, DeadLetterLimits? keepDeadLetters = null,
-        bool yields = false) =>
+        bool yields = false, CompletedLimits? keepCompleted = null) =>
         Timers.ClaimAsync(
             Partition,
-            new ClaimRequest(node, token ?? NewToken(), max, capacity ?? Math.Max(max, 200), held, lease ?? Lease, keepDeadLetters ?? KeepDeadLetters) { Yields = yields },
+            new ClaimRequest(node, token ?? NewToken(), max, capacity ?? Math.Max(max, 200), held, lease ?? Lease, keepDeadLetters ?? KeepDeadLetters) { Yields = yields, Completed = keepCompleted ?? CompletedLimits.None },
             CancellationToken.None);
 
     /// <summary>A claim that leaves the node without free capacity.</summary>
@@ -76,7 +78,8 @@ public abstract class TimerSuite(StoreFixture fixture) : IAsyncLifetime
 
     protected async Task<string[]> ClaimIdsAsync(string node = "n1", int max = 200) => [.. (await AskAsync(node, max: max)).Events.Select(e => e.Id)];
 
-    protected async Task<TimerOutcome> ConfirmAsync(DeliveryKey key) => (await Timers.ConfirmAsync(Partition, [key], CancellationToken.None)).Single();
+    protected async Task<TimerOutcome> ConfirmAsync(DeliveryKey key, CompletedLimits? keepCompleted = null) =>
+        (await Timers.ConfirmAsync(Partition, [key], keepCompleted ?? CompletedLimits.None, CancellationToken.None)).Single();
 
     protected async Task<TimerOutcome> ExtendAsync(DeliveryKey key, TimeSpan lease) =>
         (await Timers.ExtendAsync(Partition, [key], lease, CancellationToken.None)).Single();

@@ -57,6 +57,12 @@ internal sealed class StoppingStore(LatchworkStore store, Stop stop) : Latchwork
         public Task<LockerStats> ReadLockerStatsAsync(string ns, CancellationToken cancellationToken) =>
             stop.Pass(() => transfer.ReadLockerStatsAsync(ns, cancellationToken));
 
+        public Task<CompletedPage> ReadCompletedAsync(string ns, string? cursor, CancellationToken cancellationToken) =>
+            stop.Pass(() => transfer.ReadCompletedAsync(ns, cursor, cancellationToken));
+
+        public Task<bool> ImportCompletedAsync(string ns, string moveId, IReadOnlyList<CompletedEvent> lines, CancellationToken cancellationToken) =>
+            stop.Pass(() => transfer.ImportCompletedAsync(ns, moveId, lines, cancellationToken));
+
         public Task<bool> ChangeAsync(NamespaceRef unit, TransferMarks expected, TransferMarks wanted, CancellationToken cancellationToken) =>
             stop.Pass(() => transfer.ChangeAsync(unit, expected, wanted, cancellationToken));
 

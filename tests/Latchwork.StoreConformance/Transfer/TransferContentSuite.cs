@@ -40,7 +40,7 @@ public abstract class TransferContentSuite(StoreFixture fixture) : TransferSuite
     {
         string ns = NewNamespace();
         await PostAsync(Source, ns, Entry("old", 0), Entry("kept", 3_600_000_000));
-        await Source.Timers.ConfirmAsync(Partition(ns), await ClaimAsync(Source, ns), default);
+        await Source.Timers.ConfirmAsync(Partition(ns), await ClaimAsync(Source, ns), CompletedLimits.None, default);
         Clock.Advance(TimeSpan.FromHours(2));
         await PostAsync(Source, ns, Entry("a", 3_600_000_000), Entry("b", 3_600_000_000));
         Clock.Advance(TimeSpan.FromMinutes(5));
@@ -69,6 +69,83 @@ public abstract class TransferContentSuite(StoreFixture fixture) : TransferSuite
         LetNodesDie();
         await Move(ns, Target, Source).RunAsync(default);
         (await CountersAsync(Source, ns)).Totals.ShouldBe(after.Totals, "what it had counted before had gone");
+    }
+
+    [Fact]
+    public async Task The_history_moves_with_its_namespace_and_of_an_id_the_later_completion_stands()
+    {
+        string ns = NewNamespace();
+        await CompleteAsync(Source, ns, [.. Enumerable.Range(0, 450).Select(i => $"e{i:D3}")]);
+        Clock.Advance(TimeSpan.FromMinutes(1));
+        await CompleteAsync(Target, ns, ["e007", "own"]);
+        Clock.Advance(TimeSpan.FromMinutes(1));
+        await CompleteAsync(Source, ns, ["own2", "again"]);
+        await PostAsync(Source, ns, Entry("again", 3_600_000), Entry("waits", 3_600_000_000));
+        TimerSnapshot[] source = [.. await CompletedAsync(Source, ns)], target = [.. await CompletedAsync(Target, ns)];
+        string[] both = [.. source.Concat(target).GroupBy(line => line.Id).Select(lines => lines.MaxBy(line => line.CompletedAt)!).Select(SayLine).Order()];
+        LetNodesDie();
+
+        int stopped = 0;
+        for (int step = 1; stopped == step - 1; step++)
+        {
+            var stop = new Stop(step, afterEffect: true);
+            await Move(ns, new StoppingStore(Source, stop), new StoppingStore(Target, stop)).RunAsync(default).ContinueWith(
+                _ => { }, CancellationToken.None, TaskContinuationOptions.ExecuteSynchronously, TaskScheduler.Default);
+            if (stop.Happened) stopped++;
+        }
+
+        stopped.ShouldBeGreaterThan(8);
+        (await Move(ns).RunAsync(default)).ShouldHaveSingleItem().End.ShouldBe(MoveEnd.MovedBefore);
+        (await CompletedAsync(Target, ns)).Select(SayLine).Order().ShouldBe(both); // each once, however often the move was cut off
+        (await PeekAsync(Target, ns, "e123")).State.ShouldBe(TimerState.Completed);
+        (await PeekAsync(Target, ns, "again")).State.ShouldBe(TimerState.Scheduled);
+
+        LetNodesDie();
+        await Move(ns, Target, Source).RunAsync(default);
+        (await CompletedAsync(Source, ns)).Select(SayLine).Order().ShouldBe(both);
+        LetNodesDie();
+        (await Source.Transfer!.DropTimersAsync(ns, force: true, default)).ShouldNotBeNull().IsDropped.ShouldBeTrue();
+        await Source.Timers.OpenAsync(ns, default);
+        (await CompletedAsync(Source, ns)).ShouldBeEmpty("it is dropped with its namespace");
+
+        static string SayLine(TimerSnapshot e) => $"{e.Id} due {e.Due:O} claimed {e.ClaimedAt:O} completed {e.CompletedAt:O} on {e.NodeId} {e.Retries}/{e.MaxRetries} {e.Outcome}";
+    }
+
+    [Fact]
+    public async Task Lines_of_a_move_that_is_over_are_refused()
+    {
+        string ns = NewNamespace();
+        await PostAsync(Source, ns, Entry("a", 3_600_000_000));
+        await Move(ns).RunAsync(default);
+        var line = new CompletedEvent("late", Clock.GetUtcNow(), Clock.GetUtcNow(), Clock.GetUtcNow(), "n1", 0, 0, CompletedOutcome.Succeeded);
+        (await Target.Transfer!.ImportCompletedAsync(ns, "another", [line], default)).ShouldBeFalse();
+        (await CompletedAsync(Target, ns)).ShouldBeEmpty();
+    }
+
+    private async Task CompleteAsync(LatchworkStore store, string ns, string[] ids)
+    {
+        foreach (string[] some in ids.Chunk(Limits.MaxBatch))
+        {
+            await PostAsync(store, ns, [.. some.Select(id => Entry(id, 0, maxRetries: 2))]);
+            DeliveryKey[] claimed = await ClaimAsync(store, ns);
+            claimed.Length.ShouldBe(some.Length);
+            await store.Timers.ConfirmAsync(Partition(ns), claimed, new CompletedLimits(TimeSpan.FromDays(1), Limits.MaxCompleted), default);
+        }
+    }
+
+    private static async Task<List<TimerSnapshot>> CompletedAsync(LatchworkStore store, string ns)
+    {
+        var lines = new List<TimerSnapshot>();
+        string? cursor = null;
+        do
+        {
+            TimerPage page = await store.Timers.CompletedAsync(Partition(ns), cursor, Limits.MaxBatch, default);
+            lines.AddRange(page.Items);
+            cursor = page.Cursor;
+        }
+        while (cursor is not null);
+
+        return lines;
     }
 
     [Fact]

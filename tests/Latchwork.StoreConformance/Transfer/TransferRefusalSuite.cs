@@ -217,6 +217,11 @@ public abstract class TransferRefusalSuite(StoreFixture fixture) : TransferSuite
 
         public Task<TimerCounters> ReadCountersAsync(string ns, CancellationToken cancellationToken) => transfer.ReadCountersAsync(ns, cancellationToken);
 
+        public Task<CompletedPage> ReadCompletedAsync(string ns, string? cursor, CancellationToken cancellationToken) => transfer.ReadCompletedAsync(ns, cursor, cancellationToken);
+
+        public Task<bool> ImportCompletedAsync(string ns, string moveId, IReadOnlyList<CompletedEvent> lines, CancellationToken cancellationToken) =>
+            transfer.ImportCompletedAsync(ns, moveId, lines, cancellationToken);
+
         public Task<LockerStats> ReadLockerStatsAsync(string ns, CancellationToken cancellationToken) => transfer.ReadLockerStatsAsync(ns, cancellationToken);
 
         public Task<bool> ChangeAsync(NamespaceRef unit, TransferMarks expected, TransferMarks wanted, CancellationToken cancellationToken) =>

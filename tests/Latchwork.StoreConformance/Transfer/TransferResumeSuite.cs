@@ -131,7 +131,7 @@ public abstract class TransferResumeSuite(StoreFixture fixture) : TransferSuite(
     {
         await Target.Timers.OpenAsync(ns, default);
         DeliveryKey[] due = await ClaimAsync(Target, ns);
-        if (due.Length > 0) await Target.Timers.ConfirmAsync(Partition(ns), due, default);
+        if (due.Length > 0) await Target.Timers.ConfirmAsync(Partition(ns), due, CompletedLimits.None, default);
         await Target.Timers.LeaveAsync(Partition(ns), "n1", default);
         return [.. due.Select(key => key.Id)];
     }

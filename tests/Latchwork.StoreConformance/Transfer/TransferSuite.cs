@@ -133,6 +133,7 @@ public abstract class TransferSuite(StoreFixture fixture) : IAsyncLifetime
             () => store.Timers.PeekAsync(Partition(ns), "new", default),
             () => store.Timers.InFlightAsync(Partition(ns), null, 1, default),
             () => store.Timers.UpcomingAsync(Partition(ns), null, null, null, 1, default),
+            () => store.Timers.CompletedAsync(Partition(ns), null, 1, default),
             () => store.Locks.OpenAsync(ns, default),
             () => store.Locks.RequestAsync(new(ns, "new"), new("n2", "nonce", Lease, LockTimeout, null, LockOnly: true), default),
             () => store.Locks.TryGetAsync(new(ns, "new"), default),

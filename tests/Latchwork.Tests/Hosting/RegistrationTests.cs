@@ -124,14 +124,17 @@ public sealed class RegistrationTests
             ("Latchwork:Timers:orders:LeaseDuration", "2m"),
             ("Latchwork:Timers:orders:Backoff:Initial", "00:00:05"),
             ("Latchwork:Timers:orders:MaxInFlight", "30"),
+            ("Latchwork:Timers:short:CompletedRetention", "1h"),
             ("Latchwork:Locker:LeaseDuration", "7s"),
             ("Latchwork:SomebodyElse:Timers:x", "is no concern of this application"));
-        app.Services.AddLatchwork().UseInMemory().AddTimer<Order>("orders", options => options.MaxInFlight = 40).ConfigureLocker(options => options.LockTimeout = TimeSpan.FromMinutes(5));
+        app.Services.AddLatchwork().UseInMemory().AddTimer<Order>("orders", options => options.MaxInFlight = 40).AddTimer<Order>("short").AddTimer<Order>("none", options => options.CompletedRetention = TimeSpan.Zero).ConfigureLocker(options => options.LockTimeout = TimeSpan.FromMinutes(5));
         await app.StartAsync();
 
         TimerOptions options = app.Get<IOptionsMonitor<TimerOptions>>().Get("orders");
         (options.Namespace, options.MaxRetries, options.MaxEvents, options.MaxConcurrency, options.MaxInFlight).ShouldBe(("orders", 10, 20, 4, 40));
         (options.LeaseDuration, options.Backoff.Initial, options.Backoff.Max).ShouldBe((TimeSpan.FromMinutes(2), TimeSpan.FromSeconds(5), TimeSpan.FromMinutes(10)));
+        string[] timers = ["orders", "short", "none"];
+        timers.Select(name => app.Get<IOptionsMonitor<TimerOptions>>().Get(name).CompletedRetention).ShouldBe([TimeSpan.FromDays(1), TimeSpan.FromHours(1), TimeSpan.Zero]);
         LockerOptions locker = app.Get<IOptionsMonitor<LockerOptions>>().CurrentValue;
         (locker.LeaseDuration, locker.LockTimeout).ShouldBe((TimeSpan.FromSeconds(7), TimeSpan.FromMinutes(5)));
         app.Get<DistributedTimer>("orders").NodeId.ShouldBe("web-1");

@@ -24,6 +24,8 @@ public sealed class InMemoryTimerInFlightTests(InMemoryFixture fixture) : TimerI
 
 public sealed class InMemoryTimerCountersTests(InMemoryFixture fixture) : TimerCountersSuite(fixture), IClassFixture<InMemoryFixture>;
 
+public sealed class InMemoryTimerCompletedTests(InMemoryFixture fixture) : TimerCompletedSuite(fixture), IClassFixture<InMemoryFixture>;
+
 public sealed class InMemoryTimerRegistryTests(InMemoryFixture fixture) : TimerRegistrySuite(fixture), IClassFixture<InMemoryFixture>;
 
 public sealed class InMemoryTimerPauseTests(InMemoryFixture fixture) : TimerPauseSuite(fixture), IClassFixture<InMemoryFixture>;

@@ -37,6 +37,21 @@ public sealed class DocsExampleTests
         counters.Totals.Posted.ShouldBe(1);
     }
 
+    [Fact]
+    public async Task The_example_of_docs_timers_of_the_history()
+    {
+        await using var store = new InMemoryStore();
+        await using var timer = new DistributedTimer(store, new() { Namespace = "order-unpaid", CompletedRetention = TimeSpan.FromDays(1) });
+        await timer.PostAsync(new OrderUnpaid(41), TimeSpan.Zero, new() { Id = "41" });
+        await (await timer.ReceiveAsync(1, TimeSpan.FromMinutes(1))).ShouldHaveSingleItem().ConfirmAsync();
+        await foreach (TimerSnapshot done in timer.CompletedAsync(limit: 20))
+        {
+            Console.WriteLine($"{done.Id}: due {done.Due:O}, claimed {done.ClaimedAt:O} by {done.NodeId}, confirmed {done.CompletedAt:O} at attempt {done.Retries + 1}: {done.Outcome}");
+        }
+
+        (await timer.PeekAsync("41"))!.State.ShouldBe(TimerState.Completed);
+    }
+
     // Those in coming-from/ show code of other libraries beside ours; the readmes have a test of their own.
     public static TheoryData<string> Pages =>
     [

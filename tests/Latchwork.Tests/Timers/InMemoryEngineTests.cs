@@ -22,6 +22,8 @@ public sealed class InMemoryEngineFaultTests(InMemoryFixture fixture) : EngineFa
 
 public sealed class InMemoryEngineListingTests(InMemoryFixture fixture) : EngineListingSuite(fixture), IClassFixture<InMemoryFixture>;
 
+public sealed class InMemoryEngineCompletedTests(InMemoryFixture fixture) : EngineCompletedSuite(fixture), IClassFixture<InMemoryFixture>;
+
 public sealed class InMemoryEngineStressTests(InMemoryFixture fixture) : EngineStressSuite(fixture), IClassFixture<InMemoryFixture>;
 
 public sealed class InMemoryDtimerDefectEngineTests(InMemoryFixture fixture) : DtimerDefectEngineSuite(fixture), IClassFixture<InMemoryFixture>;

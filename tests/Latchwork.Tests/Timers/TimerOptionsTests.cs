@@ -34,6 +34,7 @@ public sealed class TimerOptionsTests
             MaxPayloadBytes = 0,
             DeadLetterRetention = TimeSpan.Zero,
             MaxDeadLetters = -2,
+            CompletedRetention = TimeSpan.FromMilliseconds(999),
             Confirmation = (Confirmation)7,
             TimeProvider = null!,
             Backoff = new() { Initial = TimeSpan.FromSeconds(-3), Max = TimeSpan.MaxValue, Factor = double.NaN, Jitter = 1.5 },
@@ -43,7 +44,7 @@ public sealed class TimerOptionsTests
         [
             "'Namespace' must have 1 to 512 bytes of UTF-8; it has 0", "'NodeId' is not valid Unicode", "MaxEvents must be between 1 and 200; it is 201",
             "MaxInFlight must be between 1 and 100000; it is 0", "MaxConcurrency", "it is -1", "LeaseDuration must be between 00:00:00.1000000 and 1.00:00:00; it is 00:00:00.0990000",
-            "MaxHandlingTime", "ShutdownTimeout", "MaxPayloadBytes", "DeadLetterRetention", "MaxDeadLetters", "Confirmation", "it is 7", "TimeProvider must not be null",
+            "MaxHandlingTime", "ShutdownTimeout", "MaxPayloadBytes", "DeadLetterRetention", "MaxDeadLetters", "CompletedRetention must be zero, or between 00:00:01 and 36500.00:00:00; it is 00:00:00.9990000", "Confirmation", "it is 7", "TimeProvider must not be null",
             "Backoff.Initial", "Backoff.Max", "Backoff.Factor must be between 1 and 100; it is NaN", "Backoff.Jitter must be between 0 and 1; it is 1.5",
         ])
         {

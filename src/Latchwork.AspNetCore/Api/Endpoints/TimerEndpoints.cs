@@ -55,6 +55,11 @@ internal static class TimerEndpoints
             ([FromQuery(Name = "namespace")] string? ns, string? limit, string? cursor, HttpContext context) => PageAsync(
                 api, ns, limit, cursor, context, (partition, place, most) => api.Store.Timers.InFlightAsync(partition, place, most, context.RequestAborted), static _ => true))
             .Describe<EventsAnswer>("Lists what is in flight, in pages, as its leases end: an event whose lease is extended meanwhile may come twice.", _reads);
+        group.MapGet(
+            "/timers/completed",
+            ([FromQuery(Name = "namespace")] string? ns, string? limit, string? cursor, HttpContext context) => PageAsync(
+                api, ns, limit, cursor, context, (partition, place, most) => api.Store.Timers.CompletedAsync(partition, place, most, context.RequestAborted), static _ => true))
+            .Describe<EventsAnswer>("Lists completed events that are kept, the last first, in pages. Of a namespace with several partitions one follows the other.", _reads);
         group.MapGet("/timers/namespaces", (Delegate)(async (HttpContext context) =>
             ApiJson.Ok(new NamespacesAnswer(await api.Store.Timers.NamespacesAsync(context.RequestAborted).ConfigureAwait(false)))))
             .Describe<NamespacesAnswer>("Lists the namespaces.", _reads);

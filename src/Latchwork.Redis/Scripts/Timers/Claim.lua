@@ -1,11 +1,12 @@
 -- Takes back events whose lease ran out, moves due events in flight, and says when to ask again.
--- KEYS: meta, due, flight, dead, body, tries, past, lease, claims, nodes, rotation, pollslots, schedules, counters.
+-- KEYS: meta, due, flight, dead, body, tries, past, lease, claims, nodes, rotation, pollslots, schedules, completed, completedids, counters.
 -- ARGV: 1 time, 2 format, 3 partitions, 4 channel, 5 node, 6 token, 7 the most events, 8 capacity, 9 held, 10 lease in µs, 11 how long the dead
--- are kept in ms, 12 how many of them, 13 grace of a backup waker in ms, 14 1 to begin with the oldest in a backlog, 15 1 to let others go first.
+-- are kept in ms, 12 how many of them, 13 grace of a backup waker in ms, 14 1 to begin with the oldest in a backlog, 15 1 to let others go first, 16 how
+-- long completed events are kept in ms (0: the history is not touched), 17 how many of them.
 -- Returns {ask again in µs, now in µs, 1 if the partition is new, how many died of an expired lease, its pause or '', {those of them that were
 -- occurrences of schedules}; for each event: id, due, retries, body, when it was claimed first in µs or
 -- '' (see schedules)}.
-local meta, due, flight, dead, body, tries, past, lease, claims, nodes, rotation, pollslots, schedules, counters = unpack(KEYS)
+local meta, due, flight, dead, body, tries, past, lease, claims, nodes, rotation, pollslots, schedules, completed, completedids, counters = unpack(KEYS)
 local channel, node, token = ARGV[4], ARGV[5], ARGV[6]
 local most, capacity, held = tonumber(ARGV[7]), tonumber(ARGV[8]), tonumber(ARGV[9])
 -- @include layout
@@ -19,6 +20,7 @@ local most, capacity, held = tonumber(ARGV[7]), tonumber(ARGV[8]), tonumber(ARGV
 -- @include listeners
 -- @include schedules
 -- @include expire
+-- @include completed
 -- @include counters
 -- @include free
 
@@ -32,6 +34,7 @@ if leaseEnd and leaseEnd <= now then
 end
 -- Time passes, too; but who only looks evicts nothing.
 if died == 0 and most > 0 and call('EXISTS', dead) == 1 then trimDead(tonumber(ARGV[11]), tonumber(ARGV[12])) end
+if ARGV[16] ~= '0' and most > 0 then trimCompleted(now - ARGV[16], tonumber(ARGV[17])) end
 
 -- @include renew
 -- @include take

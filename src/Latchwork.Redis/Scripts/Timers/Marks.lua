@@ -1,10 +1,10 @@
 -- Reads the marks of a move, and replaces them if they are as expected.
--- KEYS: meta, due, flight, dead, scheduleids, counters.
+-- KEYS: meta, due, flight, dead, scheduleids, completed, completedids, counters.
 -- ARGV: 1 time, 2 format, 3 partitions; to replace also 4 seal and 5 import as expected, 6 seal and 7 import as they are to be, 8 1 if only
 -- of a namespace that is empty, 9 pause as expected, 10 as it is to be; from 11 on counters
--- to be added (see addCounts). '' is none. A namespace that was moved away and is opened again counts anew.
+-- to be added (see addCounts). '' is none. Of a namespace of which everything was moved away the history is deleted. A namespace that was moved away and is opened again counts anew.
 -- Returns {seal, import, 1 if they were replaced, pause}.
-local meta, due, flight, dead, scheduleids, counters = unpack(KEYS)
+local meta, due, flight, dead, scheduleids, completed, completedids, counters = unpack(KEYS)
 -- @include partition
 -- @include time
 -- @include counters
@@ -16,6 +16,7 @@ if ARGV[8] == '1' and call('ZCARD', due) + call('ZCARD', flight) + call('ZCARD',
 change('seal', ARGV[6])
 change('import', ARGV[7])
 if pause ~= ARGV[10] then change('pause', ARGV[10]) end
+if ARGV[8] == '1' then call('UNLINK', completed, completedids) end
 if ARGV[6] == '' and string.match(seal, '^%a+') == 'moved' then call('UNLINK', counters) end
 if ARGV[11] then addCounts((nowUs + (tonumber(state[4]) or 0)) / 1000, 11) end
 -- @include finish

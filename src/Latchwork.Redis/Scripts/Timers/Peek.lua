@@ -1,9 +1,9 @@
 -- Looks at an event.
--- KEYS: meta, due, flight, dead, body, tries, past, lease, schedules.
+-- KEYS: meta, due, flight, dead, body, tries, past, lease, schedules, completed, completedids.
 -- ARGV: 1 time, 2 format, 3 partitions, 4 id.
 -- Returns nothing if it is unknown, else {now in µs, 0 scheduled / 1 in flight / 2 dead, due, deadline or time of death, record of tries or
--- '', failures, body, token or '', node or '', claimed in ms, 1 if it has not begun}.
-local meta, due, flight, dead, body, tries, past, lease, schedules = unpack(KEYS)
+-- '', failures, body, token or '', node or '', claimed in ms, 1 if it has not begun}; of a completed one {now in µs, 3, 0, when it was completed, its record or '' (see completed)}.
+local meta, due, flight, dead, body, tries, past, lease, schedules, completed, completedids = unpack(KEYS)
 local id = ARGV[4]
 -- @include layout
 -- @include clock
@@ -23,4 +23,6 @@ if record then
 end
 local deadLetteredAt = call('ZSCORE', dead, id)
 if deadLetteredAt then return snapshot(2, 0, deadLetteredAt) end
+local completedAt = call('ZSCORE', completedids, id)
+if completedAt then return { int(nowUs), 3, 0, completedAt, call('HGET', completed, id) or '' } end
 return false

@@ -12,6 +12,7 @@ internal sealed partial class InMemoryPartition
             StoreTime now = _clock.Now();
             (int takenBack, int deadLettered) = TakeBackExpired(now);
             if (deadLettered > 0 || request.Max > 0) EvictDeadLetters(request.DeadLetters, now); // time passes, too; but who only looks evicts nothing
+            if (request.Max > 0) TrimCompleted(request.Completed, now);
             WakeNode listener = _listeners.Meet(request.NodeId, request.Held, now);
             bool repeated = listener.ClaimToken == request.ClaimToken;
             List<ClaimedEvent> claimed = repeated
@@ -30,14 +31,22 @@ internal sealed partial class InMemoryPartition
         }
     }
 
-    public IReadOnlyList<TimerOutcome> Confirm(IReadOnlyList<DeliveryKey> deliveries) =>
-        ForEachDelivery(deliveries, static delivery => delivery, (stored, _, now) =>
+    public IReadOnlyList<TimerOutcome> Confirm(IReadOnlyList<DeliveryKey> deliveries, CompletedLimits completed)
+    {
+        lock (_lock)
         {
-            _events.Remove(stored);
-            Tally(TimerCounter.Confirmed, now);
-            OccurrenceEnded(stored.Id, OccurrenceOutcome.Succeeded, now);
-            return TimerOutcome.Done;
-        });
+            TimerOutcome[] outcomes = ForEachDelivery(deliveries, static delivery => delivery, (stored, _, now) =>
+            {
+                _events.Remove(stored);
+                if (completed.Keeps) Complete(stored, completed.Outcome, now);
+                Tally(TimerCounter.Confirmed, now);
+                OccurrenceEnded(stored.Id, OccurrenceOutcome.Succeeded, now);
+                return TimerOutcome.Done;
+            });
+            if (outcomes.Contains(TimerOutcome.Done)) TrimCompleted(completed, _clock.Now());
+            return outcomes;
+        }
+    }
 
     public IReadOnlyList<TimerOutcome> Extend(IReadOnlyList<DeliveryKey> deliveries, TimeSpan lease) =>
         ForEachDelivery(deliveries, static delivery => delivery, (stored, _, now) =>

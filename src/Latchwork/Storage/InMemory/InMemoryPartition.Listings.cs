@@ -7,7 +7,11 @@ internal sealed partial class InMemoryPartition
 {
     public TimerSnapshot? Peek(string id)
     {
-        lock (_lock) return _events.TryGet(id, out StoredEvent? stored) ? SnapshotOf(stored, _clock.Now()) : null;
+        lock (_lock)
+        {
+            if (_events.TryGet(id, out StoredEvent? stored)) return SnapshotOf(stored, _clock.Now());
+            return _completed.GetValueOrDefault(id)?.ToSnapshot();
+        }
     }
 
     public TimerPage Upcoming(TimeSpan? offset, TimeSpan? duration, string? cursor, int limit)

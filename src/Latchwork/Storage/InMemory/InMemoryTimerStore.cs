@@ -46,8 +46,8 @@ internal sealed class InMemoryTimerStore : ITimerStore
     public Task<TimerClaim> ClaimAsync(TimerPartition partition, ClaimRequest request, CancellationToken cancellationToken) =>
         Run(partition, p => p.Claim(request), cancellationToken);
 
-    public Task<IReadOnlyList<TimerOutcome>> ConfirmAsync(TimerPartition partition, IReadOnlyList<DeliveryKey> deliveries, CancellationToken cancellationToken) =>
-        Run(partition, p => p.Confirm(deliveries), cancellationToken);
+    public Task<IReadOnlyList<TimerOutcome>> ConfirmAsync(TimerPartition partition, IReadOnlyList<DeliveryKey> deliveries, CompletedLimits completed, CancellationToken cancellationToken) =>
+        Run(partition, p => p.Confirm(deliveries, completed), cancellationToken);
 
     public Task<IReadOnlyList<TimerOutcome>> ExtendAsync(TimerPartition partition, IReadOnlyList<DeliveryKey> deliveries, TimeSpan lease, CancellationToken cancellationToken) =>
         Run(partition, p => p.Extend(deliveries, lease), cancellationToken);
@@ -75,6 +75,9 @@ internal sealed class InMemoryTimerStore : ITimerStore
 
     public Task<TimerPage> DeadLettersAsync(TimerPartition partition, string? cursor, int limit, CancellationToken cancellationToken) =>
         Run(partition, p => p.DeadLetters(cursor, limit), cancellationToken);
+
+    public Task<TimerPage> CompletedAsync(TimerPartition partition, string? cursor, int limit, CancellationToken cancellationToken) =>
+        Run(partition, p => p.Completed(cursor, limit), cancellationToken);
 
     public Task<IReadOnlyList<TimerOutcome>> RequeueAsync(TimerPartition partition, IReadOnlyList<DeadLetterKey> keys, Due due, CancellationToken cancellationToken) =>
         Run(partition, p => p.Requeue(keys, due), cancellationToken);

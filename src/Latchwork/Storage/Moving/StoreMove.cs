@@ -5,7 +5,7 @@ namespace Latchwork.Storage.Moving;
 /// <para>
 /// A namespace goes in these steps, each of which is atomic and can be repeated: (1) the source is sealed; (2) the import is opened in the
 /// target; (3) again and again a batch is read from the source, taken in by the target, which notes the ids in its journal in the same
-/// step, and deleted from the source together with the reading of the next; (4) the counts are compared; (5) the source's seal says that it
+/// step, and deleted from the source together with the reading of the next; (4) the counts are compared, and the history is copied; (5) the source's seal says that it
 /// was moved; (6) the import is over and the journal dropped.
 /// </para>
 /// <para>

@@ -41,6 +41,7 @@ internal sealed class UnitMove(IStoreTransfer source, IStoreTransfer target, Nam
         long count = unit.Kind == TransferKind.Timers
             ? await MoveEventsAsync(cancellationToken).ConfigureAwait(false)
             : await MoveKeysAsync(cancellationToken).ConfigureAwait(false);
+        if (unit.Kind == TransferKind.Timers) await MoveCompletedAsync(cancellationToken).ConfigureAwait(false);
 
         TransferMarks open = (await source.PeekAsync(unit, cancellationToken).ConfigureAwait(false)) with { Seal = seal };
         if (!await source.ChangeAsync(unit, open, open with { Seal = seal with { Phase = TransferPhase.Moved }, Pause = null }, cancellationToken).ConfigureAwait(false))
@@ -148,6 +149,23 @@ internal sealed class UnitMove(IStoreTransfer source, IStoreTransfer target, Nam
         }
 
         return _total;
+    }
+
+    /// <summary>Copies the history, which the step that follows deletes in the source. Lines that come again change nothing.</summary>
+    private async Task MoveCompletedAsync(CancellationToken cancellationToken)
+    {
+        string? cursor = null;
+        do
+        {
+            CompletedPage page = await source.ReadCompletedAsync(unit.Namespace, cursor, cancellationToken).ConfigureAwait(false);
+            if (page.Lines.Count > 0 && !await target.ImportCompletedAsync(unit.Namespace, _moveId, page.Lines, cancellationToken).ConfigureAwait(false))
+            {
+                throw new MoveRefusedException($"The move of {unit} was ended or aborted by another process meanwhile.");
+            }
+
+            cursor = page.Cursor;
+        }
+        while (cursor is not null);
     }
 
     /// <returns>The keys that this run moved.</returns>

@@ -1,0 +1,45 @@
+using Latchwork.Storage.Rules;
+
+namespace Latchwork.Storage.InMemory;
+
+/// <content>The history.</content>
+internal sealed partial class InMemoryPartition
+{
+    private readonly Dictionary<string, CompletedEvent> _completed = [];
+    private readonly SortedSet<TimedId> _completedByTime = [];
+
+    public TimerPage Completed(string? cursor, int limit)
+    {
+        lock (_lock)
+        {
+            TimedId before = CompletedRules.Before(cursor);
+            List<CompletedEvent> lines = [.. _completedByTime.GetViewBetween(default, before).Reverse().Where(place => place != before).Take(limit + 1).Select(place => _completed[place.Id])];
+            return CompletedRules.Page(lines, limit).ToSnapshots();
+        }
+    }
+
+    private void Complete(StoredEvent stored, CompletedOutcome outcome, StoreTime now)
+    {
+        if (_completed.Remove(stored.Id, out CompletedEvent? former)) _completedByTime.Remove(PlaceOf(former));
+        Lease lease = stored.Lease!;
+        var line = new CompletedEvent(
+            stored.Id, DateTimeOffset.FromUnixTimeMilliseconds(stored.Due), DateTimeOffset.FromUnixTimeMilliseconds(lease.ClaimedAt), DateTimeOffset.FromUnixTimeMilliseconds(now.Milliseconds),
+            lease.NodeId, stored.Retries, stored.MaxRetries, outcome);
+        _completed.Add(line.Id, line);
+        _completedByTime.Add(PlaceOf(line));
+    }
+
+    private void TrimCompleted(CompletedLimits limits, StoreTime now)
+    {
+        if (!limits.Keeps) return;
+        var trim = CompletedTrim.Of(limits, _completed.Count, now);
+        for (int gone = 0; _completedByTime.Count > 0 && trim.Takes(gone, _completedByTime.Min.At); gone++)
+        {
+            TimedId oldest = _completedByTime.Min;
+            _completedByTime.Remove(oldest);
+            _completed.Remove(oldest.Id);
+        }
+    }
+
+    private static TimedId PlaceOf(CompletedEvent line) => new(line.CompletedAt.ToUnixTimeMilliseconds(), line.Id);
+}
