@@ -147,8 +147,10 @@ internal sealed class PostgresLockerStore : ILockerStore, IDisposable
         new SqlStatement("SELECT runs, takeovers, failures FROM @schema@.lock_counts WHERE namespace_id = $1").With(namespaceId),
         static rows => rows.Read() ? new LockerStats(rows.GetInt64(0), rows.GetInt64(1), rows.GetInt64(2)) : new LockerStats(0, 0, 0));
 
-    public Task<LockerPage> ListAsync(string ns, string? cursor, int limit, CancellationToken cancellationToken) =>
-        _executor.Work.RunAsync(
+    public Task<LockerPage> ListAsync(string ns, string? cursor, int limit, CancellationToken cancellationToken)
+    {
+        byte[] after = ReadCursor(cursor);
+        return _executor.Work.RunAsync(
             "list of locks",
             session =>
             {
@@ -158,15 +160,28 @@ internal sealed class PostgresLockerStore : ILockerStore, IDisposable
                         $"""
                         SELECT l.name, {LockRow.Columns} FROM @schema@.locks l
                         WHERE l.namespace_id = $1 AND l.name > $2 AND l.node IS NOT NULL ORDER BY l.name LIMIT $3
-                        """).With(space.NamespaceId).With(cursor is null ? Array.Empty<byte>() : Convert.FromHexString(cursor)).With(limit),
+                        """).With(space.NamespaceId).With(after).With(limit),
                     rows => ReadPage(rows, limit, space.Now));
             },
             cancellationToken);
+    }
 
     public Task<IAsyncDisposable> SubscribeAsync(LockerKey key, Action<LockerNotification?> onNotified, CancellationToken cancellationToken) =>
         _notifications.SubscribeAsync(key, onNotified, cancellationToken);
 
     public void Dispose() => _sweeper.Dispose();
+
+    private static byte[] ReadCursor(string? cursor)
+    {
+        try
+        {
+            return cursor is null ? [] : Convert.FromHexString(cursor);
+        }
+        catch (FormatException e)
+        {
+            throw new ArgumentException("'cursor' must be the cursor of the page before.", nameof(cursor), e);
+        }
+    }
 
     /// <summary>The namespace of locks; it is made if there is none.</summary>
     internal LockRow OpenNamespace(SqlSession session, string ns)

@@ -163,6 +163,16 @@ public abstract class LockerOwnershipSuite(StoreFixture fixture) : LockerSuite(f
     }
 
     [Theory]
+    [InlineData("of another listing")]
+    [InlineData("7z")]
+    public async Task A_cursor_that_is_none_is_refused_by_name_or_is_a_place_in_the_listing(string cursor)
+    {
+        await TakeAsync("a", "k");
+        Exception? refusal = await Record.ExceptionAsync(() => Locks.ListAsync(Namespace, cursor, 10, CancellationToken.None));
+        if (refusal is not null) refusal.ShouldBeOfType<ArgumentException>().ParamName.ShouldBe("cursor");
+    }
+
+    [Theory]
     [InlineData("}x")]
     [InlineData("{a}")]
     [InlineData("%7D")]
