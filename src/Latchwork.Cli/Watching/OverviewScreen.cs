@@ -1,7 +1,6 @@
 using System.Globalization;
 using System.Text.Json;
 using Latchwork.Cli.Commands;
-using Latchwork.Cli.Output;
 using Latchwork.Monitoring;
 
 namespace Latchwork.Cli.Watching;
