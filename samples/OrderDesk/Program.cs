@@ -2,7 +2,7 @@ using OrderDesk;
 
 WebApplicationBuilder builder = WebApplication.CreateBuilder(args);
 builder.Services.AddOrderDesk(builder.Configuration.GetConnectionString("shop") ?? throw new InvalidOperationException("ConnectionStrings:shop is missing."));
-builder.Services.AddHealthChecks().AddLatchwork();
+builder.Services.AddOperations().AddHealthChecks().AddLatchwork();
 
 WebApplication app = builder.Build();
 TimeSpan payWithin = TimeSpan.FromSeconds(app.Configuration.GetValue("PayWithinSeconds", 900));
@@ -12,6 +12,7 @@ await using (AsyncServiceScope scope = app.Services.CreateAsyncScope())
     await scope.ServiceProvider.GetRequiredService<ShopContext>().Database.EnsureCreatedAsync();
 
 app.MapHealthChecks("/health");
+app.MapOperations();
 app.MapPost("/orders/{number:long}", async (long number, string? voucher, Desk desk, CancellationToken cancellationToken) =>
 {
     if (voucher is null) await desk.PlaceAsync(number, payWithin, cancellationToken);

@@ -16,7 +16,7 @@ int stopSignal = 0;
 
 void OnSignal(PosixSignalContext context)
 {
-    int signal = context.Signal switch { PosixSignal.SIGHUP => 1, PosixSignal.SIGTERM => 15, _ => Terminal.Interrupt };
+    int signal = context.Signal switch { PosixSignal.SIGHUP => 1, PosixSignal.SIGTERM => 15, _ => ExitCodes.Interrupt };
     Interlocked.CompareExchange(ref stopSignal, signal, 0);
     context.Cancel = !hurry.IsCancellationRequested;
     if (stop.IsCancellationRequested) hurry.Cancel();

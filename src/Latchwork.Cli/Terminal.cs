@@ -5,9 +5,6 @@ namespace Latchwork.Cli;
 /// <summary>What a command sees of the outside: its streams, the environment, and whether a person is looking.</summary>
 internal sealed class Terminal
 {
-    /// <summary>The number of the signal of Ctrl-C.</summary>
-    public const int Interrupt = 2;
-
     public required TextWriter Out { get; init; }
 
     public required TextWriter Error { get; init; }
@@ -35,16 +32,14 @@ internal sealed class Terminal
     /// <summary>The bytes of the arguments, if not all of them are UTF-8.</summary>
     public IReadOnlyList<byte[]>? RawArguments { get; init; }
 
-    public Func<string, string?> Environment { get; init; } = System.Environment.GetEnvironmentVariable;
-
-    /// <summary>The folder for this user's data on this machine; null if there is none. On Linux <c>$XDG_DATA_HOME</c>, else <c>~/.local/share</c>.</summary>
-    public string? UserDataFolder { get; init; }
+    /// <summary>Who started the tool.</summary>
+    public UserEnvironment User { get; init; } = UserEnvironment.OfProcess();
 
     /// <summary>Fires when the user asks for the second time to stop: graceful endings are cut short.</summary>
     public CancellationToken Hurry { get; init; }
 
     /// <summary>The signal that asked to stop, as a number: 2 for Ctrl-C.</summary>
-    public Func<int> StopSignal { get; init; } = static () => Interrupt;
+    public Func<int> StopSignal { get; init; } = static () => ExitCodes.Interrupt;
 
     /// <summary>The terminal of this process.</summary>
     /// <param name="argumentCount">The number of arguments.</param>
@@ -52,7 +47,7 @@ internal sealed class Terminal
     /// <param name="hurry">Fires when the user asks for the second time to stop.</param>
     public static Terminal OfProcess(int argumentCount, Func<int> stopSignal, CancellationToken hurry)
     {
-        bool capable = System.Environment.GetEnvironmentVariable("TERM") != "dumb";
+        bool capable = Environment.GetEnvironmentVariable("TERM") != "dumb";
         bool outIsInteractive = capable && !Console.IsOutputRedirected;
         bool errorIsInteractive = capable && !Console.IsErrorRedirected;
         string? problem = StandardStreams.FindOutputProblem();
@@ -69,7 +64,6 @@ internal sealed class Terminal
             OutIsInteractive = outIsInteractive,
             ErrorIsInteractive = errorIsInteractive,
             Width = outIsInteractive ? Math.Max(40, Console.WindowWidth) : 100,
-            UserDataFolder = System.Environment.GetFolderPath(System.Environment.SpecialFolder.LocalApplicationData, System.Environment.SpecialFolderOption.DoNotVerify),
             Hurry = hurry,
             StopSignal = stopSignal,
         };

@@ -17,7 +17,7 @@ public sealed class OutputTests
     [InlineData("two\nlines\r\n", "two lines  ")]
     [InlineData("\u001b[31mred", "\\u001b[31mred")]
     public void Error_lines_are_one_line_without_passwords_and_escapes(string message, string expected) =>
-        ErrorLine.Format(message).ShouldBe("latchwork: " + expected);
+        ErrorLine.Format("latchwork", message).ShouldBe("latchwork: " + expected);
 
     [Theory]
     [InlineData("{\"a\":1.0}", "{\"data\":{\"a\":1.0}}")]

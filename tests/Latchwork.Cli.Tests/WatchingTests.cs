@@ -25,11 +25,12 @@ public sealed class WatchingTests : IDisposable
         top.ExitCode.ShouldBe(ExitCodes.Done);
         string[] lines = top.Out.TrimEnd('\n').Split('\n');
         lines[1].ShouldBe("2 namespaces: 0 critical, 1 with warnings; 2 scheduled, 0 in flight, 0 dead letters, 0 listeners");
-        lines[2].ShouldBe("NAMESPACE  SCHEDULED  OVERDUE  IN FLIGHT  DEAD  LISTENERS  STATE");
-        lines[3].ShouldBe("orders             1                   0     0          0  no listener");
-        lines[4].ShouldStartWith("calm               1                   0     0          0  paused by ops since ");
-        lines[4].ShouldEndWith(@"a\u001b[31mred");
-        lines.Length.ShouldBe(5);
+        lines[2].ShouldBe("in the last full minute: 0 delivered, 0 confirmed, 0 failed, 0 dead-lettered");
+        lines[3].ShouldBe("NAMESPACE  SCHEDULED  OVERDUE  IN FLIGHT  DEAD  LISTENERS  DELIVERED/MIN  FAILED/MIN  STATE");
+        lines[4].ShouldBe("orders             1                   0     0          0              0           0  no listener");
+        lines[5].ShouldStartWith("calm               1                   0     0          0              0           0  paused by ops since ");
+        lines[5].ShouldEndWith(@"a\u001b[31mred");
+        lines.Length.ShouldBe(6);
 
         (await RunAsync("top", "--search", "CAL")).Out.ShouldNotContain("orders");
         (await RunAsync("top", "--search", "none")).Out.ShouldContain("no namespace contains 'none'");
@@ -47,6 +48,8 @@ public sealed class WatchingTests : IDisposable
         row.GetProperty("severity").GetString().ShouldBe("warning");
         row.GetProperty("problems")[0].GetString().ShouldBe("no listener");
         row.GetProperty("scheduled").GetInt64().ShouldBe(1);
+        row.GetProperty("lastMinute").GetProperty("delivered").GetInt64().ShouldBe(0);
+        top.GetProperty("lastMinute").GetProperty("deadLettered").GetInt64().ShouldBe(0);
         row.GetProperty("pause").ValueKind.ShouldBe(JsonValueKind.Null);
     }
 
@@ -56,7 +59,7 @@ public sealed class WatchingTests : IDisposable
         await PostAsync("orders");
         string[] lines = (await RunAsync("timer", "watch", "orders")).Out.TrimEnd('\n').Split('\n');
         lines[1..].ShouldBe([
-            "orders: no listener", "scheduled     1", "in flight     0", "dead letters  0",
+            "orders: no listener", "scheduled     1", "in flight     0", "dead letters  0", "last minute   0 delivered, 0 confirmed, 0 failed, 0 dead-lettered",
             "next minute       0", "next hour         0", "next day          1 #", "later             0", "nobody listens"]);
 
         JsonElement json = (await RunAsync("timer", "watch", "-n", "orders", "--json")).ReadJson();

@@ -6,14 +6,14 @@ using Xunit;
 
 namespace Latchwork.Packages.Tests;
 
-/// <summary>README's lines install the packages and the tool on a machine that has nothing; the program of each package's readme runs on it.</summary>
+/// <summary>README's lines install the packages and the tools on a machine that has nothing; the program of each package's readme runs on it.</summary>
 [Collection(PackedCollection.Name)]
 public sealed class InstalledPackagesTests(PackedPackages packed)
 {
     private const string NewerThanAny = "9999.0.0";
 
     [Fact]
-    public async Task READMEs_lines_install_the_packages_and_the_tool_on_a_new_machine_and_its_program_runs_on_Redis()
+    public async Task READMEs_lines_install_the_packages_and_the_tools_on_a_new_machine_and_its_program_runs_on_Redis()
     {
         await using RedisServer redis = await RedisServer.StartAsync();
         var machine = new NewMachine(packed.NewBareFolder("new-machine"));
@@ -41,7 +41,7 @@ public sealed class InstalledPackagesTests(PackedPackages packed)
         await RunAsync(machine.Start(project, "dotnet", Path.Combine("built", "Deadlines.dll")));
 
         string latchwork = Path.Combine(machine.Home, ".dotnet", "tools", "latchwork");
-        (await machine.TypeAsync(project, $"{latchwork} --version")).Trim().ShouldMatch(@"^\d+\.\d+\.\d+\S*$");
+        foreach (string tool in new[] { latchwork, latchwork + "-server" }) (await machine.TypeAsync(project, $"{tool} --version")).Trim().ShouldMatch(@"^\d+\.\d+\.\d+\S*$");
         string posted = await machine.TypeAsync(
             project, $$"""{{latchwork}} timer post --id order-42 --in 1h --data '{"order":42}' --store '{{redis.LenientUri}}'""");
         posted.ShouldStartWith("order-42: created, due in ");

@@ -18,6 +18,8 @@ public sealed class PackageContentTests(PackedPackages packed)
 
     public static TheoryData<string> Packages => [.. Repository.Packages];
 
+    public static TheoryData<string> Tools => [.. Repository.Tools];
+
     [Fact]
     public void Every_project_in_src_is_a_package_and_nothing_else_is() =>
         Directory.EnumerateFiles(packed.Feed).Select(file => Path.GetFileName(file)).Order(StringComparer.Ordinal)
@@ -67,7 +69,7 @@ public sealed class PackageContentTests(PackedPackages packed)
     {
         using ZipArchive archive = ZipFile.OpenRead(packed.PathOf(package));
         using ZipArchive symbols = ZipFile.OpenRead(packed.PathOf(package, "snupkg"));
-        bool isTool = !Repository.Libraries.Contains(package);
+        bool isTool = Repository.Tools.Contains(package);
         string folder = isTool ? "tools/net10.0/any" : "lib/net10.0";
         if (!isTool) archive.GetEntry($"{folder}/{package}.xml").ShouldNotBeNull();
 
@@ -99,24 +101,27 @@ public sealed class PackageContentTests(PackedPackages packed)
         dependencies.Single(element => element.Attribute("id")!.Value == "Latchwork").Attribute("version")!.Value.ShouldBe(packed.Version);
     }
 
-    [Fact]
-    public void The_tool_is_the_command_latchwork()
+    [Theory]
+    [InlineData("Latchwork.Cli", "latchwork")]
+    [InlineData("Latchwork.Server", "latchwork-server")]
+    public void A_tool_is_its_command(string package, string command)
     {
-        using ZipArchive archive = ZipFile.OpenRead(packed.PathOf("Latchwork.Cli"));
+        using ZipArchive archive = ZipFile.OpenRead(packed.PathOf(package));
         XElement settings = XElement.Load(new MemoryStream(Bytes(archive, "tools/net10.0/any/DotnetToolSettings.xml")));
 
-        settings.Descendants("Command").Single().Attribute("Name")!.Value.ShouldBe("latchwork");
+        settings.Descendants("Command").Single().Attribute("Name")!.Value.ShouldBe(command);
     }
 
-    [Fact]
-    public void The_tool_carries_SQLite_for_the_platforms_of_the_SDK_alone()
+    [Theory]
+    [MemberData(nameof(Tools))]
+    public void A_tool_carries_SQLite_for_the_platforms_of_the_SDK_alone(string package)
     {
-        using ZipArchive archive = ZipFile.OpenRead(packed.PathOf("Latchwork.Cli"));
+        using ZipArchive archive = ZipFile.OpenRead(packed.PathOf(package));
         string[] platforms = [.. archive.Entries.Select(entry => entry.FullName.Split('/')).Where(path => path[^1].Contains("e_sqlite3.", StringComparison.Ordinal) && path[^2] == "native").Select(path => path[^3])];
 
         platforms.Order(StringComparer.Ordinal).ShouldBe(
             ["linux-arm", "linux-arm64", "linux-musl-arm", "linux-musl-arm64", "linux-musl-x64", "linux-x64", "osx-arm64", "osx-x64", "win-arm64", "win-x64", "win-x86"]);
-        new FileInfo(packed.PathOf("Latchwork.Cli")).Length.ShouldBeLessThan(13_000_000);
+        new FileInfo(packed.PathOf(package)).Length.ShouldBeLessThan(13_000_000);
     }
 
     [Fact]

@@ -1,6 +1,8 @@
 using System.Data.Common;
 using System.Net;
+using System.Net.Http.Headers;
 using System.Net.Http.Json;
+using System.Text;
 using System.Text.Json.Nodes;
 using Latchwork.StoreConformance.Support;
 using Microsoft.EntityFrameworkCore;
@@ -125,6 +127,41 @@ public sealed class OrderDeskTests : IAsyncLifetime
         (await service.Http.PostAsync("/orders/7", null)).StatusCode.ShouldBe(HttpStatusCode.Created);
         await Eventually.ReadsAsync(
             async () => (await service.Http.GetFromJsonAsync<JsonNode>("/orders/7"))!["state"]!.GetValue<string>(), static state => state == "Cancelled", "it is cancelled");
+    }
+
+    [Fact]
+    public async Task Its_staff_looks_at_the_timers_and_only_operators_change_them()
+    {
+        await PlaceAsync(1, _hour);
+        await using SampleProcess service = await SampleProcess.StartAsync(
+            "OrderDesk", "--ConnectionStrings:shop", _database, "--Staff:ada:Password", "pass:word", "--Staff:ada:Role", "operator", "--Staff:ben:Password", "of-ben");
+        const string Overview = "/latchwork/", Event = "/latchwork/api/timers/event?namespace=order-unpaid&id=1", Cancel = "/latchwork/api/timers/cancel";
+        foreach (string? login in new[] { null, "ada:wrong", "cleo:", "ada" })
+        {
+            (await StatusAsync(Overview, login)).ShouldBe(HttpStatusCode.Unauthorized, login);
+            (await StatusAsync(Event, login)).ShouldBe(HttpStatusCode.Unauthorized, login);
+            (await StatusAsync(Cancel, login, change: true)).ShouldBe(HttpStatusCode.Unauthorized, login);
+        }
+
+        const string Ben = "ben:of-ben", Ada = "ada:pass:word";
+        (await StatusAsync(Overview, Ben)).ShouldBe(HttpStatusCode.OK);
+        (await StatusAsync(Event, Ben)).ShouldBe(HttpStatusCode.OK);
+        (await StatusAsync("/latchwork/confirm?action=cancel&ns=order-unpaid&id=1", Ben)).ShouldBe(HttpStatusCode.Forbidden);
+        (await StatusAsync(Cancel, Ben, change: true)).ShouldBe(HttpStatusCode.Forbidden);
+        (await Unpaid.PeekAsync("1")).ShouldNotBeNull();
+
+        (await StatusAsync(Cancel, Ada, change: true)).ShouldBe(HttpStatusCode.OK);
+        (await Unpaid.PeekAsync("1")).ShouldBeNull();
+        (await StatusAsync("/latchwork/confirm?action=pause&ns=order-unpaid", Ada)).ShouldBe(HttpStatusCode.OK); // last: it sets a cookie, and the API takes none
+
+        async Task<HttpStatusCode> StatusAsync(string path, string? login, bool change = false)
+        {
+            using var request = new HttpRequestMessage(change ? HttpMethod.Post : HttpMethod.Get, path);
+            if (change) request.Content = JsonContent.Create(new { @namespace = "order-unpaid", id = "1" });
+            if (login is not null) request.Headers.Authorization = new AuthenticationHeaderValue("Basic", Convert.ToBase64String(Encoding.UTF8.GetBytes(login)));
+            using HttpResponseMessage answer = await service.Http.SendAsync(request);
+            return answer.StatusCode;
+        }
     }
 
     // As Npgsql reports a connection that was lost.

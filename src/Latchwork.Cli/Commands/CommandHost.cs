@@ -75,7 +75,7 @@ internal sealed class CommandHost
     /// <param name="mustExist">Whether a file that is not there is an error, and not made.</param>
     /// <param name="cancellationToken">Gives up.</param>
     public Task<LatchworkStore> OpenStoreAsync(ParseResult parsed, bool mustExist, CancellationToken cancellationToken) =>
-        StoreResolver.OpenAsync(StoreResolver.Find(parsed.GetValue(Globals.Store), Terminal, mustExist), mustExist, cancellationToken);
+        StoreResolver.OpenAsync(StoreResolver.Find(parsed.GetValue(Globals.Store), Terminal.User, mustExist), mustExist, cancellationToken);
 
     private async Task<int> RunAsync(ParseResult parsed, Needs needs, Func<LockSession, Task<int>> body, Action<LockerOptions> configure, CancellationToken cancellationToken)
     {

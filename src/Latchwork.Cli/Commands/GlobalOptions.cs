@@ -6,16 +6,7 @@ namespace Latchwork.Cli.Commands;
 /// <summary>The options that every command takes, before or after its name.</summary>
 internal sealed class GlobalOptions
 {
-    public GlobalOptions(Terminal terminal)
-    {
-        string database = DefaultDatabase.FindPath(terminal) is { } path ? $", else {StoreResolver.AddressOf(path)}" : "";
-        Store = new Option<string?>("--store", "-s")
-        {
-            Description = $"Where timers and keys live: sqlite:PATH, redis://user:password@host:port/db, postgres://user:password@host/database or memory:. Default: the variable {StoreResolver.Variable}{database}.",
-            HelpName = "address",
-            Recursive = true,
-        };
-    }
+    public GlobalOptions(Terminal terminal) => Store = StoreOption.Create(terminal.User);
 
     public Option<string?> Store { get; }
 

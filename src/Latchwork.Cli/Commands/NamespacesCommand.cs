@@ -1,5 +1,4 @@
 using System.CommandLine;
-using Latchwork.Cli.Output;
 
 namespace Latchwork.Cli.Commands;
 

@@ -1,7 +1,6 @@
 using System.CommandLine;
 using System.Text.Json;
 using Latchwork.Cli.Input;
-using Latchwork.Cli.Output;
 
 namespace Latchwork.Cli.Commands;
 

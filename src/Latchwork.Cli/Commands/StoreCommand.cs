@@ -23,7 +23,7 @@ internal static class StoreCommand
             return ExitCodes.Done;
         }
 
-        string address = StoreResolver.Find(parsed.GetValue(host.Globals.Store), host.Terminal);
+        string address = StoreResolver.Find(parsed.GetValue(host.Globals.Store), host.Terminal.User);
         if (!StoreResolver.IsPostgres(address)) throw new CliException(ExitCodes.BadInput, "only a PostgreSQL store has a schema to migrate: give --store postgres://host/database");
         Printer printer = host.CreatePrinter(parsed);
         LatchworkStore store = await StoreResolver.OpenAsync(address, cancellationToken).ConfigureAwait(false);

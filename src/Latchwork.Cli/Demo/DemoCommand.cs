@@ -28,7 +28,7 @@ internal static class DemoCommand
 
     private static async Task<int> RunAsync(Terminal terminal, string? address, Printer printer, CancellationToken cancellationToken)
     {
-        if (address is not null) address = StoreResolver.Find(address, terminal);
+        if (address is not null) address = StoreResolver.Find(address, terminal.User);
         if (address is not null && StoreResolver.IsMemory(address))
         {
             throw new CliException(ExitCodes.BadInput, "processes cannot share 'memory:', and the demo kills processes: leave out --store, or give sqlite:PATH or redis://host:port");

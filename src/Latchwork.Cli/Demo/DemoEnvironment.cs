@@ -1,4 +1,3 @@
-using Latchwork.Cli.Commands;
 
 namespace Latchwork.Cli.Demo;
 

@@ -6,7 +6,6 @@ using System.Text;
 using System.Text.Json;
 using System.Text.Json.Serialization.Metadata;
 using Latchwork.Cli.Commands;
-using Latchwork.Cli.Output;
 
 namespace Latchwork.Cli.Demo;
 
@@ -43,7 +42,7 @@ internal sealed class NodeProgram(NodeStart start, LatchworkStore store)
         }
         catch (Exception e) when (e is CliException or LatchworkStoreException)
         {
-            await Console.Error.WriteLineAsync(ErrorLine.Format(e.Message)).ConfigureAwait(false);
+            await Console.Error.WriteLineAsync(ErrorLine.Format(LatchworkCommand.Name, e.Message)).ConfigureAwait(false);
             return ExitCodes.Failure;
         }
     }

@@ -1,6 +1,5 @@
 using System.Globalization;
 using System.Text;
-using Latchwork.Cli.Output;
 
 namespace Latchwork.Cli.Demo;
 

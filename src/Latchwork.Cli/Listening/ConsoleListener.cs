@@ -52,7 +52,7 @@ internal sealed class ConsoleListener
         }
 
         // A listener that its service manager asks to end has done what it is for.
-        bool isInterrupted = _session.Stop.IsCancellationRequested && _session.Terminal.StopSignal() == Terminal.Interrupt;
+        bool isInterrupted = _session.Stop.IsCancellationRequested && _session.Terminal.StopSignal() == ExitCodes.Interrupt;
         if (_settings.Count is { } count ? _counter.Settled >= count : !isInterrupted) return ExitCodes.Done;
         if (_session.Stop.IsCancellationRequested) return isInterrupted ? ExitCodes.Interrupted : ExitCodes.Done;
         _session.Printer.Fail($"timed out after {_counter.Settled} of {_settings.Count} deliveries");

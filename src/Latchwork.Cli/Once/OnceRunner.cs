@@ -21,7 +21,7 @@ internal sealed class OnceRunner
     {
         _session = session;
         _settings = settings;
-        _running = ReadRunning(session.Terminal.Environment(Running));
+        _running = ReadRunning(session.Terminal.User.Variable(Running));
         _self = string.Join('\n', session.Store.Description, session.Locker.Namespace, settings.Key, "");
     }
 

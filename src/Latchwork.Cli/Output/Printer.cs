@@ -1,4 +1,5 @@
 using System.Text.Json;
+using Latchwork.Cli.Commands;
 
 namespace Latchwork.Cli.Output;
 
@@ -52,7 +53,7 @@ internal sealed class Printer
     /// <summary>Reports a failure that does not end the command, on standard error.</summary>
     public void Warn(string message)
     {
-        _terminal.Error.WriteLine(ErrorLine.Warning(message));
+        _terminal.Error.WriteLine(ErrorLine.Warning(LatchworkCommand.Name, message));
         _terminal.Error.Flush();
     }
 
@@ -60,7 +61,7 @@ internal sealed class Printer
     public void Fail(string message)
     {
         _terminal.Out.Flush();
-        _terminal.Error.WriteLine(ErrorLine.Format(message));
+        _terminal.Error.WriteLine(ErrorLine.Format(LatchworkCommand.Name, message));
         _terminal.Error.Flush();
     }
 

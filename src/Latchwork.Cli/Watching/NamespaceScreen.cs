@@ -28,6 +28,7 @@ internal static class NamespaceScreen
         yield return new($"scheduled     {Printable.Count(stats.Scheduled)}{late}");
         yield return new($"in flight     {Printable.Count(stats.InFlight)}");
         yield return new($"dead letters  {Printable.Count(stats.DeadLetters)}{(row.DeadLettersGrownBy > 0 ? $" (+{Printable.Count(row.DeadLettersGrownBy)} in the last minutes)" : "")}");
+        yield return new($"last minute   {Printable.Count(row.Rates.Delivered)} delivered, {Printable.Count(row.Rates.Confirmed)} confirmed, {Printable.Count(row.Rates.Failed)} failed, {Printable.Count(row.Rates.DeadLettered)} dead-lettered");
         foreach (DueWindow window in view.Windows)
         {
             int length = (int)(window.Count * BarWidth / StoreMonitor.MaxCounted);

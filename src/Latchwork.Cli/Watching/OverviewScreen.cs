@@ -1,7 +1,6 @@
 using System.Globalization;
 using System.Text.Json;
 using Latchwork.Cli.Commands;
-using Latchwork.Cli.Output;
 using Latchwork.Monitoring;
 
 namespace Latchwork.Cli.Watching;
@@ -9,7 +8,7 @@ namespace Latchwork.Cli.Watching;
 /// <summary>The overview of a store as lines and as JSON.</summary>
 internal static class OverviewScreen
 {
-    private static readonly string[] _headers = ["NAMESPACE", "SCHEDULED", "OVERDUE", "IN FLIGHT", "DEAD", "LISTENERS", "STATE"];
+    private static readonly string[] _headers = ["NAMESPACE", "SCHEDULED", "OVERDUE", "IN FLIGHT", "DEAD", "LISTENERS", "DELIVERED/MIN", "FAILED/MIN", "STATE"];
 
     public static IEnumerable<ScreenLine> Lines(OverviewPage page, OverviewQuery query)
     {
@@ -19,6 +18,8 @@ internal static class OverviewScreen
         string unread = totals.NotRead > 0 ? $" ({Printable.Count(totals.NotRead)} not read yet)" : "";
         yield return new($"{Printable.Count(totals.Namespaces)} namespaces{unread}: {Printable.Count(totals.Critical)} critical, {Printable.Count(totals.Warnings)} with warnings; " +
             $"{Printable.Count(totals.Scheduled)} scheduled{late}, {Printable.Count(totals.InFlight)} in flight, {Printable.Count(totals.DeadLetters)} dead letters, {Printable.Count(totals.Listeners)} listeners");
+        MinuteRates rates = MinuteRates.Of(page.Counters);
+        yield return new($"in the last full minute: {Printable.Count(rates.Delivered)} delivered, {Printable.Count(rates.Confirmed)} confirmed, {Printable.Count(rates.Failed)} failed, {Printable.Count(rates.DeadLettered)} dead-lettered");
         if (page.Rows.Count == 0)
         {
             yield return new(page.Totals.Namespaces == 0 ? "there are no namespaces yet: 'latchwork timer post' makes one" : Printable.OneLine($"no namespace contains '{query.Search}'"));
@@ -42,6 +43,7 @@ internal static class OverviewScreen
         json.WriteNumber("inFlight", page.Totals.InFlight);
         json.WriteNumber("deadLetters", page.Totals.DeadLetters);
         json.WriteNumber("listeners", page.Totals.Listeners);
+        WriteRates(json, MinuteRates.Of(page.Counters));
         json.WriteNumber("page", page.Page);
         json.WriteNumber("pages", page.Pages);
         json.WriteStartArray("rows");
@@ -72,6 +74,17 @@ internal static class OverviewScreen
         if (row.Stats is not { } stats) return;
         StatsCommand.WriteCounts(json, stats);
         json.WriteNumber("listeners", row.Listeners);
+        WriteRates(json, row.Rates);
+    }
+
+    private static void WriteRates(Utf8JsonWriter json, MinuteRates rates)
+    {
+        json.WriteStartObject("lastMinute");
+        json.WriteNumber("delivered", rates.Delivered);
+        json.WriteNumber("confirmed", rates.Confirmed);
+        json.WriteNumber("failed", rates.Failed);
+        json.WriteNumber("deadLettered", rates.DeadLettered);
+        json.WriteEndObject();
     }
 
     private static string[] Cells(NamespaceRow row) =>
@@ -82,6 +95,8 @@ internal static class OverviewScreen
         row.Stats is { } flying ? Printable.Count(flying.InFlight) : "?",
         row.Stats is { } dead ? Printable.Count(dead.DeadLetters) + (row.DeadLettersGrownBy > 0 ? $" (+{row.DeadLettersGrownBy.ToString(CultureInfo.InvariantCulture)})" : "") : "?",
         row.Stats is null ? "?" : row.Listeners.ToString(CultureInfo.InvariantCulture),
+        row.Stats is null ? "?" : Printable.Count(row.Rates.Delivered),
+        row.Stats is null ? "?" : Printable.Count(row.Rates.Failed),
         State(row),
     ];
 

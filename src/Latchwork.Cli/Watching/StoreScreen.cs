@@ -1,5 +1,4 @@
 using System.Text.Json;
-using Latchwork.Cli.Output;
 using Latchwork.Monitoring;
 
 namespace Latchwork.Cli.Watching;

@@ -18,7 +18,7 @@ internal enum NamespaceProblems
     /// <summary>A node fell silent in the last hour while it held deliveries, without leaving.</summary>
     SilentNode = 8,
 
-    /// <summary>Dead letters have been added since the count of a few minutes ago.</summary>
+    /// <summary>Dead letters have been added in the last minutes.</summary>
     DeadLettersGrowing = 16,
 
     /// <summary>The oldest event has been due for longer than <see cref="NamespaceRow.OverdueAfter"/>, and the namespace is not paused.</summary>

@@ -13,8 +13,7 @@ internal sealed class NamespaceReader(LatchworkStore store, string ns, TimeProvi
     ];
 
     private DistributedTimer? _timer;
-    private long? _readAt, _windowsReadAt, _growthFrom;
-    private long _deadBefore, _deadNow;
+    private long? _readAt, _windowsReadAt;
 
     public NamespaceRow Row { get; private set; } = new() { Namespace = ns };
 
@@ -73,27 +72,24 @@ internal sealed class NamespaceReader(LatchworkStore store, string ns, TimeProvi
 
     private bool IsYoung(long? timestamp) => timestamp is { } at && time.GetElapsedTime(at) < StoreMonitor.MaxAge;
 
-    private void Keep(TimerStats stats, IReadOnlyList<TimerNode> nodes)
+    private void Keep(TimerStats stats, IReadOnlyList<TimerNode> nodes) => Row = new NamespaceRow
     {
-        long dead = stats.DeadLetters + stats.DeadLettersEvicted;
-        if (_growthFrom is not { } from)
-        {
-            (_growthFrom, _deadBefore, _deadNow) = (time.GetTimestamp(), dead, dead);
-        }
-        else if (time.GetElapsedTime(from) >= StoreMonitor.GrowthWindow)
-        {
-            (_growthFrom, _deadBefore, _deadNow) = (time.GetTimestamp(), _deadNow, dead);
-        }
+        Namespace = ns,
+        Stats = stats,
+        Nodes = nodes,
+        DeadLettersGrownBy = GrowthOf(stats),
+        Rates = MinuteRates.Of(stats.Counters),
+        ReadAt = time.GetUtcNow(),
+    };
 
-        Row = new NamespaceRow
-        {
-            Namespace = ns,
-            Stats = stats,
-            Nodes = nodes,
-            // Those that were requeued or purged since are no growth.
-            DeadLettersGrownBy = stats.DeadLetters == 0 ? 0 : Math.Max(0, dead - _deadBefore),
-            ReadAt = time.GetUtcNow(),
-        };
+    // Those that were requeued or purged since are no growth.
+    private static long GrowthOf(TimerStats stats)
+    {
+        if (stats.DeadLetters == 0) return 0;
+        long grown = 0;
+        IReadOnlyList<TimerCountsBucket> minutes = stats.Counters.Minutes;
+        for (int i = Math.Max(0, minutes.Count - 1 - StoreMonitor.GrowthMinutes); i < minutes.Count; i++) grown += minutes[i].Counts.DeadLettered;
+        return Math.Min(grown, stats.DeadLetters);
     }
 
     private async Task RefuseAsync(string refusal)

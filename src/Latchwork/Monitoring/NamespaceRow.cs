@@ -13,8 +13,11 @@ internal sealed record NamespaceRow
 
     public IReadOnlyList<TimerNode> Nodes { get; init; } = [];
 
-    /// <summary>How many dead letters were added since the count of five to ten minutes ago, as far as somebody was looking then.</summary>
+    /// <summary>How many of the dead letters were added in the last <see cref="StoreMonitor.GrowthMinutes"/> minutes that are over, and since.</summary>
     public long DeadLettersGrownBy { get; init; }
+
+    /// <summary>What happened in the last minute that is over; zeros until it could be read.</summary>
+    public MinuteRates Rates { get; init; }
 
     /// <summary>Why the store refuses operations on it; null if it does not.</summary>
     public string? Refusal { get; init; }

@@ -9,13 +9,14 @@ internal sealed record OverviewQuery(string? Search = null, int Page = 1);
 /// <param name="Store">The store itself.</param>
 /// <param name="At">When it was made, by the clock of this process.</param>
 /// <param name="Totals">The sums of all namespaces that were read.</param>
+/// <param name="Counters">What has happened in all namespaces that were read.</param>
 /// <param name="Rows">The namespaces of the page, most in trouble first.</param>
 /// <param name="Matching">How many namespaces the search found in all.</param>
 /// <param name="Page">The page that this is: the last one if there are fewer than were asked for.</param>
 /// <param name="Pages">How many pages there are; at least 1.</param>
 /// <param name="Lockers">The namespaces of lockers, as far as the store can list them.</param>
 internal sealed record OverviewPage(
-    StoreState Store, DateTimeOffset At, OverviewTotals Totals, IReadOnlyList<NamespaceRow> Rows, int Matching, int Page, int Pages, IReadOnlyList<string> Lockers);
+    StoreState Store, DateTimeOffset At, OverviewTotals Totals, TimerCounters Counters, IReadOnlyList<NamespaceRow> Rows, int Matching, int Page, int Pages, IReadOnlyList<string> Lockers);
 
 /// <summary>Sums of all namespaces that were read.</summary>
 /// <param name="Namespaces">How many namespaces there are.</param>

@@ -1,3 +1,5 @@
+using Latchwork.Storage.Rules;
+
 namespace Latchwork.Monitoring;
 
 /// <content>What is shown of what was read. Nothing here asks the store.</content>
@@ -13,7 +15,7 @@ internal sealed partial class StoreMonitor
         int pages = Math.Max(1, (matching.Length + PageSize - 1) / PageSize);
         int page = Math.Clamp(query.Page, 1, pages);
         return new OverviewPage(
-            State, _time.GetUtcNow(), Sum(all), [.. matching.Skip((page - 1) * PageSize).Take(PageSize)], matching.Length, page, pages, _lockers);
+            State, _time.GetUtcNow(), Sum(all), CountersOf(all), [.. matching.Skip((page - 1) * PageSize).Take(PageSize)], matching.Length, page, pages, _lockers);
     }
 
     private static OverviewTotals Sum(NamespaceRow[] rows)
@@ -48,6 +50,10 @@ internal sealed partial class StoreMonitor
             overdue,
             listeners);
     }
+
+    // A namespace that is not shown was read up to a round of slices ago, so right after the turn of a minute what it counted last is missing for that long.
+    private static TimerCounters CountersOf(NamespaceRow[] rows) =>
+        CounterSum.Of([.. rows.Select(static row => row.Stats?.Counters).OfType<TimerCounters>().Where(static counters => counters.Minutes.Count > 0)]);
 
     private NodesPage SelectNodes()
     {

@@ -26,6 +26,9 @@ internal sealed partial class StoreMonitor : IAsyncDisposable
     /// <summary>The most nodes that are listed.</summary>
     public const int MaxNodes = 500;
 
+    /// <summary>For how many minutes that are over, besides the one that is not, dead letters count as growing.</summary>
+    public const int GrowthMinutes = 5;
+
     /// <summary>The most events that are counted in a window of what comes due.</summary>
     public const int MaxCounted = 100;
 
@@ -37,9 +40,6 @@ internal sealed partial class StoreMonitor : IAsyncDisposable
 
     /// <summary>How long a look waits for the store.</summary>
     public static readonly TimeSpan Timeout = TimeSpan.FromSeconds(5);
-
-    /// <summary>Over how long the growth of dead letters is seen, at least; at most twice as long.</summary>
-    public static readonly TimeSpan GrowthWindow = TimeSpan.FromMinutes(5);
 
     private const int AtATime = 32;
 

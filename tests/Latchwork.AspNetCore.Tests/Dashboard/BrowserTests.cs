@@ -172,10 +172,19 @@ public sealed class BrowserTests(BrowserFixture chromium) : IClassFixture<Browse
     private async Task<Shown> ShowAsync(ColorScheme scheme, int width)
     {
         SetDefaultExpectTimeout(20_000);
-        DashboardHost host = await DashboardHost.StartAsync();
+        var time = new EarlierTime();
+        DashboardHost host = await DashboardHost.StartAsync(storeTime: time);
         List<IAsyncDisposable> open = [];
+        for (int minute = 59; minute > 0; minute--)
+        {
+            time.Earlier = TimeSpan.FromMinutes(minute);
+            await host.WorkAsync("order-unpaid", 40 + (int)(30 * Math.Sin(minute / 6.0)) + minute % 5, failed: minute is > 20 and < 26 ? minute - 18 : 0);
+            if (minute % 3 == 0) await host.WorkAsync("cart-abandoned", 3 + minute % 7, failed: 0);
+            if (minute == 30) await host.WorkAsync("reports", 12, failed: 0);
+        }
+
+        time.Earlier = TimeSpan.Zero;
         for (int i = 0; i < 4; i++) await host.DeadLetterAsync("imports", $"old-{i}", "TimeoutException: The feed did not answer within 30 s.", node: "worker-3");
-        await host.GetAsync(""); // what comes later has grown
         await using (DistributedTimer orders = host.Timer("order-unpaid"))
         {
             TimeSpan[] delays = [TimeSpan.FromSeconds(40), TimeSpan.FromMinutes(14), TimeSpan.FromMinutes(50), TimeSpan.FromHours(7), TimeSpan.FromDays(3)];
@@ -215,6 +224,14 @@ public sealed class BrowserTests(BrowserFixture chromium) : IClassFixture<Browse
         open.Add(locker);
         IBrowserContext context = await chromium.Browser.NewContextAsync(new() { BaseURL = host.Address.ToString(), ColorScheme = scheme, ViewportSize = new() { Width = width, Height = width > 400 ? 860 : 780 } });
         return new Shown(host, context, await context.NewPageAsync(), open);
+    }
+
+    /// <summary>A clock that is behind at first, so that the last hour has something to show.</summary>
+    private sealed class EarlierTime : TimeProvider
+    {
+        public TimeSpan Earlier { get; set; }
+
+        public override DateTimeOffset GetUtcNow() => base.GetUtcNow() - Earlier;
     }
 
     private sealed class Shown : IAsyncDisposable

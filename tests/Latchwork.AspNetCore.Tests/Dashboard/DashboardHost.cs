@@ -2,6 +2,7 @@ using System.Collections.Concurrent;
 using System.Net;
 using System.Text.RegularExpressions;
 using Latchwork.Storage;
+using Latchwork.StoreConformance.Support;
 using Latchwork.Tests.Monitoring;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Hosting;
@@ -38,9 +39,9 @@ internal sealed partial class DashboardHost : IAsyncDisposable
     public int OpenStreams => _app.Services.GetRequiredService<Latchwork.Dashboard.DashboardRuntime>().Feeds.Open;
 
     /// <summary>Starts it under a path base and within a group.</summary>
-    public static async Task<DashboardHost> StartAsync(Action<DashboardOptions>? configure = null, TimeProvider? time = null, Func<bool>? isAdmitted = null, string pattern = "/latchwork")
+    public static async Task<DashboardHost> StartAsync(Action<DashboardOptions>? configure = null, TimeProvider? time = null, Func<bool>? isAdmitted = null, string pattern = "/latchwork", TimeProvider? storeTime = null)
     {
-        var store = new CountedStore(new InMemoryStore());
+        var store = new CountedStore(new InMemoryStore(storeTime));
         var log = new CollectedLog();
         WebApplicationBuilder builder = WebApplication.CreateBuilder(new WebApplicationOptions { EnvironmentName = "Production" });
         builder.WebHost.UseUrls("http://127.0.0.1:0");
@@ -84,7 +85,11 @@ internal sealed partial class DashboardHost : IAsyncDisposable
         await PostAsync(ns, id, TimeSpan.Zero, payload);
         var partition = new TimerPartition(ns, 0);
         var limits = new DeadLetterLimits(TimeSpan.FromDays(30), 1000);
-        await Store.Timers.ClaimAsync(partition, new ClaimRequest("claims", $"{Guid.NewGuid():N}0", 10, 10, 0, TimeSpan.FromSeconds(10), limits), default);
+        // Due times are rounded up: it may be due a moment later.
+        await Eventually.ReadsAsync(
+            () => Store.Timers.ClaimAsync(partition, new ClaimRequest("claims", $"{Guid.NewGuid():N}0", 10, 10, 0, TimeSpan.FromSeconds(10), limits), default),
+            claim => claim.Events.Count > 0,
+            "the event is due");
         string token = (await Store.Timers.PeekAsync(partition, id, default))!.Token!;
         await Store.Timers.FailAsync(partition, [new TimerFailure(new DeliveryKey(id, token), node, error, null, reason)], limits, default);
         await Store.Timers.LeaveAsync(partition, "claims", default);
@@ -103,6 +108,26 @@ internal sealed partial class DashboardHost : IAsyncDisposable
         await Store.Timers.ClaimAsync(partition, new ClaimRequest(node, token, 10, 10, 0, TimeSpan.FromSeconds(10), new DeadLetterLimits(TimeSpan.FromDays(30), 1000)), default);
         (await Store.Timers.ConfirmAsync(partition, [new DeliveryKey(id, token)], new CompletedLimits(TimeSpan.FromDays(1), Limits.MaxCompleted), default)).ShouldBe([TimerOutcome.Done]);
         await Store.Timers.LeaveAsync(partition, node, default);
+    }
+
+    /// <summary>Posts events that are delivered and confirmed, but for some that fail.</summary>
+    public async Task WorkAsync(string ns, int count, int failed)
+    {
+        await using (DistributedTimer timer = Timer(ns)) await timer.PostAsync([.. Enumerable.Range(0, count).Select(_ => new TimerPost(default, TimeSpan.Zero, new() { MaxRetries = 3 }))]);
+        var partition = new TimerPartition(ns, 0);
+        var limits = new DeadLetterLimits(TimeSpan.FromDays(30), 1000);
+        List<DeliveryKey> held = [];
+        while (held.Count < count)
+        {
+            TimerClaim claim = await Store.Timers.ClaimAsync(partition, new ClaimRequest("claims", $"{Guid.NewGuid():N}0", count, count, held.Count, TimeSpan.FromSeconds(10), limits), default);
+            foreach (ClaimedEvent one in claim.Events) held.Add(new DeliveryKey(one.Id, (await Store.Timers.PeekAsync(partition, one.Id, default))!.Token!));
+        }
+
+        DeliveryKey[] failing = [.. held.Take(failed)];
+        await Store.Timers.FailAsync(partition, [.. failing.Select(key => new TimerFailure(key, "worker-1", "no", TimeSpan.FromSeconds(1), DeadLetterReason.RetriesExhausted))], limits, default);
+        await Store.Timers.ConfirmAsync(partition, [.. held.Skip(failed)], CompletedLimits.None, default);
+        await using (DistributedTimer timer = Timer(ns)) foreach (DeliveryKey key in failing) await timer.CancelAsync(key.Id);
+        await Store.Timers.LeaveAsync(partition, "claims", default);
     }
 
     public async Task<string> GetAsync(string address, HttpStatusCode expected = HttpStatusCode.OK)

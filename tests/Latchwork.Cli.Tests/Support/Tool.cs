@@ -38,8 +38,7 @@ public static class Tool
             OutBytes = output,
             ErrorBytes = error,
             In = new MemoryStream(Encoding.UTF8.GetBytes(stdin)),
-            Environment = name => name == "LATCHWORK_STORE" ? store : null,
-            UserDataFolder = dataFolder,
+            User = new UserEnvironment(name => name == "LATCHWORK_STORE" ? store : null, dataFolder),
         };
         int exitCode = await CliApplication.RunAsync(args, terminal, cancellationToken);
         return new CliResult(exitCode, Encoding.UTF8.GetString(output.ToArray()), Encoding.UTF8.GetString(error.ToArray()));

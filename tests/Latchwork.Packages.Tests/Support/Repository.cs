@@ -14,15 +14,19 @@ internal static class Repository
     /// <summary>The folder of packages from which the build took what it uses.</summary>
     public static string PackageFolder { get; } = Metadata("PackageFolder");
 
-    /// <summary>The names of all packages, the tool included.</summary>
+    /// <summary>The names of all packages, the tools included.</summary>
     public static IReadOnlyList<string> Packages { get; } =
     [
         .. Directory.EnumerateDirectories(Path.Combine(Root, "src")).Where(HasProject)
             .Select(folder => Path.GetFileName(folder)).Order(StringComparer.Ordinal),
     ];
 
+    /// <summary>The names of the packages that are .NET tools.</summary>
+    public static IReadOnlyList<string> Tools { get; } =
+        [.. Packages.Where(package => File.ReadAllText(Path.Combine(Root, "src", package, package + ".csproj")).Contains("<PackAsTool>true</PackAsTool>", StringComparison.Ordinal))];
+
     /// <summary>The names of the packages that programs refer to.</summary>
-    public static IReadOnlyList<string> Libraries { get; } = [.. Packages.Where(package => package != "Latchwork.Cli")];
+    public static IReadOnlyList<string> Libraries { get; } = [.. Packages.Except(Tools)];
 
     public static string PathTo(params string[] parts) => Path.Combine([Root, .. parts]);
 

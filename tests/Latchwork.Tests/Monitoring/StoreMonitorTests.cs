@@ -53,24 +53,46 @@ public sealed class StoreMonitorTests : IAsyncDisposable
     public async Task Dead_letters_that_grow_are_told_from_those_that_stay()
     {
         await PostAsync("orders", TimeSpan.Zero);
-        await DeadLetterAsync("orders");
-        (await OverviewAsync()).Rows[0].Describe().ShouldBe(["dead letters"]);
-
         await PostAsync("orders", TimeSpan.Zero, "2");
-        await DeadLetterAsync("orders");
-        _time.Advance(StoreMonitor.MaxAge);
+        await DeadLetterAsync("orders", 2);
+
+        // Also to the first who looks, and as long as one of the last full minutes has them.
+        (await OverviewAsync()).Rows[0].DeadLettersGrownBy.ShouldBe(2);
+        _time.Advance(TimeSpan.FromMinutes(StoreMonitor.GrowthMinutes));
         NamespaceRow row = (await OverviewAsync()).Rows[0];
-        row.DeadLettersGrownBy.ShouldBe(1);
         row.Describe().ShouldBe(["dead letters growing"]);
 
-        // Beyond twice the window nothing grows any more.
-        for (int i = 0; i < 3; i++)
-        {
-            _time.Advance(StoreMonitor.GrowthWindow);
-            row = (await OverviewAsync()).Rows[0];
-        }
+        // Those that were put back are none.
+        await using (DistributedTimer timer = Timer("orders")) await timer.DeadLetters.RequeueAsync("2", TimeSpan.FromHours(1));
+        _time.Advance(StoreMonitor.MaxAge);
+        (await OverviewAsync()).Rows[0].DeadLettersGrownBy.ShouldBe(1);
 
-        row.Describe().ShouldBe(["dead letters"]);
+        _time.Advance(TimeSpan.FromMinutes(1));
+        row = (await OverviewAsync()).Rows[0];
+        row.DeadLettersGrownBy.ShouldBe(0);
+        row.Problems.HasFlag(NamespaceProblems.DeadLetters).ShouldBeTrue();
+        row.Problems.HasFlag(NamespaceProblems.DeadLettersGrowing).ShouldBeFalse();
+    }
+
+    [Fact]
+    public async Task Rates_are_those_of_the_last_full_minute_of_a_namespace_and_of_all()
+    {
+        foreach (string id in new[] { "1", "2" }) await PostAsync("orders", TimeSpan.Zero, id);
+        await DeadLetterAsync("orders", 2);
+        await PostAsync("mails", TimeSpan.Zero);
+        await DeadLetterAsync("mails");
+        (await OverviewAsync()).Rows[0].Rates.ShouldBe(default);
+
+        _time.Advance(TimeSpan.FromMinutes(1));
+        OverviewPage page = await OverviewAsync();
+        page.Rows.Single(row => row.Namespace == "orders").Rates.ShouldBe(new MinuteRates(2, 0, 2, 2));
+        MinuteRates.Of(page.Counters).ShouldBe(new MinuteRates(3, 0, 3, 3));
+        page.Counters.Minutes.Sum(minute => minute.Counts.Posted).ShouldBe(3);
+
+        _time.Advance(TimeSpan.FromMinutes(1));
+        page = await OverviewAsync();
+        MinuteRates.Of(page.Counters).ShouldBe(default);
+        page.Counters.Minutes.Sum(minute => minute.Counts.Delivered).ShouldBe(3);
     }
 
     [Fact]
@@ -222,14 +244,18 @@ public sealed class StoreMonitorTests : IAsyncDisposable
         await timer.PostAsync(new byte[] { 1 }, delay ?? TimeSpan.FromMinutes(1), new() { Id = id, MaxRetries = 0 });
     }
 
-    private async Task DeadLetterAsync(string ns)
+    private async Task DeadLetterAsync(string ns, int count = 1)
     {
         var partition = new TimerPartition(ns, 0);
         var limits = new DeadLetterLimits(TimeSpan.FromDays(30), 100);
         TimerClaim claim = await _store.Timers.ClaimAsync(partition, new ClaimRequest("n", $"{Guid.NewGuid():N}0.0000000000", 10, 10, 0, TimeSpan.FromSeconds(10), limits), default);
-        claim.Events.Count.ShouldBe(1);
-        string token = (await _store.Timers.PeekAsync(partition, claim.Events[0].Id, default))!.Token!;
-        await _store.Timers.FailAsync(partition, [new TimerFailure(new DeliveryKey(claim.Events[0].Id, token), "n", "no", TimeSpan.Zero, DeadLetterReason.RetriesExhausted)], limits, default);
+        claim.Events.Count.ShouldBe(count);
+        foreach (string id in claim.Events.Select(one => one.Id))
+        {
+            string token = (await _store.Timers.PeekAsync(partition, id, default))!.Token!;
+            await _store.Timers.FailAsync(partition, [new TimerFailure(new DeliveryKey(id, token), "n", "no", TimeSpan.Zero, DeadLetterReason.RetriesExhausted)], limits, default);
+        }
+
         await _store.Timers.LeaveAsync(partition, "n", default);
     }
 }

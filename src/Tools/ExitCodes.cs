@@ -1,4 +1,4 @@
-namespace Latchwork.Cli;
+namespace Latchwork.Tools;
 
 /// <summary>What the process returns; <c>once</c> also passes on any exit code of its command.</summary>
 internal static class ExitCodes
@@ -24,6 +24,9 @@ internal static class ExitCodes
     /// <summary>The lease of the key was lost while the command ran; it was stopped, and nothing was published.</summary>
     public const int LostLease = 6;
 
+    /// <summary>The number of the signal of Ctrl-C.</summary>
+    public const int Interrupt = 2;
+
     /// <summary>The user pressed Ctrl-C. After another signal it is 128 and the number of that signal instead.</summary>
-    public const int Interrupted = 128 + Terminal.Interrupt;
+    public const int Interrupted = 128 + Interrupt;
 }

@@ -1,4 +1,4 @@
-namespace Latchwork.Cli;
+namespace Latchwork.Tools;
 
 /// <summary>Ends the command with one line on standard error and an exit code.</summary>
 internal sealed class CliException : Exception

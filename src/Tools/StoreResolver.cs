@@ -1,6 +1,6 @@
 using System.Runtime.CompilerServices;
 
-namespace Latchwork.Cli.Commands;
+namespace Latchwork.Tools;
 
 /// <summary>Finds the store that is meant and opens it.</summary>
 internal static class StoreResolver
@@ -15,14 +15,14 @@ internal static class StoreResolver
 
     /// <summary>The address of the store: the option, else the environment, else the default database, whose folder is made.</summary>
     /// <param name="option">What <c>--store</c> says.</param>
-    /// <param name="terminal">The outside.</param>
+    /// <param name="user">The user, whose variable or default database is meant if the option is missing.</param>
     /// <param name="mustExist">Whether a store that is not there is not to be made.</param>
-    public static string Find(string? option, Terminal terminal, bool mustExist = false)
+    public static string Find(string? option, UserEnvironment user, bool mustExist = false)
     {
         // An empty option comes from a script whose variable is not set. It must not lead to another store than the one that was meant.
         if (option is not null && string.IsNullOrWhiteSpace(option)) throw new CliException(ExitCodes.BadInput, $"'--store' is empty: {Known}");
-        string? address = option ?? terminal.Environment(Variable);
-        return string.IsNullOrWhiteSpace(address) ? DefaultDatabase.FindAddress(terminal, isMade: !mustExist) : address.Trim();
+        string? address = option ?? user.Variable(Variable);
+        return string.IsNullOrWhiteSpace(address) ? DefaultDatabase.FindAddress(user, isMade: !mustExist) : address.Trim();
     }
 
     /// <summary>The address of a database file.</summary>

@@ -1,13 +1,16 @@
 using System.Text.RegularExpressions;
 
-namespace Latchwork.Cli.Output;
+namespace Latchwork.Tools;
 
 /// <summary>Makes any message fit for standard error: one line, no password, no control characters.</summary>
 internal static partial class ErrorLine
 {
-    public static string Format(string message) => "latchwork: " + Clean(message);
+    /// <param name="tool">The command that says it.</param>
+    /// <param name="message">What it says.</param>
+    public static string Format(string tool, string message) => $"{tool}: {Clean(message)}";
 
-    public static string Warning(string message) => "latchwork: warning: " + Clean(message);
+    /// <inheritdoc cref="Format"/>
+    public static string Warning(string tool, string message) => Format(tool, "warning: " + message);
 
     public static string Clean(string message)
     {

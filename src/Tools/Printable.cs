@@ -3,7 +3,7 @@ using System.Globalization;
 using System.Text;
 using System.Text.Unicode;
 
-namespace Latchwork.Cli.Output;
+namespace Latchwork.Tools;
 
 /// <summary>Text for people from data that may hold anything: no line breaks and no escape sequences reach the terminal.</summary>
 internal static class Printable
