@@ -68,6 +68,15 @@ public sealed class LegalScheduleTests
     }
 
     [Fact]
+    public void What_began_before_a_removal_and_is_delivered_again_occupies_the_schedule_that_was_made_anew()
+    {
+        ScheduleScript script = new ScheduleScript(Plain).Write(null, 1_000, 5_000).Decide(1, 5_000, 10_000).Handle(5_000, 5_200).Remove(6_000).Begin(2, 5_000, 7_500, token: "again");
+        script.Incarnation = "b";
+        script.Write(null, 7_000, 10_000).Handle(5_000, 7_600, token: "again").Decide(1, 10_000, 15_000, outcome: "Ended").Confirm(5_000, 12_000, token: "again")
+            .Final(2, 15_000, started: 0, skipped: 1).ShouldPass();
+    }
+
+    [Fact]
     public void A_change_of_the_times_counts_from_now_on_and_one_of_the_payload_from_the_next_occurrence_on()
     {
         new ScheduleScript(Plain).Write(null, 1_000, 5_000).Write(1, 2_000, 4_000, seconds: 2).Run(2, 4_000, 6_000).Final(3, 6_000, started: 1).ShouldPass();

@@ -55,8 +55,11 @@ internal sealed class ScheduleCourse(string id)
         foreach (string invented in Invented(all)) yield return invented;
     }
 
-    private ScheduleIncarnation Incarnation(string name) =>
-        new(id, name, Writes, Decisions, new ScheduleOccupation(name, Decisions, Triggers, Ends), Final?.Incarnation == name ? Final : null);
+    private ScheduleIncarnation Incarnation(string name)
+    {
+        long created = Writes.Where(one => one.Sent.Version is null && one.Sent.Incarnation == name).Select(one => one.From).DefaultIfEmpty(0).Min();
+        return new ScheduleIncarnation(id, name, Writes, Decisions, new ScheduleOccupation(name, created, Decisions, Triggers, Ends), Final?.Incarnation == name ? Final : null);
+    }
 
     private IEnumerable<string> AgainAfterItsEnd()
     {

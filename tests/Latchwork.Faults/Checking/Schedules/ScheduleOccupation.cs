@@ -8,15 +8,18 @@ internal sealed class ScheduleOccupation
     private readonly List<Occupant> _occupants = [];
 
     /// <param name="incarnation">The record.</param>
+    /// <param name="created">When the first write that may have made it was sent.</param>
     /// <param name="decisions">The steps of the schedule.</param>
     /// <param name="triggers">Its triggers.</param>
     /// <param name="ends">Confirmations and cancellations.</param>
     public ScheduleOccupation(
-        string incarnation, IEnumerable<ScheduleDecision> decisions, IEnumerable<ScheduleCall<OccurrenceTriggered>> triggers, IEnumerable<ScheduleCall<OccurrenceEndSent>> ends)
+        string incarnation, long created, IEnumerable<ScheduleDecision> decisions, IEnumerable<ScheduleCall<OccurrenceTriggered>> triggers, IEnumerable<ScheduleCall<OccurrenceEndSent>> ends)
     {
         Dictionary<string, ScheduleCall<OccurrenceEndSent>> ended = ends.Where(one => one.Outcome == "Done").GroupBy(one => one.Sent.Occurrence).ToDictionary(group => group.Key, group => group.First());
-        foreach (ScheduleDecision one in decisions.Where(one => one.Sent.Incarnation == incarnation && one.Sent.Runs && (one.Outcome == "Run" || one.IsOpen)))
-            Add(one.Sent.Occurrence, one, isBegun: one.IsPlan && one.Outcome == "Run");
+
+        // What began under a former record and is delivered again occupies whichever record there is then.
+        foreach (ScheduleDecision one in decisions.Where(one => (one.Sent.Incarnation == incarnation || one.To > created) && one.Sent.Runs && (one.Outcome == "Run" || one.IsOpen)))
+            Add(one.Sent.Occurrence, one, isBegun: one.Sent.Incarnation == incarnation && one.IsPlan && one.Outcome == "Run");
         foreach (ScheduleCall<OccurrenceTriggered> one in triggers.Where(one => one.Sent.Incarnation == incarnation && (one.Outcome is "Posted" or "Queued" || one.IsOpen)))
             Add(one.Sent.Occurrence, one, isBegun: one.Outcome == "Posted");
 
