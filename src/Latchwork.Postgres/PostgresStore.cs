@@ -42,7 +42,7 @@ public sealed class PostgresStore : LatchworkStore
         Locks = _locks = new PostgresLockerStore(_executor, _notifications, time);
         LockerTransactions = new PostgresLockerTransactions(_executor, _locks.Sweeper);
         Description = Describe(new NpgsqlConnectionStringBuilder(source.ConnectionString), settings.Schema);
-        Checker = new PostgresStoreChecker(_executor);
+        Checker = new PostgresStoreChecker(_executor, Timers);
         Transfer = new PostgresTransfer(_executor, timers, _locks, Description);
     }
 

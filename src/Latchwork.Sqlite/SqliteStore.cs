@@ -52,7 +52,7 @@ public sealed class SqliteStore : LatchworkStore
         _sweeper = new OutcomeSweeper(_writer, settings.TimeProvider, log);
         Locks = new SqliteLockerStore(_writer, _reader, _notifications, _sweeper, settings.TimeProvider);
         Description = $"sqlite:{settings.Path}";
-        Checker = new SqliteStoreChecker(_writer, _reader);
+        Checker = new SqliteStoreChecker(_writer, _reader, Timers);
         Transfer = new SqliteTransfer(_writer, _reader, _sweeper, Description);
         log.Opened(settings.Path, SqliteFile.Version, settings.Synchronous);
     }

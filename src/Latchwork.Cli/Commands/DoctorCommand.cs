@@ -94,6 +94,11 @@ internal static class DoctorCommand
         StoreProblem.WrongCount => ("counts that are not those of the events", "they are put right", true),
         StoreProblem.DamagedFile => ("damage of the file itself", "stop everything, keep a copy of the file, and save what can be read with 'sqlite3 FILE .recover'", false),
         StoreProblem.DamagedRecord => ("a scheduled event whose record cannot be read", "it is put among the dead letters, where what is left of it is shown", true),
+        StoreProblem.DamagedSchedule => ("a schedule that cannot be read, or not be evaluated here", "declare it anew, or remove it", false),
+        StoreProblem.NoExpectedOccurrence => ("a schedule that expects no occurrence", "the next one is posted, as whoever listens does within some 10 s", true),
+        StoreProblem.MissingOccurrence => ("a schedule whose next occurrence does not exist", "it is posted, as whoever listens does within some 10 s", true),
+        StoreProblem.StrayOccurrence => ("an occurrence that no schedule knows", "it is delivered like any other event: cancel it if that is not wanted", false),
+        StoreProblem.DamagedOccurrences => ("a schedule whose last occurrences cannot be read", "they are dropped, and what is running is not known to occupy the schedule", true),
         _ => ($"'{problem}', which this version does not know", "nothing was changed", false),
     };
 

@@ -66,6 +66,7 @@ internal static class Names
         OccurrenceOutcome.Overlapped => "overlapped",
         OccurrenceOutcome.Replaced => "replaced",
         OccurrenceOutcome.Paused => "paused",
+        OccurrenceOutcome.Ended => "ended",
         _ => outcome.ToString(),
     };
 

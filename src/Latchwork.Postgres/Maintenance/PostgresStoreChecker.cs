@@ -9,10 +9,13 @@ namespace Latchwork.Postgres.Maintenance;
 /// Examines a schema. An event is one row, in one state, and PostgreSQL keeps its own promises; so what can be found are marks and journals of moves,
 /// leases that nobody ends, and counts that another hand has made wrong.
 /// </summary>
-internal sealed class PostgresStoreChecker(SqlExecutor executor) : IStoreChecker
+internal sealed class PostgresStoreChecker(SqlExecutor executor, ITimerStore timers) : IStoreChecker
 {
     /// <summary>How long a lease has been over that is reported, in ms.</summary>
     private const long LongOver = 600_000;
+
+    /// <summary>The most records of schedules that one step looks at.</summary>
+    private const int PageSize = 1_000;
 
     /// <inheritdoc/>
     public async IAsyncEnumerable<StoreFinding> ExamineAsync(string? ns, bool fix, [EnumeratorCancellation] CancellationToken cancellationToken)
@@ -20,7 +23,18 @@ internal sealed class PostgresStoreChecker(SqlExecutor executor) : IStoreChecker
         List<(int Id, string Namespace)> partitions = await executor.Work.RunAsync("list of namespaces", static session => List(session, "timer_partitions", "namespace"), cancellationToken).ConfigureAwait(false);
         foreach ((int id, string name) in partitions.Where(one => ns is null || one.Namespace == ns))
         {
-            foreach (StoreFinding finding in await executor.Work.RunAsync("check of a namespace", session => Examine(session, id, name, fix), cancellationToken).ConfigureAwait(false)) yield return finding;
+            (List<StoreFinding> findings, bool isOpen) = await executor.Work.RunAsync("check of a namespace", session => Examine(session, id, name, fix), cancellationToken).ConfigureAwait(false);
+            foreach (StoreFinding finding in findings) yield return finding;
+            if (!isOpen) continue;
+            var unit = new NamespaceRef(TransferKind.Timers, name);
+            for (byte[]? after = []; after is not null;)
+            {
+                byte[] last = after;
+                (List<string> damaged, after) = await executor.Work.RunAsync("check of schedules", session => DamagedOccurrences(session, id, last, fix), cancellationToken).ConfigureAwait(false);
+                if (damaged.Count > 0) yield return new StoreFinding(StoreProblem.DamagedOccurrences, unit, damaged, fix);
+            }
+
+            await foreach (StoreFinding finding in ScheduleExaminer.ExamineAsync(timers, unit, new TimerPartition(name, 0), fix, cancellationToken).ConfigureAwait(false)) yield return finding;
         }
 
         List<(int Id, string Namespace)> spaces = await executor.Work.RunAsync("list of namespaces", static session => List(session, "lock_namespaces", "name"), cancellationToken).ConfigureAwait(false);
@@ -46,7 +60,8 @@ internal sealed class PostgresStoreChecker(SqlExecutor executor) : IStoreChecker
             ? (TransferMark.Parse(rows.IsDBNull(0) ? null : rows.GetString(0)), TransferMark.Parse(rows.IsDBNull(1) ? null : rows.GetString(1)))
             : (null, null));
 
-    private List<StoreFinding> Examine(SqlSession session, int id, string name, bool fix)
+    /// <returns>What was found, and whether the namespace is not being moved, and was not moved away.</returns>
+    private (List<StoreFinding> Findings, bool IsOpen) Examine(SqlSession session, int id, string name, bool fix)
     {
         var unit = new NamespaceRef(TransferKind.Timers, name);
         (TransferMark? seal, TransferMark? import) = Marks(session, "timer_partitions", id);
@@ -74,7 +89,33 @@ internal sealed class PostgresStoreChecker(SqlExecutor executor) : IStoreChecker
             static rows => rows.Read() ? rows.GetInt64(0) : 0);
         if (over > 0) findings.Add(new StoreFinding(StoreProblem.LeaseLongOver, unit, [], IsRepaired: false, $"{over} leases"));
         if (Counts(session, unit, id, fix && seal is null) is { } wrong) findings.Add(wrong);
-        return findings;
+        return (findings, seal is null && !import.IsUnderWay());
+    }
+
+    /// <summary>Schedules of a page whose running or last occurrences cannot be read.</summary>
+    /// <returns>They, and the last of the page; null at the end.</returns>
+    private static (List<string> Damaged, byte[]? Last) DamagedOccurrences(SqlSession session, int partition, byte[] after, bool fix)
+    {
+        (List<byte[]> damaged, byte[]? last, int count) = session.Read(
+            new SqlStatement("SELECT s.id, s.running, s.history FROM @schema@.timer_schedules s WHERE s.partition_id = $1 AND s.id > $2 ORDER BY s.id LIMIT $3").With(partition).With(after).With(PageSize),
+            static rows =>
+            {
+                (List<byte[]> found, byte[]? id, int looked) = ([], null, 0);
+                for (; rows.Read(); looked++)
+                {
+                    id = rows.GetFieldValue<byte[]>(0);
+                    if (!ScheduleCodec.IsReadable(rows.IsDBNull(1) ? null : rows.GetFieldValue<byte[]>(1), rows.IsDBNull(2) ? null : rows.GetFieldValue<byte[]>(2))) found.Add(id);
+                }
+
+                return (found, id, looked);
+            });
+        if (fix && damaged.Count > 0)
+        {
+            session.Run(new SqlStatement("UPDATE @schema@.timer_schedules SET running = NULL, history = NULL WHERE partition_id = $1 AND id = ANY ($2)")
+                .With(partition).With(damaged.ToArray()));
+        }
+
+        return (damaged.ConvertAll(Utf8.Text), count == PageSize ? last : null);
     }
 
     /// <summary>

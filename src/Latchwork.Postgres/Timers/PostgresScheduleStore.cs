@@ -12,6 +12,9 @@ internal sealed class PostgresScheduleStore(SqlExecutor executor, PostgresTimerS
     /// <summary>How often a step is made anew when somebody else has just added the same schedule.</summary>
     private const int MaxAttempts = 8;
 
+    /// <summary>The most schedules that a sweep changes in one transaction.</summary>
+    private const int MaxAtOnce = 25;
+
     public Task<ScheduleReading> ReadAsync(TimerPartition partition, IReadOnlyList<string> ids, CancellationToken cancellationToken) =>
         timers.LookAsync(
             "look at schedules",
@@ -74,7 +77,9 @@ internal sealed class PostgresScheduleStore(SqlExecutor executor, PostgresTimerS
                     new SqlStatement("SELECT count(*) FROM @schema@.timer_schedules WHERE partition_id = $1").With(number), static rows => rows.Read() ? rows.GetInt64(0) : 0);
                 var nothing = new ScheduleSweep(total, now.ToDateTimeOffset(), [], null);
                 if (total == 0 || (cursor is null && !Begins(session, number, now, interval))) return nothing;
-                return Strays(session, number, table, cursor, nothing);
+                (ScheduleSweep sweep, string[] unclosed) = Strays(session, number, table, cursor, nothing);
+                foreach (string[] some in unclosed.Chunk(MaxAtOnce)) Change(session, partition, some, [], ended => Close(ended, some));
+                return sweep;
             },
             cancellationToken);
 
@@ -120,16 +125,24 @@ internal sealed class PostgresScheduleStore(SqlExecutor executor, PostgresTimerS
             return (records, false);
         });
 
-    private static ScheduleSweep Strays(SqlSession session, int number, ScheduleTable table, string? cursor, ScheduleSweep nothing)
+    private static bool Close(ScheduleTable table, string[] schedules)
     {
+        foreach (string id in schedules) ScheduleSteps.CloseEnded(table, id);
+        return true;
+    }
+
+    /// <summary>The schedules without an occurrence; and those that name one that began or waits, and whose event is neither in flight nor scheduled any more.</summary>
+    private static (ScheduleSweep Sweep, string[] Unclosed) Strays(SqlSession session, int number, ScheduleTable table, string? cursor, ScheduleSweep nothing)
+    {
+        var named = new List<(string Schedule, string Occurrence)>();
         (List<string> strays, string? last, long looked) = session.Read(
             new SqlStatement(
                 """
-                SELECT s.id, NOT s.is_paused AND (s.expected IS NULL OR e.id IS NULL OR e.state = 2)
-                FROM (SELECT t.id, t.is_paused, t.expected FROM @schema@.timer_schedules t WHERE t.partition_id = $1 AND t.id > $2 ORDER BY t.id LIMIT $3) s
+                SELECT s.id, NOT s.is_paused AND (s.expected IS NULL OR e.id IS NULL OR e.state = 2), s.running, s.queued
+                FROM (SELECT t.id, t.is_paused, t.expected, t.running, t.queued FROM @schema@.timer_schedules t WHERE t.partition_id = $1 AND t.id > $2 ORDER BY t.id LIMIT $3) s
                 LEFT JOIN @schema@.timer_events e ON e.partition_id = $1 AND e.id = s.expected ORDER BY s.id
                 """).With(number).With(Utf8.Bytes(cursor ?? "")).With(ScheduleSweep.MaxLooked),
-            static rows =>
+            rows =>
             {
                 (List<string> found, string? id, long count) = ([], null, 0);
                 while (found.Count < ScheduleSweep.MaxStrays && rows.Read())
@@ -137,6 +150,8 @@ internal sealed class PostgresScheduleStore(SqlExecutor executor, PostgresTimerS
                     id = Utf8.Text(rows.GetFieldValue<byte[]>(0));
                     count++;
                     if (rows.GetBoolean(1)) found.Add(id);
+                    if (!rows.IsDBNull(2)) named.AddRange(ScheduleCodec.DecodeRunning(rows.GetFieldValue<byte[]>(2)).Select(running => (id, running)));
+                    if (!rows.IsDBNull(3)) named.Add((id, Utf8.Text(rows.GetFieldValue<byte[]>(3))));
                 }
 
                 return (found, id, count);
@@ -144,11 +159,26 @@ internal sealed class PostgresScheduleStore(SqlExecutor executor, PostgresTimerS
         table.ReadRecords(strays);
         table.ReadPlaces();
         bool isAll = looked < ScheduleSweep.MaxLooked && strays.Count < ScheduleSweep.MaxStrays;
-        return nothing with
+        ScheduleSweep sweep = nothing with
         {
             Strays = [.. strays.Select(table.Find).OfType<ScheduleRecord>().Select(record => ScheduleSteps.Answer(table, record))],
             Cursor = isAll ? null : last,
         };
+        return (sweep, named.Count == 0 ? [] : Unclosed(session, number, named));
+    }
+
+    private static string[] Unclosed(SqlSession session, int number, List<(string Schedule, string Occurrence)> named)
+    {
+        HashSet<string> alive = session.Read(
+            new SqlStatement("SELECT e.id FROM @schema@.timer_events e WHERE e.partition_id = $1 AND e.id = ANY ($2) AND e.state <> 2")
+                .With(number).With(Utf8.Bytes([.. named.Select(static one => one.Occurrence)])),
+            static rows =>
+            {
+                var ids = new HashSet<string>(StringComparer.Ordinal);
+                while (rows.Read()) ids.Add(Utf8.Text(rows.GetFieldValue<byte[]>(0)));
+                return ids;
+            });
+        return [.. named.Where(one => !alive.Contains(one.Occurrence)).Select(static one => one.Schedule).Distinct(StringComparer.Ordinal)];
     }
 
     // Whoever comes first looks. Not while the namespace is moved here: the occurrences are still to come.

@@ -68,8 +68,13 @@ internal sealed class RedisStoreChecker(RedisTimerStore timers, RedisLockerStore
         }
 
         // What is sealed is somebody else's at the moment.
-        var checker = new PartitionChecker(timers, unit, partition, number, fix && state.Seal is null && !isImporting);
+        bool isOpen = state.Seal is null && !isImporting;
+        var checker = new PartitionChecker(timers, unit, partition, number, fix && isOpen);
         await foreach (StoreFinding finding in checker.ExamineAsync(cancellationToken).ConfigureAwait(false)) yield return finding;
+        if (!isOpen) yield break;
+        foreach (string[] damaged in (await timers.ScheduleStore.DamagedAsync(partition, cancellationToken).ConfigureAwait(false)).Chunk(Limits.MaxBatch))
+            yield return new StoreFinding(StoreProblem.DamagedSchedule, unit, damaged, IsRepaired: false);
+        await foreach (StoreFinding finding in ScheduleExaminer.ExamineAsync(timers, unit, partition, fix, cancellationToken).ConfigureAwait(false)) yield return finding;
     }
 
     private async IAsyncEnumerable<StoreFinding> ExamineLocksAsync(string ns, bool fix, [EnumeratorCancellation] CancellationToken cancellationToken)

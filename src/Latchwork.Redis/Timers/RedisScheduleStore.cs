@@ -78,8 +78,23 @@ internal sealed class RedisScheduleStore(RedisTimerStore timers) : IScheduleStor
     public async Task<ScheduleSweep> SweepAsync(TimerPartition partition, string? cursor, TimeSpan interval, CancellationToken cancellationToken)
     {
         RedisReply reply = await timers.SendAsync(TimerScript.SweepSchedules, partition, cancellationToken, cursor ?? "", (long)interval.TotalMilliseconds).ConfigureAwait(false);
-        string[] ids = reply.Texts[3..];
         string last = reply[2].Text;
+        string[] ids = reply[3].Texts;
+        foreach (string[] unclosed in reply[4].Texts.Chunk(MaxAtOnce))
+        {
+            await ChangeAsync(
+                partition,
+                unclosed,
+                [],
+                isRefusable: false,
+                table =>
+                {
+                    foreach (string id in unclosed) ScheduleSteps.CloseEnded(table, id);
+                    return true;
+                },
+                cancellationToken).ConfigureAwait(false);
+        }
+
         IReadOnlyList<ScheduleRecord?> records = ids.Length == 0 ? [] : (await ReadAsync(partition, ids, cancellationToken).ConfigureAwait(false)).Records;
         return new ScheduleSweep(
             reply[0].Number, new StoreTime(reply[1].Number * TimeSpan.TicksPerMicrosecond).ToDateTimeOffset(), [.. records.OfType<ScheduleRecord>()], last.Length == 0 ? null : last);
@@ -106,11 +121,38 @@ internal sealed class RedisScheduleStore(RedisTimerStore timers) : IScheduleStor
             }
             catch (LatchworkStoreException e)
             {
-                // The end itself has been answered, and that answer must not be lost. A schedule shows an occurrence whose event is gone as ended.
+                // The end itself has been answered, and that answer must not be lost. A sweep closes the occurrence.
                 RedisLog.EndsNotNoted(timers.Log, e.Message);
                 return;
             }
         }
+    }
+
+    /// <summary>The schedules whose records cannot be read; at most 1,000 are named.</summary>
+    public async Task<List<string>> DamagedAsync(TimerPartition partition, CancellationToken cancellationToken)
+    {
+        const int MaxNamed = 1_000;
+        var damaged = new List<string>();
+        string last = "";
+        while (damaged.Count < MaxNamed)
+        {
+            string[] ids = (await timers.SendAsync(TimerScript.ListSchedules, partition, cancellationToken, last, MaxAtOnce).ConfigureAwait(false)).Texts;
+            if (ids.Length == 0) break;
+            ScheduleSnapshotTable table = await LookAsync(partition, ids, [], withBodies: false, cancellationToken).ConfigureAwait(false);
+            string[] unread = [.. ids.Where(id => table.Find(id) is null)];
+            if (unread.Length > 0)
+            {
+                // One that was removed meanwhile is not listed any more, and one that was made anew can be read.
+                string[] listed = (await timers.SendAsync(TimerScript.ListSchedules, partition, cancellationToken, last, MaxAtOnce).ConfigureAwait(false)).Texts;
+                string[] left = [.. unread.Intersect(listed, StringComparer.Ordinal)];
+                ScheduleSnapshotTable again = await LookAsync(partition, left, [], withBodies: false, cancellationToken).ConfigureAwait(false);
+                damaged.AddRange(left.Where(id => again.Find(id) is null));
+            }
+
+            last = ids[^1];
+        }
+
+        return damaged;
     }
 
     private async Task<ScheduleRecord?> FullAsync(TimerPartition partition, string id, CancellationToken cancellationToken) =>

@@ -26,7 +26,7 @@ internal sealed partial class RedisTimerStore(IRedisConnection connection, Redis
 
     public IScheduleStore Schedules => ScheduleStore;
 
-    private RedisScheduleStore ScheduleStore => LazyInitializer.EnsureInitialized(ref _schedules, () => new RedisScheduleStore(this));
+    internal RedisScheduleStore ScheduleStore => LazyInitializer.EnsureInitialized(ref _schedules, () => new RedisScheduleStore(this));
 
     /// <summary>Where it is said what nobody waits for and yet failed.</summary>
     public ILogger Log { get; init; } = Microsoft.Extensions.Logging.Abstractions.NullLogger.Instance;

@@ -33,8 +33,7 @@ internal sealed class ScheduleSnapshotTable : IScheduleTable
                 continue;
             }
 
-            ReadOnlyMemory<byte> body = one[5].Bytes;
-            _read[schedules[i]] = (one[0].Text, ScheduleCodec.Decode(schedules[i], one[4].Bytes) with { Body = body });
+            _read[schedules[i]] = (one[0].Text, Decode(schedules[i], one[4].Bytes, one[5].Bytes));
             for (int at = FirstOccurrence; at < one.Length; at += 2) _placesRead[one[at].Text] = one[at + 1].Text;
         }
 
@@ -127,6 +126,19 @@ internal sealed class ScheduleSnapshotTable : IScheduleTable
             System.Buffers.Text.Base64Url.EncodeToString(stamp), record.IsPaused ? 1 : 0, record.ExpectedId ?? "", record.QueuedId ?? "",
             ScheduleCodec.Encode(record with { Body = default }), .. record.RunningIds.Select(static id => (RedisValue)id),
         ];
+    }
+
+    // As in the scripts, one that somebody else's hand has changed is none: nothing else may stand still for it, and it can be declared anew.
+    private static ScheduleRecord? Decode(string schedule, ReadOnlyMemory<byte> record, ReadOnlyMemory<byte> body)
+    {
+        try
+        {
+            return ScheduleCodec.Decode(schedule, record) with { Body = body };
+        }
+        catch (InvalidDataException)
+        {
+            return null;
+        }
     }
 
     // 's 1790000000000', 'f 5 token 0 1790000000000 3 1790000000009 node' (see lease.lua), 'd' or nothing.

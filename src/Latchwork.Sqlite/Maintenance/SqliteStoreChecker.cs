@@ -10,7 +10,7 @@ namespace Latchwork.Sqlite.Maintenance;
 /// Examines a file. Pages are read on the thread that reads; what looks wrong is decided again, and repaired, in one transaction of the thread that
 /// writes. SQLite keeps its own promises, so what is found was done by another hand, or by a disk.
 /// </summary>
-internal sealed class SqliteStoreChecker(Writer writer, Reader reader) : IStoreChecker
+internal sealed class SqliteStoreChecker(Writer writer, Reader reader, ITimerStore timers) : IStoreChecker
 {
     /// <summary>The most rows that one step looks at.</summary>
     private const int PageSize = 1_000;
@@ -49,7 +49,17 @@ internal sealed class SqliteStoreChecker(Writer writer, Reader reader) : IStoreC
 
         foreach (string name in names.Values.Where(name => ns is null || name == ns).Distinct(StringComparer.Ordinal))
         {
-            foreach (StoreFinding finding in await writer.RunAsync(scope => Whole(scope, name, fix), fix, cancellationToken).ConfigureAwait(false)) yield return finding;
+            (List<StoreFinding> findings, bool isOpen) = await writer.RunAsync(scope => Whole(scope, name, fix), fix, cancellationToken).ConfigureAwait(false);
+            foreach (StoreFinding finding in findings) yield return finding;
+            if (!isOpen) continue;
+            var unit = new NamespaceRef(TransferKind.Timers, name);
+            for (string? after = ""; after is not null;)
+            {
+                (List<string> damaged, after) = await writer.RunAsync(scope => DamagedOccurrences(scope, name, after!, fix), fix, cancellationToken).ConfigureAwait(false);
+                if (damaged.Count > 0) yield return new StoreFinding(StoreProblem.DamagedOccurrences, unit, damaged, fix);
+            }
+
+            await foreach (StoreFinding finding in ScheduleExaminer.ExamineAsync(timers, unit, new TimerPartition(name, 0), fix, cancellationToken).ConfigureAwait(false)) yield return finding;
         }
     }
 
@@ -189,7 +199,8 @@ internal sealed class SqliteStoreChecker(Writer writer, Reader reader) : IStoreC
     }
 
     /// <summary>What concerns a namespace as a whole: marks of moves, its journal, its counts, and leases that nobody ends.</summary>
-    private static List<StoreFinding> Whole(WriteScope scope, string name, bool fix)
+    /// <returns>What was found, and whether the namespace is not being moved, and was not moved away.</returns>
+    private static (List<StoreFinding> Findings, bool IsOpen) Whole(WriteScope scope, string name, bool fix)
     {
         var unit = new NamespaceRef(TransferKind.Timers, name);
         var findings = new List<StoreFinding>();
@@ -216,7 +227,26 @@ internal sealed class SqliteStoreChecker(Writer writer, Reader reader) : IStoreC
             findings.Add(new StoreFinding(StoreProblem.WrongCount, unit, [], fix, detail));
         }
 
-        return findings;
+        return (findings, ns.Seal is null && !ns.Import.IsUnderWay());
+    }
+
+    /// <summary>Schedules of a page whose running or last occurrences cannot be read.</summary>
+    /// <returns>They, and the last of the page; null at the end.</returns>
+    private static (List<string> Damaged, string? Last) DamagedOccurrences(WriteScope scope, string name, string after, bool fix)
+    {
+        long ns = scope.Namespace(new TimerPartition(name, 0)).Id;
+        (List<string> damaged, string? last, int count) = ([], null, 0);
+        using (Statement rows = scope.File["SELECT id, running, history FROM schedules WHERE namespace = ? AND id > ? ORDER BY id LIMIT ?"].Set(ns).Set(after).Set(PageSize))
+        {
+            for (; rows.Step(); count++)
+            {
+                last = rows.Text(0);
+                if (!ScheduleCodec.IsReadable(rows.BytesOrNull(1), rows.BytesOrNull(2))) damaged.Add(last);
+            }
+        }
+
+        if (fix) foreach (string id in damaged) scope.File["UPDATE schedules SET running = NULL, history = NULL WHERE namespace = ? AND id = ?"].Set(ns).Set(id).Run();
+        return (damaged, count == PageSize ? last : null);
     }
 
     private static long Number(SqliteFile file, string query, long ns, long? second = null)

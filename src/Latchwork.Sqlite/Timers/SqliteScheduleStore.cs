@@ -56,8 +56,9 @@ internal sealed class SqliteScheduleStore(Writer writer, Reader reader, TimeProv
                 List<ScheduleRecord> records = table.After(cursor, ScheduleSweep.MaxLooked);
                 foreach (ScheduleRecord record in records)
                 {
+                    if (ScheduleSteps.IsUnclosed(table, record)) ScheduleSteps.CloseEnded(table, record.Id); // here an end is noted in its own step: only a record that was moved here may be so
                     if (!ScheduleSteps.IsStray(table, record)) continue;
-                    strays.Add(ScheduleSteps.Answer(table, record));
+                    strays.Add(ScheduleSteps.Answer(table, table.Find(record.Id)!));
                     if (strays.Count == ScheduleSweep.MaxStrays) return nothing with { Cursor = record.Id };
                 }
 

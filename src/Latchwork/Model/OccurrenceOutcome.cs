@@ -29,4 +29,7 @@ public enum OccurrenceOutcome
 
     /// <summary>It did not run, as the schedule was paused.</summary>
     Paused = 8,
+
+    /// <summary>It began and has ended: confirmed, or cancelled. How and when was not noted: its node died right afterwards, or it was confirmed in a transaction of the application.</summary>
+    Ended = 9,
 }

@@ -77,8 +77,9 @@ public interface IScheduleStore
     Task<TriggerAnswer> TriggerAsync(TimerPartition partition, OccurrenceTrigger trigger, CancellationToken cancellationToken);
 
     /// <summary>
-    /// Looks for schedules that are not paused and have no occurrence that waits or is in flight: 1,000 records a call at most. Finds nothing while the
-    /// namespace is being moved here, as the occurrences are still to come.
+    /// Looks for schedules that are not paused and have no occurrence that waits or is in flight: 1,000 records a call at most. What a record shows as running or waiting, and
+    /// whose event has ended without a note of it, is closed (see <see cref="OccurrenceOutcome.Ended"/>). Does nothing while the namespace is being moved here, as the
+    /// occurrences are still to come.
     /// </summary>
     /// <param name="partition">The partition.</param>
     /// <param name="cursor">Null to begin, which does nothing within <paramref name="interval"/> of the last time that somebody began; then the cursor of the call before.</param>

@@ -85,4 +85,19 @@ public enum StoreProblem
 
     /// <summary>What is stored of a scheduled event cannot be read. Repaired: it is put among the dead letters, as the claim that met it would do.</summary>
     DamagedRecord = 17,
+
+    /// <summary>The record of a schedule cannot be read, or not be evaluated by this program. Not repaired: declare the schedule anew, or remove it.</summary>
+    DamagedSchedule = 18,
+
+    /// <summary>A schedule that is not paused expects no occurrence. Repaired: the next one is posted, as whoever listens does within some 10 s.</summary>
+    NoExpectedOccurrence = 19,
+
+    /// <summary>The occurrence that a schedule expects does not exist, or is a dead letter. Repaired: it is posted, as whoever listens does within some 10 s.</summary>
+    MissingOccurrence = 20,
+
+    /// <summary>An occurrence that has not begun is none that its schedule knows, or there is no such schedule. Not repaired: it is delivered like any other event.</summary>
+    StrayOccurrence = 21,
+
+    /// <summary>What is stored of the last occurrences of a schedule cannot be read. Repaired: it is dropped, and what is running is not known to occupy the schedule.</summary>
+    DamagedOccurrences = 22,
 }

@@ -91,6 +91,7 @@ internal sealed class FaultRun : IAsyncDisposable
         await using (LatchworkStore store = await WorkerProgram.OpenAsync(_stand.Uri))
         await using (var timer = new DistributedTimer(store, new() { Namespace = WorkerSettings.Namespace }))
         {
+            await ScheduleScan.ResumeAsync(_history, store);
             long? drained = await DrainAsync(timer) ? healed : null;
             await StopAsync(worker => worker.Role == Role.Listener);
             await new FinalScan(_history, _folder, timer).RunAsync(drained);

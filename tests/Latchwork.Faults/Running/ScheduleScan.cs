@@ -10,13 +10,16 @@ internal static class ScheduleScan
     /// <summary>Declares them.</summary>
     public static async Task DeclareAsync(HistoryWriter history, LatchworkStore store)
     {
+        await using var recording = new RecordingScheduleStore(store, history);
+        await using DistributedTimer timer = NewTimer(recording);
+        foreach (RunSchedule one in RunSchedule.All) await timer.Schedules.AddOrUpdateAsync(one.Id, one.Declaration.Schedule, one.Declaration.Payload, one.Declaration.Options);
+    }
+
+    /// <summary>Resumes the namespace: whoever paused it may have been killed.</summary>
+    public static async Task ResumeAsync(HistoryWriter history, LatchworkStore store)
+    {
         await using DistributedTimer timer = NewTimer(store);
-        foreach (RunSchedule one in RunSchedule.All)
-        {
-            ScheduleResult result = await timer.Schedules.AddOrUpdateAsync(one.Id, one.Declaration.Schedule, one.Declaration.Payload, one.Declaration.Options);
-            history.Write(new ScheduleDeclared(
-                MonotonicTime.Now, one.Id, one.Declaration.Seconds, one.Declaration.Misfire, one.Declaration.Overlap, result.Next!.Value.ToUnixTimeMilliseconds()));
-        }
+        await ScheduleWork.SetPausedAsync(history, timer, isPaused: false, CancellationToken.None);
     }
 
     /// <summary>Looks and writes.</summary>
@@ -26,7 +29,7 @@ internal static class ScheduleScan
         await foreach (ScheduleSnapshot one in timer.Schedules.ListAsync())
         {
             history.Write(new FinalSchedule(
-                MonotonicTime.Now, one.Id, one.Next?.ToUnixTimeMilliseconds(), one.NextState is TimerState.Scheduled or TimerState.InFlight,
+                MonotonicTime.Now, one.Id, one.Version.Incarnation, one.Version.Number, one.IsPaused, one.Next?.ToUnixTimeMilliseconds(), one.NextState is TimerState.Scheduled or TimerState.InFlight,
                 one.Started, one.Missed, one.Skipped, one.Replaced, one.QueuedId));
         }
 

@@ -8,6 +8,9 @@ namespace Latchwork.Faults.Work;
 /// <param name="IsTriggered">Whether it is triggered.</param>
 internal sealed record RunSchedule(string Id, ModelDeclaration Declaration, bool IsTriggered)
 {
+    /// <summary>The intervals between which changes of its expression go to and fro, in seconds.</summary>
+    public int[] Intervals => Declaration.Seconds == 1 ? [1, 2] : [5, 3];
+
     public static IReadOnlyList<RunSchedule> All { get; } =
     [
         .. from misfire in Enum.GetValues<MisfirePolicy>()

@@ -33,6 +33,25 @@ public sealed class MaintenanceTests
     }
 
     [Fact]
+    public async Task A_schedule_whose_last_occurrences_cannot_be_read_is_named_holds_up_nothing_and_loses_them()
+    {
+        await using PostgresStore store = await OpenAsync();
+        await using var timer = new DistributedTimer(store, new() { Namespace = "ns" });
+        await timer.Schedules.AddOrUpdateAsync("a", Schedule.Cron("0 * * * *"), "x"u8.ToArray());
+        await timer.Schedules.AddOrUpdateAsync("b", Schedule.Cron("0 * * * *"), "x"u8.ToArray());
+        await timer.Schedules.TriggerAsync("a");
+        await RunAsync($"UPDATE {_schema}.timer_schedules SET running = '\\x09', history = '\\x01FFFFFFFF7F' WHERE id = 'a'");
+
+        (await timer.Schedules.ListAsync().ToListAsync()).Select(one => (one.Id, one.History.Count)).ShouldBe([("a", 0), ("b", 0)]);
+        (await store.Timers.Schedules!.SweepAsync(new TimerPartition("ns", 0), null, TimeSpan.FromSeconds(10), CancellationToken.None)).Strays.ShouldBeEmpty();
+        StoreFinding finding = (await ExamineAsync(store, fix: false)).ShouldHaveSingleItem();
+        (finding.Problem, finding.IsRepaired).ShouldBe((StoreProblem.DamagedOccurrences, false));
+        finding.Names.ShouldBe(["a"]);
+        (await ExamineAsync(store, fix: true)).ShouldHaveSingleItem().IsRepaired.ShouldBeTrue();
+        (await ExamineAsync(store, fix: false)).ShouldBeEmpty();
+    }
+
+    [Fact]
     public async Task A_server_that_does_not_sync_is_warned_of()
     {
         await using PostgresStore store = await OpenAsync();

@@ -46,4 +46,6 @@ public sealed class PostgresScheduleModelTests(PostgresFixture fixture) : Schedu
 
 public sealed class PostgresScheduleRecordTests(PostgresFixture fixture) : ScheduleRecordSuite(fixture), IClassFixture<PostgresFixture>;
 
+public sealed class PostgresScheduleExaminationTests(PostgresFixture fixture) : ScheduleExaminationSuite(fixture), IClassFixture<PostgresFixture>;
+
 public sealed class PostgresTimerModelTests(PostgresFixture fixture) : TimerModelSuite(fixture), IClassFixture<PostgresFixture>;

@@ -77,6 +77,24 @@ public sealed class TransactionTests(PostgresFixture fixture) : IClassFixture<Po
     }
 
     [Fact]
+    public async Task An_occurrence_that_was_confirmed_in_a_transaction_is_not_shown_as_running_for_ever()
+    {
+        await _timer.Schedules.AddOrUpdateAsync("a", Schedule.Cron("0 0 1 1 *"), "x"u8.ToArray());
+        await _timer.Schedules.TriggerAsync("a");
+        await _timer.JoinAsync(async (delivery, cancellationToken) =>
+        {
+            await using NpgsqlConnection connection = await _database.OpenConnectionAsync(cancellationToken);
+            await using NpgsqlTransaction transaction = await connection.BeginTransactionAsync(cancellationToken);
+            await delivery.ConfirmAsync(transaction, cancellationToken);
+            await transaction.CommitAsync(cancellationToken);
+        });
+
+        ScheduleOccurrence shown = (await Eventually.ReadsAsync(
+            async () => (await _timer.Schedules.GetAsync("a"))?.History.Single(), one => one?.Outcome == OccurrenceOutcome.Ended, "a sweep has closed it"))!;
+        (shown.StartedAt is not null, shown.EndedAt).ShouldBe((true, null));
+    }
+
+    [Fact]
     public async Task In_a_pause_a_commit_wakes_nobody()
     {
         var partition = new TimerPartition(_ns, 0);

@@ -1,6 +1,7 @@
 using System.Collections.Concurrent;
 using System.Text;
 using Latchwork.Redis.Tests.Timers;
+using Latchwork.Redis.Timers;
 using Latchwork.Storage;
 using Latchwork.StoreConformance.Support;
 using Shouldly;
@@ -82,6 +83,49 @@ public sealed class StoreCheckerTests(PartitionedFixture fixture) : IClassFixtur
         await Eventually.ReadsAsync(async () => (await _timer.PeekAsync("stuck"))?.DeadLetterReason, static reason => reason == DeadLetterReason.LeaseExpired, "what was held for ever is taken back");
         (await _timer.DeadLetters.RequeueAsync("orphan")).ShouldBe(TimerOutcome.Done);
         await Eventually.HoldsAsync(() => _delivered.Contains("orphan"), "what was dead-lettered can be requeued");
+    }
+
+    [Theory]
+    [InlineData("garbage")]
+    [InlineData("a record of other parts")]
+    public async Task A_schedule_that_cannot_be_read_is_named_holds_up_no_other_and_can_be_declared_anew(string damage)
+    {
+        Schedule hourly = Schedule.Cron("0 * * * *");
+        await _timer.Schedules.AddOrUpdateAsync("damaged", hourly, "x"u8.ToArray());
+        await _timer.Schedules.AddOrUpdateAsync("well", hourly, "x"u8.ToArray());
+
+        // The second is the MessagePack of ["stamp", "0", "", "", "rest"].
+        if (damage == "garbage") await RunAsync("HSET", Key("damaged", TimerKey.Schedules), "damaged", damage);
+        else await RunAsync("EVAL", $"return redis.call('HSET', KEYS[1], 'damaged', cmsgpack.pack({{ 'stamp', '0', '', '', 'rest' }}))", "1", Key("damaged", TimerKey.Schedules));
+
+        foreach (bool fix in (bool[])[false, true]) Named(await ExamineAsync(fix)).ShouldBe([(StoreProblem.DamagedSchedule, "damaged"), (StoreProblem.StrayOccurrence, await OccurrenceAsync())]);
+        (await _timer.Schedules.ListAsync().ToListAsync()).Select(one => one.Id).ShouldBe(["well"]);
+        (await _timer.Schedules.GetAsync("well")).ShouldNotBeNull();
+
+        (await _timer.Schedules.AddOrUpdateAsync("damaged", hourly, "y"u8.ToArray())).Outcome.ShouldBe(ScheduleOutcome.Created);
+        (await ExamineAsync(fix: false)).ShouldBeEmpty();
+
+        async Task<string> OccurrenceAsync() => (await _timer.UpcomingAsync().ToListAsync()).Single(e => e.Id.StartsWith("damaged", StringComparison.Ordinal)).Id;
+    }
+
+    [Fact]
+    public async Task A_process_that_dies_between_a_confirmation_and_the_note_of_it_leaves_no_occurrence_running_for_ever()
+    {
+        await _timer.Schedules.AddOrUpdateAsync("a", Schedule.Cron("0 0 1 1 *"), "x"u8.ToArray());
+        (await _timer.Schedules.TriggerAsync("a")).Outcome.ShouldBe(TriggerOutcome.Triggered);
+        TimerPartition home = Home("a");
+        ClaimedEvent claimed = (await _store.Timers.ClaimAsync(home, new("gone", "token", 1, 1, 0, TimeSpan.FromMinutes(5), new(TimeSpan.FromDays(1), 1)), default)).Events.ShouldHaveSingleItem();
+        var begin = new OccurrenceAdvance(
+            new DeliveryKey(claimed.Id, "token"), "gone", default, true, OverlapPolicy.Skip, default, DateTimeOffset.UnixEpoch, null, 0, DateTimeOffset.UnixEpoch, null);
+        (await _store.Timers.Schedules!.AdvanceAsync(home, [begin], default)).Single().Outcome.ShouldBe(AdvanceOutcome.Run);
+        await ((RedisTimerStore)_store.Timers).SendAsync(TimerScript.Confirm, home, default, claimed.Id, "token"); // the first of the two steps
+        (await _timer.PeekAsync(claimed.Id)).ShouldBeNull();
+        (await _timer.Schedules.GetAsync("a")).ShouldNotBeNull().History.ShouldHaveSingleItem().Outcome.ShouldBe(OccurrenceOutcome.Running);
+
+        await _store.Timers.Schedules.SweepAsync(home, null, TimeSpan.FromSeconds(10), default);
+
+        ScheduleOccurrence closed = (await _timer.Schedules.GetAsync("a")).ShouldNotBeNull().History.ShouldHaveSingleItem();
+        (closed.Outcome, closed.EndedAt).ShouldBe((OccurrenceOutcome.Ended, null));
     }
 
     [Fact]

@@ -48,6 +48,8 @@ public sealed class RedisScheduleModelTests(RedisTimerFixture fixture) : Schedul
 
 public sealed class RedisScheduleRecordTests(RedisTimerFixture fixture) : ScheduleRecordSuite(fixture), IClassFixture<RedisTimerFixture>;
 
+public sealed class RedisScheduleExaminationTests(RedisTimerFixture fixture) : ScheduleExaminationSuite(fixture), IClassFixture<RedisTimerFixture>;
+
 public sealed class RedisTimerModelTests(RedisTimerFixture fixture) : TimerModelSuite(fixture), IClassFixture<RedisTimerFixture>;
 
 public sealed class RedisCoverageTests

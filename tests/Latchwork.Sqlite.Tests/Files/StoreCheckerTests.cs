@@ -48,6 +48,24 @@ public sealed class StoreCheckerTests : IDisposable
     }
 
     [Fact]
+    public async Task A_schedule_whose_last_occurrences_cannot_be_read_is_named_holds_up_nothing_and_loses_them()
+    {
+        await using SqliteStore store = await SqliteStore.OpenAsync(_folder.Database);
+        await using var timer = new DistributedTimer(store, new() { Namespace = "n" });
+        await timer.Schedules.AddOrUpdateAsync("a", Schedule.Cron("0 * * * *"), "x"u8.ToArray());
+        await timer.Schedules.AddOrUpdateAsync("b", Schedule.Cron("0 * * * *"), "x"u8.ToArray());
+        await timer.Schedules.TriggerAsync("a");
+        _folder.Ask("UPDATE schedules SET running = x'09', history = x'01FFFFFFFF7F' WHERE id = 'a'");
+
+        (await timer.Schedules.ListAsync().ToListAsync()).Select(one => (one.Id, one.History.Count)).ShouldBe([("a", 0), ("b", 0)]);
+        StoreFinding finding = (await ExamineAsync(store, fix: false)).ShouldHaveSingleItem();
+        (finding.Problem, finding.IsRepaired).ShouldBe((StoreProblem.DamagedOccurrences, false));
+        finding.Names.ShouldBe(["a"]);
+        (await ExamineAsync(store, fix: true)).ShouldHaveSingleItem().IsRepaired.ShouldBeTrue();
+        (await ExamineAsync(store, fix: false)).ShouldBeEmpty();
+    }
+
+    [Fact]
     public async Task Wrong_counts_are_put_right()
     {
         await using SqliteStore store = await SqliteStore.OpenAsync(_folder.Database);

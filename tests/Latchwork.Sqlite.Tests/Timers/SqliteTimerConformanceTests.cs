@@ -22,6 +22,8 @@ public sealed class SqliteScheduleModelTests(SqliteFixture fixture) : ScheduleMo
 
 public sealed class SqliteScheduleRecordTests(SqliteFixture fixture) : ScheduleRecordSuite(fixture), IClassFixture<SqliteFixture>;
 
+public sealed class SqliteScheduleExaminationTests(SqliteFixture fixture) : ScheduleExaminationSuite(fixture), IClassFixture<SqliteFixture>;
+
 public sealed class SqliteScheduleAdvanceTests(SqliteFixture fixture) : ScheduleAdvanceSuite(fixture), IClassFixture<SqliteFixture>;
 
 public sealed class SqliteScheduleOverlapTests(SqliteFixture fixture) : ScheduleOverlapSuite(fixture), IClassFixture<SqliteFixture>;

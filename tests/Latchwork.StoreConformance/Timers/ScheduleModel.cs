@@ -118,7 +118,12 @@ public sealed class ScheduleModel
         if (OwnerOf(id) is not { } schedule) return;
         schedule.End(id, outcome, events.Now);
         schedule.Running.Remove(id);
-        if (schedule.Queued == id) schedule.Queued = null;
+        if (schedule.Queued == id)
+        {
+            schedule.Queued = null;
+            schedule.Skipped++;
+        }
+
         if (schedule.Queued is { } queued && events.Find(queued) is { State: TimerState.Scheduled } waiting && waiting.Due > TimerModel.Floor(events.Now)
             && !IsOccupied(events, schedule, queued))
         {

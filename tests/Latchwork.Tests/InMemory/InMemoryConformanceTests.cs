@@ -44,6 +44,8 @@ public sealed class InMemoryScheduleModelTests(InMemoryFixture fixture) : Schedu
 
 public sealed class InMemoryScheduleRecordTests(InMemoryFixture fixture) : ScheduleRecordSuite(fixture), IClassFixture<InMemoryFixture>;
 
+public sealed class InMemoryScheduleExaminationTests(InMemoryFixture fixture) : ScheduleExaminationSuite(fixture), IClassFixture<InMemoryFixture>;
+
 public sealed class InMemoryScheduleAdvanceTests(InMemoryFixture fixture) : ScheduleAdvanceSuite(fixture), IClassFixture<InMemoryFixture>;
 
 public sealed class InMemoryScheduleOverlapTests(InMemoryFixture fixture) : ScheduleOverlapSuite(fixture), IClassFixture<InMemoryFixture>;

@@ -41,6 +41,28 @@ public sealed partial class ScheduleDocsTests
         string.Join('\n', rows).ShouldBe(string.Join('\n', computed));
     }
 
+    /// <summary>The program of docs/coming-from/temporal.md.</summary>
+    [Fact]
+    public async Task What_was_a_schedule_of_Temporal_is_declared_as_its_page_shows()
+    {
+        await using var store = new InMemoryStore();
+        await using var timer = new DistributedTimer(store, new() { Namespace = "reports" });
+
+        // Latchwork
+        await timer.Schedules.AddOrUpdateAsync("nightly", Schedule.Cron("0 3 * * *", "Europe/Paris"), new Report("sales"), new()
+        {
+            Overlap = OverlapPolicy.Queue,
+            Misfire = MisfirePolicy.All,
+            CatchUpWindow = TimeSpan.FromHours(6),
+            Jitter = TimeSpan.FromMinutes(5),
+        });
+
+        await timer.JoinAsync((delivery, cancellationToken) => SendAsync(delivery.Read<Report>(), cancellationToken));
+
+        (await timer.Schedules.GetAsync("nightly")).ShouldNotBeNull().Options.ShouldNotBeNull().CatchUpWindow.ShouldBe(TimeSpan.FromHours(6));
+        static Task SendAsync(Report? report, CancellationToken cancellationToken) => Task.Delay(report?.Name.Length ?? 0, cancellationToken);
+    }
+
     /// <summary>The times between 01:00 and 04:00 by the clocks of Berlin, each with its distance from UTC.</summary>
     private static string Times(string expression, int month, int day)
     {

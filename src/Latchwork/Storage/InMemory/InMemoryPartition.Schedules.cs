@@ -48,14 +48,15 @@ internal sealed partial class InMemoryPartition
                 _schedulesSwept = table.Now.Milliseconds;
             }
 
-            int looked = 0;
-            foreach (ScheduleRecord record in After(cursor))
+            ScheduleRecord[] page = [.. After(cursor).Take(ScheduleSweep.MaxLooked)];
+            foreach (ScheduleRecord record in page)
             {
-                if (ScheduleSteps.IsStray(table, record)) strays.Add(ScheduleSteps.Answer(table, record));
-                if (++looked == ScheduleSweep.MaxLooked || strays.Count == ScheduleSweep.MaxStrays) return nothing with { Cursor = record.Id };
+                ScheduleSteps.CloseEnded(table, record.Id); // here an end is noted in its own step: only a record that was moved here may be so
+                if (ScheduleSteps.IsStray(table, record)) strays.Add(ScheduleSteps.Answer(table, table.Find(record.Id)!));
+                if (strays.Count == ScheduleSweep.MaxStrays) return nothing with { Cursor = record.Id };
             }
 
-            return nothing;
+            return page.Length == ScheduleSweep.MaxLooked ? nothing with { Cursor = page[^1].Id } : nothing;
         }
     }
 

@@ -19,13 +19,14 @@ namespace Latchwork.Storage.Moving;
 internal sealed class StoreMove
 {
     private readonly LatchworkStore _from;
+    private readonly LatchworkStore _to;
     private readonly IStoreTransfer _source;
     private readonly IStoreTransfer _target;
     private readonly MoveOptions _options;
 
     public StoreMove(LatchworkStore from, LatchworkStore to, MoveOptions options)
     {
-        _from = from;
+        (_from, _to) = (from, to);
         _source = from.Transfer ?? throw new ArgumentException($"Nothing can be moved from {from.Description}: this store cannot do it.");
         _target = to.Transfer ?? throw new ArgumentException($"Nothing can be moved to {to.Description}: this store cannot do it.");
         _options = options;
@@ -55,16 +56,46 @@ internal sealed class StoreMove
 
     /// <summary>Ends moves that have not come to their end: what is still in the source stays there, and the source is opened again. What has arrived stays in the target.</summary>
     /// <returns>What became of each namespace.</returns>
+    /// <exception cref="MoveRefusedException">It cannot be done as things are.</exception>
     public async Task<IReadOnlyList<MoveReport>> AbortAsync(CancellationToken cancellationToken)
     {
         var reports = new List<MoveReport>();
         foreach (NamespaceRef unit in await UnitsAsync(cancellationToken).ConfigureAwait(false))
         {
+            if (unit.Kind == TransferKind.Timers) await RefuseToPartAsync(unit, cancellationToken).ConfigureAwait(false);
             var abort = new UnitAbort(_source, _target, unit);
             Add(reports, await abort.RunAsync(cancellationToken).ConfigureAwait(false));
         }
 
         return reports;
+    }
+
+    /// <summary>
+    /// A schedule comes before its occurrences. Aborted in between, its next occurrence would be delivered in the source, and posted and delivered once more in the target,
+    /// where the schedule misses it.
+    /// </summary>
+    private async Task RefuseToPartAsync(NamespaceRef unit, CancellationToken cancellationToken)
+    {
+        TransferMark? seal = (await _source.PeekAsync(unit, cancellationToken).ConfigureAwait(false)).Seal, import = (await _target.PeekAsync(unit, cancellationToken).ConfigureAwait(false)).Import;
+        if (seal is not { Phase: TransferPhase.Moving } || import is not { Phase: TransferPhase.Importing } || import.MoveId != seal.MoveId || _to.Timers.Schedules is not { } schedules) return;
+        var parted = new List<string>();
+        int partitions = await _to.Timers.FindAsync(unit.Namespace, cancellationToken).ConfigureAwait(false) ?? 0;
+        for (int i = 0; i < partitions && parted.Count <= UnitMove.MaxNamed; i++)
+        {
+            string? cursor = null;
+            do
+            {
+                SchedulePage page = await schedules.ListAsync(new TimerPartition(unit.Namespace, i), cursor, Limits.MaxBatch, cancellationToken).ConfigureAwait(false);
+                parted.AddRange(page.Records.Where(static one => one is { ExpectedId: not null, ExpectedState: null }).Select(static one => one.Id));
+                cursor = page.Cursor;
+            }
+            while (cursor is not null && parted.Count <= UnitMove.MaxNamed);
+        }
+
+        if (parted.Count == 0) return;
+        string named = string.Join(", ", parted.Take(UnitMove.MaxNamed).Select(id => $"'{id}'")) + (parted.Count > UnitMove.MaxNamed ? ", …" : "");
+        throw new MoveRefusedException(
+            $"Schedules of {unit} have come to the target, and their next occurrences are still in the source: {named}. Aborted now, these would run in both. Run the move again to its end, and then back if need be. Nothing was changed.");
     }
 
     private void Add(List<MoveReport> reports, MoveReport report)

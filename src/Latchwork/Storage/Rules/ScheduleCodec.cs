@@ -5,6 +5,9 @@ internal static class ScheduleCodec
 {
     private const byte Format = 1;
 
+    /// <summary>More than any version keeps.</summary>
+    private const int MaxCount = 1_000;
+
     /// <summary>A whole record, as it moves to another store.</summary>
     public static byte[] Encode(ScheduleRecord record) => Write(writer =>
     {
@@ -24,11 +27,16 @@ internal static class ScheduleCodec
         WriteHistory(writer, record.History);
     });
 
-    public static ScheduleRecord Decode(string id, ReadOnlyMemory<byte> bytes)
+    /// <exception cref="InvalidDataException">It is none.</exception>
+    public static ScheduleRecord Decode(string id, ReadOnlyMemory<byte> bytes) => Guard(() => DecodeRecord(id, bytes));
+
+    private static ScheduleRecord DecodeRecord(string id, ReadOnlyMemory<byte> bytes)
     {
         using BinaryReader reader = Read(bytes.ToArray());
         var version = new ScheduleVersion(reader.ReadString(), reader.ReadInt64());
-        byte[] body = reader.ReadBytes(reader.Read7BitEncodedInt());
+        int length = reader.Read7BitEncodedInt();
+        if (length < 0 || length > bytes.Length) throw new InvalidDataException($"The record of a schedule has {bytes.Length} bytes, and says that its body has {length}.");
+        byte[] body = reader.ReadBytes(length);
         bool isPaused = reader.ReadBoolean();
         string expected = reader.ReadString(), queued = reader.ReadString();
         var decidedUntil = DateTimeOffset.FromUnixTimeMilliseconds(reader.ReadInt64());
@@ -41,21 +49,54 @@ internal static class ScheduleCodec
     /// <summary>Running occurrences; null if there are none.</summary>
     public static byte[]? EncodeRunning(IReadOnlyList<string> ids) => ids.Count == 0 ? null : Write(writer => WriteIds(writer, ids));
 
-    public static IReadOnlyList<string> DecodeRunning(byte[]? bytes)
-    {
-        if (bytes is null) return [];
-        using BinaryReader reader = Read(bytes);
-        return ReadIds(reader);
-    }
+    /// <summary>Running occurrences. What another hand has changed so that it cannot be read is empty: nothing else may stand still for it, and the doctor names it.</summary>
+    public static IReadOnlyList<string> DecodeRunning(byte[]? bytes) => IsReadable(bytes, ReadIds, out string[] ids) ? ids : [];
 
     /// <summary>The last occurrences; null if there are none.</summary>
     public static byte[]? EncodeHistory(IReadOnlyList<OccurrenceEntry> history) => history.Count == 0 ? null : Write(writer => WriteHistory(writer, history));
 
-    public static IReadOnlyList<OccurrenceEntry> DecodeHistory(byte[]? bytes)
+    /// <inheritdoc cref="DecodeRunning"/>
+    public static IReadOnlyList<OccurrenceEntry> DecodeHistory(byte[]? bytes) => IsReadable(bytes, ReadHistory, out OccurrenceEntry[] history) ? history : [];
+
+    /// <summary>Whether running occurrences and history can be read.</summary>
+    public static bool IsReadable(byte[]? running, byte[]? history) => IsReadable(running, ReadIds, out _) && IsReadable(history, ReadHistory, out _);
+
+    private static bool IsReadable<T>(byte[]? bytes, Func<BinaryReader, T[]> read, out T[] content)
     {
-        if (bytes is null) return [];
-        using BinaryReader reader = Read(bytes);
-        return ReadHistory(reader);
+        content = [];
+        if (bytes is null) return true;
+        try
+        {
+            content = Guard(() =>
+            {
+                using BinaryReader reader = Read(bytes);
+                return read(reader);
+            });
+            return true;
+        }
+        catch (InvalidDataException)
+        {
+            return false;
+        }
+    }
+
+    /// <summary>Bytes of any kind are read, or are an <see cref="InvalidDataException"/>.</summary>
+    private static T Guard<T>(Func<T> read)
+    {
+        try
+        {
+            return read();
+        }
+        catch (Exception e) when (e is IOException or FormatException or ArgumentException)
+        {
+            throw new InvalidDataException($"The record of a schedule cannot be read: {e.Message}", e);
+        }
+    }
+
+    private static int ReadCount(BinaryReader reader)
+    {
+        int count = reader.Read7BitEncodedInt();
+        return count is >= 0 and <= MaxCount ? count : throw new InvalidDataException($"The record of a schedule names {count} occurrences; at most {MaxCount} can be.");
     }
 
     private static void WriteIds(BinaryWriter writer, IReadOnlyList<string> ids)
@@ -66,7 +107,7 @@ internal static class ScheduleCodec
 
     private static string[] ReadIds(BinaryReader reader)
     {
-        var ids = new string[reader.Read7BitEncodedInt()];
+        var ids = new string[ReadCount(reader)];
         for (int i = 0; i < ids.Length; i++) ids[i] = reader.ReadString();
         return ids;
     }
@@ -87,7 +128,7 @@ internal static class ScheduleCodec
 
     private static OccurrenceEntry[] ReadHistory(BinaryReader reader)
     {
-        var history = new OccurrenceEntry[reader.Read7BitEncodedInt()];
+        var history = new OccurrenceEntry[ReadCount(reader)];
         for (int i = 0; i < history.Length; i++)
         {
             string id = reader.ReadString();

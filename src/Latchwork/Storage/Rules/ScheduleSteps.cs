@@ -155,15 +155,24 @@ internal static class ScheduleSteps
     public static void Ended(IScheduleTable table, string id, OccurrenceOutcome outcome)
     {
         if (OccurrenceId.ScheduleOf(id) is not { } schedule || table.Find(schedule) is not { } record) return;
-        long now = table.Now.Milliseconds;
-        record = Conclude(record, id, outcome, now) with { RunningIds = [.. record.RunningIds.Where(running => running != id)] };
-        if (record.QueuedId == id) record = record with { QueuedId = null };
+        record = Conclude(record, id, outcome, ToTime(table.Now.Milliseconds)) with { RunningIds = [.. record.RunningIds.Where(running => running != id)] };
+        if (record.QueuedId == id) record = WithoutQueued(record); // it ended without running
         table.Save(record);
-        if (record.QueuedId is { } queued && table.PlaceOf(queued) is { State: TimerState.Scheduled } place && place.Due > now
-            && !IsOccupied(table, record, except: queued))
-        {
-            table.Schedule(queued, now);
-        }
+        WakeQueued(table, record);
+    }
+
+    /// <summary>Whether an occurrence is shown that began, or that waits, and whose event is neither in flight nor scheduled: a node died between its end and the note of it.</summary>
+    public static bool IsUnclosed(IScheduleTable table, ScheduleRecord record) =>
+        record.RunningIds.Any(id => !IsAlive(table, id)) || (record.QueuedId is { } queued && !IsAlive(table, queued));
+
+    /// <summary>Notes the ends that were not noted, as far as they are known, and whichever waited for them is due. A note that comes later still counts.</summary>
+    public static void CloseEnded(IScheduleTable table, string schedule)
+    {
+        if (table.Find(schedule) is not { } record || !IsUnclosed(table, record)) return;
+        record = CloseRunning(table, record);
+        if (record.QueuedId is { } queued && !IsAlive(table, queued)) record = WithoutQueued(Close(table, record, queued));
+        table.Save(record);
+        WakeQueued(table, record);
     }
 
     /// <summary>Whether the schedule has no occurrence that waits or is in flight, although it should.</summary>
@@ -232,7 +241,7 @@ internal static class ScheduleSteps
         }
 
         table.Remove(id);
-        record = Conclude(record, id, advance.EndAs, now);
+        record = Conclude(record, id, advance.EndAs, ToTime(now));
         table.Save(record with { Counts = record.Counts with { Skipped = record.Counts.Skipped + 1 } });
         return AdvanceOutcome.Ended;
     }
@@ -245,8 +254,35 @@ internal static class ScheduleSteps
     /// <summary>Notes that an occurrence occupies the schedule from now on.</summary>
     private static ScheduleRecord Occupy(IScheduleTable table, ScheduleRecord record, string id)
     {
-        string[] alive = [.. record.RunningIds.Where(running => running != id && IsAlive(table, running))];
-        return record with { RunningIds = [.. alive.TakeLast(ScheduleRecord.MaxRunning - 1), id] };
+        record = CloseRunning(table, record with { RunningIds = [.. record.RunningIds.Where(running => running != id)] });
+        return record with { RunningIds = [.. record.RunningIds.TakeLast(ScheduleRecord.MaxRunning - 1), id] };
+    }
+
+    /// <summary>Without the running occurrences that have ended.</summary>
+    private static ScheduleRecord CloseRunning(IScheduleTable table, ScheduleRecord record)
+    {
+        foreach (string ended in record.RunningIds.Where(id => !IsAlive(table, id))) record = Close(table, record, ended);
+        return record with { RunningIds = [.. record.RunningIds.Where(id => IsAlive(table, id))] };
+    }
+
+    /// <summary>Shows an occurrence as ended, if it is not: when is not known, and how only of a dead letter.</summary>
+    private static ScheduleRecord Close(IScheduleTable table, ScheduleRecord record, string id)
+    {
+        int index = IndexOf(record, id);
+        if (index < 0 || record.History[index].Outcome is not (OccurrenceOutcome.Waiting or OccurrenceOutcome.Running)) return record;
+        return Conclude(record, id, table.PlaceOf(id) is { State: TimerState.DeadLettered } ? OccurrenceOutcome.DeadLettered : OccurrenceOutcome.Ended, endedAt: null);
+    }
+
+    private static ScheduleRecord WithoutQueued(ScheduleRecord record) =>
+        record with { QueuedId = null, Counts = record.Counts with { Skipped = record.Counts.Skipped + 1 } };
+
+    private static void WakeQueued(IScheduleTable table, ScheduleRecord record)
+    {
+        long now = table.Now.Milliseconds;
+        if (record.QueuedId is { } queued && table.PlaceOf(queued) is { State: TimerState.Scheduled } place && place.Due > now && !IsOccupied(table, record, except: queued))
+        {
+            table.Schedule(queued, now);
+        }
     }
 
     private static ScheduleRecord DropQueued(IScheduleTable table, ScheduleRecord record, OccurrenceOutcome outcome)
@@ -256,7 +292,7 @@ internal static class ScheduleSteps
         ScheduleCounts counts = outcome == OccurrenceOutcome.Replaced
             ? record.Counts with { Replaced = record.Counts.Replaced + 1 }
             : record.Counts with { Skipped = record.Counts.Skipped + 1 };
-        return Conclude(record, queued, outcome, table.Now.Milliseconds) with { QueuedId = null, Counts = counts };
+        return Conclude(record, queued, outcome, ToTime(table.Now.Milliseconds)) with { QueuedId = null, Counts = counts };
     }
 
     private static void Drop(IScheduleTable table, string? id)
@@ -275,10 +311,10 @@ internal static class ScheduleSteps
         return Replace(record, index, begun) with { Counts = record.Counts with { Started = record.Counts.Started + 1 } };
     }
 
-    private static ScheduleRecord Conclude(ScheduleRecord record, string id, OccurrenceOutcome outcome, long now)
+    private static ScheduleRecord Conclude(ScheduleRecord record, string id, OccurrenceOutcome outcome, DateTimeOffset? endedAt)
     {
         int index = IndexOf(record, id);
-        return index < 0 ? record : Replace(record, index, record.History[index] with { EndedAt = ToTime(now), Outcome = outcome });
+        return index < 0 ? record : Replace(record, index, record.History[index] with { EndedAt = endedAt, Outcome = outcome });
     }
 
     private static ScheduleRecord Replace(ScheduleRecord record, int index, OccurrenceEntry entry)

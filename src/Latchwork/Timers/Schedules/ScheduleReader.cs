@@ -25,6 +25,35 @@ internal static class ScheduleReader
         return declaration.Schedule.GetNext(past > decidedUntil ? past : decidedUntil);
     }
 
+    /// <summary>The declaration in a record; null if this process cannot evaluate it: it is shown as damaged, and another node may know the zone.</summary>
+    public static ScheduleDeclaration? TryDecode(ScheduleRecord record)
+    {
+        try
+        {
+            return ScheduleDeclaration.Decode(record.Body);
+        }
+        catch (InvalidDataException)
+        {
+            return null;
+        }
+    }
+
+    /// <summary>The write that gives an occurrence to a schedule that has none; null if this process cannot evaluate it, or there is no time left.</summary>
+    /// <param name="stray">The record.</param>
+    /// <param name="now">The time of the store.</param>
+    public static ScheduleWrite? Rearm(ScheduleRecord stray, DateTimeOffset now)
+    {
+        if (TryDecode(stray) is not { } declaration) return null;
+
+        // Of one that a node began which could not say what comes next, the times since then are missed, and treated as such.
+        DateTimeOffset? next = (stray.ExpectedId is { } expected ? ScheduleDeclaration.TimeOf(expected) : null)
+            ?? (stray.DecidedUntil > DateTimeOffset.UnixEpoch ? declaration.Schedule.GetNext(stray.DecidedUntil) : null)
+            ?? NextOf(stray.Id, declaration, stray.DecidedUntil, now);
+        return next is { } time
+            ? new ScheduleWrite(stray.Id, stray.Version, stray.Version.Incarnation, stray.Body, stray.IsPaused, declaration.EntryAt(stray.Id, time))
+            : null;
+    }
+
     /// <summary>Refuses what cannot be the id of a schedule.</summary>
     /// <exception cref="ArgumentException">It is empty, too long, no Unicode, or contains U+001F.</exception>
     public static void CheckId(string id, string argument = "id")

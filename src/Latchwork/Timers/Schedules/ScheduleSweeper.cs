@@ -58,7 +58,7 @@ internal sealed class ScheduleSweeper(Listener listener, IScheduleStore schedule
             ScheduleSweep sweep = await schedules.SweepAsync(client.Partition, cursor, _interval, listener.Aborted).OffStoreThread().ConfigureAwait(false);
             foreach (ScheduleRecord stray in sweep.Strays)
             {
-                if (Rearm(stray, sweep.Now) is not { } write) continue;
+                if (ScheduleReader.Rearm(stray, sweep.Now) is not { } write) continue;
                 ScheduleWritten written = await schedules.WriteAsync(client.Partition, write, listener.Aborted).OffStoreThread().ConfigureAwait(false);
                 if (written.Outcome == ScheduleWriteOutcome.Written) listener.Errors.Log.ScheduleRearmed(stray.Id, listener.Settings.Namespace);
             }
@@ -67,27 +67,5 @@ internal sealed class ScheduleSweeper(Listener listener, IScheduleStore schedule
         }
         while (cursor is not null);
         return total > 0;
-    }
-
-    /// <summary>The write that gives a schedule its occurrence; null if this node cannot evaluate it, or there is no time left.</summary>
-    private static ScheduleWrite? Rearm(ScheduleRecord stray, DateTimeOffset now)
-    {
-        ScheduleDeclaration declaration;
-        try
-        {
-            declaration = ScheduleDeclaration.Decode(stray.Body);
-        }
-        catch (InvalidDataException)
-        {
-            return null; // shown as damaged; another node may know the zone
-        }
-
-        // Of one that a node began which could not say what comes next, the times since then are missed, and treated as such.
-        DateTimeOffset? next = (stray.ExpectedId is { } expected ? ScheduleDeclaration.TimeOf(expected) : null)
-            ?? (stray.DecidedUntil > DateTimeOffset.UnixEpoch ? declaration.Schedule.GetNext(stray.DecidedUntil) : null)
-            ?? ScheduleReader.NextOf(stray.Id, declaration, stray.DecidedUntil, now);
-        return next is { } time
-            ? new ScheduleWrite(stray.Id, stray.Version, stray.Version.Incarnation, stray.Body, stray.IsPaused, declaration.EntryAt(stray.Id, time))
-            : null;
     }
 }

@@ -54,7 +54,7 @@ public sealed partial class TimerSchedules
             ScheduleDeclaration? stored = null;
             if (record is not null)
             {
-                stored = TryDecode(record);
+                stored = ScheduleReader.TryDecode(record); // a damaged one can be declared anew
                 if (ScheduleDeclaration.RevisionOf(record.Body) > declaration.Options.Revision) return new ScheduleResult(id, ScheduleOutcome.Outdated, TimeOfExpected(record));
                 if (record.Body.Span.SequenceEqual(body)) return new ScheduleResult(id, ScheduleOutcome.Unchanged, TimeOfExpected(record));
             }
@@ -97,7 +97,7 @@ public sealed partial class TimerSchedules
         for (int attempt = 0; attempt < MaxAttempts; attempt++)
         {
             if (record is null || record.ExpectedId != occurrence) return null;
-            ScheduleDeclaration? declaration = TryDecode(record);
+            ScheduleDeclaration? declaration = ScheduleReader.TryDecode(record);
             DateTimeOffset expected = ScheduleDeclaration.TimeOf(occurrence) ?? reading.Now;
             OccurrencePlan plan = declaration is null
                 ? OccurrencePlan.OfDamaged(expected, record.IsPaused) with { Run = false, EndAs = OccurrenceOutcome.Cancelled }
@@ -173,18 +173,6 @@ public sealed partial class TimerSchedules
     }
 
     private static DateTimeOffset? TimeOfExpected(ScheduleRecord record) => record.ExpectedId is { } expected ? ScheduleDeclaration.TimeOf(expected) : null;
-
-    private static ScheduleDeclaration? TryDecode(ScheduleRecord record)
-    {
-        try
-        {
-            return ScheduleDeclaration.Decode(record.Body);
-        }
-        catch (InvalidDataException)
-        {
-            return null; // it is shown as damaged, and can be declared anew
-        }
-    }
 
     private static ScheduleDeclaration Decode(ScheduleRecord record)
     {

@@ -3,74 +3,105 @@ using Latchwork.Faults.History;
 namespace Latchwork.Faults.Checking.Schedules;
 
 /// <summary>
-/// For each schedule the occurrences that ran, were skipped or were replaced must be exactly those that its times and policies demand, from the first time to the one
-/// that it expects at the end; and what was to run was handled, or is still there.
+/// For each schedule the occurrences that ran, were skipped or were replaced must be exactly those that its times, its policies and what people did to it demand, from the
+/// first time to the one that it expects at the end; and what was to run was handled, or is still there.
 /// </summary>
 internal static class ScheduleChecker
 {
+    // The offset of the clock is measured by a process that may be held up between its two readings.
+    private const long ClockSlack = 20_000;
+
     /// <summary>Checks the schedules of a run.</summary>
     /// <param name="folder">Its history.</param>
     /// <returns>What does not fit.</returns>
-    public static IReadOnlyList<string> Check(string folder)
+    public static IReadOnlyList<string> Check(string folder) => Check(new HistoryReader(folder).Read());
+
+    /// <inheritdoc cref="Check(string)"/>
+    public static IReadOnlyList<string> Check(IEnumerable<HistoryLine> lines)
     {
-        (List<ScheduleCourse> courses, bool mayLose) = Read(folder);
-        return mayLose ? [] : [.. courses.SelectMany(course => course.Check())];
+        Reading reading = Read(lines);
+        if (reading.MayLose) return [];
+        return [.. reading.Courses.Values.SelectMany(course => course.Check(reading.UnixOffset + ClockSlack)), .. reading.Pauses.Check()];
     }
 
     /// <summary>The occurrences that were to run, and that no handler has seen.</summary>
-    public static IReadOnlyList<string> NotHandled(string folder) => [.. Read(folder).Courses.SelectMany(course => course.NotHandled())];
+    public static IReadOnlyList<string> NotHandled(string folder) => [.. Read(new HistoryReader(folder).Read()).Courses.Values.SelectMany(course => course.NotHandled())];
 
-    private static (List<ScheduleCourse> Courses, bool MayLose) Read(string folder)
+    private static Reading Read(IEnumerable<HistoryLine> lines)
     {
-        var courses = new Dictionary<string, ScheduleCourse>(StringComparer.Ordinal);
-        var open = new Dictionary<(string Process, long Decision), Decision>();
-        bool mayLose = false;
-        foreach (HistoryLine line in new HistoryReader(folder).Read().OrderBy(line => line.Entry.At))
+        var reading = new Reading();
+        foreach (HistoryLine line in lines.OrderBy(line => line.Entry.At))
         {
             switch (line.Entry)
             {
                 case FaultStarted { LossWindow: not null }:
-                    mayLose = true; // an answered step may be gone
+                    reading.MayLose = true; // an answered step may be gone
                     break;
-                case ScheduleDeclared declared:
-                    courses.Add(declared.Schedule, new ScheduleCourse(declared));
+                case ClockSample sample:
+                    reading.UnixOffset = Math.Max(reading.UnixOffset ?? long.MinValue, sample.UnixTime - sample.At);
+                    break;
+                case ScheduleWriteSent write:
+                    reading.Add(line.Process, write.Call, reading.Of(write.Schedule).Writes, new ScheduleWriting(write));
+                    break;
+                case ScheduleRemovalSent removal:
+                    reading.Add(line.Process, removal.Call, reading.Of(removal.Schedule).Removals, new ScheduleCall<ScheduleRemovalSent>(removal));
+                    break;
+                case OccurrenceTriggered triggered:
+                    reading.Add(line.Process, triggered.Call, reading.Of(triggered.Schedule).Triggers, new ScheduleCall<OccurrenceTriggered>(triggered));
                     break;
                 case OccurrenceDecided decided:
-                    var decision = new Decision(decided);
-                    open.Add((line.Process, decided.Decision), decision);
-                    courses[decided.Schedule].Decisions.Add(decision);
+                    reading.Add(line.Process, decided.Call, reading.Of(decided.Schedule).Decisions, new ScheduleDecision(decided));
                     break;
-                case OccurrenceDecisionEnded ended:
-                    open[(line.Process, ended.Decision)].End = ended;
+                case OccurrenceEndSent end:
+                    reading.Add(line.Process, end.Call, reading.Of(end.Schedule).Ends, new ScheduleCall<OccurrenceEndSent>(end));
+                    break;
+                case NamespacePauseSent pause:
+                    reading.Add(line.Process, pause.Call, reading.Pauses.Calls, new ScheduleCall<NamespacePauseSent>(pause));
+                    break;
+                case ScheduleCallEnded ended:
+                    reading.Open[(line.Process, ended.Call)].End = ended;
+                    break;
+                case OccurrencesClaimed claimed:
+                    reading.Pauses.Claims.Add(claimed);
                     break;
                 case OccurrenceHandled handled:
-                    courses[handled.Occurrence.Split('\u001F')[0]].Handled.Add(handled);
+                    reading.Of(handled.Occurrence.Split('\u001F')[0]).Handled.Add(handled);
                     break;
                 case FinalSchedule final:
-                    courses[final.Schedule].Final = final;
+                    reading.Of(final.Schedule).Final = final;
                     break;
                 case FinalOccurrence left:
-                    courses[left.Occurrence.Split('\u001F')[0]].Left.Add(left.Occurrence);
+                    reading.Of(left.Occurrence.Split('\u001F')[0]).Left.Add(left.Occurrence);
                     break;
             }
         }
 
-        return ([.. courses.Values], mayLose);
+        return reading;
     }
-}
 
-/// <summary>A step that was sent, and its answer.</summary>
-internal sealed class Decision(OccurrenceDecided sent)
-{
-    public OccurrenceDecided Sent { get; } = sent;
+    private sealed class Reading
+    {
+        public Dictionary<string, ScheduleCourse> Courses { get; } = new(StringComparer.Ordinal);
 
-    public OccurrenceDecisionEnded? End { get; set; }
+        public Dictionary<(string Process, long Call), ScheduleCall> Open { get; } = [];
 
-    /// <summary>Whether it decided of the expected occurrence, and took effect.</summary>
-    public bool IsMade => IsPlan && End?.Outcome is "Run" or "Ended" or "Waiting";
+        public NamespacePauses Pauses { get; } = new();
 
-    /// <summary>Whether nobody knows if it took effect. One that was answered with 'Gone' may be the repetition of one that did.</summary>
-    public bool IsOpen => IsPlan && (End is null || End is { Outcome: null, IsRefused: false });
+        public bool MayLose { get; set; }
 
-    private bool IsPlan => Sent.DecidedUntil > 0;
+        public long? UnixOffset { get; set; }
+
+        public ScheduleCourse Of(string schedule)
+        {
+            if (!Courses.TryGetValue(schedule, out ScheduleCourse? course)) Courses.Add(schedule, course = new ScheduleCourse(schedule));
+            return course;
+        }
+
+        public void Add<T>(string process, long call, List<T> calls, T one)
+            where T : ScheduleCall
+        {
+            calls.Add(one);
+            Open.Add((process, call), one);
+        }
+    }
 }

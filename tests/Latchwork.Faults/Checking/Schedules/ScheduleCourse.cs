@@ -1,13 +1,20 @@
 using Latchwork.Faults.History;
-using Latchwork.Faults.Work;
-using Latchwork.StoreConformance.Timers;
 
 namespace Latchwork.Faults.Checking.Schedules;
 
 /// <summary>What the history says of one schedule.</summary>
-internal sealed class ScheduleCourse(ScheduleDeclared declared)
+internal sealed class ScheduleCourse(string id)
 {
-    public List<Decision> Decisions { get; } = [];
+    public List<ScheduleWriting> Writes { get; } = [];
+
+    public List<ScheduleCall<ScheduleRemovalSent>> Removals { get; } = [];
+
+    public List<ScheduleCall<OccurrenceTriggered>> Triggers { get; } = [];
+
+    public List<ScheduleDecision> Decisions { get; } = [];
+
+    /// <summary>Confirmations and cancellations of occurrences.</summary>
+    public List<ScheduleCall<OccurrenceEndSent>> Ends { get; } = [];
 
     public List<OccurrenceHandled> Handled { get; } = [];
 
@@ -16,117 +23,96 @@ internal sealed class ScheduleCourse(ScheduleDeclared declared)
 
     public FinalSchedule? Final { get; set; }
 
-    private string Id => declared.Schedule;
-
+    /// <summary>The occurrences that were to run, and that no handler has seen, and nobody cancelled.</summary>
     public IEnumerable<string> NotHandled()
     {
-        HashSet<string> seen = [.. Handled.Select(one => one.Occurrence)];
-        return Decisions.Where(one => one.End?.Outcome == "Run").Select(one => one.Sent.Occurrence).Distinct().Where(id => !seen.Contains(id));
+        HashSet<string> seen = [.. Handled.Select(one => one.Occurrence), .. Ends.Where(one => one.Sent.Token.Length == 0 && (one.Outcome == "Done" || one.IsOpen)).Select(one => one.Sent.Occurrence)];
+        return Decisions.Where(one => one.Outcome == "Run").Select(one => one.Sent.Occurrence).Distinct().Where(occurrence => !seen.Contains(occurrence));
     }
 
-    public IEnumerable<string> Check()
+    /// <param name="unixOffset">What is to be added to the time of an entry for the clock of the machine, at the most, in µs; null: it was not recorded.</param>
+    public IEnumerable<string> Check(long? unixOffset)
     {
-        if (Final is null)
-        {
-            yield return $"{Id}: the schedule is gone.";
-            yield break;
-        }
-
-        if (!Final.IsWaiting) yield return $"{Id}: it expects no occurrence that waits or is in flight.";
-        foreach (IGrouping<string, OccurrenceHandled> twice in Handled.GroupBy(one => $"{one.Occurrence} {one.Token}").Where(group => group.Count() > 1))
+        if (Final is { IsPaused: false, IsWaiting: false }) yield return $"{id}: it expects no occurrence that waits or is in flight.";
+        foreach (IGrouping<string, OccurrenceHandled> twice in Handled.GroupBy(one => $"{Show(one.Occurrence)} {one.Token}").Where(group => group.Count() > 1))
             yield return $"{twice.Key}: two handlers for one delivery.";
-        foreach (string lost in NotHandled().Where(id => !Left.Contains(id))) yield return $"{lost} was to run, was not handled, and is gone.";
+        foreach (string lost in NotHandled().Where(one => !Left.Contains(one))) yield return $"{Show(lost)} was to run, was not handled, and is gone.";
+        foreach (string again in AgainAfterItsEnd()) yield return again;
+        foreach (string early in Early(unixOffset)) yield return early;
 
-        Dictionary<long, List<Decision>> byTime = Decisions
-            .Where(one => one.IsMade || one.IsOpen)
-            .GroupBy(one => ScheduleDeclaration.TimeOf(one.Sent.Occurrence)!.Value.ToUnixTimeMilliseconds())
-            .ToDictionary(group => group.Key, group => group.ToList());
-        (List<Decision> chain, long end, string? problem) = Follow(byTime);
-        if (problem is not null)
+        string[] names = [.. Writes.Where(one => one.Sent.Version is null && (one.IsMade || one.IsOpen)).Select(one => one.Sent.Incarnation), .. Final is null ? Array.Empty<string>() : [Final.Incarnation]];
+        string[] stepped = [.. Writes.Where(one => one.IsMade).Select(one => one.Sent.Incarnation), .. Decisions.Where(one => one.IsPlan && one.IsMade).Select(one => one.Sent.Incarnation)];
+        ScheduleIncarnation[] all = [.. names.Union(stepped, StringComparer.Ordinal).Select(Incarnation)];
+        bool isWhole = true;
+        foreach (ScheduleIncarnation one in all.Where(one => one.IsCertain))
         {
-            yield return problem;
-            yield break;
+            foreach (string wrong in one.Check()) yield return wrong;
+            isWhole &= one.Path is not null;
         }
 
-        foreach (string wrong in chain.Select(Judge).OfType<string>()) yield return wrong;
-        foreach (string invented in Invented(chain, byTime)) yield return invented;
-        foreach (string wrong in Count(chain, end)) yield return wrong;
+        foreach (string wrong in InTurn(all)) yield return wrong;
+        if (!isWhole) yield break;
+        foreach (string invented in Invented(all)) yield return invented;
     }
 
-    // From the first time to the one that is expected at the end: each time has one step that decided it. One without an answer counts if the chain cannot be without it.
-    private (List<Decision> Chain, long End, string? Problem) Follow(Dictionary<long, List<Decision>> byTime)
+    private ScheduleIncarnation Incarnation(string name)
     {
-        var chain = new List<Decision>();
-        long at = declared.First;
-        while (at != Final!.Next)
-        {
-            List<Decision> known = byTime.GetValueOrDefault(at) ?? [];
-            Decision[] made = [.. known.Where(one => one.IsMade)];
-            Decision[] choices = made.Length > 0 ? made : [.. known.Where(one => byTime.ContainsKey(one.Sent.Next ?? 0) || one.Sent.Next == Final.Next)];
-            string[] different = [.. choices.Select(one => $"{one.Sent.Next} {one.Sent.Runs} {one.Sent.Missed} {one.Sent.EndsAs}").Distinct()];
-            if (made.Length > 0 && different.Length > 1) return (chain, at, $"{Id}: {Show(at)} was decided in two ways: {string.Join("; ", different)}.");
-            if (choices.Length == 0) return (chain, at, $"{Id}: nobody decided of {Show(at)}, and the schedule expects {Show(Final.Next ?? 0)}.");
-            chain.Add(choices[^1]);
-            if (choices[^1].Sent.Next is not { } next || next <= at) return (chain, at, $"{Id}: after {Show(at)} there was no next time.");
-            at = next;
-        }
-
-        return (chain, at, null);
+        long created = Writes.Where(one => one.Sent.Version is null && one.Sent.Incarnation == name).Select(one => one.From).DefaultIfEmpty(0).Min();
+        return new ScheduleIncarnation(id, name, Writes, Decisions, new ScheduleOccupation(name, created, Decisions, Triggers, Ends), Final?.Incarnation == name ? Final : null);
     }
 
-    /// <summary>Whether a step is the one that times and policies demand.</summary>
-    private string? Judge(Decision decision)
+    private IEnumerable<string> AgainAfterItsEnd()
     {
-        OccurrenceDecided sent = decision.Sent;
-        DateTimeOffset time = ScheduleDeclaration.TimeOf(sent.Occurrence)!.Value;
-        var schedule = new ModelSchedule(Id) { Declaration = RunSchedule.All.Single(one => one.Id == Id).Declaration };
-        ModelVerdict wanted;
-        if (sent.Token.Length == 0)
+        Dictionary<string, long> confirmed = Ends.Where(one => one.Sent.Token.Length > 0 && one.Outcome == "Done").GroupBy(one => one.Sent.Occurrence).ToDictionary(group => group.Key, group => group.Min(one => one.To));
+        foreach (OccurrenceHandled one in Handled)
         {
-            wanted = new ModelVerdict(false, OccurrenceOutcome.Cancelled, time, 0, time, schedule.Declaration.Next(time));
+            if (confirmed.TryGetValue(one.Occurrence, out long at) && one.At > at) yield return $"{Show(one.Occurrence)} was handled again after it was confirmed.";
         }
-        else
-        {
-            if (sent.ClaimedAt is not { } ticks) return $"{sent.Occurrence}: its step was made by a process that had not claimed it.";
-            wanted = ModelVerdict.Of(schedule, time, new DateTimeOffset(ticks, TimeSpan.Zero));
-        }
-
-        var is_ = new ModelVerdict(sent.Runs, sent.EndsAs, Time(sent.ScheduledFor), sent.Missed, Time(sent.DecidedUntil), sent.Next is { } next ? Time(next) : null);
-        if (is_ != wanted) return $"{sent.Occurrence}: it was decided as {is_}, and should have been as {wanted}.";
-        bool fits = decision.End?.Outcome switch
-        {
-            "Ended" => !sent.Runs || declared.Overlap == OverlapPolicy.Skip,
-            "Waiting" => sent.Runs && declared.Overlap == OverlapPolicy.Queue,
-            _ => true,
-        };
-        return fits ? null : $"{sent.Occurrence}: the answer {decision.End?.Outcome} does not fit {declared.Overlap}.";
     }
 
-    /// <summary>What was handled although it was not to run.</summary>
-    private IEnumerable<string> Invented(List<Decision> chain, Dictionary<long, List<Decision>> byTime)
+    private IEnumerable<string> Early(long? unixOffset)
     {
-        HashSet<string> runs = [.. chain.Where(one => one.Sent.Runs && one.End?.Outcome != "Ended").Select(one => one.Sent.Occurrence)];
-        foreach (string id in Handled.Select(one => one.Occurrence).Distinct())
+        foreach (OccurrenceHandled one in Handled)
         {
-            if (ScheduleDeclaration.TimeOf(id) is not { } time || runs.Contains(id)) continue; // one that was triggered, or was to run
-            bool isKnown = byTime.ContainsKey(time.ToUnixTimeMilliseconds());
-            yield return isKnown ? $"{id} was handled, and was not to run." : $"{id} was handled, and is no occurrence of the chain.";
+            if (ScheduleState.TimeOf(one.Occurrence) * 1000 > one.At + unixOffset) yield return $"{Show(one.Occurrence)} was handled before its time.";
         }
     }
 
-    private IEnumerable<string> Count(List<Decision> chain, long end)
+    /// <summary>The records of a schedule follow one another: each was removed before the next was made, and nothing happened on it afterwards.</summary>
+    private IEnumerable<string> InTurn(ScheduleIncarnation[] all)
     {
-        long missed = chain.Sum(one => one.Sent.Missed);
-        if (missed != Final!.Missed) yield return $"{Id}: {missed} times were missed up to {Show(end)}, and {Final.Missed} are counted.";
-        if (RunSchedule.All.Single(one => one.Id == Id).IsTriggered) yield break;
+        ScheduleIncarnation[] certain = [.. all.Where(one => one.IsCertain)];
+        foreach (ScheduleIncarnation one in certain)
+        {
+            // Whichever record there was when a removal began is gone when that is answered.
+            ScheduleCall<ScheduleRemovalSent>[] after = [.. Removals.Where(removal => removal.Outcome is "Removed" or "NotFound" && removal.From > one.CreatedAnswered)];
+            if (after.Length > 0 && one.LastSent > after.Min(removal => removal.To)) yield return $"{id}: a step was made on a record that had been removed.";
+            if (after.Length > 0 && one.IsLast) yield return $"{id}: a record that had been removed is still there.";
+            if (!one.IsLast && !Removals.Exists(removal => (removal.Outcome == "Removed" || removal.IsOpen) && removal.To > one.Created)) yield return $"{id}: the schedule is gone, and nobody removed it.";
+            if (certain.Any(other => other != one && other.Created > one.CreatedAnswered && other.CreatedAnswered < one.LastSent)) yield return $"{id}: it had two records at a time.";
+        }
 
-        // Every occurrence of the chain began, was skipped, was replaced, waits, or was itself missed.
-        long itself = chain.Count(one => !one.Sent.Runs && one.Sent.EndsAs == OccurrenceOutcome.Missed);
-        long counted = Final.Started + Final.Skipped + Final.Replaced + (Final.Queued is null ? 0 : 1) + itself;
-        if (counted != chain.Count) yield return $"{Id}: {chain.Count} occurrences up to {Show(end)}; {Final.Started} began, {Final.Skipped} were skipped, {Final.Replaced} replaced, {itself} missed.";
+        int removed = Removals.Count(removal => removal.Outcome == "Removed");
+        if (removed > all.Count(one => !one.IsLast)) yield return $"{id}: {removed} records were removed, and there were {all.Count(one => !one.IsLast)}.";
+        int possible = Removals.Count(removal => removal.Outcome == "Removed" || removal.IsOpen);
+        if (possible > 0 && possible < certain.Count(one => !one.IsLast)) yield return $"{id}: {certain.Count(one => !one.IsLast)} records are gone, and {possible} may have been removed.";
     }
 
-    private static DateTimeOffset Time(long milliseconds) => DateTimeOffset.FromUnixTimeMilliseconds(milliseconds);
+    /// <summary>What was handled although it was not to run, or with another payload.</summary>
+    private IEnumerable<string> Invented(ScheduleIncarnation[] all)
+    {
+        ScheduleState[] decided = [.. all.SelectMany(one => one.Path ?? []).Where(state => state.Step is ScheduleDecision { IsPlan: true })];
+        ILookup<string, ScheduleState> steps = decided.ToLookup(state => ((ScheduleDecision)state.Step).Sent.Occurrence);
+        foreach (OccurrenceHandled one in Handled.DistinctBy(one => (one.Occurrence, one.Content)))
+        {
+            if (ScheduleState.TimeOf(one.Occurrence) is null) continue; // it was triggered
+            ScheduleState[] known = [.. steps[one.Occurrence]];
+            ScheduleState[] runs = [.. known.Where(state => state.Step is ScheduleDecision { Sent.Runs: true, Outcome: not "Ended" })];
+            if (known.Length == 0) yield return $"{Show(one.Occurrence)} was handled, and is no occurrence of the chain.";
+            else if (runs.Length == 0) yield return $"{Show(one.Occurrence)} was handled, and was not to run.";
+            else if (!runs.Any(state => state.Before!.Posted is null || state.Before.Posted == one.Content)) yield return $"{Show(one.Occurrence)} was handled with the payload {one.Content}, and was posted with {runs[0].Before!.Posted}.";
+        }
+    }
 
-    private static string Show(long milliseconds) => ScheduleDeclaration.Show(Time(milliseconds));
+    private static string Show(string occurrence) => occurrence.Replace('\u001F', '@');
 }
