@@ -58,8 +58,8 @@ internal sealed class RecordingScheduleStore(LatchworkStore inner, HistoryWriter
             return claim;
         }
 
-        public override Task<IReadOnlyList<TimerOutcome>> ConfirmAsync(TimerPartition partition, IReadOnlyList<DeliveryKey> deliveries, CancellationToken cancellationToken) =>
-            RecordAsync(_history, [.. deliveries.Select(one => End(one.Id, one.Token))], () => base.ConfirmAsync(partition, deliveries, cancellationToken), static (all, i) => $"{all[i]}");
+        public override Task<IReadOnlyList<TimerOutcome>> ConfirmAsync(TimerPartition partition, IReadOnlyList<DeliveryKey> deliveries, CompletedLimits completed, CancellationToken cancellationToken) =>
+            RecordAsync(_history, [.. deliveries.Select(one => End(one.Id, one.Token))], () => base.ConfirmAsync(partition, deliveries, completed, cancellationToken), static (all, i) => $"{all[i]}");
 
         public override Task<TimerOutcome> CancelAsync(TimerPartition partition, string id, bool revoke, CancellationToken cancellationToken) =>
             RecordAsync(_history, [End(id, "")], () => base.CancelAsync(partition, id, revoke, cancellationToken), static (outcome, _) => $"{outcome}");
