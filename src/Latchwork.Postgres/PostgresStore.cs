@@ -1,4 +1,5 @@
 using System.Diagnostics.CodeAnalysis;
+using Latchwork.Connecting;
 using Latchwork.Postgres;
 using Latchwork.Postgres.Connections;
 using Latchwork.Postgres.Locking;
@@ -28,6 +29,7 @@ public sealed class PostgresStore : LatchworkStore
     private readonly NotificationExchange _notifications;
     private readonly NpgsqlDataSource _source;
     private readonly bool _ownsSource;
+    private readonly ServerClock _clock = new();
 
     private readonly PostgresLockerStore _locks;
 
@@ -121,7 +123,7 @@ public sealed class PostgresStore : LatchworkStore
 
     /// <inheritdoc/>
     public override Task<IReadOnlyList<StoreWarning>> CheckAsync(CancellationToken cancellationToken = default) =>
-        _executor.Work.RunAsync("check", session => ServerWarnings.Find(session, _notifications.IsUnheard), cancellationToken).OffStoreThread();
+        _executor.Work.RunAsync("check", session => ServerWarnings.Find(session, _executor.Settings.Clock, _clock, _notifications.IsUnheard), cancellationToken).OffStoreThread();
 
     /// <inheritdoc/>
     public override async ValueTask DisposeAsync()

@@ -79,7 +79,7 @@ internal sealed class ServerCheck(IRedisConnection connection, EndPoint server, 
             throw new LatchworkStoreException($"What the server says of itself could not be read: {e.Message}", StoreOutcome.NotApplied, e) { IsTransient = true };
         }
 
-        List<StoreWarning> warnings = report.Warnings(_clock.WentBack(report.TimeUs));
+        List<StoreWarning> warnings = report.Warnings(_clock.Check(report.TimeUs));
         lock (_gate)
         {
             foreach (StoreWarning warning in warnings.Where(warning => _logged.Add(warning.Code))) RedisLog.Warning(logger, _server, warning.Message);

@@ -167,7 +167,7 @@ internal sealed class SqliteStoreChecker(Writer writer, Reader reader) : IStoreC
         {
             StoreTime now = ns.Now();
             events.Record(place, "latchwork doctor", Lost, now);
-            events.MoveToDeadLetters(place, now.Milliseconds, DeadLetterReason.Rejected);
+            events.MoveToDeadLetters(place, now, DeadLetterReason.Rejected);
         }
         else if (repair)
         {

@@ -12,6 +12,12 @@ internal sealed class ServerClock
     private long _latestAt;
 
     /// <summary>Takes the server's time, in µs.</summary>
+    /// <returns>What an operator should know; null if it goes on as it should.</returns>
+    public StoreWarning? Check(long nowUs) => WentBack(nowUs) is var span && span == TimeSpan.Zero ? null : new StoreWarning(
+        "clock-back",
+        $"The store's clock went back by {Durations.Text(span)}: it was ahead, or it is behind now (after a failover perhaps). Delays and leases keep their length, absolute due times follow the clock as it is now. Compare the clocks of the servers.");
+
+    /// <summary>Takes the server's time, in µs.</summary>
     /// <returns>By how much it is behind; zero if that is a second at most.</returns>
     public TimeSpan WentBack(long nowUs)
     {

@@ -52,7 +52,7 @@ public sealed class RedisTimerLayoutTests(RedisTimerFixture fixture) : RedisTime
     [Fact]
     public async Task Every_key_is_one_that_the_list_of_keys_names()
     {
-        await PostAsync(Entry("a"), Entry("b"), Entry("c", maxRetries: 1), Entry("d", 60_000));
+        await PostAsync(Entry("a"), Entry("b"), Entry("c", maxRetries: 1), Entry("d", 60_000), Entry("e") with { Due = Clock.GetUtcNow().AddDays(1) });
         DeliveryKey[] taken = await TakeAsync("t1");
         await Timers.FailAsync(
             Partition,

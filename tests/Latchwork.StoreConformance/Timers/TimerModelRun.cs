@@ -27,8 +27,8 @@ public sealed class TimerModelRun(LatchworkStore store, ManualTimeProvider clock
 
     public ValueTask DisposeAsync() => _timer?.DisposeAsync() ?? default;
 
-    /// <summary>The store's time since the run began.</summary>
-    public TimeSpan Elapsed => Model.Now - _start;
+    /// <summary>The server's time since the run began.</summary>
+    public TimeSpan Elapsed => Model.RawNow - _start;
 
     /// <summary>An absolute time.</summary>
     public DateTimeOffset At(TimeSpan sinceStart) => _start + sinceStart;
@@ -82,15 +82,15 @@ public sealed class TimerModelRun(LatchworkStore store, ManualTimeProvider clock
     public string Say(DateTimeOffset? time) => time is null ? "-" : string.Create(CultureInfo.InvariantCulture, $"@{(time.Value - _start).TotalMilliseconds:0.###}");
 
     public string Say(ModelEvent e) =>
-        $"{e.Id}({e.State} due {Say(e.Due)} {e.Retries}/{e.MaxRetries} interrupted {e.Interruptions} {Say(e.Payload)} {Say(Left(e.State == TimerState.Scheduled, e.Due))}"
-        + $" lease {Say(e.State == TimerState.InFlight ? Left(true, e.At) : null)} {e.Token}:{e.NodeId} {e.Reason} {Say(e.State == TimerState.DeadLettered ? e.At : null)} [{Say(e.Failures)}])";
+        $"{e.Id}({e.State} due {Say(Model.Show(e.Due))} {e.Retries}/{e.MaxRetries} interrupted {e.Interruptions} {Say(e.Payload)} {Say(Left(e.State == TimerState.Scheduled, e.Due))}"
+        + $" lease {Say(e.State == TimerState.InFlight ? Left(true, e.At) : null)} {e.Token}:{e.NodeId} {e.Reason} {Say(e.State == TimerState.DeadLettered ? Model.Show(e.At) : null)} [{Say([.. e.Failures.Select(f => f with { At = Model.Show(f.At) })])}])";
 
     public string Say(TimerSnapshot s) =>
         $"{s.Id}({s.State} due {Say(s.Due)} {s.Retries}/{s.MaxRetries} interrupted {s.Interruptions} {Say(s.Payload.Span)} {Say(s.TimeLeft)}"
         + $" lease {Say(s.LeaseLeft)} {s.Token}:{s.NodeId} {s.DeadLetterReason} {Say(s.DeadLetteredAt)} [{Say(s.Failures)}])";
 
     /// <summary>What a delivery says of its event.</summary>
-    public string SayDelivery(ModelEvent e) => $"{e.Id}(due {Say(e.Due)} late {Say(Model.Now - e.Due)} {e.Retries}/{e.MaxRetries} {Say(e.Payload)} first {Say(HasNotBegun(e.Id) ? e.FirstClaimed ?? Model.Now : null)})";
+    public string SayDelivery(ModelEvent e) => $"{e.Id}(due {Say(Model.Show(e.Due))} late {Say(Model.Now - e.Due)} {e.Retries}/{e.MaxRetries} {Say(e.Payload)} first {Say(HasNotBegun(e.Id) ? FirstClaimOf(e) : null)})";
 
     public string SayDelivery(ClaimedEvent e) => $"{e.Id}(due {Say(e.Due)} late {Say(e.Lateness)} {e.Retries}/{e.MaxRetries} {Say(e.Payload.Span)} first {Say(HasNotBegun(e.Id) ? e.FirstClaimedAt ?? e.Due + e.Lateness : null)})";
 
@@ -98,6 +98,9 @@ public sealed class TimerModelRun(LatchworkStore store, ManualTimeProvider clock
         $"{s.Scheduled} scheduled, {s.InFlight} in flight, {s.DeadLetters} dead, {s.DeadLettersEvicted} trimmed, oldest {Say(s.OldestOverdue)}, {Say(s.Pause)}, {s.Counters.Totals}";
 
     public string Say(TimerPause? pause) => pause is null ? "not paused" : $"paused by {pause.By} {Say(pause.Since)} {pause.Reason}";
+
+    /// <summary>When an occurrence was claimed first, as a node hears of it.</summary>
+    public DateTimeOffset FirstClaimOf(ModelEvent? e) => e?.FirstClaimed is { } first ? first - (Model.Now - Model.RawNow) : Model.Show(Model.Now);
 
     // Of one that its schedule does not expect it decides nothing.
     private bool HasNotBegun(string id) => Model.Schedules.All.Any(schedule => schedule.Expected == id);
