@@ -29,13 +29,13 @@ public sealed class PostgresStore : LatchworkStore
     private readonly NotificationExchange _notifications;
     private readonly NpgsqlDataSource _source;
     private readonly bool _ownsSource;
-    private readonly ServerClock _clock = new();
+    private readonly ServerClock _clock;
 
     private readonly PostgresLockerStore _locks;
 
     private PostgresStore(NpgsqlDataSource source, bool ownsSource, PostgresSettings settings, TimeProvider time, PostgresLog log)
     {
-        (_source, _ownsSource) = (source, ownsSource);
+        (_source, _ownsSource, _clock) = (source, ownsSource, new ServerClock(time));
         _executor = new SqlExecutor(source, settings, log);
         _notifications = new NotificationExchange(_executor);
         var timers = new PostgresTimerStore(_executor, _notifications);

@@ -28,12 +28,13 @@ public sealed class SqliteStore : LatchworkStore
     private readonly NotificationExchange _notifications;
     private readonly OutcomeSweeper _sweeper;
     private readonly SqliteSettings _settings;
-    private readonly ServerClock _clock = new();
+    private readonly ServerClock _clock;
 
     [SuppressMessage("Reliability", "CA2000", Justification = "The threads own their connections and close them when they end.")]
     private SqliteStore(SqliteSettings settings, SqliteLog log)
     {
         _settings = settings;
+        _clock = new ServerClock(settings.TimeProvider);
         var errors = new StoreErrors(settings.Path, settings.BusyTimeout, log);
         SqliteFile writing = Opening.OpenForWriting(settings, errors);
         SqliteFile reading;

@@ -11,13 +11,14 @@ public sealed class InMemoryStore : LatchworkStore
     private readonly InMemoryTimerStore _timers;
     private readonly InMemoryLockerStore _locks;
     private readonly TimeProvider _timeProvider;
-    private readonly ServerClock _clock = new();
+    private readonly ServerClock _clock;
 
     /// <summary>Creates an empty store.</summary>
     /// <param name="timeProvider">Its clock; null for the machine's.</param>
     public InMemoryStore(TimeProvider? timeProvider = null)
     {
         _timeProvider = timeProvider ?? TimeProvider.System;
+        _clock = new ServerClock(_timeProvider);
         _timers = new InMemoryTimerStore(_timeProvider);
         _locks = new InMemoryLockerStore(_timeProvider);
     }

@@ -202,6 +202,12 @@ BEGIN
     RETURN part;
 END $$;
 
+-- The offset of the clock as it is written down, for absolute due times. Who does not lock the partition's row sees an offset that nobody may note before time has passed, and it
+-- would make them late; with the one that is noted they are early, if anything, and claims date them anew.
+CREATE FUNCTION @schema@.timer_noted_offset(part @schema@.timer_partitions) RETURNS bigint LANGUAGE sql STABLE AS $$
+    SELECT CASE WHEN part.clock_offset > 0 THEN (SELECT p.clock_offset FROM @schema@.timer_partitions p WHERE p.id = part.id) ELSE 0 END
+$$;
+
 -- Writes down what changed in a partition whose row is locked.
 CREATE FUNCTION @schema@.timer_save(part @schema@.timer_partitions) RETURNS void LANGUAGE sql AS $$
     UPDATE @schema@.timer_partitions p SET
@@ -450,6 +456,7 @@ LANGUAGE plpgsql SET enable_seqscan = off SET enable_bitmapscan = off SET enable
 DECLARE
     part @schema@.timer_partitions := @schema@.timer_enter(p_part, p_clock, p_wait, false);
     now_us bigint := part.clock_last;
+    noted bigint := @schema@.timer_noted_offset(part);
     due_ms bigint;
     old record;
     scheduled integer := 0;
@@ -462,7 +469,7 @@ BEGIN
     outcomes := array_fill(NULL::integer, ARRAY[cardinality(p_ids)]);
     LOOP
         WITH given AS MATERIALIZED (
-            SELECT DISTINCT ON (g.id) g.n, g.id, @schema@.timer_due(g.due, now_us, part.clock_offset) AS due, @schema@.timer_raw(g.due) AS raw, g.max, g.headers, g.payload
+            SELECT DISTINCT ON (g.id) g.n, g.id, @schema@.timer_due(g.due, now_us, noted) AS due, @schema@.timer_raw(g.due) AS raw, g.max, g.headers, g.payload
             FROM unnest(p_ids, p_dues, p_max, p_headers, p_payloads) WITH ORDINALITY AS g (id, due, max, headers, payload, n)
             WHERE outcomes[g.n] IS NULL ORDER BY g.id, g.n
         ), added AS (
@@ -498,7 +505,7 @@ BEGIN
             ELSIF old.state <> 2 AND p_exists[i] <> 0 THEN
                 outcomes[i] := CASE WHEN p_exists[i] = 2 THEN 2 ELSE 3 END;
             ELSE
-                due_ms := @schema@.timer_due(p_dues[i], now_us, part.clock_offset);
+                due_ms := @schema@.timer_due(p_dues[i], now_us, noted);
                 UPDATE @schema@.timer_events e SET
                     state = 0, reason = NULL, retries = 0, max_retries = p_max[i], due = due_ms, raw_due = @schema@.timer_raw(p_dues[i]), until = NULL, token = NULL, node = NULL,
                     headers = p_headers[i], failures = NULL, interruptions = 0, payload = p_payloads[i]
@@ -1031,7 +1038,7 @@ BEGIN
     SELECT e.state INTO old FROM @schema@.timer_events e WHERE e.partition_id = p_part AND e.id = p_id FOR UPDATE;
     outcome := CASE WHEN NOT FOUND THEN 1 WHEN old = 1 THEN 2 WHEN old = 2 THEN 4 ELSE 0 END;
     IF outcome <> 0 THEN RETURN; END IF;
-    earliest := @schema@.timer_due(p_due, part.clock_last, part.clock_offset);
+    earliest := @schema@.timer_due(p_due, part.clock_last, @schema@.timer_noted_offset(part));
     UPDATE @schema@.timer_events e SET due = earliest, raw_due = @schema@.timer_raw(p_due) WHERE e.partition_id = p_part AND e.id = p_id;
     IF p_hint THEN PERFORM @schema@.timer_hint(part, earliest); END IF;
 END $$;
@@ -1041,7 +1048,7 @@ CREATE FUNCTION @schema@.timer_dead(p_part integer, p_clock bigint, p_wait integ
 LANGUAGE plpgsql SET enable_seqscan = off SET enable_bitmapscan = off AS $$
 DECLARE
     part @schema@.timer_partitions := @schema@.timer_enter(p_part, p_clock, p_wait, false);
-    due_ms bigint := @schema@.timer_due(p_due, part.clock_last, part.clock_offset);
+    due_ms bigint := @schema@.timer_due(p_due, part.clock_last, @schema@.timer_noted_offset(part));
     old record;
     done integer := 0;
 BEGIN

@@ -4,9 +4,11 @@ namespace Latchwork.Connecting;
 /// Notices that the clock of a server, or of the one that took its place, has gone back: behind the latest time that was seen of it, carried on by the
 /// monotonic clock of this machine.
 /// </summary>
-internal sealed class ServerClock
+/// <param name="timeProvider">Has the monotonic clock: that of a store that goes by another clock than the machine's; null for the machine's.</param>
+internal sealed class ServerClock(TimeProvider? timeProvider = null)
 {
     private static readonly TimeSpan _tolerance = TimeSpan.FromSeconds(1);
+    private readonly TimeProvider _time = timeProvider ?? TimeProvider.System;
     private readonly Lock _gate = new();
     private long _latestUs;
     private long _latestAt;
@@ -23,8 +25,8 @@ internal sealed class ServerClock
     {
         lock (_gate)
         {
-            long at = TimeProvider.System.GetTimestamp();
-            long expected = _latestUs == 0 ? nowUs : _latestUs + (TimeProvider.System.GetElapsedTime(_latestAt, at).Ticks / TimeSpan.TicksPerMicrosecond);
+            long at = _time.GetTimestamp();
+            long expected = _latestUs == 0 ? nowUs : _latestUs + (_time.GetElapsedTime(_latestAt, at).Ticks / TimeSpan.TicksPerMicrosecond);
             if (nowUs >= expected || _latestUs == 0) (_latestUs, _latestAt) = (nowUs, at);
             var behind = TimeSpan.FromMicroseconds(expected - nowUs);
             return behind > _tolerance ? behind : TimeSpan.Zero;

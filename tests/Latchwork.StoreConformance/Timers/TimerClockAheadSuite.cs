@@ -189,6 +189,17 @@ public abstract class TimerClockAheadSuite(StoreFixture fixture) : ScheduleSuite
     }
 
     [Fact]
+    public async Task The_check_says_how_far_the_clock_went_back()
+    {
+        const string Code = "clock-back";
+        (await Store.CheckAsync()).ShouldNotContain(warning => warning.Code == Code);
+        Clock.Shift(_jump);
+        (await Store.CheckAsync()).ShouldNotContain(warning => warning.Code == Code);
+        Clock.Shift(-_jump);
+        (await Store.CheckAsync()).First(warning => warning.Code == Code).Message.ShouldContain("went back by 72000 s");
+    }
+
+    [Fact]
     public async Task It_may_jump_again()
     {
         await PostAsync(Entry("a", In(100)));
