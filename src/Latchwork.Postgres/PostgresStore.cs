@@ -1,4 +1,5 @@
 using System.Diagnostics.CodeAnalysis;
+using Latchwork.Connecting;
 using Latchwork.Postgres;
 using Latchwork.Postgres.Connections;
 using Latchwork.Postgres.Locking;
@@ -28,12 +29,13 @@ public sealed class PostgresStore : LatchworkStore
     private readonly NotificationExchange _notifications;
     private readonly NpgsqlDataSource _source;
     private readonly bool _ownsSource;
+    private readonly ServerClock _clock;
 
     private readonly PostgresLockerStore _locks;
 
     private PostgresStore(NpgsqlDataSource source, bool ownsSource, PostgresSettings settings, TimeProvider time, PostgresLog log)
     {
-        (_source, _ownsSource) = (source, ownsSource);
+        (_source, _ownsSource, _clock) = (source, ownsSource, new ServerClock(time));
         _executor = new SqlExecutor(source, settings, log);
         _notifications = new NotificationExchange(_executor);
         var timers = new PostgresTimerStore(_executor, _notifications);
@@ -121,7 +123,7 @@ public sealed class PostgresStore : LatchworkStore
 
     /// <inheritdoc/>
     public override Task<IReadOnlyList<StoreWarning>> CheckAsync(CancellationToken cancellationToken = default) =>
-        _executor.Work.RunAsync("check", session => ServerWarnings.Find(session, _notifications.IsUnheard), cancellationToken).OffStoreThread();
+        _executor.Work.RunAsync("check", session => ServerWarnings.Find(session, _executor.Settings.Clock, _clock, _notifications.IsUnheard), cancellationToken).OffStoreThread();
 
     /// <inheritdoc/>
     public override async ValueTask DisposeAsync()

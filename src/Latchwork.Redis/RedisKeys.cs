@@ -4,7 +4,7 @@ namespace Latchwork.Redis;
 internal enum TimerKey
 {
     // HASH: format, partitions; last, offset (the clock); big; primary, armed, backup, by, seq, since (who is woken); trimmed; swept, scan;
-    // seal, import (moves); pause (see PauseText); scheduleswept
+    // seal, import (moves); pause (see PauseText); scheduleswept; absolute (1 once there was an absolute time)
     Meta,
 
     Due, // ZSET: id → due time in ms. The scheduled events
@@ -13,7 +13,7 @@ internal enum TimerKey
     Body, // HASH: id → most retries (7 digits), length of the headers (5 digits), headers, payload. Events in any state
     Tries, // HASH: id → retries spent, number of failures; of a dead one also when it was due, and of what it died (see past.lua)
     Past, // HASH: a digit and id → one of the last ten failures (see past.lua). The same events as in Tries
-    Lease, // HASH: id → token, retries, due time, most retries, when it was claimed and node (see lease.lua). The events in flight
+    Lease, // HASH: id → token, retries, due time (and how far it is ahead of an absolute one), most retries, when it was claimed and node (see lease.lua). The events in flight
     Claims, // HASH: node → the ids that its last claim returned (MessagePack)
     Nodes, // HASH: node → last seen, poll slot, whether it is full, what it holds, the token of its last claim (see listeners.lua)
     Rotation, // ZSET: node → place. The order in which nodes with free capacity are notified
@@ -24,6 +24,7 @@ internal enum TimerKey
     Completed, // HASH: id → a completed event: outcome, retries spent, due time, most retries, when it was claimed and node (see completed.lua)
     CompletedIds, // ZSET: id → when it was completed, in ms. The same ids as in Completed
     Counters, // HASH: what happened to events: in the minute and the hour that are not over, before, and in the minutes and hours that are kept (see counters.lua)
+    Absolute, // ZSET: id → by how many ms the score in Due is ahead of an absolute time (see absolute.lua). Scheduled events that have one
     Moved, // SET: the ids that came from another store. There only while the namespace is the target of a move
 }
 

@@ -1,4 +1,5 @@
 using System.Diagnostics.CodeAnalysis;
+using Latchwork.Connecting;
 using Latchwork.Sqlite;
 using Latchwork.Sqlite.Database;
 using Latchwork.Sqlite.Locking;
@@ -7,6 +8,7 @@ using Latchwork.Sqlite.Notifications;
 using Latchwork.Sqlite.Timers;
 using Latchwork.Sqlite.Transfer;
 using Latchwork.Storage;
+using Latchwork.Storage.Rules;
 using Latchwork.Threading;
 using Microsoft.Extensions.Logging.Abstractions;
 
@@ -26,11 +28,13 @@ public sealed class SqliteStore : LatchworkStore
     private readonly NotificationExchange _notifications;
     private readonly OutcomeSweeper _sweeper;
     private readonly SqliteSettings _settings;
+    private readonly ServerClock _clock;
 
     [SuppressMessage("Reliability", "CA2000", Justification = "The threads own their connections and close them when they end.")]
     private SqliteStore(SqliteSettings settings, SqliteLog log)
     {
         _settings = settings;
+        _clock = new ServerClock(settings.TimeProvider);
         var errors = new StoreErrors(settings.Path, settings.BusyTimeout, log);
         SqliteFile writing = Opening.OpenForWriting(settings, errors);
         SqliteFile reading;
@@ -110,7 +114,8 @@ public sealed class SqliteStore : LatchworkStore
         await Task.WhenAll(
             _reader.RunAsync(static file => file.Scalar("SELECT count(*) FROM processes"), isDurable: false, cancellationToken),
             _writer.RunAsync(static _ => "", isDurable: false, cancellationToken)).OffStoreThread().ConfigureAwait(false);
-        return DiskWarnings.Find(_settings);
+        IReadOnlyList<StoreWarning> disk = DiskWarnings.Find(_settings);
+        return _clock.Check(_settings.TimeProvider.GetMicroseconds()) is { } warning ? [.. disk, warning] : disk;
     }
 
     /// <inheritdoc/>

@@ -1,5 +1,7 @@
+using Latchwork.Connecting;
 using Latchwork.Storage;
 using Latchwork.Storage.InMemory;
+using Latchwork.Storage.Rules;
 
 namespace Latchwork;
 
@@ -8,13 +10,17 @@ public sealed class InMemoryStore : LatchworkStore
 {
     private readonly InMemoryTimerStore _timers;
     private readonly InMemoryLockerStore _locks;
+    private readonly TimeProvider _timeProvider;
+    private readonly ServerClock _clock;
 
     /// <summary>Creates an empty store.</summary>
     /// <param name="timeProvider">Its clock; null for the machine's.</param>
     public InMemoryStore(TimeProvider? timeProvider = null)
     {
-        _timers = new InMemoryTimerStore(timeProvider ?? TimeProvider.System);
-        _locks = new InMemoryLockerStore(timeProvider ?? TimeProvider.System);
+        _timeProvider = timeProvider ?? TimeProvider.System;
+        _clock = new ServerClock(_timeProvider);
+        _timers = new InMemoryTimerStore(_timeProvider);
+        _locks = new InMemoryLockerStore(_timeProvider);
     }
 
     /// <inheritdoc/>
@@ -25,6 +31,13 @@ public sealed class InMemoryStore : LatchworkStore
 
     /// <inheritdoc/>
     public override string Description => "memory:";
+
+    /// <inheritdoc/>
+    public override Task<IReadOnlyList<StoreWarning>> CheckAsync(CancellationToken cancellationToken = default)
+    {
+        if (cancellationToken.IsCancellationRequested) return Task.FromCanceled<IReadOnlyList<StoreWarning>>(cancellationToken);
+        return Task.FromResult<IReadOnlyList<StoreWarning>>(_clock.Check(_timeProvider.GetMicroseconds()) is { } warning ? [warning] : []);
+    }
 
     /// <inheritdoc/>
     public override ValueTask DisposeAsync()

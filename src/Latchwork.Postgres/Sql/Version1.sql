@@ -40,7 +40,8 @@ CREATE TABLE @schema@.timer_events (
     reason       smallint,                     -- dead-lettered: why
     retries      integer  NOT NULL,
     max_retries  integer  NOT NULL,
-    due          bigint   NOT NULL,            -- ms; in flight and dead-lettered: when it was due
+    due          bigint   NOT NULL,            -- ms, by the partition's clock; in flight and dead-lettered: when it was due
+    raw_due      bigint,                       -- ms; of an absolute time: what was asked for, by the server's clock; null: a delay or a backoff
     until        bigint,                       -- ms; in flight: the end of the lease; dead-lettered: since when
     id           bytea    NOT NULL,
     token        bytea,                        -- in flight: the delivery's
@@ -56,6 +57,7 @@ CREATE TABLE @schema@.timer_events (
 ALTER TABLE @schema@.timer_events ALTER COLUMN payload SET STORAGE EXTERNAL;
 CREATE INDEX timer_events_scheduled ON @schema@.timer_events (partition_id, due, id) WHERE state = 0;
 CREATE INDEX timer_events_in_flight ON @schema@.timer_events (partition_id, until, id) WHERE state = 1;
+CREATE INDEX timer_events_absolute ON @schema@.timer_events (partition_id, (due - raw_due)) WHERE state = 0 AND raw_due IS NOT NULL;
 CREATE INDEX timer_events_dead ON @schema@.timer_events (partition_id, until, id) WHERE state = 2;
 
 -- The history: a line for each id that was completed, the last time. What is too old or too many is deleted from the far end of the index by time.
@@ -217,6 +219,12 @@ BEGIN
     RETURN part;
 END $$;
 
+-- The offset of the clock as it is written down, for absolute due times. Who does not lock the partition's row sees an offset that nobody may note before time has passed, and it
+-- would make them late; with the one that is noted they are early, if anything, and claims date them anew.
+CREATE FUNCTION @schema@.timer_noted_offset(part @schema@.timer_partitions) RETURNS bigint LANGUAGE sql STABLE AS $$
+    SELECT CASE WHEN part.clock_offset > 0 THEN (SELECT p.clock_offset FROM @schema@.timer_partitions p WHERE p.id = part.id) ELSE 0 END
+$$;
+
 -- Writes down what changed in a partition whose row is locked.
 CREATE FUNCTION @schema@.timer_save(part @schema@.timer_partitions) RETURNS void LANGUAGE sql AS $$
     UPDATE @schema@.timer_partitions p SET
@@ -273,9 +281,20 @@ BEGIN
     RETURN part;
 END $$;
 
--- A delay in µs, or an absolute time in µs as -1 - time, in ms. A time that has passed means now.
-CREATE FUNCTION @schema@.timer_due(p_due bigint, p_now bigint) RETURNS bigint LANGUAGE sql IMMUTABLE AS $$
-    SELECT CASE WHEN p_due >= 0 THEN (p_now + p_due + 999) / 1000 ELSE greatest((-1 - p_due + 999) / 1000, p_now / 1000) END
+-- By how many ms the partition's clock is ahead of the server's, rounded up, so that nothing is early.
+CREATE FUNCTION @schema@.timer_ahead(p_offset bigint) RETURNS bigint LANGUAGE sql IMMUTABLE AS $$ SELECT (p_offset + 999) / 1000 $$;
+
+-- A delay in µs, or an absolute time in µs as -1 - time: in ms of the partition's clock. A time that has passed means now.
+CREATE FUNCTION @schema@.timer_due(p_due bigint, p_now bigint, p_offset bigint) RETURNS bigint LANGUAGE sql IMMUTABLE AS $$
+    SELECT CASE WHEN p_due >= 0 THEN (p_now + p_due + 999) / 1000 ELSE greatest((-1 - p_due + 999) / 1000 + @schema@.timer_ahead(p_offset), p_now / 1000) END
+$$;
+
+-- The same absolute time in ms of the server's clock; null for a delay.
+CREATE FUNCTION @schema@.timer_raw(p_due bigint) RETURNS bigint LANGUAGE sql IMMUTABLE AS $$ SELECT CASE WHEN p_due < 0 THEN (-1 - p_due + 999) / 1000 END $$;
+
+-- When an event is due by the partition's clock: never before the server's clock has reached an absolute time, whatever the offset was when that was written down.
+CREATE FUNCTION @schema@.timer_due_now(p_due bigint, p_raw bigint, p_offset bigint) RETURNS bigint LANGUAGE sql IMMUTABLE AS $$
+    SELECT greatest(p_due, p_raw + @schema@.timer_ahead(p_offset))
 $$;
 
 -- An attempt that failed: attempt (4 bytes), when in ms (8), length of the node (2), node, error.
@@ -454,6 +473,7 @@ LANGUAGE plpgsql SET enable_seqscan = off SET enable_bitmapscan = off SET enable
 DECLARE
     part @schema@.timer_partitions := @schema@.timer_enter(p_part, p_clock, p_wait, false);
     now_us bigint := part.clock_last;
+    noted bigint := @schema@.timer_noted_offset(part);
     due_ms bigint;
     old record;
     scheduled integer := 0;
@@ -466,12 +486,12 @@ BEGIN
     outcomes := array_fill(NULL::integer, ARRAY[cardinality(p_ids)]);
     LOOP
         WITH given AS MATERIALIZED (
-            SELECT DISTINCT ON (g.id) g.n, g.id, @schema@.timer_due(g.due, now_us) AS due, g.max, g.headers, g.payload
+            SELECT DISTINCT ON (g.id) g.n, g.id, @schema@.timer_due(g.due, now_us, noted) AS due, @schema@.timer_raw(g.due) AS raw, g.max, g.headers, g.payload
             FROM unnest(p_ids, p_dues, p_max, p_headers, p_payloads) WITH ORDINALITY AS g (id, due, max, headers, payload, n)
             WHERE outcomes[g.n] IS NULL ORDER BY g.id, g.n
         ), added AS (
-            INSERT INTO @schema@.timer_events (partition_id, state, retries, max_retries, due, id, headers, payload)
-            SELECT p_part, 0, 0, g.max, g.due, g.id, g.headers, g.payload FROM given g ORDER BY g.id
+            INSERT INTO @schema@.timer_events (partition_id, state, retries, max_retries, due, raw_due, id, headers, payload)
+            SELECT p_part, 0, 0, g.max, g.due, g.raw, g.id, g.headers, g.payload FROM given g ORDER BY g.id
             ON CONFLICT DO NOTHING RETURNING id
         ), news AS (
             SELECT g.n, g.due FROM given g JOIN added a ON a.id = g.id
@@ -502,9 +522,9 @@ BEGIN
             ELSIF old.state <> 2 AND p_exists[i] <> 0 THEN
                 outcomes[i] := CASE WHEN p_exists[i] = 2 THEN 2 ELSE 3 END;
             ELSE
-                due_ms := @schema@.timer_due(p_dues[i], now_us);
+                due_ms := @schema@.timer_due(p_dues[i], now_us, noted);
                 UPDATE @schema@.timer_events e SET
-                    state = 0, reason = NULL, retries = 0, max_retries = p_max[i], due = due_ms, until = NULL, token = NULL, node = NULL,
+                    state = 0, reason = NULL, retries = 0, max_retries = p_max[i], due = due_ms, raw_due = @schema@.timer_raw(p_dues[i]), until = NULL, token = NULL, node = NULL,
                     headers = p_headers[i], failures = NULL, interruptions = 0, payload = p_payloads[i]
                 WHERE e.partition_id = p_part AND e.id = p_ids[i];
                 outcomes[i] := 1;
@@ -574,7 +594,7 @@ CREATE FUNCTION @schema@.timer_claim(
     p_part integer, p_clock bigint, p_wait integer, p_node bytea, p_token bytea, p_max integer, p_capacity integer, p_held integer, p_lease bigint,
     p_retention bigint, p_keep bigint, p_oldest boolean, p_yields boolean, p_completed_retention bigint, p_completed_keep bigint,
     OUT ids bytea[], OUT payloads bytea[], OUT headers bytea[], OUT retries integer[], OUT max_retries integer[], OUT dues bigint[],
-    OUT now_us bigint, OUT ask_us bigint, OUT dead_lettered integer, OUT pause bytea, OUT ended bytea[], OUT firsts bigint[])
+    OUT now_us bigint, OUT ask_us bigint, OUT dead_lettered integer, OUT pause bytea, OUT ended bytea[], OUT firsts bigint[], OUT offset_us bigint)
 LANGUAGE plpgsql SET enable_seqscan = off SET enable_bitmapscan = off SET enable_hashjoin = off SET enable_mergejoin = off AS $$
 DECLARE
     part @schema@.timer_partitions := @schema@.timer_enter(p_part, p_clock, p_wait, true);
@@ -602,6 +622,16 @@ BEGIN
     now_ms := now_us / 1000;
     deadline := (now_us + p_lease + 999) / 1000;
     pause := part.pause;
+    offset_us := part.clock_offset;
+
+    -- Absolute times that were written down before the offset grew are dated anew, a bounded number. With an offset of zero there are none.
+    IF offset_us > 0 THEN
+        UPDATE @schema@.timer_events e SET due = e.raw_due + @schema@.timer_ahead(offset_us)
+        WHERE e.partition_id = p_part AND e.id = ANY (ARRAY(
+            SELECT b.id FROM @schema@.timer_events b
+            WHERE b.partition_id = p_part AND b.state = 0 AND b.raw_due IS NOT NULL AND b.due - b.raw_due < @schema@.timer_ahead(offset_us)
+            ORDER BY b.due - b.raw_due LIMIT 200 FOR UPDATE SKIP LOCKED));
+    END IF;
 
     -- The counts that others have appended: of one minute, as a rule.
     FOR others IN
@@ -636,7 +666,8 @@ BEGIN
                 state = CASE WHEN g.is_free OR e.retries < e.max_retries THEN 0 ELSE 2 END,
                 reason = CASE WHEN g.is_free OR e.retries < e.max_retries THEN NULL ELSE 1 END,
                 retries = CASE WHEN NOT g.is_free AND e.retries < e.max_retries THEN e.retries + 1 ELSE e.retries END,
-                due = CASE WHEN NOT g.is_free AND e.retries < e.max_retries THEN e.until ELSE e.due END,
+                due = CASE WHEN NOT g.is_free AND e.retries < e.max_retries THEN e.until ELSE @schema@.timer_due_now(e.due, e.raw_due, offset_us) END,
+                raw_due = CASE WHEN g.is_free THEN e.raw_due END,
                 until = CASE WHEN g.is_free OR e.retries < e.max_retries THEN NULL ELSE now_ms END,
                 token = NULL, node = NULL,
                 failures = CASE WHEN g.is_free THEN e.failures
@@ -656,7 +687,7 @@ BEGIN
         part.evicted := part.evicted + evicted_now;
     END IF;
     IF p_completed_retention > 0 AND part.completed > 0 AND p_max > 0 THEN
-        part.completed := part.completed - @schema@.timer_trim_completed(p_part, part.completed, now_ms - p_completed_retention, p_completed_keep);
+        part.completed := part.completed - @schema@.timer_trim_completed(p_part, part.completed, (part.clock_last - part.clock_offset) / 1000 - p_completed_retention, p_completed_keep);
     END IF;
 
     IF now_us - part.swept >= 60000000 THEN
@@ -673,7 +704,8 @@ BEGIN
             ORDER BY e.due, e.id LIMIT 200 FOR UPDATE SKIP LOCKED
         ), renewed AS (
             UPDATE @schema@.timer_events e SET until = greatest(e.until, deadline) FROM mine m
-            WHERE e.partition_id = p_part AND e.id = m.id RETURNING e.id, e.payload, e.headers, e.retries, e.max_retries, e.due, e.first_claimed
+            WHERE e.partition_id = p_part AND e.id = m.id
+            RETURNING e.id, e.payload, e.headers, e.retries, e.max_retries, @schema@.timer_due_now(e.due, e.raw_due, offset_us) AS due, e.first_claimed
         )
         SELECT array_agg(r.id ORDER BY r.due, r.id), array_agg(r.payload ORDER BY r.due, r.id), array_agg(r.headers ORDER BY r.due, r.id),
             array_agg(r.retries ORDER BY r.due, r.id), array_agg(r.max_retries ORDER BY r.due, r.id), array_agg(r.due ORDER BY r.due, r.id),
@@ -687,19 +719,20 @@ BEGIN
         IF first_due <= now_ms THEN
             -- In a backlog the oldest and the newest in turn: each row has a place counted from either end, and the nearer one counts.
             is_backlog := first_due < now_ms - 100;
+            -- Of what is to be dated anew more than above may be among them: that is not taken.
             WITH old AS MATERIALIZED (
-                SELECT e.id, e.due, octet_length(e.payload) AS size FROM @schema@.timer_events e
+                SELECT e.id, e.due, @schema@.timer_due_now(e.due, e.raw_due, offset_us) <= now_ms AS is_due, octet_length(e.payload) AS size FROM @schema@.timer_events e
                 WHERE e.partition_id = p_part AND e.state = 0 AND e.due <= now_ms
                 ORDER BY e.due, e.id LIMIT CASE WHEN is_backlog THEN (wanted + 2) / 2 ELSE wanted END FOR UPDATE SKIP LOCKED
             ), fresh AS MATERIALIZED (
-                SELECT e.id, e.due, octet_length(e.payload) AS size FROM @schema@.timer_events e
+                SELECT e.id, e.due, @schema@.timer_due_now(e.due, e.raw_due, offset_us) <= now_ms AS is_due, octet_length(e.payload) AS size FROM @schema@.timer_events e
                 WHERE e.partition_id = p_part AND e.state = 0 AND e.due <= now_ms AND is_backlog
                 ORDER BY e.due DESC, e.id DESC LIMIT (wanted + 2) / 2 FOR UPDATE SKIP LOCKED
             ), placed AS (
                 SELECT u.id, u.size, min(u.place) AS place FROM (
-                    SELECT o.id, o.size, 2 * row_number() OVER (ORDER BY o.due, o.id) - CASE WHEN p_oldest THEN 1 ELSE 0 END AS place FROM old o
+                    SELECT o.id, o.size, 2 * row_number() OVER (ORDER BY o.due, o.id) - CASE WHEN p_oldest THEN 1 ELSE 0 END AS place FROM old o WHERE o.is_due
                     UNION ALL
-                    SELECT f.id, f.size, 2 * row_number() OVER (ORDER BY f.due DESC, f.id DESC) - CASE WHEN p_oldest THEN 0 ELSE 1 END FROM fresh f
+                    SELECT f.id, f.size, 2 * row_number() OVER (ORDER BY f.due DESC, f.id DESC) - CASE WHEN p_oldest THEN 0 ELSE 1 END FROM fresh f WHERE f.is_due
                 ) u GROUP BY u.id, u.size
             ), chosen AS MATERIALIZED (
                 SELECT s.id FROM (
@@ -850,7 +883,7 @@ DECLARE
 BEGIN
     in_force := part.pause;
     IF in_force IS NOT NULL AND p_since IS NULL THEN RETURN; END IF;
-    in_force := convert_to(coalesce(p_since, part.clock_last / 1000) || ' ', 'UTF8') || p_rest;
+    in_force := convert_to(coalesce(p_since, (part.clock_last - part.clock_offset) / 1000) || ' ', 'UTF8') || p_rest;
     part.primary_node := NULL;
     part.backup_node := NULL;
     PERFORM @schema@.timer_save(part);
@@ -888,10 +921,12 @@ BEGIN
     ), deleted AS (
         DELETE FROM @schema@.timer_events e USING (
             SELECT p.id, min(g.n) AS first FROM present p JOIN given g ON g.id = p.id AND g.token = p.token WHERE p.state = 1 GROUP BY p.id
-        ) d WHERE e.partition_id = p_part AND e.id = d.id RETURNING e.id, d.first, e.retries, e.max_retries, e.due, e.claimed, e.node
+        ) d WHERE e.partition_id = p_part AND e.id = d.id RETURNING e.id, d.first, e.retries, e.max_retries, e.due, e.raw_due, e.claimed, e.node
     ), kept AS (
         INSERT INTO @schema@.timer_completed AS c
-        SELECT p_part, p_outcome, d.retries, d.max_retries, d.due, coalesce(d.claimed, d.due), part.clock_last / 1000, d.id, d.node
+        SELECT
+            p_part, p_outcome, d.retries, d.max_retries, @schema@.timer_due_now(d.due, d.raw_due, part.clock_offset) - @schema@.timer_ahead(part.clock_offset),
+            coalesce(d.claimed, d.due) - @schema@.timer_ahead(part.clock_offset), (part.clock_last - part.clock_offset) / 1000, d.id, d.node
         FROM deleted d WHERE p_retention > 0 ORDER BY d.id
         ON CONFLICT (partition_id, id) DO UPDATE SET
             outcome = excluded.outcome, retries = excluded.retries, max_retries = excluded.max_retries, due = excluded.due, claimed = excluded.claimed,
@@ -906,7 +941,7 @@ BEGIN
         -- One snapshot of both: a claim may have added the counts up meanwhile. It comes last, so that nobody waits for who has locked lines here.
         SELECT added - @schema@.timer_trim_completed(
             p_part, p.completed + added + coalesce((SELECT sum(c.completed) FROM @schema@.timer_counts c WHERE c.partition_id = p_part), 0),
-            part.clock_last / 1000 - p_retention, p_keep)
+            (part.clock_last - part.clock_offset) / 1000 - p_retention, p_keep)
         INTO added FROM @schema@.timer_partitions p WHERE p.id = p_part;
     END IF;
     PERFORM @schema@.timer_count(p_part, 0, -gone, 0, 0, part.clock_last, p_confirmed => gone, p_completed => nullif(added, 0));
@@ -958,7 +993,7 @@ BEGIN
     ), present AS MATERIALIZED (
         SELECT e.id, e.state, e.token FROM @schema@.timer_events e WHERE e.partition_id = p_part AND e.id = ANY (p_ids) ORDER BY e.id FOR UPDATE
     ), released AS (
-        UPDATE @schema@.timer_events e SET state = 0, until = NULL, token = NULL, node = NULL FROM (
+        UPDATE @schema@.timer_events e SET state = 0, due = @schema@.timer_due_now(e.due, e.raw_due, part.clock_offset), until = NULL, token = NULL, node = NULL FROM (
             SELECT p.id, min(g.n) AS first FROM present p JOIN given g ON g.id = p.id AND g.token = p.token WHERE p.state = 1 GROUP BY p.id
         ) d WHERE e.partition_id = p_part AND e.id = d.id RETURNING e.id, e.due, d.first
     )
@@ -987,20 +1022,20 @@ DECLARE
 BEGIN
     PERFORM 1 FROM @schema@.timer_events e WHERE e.partition_id = p_part AND e.id = ANY (p_ids) ORDER BY e.id FOR UPDATE;
     FOR i IN 1..cardinality(p_ids) LOOP
-        SELECT e.state, e.token, e.retries, e.max_retries, e.due, e.interruptions INTO old FROM @schema@.timer_events e WHERE e.partition_id = p_part AND e.id = p_ids[i];
+        SELECT e.state, e.token, e.retries, e.max_retries, @schema@.timer_due_now(e.due, e.raw_due, part.clock_offset) AS due, e.interruptions INTO old FROM @schema@.timer_events e WHERE e.partition_id = p_part AND e.id = p_ids[i];
         IF NOT FOUND THEN
             outcomes[i] := 1;
         ELSIF old.state <> 1 OR old.token <> p_tokens[i] THEN
             outcomes[i] := 3;
         ELSIF p_interrupted[i] AND old.interruptions < 9 THEN
-            UPDATE @schema@.timer_events e SET state = 0, interruptions = e.interruptions + 1, until = NULL, token = NULL, node = NULL
+            UPDATE @schema@.timer_events e SET state = 0, due = old.due, interruptions = e.interruptions + 1, until = NULL, token = NULL, node = NULL
             WHERE e.partition_id = p_part AND e.id = p_ids[i];
             outcomes[i] := 0;
             retried := retried + 1;
             handed_back := handed_back + 1;
             earliest := least(earliest, old.due);
         ELSIF p_retry[i] IS NULL OR old.retries >= old.max_retries THEN
-            UPDATE @schema@.timer_events e SET state = 2, reason = p_reasons[i], until = now_ms, token = NULL, node = NULL,
+            UPDATE @schema@.timer_events e SET state = 2, reason = p_reasons[i], due = old.due, raw_due = NULL, until = now_ms, token = NULL, node = NULL,
                 interruptions = e.interruptions + CASE WHEN p_interrupted[i] THEN 1 ELSE 0 END,
                 failures = @schema@.timer_failures(e.failures, @schema@.timer_failure(e.retries + 1, now_ms, p_nodes[i], p_errors[i]))
             WHERE e.partition_id = p_part AND e.id = p_ids[i];
@@ -1009,7 +1044,7 @@ BEGIN
             reasons[p_reasons[i] + 1] := reasons[p_reasons[i] + 1] + 1;
         ELSE
             due_ms := (part.clock_last + p_retry[i] + 999) / 1000;
-            UPDATE @schema@.timer_events e SET state = 0, due = due_ms, retries = e.retries + 1, until = NULL, token = NULL, node = NULL,
+            UPDATE @schema@.timer_events e SET state = 0, due = due_ms, raw_due = NULL, retries = e.retries + 1, until = NULL, token = NULL, node = NULL,
                 interruptions = e.interruptions + CASE WHEN p_interrupted[i] THEN 1 ELSE 0 END,
                 failures = @schema@.timer_failures(e.failures, @schema@.timer_failure(e.retries + 1, now_ms, p_nodes[i], p_errors[i]))
             WHERE e.partition_id = p_part AND e.id = p_ids[i];
@@ -1066,31 +1101,31 @@ BEGIN
     SELECT e.state INTO old FROM @schema@.timer_events e WHERE e.partition_id = p_part AND e.id = p_id FOR UPDATE;
     outcome := CASE WHEN NOT FOUND THEN 1 WHEN old = 1 THEN 2 WHEN old = 2 THEN 4 ELSE 0 END;
     IF outcome <> 0 THEN RETURN; END IF;
-    earliest := @schema@.timer_due(p_due, part.clock_last);
-    UPDATE @schema@.timer_events e SET due = earliest WHERE e.partition_id = p_part AND e.id = p_id;
+    earliest := @schema@.timer_due(p_due, part.clock_last, @schema@.timer_noted_offset(part));
+    UPDATE @schema@.timer_events e SET due = earliest, raw_due = @schema@.timer_raw(p_due) WHERE e.partition_id = p_part AND e.id = p_id;
     IF p_hint THEN PERFORM @schema@.timer_hint(part, earliest); END IF;
 END $$;
 
--- Schedules dead letters again (p_due), or deletes them (p_due is null). p_since: in ms, null for whichever there is.
+-- Schedules dead letters again (p_due), or deletes them (p_due is null). p_since: in ms as shown, by the server's clock; null for whichever there is.
 CREATE FUNCTION @schema@.timer_dead(p_part integer, p_clock bigint, p_wait integer, p_ids bytea[], p_since bigint[], p_due bigint, OUT outcomes integer[], OUT earliest bigint)
 LANGUAGE plpgsql SET enable_seqscan = off SET enable_bitmapscan = off AS $$
 DECLARE
     part @schema@.timer_partitions := @schema@.timer_enter(p_part, p_clock, p_wait, false);
-    due_ms bigint := @schema@.timer_due(p_due, part.clock_last);
+    due_ms bigint := @schema@.timer_due(p_due, part.clock_last, @schema@.timer_noted_offset(part));
     old record;
     done integer := 0;
 BEGIN
     PERFORM 1 FROM @schema@.timer_events e WHERE e.partition_id = p_part AND e.id = ANY (p_ids) ORDER BY e.id FOR UPDATE;
     FOR i IN 1..cardinality(p_ids) LOOP
         SELECT e.state, e.until INTO old FROM @schema@.timer_events e WHERE e.partition_id = p_part AND e.id = p_ids[i];
-        IF NOT FOUND OR old.state <> 2 OR old.until <> p_since[i] THEN
+        IF NOT FOUND OR old.state <> 2 OR old.until <> p_since[i] + @schema@.timer_ahead(part.clock_offset) THEN
             outcomes[i] := 1;
             CONTINUE;
         END IF;
         IF p_due IS NULL THEN
             DELETE FROM @schema@.timer_events e WHERE e.partition_id = p_part AND e.id = p_ids[i];
         ELSE
-            UPDATE @schema@.timer_events e SET state = 0, reason = NULL, retries = 0, interruptions = 0, due = due_ms, until = NULL WHERE e.partition_id = p_part AND e.id = p_ids[i];
+            UPDATE @schema@.timer_events e SET state = 0, reason = NULL, retries = 0, interruptions = 0, due = due_ms, raw_due = @schema@.timer_raw(p_due), until = NULL WHERE e.partition_id = p_part AND e.id = p_ids[i];
             earliest := due_ms;
         END IF;
         outcomes[i] := 0;

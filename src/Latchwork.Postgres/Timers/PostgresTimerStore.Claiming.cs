@@ -10,7 +10,7 @@ internal sealed partial class PostgresTimerStore
 {
     private const string ClaimCall =
         """
-        SELECT ids, payloads, headers, retries, max_retries, dues, now_us, ask_us, dead_lettered, pause, ended, firsts
+        SELECT ids, payloads, headers, retries, max_retries, dues, now_us, ask_us, dead_lettered, pause, ended, firsts, offset_us
         FROM @schema@.timer_claim($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)
         """;
 
@@ -105,7 +105,7 @@ internal sealed partial class PostgresTimerStore
     private static (TimerClaim Claim, string[] Ended) ReadClaim(NpgsqlDataReader rows)
     {
         if (!rows.Read()) throw new InvalidOperationException("timer_claim gave no row.");
-        StoreTime now = Time(rows.GetInt64(6));
+        StoreTime now = Time(rows.GetInt64(6), rows.GetInt64(12));
         var events = new List<ClaimedEvent>();
         if (!rows.IsDBNull(0))
         {
@@ -119,9 +119,9 @@ internal sealed partial class PostgresTimerStore
             {
                 events.Add(new ClaimedEvent(
                     Utf8.Text(ids[i]), payloads[i], EventCodec.DecodeHeaders(headers[i]), retries[i], maxRetries[i],
-                    DateTimeOffset.FromUnixTimeMilliseconds(dues[i]), now.Since(dues[i]))
+                    now.Show(dues[i]), now.Since(dues[i]))
                 {
-                    FirstClaimedAt = firsts[i] is { } us && us != claimedAt ? DateTimeOffset.UnixEpoch + TimeSpan.FromMicroseconds(us) : null,
+                    FirstClaimedAt = firsts[i] is { } us && us != claimedAt ? Time(us, rows.GetInt64(12)).ToDateTimeOffset() : null,
                 });
             }
         }

@@ -11,7 +11,7 @@ internal sealed partial class PostgresTimerStore
     /// <summary>The columns of a snapshot.</summary>
     internal const string SnapshotColumns =
         "e.id, e.due, e.retries, e.max_retries, e.headers, e.payload, e.failures, e.state, e.until, e.token, e.node, e.reason, e.interruptions, " +
-        "e.claimed, e.state = 1 AND @schema@.timer_not_begun(e.partition_id, e.id)";
+        "e.claimed, e.state = 1 AND @schema@.timer_not_begun(e.partition_id, e.id), e.raw_due";
 
     /// <summary>How long after its poll slot a node counts as silent, in ms: as in <c>timer_retire</c>.</summary>
     internal const long SilentAfter = 3_000;
@@ -71,7 +71,7 @@ internal sealed partial class PostgresTimerStore
                     limit,
                     now,
                     static rows => rows.GetInt64(8));
-                return from.Cut(page.Items, page.Cursor is null ? null : PageCursor.Parse(page.Cursor).After);
+                return from.Cut(page.Items, page.Cursor is null ? null : PageCursor.Parse(page.Cursor).After, now);
             },
             cancellationToken);
 
@@ -114,7 +114,7 @@ internal sealed partial class PostgresTimerStore
                     {
                         TimerNodeState state = rows.GetInt64(4) < now.Milliseconds - SilentAfter ? TimerNodeState.Silent
                             : rows.GetBoolean(3) ? TimerNodeState.Full : TimerNodeState.Listening;
-                        nodes.Add(new TimerNode(Utf8.Text(rows.GetFieldValue<byte[]>(0)), state, rows.GetInt32(2), new TimeSpan(now.Ticks - Time(rows.GetInt64(1)).Ticks)));
+                        nodes.Add(new TimerNode(Utf8.Text(rows.GetFieldValue<byte[]>(0)), state, rows.GetInt32(2), new TimeSpan(now.Ticks - rows.GetInt64(1) * TimeSpan.TicksPerMicrosecond)));
                     }
 
                     return nodes;
@@ -130,16 +130,18 @@ internal sealed partial class PostgresTimerStore
                 new SqlStatement(
                     $"""
                     SELECT p.scheduled + coalesce(c.scheduled, 0), p.in_flight + coalesce(c.in_flight, 0), p.dead + coalesce(c.dead, 0), p.evicted + coalesce(c.evicted, 0),
-                        (SELECT e.due FROM @schema@.timer_events e WHERE e.partition_id = p.id AND e.state = 0 ORDER BY e.due, e.id LIMIT 1), p.pause, {CounterRows.Columns}
+                        (SELECT min(f.due) FILTER (WHERE f.due <= $2) FROM (
+                            SELECT @schema@.timer_due_now(e.due, e.raw_due, $3) AS due FROM @schema@.timer_events e
+                            WHERE e.partition_id = p.id AND e.state = 0 AND e.due <= $2 ORDER BY e.due, e.id LIMIT CASE WHEN $3 > 0 THEN 200 ELSE 1 END) f), p.pause, {CounterRows.Columns}
                     FROM @schema@.timer_partitions p CROSS JOIN (
                         SELECT sum(scheduled) AS scheduled, sum(in_flight) AS in_flight, sum(dead) AS dead, sum(evicted) AS evicted
                         FROM @schema@.timer_counts WHERE partition_id = $1) c {CounterRows.Source}
                     WHERE p.id = $1
-                    """).With(number),
+                    """).With(number).With(now.Milliseconds).With(now.Offset / TimeSpan.TicksPerMicrosecond),
                 rows =>
                 {
                     rows.Read();
-                    TimeSpan? overdue = !rows.IsDBNull(4) && rows.GetInt64(4) is var due && due <= now.Milliseconds ? now.Since(due) : null;
+                    TimeSpan? overdue = rows.IsDBNull(4) ? null : now.Since(rows.GetInt64(4));
                     return new TimerStats(rows.GetInt64(0), rows.GetInt64(1), rows.GetInt64(2), rows.GetInt64(3), overdue)
                     {
                         Pause = ReadPause(rows, 5),
@@ -171,7 +173,8 @@ internal sealed partial class PostgresTimerStore
     /// <summary>Reads what <see cref="SnapshotColumns"/> selects.</summary>
     internal static TimerSnapshot ReadSnapshot(NpgsqlDataReader row, StoreTime now)
     {
-        long due = row.GetInt64(1);
+        long? raw = row.IsDBNull(15) ? null : row.GetInt64(15);
+        long due = now.DueOf(new DueTime(row.GetInt64(1), raw));
         var state = (TimerState)row.GetInt16(7);
         long until = row.IsDBNull(8) ? 0 : row.GetInt64(8);
         bool isDead = state == TimerState.DeadLettered;
@@ -179,22 +182,23 @@ internal sealed partial class PostgresTimerStore
         {
             Id = Utf8.Text(row.GetFieldValue<byte[]>(0)),
             State = state,
-            Due = DateTimeOffset.FromUnixTimeMilliseconds(due),
+            Due = now.Show(due),
+            IsAbsolute = raw is not null,
             TimeLeft = state == TimerState.Scheduled ? now.WholeUntil(due) : TimeSpan.Zero,
             LeaseLeft = state == TimerState.InFlight ? now.WholeUntil(until) : null,
             Token = row.IsDBNull(9) ? null : Utf8.Text(row.GetFieldValue<byte[]>(9)),
             NodeId = row.IsDBNull(10) ? null : Utf8.Text(row.GetFieldValue<byte[]>(10)),
-            ClaimedAt = state == TimerState.InFlight && !row.IsDBNull(13) ? DateTimeOffset.FromUnixTimeMilliseconds(row.GetInt64(13)) : null,
+            ClaimedAt = state == TimerState.InFlight && !row.IsDBNull(13) ? now.Show(row.GetInt64(13)) : null,
             HasBegun = state == TimerState.InFlight ? !row.GetBoolean(14) : null,
             Retries = row.GetInt32(2),
             MaxRetries = row.GetInt32(3),
             Payload = row.GetFieldValue<byte[]>(5),
             Headers = EventCodec.DecodeHeaders(row.IsDBNull(4) ? null : row.GetFieldValue<byte[]>(4)),
             DeadLetterReason = isDead ? (DeadLetterReason)row.GetInt16(11) : null,
-            DeadLetteredAt = isDead ? DateTimeOffset.FromUnixTimeMilliseconds(until) : null,
+            DeadLetteredAt = isDead ? now.Show(until) : null,
             DeadLetteredFor = isDead ? now.Since(until) : null,
             Interruptions = row.GetInt32(12),
-            Failures = TimerCodec.DecodeFailures(row.IsDBNull(6) ? null : row.GetFieldValue<byte[][]>(6)),
+            Failures = TimerCodec.DecodeFailures(row.IsDBNull(6) ? null : row.GetFieldValue<byte[][]>(6)).ShownBy(now),
         };
     }
 

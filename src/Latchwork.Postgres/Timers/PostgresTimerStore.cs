@@ -104,10 +104,10 @@ internal sealed partial class PostgresTimerStore : ITimerStore
 
     /// <summary>The time of a partition. Refuses a namespace that is being moved.</summary>
     internal StoreTime Enter(SqlSession session, int partition) => session.Read(
-        new SqlStatement("SELECT clock_last FROM @schema@.timer_enter($1, $2, NULL, false)").With(partition).With(_settings.Clock),
-        static rows => rows.Read() ? Time(rows.GetInt64(0)) : throw new InvalidOperationException("timer_enter gave no row."));
+        new SqlStatement("SELECT clock_last, clock_offset FROM @schema@.timer_enter($1, $2, NULL, false)").With(partition).With(_settings.Clock),
+        static rows => rows.Read() ? Time(rows.GetInt64(0), rows.GetInt64(1)) : throw new InvalidOperationException("timer_enter gave no row."));
 
-    private static StoreTime Time(long microseconds) => new(microseconds * TimeSpan.TicksPerMicrosecond);
+    private static StoreTime Time(long microseconds, long offset) => new(microseconds * TimeSpan.TicksPerMicrosecond, offset * TimeSpan.TicksPerMicrosecond);
 
     /// <summary>Does something that may schedule an event, then wakes listeners for it.</summary>
     private Task<T> ChangeAsync<T>(

@@ -125,15 +125,15 @@ internal sealed class ScheduleTable(SqlSession session, int partition, StoreTime
             static rows => rows.Read() ? ReadPlace(rows, 0) : null);
     }
 
-    public void Post(TimerEntry entry, long due)
+    public void Post(TimerEntry entry, DueTime due)
     {
         if (RemoveEvent(entry.Id)) _replaced++;
         _posted++;
         session.Run(new SqlStatement(
-            "INSERT INTO @schema@.timer_events (partition_id, state, retries, max_retries, due, id, headers, payload) VALUES ($1, 0, 0, $2, $3, $4, $5, $6)")
-            .With(partition).With(entry.MaxRetries).With(due).With(Utf8.Bytes(entry.Id)).With(EventCodec.Encode(entry.Headers)).With(entry.Payload.ToArray()));
+            "INSERT INTO @schema@.timer_events (partition_id, state, retries, max_retries, due, raw_due, id, headers, payload) VALUES ($1, 0, 0, $2, $3, $4, $5, $6, $7)")
+            .With(partition).With(entry.MaxRetries).With(due.At).With(due.Raw).With(Utf8.Bytes(entry.Id)).With(EventCodec.Encode(entry.Headers)).With(entry.Payload.ToArray()));
         _scheduled++;
-        Earliest = Math.Min(Earliest, due);
+        Earliest = Math.Min(Earliest, due.At);
     }
 
     public void Remove(string id)
@@ -144,7 +144,7 @@ internal sealed class ScheduleTable(SqlSession session, int partition, StoreTime
     public void Schedule(string id, long due)
     {
         OccurrencePlace? before = PlaceOf(id);
-        session.Run(new SqlStatement("UPDATE @schema@.timer_events SET state = 0, due = $3, until = NULL, token = NULL, node = NULL WHERE partition_id = $1 AND id = $2")
+        session.Run(new SqlStatement("UPDATE @schema@.timer_events SET state = 0, due = $3, raw_due = NULL, until = NULL, token = NULL, node = NULL WHERE partition_id = $1 AND id = $2")
             .With(partition).With(Utf8.Bytes(id)).With(due));
         if (before is { State: TimerState.InFlight }) (_scheduled, _inFlight) = (_scheduled + 1, _inFlight - 1);
         Earliest = Math.Min(Earliest, due);

@@ -157,17 +157,17 @@ internal sealed partial class PostgresTransfer
                 continue;
             }
 
-            long due = space.Now.From(moved.DueIn);
+            DueTime due = TransferRules.DueOf(moved, space.Now);
             session.Run(new SqlStatement(
                 """
-                INSERT INTO @schema@.timer_events (partition_id, state, reason, retries, max_retries, due, until, id, headers, failures, payload, interruptions)
-                VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
+                INSERT INTO @schema@.timer_events (partition_id, state, reason, retries, max_retries, due, until, id, headers, failures, payload, interruptions, raw_due)
+                VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)
                 """)
-                .With(space.Id).With(moved.DeadLetter is null ? 0 : 2).With((int?)moved.DeadLetter?.Reason).With(moved.Retries).With(moved.MaxRetries).With(due)
+                .With(space.Id).With(moved.DeadLetter is null ? 0 : 2).With((int?)moved.DeadLetter?.Reason).With(moved.Retries).With(moved.MaxRetries).With(due.At)
                 .With(moved.DeadLetter is { } letter ? space.Now.From(-letter.Ago) : (long?)null).With(Utf8.Bytes(moved.Id)).With(EventCodec.Encode(moved.Headers))
-                .WithArray(moved.Failures.Count == 0 ? null : [.. moved.Failures.Select(TimerCodec.Encode)]).With(moved.Payload.ToArray()).With(moved.Interruptions));
+                .WithArray(moved.Failures.Count == 0 ? null : [.. moved.Failures.KeptBy(space.Now).Select(TimerCodec.Encode)]).With(moved.Payload.ToArray()).With(moved.Interruptions).With(due.Raw));
             session.Run(new SqlStatement("INSERT INTO @schema@.timer_imported VALUES ($1, $2)").With(space.Id).With(Utf8.Bytes(moved.Id)));
-            if (moved.DeadLetter is null) earliest = Math.Min(earliest, due);
+            if (moved.DeadLetter is null) earliest = Math.Min(earliest, due.At);
             else dead++;
             count++;
         }
@@ -201,7 +201,7 @@ internal sealed partial class PostgresTransfer
             {
                 while (rows.Read())
                 {
-                    TransferEvent moved = TransferRules.Pack(PostgresTimerStore.ReadSnapshot(rows, space.Now), space.Now.Ticks, rows.IsDBNull(8) ? 0 : rows.GetInt64(8));
+                    TransferEvent moved = TransferRules.Pack(PostgresTimerStore.ReadSnapshot(rows, space.Now), space.Now, rows.IsDBNull(8) ? 0 : rows.GetInt64(8));
                     bytes += TransferRules.Weight(moved);
                     if (page.Count == Limits.MaxBatch || (page.Count > 0 && bytes > Limits.MaxBatchBytes)) return false;
                     page.Add(moved);

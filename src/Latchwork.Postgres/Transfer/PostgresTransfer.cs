@@ -219,8 +219,11 @@ internal sealed partial class PostgresTransfer(SqlExecutor executor, PostgresTim
 
     private Space Find(SqlSession session, NamespaceRef unit, int id) => session.Read(
         new SqlStatement(unit.Kind == TransferKind.Timers
-            ? "SELECT seal, import, greatest(@schema@.clock($2) + clock_offset, clock_last), pause FROM @schema@.timer_partitions WHERE id = $1 FOR UPDATE"
-            : "SELECT seal, import, @schema@.clock($2), NULL::bytea FROM @schema@.lock_namespaces WHERE id = $1 FOR UPDATE").With(id).With(executor.Settings.Clock),
+            ? """
+              SELECT p.seal, p.import, greatest(c.now + p.clock_offset, p.clock_last), p.pause, greatest(p.clock_offset, p.clock_last - c.now)
+              FROM @schema@.timer_partitions p, (SELECT @schema@.clock($2) AS now OFFSET 0) c WHERE p.id = $1 FOR UPDATE OF p
+              """
+            : "SELECT seal, import, @schema@.clock($2), NULL::bytea, 0::bigint FROM @schema@.lock_namespaces WHERE id = $1 FOR UPDATE").With(id).With(executor.Settings.Clock),
         rows => rows.Read()
             ? new Space(
                 unit,
@@ -229,7 +232,7 @@ internal sealed partial class PostgresTransfer(SqlExecutor executor, PostgresTim
                 {
                     Pause = PostgresTimerStore.ReadPause(rows, 3),
                 },
-                new StoreTime(rows.GetInt64(2) * TimeSpan.TicksPerMicrosecond))
+                new StoreTime(rows.GetInt64(2) * TimeSpan.TicksPerMicrosecond, rows.GetInt64(4) * TimeSpan.TicksPerMicrosecond))
             : throw Vanished(unit));
 
     private LatchworkStoreException Vanished(NamespaceRef unit)

@@ -204,11 +204,11 @@ internal sealed class PartitionChecker(RedisTimerStore store, NamespaceRef unit,
         if (taken.Count > 0) findings.Add(new StoreFinding(StoreProblem.WrongPartition, unit, taken, IsRepaired: false, Twice));
         return findings;
 
-        RawEvent Freed(RawEvent held) => isScheduled ? held.Scheduled(ScoreOf(held.Id)) : held;
+        RawEvent Freed(RawEvent held) => isScheduled ? held.Scheduled() : held;
 
         string ScoreOf(string id) => Array.Find(strays, e => e.Id == id).Score;
 
         // With what they must still have to be ended: the token by which they are held, or the time of their death.
-        RedisValue[] WithMarks(List<string> ids) => [.. ids.SelectMany(id => (RedisValue[])[id, isScheduled ? token : ScoreOf(id)])];
+        RedisValue[] WithMarks(List<string> ids) => [.. ids.SelectMany(id => (RedisValue[])[id, isScheduled ? token : $"={ScoreOf(id)}"])];
     }
 }

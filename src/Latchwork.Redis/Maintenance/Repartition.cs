@@ -200,7 +200,7 @@ internal sealed record PartitionState(string Format, string Partitions, Transfer
 
 /// <summary>All that is stored of an event on its way from one partition to another.</summary>
 /// <param name="Id">Its id.</param>
-/// <param name="Fields">Due time, end of the lease, time of death, body, record of its tries, lease (empty for none); then slot and failure in turn.</param>
+/// <param name="Fields">Due time (as in a lease), end of the lease, time of death, body, record of its tries, lease (empty for none); then slot and failure in turn.</param>
 /// <param name="Replace">Whether what has its id in the other partition is replaced.</param>
 internal sealed record RawEvent(string Id, IReadOnlyList<ReadOnlyMemory<byte>> Fields, bool Replace)
 {
@@ -212,10 +212,12 @@ internal sealed record RawEvent(string Id, IReadOnlyList<ReadOnlyMemory<byte>> F
     /// <summary>Whether it is in any state.</summary>
     public bool IsThere => Fields[DueTime].Length + Fields[LeaseEnd].Length + Fields[DeathTime].Length > 0;
 
-    /// <summary>The same, scheduled and not leased. <paramref name="due"/> is in ms.</summary>
-    public RawEvent Scheduled(string due)
+    /// <summary>The same, one that was held by TakeEvents, scheduled again for the due time in its lease (see lease.lua); neither its token nor its node has a space.</summary>
+    public RawEvent Scheduled()
     {
+        const int DueInLease = 3;
         ReadOnlyMemory<byte>[] fields = [.. Fields];
+        string due = Encoding.ASCII.GetString(fields[Lease].Span).Split(' ')[DueInLease];
         (fields[DueTime], fields[LeaseEnd], fields[Lease]) = (Encoding.ASCII.GetBytes(due), default, default);
         return this with { Fields = fields };
     }

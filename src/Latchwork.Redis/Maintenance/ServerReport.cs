@@ -29,8 +29,8 @@ internal sealed record ServerReport(long TimeUs, IReadOnlyDictionary<string, str
     }
 
     /// <summary>What is to be told.</summary>
-    /// <param name="wentBack">By how much its clock is behind what was seen of it before; zero if it is not.</param>
-    public List<StoreWarning> Warnings(TimeSpan wentBack)
+    /// <param name="clock">What is to be told of its clock, if anything is.</param>
+    public List<StoreWarning> Warnings(StoreWarning? clock)
     {
         var warnings = new List<StoreWarning>();
         if (Field("role") is { } role && role != "master")
@@ -45,8 +45,7 @@ internal sealed record ServerReport(long TimeUs, IReadOnlyDictionary<string, str
             Add("persistence-fails", "The server could not write to its disk the last time; see its log.");
         if (Field("server_name") != "valkey" && Version.TryParse(Field("redis_version"), out Version? version) && version < _young)
             Add("old-version", $"The server is Redis {version}, which is old. It works, but is no longer maintained.");
-        if (wentBack > TimeSpan.Zero)
-            Add("clock-back", $"The server's clock went back by {Durations.Text(wentBack)}, after a failover perhaps. Timers go on by the time before; compare the clocks of the servers.");
+        if (clock is not null) warnings.Add(clock);
         return warnings;
 
         string? Field(string name) => Info.GetValueOrDefault(name);

@@ -14,7 +14,7 @@ internal sealed class StoreCheck(IRedisConnection connection, RedisOptions optio
         var warnings = new List<StoreWarning>();
         foreach (EndPoint primary in primaries)
         {
-            ServerCheck check = _checks.GetOrAdd(primary, one => new ServerCheck(connection, one, logger));
+            ServerCheck check = _checks.GetOrAdd(primary, one => new ServerCheck(connection, one, logger, options.TimeProvider));
             IReadOnlyList<StoreWarning> found = await check.RunAsync(cancellationToken).ConfigureAwait(false);
             warnings.AddRange(primaries.Count == 1 ? found : found.Select(warning => warning with { Message = $"{RedisConfiguration.Text(primary)}: {warning.Message}" }));
         }
@@ -44,7 +44,7 @@ internal sealed class StoreCheck(IRedisConnection connection, RedisOptions optio
 }
 
 /// <summary>Checks one server, of which a reconnect may make another. What was found is logged once.</summary>
-internal sealed class ServerCheck(IRedisConnection connection, EndPoint server, ILogger logger)
+internal sealed class ServerCheck(IRedisConnection connection, EndPoint server, ILogger logger, TimeProvider? timeProvider = null)
 {
     private static readonly RedisScript _script = RedisScripts.Load("Check");
 
@@ -59,7 +59,7 @@ internal sealed class ServerCheck(IRedisConnection connection, EndPoint server, 
     private readonly string _server = RedisConfiguration.Text(server);
     private readonly HashSet<string> _logged = new(StringComparer.Ordinal);
     private readonly Lock _gate = new();
-    private readonly ServerClock _clock = new();
+    private readonly ServerClock _clock = new(timeProvider);
 
     public async Task<IReadOnlyList<StoreWarning>> RunAsync(CancellationToken cancellationToken)
     {
@@ -79,7 +79,7 @@ internal sealed class ServerCheck(IRedisConnection connection, EndPoint server, 
             throw new LatchworkStoreException($"What the server says of itself could not be read: {e.Message}", StoreOutcome.NotApplied, e) { IsTransient = true };
         }
 
-        List<StoreWarning> warnings = report.Warnings(_clock.WentBack(report.TimeUs));
+        List<StoreWarning> warnings = report.Warnings(_clock.Check(timeProvider?.GetMicroseconds() ?? report.TimeUs));
         lock (_gate)
         {
             foreach (StoreWarning warning in warnings.Where(warning => _logged.Add(warning.Code))) RedisLog.Warning(logger, _server, warning.Message);

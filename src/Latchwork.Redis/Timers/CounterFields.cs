@@ -34,7 +34,7 @@ internal static class CounterFields
         long[] numbers = counters.Totals.ToNumbers();
         for (int i = 0; i < numbers.Length; i++) BinaryPrimitives.WriteDoubleLittleEndian(totals.AsSpan(i * sizeof(double)), numbers[i]);
         List<RedisValue> arguments = [totals];
-        foreach ((bool isHour, long number, long[] counts) in CounterRing.SlotsOf(counters))
+        foreach ((bool isHour, long number, long[] counts) in CounterRing.SlotsOf(counters, shift: 0))
         {
             byte[] slot = new byte[SlotNumbers * sizeof(uint)];
             BinaryPrimitives.WriteUInt32LittleEndian(slot, (uint)number);

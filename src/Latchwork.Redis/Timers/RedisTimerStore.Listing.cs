@@ -10,8 +10,9 @@ internal sealed partial class RedisTimerStore
         RedisReply reply = await SendAsync(TimerScript.Peek, partition, cancellationToken, id).ConfigureAwait(false);
         if (reply.IsNull) return null;
         if ((TimerState)reply[1].Number == TimerState.Completed) return CompletedCodec.Show(id, reply[3].Number, reply[4].Bytes.Span);
-        TimerSnapshot snapshot = ReadSnapshot(id, reply);
-        return snapshot.State == TimerState.InFlight ? Held(snapshot, reply[9], reply[10]) : snapshot;
+        const int Offset = 11;
+        TimerSnapshot snapshot = ReadSnapshot(id, reply, Offset);
+        return snapshot.State == TimerState.InFlight ? Held(snapshot, reply[9], reply[10], TimerCodec.Now(reply[0], reply[Offset])) : snapshot;
     }
 
     public async Task<TimerPage> UpcomingAsync(
@@ -31,23 +32,23 @@ internal sealed partial class RedisTimerStore
 
     public async Task<TimerPage> InFlightAsync(TimerPartition partition, string? cursor, int limit, CancellationToken cancellationToken)
     {
-        const int First = 2, Width = 10;
+        const int First = 3, Width = 10;
         InFlightCursor from = cursor is null ? default : InFlightCursor.Parse(cursor, default);
         RedisReply reply = await SendAsync(
             TimerScript.InFlight, partition, cancellationToken,
             Math.Clamp(limit, 1, Limits.MaxBatch), cursor is null ? "" : from.After.At, cursor is null ? "" : from.After.Id).ConfigureAwait(false);
-        long nowUs = reply[0].Number;
-        if (cursor is null) from = InFlightCursor.Parse(null, new StoreTime(nowUs * TimeSpan.TicksPerMicrosecond));
+        StoreTime now = TimerCodec.Now(reply[0], reply[2]);
+        if (cursor is null) from = InFlightCursor.Parse(null, now);
         var items = new TimerSnapshot[(reply.Length - First) / Width];
         for (int i = 0; i < items.Length; i++)
         {
             int at = First + (i * Width);
             TimerSnapshot snapshot = Snapshot(
-                reply[at].Text, TimerState.InFlight, nowUs, reply[at + 5].Number, reply[at + 1].Number, reply[at + 2], reply[at + 3], reply[at + 4]);
-            items[i] = Held(snapshot with { Token = reply[at + 6].Text, NodeId = reply[at + 7].Text }, reply[at + 8], reply[at + 9]);
+                reply[at].Text, TimerState.InFlight, now, reply[at + 5].Number, reply[at + 1].Number, reply[at + 2], reply[at + 3], reply[at + 4]);
+            items[i] = Held(snapshot with { Token = reply[at + 6].Text, NodeId = reply[at + 7].Text }, reply[at + 8], reply[at + 9], now);
         }
 
-        return from.Cut(items, reply[1].Number == 1 ? new TimedId(reply[^9].Number, reply[^10].Text) : null);
+        return from.Cut(items, reply[1].Number == 1 ? new TimedId(reply[^9].Number, reply[^10].Text) : null, now);
     }
 
     public async Task<TimerPage> DeadLettersAsync(TimerPartition partition, string? cursor, int limit, CancellationToken cancellationToken)
@@ -81,13 +82,13 @@ internal sealed partial class RedisTimerStore
     public async Task<TimerStats> GetStatsAsync(TimerPartition partition, CancellationToken cancellationToken)
     {
         RedisReply reply = await SendAsync(TimerScript.Stats, partition, cancellationToken).ConfigureAwait(false);
-        long nowUs = reply[0].Number;
+        StoreTime now = TimerCodec.Now(reply[0], reply[8]);
         TimeSpan? overdue = null;
-        if (!reply[5].Bytes.IsEmpty && reply[5].Number <= nowUs / 1000) overdue = TimerCodec.Since(reply[5].Number, nowUs);
+        if (!reply[5].Bytes.IsEmpty && reply[5].Number <= now.Milliseconds) overdue = now.Since(reply[5].Number);
         return new TimerStats(reply[1].Number, reply[2].Number, reply[3].Number, reply[4].Number, overdue)
         {
             Pause = PauseText.Parse(reply[6].Text),
-            Counters = CounterFields.Read(reply[7], 0, new StoreTime(nowUs * TimeSpan.TicksPerMicrosecond)),
+            Counters = CounterFields.Read(reply[7], 0, now),
         };
     }
 
@@ -126,31 +127,33 @@ internal sealed partial class RedisTimerStore
         }
     }
 
-    /// <summary>Reads what the scripts Peek and Next say of an event.</summary>
-    private static TimerSnapshot ReadSnapshot(string id, RedisReply reply)
+    /// <summary>Reads what the scripts Peek and Next say of an event; from <paramref name="offset"/> on the offset of the clock, and whether its time is absolute.</summary>
+    private static TimerSnapshot ReadSnapshot(string id, RedisReply reply, int offset)
     {
         var state = (TimerState)reply[1].Number;
-        TimerSnapshot snapshot = Snapshot(id, state, reply[0].Number, reply[2].Number, reply[3].Number, reply[4], reply[5], reply[6]);
+        TimerSnapshot snapshot = Snapshot(id, state, TimerCodec.Now(reply[0], reply[offset]), reply[2].Number, reply[3].Number, reply[4], reply[5], reply[6]) with { IsAbsolute = reply[offset + 1].Number == 1 };
         return state == TimerState.InFlight ? snapshot with { Token = reply[7].Text, NodeId = reply[8].Text } : snapshot;
     }
 
-    private static TimerSnapshot Held(TimerSnapshot snapshot, RedisReply claimed, RedisReply notBegun) => snapshot with
+    private static TimerSnapshot Held(TimerSnapshot snapshot, RedisReply claimed, RedisReply notBegun, StoreTime now) => snapshot with
     {
-        ClaimedAt = claimed.Number > 0 ? TimerCodec.Time(claimed.Number) : null,
+        ClaimedAt = claimed.Number > 0 ? now.Show(claimed.Number) : null,
         HasBegun = notBegun.Number != 1,
     };
 
     /// <summary>Reads what the scripts Upcoming and Dead return.</summary>
     private static TimerPage ReadPage(TimerState state, RedisReply reply)
     {
-        const int First = 3, Width = 5;
-        long nowUs = reply[0].Number;
+        const int First = 5, Width = 5;
+        StoreTime now = TimerCodec.Now(reply[0], reply[3]);
+        RedisReply aheads = reply[4];
         var snapshots = new TimerSnapshot[(reply.Length - First) / Width];
         for (int i = 0; i < snapshots.Length; i++)
         {
             int at = First + (i * Width);
             long score = reply[at + 1].Number;
-            snapshots[i] = Snapshot(reply[at].Text, state, nowUs, score, score, reply[at + 2], reply[at + 3], reply[at + 4]);
+            long? raw = aheads.Length > 0 && !aheads[i].IsNull ? score - aheads[i].Number : null;
+            snapshots[i] = Snapshot(reply[at].Text, state, now, now.DueOf(new DueTime(score, raw)), score, reply[at + 2], reply[at + 3], reply[at + 4]);
         }
 
         if (reply[2].Number == 0) return new TimerPage(snapshots, null);
@@ -159,7 +162,7 @@ internal sealed partial class RedisTimerStore
     }
 
     // All times but the present one are in ms. Of a dead letter its record says when it was due, and `end` is the time of its death.
-    private static TimerSnapshot Snapshot(string id, TimerState state, long nowUs, long due, long end, RedisReply tries, RedisReply failures, RedisReply stored)
+    private static TimerSnapshot Snapshot(string id, TimerState state, StoreTime now, long due, long end, RedisReply tries, RedisReply failures, RedisReply stored)
     {
         bool isDamaged = !TimerCodec.TryDecodePast(tries.Bytes.Span, failures.Bytes.Span, out EventPast past);
         isDamaged |= !TimerCodec.TryDecodeBody(stored.Bytes, out EventBody body);
@@ -169,18 +172,18 @@ internal sealed partial class RedisTimerStore
         {
             Id = id,
             State = state,
-            Due = TimerCodec.Time(due),
-            TimeLeft = state == TimerState.Scheduled ? TimerCodec.WholeUntil(due, nowUs) : TimeSpan.Zero,
-            LeaseLeft = state == TimerState.InFlight ? TimerCodec.WholeUntil(end, nowUs) : null,
+            Due = now.Show(due),
+            TimeLeft = state == TimerState.Scheduled ? now.WholeUntil(due) : TimeSpan.Zero,
+            LeaseLeft = state == TimerState.InFlight ? now.WholeUntil(end) : null,
             Retries = past.Retries,
             Interruptions = past.Interruptions,
             MaxRetries = body.MaxRetries,
             Payload = body.Payload,
             Headers = body.Headers,
             DeadLetterReason = dead ? past.Reason : null,
-            DeadLetteredAt = dead ? TimerCodec.Time(end) : null,
-            DeadLetteredFor = dead ? TimerCodec.Since(end, nowUs) : null,
-            Failures = past.Failures,
+            DeadLetteredAt = dead ? now.Show(end) : null,
+            DeadLetteredFor = dead ? now.Since(end) : null,
+            Failures = past.Failures.ShownBy(now),
             IsDamaged = isDamaged,
         };
     }

@@ -65,7 +65,7 @@ internal sealed partial class RedisTimerStore
         async partition => ReadCounters(await SendAsync(TimerScript.MoveCounters, partition, cancellationToken).ConfigureAwait(false))).ConfigureAwait(false));
 
     /// <summary>Reads a reply of MoveCounters.</summary>
-    internal static TimerCounters ReadCounters(RedisReply reply) => CounterFields.Read(reply, 1, new StoreTime(reply[0].Number * TimeSpan.TicksPerMicrosecond));
+    internal static TimerCounters ReadCounters(RedisReply reply) => CounterFields.Read(reply, 2, TimerCodec.Now(reply[0], reply[1]));
 
     public async Task DropJournalAsync(string ns, CancellationToken cancellationToken) =>
         await EachAsync(PartitionsOf(ns), partition => SendAsync(TimerScript.DropJournal, partition, cancellationToken).AsTask()).ConfigureAwait(false);
@@ -160,15 +160,15 @@ internal sealed partial class RedisTimerStore
 
     private static TransferEvent ReadMoved(RedisReply reply)
     {
-        const int Now = 0, Kind = 1, When = 3, Rest = 4, Body = 6, Id = 9, OfSchedule = 3;
+        const int Now = 0, Kind = 1, When = 3, Rest = 4, Body = 6, Id = 9, Offset = 10, OfSchedule = 3;
         if (reply[Kind].Number == OfSchedule)
         {
             ScheduleRecord record = ScheduleCodec.Decode(reply[Id].Text[..^1], reply[Rest].Bytes);
             return TransferRules.Pack(record with { Body = reply[Body].Bytes });
         }
 
-        TimerSnapshot snapshot = ReadSnapshot(reply[Id].Text, reply);
-        return TransferRules.Pack(snapshot, reply[Now].Number * TimeSpan.TicksPerMicrosecond, reply[When].Number);
+        TimerSnapshot snapshot = ReadSnapshot(reply[Id].Text, reply, Offset);
+        return TransferRules.Pack(snapshot, TimerCodec.Now(reply[Now], reply[Offset]), reply[When].Number);
     }
 
     private RedisValue[] ImportArguments(TimerPartition partition, string moveId, IReadOnlyList<TransferEvent> events)
@@ -190,7 +190,8 @@ internal sealed partial class RedisTimerStore
 
             RedisValue ago = moved.DeadLetter is { } deadLetter ? TimerCodec.Microseconds(deadLetter.Ago) : "";
             RedisValue end = TimerCodec.EndOfPast(moved.DeadLetter?.Reason ?? 0, moved.Interruptions);
-            arguments.Add(moved.Id, TimerCodec.Microseconds(moved.DueIn), ago, bodies[i], moved.Retries, end, moved.Failures.Count);
+            RedisValue dueIn = TimerCodec.Microseconds(moved.DueIn);
+            arguments.Add(moved.Id, moved.IsAbsolute ? $"a{dueIn}" : dueIn, ago, bodies[i], moved.Retries, end, moved.Failures.Count);
             foreach (AttemptFailure failure in moved.Failures) arguments.Add(Encode(failure));
         }
 

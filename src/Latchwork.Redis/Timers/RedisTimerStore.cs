@@ -202,8 +202,8 @@ internal sealed partial class RedisTimerStore(IRedisConnection connection, Redis
 
     private static TimerClaim ReadClaim(RedisReply reply, out bool fresh)
     {
-        const int First = 6, Width = 5;
-        long nowUs = reply[1].Number;
+        const int First = 7, Width = 5;
+        StoreTime now = TimerCodec.Now(reply[1], reply[6]);
         fresh = reply[2].Number == 1;
         var events = new List<ClaimedEvent>((reply.Length - First) / Width);
         for (int at = First; at < reply.Length; at += Width)
@@ -212,9 +212,9 @@ internal sealed partial class RedisTimerStore(IRedisConnection connection, Redis
             if (!TimerCodec.TryDecodeBody(reply[at + 3].Bytes, out EventBody body)) continue;
             long due = reply[at + 1].Number;
             events.Add(new ClaimedEvent(
-                reply[at].Text, body.Payload, body.Headers, (int)reply[at + 2].Number, body.MaxRetries, TimerCodec.Time(due), TimerCodec.Since(due, nowUs))
+                reply[at].Text, body.Payload, body.Headers, (int)reply[at + 2].Number, body.MaxRetries, now.Show(due), now.Since(due))
             {
-                FirstClaimedAt = reply[at + 4].Bytes.Length > 0 ? DateTimeOffset.UnixEpoch + TimeSpan.FromMicroseconds(reply[at + 4].Number) : null,
+                FirstClaimedAt = reply[at + 4].Bytes.Length > 0 ? TimerCodec.Now(reply[at + 4], reply[6]).ToDateTimeOffset() : null,
             });
         }
 

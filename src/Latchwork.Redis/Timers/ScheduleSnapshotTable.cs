@@ -23,7 +23,7 @@ internal sealed class ScheduleSnapshotTable : IScheduleTable
     public ScheduleSnapshotTable(RedisReply reply, IReadOnlyList<string> schedules, IReadOnlyList<string> events)
     {
         const int FirstOccurrence = 6;
-        Now = new StoreTime(reply[0].Number * TimeSpan.TicksPerMicrosecond);
+        Now = TimerCodec.Now(reply[0], reply[3]);
         for (int i = 0; i < schedules.Count; i++)
         {
             RedisReply one = reply[1][i];
@@ -66,12 +66,12 @@ internal sealed class ScheduleSnapshotTable : IScheduleTable
         return ReadPlace(_placesRead[id]);
     }
 
-    public void Post(TimerEntry entry, long due)
+    public void Post(TimerEntry entry, DueTime due)
     {
         byte[] body = TimerCodec.EncodeBody(entry.MaxRetries, entry.Headers, entry.Payload.Span);
         Largest = Math.Max(Largest, body.Length - TimerCodec.BodyPrefix);
-        _done.AddRange(["T", entry.Id, due, body]);
-        _places[entry.Id] = new OccurrencePlace(TimerState.Scheduled, due, null);
+        _done.AddRange(["T", entry.Id, due.At, due.Raw is { } raw ? raw : "", body]);
+        _places[entry.Id] = new OccurrencePlace(TimerState.Scheduled, due.At, null);
     }
 
     public void Remove(string id)
@@ -141,7 +141,7 @@ internal sealed class ScheduleSnapshotTable : IScheduleTable
         }
     }
 
-    // 's 1790000000000', 'f 5 token 0 1790000000000 3 1790000000009 node' (see lease.lua), 'd' or nothing.
+    // 's 1790000000000', 'f 5 token 0 1790000000000@0 3 1790000000009 node' (see lease.lua), 'd' or nothing.
     private static OccurrencePlace? ReadPlace(string place)
     {
         if (place.Length == 0) return null;
@@ -152,6 +152,6 @@ internal sealed class ScheduleSnapshotTable : IScheduleTable
         int length = int.Parse(lease.AsSpan(0, space), CultureInfo.InvariantCulture);
         string token = Encoding.UTF8.GetString(lease, space + 1, length);
         string[] rest = Encoding.UTF8.GetString(lease.AsSpan(space + length + 2)).Split(' ', 3);
-        return new OccurrencePlace(TimerState.InFlight, long.Parse(rest[1], CultureInfo.InvariantCulture), token);
+        return new OccurrencePlace(TimerState.InFlight, long.Parse(rest[1].AsSpan(0, rest[1].IndexOf('@') is >= 0 and var end ? end : rest[1].Length), CultureInfo.InvariantCulture), token);
     }
 }

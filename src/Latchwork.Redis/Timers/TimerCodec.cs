@@ -26,16 +26,14 @@ internal static class TimerCodec
         (span.Ticks + (span.Ticks > 0 ? TimeSpan.TicksPerMicrosecond - 1 : 0)) / TimeSpan.TicksPerMicrosecond; // division cuts towards zero
 
     public static TimeSpan Span(long us) => new(us * TimeSpan.TicksPerMicrosecond);
+
+    /// <summary>A time of a partition and the offset of its clock, both in µs, as scripts return them.</summary>
+    public static StoreTime Now(RedisReply us, RedisReply offsetUs) => new(us.Number * TimeSpan.TicksPerMicrosecond, offsetUs.Number * TimeSpan.TicksPerMicrosecond);
+
     public static DateTimeOffset Time(long ms) => DateTimeOffset.FromUnixTimeMilliseconds(ms);
 
     /// <summary>The time from <paramref name="nowUs"/> to <paramref name="ms"/>; zero if it has passed.</summary>
     public static TimeSpan Until(long ms, long nowUs) => Span(Math.Max(0, ms * 1000 - nowUs));
-
-    /// <summary>The same as it is shown: in whole milliseconds, rounded down, as due times are rounded up. What was due in a second is never due in more.</summary>
-    public static TimeSpan WholeUntil(long ms, long nowUs) => Span(Math.Max(0, ms * 1000 - nowUs) / 1000 * 1000);
-
-    /// <summary>The time from <paramref name="ms"/> to <paramref name="nowUs"/>; zero if it is still to come.</summary>
-    public static TimeSpan Since(long ms, long nowUs) => Span(Math.Max(0, nowUs - ms * 1000));
 
     /// <summary>Packs what is stored of an event as long as it exists.</summary>
     public static byte[] EncodeBody(int maxRetries, IReadOnlyDictionary<string, string>? headers, ReadOnlySpan<byte> payload)

@@ -11,7 +11,7 @@ internal static class Opening
     public const int ApplicationId = 0x4C544348;
 
     /// <summary>The scripts that lead from each version to the next, in order. A file's version is the number of those that it has seen.</summary>
-    private static readonly string[] _scripts = ["Version1", "Version2", "Version3", "Version4", "Version5", "Version6", "Version7", "Version8"];
+    private static readonly string[] _scripts = ["Version1", "Version2", "Version3", "Version4", "Version5", "Version6", "Version7", "Version8", "Version9"];
 
     /// <summary>The version of the tables that this program works with.</summary>
     public static int Version => _scripts.Length;

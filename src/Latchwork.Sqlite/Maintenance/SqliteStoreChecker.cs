@@ -177,7 +177,7 @@ internal sealed class SqliteStoreChecker(Writer writer, Reader reader, ITimerSto
         {
             StoreTime now = ns.Now();
             events.Record(place, "latchwork doctor", Lost, now);
-            events.MoveToDeadLetters(place, now.Milliseconds, DeadLetterReason.Rejected);
+            events.MoveToDeadLetters(place, now, DeadLetterReason.Rejected);
         }
         else if (repair)
         {

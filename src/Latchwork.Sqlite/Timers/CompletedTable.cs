@@ -26,17 +26,23 @@ internal readonly struct CompletedTable(SqliteFile file, TimerNamespace ns)
         return CompletedRules.Page(lines, limit);
     }
 
-    /// <summary>Writes a line, unless there is one of the same id that was completed later.</summary>
-    public void Write(CompletedEvent line)
+    /// <summary>Takes in a line that comes from elsewhere, unless there is one of the same id that was completed later.</summary>
+    public void Import(CompletedEvent line)
     {
-        file["UPDATE completed SET due = ?, claimed = ?, completed = ?, node = ?, retries = ?, max_retries = ?, outcome = ? WHERE namespace = ? AND id = ? AND completed <= ?"]
+        if (!(Find(line.Id)?.CompletedAt > line.CompletedAt)) Replace(line);
+    }
+
+    /// <summary>Writes a line, whatever there was of the same id: the machine's clock may have been put back since.</summary>
+    public void Replace(CompletedEvent line)
+    {
+        file["UPDATE completed SET due = ?, claimed = ?, completed = ?, node = ?, retries = ?, max_retries = ?, outcome = ? WHERE namespace = ? AND id = ?"]
             .Set(Milliseconds(line.Due)).Set(Milliseconds(line.ClaimedAt)).Set(Milliseconds(line.CompletedAt)).Set(line.NodeId).Set(line.Retries).Set(line.MaxRetries)
-            .Set((int)line.Outcome).Set(ns.Id).Set(line.Id).Set(Milliseconds(line.CompletedAt)).Run();
+            .Set((int)line.Outcome).Set(ns.Id).Set(line.Id).Run();
         if (file.Changes > 0) return;
-        file[$"INSERT INTO completed ({Columns}, namespace) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (namespace, id) DO NOTHING"]
+        file[$"INSERT INTO completed ({Columns}, namespace) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"]
             .Set(line.Id).Set(Milliseconds(line.Due)).Set(Milliseconds(line.ClaimedAt)).Set(Milliseconds(line.CompletedAt)).Set(line.NodeId).Set(line.Retries).Set(line.MaxRetries)
             .Set((int)line.Outcome).Set(ns.Id).Run();
-        if (file.Changes > 0) ns.Count(completed: 1);
+        ns.Count(completed: 1);
     }
 
     /// <summary>Deletes the oldest beyond the limits. What one operation leaves over, the next takes.</summary>

@@ -91,7 +91,7 @@ internal sealed class ScheduleTable(SqliteFile file, TimerNamespace ns, StoreTim
             place.IsInFlight ? TimerState.InFlight : place.IsDeadLettered ? TimerState.DeadLettered : TimerState.Scheduled, place.Due, place.Token)
         : null;
 
-    public void Post(TimerEntry entry, long due)
+    public void Post(TimerEntry entry, DueTime due)
     {
         if (_events.Find(entry.Id) is not null)
         {
@@ -101,7 +101,7 @@ internal sealed class ScheduleTable(SqliteFile file, TimerNamespace ns, StoreTim
 
         ns.Tally(TimerCounter.Posted);
         _events.TryAdd(entry, due);
-        ns.Wakes.Wake(due, now);
+        ns.Wakes.Wake(due.At, now);
     }
 
     public void Remove(string id)
@@ -113,7 +113,7 @@ internal sealed class ScheduleTable(SqliteFile file, TimerNamespace ns, StoreTim
     public void Schedule(string id, long due)
     {
         EventPlace place = _events.Find(id)!.Value;
-        _events.Schedule(place, due, place.Retries);
+        _events.Schedule(place, new DueTime(due, null), place.Retries);
         ns.Wakes.Wake(due, now);
     }
 

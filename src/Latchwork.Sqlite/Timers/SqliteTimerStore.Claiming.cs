@@ -7,7 +7,7 @@ namespace Latchwork.Sqlite.Timers;
 /// <content>Claiming.</content>
 internal sealed partial class SqliteTimerStore
 {
-    private const string Columns = "e.key, e.id, e.due, e.retries, e.max_retries, e.headers, e.payload, e.first_claimed";
+    private const string Columns = "e.key, e.id, e.due, e.retries, e.max_retries, e.headers, e.payload, e.first_claimed, e.raw_due";
 
     // Not durable: no process that holds a lease outlives a loss of power. The event is then where it was before the claim.
     public Task<TimerClaim> ClaimAsync(TimerPartition partition, ClaimRequest request, CancellationToken cancellationToken) =>
@@ -17,6 +17,7 @@ internal sealed partial class SqliteTimerStore
             (file, ns) =>
             {
                 StoreTime now = ns.Now();
+                new TimerEvents(file, ns).DateAnew(now);
                 (int takenBack, int deadLettered) = TakeBackExpired(file, ns, now);
                 if (deadLettered > 0 || request.Max > 0) EvictDeadLetters(file, ns, request.DeadLetters, now); // time passes, too; but who only looks evicts nothing
                 if (request.Max > 0) new CompletedTable(file, ns).Trim(request.Completed, now);
@@ -40,14 +41,14 @@ internal sealed partial class SqliteTimerStore
         var expired = new List<EventPlace>();
         using (Statement rows = file[
             """
-            SELECT e.key, e.id, e.due, e.retries, e.max_retries, l.token, l.node, l.deadline
+            SELECT e.key, e.id, e.due, e.retries, e.max_retries, l.token, l.node, l.deadline, e.raw_due
             FROM leases l JOIN events e ON e.key = l.key WHERE l.namespace = ? AND l.deadline <= ? ORDER BY l.deadline LIMIT ?
             """].Set(ns.Id).Set(now.Milliseconds).Set(Limits.MaxBatch))
         {
             while (rows.Step())
             {
                 expired.Add(new EventPlace(
-                    rows.Long(0), rows.Text(1), rows.Long(2), rows.Int(3), rows.Int(4), rows.Text(5), rows.Text(6), rows.Long(7), Died: null));
+                    rows.Long(0), rows.Text(1), rows.Long(2), rows.Int(3), rows.Int(4), rows.Text(5), rows.Text(6), rows.Long(7), Died: null, rows.LongOrNull(8)));
             }
         }
 
@@ -57,18 +58,18 @@ internal sealed partial class SqliteTimerStore
         {
             if (OccurrenceId.Is(place.Id) && ScheduleSteps.HasNotBegun(new ScheduleTable(file, ns, now), place.Id))
             {
-                events.PutBack(place); // nothing was attempted
+                events.PutBack(place, now); // nothing was attempted
                 continue;
             }
 
             events.Record(place, place.Node!, FailureRecord.LeaseExpired, now);
             if (place.Retries < place.MaxRetries)
             {
-                events.Schedule(place, place.Deadline, place.Retries + 1);
+                events.Schedule(place, new DueTime(place.Deadline, null), place.Retries + 1);
             }
             else
             {
-                events.MoveToDeadLetters(place, now.Milliseconds, DeadLetterReason.LeaseExpired);
+                events.MoveToDeadLetters(place, now, DeadLetterReason.LeaseExpired);
                 ScheduleTable.Ended(file, ns, place.Id, OccurrenceOutcome.DeadLettered, now);
                 deadLettered++;
             }
@@ -87,6 +88,7 @@ internal sealed partial class SqliteTimerStore
     {
         var claimed = new List<ClaimedEvent>();
         var places = new List<EventPlace>();
+        var early = new List<EventPlace>();
         var events = new TimerEvents(file, ns);
         if (max <= 0 || ns.Scheduled == 0 || events.FirstDue() is not { } first || first > now.Milliseconds) return claimed;
 
@@ -99,19 +101,22 @@ internal sealed partial class SqliteTimerStore
             $"SELECT {Columns} FROM scheduled s JOIN events e ON e.key = s.key WHERE s.namespace = ? AND s.due <= ? ORDER BY s.due DESC, s.id DESC LIMIT ?"], ns, now, max))
         {
             long lastOld = -1, lastNew = -1;
-            while (claimed.Count < max)
+            while (claimed.Count + early.Count < max)
             {
                 DueRows rows = newest ? newestFirst : oldestFirst;
                 if (!rows.Step() || rows.Key == (newest ? lastOld : lastNew)) break; // the two have met
-                bytes += rows.Row.Length(6);
-                if (claimed.Count > 0 && bytes > Limits.MaxBatchBytes) break;
+                var place = new EventPlace(rows.Key, rows.Row.Text(1), rows.Row.Long(2), rows.Row.Int(3), rows.Row.Int(4), null, null, 0, null, rows.Row.LongOrNull(8));
+                bool isEarly = now.DueOf(place.DueTime) > now.Milliseconds; // one of more than the claim has dated anew
+                if (!isEarly) bytes += rows.Row.Length(6);
+                if (!isEarly && claimed.Count > 0 && bytes > Limits.MaxBatchBytes) break;
                 (newest ? ref lastNew : ref lastOld) = rows.Key;
-                claimed.Add(ReadClaimed(rows.Row, now));
-                places.Add(new EventPlace(rows.Key, claimed[^1].Id, rows.Row.Long(2), rows.Row.Int(3), rows.Row.Int(4), null, null, 0, null));
+                (isEarly ? early : places).Add(place);
+                if (!isEarly) claimed.Add(ReadClaimed(rows.Row, now));
                 newest = backlog && !newest;
             }
         }
 
+        foreach (EventPlace place in early) events.DateAnew(place, now);
         long deadline = now.After(request.LeaseDuration);
         foreach (EventPlace place in places)
         {
@@ -146,17 +151,17 @@ internal sealed partial class SqliteTimerStore
 
     private static ClaimedEvent ReadClaimed(Statement row, StoreTime now)
     {
-        long due = row.Long(2);
+        long due = now.DueOf(new DueTime(row.Long(2), row.LongOrNull(8)));
         return new ClaimedEvent(
             row.Text(1),
             row.Bytes(6),
             EventCodec.DecodeHeaders(row.BytesOrNull(5)),
             row.Int(3),
             row.Int(4),
-            DateTimeOffset.FromUnixTimeMilliseconds(due),
+            now.Show(due),
             now.Since(due))
         {
-            FirstClaimedAt = row.LongOrNull(7) is { } us ? DateTimeOffset.UnixEpoch + TimeSpan.FromMicroseconds(us) : null,
+            FirstClaimedAt = row.LongOrNull(7) is { } us ? new StoreTime(us * TimeSpan.TicksPerMicrosecond, now.Offset).ToDateTimeOffset() : null,
         };
     }
 

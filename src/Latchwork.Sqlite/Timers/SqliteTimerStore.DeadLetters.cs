@@ -17,13 +17,13 @@ internal sealed partial class SqliteTimerStore
             (file, ns) =>
             {
                 StoreTime now = ns.Now();
-                long dueAt = now.Resolve(due);
+                DueTime dueAt = now.Resolve(due);
                 TimerOutcome[] outcomes = ForEachDeadLetter(file, ns, keys, (events, place) =>
                 {
                     events.Schedule(place, dueAt, retries: 0);
                     events.ForgetInterruptions(place.Key);
                 });
-                if (outcomes.Contains(TimerOutcome.Done)) Wake(ns, dueAt, now);
+                if (outcomes.Contains(TimerOutcome.Done)) Wake(ns, dueAt.At, now);
                 return outcomes;
             },
             cancellationToken);
@@ -33,13 +33,14 @@ internal sealed partial class SqliteTimerStore
 
     private static TimerOutcome[] ForEachDeadLetter(SqliteFile file, TimerNamespace ns, IReadOnlyList<DeadLetterKey> keys, Action<TimerEvents, EventPlace> act)
     {
+        StoreTime now = ns.Now();
         var events = new TimerEvents(file, ns);
         var outcomes = new TimerOutcome[keys.Count];
         for (int i = 0; i < keys.Count; i++)
         {
             outcomes[i] = TimerOutcome.NotFound;
             if (events.Find(keys[i].Id) is not { Died: { } died } place) continue;
-            if (keys[i].DeadLetteredAt is { } deadLetteredAt && deadLetteredAt.ToUnixTimeMilliseconds() != died) continue;
+            if (keys[i].DeadLetteredAt is { } deadLetteredAt && now.Unshow(deadLetteredAt) != died) continue;
             act(events, place);
             outcomes[i] = TimerOutcome.Done;
         }
@@ -58,7 +59,7 @@ internal sealed partial class SqliteTimerStore
         {
             while (rows.Step() && (oldest.Count < tooMany || rows.Long(1) < tooOld))
             {
-                oldest.Add(new EventPlace(rows.Long(0), rows.Text(2), 0, 0, 0, null, null, 0, rows.Long(1)));
+                oldest.Add(new EventPlace(rows.Long(0), rows.Text(2), 0, 0, 0, null, null, 0, rows.Long(1), null));
             }
         }
 

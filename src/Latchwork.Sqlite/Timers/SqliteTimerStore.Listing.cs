@@ -10,7 +10,7 @@ internal sealed partial class SqliteTimerStore
 {
     /// <summary>The columns of a snapshot; <c>e</c> are the events, <c>l</c> the leases, <c>d</c> the dead.</summary>
     internal const string SnapshotColumns =
-        "e.id, e.due, e.retries, e.max_retries, e.headers, e.payload, e.failures, l.deadline, l.token, l.node, d.died, d.reason, e.interruptions, l.claimed";
+        "e.id, e.due, e.retries, e.max_retries, e.headers, e.payload, e.failures, l.deadline, l.token, l.node, d.died, d.reason, e.interruptions, l.claimed, e.raw_due";
 
     public Task<TimerSnapshot?> PeekAsync(TimerPartition partition, string id, CancellationToken cancellationToken) =>
         Look(
@@ -73,11 +73,11 @@ internal sealed partial class SqliteTimerStore
                         isCut = items.Count == limit || (items.Count > 0 && bytes > Limits.MaxBatchBytes);
                         if (isCut) break;
                         items.Add(ReadSnapshot(rows, now));
-                        last = new TimedId(rows.Long(7), rows.Long(14).ToString(CultureInfo.InvariantCulture));
+                        last = new TimedId(rows.Long(7), rows.Long(15).ToString(CultureInfo.InvariantCulture));
                     }
                 }
 
-                return from.Cut(items.ConvertAll(item => MarkBegun(item, file, ns, now)), isCut ? last : null);
+                return from.Cut(items.ConvertAll(item => MarkBegun(item, file, ns, now)), isCut ? last : null, now);
             },
             cancellationToken);
 
@@ -120,7 +120,7 @@ internal sealed partial class SqliteTimerStore
                 bool full = items.Count == limit || (items.Count > 0 && bytes > Limits.MaxBatchBytes);
                 if (full) return new TimerPage(items, new PageCursor(last, from.End).ToString());
                 items.Add(snapshot);
-                last = new TimedId(rows.Long(14), snapshot.Id);
+                last = new TimedId(rows.Long(15), snapshot.Id);
             }
         }
 
@@ -130,19 +130,20 @@ internal sealed partial class SqliteTimerStore
     /// <summary>Reads what <see cref="SnapshotColumns"/> selects.</summary>
     internal static TimerSnapshot ReadSnapshot(Statement row, StoreTime now)
     {
-        long due = row.Long(1);
+        long due = now.DueOf(new DueTime(row.Long(1), row.LongOrNull(14)));
         long? deadline = row.LongOrNull(7), died = row.LongOrNull(10);
         TimerState state = deadline is not null ? TimerState.InFlight : died is not null ? TimerState.DeadLettered : TimerState.Scheduled;
         return new TimerSnapshot
         {
             Id = row.Text(0),
             State = state,
-            Due = DateTimeOffset.FromUnixTimeMilliseconds(due),
+            Due = now.Show(due),
+            IsAbsolute = !row.IsNull(14),
             TimeLeft = state == TimerState.Scheduled ? now.WholeUntil(due) : TimeSpan.Zero,
             LeaseLeft = deadline is { } end ? now.WholeUntil(end) : null,
             Token = row.TextOrNull(8),
             NodeId = row.TextOrNull(9),
-            ClaimedAt = deadline is not null && row.Long(13) is > 0 and var claimed ? DateTimeOffset.FromUnixTimeMilliseconds(claimed) : null,
+            ClaimedAt = deadline is not null && row.Long(13) is > 0 and var claimed ? now.Show(claimed) : null,
             HasBegun = deadline is null ? null : true,
             Retries = row.Int(2),
             Interruptions = row.Int(12),
@@ -150,9 +151,9 @@ internal sealed partial class SqliteTimerStore
             Payload = row.Bytes(5),
             Headers = EventCodec.DecodeHeaders(row.BytesOrNull(4)),
             DeadLetterReason = died is null ? null : (DeadLetterReason)row.Int(11),
-            DeadLetteredAt = died is { } at ? DateTimeOffset.FromUnixTimeMilliseconds(at) : null,
+            DeadLetteredAt = died is { } at ? now.Show(at) : null,
             DeadLetteredFor = died is { } since ? now.Since(since) : null,
-            Failures = EventCodec.DecodeFailures(row.BytesOrNull(6)),
+            Failures = EventCodec.DecodeFailures(row.BytesOrNull(6)).ShownBy(now),
         };
     }
 }

@@ -20,10 +20,10 @@ internal sealed partial class SqliteTimerStore
                 long earliest = long.MaxValue;
                 for (int i = 0; i < own.Length; i++)
                 {
-                    long due = now.Resolve(own[i].Due);
+                    DueTime due = now.Resolve(own[i].Due);
                     outcomes[i] = Post(events, ns, own[i], due);
                     if (outcomes[i] is not (PostOutcome.Created or PostOutcome.Replaced)) continue;
-                    earliest = Math.Min(earliest, due);
+                    earliest = Math.Min(earliest, due.At);
                     ns.Tally(TimerCounter.Posted);
                     if (outcomes[i] == PostOutcome.Replaced) ns.Tally(TimerCounter.Replaced);
                 }
@@ -63,14 +63,14 @@ internal sealed partial class SqliteTimerStore
                 if (place.IsDeadLettered) return TimerOutcome.DeadLettered;
 
                 StoreTime now = ns.Now();
-                long dueAt = now.Resolve(due);
+                DueTime dueAt = now.Resolve(due);
                 events.Schedule(place, dueAt, place.Retries);
-                Wake(ns, dueAt, now);
+                Wake(ns, dueAt.At, now);
                 return TimerOutcome.Done;
             },
             cancellationToken);
 
-    private static PostOutcome Post(TimerEvents events, TimerNamespace ns, TimerEntry entry, long due)
+    private static PostOutcome Post(TimerEvents events, TimerNamespace ns, TimerEntry entry, DueTime due)
     {
         if (events.TryAdd(entry, due)) return PostOutcome.Created;
 

@@ -50,11 +50,11 @@ internal sealed partial class SqliteTimerStore
             ns,
             deliveries,
             static delivery => delivery,
-            (TimerEvents events, in EventPlace place, DeliveryKey _, StoreTime _, ref long earliest) =>
+            (TimerEvents events, in EventPlace place, DeliveryKey _, StoreTime now, ref long earliest) =>
             {
-                events.PutBack(place);
+                events.PutBack(place, now);
                 ns.Tally(TimerCounter.HandedBack);
-                earliest = Math.Min(earliest, place.Due);
+                earliest = Math.Min(earliest, now.DueOf(place.DueTime));
                 return TimerOutcome.Done;
             }), cancellationToken);
 
@@ -81,8 +81,8 @@ internal sealed partial class SqliteTimerStore
     {
         if (failure.IsInterruption && events.CountInterruption(place.Key) <= Limits.FreeInterruptions)
         {
-            events.PutBack(place);
-            earliest = Math.Min(earliest, place.Due);
+            events.PutBack(place, now);
+            earliest = Math.Min(earliest, now.DueOf(place.DueTime));
             ns.Tally(TimerCounter.HandedBack);
             return TimerOutcome.Done;
         }
@@ -91,13 +91,13 @@ internal sealed partial class SqliteTimerStore
         events.Record(place, failure.NodeId, failure.Error, now);
         if (failure.RetryIn is not TimeSpan delay || place.Retries >= place.MaxRetries)
         {
-            events.MoveToDeadLetters(place, now.Milliseconds, failure.Reason);
+            events.MoveToDeadLetters(place, now, failure.Reason);
             ns.TallyDeadLetter(failure.Reason);
             return TimerOutcome.DeadLettered;
         }
 
         long due = now.After(delay);
-        events.Schedule(place, due, place.Retries + 1);
+        events.Schedule(place, new DueTime(due, null), place.Retries + 1);
         earliest = Math.Min(earliest, due);
         return TimerOutcome.Done;
     }

@@ -46,8 +46,7 @@ internal sealed partial class SqliteTimerStore(Writer writer, Reader reader, Not
             static (file, ns) =>
             {
                 StoreTime now = ns.Now();
-                long? first = new TimerEvents(file, ns).FirstDue();
-                TimeSpan? overdue = first is { } due && due <= now.Milliseconds ? now.Since(due) : null;
+                TimeSpan? overdue = new TimerEvents(file, ns).OldestDue(now) is { } due ? now.Since(due) : null;
                 return new TimerStats(ns.Scheduled, ns.InFlight, ns.DeadLetters, ns.DeadLettersEvicted, overdue) { Pause = ns.Pause, Counters = ns.Counters(file) };
             },
             cancellationToken);

@@ -14,9 +14,13 @@ namespace Latchwork.Sqlite.Timers;
 /// <param name="Node">In flight: who holds it.</param>
 /// <param name="Deadline">In flight: the end of the lease, in ms.</param>
 /// <param name="Died">Dead: when, in ms.</param>
+/// <param name="Raw">Of an absolute time: what was asked for, by the machine's clock, in ms.</param>
 internal readonly record struct EventPlace(
-    long Key, string Id, long Due, int Retries, int MaxRetries, string? Token, string? Node, long Deadline, long? Died)
+    long Key, string Id, long Due, int Retries, int MaxRetries, string? Token, string? Node, long Deadline, long? Died, long? Raw)
 {
+    /// <summary>When it is due, as it is stored.</summary>
+    public DueTime DueTime => new(Due, Raw);
+
     public bool IsInFlight => Token is not null;
 
     public bool IsDeadLettered => Died is not null;
@@ -46,6 +50,24 @@ internal readonly struct TimerEvents(SqliteFile file, TimerNamespace ns)
         return row.Step() ? row.LongOrNull(0) : null;
     }
 
+    /// <summary>
+    /// When the event that is longest due fell due; null if none is. Absolute times that were written down before the offset grew are not due; of more than
+    /// <see cref="Limits.MaxBatch"/> of them those that are due behind them are not seen until claims have dated them anew.
+    /// </summary>
+    public long? OldestDue(StoreTime now)
+    {
+        long? oldest = null;
+        using Statement rows = file["SELECT due, due - ahead FROM scheduled WHERE namespace = ? AND due <= ? ORDER BY due LIMIT ?"]
+            .Set(ns.Id).Set(now.Milliseconds).Set(now.Ahead == 0 ? 1 : Limits.MaxBatch);
+        while (rows.Step())
+        {
+            long due = now.DueOf(new DueTime(rows.Long(0), rows.LongOrNull(1)));
+            if (due <= now.Milliseconds && !(oldest <= due)) oldest = due;
+        }
+
+        return oldest;
+    }
+
     /// <summary>Whether at most so many events are due. Counts no further.</summary>
     public bool IsDueAtMost(int most, StoreTime now)
     {
@@ -58,23 +80,23 @@ internal readonly struct TimerEvents(SqliteFile file, TimerNamespace ns)
     {
         using Statement row = file[
             """
-            SELECT e.key, e.due, e.retries, e.max_retries, l.token, l.node, l.deadline, d.died
+            SELECT e.key, e.due, e.retries, e.max_retries, l.token, l.node, l.deadline, d.died, e.raw_due
             FROM events e LEFT JOIN leases l ON l.key = e.key LEFT JOIN dead d ON d.key = e.key
             WHERE e.namespace = ? AND e.id = ?
             """].Set(ns.Id).Set(id);
         if (!row.Step()) return null;
-        return new EventPlace(row.Long(0), id, row.Long(1), row.Int(2), row.Int(3), row.TextOrNull(4), row.TextOrNull(5), row.Long(6), row.LongOrNull(7));
+        return new EventPlace(row.Long(0), id, row.Long(1), row.Int(2), row.Int(3), row.TextOrNull(4), row.TextOrNull(5), row.Long(6), row.LongOrNull(7), row.LongOrNull(8));
     }
 
     /// <summary>Adds an event, scheduled.</summary>
     /// <returns>Whether its id was free; if not, nothing was changed.</returns>
-    public bool TryAdd(TimerEntry entry, long due)
+    public bool TryAdd(TimerEntry entry, DueTime due)
     {
         file[
             """
-            INSERT INTO events (namespace, id, due, retries, max_retries, headers, payload) VALUES (?, ?, ?, 0, ?, ?, ?)
+            INSERT INTO events (namespace, id, due, retries, max_retries, headers, payload, raw_due) VALUES (?, ?, ?, 0, ?, ?, ?, ?)
             ON CONFLICT (namespace, id) DO NOTHING
-            """].Set(ns.Id).Set(entry.Id).Set(due).Set(entry.MaxRetries).Set(EventCodec.Encode(entry.Headers)).Set(entry.Payload.Span).Run();
+            """].Set(ns.Id).Set(entry.Id).Set(due.At).Set(entry.MaxRetries).Set(EventCodec.Encode(entry.Headers)).Set(entry.Payload.Span).Set(due.Raw).Run();
         if (file.Changes == 0) return false;
         InsertScheduled(due, entry.Id, file.LastKey);
         return true;
@@ -82,13 +104,14 @@ internal readonly struct TimerEvents(SqliteFile file, TimerNamespace ns)
 
     /// <summary>Adds an event that comes from another store. Its id must be free.</summary>
     /// <param name="moved">The event.</param>
-    /// <param name="due">When it is due, or was, in ms.</param>
+    /// <param name="due">When it is due, or was.</param>
     /// <param name="died">When it died, in ms; null if it lives.</param>
-    public void Import(TransferEvent moved, long due, long? died)
+    /// <param name="now">Now.</param>
+    public void Import(TransferEvent moved, DueTime due, long? died, StoreTime now)
     {
-        file["INSERT INTO events (namespace, id, due, retries, interruptions, max_retries, headers, failures, payload) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"]
-            .Set(ns.Id).Set(moved.Id).Set(due).Set(moved.Retries).Set(moved.Interruptions).Set(moved.MaxRetries)
-            .Set(EventCodec.Encode(moved.Headers)).Set(EventCodec.Encode(moved.Failures)).Set(moved.Payload.Span).Run();
+        file["INSERT INTO events (namespace, id, due, retries, interruptions, max_retries, headers, failures, payload, raw_due) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"]
+            .Set(ns.Id).Set(moved.Id).Set(due.At).Set(moved.Retries).Set(moved.Interruptions).Set(moved.MaxRetries)
+            .Set(EventCodec.Encode(moved.Headers)).Set(EventCodec.Encode(moved.Failures.KeptBy(now))).Set(moved.Payload.Span).Set(due.Raw).Run();
         long key = file.LastKey;
         if (died is { } at) InsertDeadLetter(key, at, moved.Id, moved.DeadLetter!.Reason);
         else InsertScheduled(due, moved.Id, key);
@@ -132,14 +155,14 @@ internal readonly struct TimerEvents(SqliteFile file, TimerNamespace ns)
 
         if (completed.Keeps)
         {
-            using Statement row = file["SELECT due, retries, max_retries FROM events WHERE key = ?"].Set(key);
+            using Statement row = file["SELECT due, retries, max_retries, raw_due FROM events WHERE key = ?"].Set(key);
             if (row.Step())
             {
-                new CompletedTable(file, ns).Write(new CompletedEvent(
+                new CompletedTable(file, ns).Replace(new CompletedEvent(
                     delivery.Id,
-                    DateTimeOffset.FromUnixTimeMilliseconds(row.Long(0)),
-                    DateTimeOffset.FromUnixTimeMilliseconds(claimed),
-                    DateTimeOffset.FromUnixTimeMilliseconds(now.Milliseconds),
+                    now.Show(now.DueOf(new DueTime(row.Long(0), row.LongOrNull(3)))),
+                    now.Show(claimed),
+                    DateTimeOffset.FromUnixTimeMilliseconds(now.RawMilliseconds),
                     node,
                     row.Int(1),
                     row.Int(2),
@@ -157,25 +180,51 @@ internal readonly struct TimerEvents(SqliteFile file, TimerNamespace ns)
         file["UPDATE leases SET deadline = ?1 WHERE key = ?2 AND deadline < ?1"].Set(deadline).Set(key).Run();
 
     /// <summary>In flight → scheduled as it was before.</summary>
-    public void PutBack(in EventPlace place)
+    public void PutBack(in EventPlace place, StoreTime now)
     {
         Displace(place);
-        InsertScheduled(place.Due, place.Id, place.Key);
+        long due = now.DueOf(place.DueTime);
+        if (due != place.Due) file["UPDATE events SET due = ? WHERE key = ?"].Set(due).Set(place.Key).Run();
+        InsertScheduled(place.DueTime with { At = due }, place.Id, place.Key);
+    }
+
+    /// <summary>
+    /// Dates those anew, a bounded number, whose absolute times were written down before the offset of the partition's clock grew. With an offset of zero there are none.
+    /// </summary>
+    public void DateAnew(StoreTime now)
+    {
+        if (now.Ahead == 0) return;
+        var behind = new List<EventPlace>();
+        using (Statement rows = file["SELECT key, id, due, ahead FROM scheduled WHERE namespace = ? AND ahead < ? ORDER BY ahead LIMIT ?"].Set(ns.Id).Set(now.Ahead).Set(Limits.MaxBatch))
+        {
+            while (rows.Step()) behind.Add(new EventPlace(rows.Long(0), rows.Text(1), rows.Long(2), 0, 0, null, null, 0, null, rows.Long(2) - rows.Long(3)));
+        }
+
+        foreach (EventPlace place in behind) DateAnew(place, now);
+    }
+
+    /// <summary>Dates a scheduled event with an absolute time anew.</summary>
+    public void DateAnew(in EventPlace place, StoreTime now)
+    {
+        long due = now.DueOf(place.DueTime);
+        file["UPDATE scheduled SET due = ?, ahead = ? WHERE namespace = ? AND due = ? AND id = ?"].Set(due).Set(due - place.Raw).Set(ns.Id).Set(place.Due).Set(place.Id).Run();
+        file["UPDATE events SET due = ? WHERE key = ?"].Set(due).Set(place.Key).Run();
     }
 
     /// <summary>Anything → scheduled, at another time.</summary>
-    public void Schedule(in EventPlace place, long due, int retries)
+    public void Schedule(in EventPlace place, DueTime due, int retries)
     {
         Displace(place);
-        file["UPDATE events SET due = ?, retries = ? WHERE key = ?"].Set(due).Set(retries).Set(place.Key).Run();
+        file["UPDATE events SET due = ?, retries = ?, raw_due = ? WHERE key = ?"].Set(due.At).Set(retries).Set(due.Raw).Set(place.Key).Run();
         InsertScheduled(due, place.Id, place.Key);
     }
 
     /// <summary>Anything → dead.</summary>
-    public void MoveToDeadLetters(in EventPlace place, long died, DeadLetterReason reason)
+    public void MoveToDeadLetters(in EventPlace place, StoreTime now, DeadLetterReason reason)
     {
         Displace(place);
-        InsertDeadLetter(place.Key, died, place.Id, reason);
+        if (place.Raw is not null) file["UPDATE events SET due = ?, raw_due = NULL WHERE key = ?"].Set(now.DueOf(place.DueTime)).Set(place.Key).Run();
+        InsertDeadLetter(place.Key, now.Milliseconds, place.Id, reason);
     }
 
     /// <summary>Adds a failed attempt to those that are kept.</summary>
@@ -214,9 +263,9 @@ internal readonly struct TimerEvents(SqliteFile file, TimerNamespace ns)
         ns.Count(dead: 1);
     }
 
-    private void InsertScheduled(long due, string id, long key)
+    private void InsertScheduled(DueTime due, string id, long key)
     {
-        file["INSERT INTO scheduled (namespace, due, id, key) VALUES (?, ?, ?, ?)"].Set(ns.Id).Set(due).Set(id).Set(key).Run();
+        file["INSERT INTO scheduled (namespace, due, id, key, ahead) VALUES (?, ?, ?, ?, ?)"].Set(ns.Id).Set(due.At).Set(id).Set(key).Set(due.At - due.Raw).Run();
         ns.Count(scheduled: 1);
     }
 

@@ -210,7 +210,7 @@ internal sealed class TimerNamespace
         bool hasCounted = _tally.AsSpan().ContainsAnyExcept(0);
         if (hasCounted)
         {
-            _counters.Count(_tally, new StoreTime(_clock.Last), slot => Keep(scope.File, slot));
+            _counters.Count(_tally, new StoreTime(_clock.Last, _clock.Offset), slot => Keep(scope.File, slot));
             Array.Clear(_tally);
         }
 

@@ -67,9 +67,9 @@ internal sealed partial class SqliteTransfer
                 continue;
             }
 
-            long due = now.From(events[i].DueIn);
-            table.Import(events[i], due, events[i].DeadLetter is { } deadLetter ? now.From(-deadLetter.Ago) : null);
-            if (events[i].DeadLetter is null) earliest = Math.Min(earliest, due);
+            DueTime due = TransferRules.DueOf(events[i], now);
+            table.Import(events[i], due, events[i].DeadLetter is { } deadLetter ? now.From(-deadLetter.Ago) : null, now);
+            if (events[i].DeadLetter is null) earliest = Math.Min(earliest, due.At);
         }
 
         if (count == 0) return;
@@ -88,7 +88,7 @@ internal sealed partial class SqliteTransfer
 
     /// <summary>The first records of schedules, before all events: so no occurrence is anywhere where its schedule is not.</summary>
     /// <returns>Whether these are all.</returns>
-    private static bool AddRecords(TimerEvents events, ScheduleTable schedules, List<TransferEvent> page, ref int bytes)
+    private static bool AddRecords(TimerEvents events, ScheduleTable schedules, StoreTime now, List<TransferEvent> page, ref int bytes)
     {
         string? after = null;
         while (true)
@@ -99,7 +99,7 @@ internal sealed partial class SqliteTransfer
                 // Their leases have run out, and nothing was attempted: they go as if they had been handed back.
                 foreach (string? id in (string?[])[record.ExpectedId, record.QueuedId])
                 {
-                    if (id is not null && events.Find(id) is { IsInFlight: true } place) events.PutBack(place);
+                    if (id is not null && events.Find(id) is { IsInFlight: true } place) events.PutBack(place, now);
                 }
 
                 TransferEvent moved = TransferRules.Pack(record);
@@ -119,7 +119,7 @@ internal sealed partial class SqliteTransfer
         StoreTime now = ns.Now();
         var page = new List<TransferEvent>();
         int bytes = 0;
-        _ = AddRecords(new TimerEvents(file, ns), schedules, page, ref bytes) && Add(file[
+        _ = AddRecords(new TimerEvents(file, ns), schedules, now, page, ref bytes) && Add(file[
                 $"""
                 SELECT {SqliteTimerStore.SnapshotColumns} FROM scheduled s JOIN events e ON e.key = s.key
                 LEFT JOIN leases l ON l.key = e.key LEFT JOIN dead d ON d.key = e.key
@@ -143,7 +143,7 @@ internal sealed partial class SqliteTransfer
             {
                 while (rows.Step())
                 {
-                    TransferEvent moved = TransferRules.Pack(SqliteTimerStore.ReadSnapshot(rows, now), now.Ticks, deadline: rows.Long(7));
+                    TransferEvent moved = TransferRules.Pack(SqliteTimerStore.ReadSnapshot(rows, now), now, deadline: rows.Long(7));
                     bytes += TransferRules.Weight(moved);
                     if (page.Count == Limits.MaxBatch || (page.Count > 0 && bytes > Limits.MaxBatchBytes)) return false;
                     page.Add(moved);

@@ -109,7 +109,7 @@ internal sealed partial class SqliteTransfer(Writer writer, Reader reader, Outco
                 TimerNamespace target = TimersOf(scope, ns).Unsealed();
                 if (target.Import is not { Phase: TransferPhase.Importing } || target.Import.MoveId != moveId) return false;
                 var table = new CompletedTable(scope.File, target);
-                foreach (CompletedEvent line in lines) table.Write(line);
+                foreach (CompletedEvent line in lines) table.Import(line);
                 table.Trim(new CompletedTrim(target.Completed - Limits.MaxCompleted, TooOld: 0));
                 return true;
             },

@@ -4,12 +4,20 @@ namespace Latchwork.Connecting;
 /// Notices that the clock of a server, or of the one that took its place, has gone back: behind the latest time that was seen of it, carried on by the
 /// monotonic clock of this machine.
 /// </summary>
-internal sealed class ServerClock
+/// <param name="timeProvider">Has the monotonic clock: that of a store that goes by another clock than the machine's; null for the machine's.</param>
+internal sealed class ServerClock(TimeProvider? timeProvider = null)
 {
     private static readonly TimeSpan _tolerance = TimeSpan.FromSeconds(1);
+    private readonly TimeProvider _time = timeProvider ?? TimeProvider.System;
     private readonly Lock _gate = new();
     private long _latestUs;
     private long _latestAt;
+
+    /// <summary>Takes the server's time, in µs.</summary>
+    /// <returns>What an operator should know; null if it goes on as it should.</returns>
+    public StoreWarning? Check(long nowUs) => WentBack(nowUs) is var span && span == TimeSpan.Zero ? null : new StoreWarning(
+        "clock-back",
+        $"The store's clock went back by {Durations.Text(span)}: it was ahead, or it is behind now (after a failover perhaps). Delays and leases keep their length, absolute due times follow the clock as it is now. Compare the clocks of the servers.");
 
     /// <summary>Takes the server's time, in µs.</summary>
     /// <returns>By how much it is behind; zero if that is a second at most.</returns>
@@ -17,8 +25,8 @@ internal sealed class ServerClock
     {
         lock (_gate)
         {
-            long at = TimeProvider.System.GetTimestamp();
-            long expected = _latestUs == 0 ? nowUs : _latestUs + (TimeProvider.System.GetElapsedTime(_latestAt, at).Ticks / TimeSpan.TicksPerMicrosecond);
+            long at = _time.GetTimestamp();
+            long expected = _latestUs == 0 ? nowUs : _latestUs + (_time.GetElapsedTime(_latestAt, at).Ticks / TimeSpan.TicksPerMicrosecond);
             if (nowUs >= expected || _latestUs == 0) (_latestUs, _latestAt) = (nowUs, at);
             var behind = TimeSpan.FromMicroseconds(expected - nowUs);
             return behind > _tolerance ? behind : TimeSpan.Zero;

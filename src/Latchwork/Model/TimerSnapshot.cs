@@ -12,6 +12,9 @@ public sealed record TimerSnapshot
     /// <summary>When it is due (in flight, dead-lettered and completed: when it was due), by the store's clock.</summary>
     public required DateTimeOffset Due { get; init; }
 
+    /// <summary>Whether it is due at an absolute time, and not after a delay or a backoff.</summary>
+    internal bool IsAbsolute { get; init; }
+
     /// <summary>
     /// The time left until it is due, by the store's clock, in whole milliseconds, rounded down: right after a post it is never more than the
     /// delay (if that is a whole number of them). Zero if it is overdue, in flight, dead-lettered or completed.

@@ -143,6 +143,9 @@ public sealed record TransferEvent(
 {
     /// <summary>How often a handler of it was interrupted.</summary>
     public int Interruptions { get; init; }
+
+    /// <summary>Whether it is due at an absolute time: then a clock of the target that goes back later moves it with the clock, as no delay is. Default: false.</summary>
+    public bool IsAbsolute { get; init; }
 }
 
 /// <summary>A dead letter on its way.</summary>

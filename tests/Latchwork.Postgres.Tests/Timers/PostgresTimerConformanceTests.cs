@@ -28,6 +28,8 @@ public sealed class PostgresTimerRegistryTests(PostgresFixture fixture) : TimerR
 
 public sealed class PostgresTimerClockTests(PostgresFixture fixture) : TimerClockSuite(fixture), IClassFixture<PostgresFixture>;
 
+public sealed class PostgresTimerClockAheadTests(PostgresFixture fixture) : TimerClockAheadSuite(fixture), IClassFixture<PostgresFixture>;
+
 public sealed class PostgresTimerContentTests(PostgresFixture fixture) : TimerContentSuite(fixture), IClassFixture<PostgresFixture>;
 
 public sealed class PostgresTimerPollSlotsTests(PostgresFixture fixture) : TimerPollSlotsSuite(fixture), IClassFixture<PostgresFixture>;

@@ -2,6 +2,7 @@ using System.Collections.Concurrent;
 using System.Transactions;
 using Latchwork.Storage;
 using Latchwork.StoreConformance.Support;
+using Latchwork.Testing;
 using Npgsql;
 using Shouldly;
 using Xunit;
@@ -56,6 +57,42 @@ public sealed class TransactionTests(PostgresFixture fixture) : IClassFixture<Po
         await Eventually.HoldsAsync(() => got.Count >= 40, "what was committed is delivered");
         await Eventually.ReadsAsync(() => _timer.GetStatsAsync(), stats => stats is { Scheduled: 0, InFlight: 0 }, "nothing is left");
         got.Select(int.Parse).Order().ShouldBe(Enumerable.Range(0, 60).Where(i => i % 3 != 0));
+    }
+
+    [Fact]
+    public async Task An_absolute_time_is_right_although_nobody_noted_that_the_clock_went_back_before_it_was_posted()
+    {
+        var clock = new ManualTimeProvider();
+        await using PostgresStore store = await fixture.OpenWithAsync(options => options.TimeProvider = clock);
+        await using var timer = new DistributedTimer(store, new() { Namespace = _ns, TimeProvider = clock });
+        var partition = new TimerPartition(_ns, 0);
+        DateTimeOffset at = clock.GetUtcNow().AddHours(1);
+        clock.Shift(TimeSpan.FromHours(20));
+        (await ClaimAsync()).ShouldBeEmpty();
+        clock.Shift(-TimeSpan.FromHours(20));
+        await using (NpgsqlConnection connection = await _database.OpenConnectionAsync())
+        {
+            await using NpgsqlTransaction transaction = await connection.BeginTransactionAsync();
+            TransactionalTimer inside = timer.WithTransaction(transaction);
+            await inside.PostAsync("{}"u8.ToArray(), at, new() { Id = "a" });
+            await inside.PostAsync("{}"u8.ToArray(), TimeSpan.FromHours(3), new() { Id = "b" });
+            (await inside.ChangeDelayAsync("b", at)).ShouldBe(TimerOutcome.Done);
+            await transaction.CommitAsync();
+        }
+
+        clock.Advance(TimeSpan.FromMinutes(30)); // nobody has locked the row of the partition meanwhile
+        (await ClaimAsync()).ShouldBeEmpty();
+        (await timer.PeekAsync("a"))!.Due.ShouldBe(at);
+        clock.Advance(TimeSpan.FromMinutes(30) - TimeSpan.FromMilliseconds(1));
+        (await ClaimAsync()).ShouldBeEmpty();
+        clock.Advance(TimeSpan.FromMilliseconds(1));
+        (await ClaimAsync()).ShouldBe(["a", "b"]);
+
+        async Task<string[]> ClaimAsync()
+        {
+            var request = new ClaimRequest("n", Guid.NewGuid().ToString("N"), 200, 200, 0, TimeSpan.FromSeconds(10), new DeadLetterLimits(TimeSpan.FromDays(1), 10));
+            return [.. (await store.Timers.ClaimAsync(partition, request, CancellationToken.None)).Events.Select(e => e.Id)];
+        }
     }
 
     [Fact]

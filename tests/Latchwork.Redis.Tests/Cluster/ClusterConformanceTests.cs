@@ -42,6 +42,9 @@ public sealed class ClusterTimerRegistryTests(ClusterFixture fixture) : TimerReg
 public sealed class ClusterTimerClockTests(ClusterFixture fixture) : TimerClockSuite(fixture);
 
 [Collection(ClusterCollection.Name)]
+public sealed class ClusterTimerClockAheadTests(ClusterFixture fixture) : TimerClockAheadSuite(fixture);
+
+[Collection(ClusterCollection.Name)]
 public sealed class ClusterTimerContentTests(ClusterFixture fixture) : TimerContentSuite(fixture);
 
 [Collection(ClusterCollection.Name)]

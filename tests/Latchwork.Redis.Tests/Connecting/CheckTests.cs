@@ -111,7 +111,7 @@ public sealed class CheckTests
     public void Old_and_failing_servers_are_named()
     {
         static string[] Codes(params string[] fields) => [.. new ServerReport(
-            1, fields.Select(field => field.Split(':')).ToDictionary(pair => pair[0], pair => pair[1]), null, null).Warnings(TimeSpan.Zero).Select(w => w.Code)];
+            1, fields.Select(field => field.Split(':')).ToDictionary(pair => pair[0], pair => pair[1]), null, null).Warnings(clock: null).Select(w => w.Code)];
         Codes("redis_version:6.2.14").ShouldBe(["old-version"]);
         Codes("redis_version:7.2.4", "server_name:valkey").ShouldBeEmpty();
         Codes("redis_version:7.4.0", "rdb_last_bgsave_status:err").ShouldBe(["persistence-fails"]);

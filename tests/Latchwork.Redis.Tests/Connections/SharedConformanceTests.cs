@@ -29,6 +29,8 @@ public sealed class SharedTimerRegistryTests(SharedFixture fixture) : TimerRegis
 
 public sealed class SharedTimerClockTests(SharedFixture fixture) : TimerClockSuite(fixture), IClassFixture<SharedFixture>;
 
+public sealed class SharedTimerClockAheadTests(SharedFixture fixture) : TimerClockAheadSuite(fixture), IClassFixture<SharedFixture>;
+
 public sealed class SharedTimerContentTests(SharedFixture fixture) : TimerContentSuite(fixture), IClassFixture<SharedFixture>;
 
 public sealed class SharedTimerPollSlotsTests(SharedFixture fixture) : TimerPollSlotsSuite(fixture), IClassFixture<SharedFixture>;

@@ -9,7 +9,7 @@ using Xunit;
 namespace Latchwork.Redis.Tests.Partitioning;
 
 /// <summary>Changing the number of partitions: everything is there exactly once, as it was, whatever happens in between.</summary>
-public sealed class RepartitionTests(PartitionedFixture fixture) : IClassFixture<PartitionedFixture>, IAsyncLifetime
+public sealed partial class RepartitionTests(PartitionedFixture fixture) : IClassFixture<PartitionedFixture>, IAsyncLifetime
 {
     private static readonly DeadLetterLimits _keepDeadLetters = new(TimeSpan.FromDays(30), 100_000);
 

@@ -30,6 +30,8 @@ public sealed class RedisTimerRegistryTests(RedisTimerFixture fixture) : TimerRe
 
 public sealed class RedisTimerClockTests(RedisTimerFixture fixture) : TimerClockSuite(fixture), IClassFixture<RedisTimerFixture>;
 
+public sealed class RedisTimerClockAheadTests(RedisTimerFixture fixture) : TimerClockAheadSuite(fixture), IClassFixture<RedisTimerFixture>;
+
 public sealed class RedisTimerContentTests(RedisTimerFixture fixture) : TimerContentSuite(fixture), IClassFixture<RedisTimerFixture>;
 
 public sealed class RedisTimerPollSlotsTests(RedisTimerFixture fixture) : TimerPollSlotsSuite(fixture), IClassFixture<RedisTimerFixture>;

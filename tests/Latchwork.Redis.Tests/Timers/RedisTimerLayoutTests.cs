@@ -54,7 +54,7 @@ public sealed class RedisTimerLayoutTests(RedisTimerFixture fixture) : RedisTime
     {
         await PostAsync(Entry("done"));
         await Timers.ConfirmAsync(Partition, await TakeAsync("t0"), new CompletedLimits(TimeSpan.FromDays(1), 1), CancellationToken.None);
-        await PostAsync(Entry("a"), Entry("b"), Entry("c", maxRetries: 1), Entry("d", 60_000));
+        await PostAsync(Entry("a"), Entry("b"), Entry("c", maxRetries: 1), Entry("d", 60_000), Entry("e") with { Due = Clock.GetUtcNow().AddDays(1) });
         DeliveryKey[] taken = await TakeAsync("t1");
         await Timers.FailAsync(
             Partition,

@@ -40,6 +40,8 @@ public sealed class SqliteTimerRegistryTests(SqliteFixture fixture) : TimerRegis
 
 public sealed class SqliteTimerClockTests(SqliteFixture fixture) : TimerClockSuite(fixture), IClassFixture<SqliteFixture>;
 
+public sealed class SqliteTimerClockAheadTests(SqliteFixture fixture) : TimerClockAheadSuite(fixture), IClassFixture<SqliteFixture>;
+
 public sealed class SqliteTimerContentTests(SqliteFixture fixture) : TimerContentSuite(fixture), IClassFixture<SqliteFixture>;
 
 public sealed class SqliteTimerPollSlotsTests(SqliteFixture fixture) : TimerPollSlotsSuite(fixture), IClassFixture<SqliteFixture>;

@@ -21,6 +21,9 @@ public sealed class ModelEvent(string id, byte[] payload, int maxRetries)
     /// <summary>When it is due, or was when it was claimed.</summary>
     public DateTimeOffset Due { get; set; }
 
+    /// <summary>Of an absolute time: what was asked for, by the server's clock; null: a delay or a backoff.</summary>
+    public DateTimeOffset? Raw { get; set; }
+
     /// <summary>Of an occurrence of a schedule: when it was claimed for the first time.</summary>
     public DateTimeOffset? FirstClaimed { get; set; }
 
@@ -35,5 +38,5 @@ public sealed class ModelEvent(string id, byte[] payload, int maxRetries)
 
     public IReadOnlyList<AttemptFailure> Failures { get; set; } = [];
 
-    public void Schedule(DateTimeOffset due) => (State, At, Due, Token, NodeId, Reason) = (TimerState.Scheduled, due, due, null, null, null);
+    public void Schedule(DateTimeOffset due, DateTimeOffset? raw = null) => (State, At, Due, Raw, Token, NodeId, Reason) = (TimerState.Scheduled, due, due, raw, null, null, null);
 }

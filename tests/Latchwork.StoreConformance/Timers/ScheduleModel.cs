@@ -38,7 +38,7 @@ public sealed class ScheduleModel
         if (Find(id) is not { } schedule) return false;
         if (schedule.IsPaused == isPaused) return true;
         schedule.IsPaused = isPaused;
-        Write(events, schedule, isPaused ? null : schedule.Declaration.First(id, schedule.DecidedUntil, events.Now));
+        Write(events, schedule, isPaused ? null : schedule.Declaration.First(id, schedule.DecidedUntil, events.RawNow));
         return true;
     }
 
@@ -58,7 +58,7 @@ public sealed class ScheduleModel
     public TriggerDecision? Trigger(TimerModel events, string id, string occurrence)
     {
         if (Find(id) is not { } schedule) return null;
-        DateTimeOffset now = TimerModel.Floor(events.Now);
+        DateTimeOffset now = TimerModel.Floor(events.RawNow);
         var entry = new ModelOccurrence(occurrence, now);
         bool isBlocked = schedule.Declaration.Overlap != OverlapPolicy.Allow && IsOccupied(events, schedule, null);
         if (isBlocked && schedule.Declaration.Overlap == OverlapPolicy.Skip)
@@ -70,7 +70,8 @@ public sealed class ScheduleModel
         }
 
         if (isBlocked) DropQueued(events, schedule, OccurrenceOutcome.Replaced);
-        events.Post(schedule.Declaration.EntryOf(occurrence, isBlocked ? Due.At(now.AddSeconds(10)) : Due.In(TimeSpan.Zero)));
+        events.Post(schedule.Declaration.EntryOf(occurrence, Due.In(TimeSpan.Zero)));
+        if (isBlocked) events.Find(occurrence)!.Schedule(TimerModel.Floor(events.Now).AddSeconds(10));
         schedule.Note(entry);
         if (isBlocked) schedule.Queued = occurrence;
         else schedule.Occupy(occurrence);
@@ -85,7 +86,7 @@ public sealed class ScheduleModel
         DateTimeOffset time = ScheduleDeclaration.TimeOf(occurrence)!.Value;
         events.Remove(occurrence);
         schedule.Skipped++;
-        schedule.Note(new ModelOccurrence(occurrence, time) { EndedAt = TimerModel.Floor(events.Now), Outcome = OccurrenceOutcome.Cancelled });
+        schedule.Note(new ModelOccurrence(occurrence, time) { EndedAt = TimerModel.Floor(events.RawNow), Outcome = OccurrenceOutcome.Cancelled });
         Expect(events, schedule, schedule.IsPaused ? null : schedule.Declaration.Next(time), time);
         return TimerOutcome.Done;
     }
@@ -104,7 +105,7 @@ public sealed class ScheduleModel
         if (schedule is null) return AdvanceOutcome.Run;
         if (!HasNotBegun(id))
         {
-            schedule.Begin(id, node, events.Now);
+            schedule.Begin(id, node, events.RawNow);
             return AdvanceOutcome.Run;
         }
 
@@ -116,7 +117,7 @@ public sealed class ScheduleModel
     public void Ended(TimerModel events, string id, OccurrenceOutcome outcome)
     {
         if (OwnerOf(id) is not { } schedule) return;
-        schedule.End(id, outcome, events.Now);
+        schedule.End(id, outcome, events.RawNow);
         schedule.Running.Remove(id);
         if (schedule.Queued == id)
         {
@@ -133,7 +134,7 @@ public sealed class ScheduleModel
 
     private static AdvanceOutcome AdvanceExpected(TimerModel events, ModelSchedule schedule, string id, string node, DateTimeOffset claimedAt)
     {
-        DateTimeOffset now = TimerModel.Floor(events.Now);
+        DateTimeOffset now = TimerModel.Floor(events.RawNow);
         ModelVerdict verdict = ModelVerdict.Of(schedule, ScheduleDeclaration.TimeOf(id)!.Value, claimedAt);
         OverlapPolicy overlap = schedule.Declaration.Overlap;
         bool isBlocked = overlap != OverlapPolicy.Allow && IsOccupied(events, schedule, id);
@@ -155,12 +156,12 @@ public sealed class ScheduleModel
             schedule.Note(entry);
             if (outcome == AdvanceOutcome.Run)
             {
-                schedule.Begin(id, node, events.Now);
+                schedule.Begin(id, node, events.RawNow);
             }
             else
             {
                 schedule.Queued = id;
-                events.Find(id)!.Schedule(now.AddSeconds(10));
+                events.Find(id)!.Schedule(TimerModel.Floor(events.Now).AddSeconds(10));
             }
         }
 
@@ -181,13 +182,13 @@ public sealed class ScheduleModel
         schedule.Version++;
         if (runs)
         {
-            schedule.Begin(id, node, events.Now);
+            schedule.Begin(id, node, events.RawNow);
             return AdvanceOutcome.Run;
         }
 
         events.Remove(id);
         schedule.Skipped++;
-        schedule.End(id, OccurrenceOutcome.Paused, events.Now);
+        schedule.End(id, OccurrenceOutcome.Paused, events.RawNow);
         return AdvanceOutcome.Ended;
     }
 
@@ -220,10 +221,10 @@ public sealed class ScheduleModel
         {
             DateTimeOffset time = ScheduleDeclaration.TimeOf(expected)!.Value;
             bool isSame = schedule.Declaration.Seconds == declaration.Seconds && schedule.Declaration.Jitter == declaration.Jitter;
-            if (isSame || time + schedule.Declaration.JitterOf(id) <= events.Now) return time;
+            if (isSame || time + schedule.Declaration.JitterOf(id) <= events.RawNow) return time;
         }
 
-        return declaration.First(id, schedule?.DecidedUntil ?? DateTimeOffset.UnixEpoch, events.Now);
+        return declaration.First(id, schedule?.DecidedUntil ?? DateTimeOffset.UnixEpoch, events.RawNow);
     }
 
     private static void DropQueued(TimerModel events, ModelSchedule schedule, OccurrenceOutcome outcome)
@@ -232,7 +233,7 @@ public sealed class ScheduleModel
         if (IsAlive(events, queued)) events.Remove(queued);
         if (outcome == OccurrenceOutcome.Replaced) schedule.Replaced++;
         else schedule.Skipped++;
-        schedule.End(queued, outcome, events.Now);
+        schedule.End(queued, outcome, events.RawNow);
         schedule.Queued = null;
     }
 

@@ -80,7 +80,7 @@ public sealed record BeginOperation(DeliveryKey Delivery, string Node) : TimerOp
     public override async Task CheckAsync(TimerModelRun run)
     {
         if (!run.Readings.Remove(Delivery.Id, out (ScheduleRecord? Record, ModelSchedule? Model) read)) read = await ReadScheduleOperation.ReadAsync(run, Delivery.Id);
-        DateTimeOffset claimedAt = run.Model.Find(Delivery.Id)?.FirstClaimed ?? run.Model.Now;
+        DateTimeOffset claimedAt = run.FirstClaimOf(run.Model.Find(Delivery.Id));
         ScheduleDeclaration? declaration = read.Record is null ? null : ScheduleDeclaration.Decode(read.Record.Body);
         (OccurrenceAdvance advance, _) = OccurrencePlan.Decide(read.Record, declaration, Delivery, claimedAt, claimedAt, Node);
         for (int i = 0; i < 2; i++)

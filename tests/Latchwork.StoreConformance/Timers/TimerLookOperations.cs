@@ -131,6 +131,7 @@ public sealed record StepBackOperation(TimeSpan Span, ClaimOperation NoteTime, C
         await new AdvanceOperation(TimeSpan.FromMilliseconds(50)).CheckAsync(run);
         await NoteTime.CheckAsync(run);
         run.Clock.Shift(-Span);
+        run.Model.StepBack(Span);
         await Notice.CheckAsync(run);
     }
 

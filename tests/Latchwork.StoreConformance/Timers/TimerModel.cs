@@ -13,6 +13,7 @@ public sealed class TimerModel(DateTimeOffset now)
     private readonly Dictionary<string, ModelNode> _nodes = [];
     private readonly Dictionary<string, ModelCompleted> _completed = [];
     private long _trimmed;
+    private TimeSpan _offset; // by how much the server's clock went back in all
 
     /// <summary>The schedules whose occurrences some of the events are.</summary>
     public ScheduleModel Schedules { get; } = new();
@@ -23,8 +24,25 @@ public sealed class TimerModel(DateTimeOffset now)
     /// <summary>Who paused it; null if it is not paused.</summary>
     public TimerPause? Pause { get; private set; }
 
-    /// <summary>The store's time. Tests let it pass; it stands still when the server's clock goes back.</summary>
+    /// <summary>The partition's time. Tests let it pass; it stands still when the server's clock goes back.</summary>
     public DateTimeOffset Now { get; set; } = now;
+
+    /// <summary>The server's time.</summary>
+    public DateTimeOffset RawNow => Now - _offset;
+
+    /// <summary>A time of the partition as it is shown.</summary>
+    public DateTimeOffset Show(DateTimeOffset time) => time - Ahead;
+
+    /// <summary>The server's clock goes back: what is due at an absolute time is due then by that clock, and everything else when it was.</summary>
+    public void StepBack(TimeSpan span)
+    {
+        _offset += span;
+        foreach (ModelEvent e in Events.Where(e => e.State != TimerState.DeadLettered && e.Raw + Ahead > e.Due))
+        {
+            e.Due = e.Raw!.Value + Ahead;
+            if (e.State == TimerState.Scheduled) e.At = e.Due;
+        }
+    }
 
     public IEnumerable<ModelEvent> Events => _events.Values;
 
@@ -61,7 +79,7 @@ public sealed class TimerModel(DateTimeOffset now)
         if (alive && entry.IfExists == IfExists.Keep) return PostOutcome.Kept;
         if (alive && entry.IfExists == IfExists.Fail) return PostOutcome.Exists;
         Counts = Counts with { Posted = Counts.Posted + 1, Replaced = Counts.Replaced + (existing is null ? 0 : 1) };
-        _events[entry.Id] = new ModelEvent(entry.Id, entry.Payload.ToArray(), entry.MaxRetries) { At = Resolve(entry.Due), Due = Resolve(entry.Due) };
+        _events[entry.Id] = new ModelEvent(entry.Id, entry.Payload.ToArray(), entry.MaxRetries) { At = Resolve(entry.Due), Due = Resolve(entry.Due), Raw = RawOf(entry.Due) };
         return existing is null ? PostOutcome.Created : PostOutcome.Replaced;
     }
 
@@ -112,7 +130,7 @@ public sealed class TimerModel(DateTimeOffset now)
     private TimerOutcome Confirm(DeliveryKey key, CompletedLimits limits) => IfHeld(key, e =>
     {
         _events.Remove(e.Id);
-        if (limits.Keeps) _completed[e.Id] = new ModelCompleted(e.Id, e.Due, e.ClaimedAt, Floor(Now), e.NodeId!, e.Retries, e.MaxRetries, limits.Outcome);
+        if (limits.Keeps) _completed[e.Id] = new ModelCompleted(e.Id, Show(e.Due), Show(e.ClaimedAt), Floor(RawNow), e.NodeId!, e.Retries, e.MaxRetries, limits.Outcome);
         Schedules.Ended(this, e.Id, OccurrenceOutcome.Succeeded);
         Counts = Counts with { Confirmed = Counts.Confirmed + 1 };
     });
@@ -149,7 +167,7 @@ public sealed class TimerModel(DateTimeOffset now)
         if (Find(id) is not ModelEvent e) return TimerOutcome.NotFound;
         if (e.State == TimerState.InFlight) return TimerOutcome.InFlight;
         if (e.State == TimerState.DeadLettered) return TimerOutcome.DeadLettered;
-        e.Schedule(Resolve(due));
+        e.Schedule(Resolve(due), RawOf(due));
         return TimerOutcome.Done;
     }
 
@@ -157,14 +175,14 @@ public sealed class TimerModel(DateTimeOffset now)
     {
         e.Retries = 0;
         e.Interruptions = 0;
-        e.Schedule(Resolve(due));
+        e.Schedule(Resolve(due), RawOf(due));
     });
 
     public TimerOutcome Purge(DeadLetterKey key) => IfDeadLettered(key, e => _events.Remove(e.Id));
 
     public void Leave(string node) => _nodes.Remove(node);
 
-    public TimerPause SetPause(string by, string reason) => Pause ??= new TimerPause(by, Floor(Now), reason);
+    public TimerPause SetPause(string by, string reason) => Pause ??= new TimerPause(by, Floor(RawNow), reason);
 
     public TimerPause? Resume()
     {
@@ -217,9 +235,13 @@ public sealed class TimerModel(DateTimeOffset now)
 
     private IEnumerable<ModelEvent> DueNow() => InOrder(TimerState.Scheduled).Where(e => e.Due <= Now);
 
+    private TimeSpan Ahead => TimeSpan.FromMilliseconds(Math.Ceiling(_offset.TotalMilliseconds));
+
+    private static DateTimeOffset? RawOf(Due due) => due.IsAbsolute ? Ceiling(DateTimeOffset.UnixEpoch + due.Value) : null;
+
     private DateTimeOffset Resolve(Due due)
     {
-        DateTimeOffset at = Ceiling(due.IsAbsolute ? DateTimeOffset.UnixEpoch + due.Value : Now + due.Value);
+        DateTimeOffset at = RawOf(due) + Ahead ?? Ceiling(Now + due.Value);
         return at > Now ? at : Floor(Now);
     }
 
@@ -231,7 +253,7 @@ public sealed class TimerModel(DateTimeOffset now)
             Counts = Counts with { ExpiredLeases = Counts.ExpiredLeases + 1 };
             if (Schedules.HasNotBegun(e.Id))
             {
-                e.Schedule(e.Due);
+                e.Schedule(e.Due, e.Raw);
                 continue;
             }
 
@@ -279,14 +301,14 @@ public sealed class TimerModel(DateTimeOffset now)
             DeadLetterReason.DeserializationFailed => Counts with { DeserializationFailed = Counts.DeserializationFailed + 1 },
             _ => Counts with { RecordDamaged = Counts.RecordDamaged + 1 },
         };
-        (e.State, e.At, e.Reason, e.Token, e.NodeId) = (TimerState.DeadLettered, Floor(Now), reason, null, null);
+        (e.State, e.At, e.Raw, e.Reason, e.Token, e.NodeId) = (TimerState.DeadLettered, Floor(Now), null, reason, null, null);
         Schedules.Ended(this, e.Id, OccurrenceOutcome.DeadLettered);
         return false;
     }
 
     private void HandBack(ModelEvent e)
     {
-        e.Schedule(e.Due);
+        e.Schedule(e.Due, e.Raw);
         Counts = Counts with { HandedBack = Counts.HandedBack + 1 };
     }
 
@@ -305,7 +327,7 @@ public sealed class TimerModel(DateTimeOffset now)
         if (!limits.Keeps) return;
         foreach (ModelCompleted line in Completed.Reverse())
         {
-            if (_completed.Count <= limits.MaxCount && Floor(Now) - line.CompletedAt <= limits.Retention) return;
+            if (_completed.Count <= limits.MaxCount && Floor(RawNow) - line.CompletedAt <= limits.Retention) return;
             _completed.Remove(line.Id);
         }
     }
@@ -320,7 +342,7 @@ public sealed class TimerModel(DateTimeOffset now)
 
     private TimerOutcome IfDeadLettered(DeadLetterKey key, Action<ModelEvent> act)
     {
-        if (Find(key.Id) is not ModelEvent { State: TimerState.DeadLettered } e || (key.DeadLetteredAt ?? e.At) != e.At) return TimerOutcome.NotFound;
+        if (Find(key.Id) is not ModelEvent { State: TimerState.DeadLettered } e || (key.DeadLetteredAt ?? Show(e.At)) != Show(e.At)) return TimerOutcome.NotFound;
         act(e);
         return TimerOutcome.Done;
     }

@@ -27,8 +27,8 @@ public sealed class TimerModelRun(LatchworkStore store, ManualTimeProvider clock
 
     public ValueTask DisposeAsync() => _timer?.DisposeAsync() ?? default;
 
-    /// <summary>The store's time since the run began.</summary>
-    public TimeSpan Elapsed => Model.Now - _start;
+    /// <summary>The server's time since the run began.</summary>
+    public TimeSpan Elapsed => Model.RawNow - _start;
 
     /// <summary>An absolute time.</summary>
     public DateTimeOffset At(TimeSpan sinceStart) => _start + sinceStart;
@@ -82,8 +82,8 @@ public sealed class TimerModelRun(LatchworkStore store, ManualTimeProvider clock
     public string Say(DateTimeOffset? time) => time is null ? "-" : string.Create(CultureInfo.InvariantCulture, $"@{(time.Value - _start).TotalMilliseconds:0.###}");
 
     public string Say(ModelEvent e) =>
-        $"{e.Id}({e.State} due {Say(e.Due)} {e.Retries}/{e.MaxRetries} interrupted {e.Interruptions} {Say(e.Payload)} {Say(Left(e.State == TimerState.Scheduled, e.Due))}"
-        + $" lease {Say(e.State == TimerState.InFlight ? Left(true, e.At) : null)} {e.Token}:{e.NodeId} {e.Reason} {Say(e.State == TimerState.DeadLettered ? e.At : null)} [{Say(e.Failures)}])";
+        $"{e.Id}({e.State} due {Say(Model.Show(e.Due))} {e.Retries}/{e.MaxRetries} interrupted {e.Interruptions} {Say(e.Payload)} {Say(Left(e.State == TimerState.Scheduled, e.Due))}"
+        + $" lease {Say(e.State == TimerState.InFlight ? Left(true, e.At) : null)} {e.Token}:{e.NodeId} {e.Reason} {Say(e.State == TimerState.DeadLettered ? Model.Show(e.At) : null)} [{Say([.. e.Failures.Select(f => f with { At = Model.Show(f.At) })])}])";
 
     public string Say(ModelCompleted line) => SayCompleted(line.Id, line.Due, line.ClaimedAt, line.CompletedAt, line.NodeId, line.Retries, line.MaxRetries, line.Outcome);
 
@@ -93,7 +93,7 @@ public sealed class TimerModelRun(LatchworkStore store, ManualTimeProvider clock
         + $" lease {Say(s.LeaseLeft)} {s.Token}:{s.NodeId} {s.DeadLetterReason} {Say(s.DeadLetteredAt)} [{Say(s.Failures)}])";
 
     /// <summary>What a delivery says of its event.</summary>
-    public string SayDelivery(ModelEvent e) => $"{e.Id}(due {Say(e.Due)} late {Say(Model.Now - e.Due)} {e.Retries}/{e.MaxRetries} {Say(e.Payload)} first {Say(HasNotBegun(e.Id) ? e.FirstClaimed ?? Model.Now : null)})";
+    public string SayDelivery(ModelEvent e) => $"{e.Id}(due {Say(Model.Show(e.Due))} late {Say(Model.Now - e.Due)} {e.Retries}/{e.MaxRetries} {Say(e.Payload)} first {Say(HasNotBegun(e.Id) ? FirstClaimOf(e) : null)})";
 
     public string SayDelivery(ClaimedEvent e) => $"{e.Id}(due {Say(e.Due)} late {Say(e.Lateness)} {e.Retries}/{e.MaxRetries} {Say(e.Payload.Span)} first {Say(HasNotBegun(e.Id) ? e.FirstClaimedAt ?? e.Due + e.Lateness : null)})";
 
@@ -105,6 +105,9 @@ public sealed class TimerModelRun(LatchworkStore store, ManualTimeProvider clock
     private string SayCompleted(
         string id, DateTimeOffset due, DateTimeOffset? claimed, DateTimeOffset? completed, string? node, int retries, int maxRetries, CompletedOutcome? outcome) =>
         $"{id}(completed due {Say(due)} claimed {Say(claimed)} completed {Say(completed)} on {node} {retries}/{maxRetries} {outcome})";
+
+    /// <summary>When an occurrence was claimed first, as a node hears of it.</summary>
+    public DateTimeOffset FirstClaimOf(ModelEvent? e) => e?.FirstClaimed is { } first ? first - (Model.Now - Model.RawNow) : Model.Show(Model.Now);
 
     // Of one that its schedule does not expect it decides nothing.
     private bool HasNotBegun(string id) => Model.Schedules.All.Any(schedule => schedule.Expected == id);

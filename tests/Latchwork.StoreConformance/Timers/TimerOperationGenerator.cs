@@ -38,7 +38,7 @@ public sealed class TimerOperationGenerator(Random random)
         < 85 => new StatsOperation(),
         < 86 => new NodesOperation(),
         < 87 => new LeaveOperation(Pick(_nodes)),
-        < 88 => new StepBackOperation(Span(7_200), Claim(run.Model) with { Max = 0, Token = Token() }, Claim(run.Model) with { Token = Token() }),
+        < 88 => new StepBackOperation(random.Next(3) == 0 ? TimeSpan.FromHours(random.Next(1, 48)) : Span(7_200), Claim(run.Model) with { Max = 0, Token = Token() }, Claim(run.Model) with { Token = Token() }),
         < 89 => random.Next(3) == 0 ? new PauseOperation(Pick(_ids), $"why {random.Next(10)}") : new ResumeOperation(),
         < 90 when run.Model.Pause is not null => new ResumeOperation(), // or most of a run would be spent in pauses
         _ => new AdvanceOperation(Passing(run.Model)),
@@ -81,7 +81,7 @@ public sealed class TimerOperationGenerator(Random random)
         ModelEvent[] dead = [.. run.Model.Events.Where(e => e.State == TimerState.DeadLettered)];
         if (dead.Length == 0 || random.Next(8) == 0) return new ModelDeadLetter(Pick(_ids), null);
         ModelEvent e = Pick(dead);
-        TimeSpan deadLetteredAt = e.At - run.At(TimeSpan.Zero);
+        TimeSpan deadLetteredAt = run.Model.Show(e.At) - run.At(TimeSpan.Zero);
         return random.Next(4) switch
         {
             0 => new ModelDeadLetter(e.Id, null),

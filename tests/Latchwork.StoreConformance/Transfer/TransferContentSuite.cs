@@ -283,6 +283,37 @@ public abstract class TransferContentSuite(StoreFixture fixture) : TransferSuite
     }
 
     [Fact]
+    public async Task Delays_and_absolute_times_stay_what_they_are()
+    {
+        string ns = NewNamespace();
+        DateTimeOffset at = Clock.GetUtcNow().AddHours(5);
+        await PostAsync(Source, ns, Entry("absolute", 0) with { Due = at }, Entry("delay", TimeSpan.FromHours(5).TotalMilliseconds));
+
+        // The source's clock was ahead for a while; the target's goes back later.
+        Clock.Shift(TimeSpan.FromHours(20));
+        await ClaimAsync(Source, ns, max: 0);
+        Clock.Shift(-TimeSpan.FromHours(20));
+        await ClaimAsync(Source, ns, max: 0);
+        (await Source.Timers.ChangeDelayAsync(Partition(ns), "delay", TimeSpan.FromHours(5), default)).ShouldBe(TimerOutcome.Done);
+        LetNodesDie();
+        await Move(ns).RunAsync(default);
+        await ClaimAsync(Target, ns, max: 0);
+        TimerSnapshot delay = await PeekAsync(Target, ns, "delay");
+        delay.TimeLeft.ShouldBe(TimeSpan.FromHours(5) - TimeSpan.FromMinutes(1));
+        (await PeekAsync(Target, ns, "absolute")).Due.ShouldBe(at);
+        Clock.Advance(TimeSpan.FromMilliseconds(50));
+        await ClaimAsync(Target, ns, max: 0);
+        Clock.Shift(-TimeSpan.FromHours(1));
+        await ClaimAsync(Target, ns, max: 0);
+        (await PeekAsync(Target, ns, "delay")).TimeLeft.ShouldBe(delay.TimeLeft - TimeSpan.FromMilliseconds(50));
+        (await PeekAsync(Target, ns, "absolute")).Due.ShouldBe(at);
+        Clock.Advance(at - Clock.GetUtcNow() - TimeSpan.FromMilliseconds(1));
+        (await ClaimAsync(Target, ns)).Select(key => key.Id).ShouldBe(["delay"]);
+        Clock.Advance(TimeSpan.FromMilliseconds(1));
+        (await ClaimAsync(Target, ns)).Select(key => key.Id).ShouldBe(["absolute"]);
+    }
+
+    [Fact]
     public async Task Keys_arrive_with_their_outcome_and_a_fencing_token_that_never_falls_back()
     {
         string ns = NewNamespace();

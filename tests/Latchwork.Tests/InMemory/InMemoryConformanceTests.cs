@@ -38,6 +38,8 @@ public sealed class InMemoryTimerContentTests(InMemoryFixture fixture) : TimerCo
 
 public sealed class InMemoryTimerClockTests(InMemoryFixture fixture) : TimerClockSuite(fixture), IClassFixture<InMemoryFixture>;
 
+public sealed class InMemoryTimerClockAheadTests(InMemoryFixture fixture) : TimerClockAheadSuite(fixture), IClassFixture<InMemoryFixture>;
+
 public sealed class InMemoryTimerModelTests(InMemoryFixture fixture) : TimerModelSuite(fixture), IClassFixture<InMemoryFixture>;
 
 public sealed class InMemoryScheduleModelTests(InMemoryFixture fixture) : ScheduleModelSuite(fixture), IClassFixture<InMemoryFixture>;

@@ -1,11 +1,12 @@
 -- Removes an event: a scheduled or dead one, and if so told one in flight, whose node hears of it.
--- KEYS: meta, due, flight, dead, body, tries, past, lease, counters.
+-- KEYS: meta, due, flight, dead, body, tries, past, lease, counters, absolute.
 -- ARGV: 1 time, 2 format, 3 partitions, 4 channel, 5 id, 6 1 to remove it even in flight.
 -- Returns 0 done, 1 not found, 2 in flight, 10 done (it was a dead letter).
-local meta, due, flight, dead, body, tries, past, lease, counters = unpack(KEYS)
+local meta, due, flight, dead, body, tries, past, lease, counters, absolute = unpack(KEYS)
 local channel, id = ARGV[4], ARGV[5]
 -- @include layout
 -- @include lease
+-- @include absolute
 -- @include forget
 -- @include counters
 local record = call('HGET', lease, id)
@@ -13,6 +14,7 @@ if record and ARGV[6] ~= '1' then return 2 end
 if not record and call('HSTRLEN', body, id) == 0 then return 1 end
 -- @include free
 call('ZREM', due, id)
+forgetAbsolute({ id })
 call('ZREM', flight, id)
 local wasDead = call('ZREM', dead, id)
 call('HDEL', lease, id)

@@ -1,11 +1,12 @@
 -- Examines what is stored of events, piece by piece, and repairs what is wrong in the same step.
--- KEYS: meta, due, flight, dead, body, tries, past, lease.
+-- KEYS: meta, due, flight, dead, body, tries, past, lease, absolute.
 -- ARGV: 1 time, 2 format, 3 partitions, 4 the cursor: 0, then the one returned; 5 1 to repair.
 -- Returns {the next cursor (0 at the end), {what is wrong, id…}}: 'orphan' (in no state: put among the dead letters), 'stuck' (a lease, but not in
 -- flight: in flight, its lease over, so that it is taken back), 'damaged' (scheduled, and it cannot be read: put among the dead letters).
-local meta, due, flight, dead, body, tries, past, lease = unpack(KEYS)
+local meta, due, flight, dead, body, tries, past, lease, absolute = unpack(KEYS)
 -- @include partition
 -- @include clock
+-- @include absolute
 -- @include past
 -- @include damaged
 -- The values come along, so no more of them than make 1 MiB.

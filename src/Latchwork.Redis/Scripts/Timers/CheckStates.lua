@@ -1,15 +1,16 @@
 -- Examines the events in one state, a page at a time, and repairs what is wrong with them in the same step.
--- KEYS: meta, due, flight, dead, body, tries, past, lease.
+-- KEYS: meta, due, flight, dead, body, tries, past, lease, absolute.
 -- ARGV: 1 time, 2 format, 3 partitions, 4 the state: 0 scheduled, 1 in flight, 2 dead; 5 score and 6 id of the last before ('' for the first
 -- page), 7 1 to repair.
 -- Returns {{id, score… of the page}, {what is wrong, id…}}: 'missing' (no payload: removed), 'several' (in several states: one is kept),
 -- 'unleased' (in flight without a lease: due now), 'leased' (a lease though not in flight: dropped), 'over' (its lease ran out ten minutes ago;
 -- never repaired here: whoever listens takes it back).
-local meta, due, flight, dead, body, tries, past, lease = unpack(KEYS)
+local meta, due, flight, dead, body, tries, past, lease, absolute = unpack(KEYS)
 -- @include partition
 -- @include clock
 -- @include after
 -- @include forget
+-- @include absolute
 local set = ARGV[4] == '0' and due or ARGV[4] == '1' and flight or dead
 local rank = ARGV[5] == '' and 0 or rankAfter(set, ARGV[5], ARGV[6])
 local page = call('ZRANGE', set, rank, rank + 99, 'WITHSCORES')
@@ -31,6 +32,7 @@ for i = 1, #page, 2 do
     note('missing', id)
     if repairs then
       call('ZREM', due, id)
+      forgetAbsolute({ id })
       call('ZREM', flight, id)
       call('ZREM', dead, id)
       call('HDEL', lease, id)
@@ -42,6 +44,7 @@ for i = 1, #page, 2 do
       -- Alive rather than dead, and where somebody may be at work on it rather than elsewhere.
       if flies and (held or not scheduled) then
         call('ZREM', due, id)
+        forgetAbsolute({ id })
       else
         call('ZREM', flight, id)
         call('HDEL', lease, id)

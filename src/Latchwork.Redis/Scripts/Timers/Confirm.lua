@@ -17,10 +17,10 @@ if #live > 0 then
     ids[i] = it[2]
     if string.byte(it[3], it[4]) ~= 45 then failed[#failed + 1] = it[2] end -- 45 is '-': no retries, no past
   end
-  local at
+  local at, completedAt, aheadBy
   if ARGV[4] ~= '0' then
     -- @include clock
-    at = now
+    at, completedAt, aheadBy = now, math.floor((nowUs - offsetUs) / 1000), ahead
   end
   -- @include free
   call('ZREM', flight, unpack(ids))
@@ -32,12 +32,12 @@ if #live > 0 then
   if at then
     local lines, places = {}, {}
     for i, it in ipairs(live) do
-      lines[i * 2 - 1], lines[i * 2] = it[2], ARGV[6] .. ' ' .. string.sub(it[3], it[4])
-      places[i * 2 - 1], places[i * 2] = at, it[2]
+      lines[i * 2 - 1], lines[i * 2] = it[2], ARGV[6] .. ' ' .. completedRecord(string.sub(it[3], it[4]), aheadBy)
+      places[i * 2 - 1], places[i * 2] = completedAt, it[2]
     end
     call('HSET', completed, unpack(lines))
     call('ZADD', completedids, unpack(places))
-    trimCompleted(at - ARGV[4], tonumber(ARGV[5]))
+    trimCompleted(completedAt - ARGV[4], tonumber(ARGV[5]))
     -- @include finish
   end
 end

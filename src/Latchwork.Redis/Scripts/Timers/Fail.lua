@@ -1,14 +1,15 @@
 -- Ends deliveries that failed: the events are scheduled again with one retry spent, or die. The first nine times that a handler is interrupted
 -- hand the event back: it is scheduled at its former due time, and nothing but their number is kept.
--- KEYS: meta, due, flight, dead, body, tries, past, lease, rotation, pollslots, counters.
+-- KEYS: meta, due, flight, dead, body, tries, past, lease, rotation, pollslots, counters, absolute.
 -- ARGV: 1 time, 2 format, 3 partitions, 4 channel, 5 how long the dead are kept in ms, 6 how many of them; from 7 on for each delivery: id,
 -- token, node, error, retry in µs (below zero: never), reason to die of, 1 if the handler was interrupted.
 -- Returns one digit a delivery: 0 will be retried, 1 not found, 3 stale, 4 dead.
-local meta, due, flight, dead, body, tries, past, lease, rotation, pollslots, counters = unpack(KEYS)
+local meta, due, flight, dead, body, tries, past, lease, rotation, pollslots, counters, absolute = unpack(KEYS)
 local channel = ARGV[4]
 -- @include layout
 -- @include clock
 -- @include lease
+-- @include absolute
 -- @include held
 -- @include past
 -- @include forget
@@ -20,11 +21,12 @@ if #live > 0 then
   local ids = {}
   for i, it in ipairs(live) do ids[i] = it[2] end
   local former = call('HMGET', tries, unpack(ids))
-  local again, deadLettered, spent, remembered, earliest = {}, {}, {}, {}, nil
+  local again, deadLettered, spent, remembered, dated, earliest = {}, {}, {}, {}, {}, nil
   for i, it in ipairs(live) do
     local index, id = it[1], it[2]
     local first = 7 + (index - 1) * 7
-    local _, retries, at, max = readLease(it[3])
+    local _, retries, at, max, _, _, was = readLease(it[3])
+    at, was = dueOf(at, was)
     retries = tonumber(retries) or 0
     local delay = tonumber(ARGV[first + 4])
     local isFree = false
@@ -44,7 +46,12 @@ if #live > 0 then
     end
     spent[i * 2 - 1], spent[i * 2] = id, record
     if lives then
-      if not isFree then at = math.ceil((nowUs + delay) / 1000) end
+      if not isFree then
+        at = math.ceil((nowUs + delay) / 1000) -- a backoff is no absolute time
+      elseif was then
+        dated[#dated + 1] = was
+        dated[#dated + 1] = id
+      end
       if not earliest or at < earliest then earliest = at end
       again[#again + 1] = at
       again[#again + 1] = id
@@ -62,6 +69,7 @@ if #live > 0 then
   if #remembered > 0 then call('HSET', past, unpack(remembered)) end
   if #again > 0 then
     call('ZADD', due, unpack(again))
+    noteAbsolute(dated)
     wake(earliest)
     keepRoles()
   end

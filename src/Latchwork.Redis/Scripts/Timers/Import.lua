@@ -1,15 +1,17 @@
 -- Takes in events that come from another store, and notes them in the journal of the move; all of them or, if one id is taken, none.
--- KEYS: meta, due, flight, dead, body, tries, past, rotation, pollslots, schedules, schedulebodies, scheduleids, moved.
+-- KEYS: meta, due, flight, dead, body, tries, past, rotation, pollslots, schedules, schedulebodies, scheduleids, moved, absolute.
 -- ARGV: 1 time, 2 format, 3 partitions, 4 channel, 5 move, 6 the length of the largest payload with its headers; from 7 on for each event: id,
--- due in µs from now (below zero: overdue), time since death in µs or '', body, retries, reason of death and how often its handlers were
+-- due in µs from now (below zero: overdue; behind 'a' if it is an absolute time), time since death in µs or '', body, retries, reason of death and how often its handlers were
 -- interrupted (as at the end of a record of tries), number of failures, failure… (see past.lua). Of a record of a schedule (its id has U+001F at its end) the body is its own,
 -- and instead of failures come its stamp, 1 if it is paused, expected, queued, rest, and the occurrences that began (see schedules.lua).
 -- Returns one digit an event: 0 taken in, 1 came before, 2 its id is taken, 3 the import is not open for this move.
-local meta, due, flight, dead, body, tries, past, rotation, pollslots, schedules, schedulebodies, scheduleids, moved = unpack(KEYS)
+local meta, due, flight, dead, body, tries, past, rotation, pollslots, schedules, schedulebodies, scheduleids, moved, absolute = unpack(KEYS)
 local channel = ARGV[4]
 -- @include layout
 -- @include clock
+-- @include absolute
 -- @include roles
+-- @include later
 
 local function scheduleOf(id)
   return string.sub(id, -1) == '\31' and string.sub(id, 1, -2)
@@ -44,7 +46,7 @@ for i = 1, #ids do
 end
 if taken then return table.concat(outcomes) end
 
-local places, graves, bodies, records, failures, arrived, earliest = {}, {}, {}, {}, {}, {}, nil
+local places, graves, bodies, records, failures, arrived, dated, earliest = {}, {}, {}, {}, {}, {}, {}, nil
 local recurring, recurringBodies, recurringIds = {}, {}, {}
 local function put(list, a, b)
   list[#list + 1] = a
@@ -60,7 +62,8 @@ for i, id in ipairs(ids) do
     put(recurringIds, 0, scheduleOf(id))
   elseif outcomes[i] == '0' then
     local a = first[i]
-    local at = math.max(0, math.ceil((nowUs + ARGV[a + 1]) / 1000))
+    local isAbsolute, left = string.match(ARGV[a + 1], '^(a?)(.*)$')
+    local at = math.max(0, math.ceil((nowUs + left) / 1000))
     local ago, retries, n = tonumber(ARGV[a + 2]), ARGV[a + 4], tonumber(ARGV[a + 6])
     arrived[#arrived + 1] = id
     put(bodies, id, ARGV[a + 3])
@@ -68,10 +71,11 @@ for i, id in ipairs(ids) do
       put(graves, math.ceil((nowUs - ago) / 1000), id)
     else
       put(places, at, id)
+      if isAbsolute ~= '' then put(dated, ahead, id) end
       if not earliest or at < earliest then earliest = at end
     end
     if ago or n > 0 or retries ~= '0' or string.find(ARGV[a + 5], ' ', 1, true) then put(records, id, retries .. ' ' .. int(n) .. ' ' .. int(at) .. ' ' .. ARGV[a + 5]) end
-    for slot = 0, n - 1 do put(failures, slot .. id, ARGV[a + 7 + slot]) end
+    for slot = 0, n - 1 do put(failures, slot .. id, later(ARGV[a + 7 + slot], ahead)) end
   end
 end
 
@@ -84,6 +88,7 @@ if #arrived > 0 then
     call('ZADD', scheduleids, unpack(recurringIds))
   end
   if #places > 0 then call('ZADD', due, unpack(places)) end
+  noteAbsolute(dated)
   if #graves > 0 then call('ZADD', dead, unpack(graves)) end
   if #records > 0 then call('HSET', tries, unpack(records)) end
   for start = 1, #failures, 400 do call('HSET', past, unpack(failures, start, math.min(start + 399, #failures))) end

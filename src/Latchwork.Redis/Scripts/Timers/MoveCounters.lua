@@ -2,14 +2,14 @@
 -- whichever way the change of their number goes meanwhile; or deletes them, when they were added elsewhere.
 -- KEYS: meta, counters.
 -- ARGV: 1 time, 2 format, 3 partitions; to add 4 the index of the other partition, from 5 on its counters (see addCounts); to delete 4 ''.
--- Returns {now in µs, field, value…}; or 1 if they were added, 0 if they had been already.
+-- Returns {now in µs, offset of the clock in µs, field, value…}; or 1 if they were added, 0 if they had been already.
 local meta, counters = unpack(KEYS)
 -- @include partition
 -- @include time
 -- @include counters
 -- @include addCounts
 -- @include readCounters
-if not ARGV[4] then return { int(nowUs + (tonumber(state[4]) or 0)), unpack(readCounters()) } end
+if not ARGV[4] then return { int(nowUs + (tonumber(state[4]) or 0)), state[4] or '0', unpack(readCounters()) } end
 if ARGV[4] == '' then
   call('UNLINK', counters)
   return 0

@@ -1,13 +1,14 @@
 -- Deletes what has arrived in another store, and reads the next that is to be moved there, always from the beginning: first all records of schedules, whose ids have U+001F
 -- at their end; of these, occurrences that have not begun are handed back if they are in flight (their leases have run out), as nobody would know that later.
--- KEYS: meta, due, flight, dead, body, tries, past, lease, schedules, schedulebodies, scheduleids.
+-- KEYS: meta, due, flight, dead, body, tries, past, lease, schedules, schedulebodies, scheduleids, absolute.
 -- ARGV: 1 time, 2 format, 3 partitions, 4 move; from 5 on the ids that have arrived.
 -- Returns a list of {now in µs, 0 scheduled / 1 in flight / 2 dead, due, deadline or time of death, record of tries or '', failures, body,
--- token or '', node or '', id}; of a record of a schedule {now in µs, 3, 0, 0, the rest of the record, '', body, '', '', id} (see schedules).
-local meta, due, flight, dead, body, tries, past, lease, schedules, schedulebodies, scheduleids = unpack(KEYS)
+-- token or '', node or '', id, offset of the clock in µs, 1 if it is due at an absolute time}; of a record of a schedule {now in µs, 3, 0, 0, the rest of the record, '', body, '', '', id} (see schedules).
+local meta, due, flight, dead, body, tries, past, lease, schedules, schedulebodies, scheduleids, absolute = unpack(KEYS)
 -- @include partition
 -- @include clock
 -- @include lease
+-- @include absolute
 -- @include recall
 -- @include forget
 -- @include schedules
@@ -18,6 +19,7 @@ if ARGV[5] then
   for i = 5, #ARGV do arrived[i - 4] = ARGV[i] end
   -- @include free
   call('ZREM', due, unpack(arrived))
+  forgetAbsolute(arrived)
   call('ZREM', flight, unpack(arrived))
   call('ZREM', dead, unpack(arrived))
   call('HDEL', lease, unpack(arrived))
@@ -42,10 +44,12 @@ for _, id in ipairs(call('ZRANGE', scheduleids, 0, 49)) do
     local held = occurrence ~= '' and call('HGET', lease, occurrence)
     if held then
       -- @include free
-      local _, _, was = readLease(held)
+      local _, _, at, _, _, _, was = readLease(held)
+      at, was = dueOf(at, was)
       call('ZREM', flight, occurrence)
       call('HDEL', lease, occurrence)
-      call('ZADD', due, was, occurrence)
+      call('ZADD', due, at, occurrence)
+      if was then noteAbsolute({ was, occurrence }) end
     end
   end
   records[#records + 1] = { int(nowUs), 3, 0, 0, record[5], '', call('HGET', schedulebodies, id) or '', '', '', id .. '\31' }
@@ -65,16 +69,19 @@ local function add(where, set)
       full = true
       return
     end
-    local at, token, node = where == 0 and score or 0, '', ''
+    local at, token, node = 0, '', ''
+    local was = where == 0 and tonumber(aheadOf({ id })[1] or nil)
+    if where == 0 then at = int((dueOf(tonumber(score), was or nil))) end
     if where == 1 then
       local held = call('HGET', lease, id)
       at = score
       if held then
         local _
-        token, _, at, _, node = readLease(held)
+        token, _, at, _, node, _, was = readLease(held)
+        at, was = dueOf(at, was)
       end
     end
-    items[#items + 1] = { int(nowUs), where, at, score, record or '', failures, call('HGET', body, id) or '', token, node, id }
+    items[#items + 1] = { int(nowUs), where, at, score, record or '', failures, call('HGET', body, id) or '', token, node, id, int(offsetUs), was and 1 or 0 }
   end
   full = #items >= 200
 end

@@ -1,13 +1,14 @@
 -- Schedules events.
--- KEYS: meta, due, flight, dead, body, tries, past, lease, rotation, pollslots, counters.
+-- KEYS: meta, due, flight, dead, body, tries, past, lease, rotation, pollslots, counters, absolute.
 -- ARGV: 1 time, 2 format, 3 partitions, 4 channel, 5 one digit an event: what to do if it exists (0 replace, 1 refuse, 2 keep, 3 its id is
 -- new), 6 the length of the largest payload with its headers; from 7 on for each event: id, due (see clock), body.
 -- Returns {1 if the partition is new, one digit an event: 0 created, 1 replaced, 2 kept, 3 exists}.
-local meta, due, flight, dead, body, tries, past, lease, rotation, pollslots, counters = unpack(KEYS)
+local meta, due, flight, dead, body, tries, past, lease, rotation, pollslots, counters, absolute = unpack(KEYS)
 local channel, modes = ARGV[4], ARGV[5]
 -- @include layout
 -- @include clock
 -- @include lease
+-- @include absolute
 -- @include forget
 -- @include counters
 -- @include roles
@@ -42,7 +43,7 @@ local function look()
 end
 look()
 
-local outcomes, places, bodies = {}, {}, {}
+local outcomes, places, bodies, dated = {}, {}, {}, {}
 local former, revoked, unburied = {}, {}, {}
 local earliest
 for i = 1, n do
@@ -51,13 +52,14 @@ for i = 1, n do
   if where and where ~= 'd' and (mode == 49 or mode == 50) then
     outcomes[i] = mode == 49 and '3' or '2'
   else
-    local at = dueAt(ARGV[5 + i * 3])
+    local at, was = dueAt(ARGV[5 + i * 3])
     if not earliest or at < earliest then earliest = at end
     places[#places + 1] = at
     places[#places + 1] = id
     bodies[#bodies + 1] = id
     bodies[#bodies + 1] = ARGV[6 + i * 3]
     if where then former[#former + 1] = id end
+    dated[id] = was -- of an id that comes twice the last counts
     if where == 'f' then revoked[#revoked + 1] = id end
     if where == 'd' then unburied[#unburied + 1] = id end
     outcomes[i] = where and '1' or '0'
@@ -69,7 +71,16 @@ if earliest then
   -- First what a full server refuses, so that a post is refused as a whole.
   call('ZADD', due, unpack(places))
   call('HSET', body, unpack(bodies))
-  if #former > 0 then forgetPast(former) end
+  if #former > 0 then
+    forgetPast(former)
+    forgetAbsolute(former)
+  end
+  local absolutes = {}
+  for id, was in pairs(dated) do
+    absolutes[#absolutes + 1] = was
+    absolutes[#absolutes + 1] = id
+  end
+  noteAbsolute(absolutes)
   if #unburied > 0 then call('ZREM', dead, unpack(unburied)) end
   if #revoked > 0 then
     call('ZREM', flight, unpack(revoked))

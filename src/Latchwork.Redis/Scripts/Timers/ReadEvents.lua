@@ -1,11 +1,13 @@
 -- Reads all that is stored of events, as it is, to place them in another partition.
--- KEYS: meta, due, flight, dead, body, tries, past, lease.
+-- KEYS: meta, due, flight, dead, body, tries, past, lease, absolute.
 -- ARGV: 1 time, 2 format, 3 partitions; from 4 on the ids.
--- Returns {offset of the clock in µs; for each event until they exceed 1 MiB (one always fits): {due, end of the lease, time of death, body,
+-- Returns {offset of the clock in µs; for each event until they exceed 1 MiB (one always fits): {due (as in a lease), end of the lease, time of death, body,
 -- record of tries, lease ('' for none), then slot and failure in turn}}.
-local meta, due, flight, dead, body, tries, past, lease = unpack(KEYS)
+local meta, due, flight, dead, body, tries, past, lease, absolute = unpack(KEYS)
 -- @include partition
 -- @include clock
+-- @include lease
+-- @include absolute
 local items, bytes = {}, 0
 for i = 4, #ARGV do
   local id = ARGV[i]
@@ -25,7 +27,7 @@ for i = 4, #ARGV do
   bytes = bytes + call('HSTRLEN', body, id)
   if i > 4 and bytes > 1048576 then break end
   items[i - 3] = {
-    call('ZSCORE', due, id) or '', call('ZSCORE', flight, id) or '', call('ZSCORE', dead, id) or '', call('HGET', body, id) or '',
+    leaseDue(call('ZSCORE', due, id) or '', aheadOf({ id })[1]), call('ZSCORE', flight, id) or '', call('ZSCORE', dead, id) or '', call('HGET', body, id) or '',
     record or '', call('HGET', lease, id) or '', unpack(failures),
   }
 end

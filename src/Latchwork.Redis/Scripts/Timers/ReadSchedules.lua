@@ -2,7 +2,7 @@
 -- KEYS: meta, due, dead, lease, schedules, schedulebodies.
 -- ARGV: 1 time, 2 format, 3 partitions, 4 1 to read the bodies, too, 5 how many schedules; then the schedules, and then ids of events.
 -- Returns {now in µs, {for each schedule: {} or {stamp, 1 if paused, expected or '', queued or '', rest of the record, body or '', id and place of each of its
--- occurrences in turn}}, {for each event: its place (see places)}}.
+-- occurrences in turn}}, {for each event: its place (see places)}, offset of the clock in µs}.
 local meta, due, dead, lease, schedules, schedulebodies = unpack(KEYS)
 -- @include layout
 -- @include clock
@@ -25,4 +25,4 @@ for i = 6, first - 1 do
   records[i - 5] = answer
 end
 for i = first, #ARGV do places[i - first + 1] = placeOf(ARGV[i]) end
-return { int(nowUs), records, places }
+return { int(nowUs), records, places, int(offsetUs) }

@@ -1,24 +1,27 @@
 -- Schedules dead letters again, with no retry spent, no interruption counted, and their failures kept.
--- KEYS: meta, due, dead, tries, rotation, pollslots.
--- ARGV: 1 time, 2 format, 3 partitions, 4 channel, 5 due (see clock); from 6 on for each event: id, time of death or ''.
+-- KEYS: meta, due, dead, tries, rotation, pollslots, absolute.
+-- ARGV: 1 time, 2 format, 3 partitions, 4 channel, 5 due (see clock); from 6 on for each event: id, time of death or '' (see deadLettered).
 -- Returns one digit an event: 0 done, 1 not found.
-local meta, due, dead, tries, rotation, pollslots = unpack(KEYS)
+local meta, due, dead, tries, rotation, pollslots, absolute = unpack(KEYS)
 local channel = ARGV[4]
 -- @include layout
 -- @include clock
+-- @include absolute
 -- @include deadLettered
 -- @include roles
 local outcomes, ids = deadLettered(6)
 if #ids > 0 then
-  local at = dueAt(ARGV[5])
-  local places, spent = {}, {}
+  local at, was = dueAt(ARGV[5])
+  local places, spent, dated = {}, {}, {}
   for i, record in ipairs(call('HMGET', tries, unpack(ids))) do
     places[i * 2 - 1], places[i * 2] = at, ids[i]
+    if was then dated[i * 2 - 1], dated[i * 2] = was, ids[i] end
     spent[i * 2 - 1], spent[i * 2] = ids[i], '0' .. (record and string.match(record, '^%d+( %d+ %d+ %d+)') or ' 0 0 0')
   end
   -- @include free
   call('ZREM', dead, unpack(ids))
   call('ZADD', due, unpack(places))
+  noteAbsolute(dated)
   call('HSET', tries, unpack(spent))
   wake(at)
   keepRoles()

@@ -1,12 +1,25 @@
 -- Counts by state.
--- KEYS: meta, due, flight, dead, counters.
+-- KEYS: meta, due, flight, dead, counters, absolute.
 -- ARGV: 1 time, 2 format, 3 partitions.
--- Returns {now in µs, scheduled, in flight, dead, trimmed, the earliest due time or '', its pause or '', {field, value… of the counters}}.
-local meta, due, flight, dead, counters = unpack(KEYS)
+-- Returns {now in µs, scheduled, in flight, dead, trimmed, the earliest due time or '', its pause or '', {field, value… of the counters},
+-- offset of the clock in µs}. Of more than 200 absolute times that are to be dated anew those that are due behind them are not seen.
+local meta, due, flight, dead, counters, absolute = unpack(KEYS)
 -- @include layout
 -- @include clock
+-- @include absolute
 -- @include readCounters
+local earliest = tonumber(call('ZRANGE', due, 0, 0, 'WITHSCORES')[2])
+if ahead > 0 and hasAbsolute then
+  local found, ids = call('ZRANGEBYSCORE', due, '-inf', int(now), 'WITHSCORES', 'LIMIT', 0, 200), {}
+  for i = 1, #found, 2 do ids[#ids + 1] = found[i] end
+  local aheads = aheadOf(ids)
+  earliest = nil
+  for i = 1, #ids do
+    local at = dueOf(tonumber(found[i * 2]), tonumber(aheads[i] or nil))
+    if at <= now and (not earliest or at < earliest) then earliest = at end
+  end
+end
 return {
   int(nowUs), call('ZCARD', due), call('ZCARD', flight), call('ZCARD', dead), call('HGET', meta, 'trimmed') or '0',
-  call('ZRANGE', due, 0, 0, 'WITHSCORES')[2] or '', state[13] or '', readCounters(),
+  earliest and int(earliest) or '', state[13] or '', readCounters(), int(offsetUs),
 }

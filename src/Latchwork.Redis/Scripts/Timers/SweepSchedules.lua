@@ -2,7 +2,7 @@
 -- in flight nor scheduled any more: 1,000 schedules and 2,000 events at most, and 50 of either.
 -- KEYS: meta, due, dead, lease, schedules, scheduleids.
 -- ARGV: 1 time, 2 format, 3 partitions, 4 the id of the last before ('' to begin, which does nothing too soon after the last time), 5 how often to begin in ms.
--- Returns {how many schedules there are, now in µs, the id of the last that was looked at or '' (all were, or nothing was done), {id…
+-- Returns {how many schedules there are, now in µs by the server's clock, the id of the last that was looked at or '' (all were, or nothing was done), {id…
 -- that has none}, {id… that names one that is gone}}.
 local meta, due, dead, lease, schedules, scheduleids = unpack(KEYS)
 -- @include layout
@@ -10,13 +10,13 @@ local meta, due, dead, lease, schedules, scheduleids = unpack(KEYS)
 -- @include schedules
 -- @include places
 local total = call('ZCARD', scheduleids)
-if total == 0 then return { 0, int(nowUs), '', {}, {} } end
+if total == 0 then return { 0, int(nowUs - offsetUs), '', {}, {} } end
 local found = call('HMGET', meta, 'import', 'scheduleswept')
 local phase = string.match(found[1] or '', '^%a+')
 -- Not while the namespace is moved here: the occurrences are still to come.
-if phase == 'importing' or phase == 'closed' then return { total, int(nowUs), '', {}, {} } end
+if phase == 'importing' or phase == 'closed' then return { total, int(nowUs - offsetUs), '', {}, {} } end
 if ARGV[4] == '' then
-  if found[2] and found[2] ~= '' and now - tonumber(found[2]) < tonumber(ARGV[5]) then return { total, int(nowUs), '', {}, {} } end
+  if found[2] and found[2] ~= '' and now - tonumber(found[2]) < tonumber(ARGV[5]) then return { total, int(nowUs - offsetUs), '', {}, {} } end
   -- @include free
   change('scheduleswept', int(now))
   -- @include finish
@@ -44,4 +44,4 @@ for _, id in ipairs(ids) do
     end
   end
 end
-return { total, int(nowUs), last, strays, unclosed }
+return { total, int(nowUs - offsetUs), last, strays, unclosed }

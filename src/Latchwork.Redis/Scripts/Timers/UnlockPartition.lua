@@ -1,16 +1,16 @@
 -- Ends the change of the number of partitions for this one: it serves clients with the new number, or is none of the namespace any more.
--- KEYS: meta, due, flight, dead, body, tries, past, lease, claims, nodes, rotation, pollslots, schedules, schedulebodies, scheduleids, moved, completed, completedids, counters.
+-- KEYS: meta, due, flight, dead, body, tries, past, lease, claims, nodes, rotation, pollslots, schedules, schedulebodies, scheduleids, moved, completed, completedids, counters, absolute.
 -- ARGV: 1 time, 2 format, 3 partitions as they are marked meanwhile, 4 the number afterwards, 5 1 if it belongs to the namespace afterwards, 6 the pause
 -- of the namespace, or ''.
 -- Returns how many events it has that must be elsewhere first: 0 if it was done.
-local meta, due, flight, dead, body, tries, past, lease, claims, nodes, rotation, pollslots, schedules, schedulebodies, scheduleids, moved, completed, completedids, counters = unpack(KEYS)
+local meta, due, flight, dead, body, tries, past, lease, claims, nodes, rotation, pollslots, schedules, schedulebodies, scheduleids, moved, completed, completedids, counters, absolute = unpack(KEYS)
 -- @include partition
 if ARGV[5] ~= '1' then
   local left = call('ZCARD', due) + call('ZCARD', flight) + call('ZCARD', dead) + call('ZCARD', scheduleids)
   if left > 0 then return left end
   -- @include free
   -- What remains is `meta` with the number, which refuses clients that know of more partitions. Redis frees the memory in the background.
-  call('UNLINK', due, flight, dead, body, tries, past, lease, schedules, schedulebodies, scheduleids, moved, completed, completedids, counters)
+  call('UNLINK', due, flight, dead, body, tries, past, lease, schedules, schedulebodies, scheduleids, moved, completed, completedids, counters, absolute)
 end
 -- Whose counters were added here (see MoveCounters): they may be again in the next change.
 local marks = {}

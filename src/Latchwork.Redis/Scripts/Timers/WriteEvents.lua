@@ -1,14 +1,16 @@
 -- Stores events as they were in another partition.
--- KEYS: meta, due, flight, dead, body, tries, past, lease.
+-- KEYS: meta, due, flight, dead, body, tries, past, lease, absolute.
 -- ARGV: 1 time, 2 format, 3 partitions, 4 offset of the clock of the other partition in µs, 5 the length of the largest body; from 6 on for each
--- event: id, 1 to replace it if it is there (0 to leave it), due, end of the lease, time of death, body, record of tries, lease ('' for none),
+-- event: id, 1 to replace it if it is there (0 to leave it), due (as in a lease), end of the lease, time of death, body, record of tries, lease ('' for none),
 -- how many failures; slot and failure in turn.
 -- Returns one digit an event: 0 placed, 1 left as it was.
-local meta, due, flight, dead, body, tries, past, lease = unpack(KEYS)
+local meta, due, flight, dead, body, tries, past, lease, absolute = unpack(KEYS)
 -- @include partition
 -- @include clock
 -- @include lease
 -- @include forget
+-- @include absolute
+-- @include later
 
 -- Times that mean the same by this partition's clock; rounded up, so that nothing is early.
 local shift = math.ceil((offsetUs - ARGV[4]) / 1000)
@@ -16,8 +18,15 @@ local function shifted(ms)
   return tonumber(ms) + shift
 end
 
+-- Of an absolute time what was asked for stays.
+local function shiftedDue(at, was)
+  if not was then return int(shifted(at)), nil end
+  local by = math.max(was + shift, ahead)
+  return int(at - was + by), int(by)
+end
+
 local outcomes, ids, at = {}, {}, 6
-local places, flights, graves, bodies, records, failures, leases = {}, {}, {}, {}, {}, {}, {}
+local places, flights, graves, bodies, records, failures, leases, dated = {}, {}, {}, {}, {}, {}, {}, {}
 local function put(list, a, b)
   list[#list + 1] = a
   list[#list + 1] = b
@@ -28,7 +37,12 @@ while ARGV[at] do
   outcomes[#outcomes + 1] = there and ARGV[at + 1] == '0' and '1' or '0'
   if outcomes[#outcomes] == '0' then
     ids[#ids + 1] = id
-    if ARGV[at + 2] ~= '' then put(places, shifted(ARGV[at + 2]), id) end
+    if ARGV[at + 2] ~= '' then
+      local score, was = string.match(ARGV[at + 2], '^([^@]*)@?(.*)$')
+      score, was = shiftedDue(score, tonumber(was))
+      put(places, score, id)
+      if was then put(dated, was, id) end
+    end
     if ARGV[at + 3] ~= '' then put(flights, shifted(ARGV[at + 3]), id) end
     if ARGV[at + 4] ~= '' then put(graves, shifted(ARGV[at + 4]), id) end
     if ARGV[at + 5] ~= '' then put(bodies, id, ARGV[at + 5]) end
@@ -37,10 +51,10 @@ while ARGV[at] do
       put(records, id, was and counts .. ' ' .. int(shifted(was)) .. ' ' .. reason or ARGV[at + 6])
     end
     if ARGV[at + 7] ~= '' then
-      local token, retries, was, most, node, claimed = readLease(ARGV[at + 7])
-      put(leases, id, leasePrefix(token) .. retries .. ' ' .. int(shifted(was)) .. ' ' .. int(most) .. ' ' .. int(claimed > 0 and shifted(claimed) or 0) .. ' ' .. node)
+      local token, retries, due_, most, node, claimed, was = readLease(ARGV[at + 7])
+      put(leases, id, leasePrefix(token) .. retries .. ' ' .. leaseDue(shiftedDue(due_, was)) .. ' ' .. int(most) .. ' ' .. int(claimed > 0 and shifted(claimed) or 0) .. ' ' .. node)
     end
-    for i = at + 9, at + 7 + n * 2, 2 do put(failures, ARGV[i] .. id, ARGV[i + 1]) end
+    for i = at + 9, at + 7 + n * 2, 2 do put(failures, ARGV[i] .. id, later(ARGV[i + 1], shift)) end
   end
   at = at + 9 + n * 2
 end
@@ -50,10 +64,12 @@ if #ids > 0 then
   if #bodies > 0 then call('HSET', body, unpack(bodies)) end
   forgetPast(ids)
   call('ZREM', due, unpack(ids))
+  forgetAbsolute(ids)
   call('ZREM', flight, unpack(ids))
   call('ZREM', dead, unpack(ids))
   call('HDEL', lease, unpack(ids))
   if #places > 0 then call('ZADD', due, unpack(places)) end
+  noteAbsolute(dated)
   if #flights > 0 then call('ZADD', flight, unpack(flights)) end
   if #graves > 0 then call('ZADD', dead, unpack(graves)) end
   if #leases > 0 then call('HSET', lease, unpack(leases)) end

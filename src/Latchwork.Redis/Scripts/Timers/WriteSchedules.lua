@@ -1,15 +1,17 @@
 -- Makes a step on schedules and their occurrences, if everything is as it was read.
--- KEYS: meta, due, flight, dead, body, tries, past, lease, rotation, pollslots, schedules, schedulebodies, scheduleids, counters.
+-- KEYS: meta, due, flight, dead, body, tries, past, lease, rotation, pollslots, schedules, schedulebodies, scheduleids, counters, absolute.
 -- ARGV: 1 time, 2 format, 3 partitions, 4 channel, 5 1 if it is not to be refused at the memory limit, 6 the length of the largest body; then what must be so:
 -- 'R' schedule stamp ('' for none), 'P' id place (see places); then what is to be done: 'S' schedule, how many parts, the parts of its
--- record (see schedules); 'B' schedule body; 'D' schedule (delete it); 'T' id due body (post it); 'X' id (remove it, whoever holds it is told); 'M' id due (schedule it
+-- record (see schedules); 'B' schedule body; 'D' schedule (delete it); 'T' id due raw body (post it; raw: of an absolute time what was asked for, in ms of the
+-- server's clock, else ''); 'X' id (remove it, whoever holds it is told); 'M' id due (schedule it
 -- then); 'H' id headers (instead of its own).
 -- Returns {1 if it was made, 1 if the partition is new}.
-local meta, due, flight, dead, body, tries, past, lease, rotation, pollslots, schedules, schedulebodies, scheduleids, counters = unpack(KEYS)
+local meta, due, flight, dead, body, tries, past, lease, rotation, pollslots, schedules, schedulebodies, scheduleids, counters, absolute = unpack(KEYS)
 local channel = ARGV[4]
 -- @include layout
 -- @include clock
 -- @include lease
+-- @include absolute
 -- @include forget
 -- @include roles
 -- @include schedules
@@ -38,6 +40,7 @@ end
 local function drop(id)
   local record = call('HGET', lease, id)
   call('ZREM', due, id)
+  forgetAbsolute({ id })
   call('ZREM', flight, id)
   call('ZREM', dead, id)
   call('HDEL', lease, id)
@@ -76,15 +79,18 @@ while ARGV[at] do
     count(REPLACED, drop(id))
     count(POSTED, 1)
     forgetClaim(id)
-    call('HSET', body, id, ARGV[at + 3])
+    call('HSET', body, id, ARGV[at + 4])
     schedule(id, tonumber(ARGV[at + 2]))
-    at = at + 4
+    local raw = tonumber(ARGV[at + 3])
+    if raw then noteAbsolute({ ARGV[at + 2] - raw, id }) end
+    at = at + 5
   elseif what == 'X' then
     count(CANCELLED, drop(id))
     at = at + 2
   elseif what == 'M' then
     call('ZREM', flight, id)
     call('HDEL', lease, id)
+    forgetAbsolute({ id })
     schedule(id, tonumber(ARGV[at + 2]))
     at = at + 3
   else

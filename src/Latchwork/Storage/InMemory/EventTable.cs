@@ -45,11 +45,22 @@ internal sealed class EventTable
         _byId.Remove(stored.Id);
     }
 
-    public void Schedule(StoredEvent stored, long due) => Move(stored, due, lease: null, deadLetter: null);
+    public void Schedule(StoredEvent stored, DueTime due)
+    {
+        Move(stored, due.At, lease: null, deadLetter: null);
+        stored.RawDue = due.Raw;
+    }
+
+    /// <summary>In flight → scheduled as it was before.</summary>
+    public void PutBack(StoredEvent stored, StoreTime now) => Move(stored, stored.DueBy(now), lease: null, deadLetter: null);
 
     public void Hold(StoredEvent stored, Lease lease) => Move(stored, stored.Due, lease, deadLetter: null);
 
-    public void MoveToDeadLetters(StoredEvent stored, DeadLetter deadLetter) => Move(stored, stored.Due, lease: null, deadLetter);
+    public void MoveToDeadLetters(StoredEvent stored, DeadLetter deadLetter, StoreTime now)
+    {
+        Move(stored, stored.DueBy(now), lease: null, deadLetter);
+        stored.RawDue = null;
+    }
 
     private void Move(StoredEvent stored, long due, Lease? lease, DeadLetter? deadLetter)
     {

@@ -12,32 +12,32 @@ internal sealed partial class InMemoryPartition
     {
         lock (_lock)
         {
-            StoreTime now = _clock.Now();
-            long dueAt = now.Resolve(due);
-            TimerOutcome[] outcomes = ForEachDeadLetter(keys, stored =>
+            StoreTime now = Now();
+            DueTime dueAt = now.Resolve(due);
+            TimerOutcome[] outcomes = ForEachDeadLetter(keys, now, stored =>
             {
                 stored.Retries = 0;
                 stored.Interruptions = 0;
                 _events.Schedule(stored, dueAt);
             });
-            if (outcomes.Contains(TimerOutcome.Done)) WakeFor(dueAt, now);
+            if (outcomes.Contains(TimerOutcome.Done)) WakeFor(dueAt.At, now);
             return outcomes;
         }
     }
 
     public IReadOnlyList<TimerOutcome> Purge(IReadOnlyList<DeadLetterKey> keys)
     {
-        lock (_lock) return ForEachDeadLetter(keys, _events.Remove);
+        lock (_lock) return ForEachDeadLetter(keys, Now(), _events.Remove);
     }
 
-    private TimerOutcome[] ForEachDeadLetter(IReadOnlyList<DeadLetterKey> keys, Action<StoredEvent> act)
+    private TimerOutcome[] ForEachDeadLetter(IReadOnlyList<DeadLetterKey> keys, StoreTime now, Action<StoredEvent> act)
     {
         var outcomes = new TimerOutcome[keys.Count];
         for (int i = 0; i < keys.Count; i++)
         {
             outcomes[i] = TimerOutcome.NotFound;
             if (!_events.TryGet(keys[i].Id, out StoredEvent? stored) || stored.DeadLetter is not DeadLetter deadLetter) continue;
-            if (keys[i].DeadLetteredAt is DateTimeOffset deadLetteredAt && deadLetteredAt.ToUnixTimeMilliseconds() != deadLetter.At) continue;
+            if (keys[i].DeadLetteredAt is DateTimeOffset deadLetteredAt && now.Unshow(deadLetteredAt) != deadLetter.At) continue;
             act(stored);
             outcomes[i] = TimerOutcome.Done;
         }

@@ -9,7 +9,7 @@ internal sealed partial class InMemoryPartition
     {
         lock (_lock)
         {
-            StoreTime now = _clock.Now();
+            StoreTime now = Now();
             (int takenBack, int deadLettered) = TakeBackExpired(now);
             if (deadLettered > 0 || request.Max > 0) EvictDeadLetters(request.DeadLetters, now); // time passes, too; but who only looks evicts nothing
             if (request.Max > 0) TrimCompleted(request.Completed, now);
@@ -43,7 +43,7 @@ internal sealed partial class InMemoryPartition
                 OccurrenceEnded(stored.Id, OccurrenceOutcome.Succeeded, now);
                 return TimerOutcome.Done;
             });
-            if (outcomes.Contains(TimerOutcome.Done)) TrimCompleted(completed, _clock.Now());
+            if (outcomes.Contains(TimerOutcome.Done)) TrimCompleted(completed, Now());
             return outcomes;
         }
     }
@@ -58,7 +58,7 @@ internal sealed partial class InMemoryPartition
     public IReadOnlyList<TimerOutcome> Release(IReadOnlyList<DeliveryKey> deliveries) =>
         ForEachDelivery(deliveries, static delivery => delivery, (stored, _, now) =>
         {
-            _events.Schedule(stored, stored.Due);
+            _events.PutBack(stored, now);
             Tally(TimerCounter.HandedBack, now);
             return TimerOutcome.Done;
         });
@@ -71,7 +71,7 @@ internal sealed partial class InMemoryPartition
             {
                 if (failure.IsInterruption && ++stored.Interruptions <= Limits.FreeInterruptions)
                 {
-                    _events.Schedule(stored, stored.Due);
+                    _events.PutBack(stored, now);
                     Tally(TimerCounter.HandedBack, now);
                     return TimerOutcome.Done;
                 }
@@ -80,17 +80,17 @@ internal sealed partial class InMemoryPartition
                 stored.Record(failure.NodeId, failure.Error, now);
                 if (failure.RetryIn is not TimeSpan delay || stored.Retries >= stored.MaxRetries)
                 {
-                    _events.MoveToDeadLetters(stored, new DeadLetter(now.Milliseconds, failure.Reason));
+                    _events.MoveToDeadLetters(stored, new DeadLetter(now.Milliseconds, failure.Reason), now);
                     Tally(DeadLetterOf(failure.Reason), now);
                     OccurrenceEnded(stored.Id, OccurrenceOutcome.DeadLettered, now);
                     return TimerOutcome.DeadLettered;
                 }
 
                 stored.Retries++;
-                _events.Schedule(stored, now.After(delay));
+                _events.Schedule(stored, new DueTime(now.After(delay), null));
                 return TimerOutcome.Done;
             });
-            if (outcomes.Contains(TimerOutcome.DeadLettered)) EvictDeadLetters(deadLetters, _clock.Now());
+            if (outcomes.Contains(TimerOutcome.DeadLettered)) EvictDeadLetters(deadLetters, Now());
             return outcomes;
         }
     }
@@ -107,7 +107,7 @@ internal sealed partial class InMemoryPartition
             Lease lease = stored.Lease!;
             if (HasNotBegun(stored.Id, now))
             {
-                _events.Schedule(stored, stored.Due); // nothing was attempted
+                _events.PutBack(stored, now); // nothing was attempted
                 continue;
             }
 
@@ -115,11 +115,11 @@ internal sealed partial class InMemoryPartition
             if (stored.Retries < stored.MaxRetries)
             {
                 stored.Retries++;
-                _events.Schedule(stored, lease.Deadline);
+                _events.Schedule(stored, new DueTime(lease.Deadline, null));
             }
             else
             {
-                _events.MoveToDeadLetters(stored, new DeadLetter(now.Milliseconds, DeadLetterReason.LeaseExpired));
+                _events.MoveToDeadLetters(stored, new DeadLetter(now.Milliseconds, DeadLetterReason.LeaseExpired), now);
                 OccurrenceEnded(stored.Id, OccurrenceOutcome.DeadLettered, now);
                 deadLettered++;
             }
@@ -146,7 +146,7 @@ internal sealed partial class InMemoryPartition
             bytes += stored.Payload.Length;
             if (claimed.Count > 0 && bytes > Limits.MaxBatchBytes) break;
             claimed.Add(stored.ToClaimed(now));
-            if (OccurrenceId.Is(stored.Id)) stored.FirstClaimedAt ??= DateTimeOffset.UnixEpoch + TimeSpan.FromMicroseconds(now.Ticks / TimeSpan.TicksPerMicrosecond);
+            if (OccurrenceId.Is(stored.Id)) stored.FirstClaimedTicks ??= now.Ticks / TimeSpan.TicksPerMicrosecond * TimeSpan.TicksPerMicrosecond;
             _events.Hold(stored, lease);
             newest = backlog && !newest;
         }
@@ -183,7 +183,7 @@ internal sealed partial class InMemoryPartition
         var outcomes = new TimerOutcome[items.Count];
         lock (_lock)
         {
-            StoreTime now = _clock.Now();
+            StoreTime now = Now();
             long earliest = long.MaxValue;
             for (int i = 0; i < items.Count; i++)
             {

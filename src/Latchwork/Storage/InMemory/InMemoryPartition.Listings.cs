@@ -9,7 +9,7 @@ internal sealed partial class InMemoryPartition
     {
         lock (_lock)
         {
-            if (_events.TryGet(id, out StoredEvent? stored)) return SnapshotOf(stored, _clock.Now());
+            if (_events.TryGet(id, out StoredEvent? stored)) return SnapshotOf(stored, Now());
             return _completed.GetValueOrDefault(id)?.ToSnapshot();
         }
     }
@@ -18,7 +18,7 @@ internal sealed partial class InMemoryPartition
     {
         lock (_lock)
         {
-            StoreTime now = _clock.Now();
+            StoreTime now = Now();
             PageCursor from = cursor is not null ? PageCursor.Parse(cursor) : PageCursor.Window(now, offset, duration);
             return Page(_events.Scheduled, from, limit, now);
         }
@@ -28,10 +28,10 @@ internal sealed partial class InMemoryPartition
     {
         lock (_lock)
         {
-            StoreTime now = _clock.Now();
+            StoreTime now = Now();
             InFlightCursor from = InFlightCursor.Parse(cursor, now);
             TimerPage page = Page(_events.InFlight, new PageCursor(from.After, long.MaxValue), limit, now);
-            return from.Cut(page.Items, page.Cursor is null ? null : PageCursor.Parse(page.Cursor).After);
+            return from.Cut(page.Items, page.Cursor is null ? null : PageCursor.Parse(page.Cursor).After, now);
         }
     }
 
@@ -40,7 +40,7 @@ internal sealed partial class InMemoryPartition
         lock (_lock)
         {
             PageCursor from = cursor is not null ? PageCursor.Parse(cursor) : PageCursor.Everything;
-            return Page(_events.DeadLetters, from, limit, _clock.Now());
+            return Page(_events.DeadLetters, from, limit, Now());
         }
     }
 
@@ -48,7 +48,7 @@ internal sealed partial class InMemoryPartition
     {
         lock (_lock)
         {
-            StoreTime now = _clock.Now();
+            StoreTime now = Now();
             TimeSpan? overdue = _events.Scheduled.Count > 0 && _events.Scheduled.Min.At <= now.Milliseconds
                 ? now.Since(_events.Scheduled.Min.At)
                 : null;
@@ -62,12 +62,12 @@ internal sealed partial class InMemoryPartition
 
     public IReadOnlyList<TimerNode> Nodes()
     {
-        lock (_lock) return _listeners.List(_clock.Now());
+        lock (_lock) return _listeners.List(Now());
     }
 
     public void Leave(string nodeId)
     {
-        lock (_lock) _listeners.Leave(nodeId, _events.Head, _clock.Now());
+        lock (_lock) _listeners.Leave(nodeId, _events.Head, Now());
     }
 
     public TimerPause Pause(PauseRequest request)
@@ -75,7 +75,7 @@ internal sealed partial class InMemoryPartition
         lock (_lock)
         {
             if (_pause is not null && request.Since is null) return _pause;
-            _pause = request.ToPause(_clock.Now());
+            _pause = request.ToPause(Now());
             _listeners.Pause();
             foreach (string nodeId in _listeners.Listening)
             {
@@ -92,7 +92,7 @@ internal sealed partial class InMemoryPartition
         {
             if (_pause is not { } ended) return null;
             _pause = null;
-            _listeners.Resume(_events.Head, _clock.Now());
+            _listeners.Resume(_events.Head, Now());
             return ended;
         }
     }

@@ -12,7 +12,7 @@ internal sealed partial class InMemoryPartition
     {
         lock (_lock)
         {
-            var table = new ScheduleTable(this, _clock.Now());
+            var table = new ScheduleTable(this, Now());
             return new ScheduleReading(table.Now.ToDateTimeOffset(), [.. ids.Select(id => table.Find(id) is { } record ? ScheduleSteps.Answer(table, record) : null)]);
         }
     }
@@ -21,7 +21,7 @@ internal sealed partial class InMemoryPartition
     {
         lock (_lock)
         {
-            var table = new ScheduleTable(this, _clock.Now());
+            var table = new ScheduleTable(this, Now());
             var page = new List<ScheduleRecord>();
             long bytes = 0;
             foreach (ScheduleRecord record in After(cursor))
@@ -39,7 +39,7 @@ internal sealed partial class InMemoryPartition
     {
         lock (_lock)
         {
-            var table = new ScheduleTable(this, _clock.Now());
+            var table = new ScheduleTable(this, Now());
             var strays = new List<ScheduleRecord>();
             var nothing = new ScheduleSweep(_schedules.Count, table.Now.ToDateTimeOffset(), strays, null);
             if (cursor is null)
@@ -71,7 +71,7 @@ internal sealed partial class InMemoryPartition
 
     private T OnSchedules<T>(Func<ScheduleTable, T> step)
     {
-        lock (_lock) return step(new ScheduleTable(this, _clock.Now()));
+        lock (_lock) return step(new ScheduleTable(this, Now()));
     }
 
     // Where to go on is the last id that was given, whether it is still there or not.
@@ -100,10 +100,10 @@ internal sealed partial class InMemoryPartition
         public OccurrencePlace? PlaceOf(string id) =>
             partition._events.TryGet(id, out StoredEvent? stored) ? new OccurrencePlace(stored.State, stored.Due, stored.Lease?.Token) : null;
 
-        public void Post(TimerEntry entry, long due)
+        public void Post(TimerEntry entry, DueTime due)
         {
             partition.Post(new StoredEvent(entry), due, IfExists.Replace, now);
-            partition.WakeFor(due, now);
+            partition.WakeFor(due.At, now);
         }
 
         public void Remove(string id)
@@ -114,7 +114,7 @@ internal sealed partial class InMemoryPartition
 
         public void Schedule(string id, long due)
         {
-            partition._events.Schedule(partition._events[id], due);
+            partition._events.Schedule(partition._events[id], new DueTime(due, null));
             partition.WakeFor(due, now);
         }
 

@@ -31,7 +31,7 @@ internal sealed partial class InMemoryPartition
         StoredEvent[] fresh = [.. entries.Select(entry => new StoredEvent(entry))]; // copies payloads: better before the lock
         lock (_lock)
         {
-            StoreTime now = _clock.Now();
+            StoreTime now = Now();
             long earliest = long.MaxValue;
             for (int i = 0; i < fresh.Length; i++)
             {
@@ -53,7 +53,7 @@ internal sealed partial class InMemoryPartition
             if (stored.Lease is not null && !revoke) return TimerOutcome.InFlight;
             Remove(stored);
             if (stored.DeadLetter is not null) return TimerOutcome.Done;
-            StoreTime now = _clock.Now();
+            StoreTime now = Now();
             Tally(TimerCounter.Cancelled, now);
             OccurrenceEnded(id, OccurrenceOutcome.Cancelled, now);
             return TimerOutcome.Done;
@@ -68,14 +68,14 @@ internal sealed partial class InMemoryPartition
             if (stored.Lease is not null) return TimerOutcome.InFlight;
             if (stored.DeadLetter is not null) return TimerOutcome.DeadLettered;
 
-            StoreTime now = _clock.Now();
+            StoreTime now = Now();
             _events.Schedule(stored, now.Resolve(due));
             WakeFor(stored.Due, now);
             return TimerOutcome.Done;
         }
     }
 
-    private PostOutcome Post(StoredEvent fresh, long due, IfExists ifExists, StoreTime now)
+    private PostOutcome Post(StoredEvent fresh, DueTime due, IfExists ifExists, StoreTime now)
     {
         PostOutcome outcome = PostOutcome.Created;
         if (_events.TryGet(fresh.Id, out StoredEvent? existing))
@@ -90,9 +90,28 @@ internal sealed partial class InMemoryPartition
 
         Tally(TimerCounter.Posted, now);
 
-        fresh.Due = due;
+        (fresh.Due, fresh.RawDue) = due;
         _events.Add(fresh);
         return outcome;
+    }
+
+    /// <summary>
+    /// The time. If the machine's clock went back since the last, events with absolute times are due later by the partition's clock: that is noted before anything looks at them.
+    /// </summary>
+    private StoreTime Now()
+    {
+        long before = _clock.Offset;
+        StoreTime now = _clock.Now();
+        if (_clock.Offset != before)
+        {
+            foreach (TimedId place in _events.Scheduled.ToArray())
+            {
+                StoredEvent stored = _events[place.Id];
+                if (stored.DueBy(now) != stored.Due) _events.Schedule(stored, new DueTime(stored.DueBy(now), stored.RawDue));
+            }
+        }
+
+        return now;
     }
 
     private void Tally(TimerCounter what, StoreTime now, long count = 1)

@@ -45,8 +45,11 @@ internal sealed class StoredEvent
     /// <summary>When it is due, or was when it was claimed, in ms.</summary>
     public long Due { get; set; }
 
-    /// <summary>Of an occurrence of a schedule: when it was claimed for the first time.</summary>
-    public DateTimeOffset? FirstClaimedAt { get; set; }
+    /// <summary>Of an event with an absolute time: what was asked for, by the machine's clock, in ms. Null: a delay or a backoff.</summary>
+    public long? RawDue { get; set; }
+
+    /// <summary>Of an occurrence of a schedule: when it was claimed for the first time, in ticks of whole µs.</summary>
+    public long? FirstClaimedTicks { get; set; }
 
     /// <summary>Set while it is in flight.</summary>
     public Lease? Lease { get; set; }
@@ -65,7 +68,13 @@ internal sealed class StoredEvent
     public void Record(string nodeId, string error, StoreTime now) => Failures = Failures.With(Retries, nodeId, error, now.Milliseconds);
 
     public ClaimedEvent ToClaimed(StoreTime now) =>
-        new(Id, Payload, Headers, Retries, MaxRetries, DateTimeOffset.FromUnixTimeMilliseconds(Due), now.Since(Due)) { FirstClaimedAt = FirstClaimedAt };
+        new(Id, Payload, Headers, Retries, MaxRetries, now.Show(DueBy(now)), now.Since(DueBy(now)))
+        {
+            FirstClaimedAt = FirstClaimedTicks is { } ticks ? new StoreTime(ticks, now.Offset).ToDateTimeOffset() : null,
+        };
+
+    /// <summary>When it is due, or was, by the partition's clock as it is now.</summary>
+    public long DueBy(StoreTime now) => now.DueOf(new DueTime(Due, RawDue));
 
     /// <param name="now">Now.</param>
     /// <param name="isBegun">Whether its handler may have begun; without meaning if it is not in flight.</param>
@@ -73,12 +82,13 @@ internal sealed class StoredEvent
     {
         Id = Id,
         State = State,
-        Due = DateTimeOffset.FromUnixTimeMilliseconds(Due),
-        TimeLeft = State == TimerState.Scheduled ? now.WholeUntil(Due) : TimeSpan.Zero,
+        Due = now.Show(DueBy(now)),
+        IsAbsolute = RawDue is not null,
+        TimeLeft = State == TimerState.Scheduled ? now.WholeUntil(DueBy(now)) : TimeSpan.Zero,
         LeaseLeft = Lease is null ? null : now.WholeUntil(Lease.Deadline),
         Token = Lease?.Token,
         NodeId = Lease?.NodeId,
-        ClaimedAt = Lease is null ? null : DateTimeOffset.FromUnixTimeMilliseconds(Lease.ClaimedAt),
+        ClaimedAt = Lease is null ? null : now.Show(Lease.ClaimedAt),
         HasBegun = Lease is null ? null : isBegun,
         Retries = Retries,
         Interruptions = Interruptions,
@@ -86,8 +96,8 @@ internal sealed class StoredEvent
         Payload = Payload,
         Headers = Headers,
         DeadLetterReason = DeadLetter?.Reason,
-        DeadLetteredAt = DeadLetter is null ? null : DateTimeOffset.FromUnixTimeMilliseconds(DeadLetter.At),
+        DeadLetteredAt = DeadLetter is null ? null : now.Show(DeadLetter.At),
         DeadLetteredFor = DeadLetter is null ? null : now.Since(DeadLetter.At),
-        Failures = Failures,
+        Failures = Failures.ShownBy(now),
     };
 }

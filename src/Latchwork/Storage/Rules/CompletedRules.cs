@@ -14,7 +14,7 @@ internal readonly record struct CompletedTrim(long TooMany, long TooOld)
     /// <param name="count">How many lines there are.</param>
     /// <param name="now">Now.</param>
     public static CompletedTrim Of(CompletedLimits limits, long count, StoreTime now) =>
-        new(count - limits.MaxCount, now.Milliseconds - (long)limits.Retention.TotalMilliseconds);
+        new(count - limits.MaxCount, now.RawMilliseconds - (long)limits.Retention.TotalMilliseconds);
 
     /// <summary>Whether a line goes.</summary>
     /// <param name="older">How many older ones went in this step.</param>

@@ -66,7 +66,7 @@ internal sealed class CounterRing
     {
         MoveTo(now.Milliseconds / MillisecondsInMinute, keep);
         Add(_before, other.Totals.ToNumbers());
-        foreach ((bool isHour, long number, long[] counts) in SlotsOf(other))
+        foreach ((bool isHour, long number, long[] counts) in SlotsOf(other, ShiftOf(now)))
         {
             long current = isHour ? _minute / MinutesInHour : _minute;
             if (number == current && isHour) Shift(_before, _hourCounts, counts);
@@ -97,8 +97,8 @@ internal sealed class CounterRing
         return new TimerCounters
         {
             Totals = TimerCounts.From(totals),
-            Minutes = Buckets(minutes, minute, TimeSpan.FromMinutes(1)),
-            Hours = Buckets(hours, hour, TimeSpan.FromHours(1)),
+            Minutes = Buckets(minutes, minute, TimeSpan.FromMinutes(1), ShiftOf(now)),
+            Hours = Buckets(hours, hour, TimeSpan.FromHours(1), ShiftOf(now)),
         };
 
         void Place(CounterSlot slot)
@@ -108,9 +108,13 @@ internal sealed class CounterRing
             if (at >= 0 && at < places.Length) places[at] = TimerCounts.From(slot.Counts);
         }
 
-        static TimerCountsBucket[] Buckets(TimerCounts?[] places, long last, TimeSpan length) =>
-            [.. places.Select((counts, i) => new TimerCountsBucket(DateTimeOffset.UnixEpoch + length * (last - places.Length + 1 + i), counts ?? TimerCounts.Zero))];
+        static TimerCountsBucket[] Buckets(TimerCounts?[] places, long last, TimeSpan length, long shift) =>
+            [.. places.Select((counts, i) => new TimerCountsBucket(
+                DateTimeOffset.UnixEpoch + length * (last - places.Length + 1 + i) - TimeSpan.FromMinutes(shift), counts ?? TimerCounts.Zero))];
     }
+
+    /// <summary>By how many minutes the partition's clock, by which is counted, is ahead of the machine's, which is shown: whole ones, as minutes are what is counted by.</summary>
+    public static long ShiftOf(StoreTime now) => (now.Ahead + MillisecondsInMinute / 2) / MillisecondsInMinute;
 
     /// <summary>The counters without the slots, for a store that keeps them outside of this process.</summary>
     public byte[] Save() => Bytes([_minute, .. _minuteCounts, .. _hourCounts, .. _before]);
@@ -163,14 +167,16 @@ internal sealed class CounterRing
     }
 
     /// <summary>The minutes and hours of counters in which something was counted.</summary>
-    public static IEnumerable<CounterSlot> SlotsOf(TimerCounters counters)
+    /// <param name="counters">As they are shown.</param>
+    /// <param name="shift">See <see cref="ShiftOf"/>.</param>
+    public static IEnumerable<CounterSlot> SlotsOf(TimerCounters counters, long shift)
     {
         foreach ((bool isHour, IReadOnlyList<TimerCountsBucket> buckets) in ((bool, IReadOnlyList<TimerCountsBucket>)[])[(false, counters.Minutes), (true, counters.Hours)])
         {
             foreach (TimerCountsBucket bucket in buckets)
             {
                 if (bucket.Counts == TimerCounts.Zero) continue;
-                long minute = bucket.Start.ToUnixTimeMilliseconds() / MillisecondsInMinute;
+                long minute = bucket.Start.ToUnixTimeMilliseconds() / MillisecondsInMinute + shift;
                 yield return new CounterSlot(isHour, isHour ? minute / MinutesInHour : minute, bucket.Counts.ToNumbers());
             }
         }

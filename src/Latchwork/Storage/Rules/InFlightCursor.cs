@@ -19,9 +19,10 @@ internal readonly record struct InFlightCursor(TimedId After, long Began)
     /// <summary>The page, without what was claimed since the listing began.</summary>
     /// <param name="items">What was read.</param>
     /// <param name="next">The place of the last that was read, if there is more; else null.</param>
-    public TimerPage Cut(IReadOnlyList<TimerSnapshot> items, TimedId? next)
+    /// <param name="now">Now.</param>
+    public TimerPage Cut(IReadOnlyList<TimerSnapshot> items, TimedId? next, StoreTime now)
     {
-        var end = DateTimeOffset.FromUnixTimeMilliseconds(Began);
+        DateTimeOffset end = now.Show(Began);
         return new TimerPage(
             [.. items.Where(item => item.ClaimedAt is null || item.ClaimedAt <= end)],
             next is { } after ? (this with { After = after }).ToString() : null);

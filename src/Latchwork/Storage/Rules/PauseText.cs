@@ -25,7 +25,7 @@ internal static class PauseText
 
     /// <summary>The pause that a request makes.</summary>
     /// <param name="request">The request.</param>
-    /// <param name="now">Now, by the partition's clock.</param>
+    /// <param name="now">Now: the pause is shown, so it is by the machine's clock.</param>
     public static TimerPause ToPause(this PauseRequest request, StoreTime now) =>
-        new(request.By, DateTimeOffset.FromUnixTimeMilliseconds((request.Since?.ToUnixTimeMilliseconds()) ?? now.Milliseconds), request.Reason);
+        new(request.By, DateTimeOffset.FromUnixTimeMilliseconds((request.Since?.ToUnixTimeMilliseconds()) ?? now.RawMilliseconds), request.Reason);
 }

@@ -15,13 +15,13 @@ internal interface IScheduleTable
     /// <summary>Where an event stands; null if there is none.</summary>
     OccurrencePlace? PlaceOf(string id);
 
-    /// <summary>Posts an event over whatever has its id, due at a time in ms.</summary>
-    void Post(TimerEntry entry, long due);
+    /// <summary>Posts an event over whatever has its id.</summary>
+    void Post(TimerEntry entry, DueTime due);
 
     /// <summary>Removes an event that is scheduled or in flight; its node is notified.</summary>
     void Remove(string id);
 
-    /// <summary>Scheduled or in flight → scheduled at another time, in ms, with the retries that it has.</summary>
+    /// <summary>Scheduled or in flight → scheduled at another time of the partition's clock, in ms, with the retries that it has.</summary>
     void Schedule(string id, long due);
 
     void SetHeaders(string id, IReadOnlyDictionary<string, string> headers);
@@ -43,7 +43,7 @@ internal static class ScheduleSteps
     public static ScheduleWritten Write(IScheduleTable table, ScheduleWrite write)
     {
         ScheduleRecord? record = table.Find(write.Id);
-        var now = ToTime(table.Now.Milliseconds);
+        var now = ToTime(table.Now.RawMilliseconds);
         if (record?.Version != write.Expected)
         {
             return new ScheduleWritten(ScheduleWriteOutcome.Changed, now, record is null ? null : Answer(table, record));
@@ -103,7 +103,7 @@ internal static class ScheduleSteps
         {
             // It has begun before, or was requeued.
             if (!isHeld) return new AdvanceAnswer(AdvanceOutcome.Gone, null);
-            if (record is not null) table.Save(Begin(Occupy(table, record, id), id, advance.NodeId, table.Now.Milliseconds));
+            if (record is not null) table.Save(Begin(Occupy(table, record, id), id, advance.NodeId, table.Now.RawMilliseconds));
             return new AdvanceAnswer(AdvanceOutcome.Run, null);
         }
 
@@ -131,13 +131,13 @@ internal static class ScheduleSteps
         {
             if (trigger.Overlap == OverlapPolicy.Skip)
             {
-                entry = entry with { EndedAt = ToTime(now), Outcome = OccurrenceOutcome.Overlapped };
+                entry = entry with { EndedAt = ToTime(table.Now.RawMilliseconds), Outcome = OccurrenceOutcome.Overlapped };
                 table.Save(Add(record, entry) with { Counts = record.Counts with { Skipped = record.Counts.Skipped + 1 } });
                 return new TriggerAnswer(TriggerDecision.Skipped, null);
             }
 
             record = DropQueued(table, record, OccurrenceOutcome.Replaced);
-            table.Post(trigger.Entry, now + ScheduleRecord.QueueRecheck);
+            table.Post(trigger.Entry, new DueTime(now + ScheduleRecord.QueueRecheck, null));
             table.Save(Add(record, entry) with { QueuedId = id });
             return new TriggerAnswer(TriggerDecision.Queued, null);
         }
@@ -155,7 +155,7 @@ internal static class ScheduleSteps
     public static void Ended(IScheduleTable table, string id, OccurrenceOutcome outcome)
     {
         if (OccurrenceId.ScheduleOf(id) is not { } schedule || table.Find(schedule) is not { } record) return;
-        record = Conclude(record, id, outcome, ToTime(table.Now.Milliseconds)) with { RunningIds = [.. record.RunningIds.Where(running => running != id)] };
+        record = Conclude(record, id, outcome, table.Now.RawMilliseconds) with { RunningIds = [.. record.RunningIds.Where(running => running != id)] };
         if (record.QueuedId == id) record = WithoutQueued(record); // it ended without running
         table.Save(record);
         WakeQueued(table, record);
@@ -197,7 +197,7 @@ internal static class ScheduleSteps
         {
             OccurrenceOutcome end = advance.Run ? OccurrenceOutcome.Overlapped : advance.EndAs;
             table.Remove(id);
-            record = Add(record, entry with { EndedAt = ToTime(now), Outcome = end });
+            record = Add(record, entry with { EndedAt = ToTime(table.Now.RawMilliseconds), Outcome = end });
             if (end != OccurrenceOutcome.Missed) record = record with { Counts = record.Counts with { Skipped = record.Counts.Skipped + 1 } };
             outcome = AdvanceOutcome.Ended;
         }
@@ -213,7 +213,7 @@ internal static class ScheduleSteps
             }
             else
             {
-                record = Begin(Add(Occupy(table, record, id), entry), id, advance.NodeId, now);
+                record = Begin(Add(Occupy(table, record, id), entry), id, advance.NodeId, table.Now.RawMilliseconds);
                 outcome = AdvanceOutcome.Run;
             }
         }
@@ -236,12 +236,12 @@ internal static class ScheduleSteps
         record = record with { QueuedId = null, Version = record.Version with { Number = record.Version.Number + 1 } };
         if (advance.Run)
         {
-            table.Save(Begin(Occupy(table, record, id), id, advance.NodeId, now));
+            table.Save(Begin(Occupy(table, record, id), id, advance.NodeId, table.Now.RawMilliseconds));
             return AdvanceOutcome.Run;
         }
 
         table.Remove(id);
-        record = Conclude(record, id, advance.EndAs, ToTime(now));
+        record = Conclude(record, id, advance.EndAs, table.Now.RawMilliseconds);
         table.Save(record with { Counts = record.Counts with { Skipped = record.Counts.Skipped + 1 } });
         return AdvanceOutcome.Ended;
     }
@@ -292,7 +292,7 @@ internal static class ScheduleSteps
         ScheduleCounts counts = outcome == OccurrenceOutcome.Replaced
             ? record.Counts with { Replaced = record.Counts.Replaced + 1 }
             : record.Counts with { Skipped = record.Counts.Skipped + 1 };
-        return Conclude(record, queued, outcome, ToTime(table.Now.Milliseconds)) with { QueuedId = null, Counts = counts };
+        return Conclude(record, queued, outcome, table.Now.RawMilliseconds) with { QueuedId = null, Counts = counts };
     }
 
     private static void Drop(IScheduleTable table, string? id)

@@ -1,11 +1,41 @@
 namespace Latchwork.Storage.Rules;
 
-/// <summary>An instant by the clock of a store, in ticks (100 ns) since 1970-01-01 UTC.</summary>
+/// <summary>When an event is due, as a store keeps it.</summary>
+/// <param name="At">By the partition's clock, in ms: what it is ordered by.</param>
+/// <param name="Raw">Of an absolute time: what was asked for, by the machine's clock, in ms. Null: a delay, a backoff, a lease.</param>
+internal readonly record struct DueTime(long At, long? Raw);
+
+/// <summary>
+/// An instant by the clock of a partition, in ticks (100 ns) since 1970-01-01 UTC. That clock is ahead of the machine's by <paramref name="Offset"/>: delays and leases are
+/// counted on it, absolute times on the machine's, and what is shown is in the machine's time.
+/// </summary>
 /// <param name="Ticks">The ticks.</param>
-internal readonly record struct StoreTime(long Ticks)
+/// <param name="Offset">By how much the partition's clock is ahead of the machine's, in ticks; zero or more.</param>
+internal readonly record struct StoreTime(long Ticks, long Offset = 0)
 {
-    /// <summary>The same as the rest of .NET has it, to the tick.</summary>
-    public DateTimeOffset ToDateTimeOffset() => DateTimeOffset.UnixEpoch + new TimeSpan(Ticks);
+    /// <summary>The machine's time, as the rest of .NET has it, to the tick.</summary>
+    public DateTimeOffset ToDateTimeOffset() => DateTimeOffset.UnixEpoch + new TimeSpan(Ticks - Offset);
+
+    /// <summary>The offset in ms, rounded up, so that nothing is early.</summary>
+    public long Ahead => RoundUp(Offset);
+
+    /// <summary>The whole millisecond that the machine's clock has reached.</summary>
+    public long RawMilliseconds => (Ticks - Offset) / TimeSpan.TicksPerMillisecond;
+
+    /// <summary>A millisecond of the partition's clock as it is shown: by the machine's.</summary>
+    /// <param name="milliseconds">Since 1970-01-01 UTC.</param>
+    public DateTimeOffset Show(long milliseconds) => DateTimeOffset.FromUnixTimeMilliseconds(milliseconds - Ahead);
+
+    /// <summary>The millisecond of the partition's clock that is shown as <paramref name="time"/>.</summary>
+    /// <param name="time">What <see cref="Show"/> returned.</param>
+    public long Unshow(DateTimeOffset time) => time.ToUnixTimeMilliseconds() + Ahead;
+
+    /// <summary>
+    /// When an event is due by the partition's clock. One with an absolute time, written down before the offset grew, is due later than was written: never before the
+    /// machine's clock has reached what was asked for.
+    /// </summary>
+    /// <param name="due">As it is stored.</param>
+    public long DueOf(DueTime due) => due.Raw is { } raw ? Math.Max(due.At, raw + Ahead) : due.At;
 
     /// <summary>The whole millisecond that has been reached: rounded down, so that nothing counts as due before its time.</summary>
     public long Milliseconds => Ticks / TimeSpan.TicksPerMillisecond;
@@ -18,9 +48,13 @@ internal readonly record struct StoreTime(long Ticks)
     /// <param name="span">Below zero: in the past.</param>
     public long From(TimeSpan span) => Math.Max(0, RoundUp(Ticks + span.Ticks));
 
-    /// <summary>The millisecond at which something is due. A time that has passed means now.</summary>
+    /// <summary>When something is due. A time that has passed means now.</summary>
     /// <param name="due">A delay or an absolute time.</param>
-    public long Resolve(Due due) => due.IsAbsolute ? Math.Max(RoundUp(due.Value.Ticks), Milliseconds) : After(due.Value);
+    public DueTime Resolve(Due due) => due.IsAbsolute ? Absolute(RoundUp(due.Value.Ticks)) : new DueTime(After(due.Value), null);
+
+    /// <summary>When something is due at a time of the machine's clock. A time that has passed means now.</summary>
+    /// <param name="raw">In ms.</param>
+    public DueTime Absolute(long raw) => new(Math.Max(raw + Ahead, Milliseconds), raw);
 
     /// <summary>The time left until a millisecond begins; zero if it has begun.</summary>
     /// <param name="milliseconds">Since 1970-01-01 UTC.</param>
@@ -46,7 +80,7 @@ internal static class MachineTime
 
 /// <summary>
 /// The clock of one partition. It never goes back: when the machine's clock does, the difference is added from then on, so that delays and
-/// leases that are under way keep their length.
+/// leases that are under way keep their length. The offset only grows, so an absolute time that was written down with an earlier one is too early, never too late.
 /// </summary>
 /// <remarks>Not safe for several threads: the partition's lock guards it.</remarks>
 internal sealed class StoreClock(TimeProvider timeProvider)
@@ -67,6 +101,6 @@ internal sealed class StoreClock(TimeProvider timeProvider)
         }
 
         Last = ticks;
-        return new StoreTime(ticks);
+        return new StoreTime(ticks, Offset);
     }
 }

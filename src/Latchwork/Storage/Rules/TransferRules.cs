@@ -27,36 +27,46 @@ internal static class TransferRules
 
     /// <summary>An event as it goes on its way. One in flight (its lease ran out before the namespace was sealed) goes as if it had been taken back.</summary>
     /// <param name="snapshot">The event.</param>
-    /// <param name="now">The time, in ticks since 1970.</param>
+    /// <param name="now">The time.</param>
     /// <param name="deadline">In flight: the end of the lease, in ms.</param>
-    public static TransferEvent Pack(TimerSnapshot snapshot, long now, long deadline)
+    public static TransferEvent Pack(TimerSnapshot snapshot, StoreTime now, long deadline)
     {
-        long due = snapshot.Due.ToUnixTimeMilliseconds();
+        long due = now.Unshow(snapshot.Due);
+        bool isAbsolute = snapshot.IsAbsolute;
         int retries = snapshot.Retries;
         IReadOnlyList<AttemptFailure> failures = snapshot.Failures;
         TransferDeadLetter? deadLetter = snapshot.DeadLetterReason is { } reason ? new TransferDeadLetter(reason, snapshot.DeadLetteredFor ?? TimeSpan.Zero) : null;
         if (snapshot.State == TimerState.InFlight)
         {
-            failures = failures.With(retries, snapshot.NodeId ?? "", FailureRecord.LeaseExpired, now / TimeSpan.TicksPerMillisecond);
-            if (retries < snapshot.MaxRetries) (retries, due) = (retries + 1, deadline);
+            failures = failures.With(retries, snapshot.NodeId ?? "", FailureRecord.LeaseExpired, now.RawMilliseconds);
+            if (retries < snapshot.MaxRetries) (retries, due, isAbsolute) = (retries + 1, deadline, false);
             else deadLetter = new TransferDeadLetter(DeadLetterReason.LeaseExpired, TimeSpan.Zero);
         }
 
         // Elsewhere it would look whole.
         if (snapshot.IsDamaged) deadLetter ??= new TransferDeadLetter(DeadLetterReason.RecordDamaged, TimeSpan.Zero);
         return new TransferEvent(
-            snapshot.Id, snapshot.Payload, snapshot.Headers, retries, snapshot.MaxRetries, new TimeSpan(due * TimeSpan.TicksPerMillisecond - now), failures, deadLetter)
-        { Interruptions = snapshot.Interruptions };
+            snapshot.Id, snapshot.Payload, snapshot.Headers, retries, snapshot.MaxRetries, new TimeSpan(due * TimeSpan.TicksPerMillisecond - now.Ticks), failures, deadLetter)
+        { Interruptions = snapshot.Interruptions, IsAbsolute = isAbsolute && deadLetter is null };
     }
 
     /// <summary>The record of a schedule as it goes on its way: like an event, under an id that no event has.</summary>
     /// <param name="record">The record.</param>
     public static TransferEvent Pack(ScheduleRecord record) =>
         new(OccurrenceId.OfRecord(record.Id), ScheduleCodec.Encode(record), new Dictionary<string, string>(), 0, 0, TimeSpan.Zero, [], null);
+
+    /// <summary>When an event that came is due: at the same moment as where it came from, and by the same kind of clock.</summary>
+    /// <param name="moved">What came.</param>
+    /// <param name="now">Now.</param>
+    public static DueTime DueOf(TransferEvent moved, StoreTime now)
+    {
+        long due = now.From(moved.DueIn);
+        return new DueTime(due, moved.IsAbsolute ? due - now.Ahead : null);
+    }
+
     /// <summary>The record of a schedule that has arrived.</summary>
     /// <param name="moved">What came.</param>
     public static ScheduleRecord Unpack(TransferEvent moved) => ScheduleCodec.Decode(OccurrenceId.ScheduleOf(moved.Id)!, moved.Payload);
-
 
     /// <summary>What a key weighs in a batch.</summary>
     public static int Weight(TransferEvent moved)

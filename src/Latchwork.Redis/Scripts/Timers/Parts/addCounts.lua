@@ -1,4 +1,4 @@
--- Adds counters that a namespace had elsewhere: as CounterRing.Add.
+-- Adds counters that a namespace had elsewhere: as CounterRing.Add. Their minutes and hours are those of the server's clock, as they are shown.
 -- Wants: counters. ARGV from `first` on: the totals ('base'); then 'm' or 'h', and a minute or an hour, in turn.
 -- Gives: addCounts(time in ms, first).
 local function addCounts(at, first)
@@ -9,10 +9,12 @@ local function addCounts(at, first)
     begin(v, minute, base, fields)
     call('HSET', counters, unpack(fields))
   end
+  local shift = math.floor((tonumber(state[4]) or 0) / 60000000 + 0.5)
   local total = { struct.unpack(BASE, ARGV[first]) }
   for i = 1, 13 do base[i] = base[i] + total[i] end
   for i = first + 1, #ARGV, 2 do
     local isHour, given = ARGV[i] == 'h', { struct.unpack(SLOT, ARGV[i + 1]) }
+    given[1] = isHour and math.floor((given[1] * 60 + shift) / 60) or given[1] + shift
     local current, kept = isHour and math.floor(v[1] / 60) or v[1], isHour and 48 or 60
     if given[1] == current then
       for k = 1, 13 do

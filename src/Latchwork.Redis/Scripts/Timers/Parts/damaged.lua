@@ -1,5 +1,5 @@
 -- What is stored of an event may have been changed or deleted by somebody else's hand, or evicted.
--- Wants: layout or partition, clock, past; the locals `due`, `dead`, `body`, `tries`, `past`.
+-- Wants: layout or partition, clock, past, absolute; the locals `due`, `dead`, `body`, `tries`, `past`.
 -- Gives: isIntact(body or false), bury(id, who found it), keepPlace(id).
 
 -- A body: retries in 7 digits, length of the headers in 5, the headers, which are pairs of texts, each after its length in two bytes; the payload.
@@ -29,6 +29,7 @@ local function bury(id, who)
   local at = call('ZSCORE', due, id) or now
   local spent, field, failure = remember(former, id, tonumber(at), 4, retries + 1, retries, who, 'What is stored of the event cannot be read.')
   call('ZREM', due, id)
+  forgetAbsolute({ id })
   call('ZADD', dead, int(now), id)
   keepPlace(id)
   call('HSET', tries, id, spent)

@@ -1,5 +1,5 @@
 -- Events whose lease ran out: their node spent an attempt. They are due since then, or dead. An occurrence of a schedule that has not begun is handed back.
--- Wants: layout, clock, lease, past, dead, damaged, schedules; the locals `due`, `flight`, `lease`, `tries`, `past`.
+-- Wants: layout, clock, lease, past, dead, damaged, schedules, absolute; the locals `due`, `flight`, `lease`, `tries`, `past`.
 -- Gives: takeBack(retention in ms, the most dead to keep) → how many, at most 200, how many of them are dead, and which of these were occurrences.
 local function takeBack(retention, keep)
   local found = call('ZRANGEBYSCORE', flight, '-inf', int(now), 'WITHSCORES', 'LIMIT', 0, 200)
@@ -9,14 +9,15 @@ local function takeBack(retention, keep)
 
   local leases = call('HMGET', lease, unpack(ids))
   local former = call('HMGET', tries, unpack(ids))
-  local again, deadLettered, spent, remembered, ended = {}, {}, {}, {}, {}
+  local again, deadLettered, spent, remembered, ended, dated = {}, {}, {}, {}, {}, {}
   for i, id in ipairs(ids) do
     local deadline = found[i * 2]
     -- A lease that is missing was deleted by somebody else's hand: it counts as its first attempt, and is not its last.
-    local retries, at, max, holder = '-', tonumber(deadline), 1, ''
+    local retries, at, max, holder, was = '-', tonumber(deadline), 1, '', nil
     if leases[i] then
       local _
-      _, retries, at, max, holder = readLease(leases[i])
+      _, retries, at, max, holder, _, was = readLease(leases[i])
+      at, was = dueOf(at, was)
     end
     retries = tonumber(retries) or 0
     local dies = retries >= max
@@ -24,6 +25,10 @@ local function takeBack(retention, keep)
     if isOccurrence and notBegun(id) then
       again[#again + 1] = at
       again[#again + 1] = id
+      if was then
+        dated[#dated + 1] = was
+        dated[#dated + 1] = id
+      end
     else
       local record, field, failure =
         remember(former[i], id, at, 1, retries + 1, dies and retries or retries + 1, holder, 'lease expired')
@@ -50,6 +55,7 @@ local function takeBack(retention, keep)
     call('HSET', past, unpack(remembered))
   end
   if #again > 0 then call('ZADD', due, unpack(again)) end
+  noteAbsolute(dated)
   if #deadLettered > 0 then
     call('ZADD', dead, unpack(deadLettered))
     trimDead(retention, keep)

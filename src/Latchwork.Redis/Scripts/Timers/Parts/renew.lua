@@ -1,5 +1,5 @@
 -- The reply to a claim was lost: the same events once more, as far as they are still its own.
--- Wants: layout, lease; the locals `flight`, `body`, `lease`, `claims`, `node`, `prefix` (of the lease), `deadline`.
+-- Wants: layout, clock, lease; the locals `flight`, `body`, `lease`, `claims`, `node`, `prefix` (of the lease), `deadline`.
 -- Gives: renew() → ids, due times, retries, bodies.
 local function renew()
   local ids, ends, records = {}, {}, {}
@@ -19,8 +19,8 @@ local function renew()
   call('ZADD', flight, 'GT', unpack(ends))
   local dues, retries = {}, {}
   for i, record in ipairs(records) do
-    local _, spent, at = readLease(record)
-    dues[i], retries[i] = at, spent
+    local _, spent, at, _, _, _, was = readLease(record)
+    dues[i], retries[i] = int(dueOf(at, was)), spent
   end
   return ids, dues, retries, call('HMGET', body, unpack(ids))
 end

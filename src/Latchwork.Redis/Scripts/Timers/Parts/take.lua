@@ -1,6 +1,6 @@
 -- Moves due events in flight: those that are longest due; in a backlog in turn the one that is longest due and the one that fell due last.
 -- What cannot be read, because somebody else's hand changed it, is dead-lettered instead, and keeps nobody else from coming.
--- Wants: layout, clock, damaged, counters; the locals `due`, `flight`, `body`, `tries`, `lease`, `claims`, `node`, `prefix` (of the lease),
+-- Wants: layout, clock, damaged, counters, absolute, dateAnew; the locals `due`, `flight`, `body`, `tries`, `lease`, `claims`, `node`, `prefix` (of the lease),
 -- `deadline`; ARGV[14] = 1 to begin with the oldest in a backlog.
 -- Gives: take(limit) → ids, due times, retries, bodies (in order of due time), the earliest due time left or nil.
 
@@ -74,8 +74,30 @@ local function take(limit)
       table.remove(bodies, i)
     end
   end
+  -- What is dated anew is not taken. More of it may be left than a claim dates anew at once: then it asks again, and comes to what is due behind.
+  local aheads = aheadOf(ids)
+  if #aheads > 0 and ahead > 0 then
+    local early = {}
+    for i = #ids, 1, -1 do
+      if aheads[i] and dueOf(tonumber(dues[i]), tonumber(aheads[i])) > now then
+        early[#early + 1] = ids[i]
+        early[#early + 1] = dues[i] - aheads[i]
+        table.remove(ids, i)
+        table.remove(dues, i)
+        table.remove(bodies, i)
+        table.remove(aheads, i)
+      end
+    end
+    date(early)
+    if #early > 0 then nextDue = tonumber(call('ZRANGE', due, 0, 0, 'WITHSCORES')[2]) end
+  end
   if #ids == 0 then return {}, {}, {}, {}, nextDue end
 
+  local held = {}
+  for i, id in ipairs(ids) do
+    if aheads[i] then held[#held + 1] = id end
+  end
+  forgetAbsolute(held)
   local retries = call('EXISTS', tries) == 1 and call('HMGET', tries, unpack(ids)) or {}
   local ends, records, rest = {}, {}, ' ' .. int(now) .. ' ' .. node
   for i, id in ipairs(ids) do
@@ -83,7 +105,7 @@ local function take(limit)
     retries[i] = retries[i] and string.match(retries[i], '^%d+') or '-'
     ends[at - 1], ends[at] = deadline, id
     records[at - 1] = id
-    records[at] = prefix .. retries[i] .. ' ' .. dues[i] .. ' ' .. int(tonumber(string.sub(bodies[i], 1, 7))) .. rest
+    records[at] = prefix .. retries[i] .. ' ' .. leaseDue(dues[i], aheads[i]) .. ' ' .. int(tonumber(string.sub(bodies[i], 1, 7))) .. rest
   end
   call('ZREM', due, unpack(ids))
   call('ZADD', flight, unpack(ends))
