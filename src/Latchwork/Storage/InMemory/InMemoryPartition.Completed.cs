@@ -23,7 +23,7 @@ internal sealed partial class InMemoryPartition
         if (_completed.Remove(stored.Id, out CompletedEvent? former)) _completedByTime.Remove(PlaceOf(former));
         Lease lease = stored.Lease!;
         var line = new CompletedEvent(
-            stored.Id, now.Show(now.DueOf(stored.DueTime)), now.Show(lease.ClaimedAt), DateTimeOffset.FromUnixTimeMilliseconds(now.RawMilliseconds),
+            stored.Id, now.Show(stored.DueBy(now)), now.Show(lease.ClaimedAt), DateTimeOffset.FromUnixTimeMilliseconds(now.RawMilliseconds),
             lease.NodeId, stored.Retries, stored.MaxRetries, outcome);
         _completed.Add(line.Id, line);
         _completedByTime.Add(PlaceOf(line));
