@@ -93,7 +93,7 @@ public sealed class TimerModelRun(LatchworkStore store, ManualTimeProvider clock
         + $" lease {Say(s.LeaseLeft)} {s.Token}:{s.NodeId} {s.DeadLetterReason} {Say(s.DeadLetteredAt)} [{Say(s.Failures)}])";
 
     /// <summary>What a delivery says of its event.</summary>
-    public string SayDelivery(ModelEvent e) => $"{e.Id}(due {Say(Model.Show(e.Due))} late {Say(Model.Now - e.Due)} {e.Retries}/{e.MaxRetries} {Say(e.Payload)} first {Say(HasNotBegun(e.Id) ? FirstClaimOf(e) : null)})";
+    public string SayDelivery(ModelEvent e) => $"{e.Id}(due {Say(Model.Show(e.Due))} late {Say(e.Due < Model.Now ? Model.Now - e.Due : TimeSpan.Zero)} {e.Retries}/{e.MaxRetries} {Say(e.Payload)} first {Say(HasNotBegun(e.Id) ? FirstClaimOf(e) : null)})";
 
     public string SayDelivery(ClaimedEvent e) => $"{e.Id}(due {Say(e.Due)} late {Say(e.Lateness)} {e.Retries}/{e.MaxRetries} {Say(e.Payload.Span)} first {Say(HasNotBegun(e.Id) ? e.FirstClaimedAt ?? e.Due + e.Lateness : null)})";
 
