@@ -20,6 +20,7 @@ internal sealed class NotificationExchange
     private static readonly TimeSpan _pingEvery = TimeSpan.FromSeconds(30), _pingTimeout = TimeSpan.FromSeconds(5);
 
     private readonly SqlExecutor _executor;
+    private readonly int _commandTimeout; // in s: whatever is sent on the connection that listens, so that one that has fallen silent is given up
     private readonly TaskCompletionSource _ended = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly object _gate = new(); // a monitor: the thread waits on it
     private readonly Dictionary<(string Namespace, string NodeId), List<Subscription<WakeNotification>>> _nodes = [];
@@ -34,7 +35,8 @@ internal sealed class NotificationExchange
     private bool _isUnheard;
     private long _reconnects;
 
-    public NotificationExchange(SqlExecutor executor) => _executor = executor;
+    public NotificationExchange(SqlExecutor executor) =>
+        (_executor, _commandTimeout) = (executor, (int)Math.Ceiling(executor.Settings.CommandTimeout.TotalSeconds));
 
     /// <summary>How often the connection was made again.</summary>
     public long Reconnects => Interlocked.Read(ref _reconnects);
@@ -262,7 +264,7 @@ internal sealed class NotificationExchange
 
     private bool HasLock(NpgsqlConnection connection, int process)
     {
-        using NpgsqlCommand command = new SqlStatement("SELECT pg_try_advisory_lock(@processes@, $1)").With(process).ToCommand(connection, _executor.Settings, 0);
+        using NpgsqlCommand command = new SqlStatement("SELECT pg_try_advisory_lock(@processes@, $1)").With(process).ToCommand(connection, _executor.Settings, _commandTimeout);
         return command.ExecuteScalar() is true;
     }
 
@@ -277,7 +279,7 @@ internal sealed class NotificationExchange
 
         foreach ((string ns, string nodeId) in known)
         {
-            using NpgsqlCommand insert = InsertNode(ns, nodeId, process).ToCommand(connection, _executor.Settings, 30);
+            using NpgsqlCommand insert = InsertNode(ns, nodeId, process).ToCommand(connection, _executor.Settings, _commandTimeout);
             insert.ExecuteNonQuery();
         }
 
@@ -396,10 +398,10 @@ internal sealed class NotificationExchange
         session => session.Run(new SqlStatement("SELECT pg_notify($1, $2)").With(channel).With(payload)),
         CancellationToken.None);
 
-    private static void Execute(NpgsqlConnection connection, string text)
+    private void Execute(NpgsqlConnection connection, string text)
     {
 #pragma warning disable CA2100 // the texts are this program's own
-        using var command = new NpgsqlCommand(text, connection) { CommandTimeout = 30 };
+        using var command = new NpgsqlCommand(text, connection) { CommandTimeout = _commandTimeout };
 #pragma warning restore CA2100
         command.ExecuteNonQuery();
     }

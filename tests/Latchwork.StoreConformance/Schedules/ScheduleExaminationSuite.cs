@@ -10,7 +10,10 @@ public abstract class ScheduleExaminationSuite(StoreFixture fixture) : ScheduleS
 {
     private static readonly byte[] _declared = new ScheduleDeclaration
     {
-        Schedule = Schedule.Every(TimeSpan.FromMinutes(1)), Options = new ScheduleOptions(), MaxRetries = 0, Payload = "x"u8.ToArray(),
+        Schedule = Schedule.Every(TimeSpan.FromMinutes(1)),
+        Options = new ScheduleOptions(),
+        MaxRetries = 0,
+        Payload = "x"u8.ToArray(),
     }.Encode();
 
     private NamespaceRef Unit => new(TransferKind.Timers, Partition.Namespace);

@@ -40,7 +40,12 @@ internal sealed record ScheduleState(
         if (TimeOf(decision.Sent.Occurrence) != Expected) return null;
         return this with
         {
-            Before = this, Step = decision, Version = Version + 1, Expected = decision.Sent.Next, DecidedUntil = decision.Sent.DecidedUntil, Posted = Declaration.Content,
+            Before = this,
+            Step = decision,
+            Version = Version + 1,
+            Expected = decision.Sent.Next,
+            DecidedUntil = decision.Sent.DecidedUntil,
+            Posted = Declaration.Content,
         };
     }
 
