@@ -55,6 +55,11 @@ internal sealed partial class RedisLockerStore
     /// <summary>One page of names, and the cursor of the next page; the reply is nothing if a server of a cluster is gone in the middle of its pages.</summary>
     private async Task<(RedisReply Reply, string? Next)> ScanAsync(string ns, string pattern, string? cursor, int limit, CancellationToken cancellationToken)
     {
+        if (cursor is not null && !ulong.TryParse(cursor.Split(' ')[0], NumberStyles.None, CultureInfo.InvariantCulture, out _))
+        {
+            throw new ArgumentException("'cursor' must be the cursor of the page before.", nameof(cursor));
+        }
+
         RedisReply reply;
         if (!_connection.IsCluster)
         {
