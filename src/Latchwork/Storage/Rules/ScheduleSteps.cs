@@ -103,7 +103,7 @@ internal static class ScheduleSteps
         {
             // It has begun before, or was requeued.
             if (!isHeld) return new AdvanceAnswer(AdvanceOutcome.Gone, null);
-            if (record is not null) table.Save(Begin(Occupy(table, record, id), id, advance.NodeId, table.Now.RawMilliseconds));
+            if (record is not null) table.Save(Begin(Occupy(table, record, id), id, advance.NodeId, ToTime(table.Now.RawMilliseconds)));
             return new AdvanceAnswer(AdvanceOutcome.Run, null);
         }
 
@@ -155,7 +155,7 @@ internal static class ScheduleSteps
     public static void Ended(IScheduleTable table, string id, OccurrenceOutcome outcome)
     {
         if (OccurrenceId.ScheduleOf(id) is not { } schedule || table.Find(schedule) is not { } record) return;
-        record = Conclude(record, id, outcome, table.Now.RawMilliseconds) with { RunningIds = [.. record.RunningIds.Where(running => running != id)] };
+        record = Conclude(record, id, outcome, ToTime(table.Now.RawMilliseconds)) with { RunningIds = [.. record.RunningIds.Where(running => running != id)] };
         if (record.QueuedId == id) record = WithoutQueued(record); // it ended without running
         table.Save(record);
         WakeQueued(table, record);
@@ -213,7 +213,7 @@ internal static class ScheduleSteps
             }
             else
             {
-                record = Begin(Add(Occupy(table, record, id), entry), id, advance.NodeId, table.Now.RawMilliseconds);
+                record = Begin(Add(Occupy(table, record, id), entry), id, advance.NodeId, ToTime(table.Now.RawMilliseconds));
                 outcome = AdvanceOutcome.Run;
             }
         }
@@ -236,12 +236,12 @@ internal static class ScheduleSteps
         record = record with { QueuedId = null, Version = record.Version with { Number = record.Version.Number + 1 } };
         if (advance.Run)
         {
-            table.Save(Begin(Occupy(table, record, id), id, advance.NodeId, table.Now.RawMilliseconds));
+            table.Save(Begin(Occupy(table, record, id), id, advance.NodeId, ToTime(table.Now.RawMilliseconds)));
             return AdvanceOutcome.Run;
         }
 
         table.Remove(id);
-        record = Conclude(record, id, advance.EndAs, table.Now.RawMilliseconds);
+        record = Conclude(record, id, advance.EndAs, ToTime(table.Now.RawMilliseconds));
         table.Save(record with { Counts = record.Counts with { Skipped = record.Counts.Skipped + 1 } });
         return AdvanceOutcome.Ended;
     }
@@ -292,7 +292,7 @@ internal static class ScheduleSteps
         ScheduleCounts counts = outcome == OccurrenceOutcome.Replaced
             ? record.Counts with { Replaced = record.Counts.Replaced + 1 }
             : record.Counts with { Skipped = record.Counts.Skipped + 1 };
-        return Conclude(record, queued, outcome, table.Now.RawMilliseconds) with { QueuedId = null, Counts = counts };
+        return Conclude(record, queued, outcome, ToTime(table.Now.RawMilliseconds)) with { QueuedId = null, Counts = counts };
     }
 
     private static void Drop(IScheduleTable table, string? id)
