@@ -33,6 +33,7 @@ public sealed class ClusterTimerInFlightTests(ClusterFixture fixture) : TimerInF
 [Collection(ClusterCollection.Name)]
 public sealed class ClusterTimerCountersTests(ClusterFixture fixture) : TimerCountersSuite(fixture);
 
+[Collection(ClusterCollection.Name)]
 public sealed class ClusterTimerCompletedTests(ClusterFixture fixture) : TimerCompletedSuite(fixture);
 
 [Collection(ClusterCollection.Name)]
