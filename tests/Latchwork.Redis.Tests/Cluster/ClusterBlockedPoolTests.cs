@@ -1,4 +1,5 @@
 using Latchwork.Redis.Tests.Connections;
+using Latchwork.Redis.Tests.Support;
 using Latchwork.Storage;
 using Latchwork.StoreConformance.Support;
 using Shouldly;

@@ -103,7 +103,7 @@ internal static class ScheduleSteps
         {
             // It has begun before, or was requeued.
             if (!isHeld) return new AdvanceAnswer(AdvanceOutcome.Gone, null);
-            if (record is not null) table.Save(Begin(Occupy(table, record, id), id, advance.NodeId, ToTime(table.Now.RawMilliseconds)));
+            if (record is not null) table.Save(Begin(Occupy(table, record, id), id, advance.NodeId, table.Now.RawMilliseconds));
             return new AdvanceAnswer(AdvanceOutcome.Run, null);
         }
 
@@ -213,7 +213,7 @@ internal static class ScheduleSteps
             }
             else
             {
-                record = Begin(Add(Occupy(table, record, id), entry), id, advance.NodeId, ToTime(table.Now.RawMilliseconds));
+                record = Begin(Add(Occupy(table, record, id), entry), id, advance.NodeId, table.Now.RawMilliseconds);
                 outcome = AdvanceOutcome.Run;
             }
         }
@@ -236,7 +236,7 @@ internal static class ScheduleSteps
         record = record with { QueuedId = null, Version = record.Version with { Number = record.Version.Number + 1 } };
         if (advance.Run)
         {
-            table.Save(Begin(Occupy(table, record, id), id, advance.NodeId, ToTime(table.Now.RawMilliseconds)));
+            table.Save(Begin(Occupy(table, record, id), id, advance.NodeId, table.Now.RawMilliseconds));
             return AdvanceOutcome.Run;
         }
 
