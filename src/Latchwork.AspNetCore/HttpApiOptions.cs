@@ -16,10 +16,11 @@ public sealed class HttpApiOptions
     public string? PayloadPolicy { get; set; }
 
     /// <summary>
-    /// How long what is confirmed through the API is kept as completed: zero (nothing is), or 1 s to 100 years; default 1 day, as of timers that a host registers. See
-    /// <see cref="TimerOptions.CompletedRetention"/>.
+    /// How long what is confirmed through the API is kept as completed: zero (nothing is), or 1 s to 100 years; default 100 years, which is until it is not among the last 10,000 of its
+    /// namespace. An application that listens with a retention of its own (<see cref="TimerOptions.CompletedRetention"/>) deletes what is older than that; the API deletes nothing of
+    /// an application's by age.
     /// </summary>
-    public TimeSpan CompletedRetention { get; set; } = TimerOptions.HostedCompletedRetention;
+    public TimeSpan CompletedRetention { get; set; } = Limits.MaxDelay;
 
     /// <summary>The largest payload or result accepted, in bytes: 1 to 256 MiB; default 1 MiB.</summary>
     public int MaxPayloadBytes { get; set; } = Limits.DefaultMaxPayloadBytes;

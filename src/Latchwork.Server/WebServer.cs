@@ -20,6 +20,9 @@ internal static class WebServer
     /// <summary>Connections at the same time; each request that waits for events, and each tab that is kept up to date, is one.</summary>
     private const int MaxConnections = 5000;
 
+    /// <summary>How many claims, and how many requests for keys, wait at a time: together they leave connections for everything else.</summary>
+    private const int MaxWaiting = 2000;
+
     /// <summary>How long requests under way get to end.</summary>
     private static readonly TimeSpan _requestsTimeout = TimeSpan.FromSeconds(3);
 
@@ -67,7 +70,7 @@ internal static class WebServer
         builder.Services.AddOpenApi();
         string? change = settings.IsReadOnly ? null : AccessRules.ForHolder, payload = settings.ShowsPayloads ? AccessRules.ForHolder : null;
         builder.Services.AddLatchwork().UseStore(store)
-            .AddHttpApi(options => (options.ChangePolicy, options.PayloadPolicy) = (change, payload))
+            .AddHttpApi(options => (options.ChangePolicy, options.PayloadPolicy, options.MaxWaiting) = (change, payload, MaxWaiting))
             .AddDashboard(options => (options.ChangePolicy, options.PayloadPolicy) = (change, payload));
 
         WebApplication app = builder.Build();

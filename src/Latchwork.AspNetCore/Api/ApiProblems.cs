@@ -35,7 +35,8 @@ internal static class ApiProblems
     /// <summary>A batch of posts of which some failed: what became of each is said.</summary>
     public static IResult Of(TimerBatchException e, IReadOnlyList<PostedEvent> events)
     {
-        StoreOutcome outcome = e.Outcomes.Contains(StoreOutcome.Unknown) ? StoreOutcome.Unknown : StoreOutcome.NotApplied;
+        StoreOutcome outcome = e.Outcomes.Contains(StoreOutcome.Unknown) ? StoreOutcome.Unknown
+            : e.Outcomes.Contains(StoreOutcome.NotReplicated) ? StoreOutcome.NotReplicated : StoreOutcome.NotApplied;
         return Failed(
             e.Message,
             outcome,

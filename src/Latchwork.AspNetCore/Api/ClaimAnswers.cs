@@ -80,7 +80,11 @@ internal sealed class ClaimAnswers(TimeProvider time) : IDisposable
     {
         lock (_gate)
         {
-            if (_byDelivery.TryGetValue((ns, id, token), out GivenClaim? given)) given.Deliveries.Find(one => one.Delivery.Id == id)!.LeaseEnd = time.GetTimestamp() + Ticks(lease);
+            if (_byDelivery.TryGetValue((ns, id, token), out GivenClaim? given))
+            {
+                GivenDelivery one = given.Deliveries.Find(one => one.Delivery.Id == id)!;
+                one.LeaseEnd = Math.Max(one.LeaseEnd, time.GetTimestamp() + Ticks(lease)); // as in the store, it is never shortened
+            }
         }
     }
 

@@ -21,9 +21,9 @@ internal sealed class ClaimTurns(int maxWaiting)
         Turn turn;
         lock (_gate)
         {
-            if (_count >= maxWaiting) throw ApiProblems.TooMany($"{maxWaiting} claims wait already, the most that may (HttpApiOptions.MaxWaiting).");
+            // Who repeats a claim takes the place of one that waits, and no further one.
+            if (!_byKey.TryGetValue(key, out before) && _count >= maxWaiting) throw ApiProblems.TooMany($"{maxWaiting} claims wait already, the most that may (HttpApiOptions.MaxWaiting).");
             _count++;
-            _byKey.TryGetValue(key, out before);
             _byKey[key] = turn = new Turn(this, key, before?.Ended ?? Task.CompletedTask);
         }
 
@@ -62,7 +62,9 @@ internal sealed class ClaimTurns(int maxWaiting)
         public void Dispose()
         {
             turns.Leave(this);
-            _ended.TrySetResult();
+            // One that is given up while it waits for the claim before it does not end before that: its deliveries are yet to be kept.
+            if (before.IsCompleted) _ended.TrySetResult();
+            else _ = before.ContinueWith((_, ended) => ((TaskCompletionSource)ended!).TrySetResult(), _ended, CancellationToken.None, TaskContinuationOptions.ExecuteSynchronously, TaskScheduler.Default);
         }
     }
 }

@@ -97,6 +97,8 @@ CREATE TABLE @schema@.timer_counts (
     completed    integer                       -- lines of the history that came, less those that went
 );
 CREATE INDEX timer_counts_by_partition ON @schema@.timer_counts (partition_id);
+-- For confirmations, which sum what they have completed: posts, of which there may be millions before a claim adds them up, are not in it.
+CREATE INDEX timer_counts_completed ON @schema@.timer_counts (partition_id) INCLUDE (completed) WHERE completed IS NOT NULL;
 
 -- Minutes and hours of the counters that are over. Only who has locked the partition's row writes here.
 CREATE TABLE @schema@.timer_buckets (
@@ -567,17 +569,27 @@ BEGIN
     RETURN gone;
 END $$;
 
--- Deletes the oldest lines of the history beyond the limits, 200 at most, of so many that there are. Answers how many. A line that somebody has locked
+-- Deletes lines of the history beyond the limits, 200 at most that are too many or too old, of so many that there are: of those too many first the ones of a time that is yet to
+-- come, which are from before the clock was put back (or the newest would go), then the oldest. Answers how many. A line that somebody has locked
 -- (its id is completed anew) is passed over.
-CREATE FUNCTION @schema@.timer_trim_completed(p_part integer, p_lines bigint, p_before bigint, p_keep bigint) RETURNS integer
+CREATE FUNCTION @schema@.timer_trim_completed(p_part integer, p_lines bigint, p_before bigint, p_keep bigint, p_now bigint) RETURNS integer
 LANGUAGE plpgsql SET enable_seqscan = off SET enable_bitmapscan = off SET enable_hashjoin = off SET enable_mergejoin = off AS $$
 DECLARE
     going bigint := greatest(0, least(p_lines - p_keep, 200));
+    to_come integer := 0;
     gone integer;
 BEGIN
+    IF going > 0 THEN
+        WITH later AS MATERIALIZED (
+            SELECT c.id FROM @schema@.timer_completed c WHERE c.partition_id = p_part AND c.completed > p_now ORDER BY c.completed, c.id LIMIT going FOR UPDATE SKIP LOCKED
+        )
+        DELETE FROM @schema@.timer_completed c USING later l WHERE c.partition_id = p_part AND c.id = l.id;
+        GET DIAGNOSTICS to_come = ROW_COUNT;
+        going := going - to_come;
+    END IF;
     SELECT greatest(going, count(*)) INTO going FROM (
         SELECT 1 FROM @schema@.timer_completed c WHERE c.partition_id = p_part AND c.completed < p_before ORDER BY c.completed, c.id LIMIT 200) o;
-    IF going = 0 THEN RETURN 0; END IF;
+    IF going = 0 THEN RETURN to_come; END IF;
     WITH oldest AS MATERIALIZED (
         SELECT c.id, c.completed FROM @schema@.timer_completed c WHERE c.partition_id = p_part ORDER BY c.completed, c.id LIMIT going
     ), locked AS MATERIALIZED (
@@ -586,7 +598,7 @@ BEGIN
         DELETE FROM @schema@.timer_completed c USING locked l WHERE c.partition_id = p_part AND c.id = l.id RETURNING 1
     )
     SELECT count(*) INTO gone FROM deleted;
-    RETURN gone;
+    RETURN gone + to_come;
 END $$;
 
 -- A node's request for events that are due. See ITimerStore.ClaimAsync.
@@ -687,7 +699,8 @@ BEGIN
         part.evicted := part.evicted + evicted_now;
     END IF;
     IF p_completed_retention > 0 AND part.completed > 0 AND p_max > 0 THEN
-        part.completed := part.completed - @schema@.timer_trim_completed(p_part, part.completed, (part.clock_last - part.clock_offset) / 1000 - p_completed_retention, p_completed_keep);
+        part.completed := part.completed - @schema@.timer_trim_completed(p_part, part.completed, (part.clock_last - part.clock_offset) / 1000 - p_completed_retention, p_completed_keep,
+            (part.clock_last - part.clock_offset) / 1000);
     END IF;
 
     IF now_us - part.swept >= 60000000 THEN
@@ -940,8 +953,8 @@ BEGIN
     IF p_trim AND p_retention > 0 AND gone > 0 THEN
         -- One snapshot of both: a claim may have added the counts up meanwhile. It comes last, so that nobody waits for who has locked lines here.
         SELECT added - @schema@.timer_trim_completed(
-            p_part, p.completed + added + coalesce((SELECT sum(c.completed) FROM @schema@.timer_counts c WHERE c.partition_id = p_part), 0),
-            (part.clock_last - part.clock_offset) / 1000 - p_retention, p_keep)
+            p_part, p.completed + added + coalesce((SELECT sum(c.completed) FROM @schema@.timer_counts c WHERE c.partition_id = p_part AND c.completed IS NOT NULL), 0),
+            (part.clock_last - part.clock_offset) / 1000 - p_retention, p_keep, (part.clock_last - part.clock_offset) / 1000)
         INTO added FROM @schema@.timer_partitions p WHERE p.id = p_part;
     END IF;
     PERFORM @schema@.timer_count(p_part, 0, -gone, 0, 0, part.clock_last, p_confirmed => gone, p_completed => nullif(added, 0));

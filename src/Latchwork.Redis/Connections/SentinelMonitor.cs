@@ -94,8 +94,8 @@ internal sealed class SentinelMonitor : IAsyncDisposable
             }
             catch (Exception e) // whatever fails, a function of the application included: it is tried again
             {
-                if (!_closing.IsCancellationRequested)
-                    Report(index, new SentinelReport(null, 0, $"Cannot ask the Sentinel {RedisConfiguration.Text(sentinel)}: {RedisConfiguration.Explain(e)}."));
+                string reason = await ReasonOfAsync(e, sentinel).ConfigureAwait(false);
+                if (!_closing.IsCancellationRequested) Report(index, new SentinelReport(null, 0, $"Cannot ask the Sentinel {RedisConfiguration.Text(sentinel)}: {reason}."));
             }
             finally
             {
@@ -105,6 +105,22 @@ internal sealed class SentinelMonitor : IAsyncDisposable
 
             await Task.Delay(_retryAfter, TimeProvider.System, _closing.Token).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         }
+    }
+
+    // The client has no words for a server that it cannot reach at all: it is tried once more.
+    private async Task<string> ReasonOfAsync(Exception error, EndPoint sentinel)
+    {
+        try
+        {
+            if (error is RedisConnectionException && await ServerProbe.WhyNotAsync(RedisConfiguration.At(_settings, sentinel), sentinel, error, _closing.Token).ConfigureAwait(false) is { } why)
+                return why.Text;
+        }
+        catch (OperationCanceledException)
+        {
+            // It is being closed.
+        }
+
+        return RedisConfiguration.Explain(error);
     }
 
     // Ends with an exception when the Sentinel does not answer any more.

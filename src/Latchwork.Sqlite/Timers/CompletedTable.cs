@@ -53,14 +53,22 @@ internal readonly struct CompletedTable(SqliteFile file, TimerNamespace ns)
 
     public void Trim(CompletedTrim trim)
     {
-        var oldest = new List<string>();
-        using (Statement rows = file["SELECT id, completed FROM completed WHERE namespace = ? ORDER BY completed, id LIMIT ?"].Set(ns.Id).Set(CompletedTrim.MaxLines))
+        var going = new List<string>();
+        if (trim.MostToCome > 0)
         {
-            while (rows.Step() && trim.Takes(oldest.Count, rows.Long(1))) oldest.Add(rows.Text(0));
+            using Statement rows = file["SELECT id FROM completed WHERE namespace = ? AND completed > ? ORDER BY completed, id LIMIT ?"].Set(ns.Id).Set(trim.Now).Set(trim.MostToCome);
+            while (rows.Step()) going.Add(rows.Text(0));
         }
 
-        foreach (string id in oldest) file["DELETE FROM completed WHERE namespace = ? AND id = ?"].Set(ns.Id).Set(id).Run();
-        if (oldest.Count > 0) ns.Count(completed: -oldest.Count);
+        trim = trim with { TooMany = trim.TooMany - going.Count };
+        int older = 0;
+        using (Statement rows = file["SELECT id, completed FROM completed WHERE namespace = ? ORDER BY completed, id LIMIT ?"].Set(ns.Id).Set(CompletedTrim.MaxLines))
+        {
+            for (; rows.Step() && trim.Takes(older, rows.Long(1)); older++) going.Add(rows.Text(0));
+        }
+
+        foreach (string id in going) file["DELETE FROM completed WHERE namespace = ? AND id = ?"].Set(ns.Id).Set(id).Run();
+        if (going.Count > 0) ns.Count(completed: -going.Count);
     }
 
     /// <summary>Deletes all of it: it has been moved away.</summary>

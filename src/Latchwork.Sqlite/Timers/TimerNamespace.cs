@@ -13,7 +13,7 @@ namespace Latchwork.Sqlite.Timers;
 internal sealed class TimerNamespace
 {
     /// <summary>The format of the tables' contents that this program works with.</summary>
-    public const int Format = 2;
+    public const int Format = 3;
 
     private readonly StoreClock _clock;
     private readonly TimerPartition _partition;

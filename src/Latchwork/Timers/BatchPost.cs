@@ -43,7 +43,9 @@ internal sealed class BatchPost(ITimerStore store, PartitionClient[] clients, Ti
         {
             int known = _results.Count(result => result is not null);
             int unknown = _outcomes.Count(outcome => outcome == StoreOutcome.Unknown);
-            string doubt = unknown == 0 ? "The others were not." : $"Whether {unknown} were is not known.";
+            int undoable = _outcomes.Count(outcome => outcome == StoreOutcome.NotReplicated);
+            string doubt = unknown > 0 ? $"Whether {unknown} were is not known."
+                : undoable > 0 ? $"{undoable} were posted as well, but a failover could undo it." : "The others were not.";
             throw new TimerBatchException($"{known} of {entries.Length} events are known to be posted. {doubt} {failure.Message}", _results, failure) { Outcomes = _outcomes };
         }
 

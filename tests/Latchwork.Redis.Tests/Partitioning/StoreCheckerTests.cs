@@ -118,7 +118,7 @@ public sealed class StoreCheckerTests(PartitionedFixture fixture) : IClassFixtur
         var begin = new OccurrenceAdvance(
             new DeliveryKey(claimed.Id, "token"), "gone", default, true, OverlapPolicy.Skip, default, DateTimeOffset.UnixEpoch, null, 0, DateTimeOffset.UnixEpoch, null);
         (await _store.Timers.Schedules!.AdvanceAsync(home, [begin], default)).Single().Outcome.ShouldBe(AdvanceOutcome.Run);
-        await ((RedisTimerStore)_store.Timers).SendAsync(TimerScript.Confirm, home, default, claimed.Id, "token"); // the first of the two steps
+        await ((RedisTimerStore)_store.Timers).SendAsync(TimerScript.Confirm, home, default, 0, 0, 0, claimed.Id, "token"); // the first of the two steps
         (await _timer.PeekAsync(claimed.Id)).ShouldBeNull();
         (await _timer.Schedules.GetAsync("a")).ShouldNotBeNull().History.ShouldHaveSingleItem().Outcome.ShouldBe(OccurrenceOutcome.Running);
 

@@ -215,6 +215,20 @@ public sealed class RedisCluster : IAsyncDisposable
 
     private IEnumerable<RedisServer> Answering() => _servers.Where(server => server.IsAnswering);
 
+    // Equal epochs would be sorted out later, at any time. A reply that was lost is asked for again, and then it is set already.
+    private static async Task SetEpochAsync(RedisServer server, int epoch)
+    {
+        try
+        {
+            await server.CommandAsync("CLUSTER", "SET-CONFIG-EPOCH", Text(epoch));
+        }
+        catch (InvalidOperationException e) when (e.Message.Contains("already non-zero", StringComparison.Ordinal))
+        {
+            string info = await server.CommandAsync("CLUSTER", "INFO");
+            if (!info.Contains($"cluster_my_epoch:{Text(epoch)}", StringComparison.Ordinal)) throw new InvalidOperationException($"{e.Message} {info}", e);
+        }
+    }
+
     private async Task LaunchAsync()
     {
         int primaries = _options.Primaries;
@@ -223,7 +237,7 @@ public sealed class RedisCluster : IAsyncDisposable
         for (int i = 0; i < count; i++)
         {
             _ids[_servers[i]] = await _servers[i].CommandAsync("CLUSTER", "MYID");
-            await _servers[i].CommandAsync("CLUSTER", "SET-CONFIG-EPOCH", Text(i + 1)); // Equal epochs would be sorted out later, at any time.
+            await SetEpochAsync(_servers[i], i + 1);
             if (i >= primaries) continue;
             int first = SlotCount * i / primaries;
             int last = (SlotCount * (i + 1) / primaries) - 1;

@@ -325,6 +325,11 @@ public sealed class TimerModel(DateTimeOffset now)
     private void TrimCompleted(CompletedLimits limits)
     {
         if (!limits.Keeps) return;
+        foreach (ModelCompleted line in Completed.Reverse().Where(line => line.CompletedAt > Floor(RawNow)))
+        {
+            if (_completed.Count > limits.MaxCount) _completed.Remove(line.Id);
+        }
+
         foreach (ModelCompleted line in Completed.Reverse())
         {
             if (_completed.Count <= limits.MaxCount && Floor(RawNow) - line.CompletedAt <= limits.Retention) return;

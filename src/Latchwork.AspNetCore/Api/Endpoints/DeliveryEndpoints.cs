@@ -107,17 +107,24 @@ internal static class DeliveryEndpoints
         IReadOnlyList<TimerDelivery> given = api.Answers.Again(key);
         if (given.Count == 0) return null;
         long start = api.Time.GetTimestamp();
-        TimerOutcome[] outcomes = await Task.WhenAll(given.Select(delivery => timer.ExtendAsync(delivery.Id, delivery.Token, lease, context.RequestAborted))).ConfigureAwait(false);
+        TimerOutcome[] outcomes = await Task.WhenAll(given.Select(ExtendAsync)).ConfigureAwait(false);
         List<(TimerDelivery Delivery, TimeSpan LeaseLeft)> held = [];
         for (int i = 0; i < given.Count; i++)
         {
             TimerDelivery delivery = given[i];
-            if (outcomes[i] == TimerOutcome.Done) api.Answers.OnExtended(key.Namespace, delivery.Id, delivery.Token, lease);
-            else if (outcomes[i] != TimerOutcome.InFlight) api.Answers.OnEnded(key.Namespace, delivery.Id, delivery.Token);
             if (outcomes[i] == TimerOutcome.Done) held.Add((delivery, lease - api.Time.GetElapsedTime(start)));
             else if (outcomes[i] == TimerOutcome.InFlight) held.Add((delivery, delivery.LeaseLeft));
         }
 
         return held.Count == 0 ? null : ApiJson.Ok(ClaimResult.Show(key.Token, held)); // nothing is handed back: the answer before may have arrived
+
+        // Each outcome is noted for itself: if another fails, the next repetition begins with what became of this one.
+        async Task<TimerOutcome> ExtendAsync(TimerDelivery delivery)
+        {
+            TimerOutcome outcome = await timer.ExtendAsync(delivery.Id, delivery.Token, lease, context.RequestAborted).ConfigureAwait(false);
+            if (outcome == TimerOutcome.Done) api.Answers.OnExtended(key.Namespace, delivery.Id, delivery.Token, lease);
+            else if (outcome != TimerOutcome.InFlight) api.Answers.OnEnded(key.Namespace, delivery.Id, delivery.Token);
+            return outcome;
+        }
     }
 }

@@ -170,9 +170,21 @@ internal static class LockEndpoints
         {
             // It may have been granted. Who chose the token can ask again; anybody else would only wait for the lease to run out.
             // Its token may also belong to a second request by now, which was sent because this one was given up, and has been answered.
-            if (body.Token is null) await api.Store.Locks.ReleaseAsync(key, fencingToken: null, nonce, CancellationToken.None).OffStoreThread().ConfigureAwait(false);
+            if (body.Token is null) await ReleaseAsync(api, key, nonce).ConfigureAwait(false);
             if (e is OperationCanceledException && !context.RequestAborted.IsCancellationRequested) return Held();
             throw;
+        }
+    }
+
+    private static async Task ReleaseAsync(HttpApi api, LockerKey key, string nonce)
+    {
+        try
+        {
+            await api.Store.Locks.ReleaseAsync(key, fencingToken: null, nonce, CancellationToken.None).OffStoreThread().ConfigureAwait(false);
+        }
+        catch (Exception e) when (e is LatchworkStoreException or ObjectDisposedException)
+        {
+            api.Log?.ReleaseFailed(e, key.Namespace); // what the request ended with is told all the same
         }
     }
 

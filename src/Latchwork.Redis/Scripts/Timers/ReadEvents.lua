@@ -26,8 +26,9 @@ for i = 4, #ARGV do
   end
   bytes = bytes + call('HSTRLEN', body, id)
   if i > 4 and bytes > 1048576 then break end
+  local at = call('ZSCORE', due, id)
   items[i - 3] = {
-    leaseDue(call('ZSCORE', due, id) or '', aheadOf({ id })[1]), call('ZSCORE', flight, id) or '', call('ZSCORE', dead, id) or '', call('HGET', body, id) or '',
+    at and leaseDue(at, aheadOf({ id })[1]) or '', call('ZSCORE', flight, id) or '', call('ZSCORE', dead, id) or '', call('HGET', body, id) or '',
     record or '', call('HGET', lease, id) or '', unpack(failures),
   }
 end

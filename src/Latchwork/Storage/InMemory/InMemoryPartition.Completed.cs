@@ -33,12 +33,24 @@ internal sealed partial class InMemoryPartition
     {
         if (!limits.Keeps) return;
         var trim = CompletedTrim.Of(limits, _completed.Count, now);
+        var toCome = new TimedId(trim.Now + 1, "");
+        if (trim.MostToCome > 0 && _completedByTime.Max.CompareTo(toCome) > 0)
+        {
+            TimedId[] going = [.. _completedByTime.GetViewBetween(toCome, _completedByTime.Max).Take(trim.MostToCome)];
+            foreach (TimedId line in going) RemoveCompleted(line);
+            trim = trim with { TooMany = trim.TooMany - going.Length };
+        }
+
         for (int gone = 0; _completedByTime.Count > 0 && trim.Takes(gone, _completedByTime.Min.At); gone++)
         {
-            TimedId oldest = _completedByTime.Min;
-            _completedByTime.Remove(oldest);
-            _completed.Remove(oldest.Id);
+            RemoveCompleted(_completedByTime.Min);
         }
+    }
+
+    private void RemoveCompleted(TimedId line)
+    {
+        _completedByTime.Remove(line);
+        _completed.Remove(line.Id);
     }
 
     private static TimedId PlaceOf(CompletedEvent line) => new(line.CompletedAt.ToUnixTimeMilliseconds(), line.Id);

@@ -2,10 +2,14 @@ using System.Globalization;
 
 namespace Latchwork.Storage.Rules;
 
-/// <summary>What of the history goes: the oldest lines that are too many, and those that are too old.</summary>
+/// <summary>
+/// What of the history goes: lines that are too many, first those of a time that is yet to come (they are from before the clock was put back, and the newest would go instead), then
+/// the oldest; and those that are too old.
+/// </summary>
 /// <param name="TooMany">How many lines there are beyond the most.</param>
 /// <param name="TooOld">What was completed before this goes, in ms.</param>
-internal readonly record struct CompletedTrim(long TooMany, long TooOld)
+/// <param name="Now">The machine's time in ms: what was completed later is yet to come.</param>
+internal readonly record struct CompletedTrim(long TooMany, long TooOld, long Now = long.MaxValue)
 {
     /// <summary>The most lines that one step deletes: as many as one can write, so that there are never more than allowed for long.</summary>
     public const int MaxLines = Limits.MaxBatch;
@@ -14,7 +18,10 @@ internal readonly record struct CompletedTrim(long TooMany, long TooOld)
     /// <param name="count">How many lines there are.</param>
     /// <param name="now">Now.</param>
     public static CompletedTrim Of(CompletedLimits limits, long count, StoreTime now) =>
-        new(count - limits.MaxCount, now.RawMilliseconds - (long)limits.Retention.TotalMilliseconds);
+        new(count - limits.MaxCount, now.RawMilliseconds - (long)limits.Retention.TotalMilliseconds, now.RawMilliseconds);
+
+    /// <summary>How many lines of a time that is yet to come go, if there are so many.</summary>
+    public int MostToCome => (int)Math.Clamp(TooMany, 0, MaxLines);
 
     /// <summary>Whether a line goes.</summary>
     /// <param name="older">How many older ones went in this step.</param>

@@ -9,7 +9,11 @@ local function recordOf(id)
   local packed = call('HGET', schedules, id)
   -- One that somebody else's hand has changed is none: nothing else may stand still for it.
   local ok, record = pcall(cmsgpack.unpack, packed or '')
-  return ok and type(record) == 'table' and record or nil
+  if not ok or type(record) ~= 'table' or #record < 5 then return nil end
+  for _, field in ipairs(record) do
+    if type(field) ~= 'string' then return nil end
+  end
+  return record
 end
 
 local function notBegun(id)
