@@ -110,10 +110,10 @@ internal sealed class SentinelMonitor : IAsyncDisposable
     // The client has no words for a server that it cannot reach at all: it is tried once more.
     private async Task<string> ReasonOfAsync(Exception error, EndPoint sentinel)
     {
+        if (error is not RedisConnectionException) return RedisConfiguration.Explain(error);
         try
         {
-            if (error is RedisConnectionException && await ServerProbe.WhyNotAsync(RedisConfiguration.At(_settings, sentinel), sentinel, error, _closing.Token).ConfigureAwait(false) is { } why)
-                return why.Text;
+            if (await ServerProbe.WhyNotAsync(RedisConfiguration.At(_settings, sentinel), sentinel, error, _closing.Token).ConfigureAwait(false) is { } why) return why.Text;
         }
         catch (OperationCanceledException)
         {
