@@ -39,7 +39,7 @@ end
 if died == 0 and most > 0 and call('EXISTS', dead) == 1 then trimDead(tonumber(ARGV[11]), tonumber(ARGV[12])) end
 if ARGV[16] ~= '0' and most > 0 then
   local rawNow = math.floor((nowUs - offsetUs) / 1000)
-  trimCompleted(rawNow - ARGV[16], tonumber(ARGV[17]), rawNow)
+  trimCompleted(rawNow - ARGV[16], tonumber(ARGV[17]), ahead > 0 and rawNow)
 end
 
 -- @include renew

@@ -37,7 +37,7 @@ if #live > 0 then
     end
     call('HSET', completed, unpack(lines))
     call('ZADD', completedids, unpack(places))
-    trimCompleted(completedAt - ARGV[4], tonumber(ARGV[5]), completedAt)
+    trimCompleted(completedAt - ARGV[4], tonumber(ARGV[5]), aheadBy > 0 and completedAt)
     -- @include finish
   end
 end

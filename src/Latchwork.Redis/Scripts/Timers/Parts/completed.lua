@@ -1,7 +1,7 @@
 -- The history: in `completed` a line for each id, "<outcome> <retries or -> <due> <max retries> <claimed at> <node>", which but for the outcome is the end of
 -- a lease (see lease); in `completedids` when it was completed, in ms. Its times are those of the server's clock: it is kept when the partition's starts anew.
 -- Wants: layout; the locals `completed`, `completedids`.
--- Gives: completedRecord(the end of a lease, how far the partition's clock is ahead in ms) → the record without its outcome; trimCompleted(what was completed before goes, in ms; the most to keep; the server's time in ms, or nil): at most 200 that are too many and 200 that are too old at a time.
+-- Gives: completedRecord(the end of a lease, how far the partition's clock is ahead in ms) → the record without its outcome; trimCompleted(what was completed before goes, in ms; the most to keep; the server's time in ms if the clock was ever put back): at most 200 that are too many and 200 that are too old at a time.
 local function completedRecord(text, by)
   if by == 0 and not string.find(text, '@', 1, true) then return text end
   local retries, at, was, max, claimed, node = string.match(text, '^(%S+) (%d+)@?(%d*) (%d+) (%d+) (.*)$')
