@@ -32,7 +32,7 @@ public sealed class ShutdownTests : IDisposable
         node.Find("told", "obeys", "NodeLeaving").ShouldNotBeNull();
         TimerSnapshot back = (await timer.PeekAsync("obeys")).ShouldNotBeNull();
         (back.State, back.Retries, back.Interruptions).ShouldBe((TimerState.Scheduled, 0, 1));
-        (await timer.PeekAsync("finishes")).ShouldBeNull("it was confirmed");
+        (await timer.PeekAsync("finishes")).ShouldNotBeNull().State.ShouldBe(TimerState.Completed, "it was confirmed");
     }
 
     [Fact]

@@ -108,7 +108,7 @@ public sealed class TestingTests
         Message(() => tester.AssertRanOnce<Chore>("b")).ShouldContain("InvalidOperationException: broken");
         Message(() => tester.AssertRanOnce<Chore>("unknown")).ShouldContain("It was not handled.");
         Message(() => tester.AssertRan<Chore>("g", 2)).ShouldContain("2 times");
-        (await Should.ThrowAsync<LatchworkAssertionException>(() => tester.AssertDeadLetteredAsync<Chore>("g"))).Message.ShouldContain("It is unknown.");
+        (await Should.ThrowAsync<LatchworkAssertionException>(() => tester.AssertDeadLetteredAsync<Chore>("g"))).Message.ShouldContain("It is Completed.");
         Should.Throw<InvalidOperationException>(() => tester.AssertPosted<int>()).Message.ShouldContain("AddTimer");
     }
 
