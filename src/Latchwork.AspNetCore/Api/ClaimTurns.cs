@@ -61,10 +61,15 @@ internal sealed class ClaimTurns(int maxWaiting)
 
         public void Dispose()
         {
+            // One that is given up while it waits for the claim before it stays until that has ended, whose deliveries are yet to be kept: the next repetition waits for them.
+            if (before.IsCompleted) End();
+            else _ = before.ContinueWith(static (_, turn) => ((Turn)turn!).End(), this, CancellationToken.None, TaskContinuationOptions.ExecuteSynchronously, TaskScheduler.Default);
+        }
+
+        private void End()
+        {
             turns.Leave(this);
-            // One that is given up while it waits for the claim before it does not end before that: its deliveries are yet to be kept.
-            if (before.IsCompleted) _ended.TrySetResult();
-            else _ = before.ContinueWith((_, ended) => ((TaskCompletionSource)ended!).TrySetResult(), _ended, CancellationToken.None, TaskContinuationOptions.ExecuteSynchronously, TaskScheduler.Default);
+            _ended.TrySetResult();
         }
     }
 }

@@ -12,6 +12,21 @@ namespace Latchwork.AspNetCore.Tests.Api;
 public sealed class ClaimTests
 {
     [Fact]
+    public async Task A_repetition_waits_for_the_claim_whose_deliveries_are_kept_also_when_one_between_them_was_given_up()
+    {
+        var turns = new ClaimTurns(10);
+        var key = new ClaimKey("ns", "somebody", new string('a', ClaimKey.MinToken));
+        ClaimTurns.Turn first = turns.Enter(key);
+        turns.Enter(key).Dispose(); // its client has gone while the first was still extending
+
+        using ClaimTurns.Turn third = turns.Enter(key);
+        third.Before.IsCompleted.ShouldBeFalse();
+
+        first.Dispose();
+        await third.Before.WaitAsync(TimeSpan.FromMinutes(1));
+    }
+
+    [Fact]
     public async Task It_waits_for_what_is_posted_and_answers_an_empty_list_when_nothing_comes()
     {
         await using ApiHost host = await ApiHost.StartAsync();
