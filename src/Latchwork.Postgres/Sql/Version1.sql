@@ -611,6 +611,7 @@ LANGUAGE plpgsql SET enable_seqscan = off SET enable_bitmapscan = off SET enable
 DECLARE
     part @schema@.timer_partitions := @schema@.timer_enter(p_part, p_clock, p_wait, true);
     now_ms bigint;
+    raw_ms bigint;                             -- by the server's clock
     deadline bigint;
     taken_back integer := 0;
     expired bytea[];
@@ -635,6 +636,7 @@ BEGIN
     deadline := (now_us + p_lease + 999) / 1000;
     pause := part.pause;
     offset_us := part.clock_offset;
+    raw_ms := (now_us - offset_us) / 1000;
 
     -- Absolute times that were written down before the offset grew are dated anew, a bounded number. With an offset of zero there are none.
     IF offset_us > 0 THEN
@@ -699,8 +701,7 @@ BEGIN
         part.evicted := part.evicted + evicted_now;
     END IF;
     IF p_completed_retention > 0 AND part.completed > 0 AND p_max > 0 THEN
-        part.completed := part.completed - @schema@.timer_trim_completed(p_part, part.completed, (part.clock_last - part.clock_offset) / 1000 - p_completed_retention, p_completed_keep,
-            (part.clock_last - part.clock_offset) / 1000);
+        part.completed := part.completed - @schema@.timer_trim_completed(p_part, part.completed, raw_ms - p_completed_retention, p_completed_keep, raw_ms);
     END IF;
 
     IF now_us - part.swept >= 60000000 THEN
@@ -924,6 +925,7 @@ CREATE FUNCTION @schema@.timer_confirm(
 LANGUAGE plpgsql SET enable_seqscan = off SET enable_bitmapscan = off SET enable_hashjoin = off SET enable_mergejoin = off AS $$
 DECLARE
     part @schema@.timer_partitions := @schema@.timer_enter(p_part, p_clock, p_wait, false);
+    raw_ms bigint := (part.clock_last - part.clock_offset) / 1000; -- by the server's clock
     gone integer;
     added integer;
 BEGIN
@@ -939,7 +941,7 @@ BEGIN
         INSERT INTO @schema@.timer_completed AS c
         SELECT
             p_part, p_outcome, d.retries, d.max_retries, @schema@.timer_due_now(d.due, d.raw_due, part.clock_offset) - @schema@.timer_ahead(part.clock_offset),
-            coalesce(d.claimed, d.due) - @schema@.timer_ahead(part.clock_offset), (part.clock_last - part.clock_offset) / 1000, d.id, d.node
+            coalesce(d.claimed, d.due) - @schema@.timer_ahead(part.clock_offset), raw_ms, d.id, d.node
         FROM deleted d WHERE p_retention > 0 ORDER BY d.id
         ON CONFLICT (partition_id, id) DO UPDATE SET
             outcome = excluded.outcome, retries = excluded.retries, max_retries = excluded.max_retries, due = excluded.due, claimed = excluded.claimed,
@@ -954,7 +956,7 @@ BEGIN
         -- One snapshot of both: a claim may have added the counts up meanwhile. It comes last, so that nobody waits for who has locked lines here.
         SELECT added - @schema@.timer_trim_completed(
             p_part, p.completed + added + coalesce((SELECT sum(c.completed) FROM @schema@.timer_counts c WHERE c.partition_id = p_part AND c.completed IS NOT NULL), 0),
-            (part.clock_last - part.clock_offset) / 1000 - p_retention, p_keep, (part.clock_last - part.clock_offset) / 1000)
+            raw_ms - p_retention, p_keep, raw_ms)
         INTO added FROM @schema@.timer_partitions p WHERE p.id = p_part;
     END IF;
     PERFORM @schema@.timer_count(p_part, 0, -gone, 0, 0, part.clock_last, p_confirmed => gone, p_completed => nullif(added, 0));

@@ -37,10 +37,7 @@ if leaseEnd and leaseEnd <= now then
 end
 -- Time passes, too; but who only looks evicts nothing.
 if died == 0 and most > 0 and call('EXISTS', dead) == 1 then trimDead(tonumber(ARGV[11]), tonumber(ARGV[12])) end
-if ARGV[16] ~= '0' and most > 0 then
-  local rawNow = math.floor((nowUs - offsetUs) / 1000)
-  trimCompleted(rawNow - ARGV[16], tonumber(ARGV[17]), ahead > 0 and rawNow)
-end
+if ARGV[16] ~= '0' and most > 0 then trimCompleted(rawNow - ARGV[16], tonumber(ARGV[17]), ahead > 0 and rawNow) end
 
 -- @include renew
 -- @include take

@@ -20,7 +20,7 @@ if #live > 0 then
   local at, completedAt, aheadBy
   if ARGV[4] ~= '0' then
     -- @include clock
-    at, completedAt, aheadBy = now, math.floor((nowUs - offsetUs) / 1000), ahead
+    at, completedAt, aheadBy = now, rawNow, ahead
   end
   -- @include free
   call('ZREM', flight, unpack(ids))

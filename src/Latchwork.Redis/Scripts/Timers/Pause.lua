@@ -8,7 +8,7 @@ local channel = ARGV[4]
 -- @include clock
 local pause = state[13] or ''
 if pause ~= '' and ARGV[5] == '' then return { pause, 0 } end
-pause = (ARGV[5] == '' and int(math.floor((nowUs - offsetUs) / 1000)) or ARGV[5]) .. ' ' .. ARGV[6]
+pause = (ARGV[5] == '' and int(rawNow) or ARGV[5]) .. ' ' .. ARGV[6]
 -- @include free
 change('pause', pause)
 change('primary', '')

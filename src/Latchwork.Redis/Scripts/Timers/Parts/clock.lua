@@ -1,6 +1,6 @@
 -- The partition's clock: it never goes back. If the server's clock does (a failover), the difference becomes an offset from then on.
 -- Wants: layout; ARGV[1] = the time in µs, or empty for the server's clock.
--- Gives: nowUs, now (whole milliseconds, rounded down), offsetUs (by how much the server's clock has gone back in all), ahead (that in milliseconds, rounded up), dueAt(text),
+-- Gives: nowUs, now (whole milliseconds, rounded down), rawNow (the same by the server's clock), offsetUs (by how much the server's clock has gone back in all), ahead (that in milliseconds, rounded up), dueAt(text),
 -- dueOf(score, how far it is ahead of an absolute time, or nil) → both as they are by now.
 -- @include time
 
@@ -18,6 +18,7 @@ do
   end
 end
 local now = math.floor(nowUs / 1000)
+local rawNow = math.floor((nowUs - offsetUs) / 1000)
 local ahead = math.ceil(offsetUs / 1000)
 
 -- A due time in milliseconds, rounded up, and of an absolute one how far that is ahead of the server's clock (see absolute). The text is a delay in µs, or an absolute time in µs
