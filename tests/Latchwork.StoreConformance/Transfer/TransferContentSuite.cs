@@ -49,13 +49,7 @@ public abstract class TransferContentSuite(StoreFixture fixture) : TransferSuite
         TimerCounters before = await CountersAsync(Source, ns);
 
         int stopped = 0;
-        for (int step = 1; stopped == step - 1; step++)
-        {
-            var stop = new Stop(step, afterEffect: true);
-            await Move(ns, new StoppingStore(Source, stop), new StoppingStore(Target, stop)).RunAsync(default).ContinueWith(
-                _ => { }, CancellationToken.None, TaskContinuationOptions.ExecuteSynchronously, TaskScheduler.Default);
-            if (stop.Happened) stopped++;
-        }
+        while (await StoppedAsync(ns, stopped + 1, afterEffect: true)) stopped++;
 
         stopped.ShouldBeGreaterThan(5);
         await Move(ns).RunAsync(default);
@@ -86,13 +80,7 @@ public abstract class TransferContentSuite(StoreFixture fixture) : TransferSuite
         LetNodesDie();
 
         int stopped = 0;
-        for (int step = 1; stopped == step - 1; step++)
-        {
-            var stop = new Stop(step, afterEffect: true);
-            await Move(ns, new StoppingStore(Source, stop), new StoppingStore(Target, stop)).RunAsync(default).ContinueWith(
-                _ => { }, CancellationToken.None, TaskContinuationOptions.ExecuteSynchronously, TaskScheduler.Default);
-            if (stop.Happened) stopped++;
-        }
+        while (await StoppedAsync(ns, stopped + 1, afterEffect: true)) stopped++;
 
         stopped.ShouldBeGreaterThan(8);
         (await Move(ns).RunAsync(default)).ShouldHaveSingleItem().End.ShouldBe(MoveEnd.MovedBefore);

@@ -89,18 +89,6 @@ public abstract class TransferResumeSuite(StoreFixture fixture) : TransferSuite(
 
     private static string[] Ids() => [.. Enumerable.Range(0, Count).Select(i => $"e{i:000}"), "later"];
 
-    private static async Task IgnoreStopAsync(Task work)
-    {
-        try
-        {
-            await work;
-        }
-        catch (StoppedException)
-        {
-            // That is what the test is about.
-        }
-    }
-
     private static async Task IgnoreRefusalAsync(StoreMove move)
     {
         try
@@ -117,14 +105,6 @@ public abstract class TransferResumeSuite(StoreFixture fixture) : TransferSuite(
     {
         await PostAsync(Source, ns, [.. Enumerable.Range(0, Count).Select(i => Entry($"e{i:000}", i % 50 == 0 ? 0 : 60_000 + i)), Entry("later", 3_600_000)]);
         await RunAsync(Source, ns, "key", "value");
-    }
-
-    /// <returns>Whether it came to that.</returns>
-    private async Task<bool> StoppedAsync(string ns, int at, bool afterEffect)
-    {
-        var stop = new Stop(at, afterEffect);
-        await IgnoreStopAsync(Move(ns, new StoppingStore(Source, stop), new StoppingStore(Target, stop)).RunAsync(default));
-        return stop.Happened;
     }
 
     private async Task<string[]> DeliverAsync(string ns)

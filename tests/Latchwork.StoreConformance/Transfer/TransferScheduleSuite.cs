@@ -137,17 +137,7 @@ public abstract class TransferScheduleSuite(StoreFixture fixture) : TransferSuit
                 await Source.Timers.Schedules!.WriteAsync(Partition(ns), new ScheduleWrite(id, null, "in", "body"u8.ToArray(), false, next), default);
             }
 
-            var stop = new Stop(n, afterEffect);
-            try
-            {
-                await Move(ns, new StoppingStore(Source, stop), new StoppingStore(Target, stop)).RunAsync(default);
-            }
-            catch (StoppedException)
-            {
-                // That is what the test is about.
-            }
-
-            stopped = stop.Happened;
+            stopped = await StoppedAsync(ns, n, afterEffect);
             bool isRefused = false;
             if (isAborted)
             {

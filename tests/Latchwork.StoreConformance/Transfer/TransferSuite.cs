@@ -153,4 +153,25 @@ public abstract class TransferSuite(StoreFixture fixture) : IAsyncLifetime
 
     private protected StoreMove Move(string? ns, LatchworkStore? source = null, LatchworkStore? target = null, TimeSpan? timeout = null) =>
         new(source ?? Source, target ?? Target, new MoveOptions { Namespace = ns, TimeProvider = Clock, WaitTimeout = timeout ?? TimeSpan.Zero });
+
+    /// <summary>Cuts a move off at one of its operations on a store, counted from 1.</summary>
+    /// <returns>Whether it came to that.</returns>
+    private protected async Task<bool> StoppedAsync(string ns, int at, bool afterEffect)
+    {
+        var stop = new Stop(at, afterEffect);
+        await IgnoreStopAsync(Move(ns, new StoppingStore(Source, stop), new StoppingStore(Target, stop)).RunAsync(default));
+        return stop.Happened;
+    }
+
+    private protected static async Task IgnoreStopAsync(Task work)
+    {
+        try
+        {
+            await work;
+        }
+        catch (StoppedException)
+        {
+            // That is what the test is about.
+        }
+    }
 }
