@@ -31,6 +31,7 @@ internal sealed class RunFacts
         _ends = builder.ProcessEnds;
         _killed = builder.Killed;
         _reach = builder.Reach;
+        RowsAreLocked = builder.Run?.Store == "postgres";
         Faults = builder.Faults;
         LossWindows = builder.LossWindows;
         Scans = builder.Scans;
@@ -38,6 +39,9 @@ internal sealed class RunFacts
         Slack = builder.Slack;
         MaxUnixOffset = builder.MaxUnixOffset;
     }
+
+    /// <summary>Whether an open transaction may hold an event, so that an extension is answered <see cref="TimerOutcome.InFlight"/>.</summary>
+    public bool RowsAreLocked { get; }
 
     public IReadOnlyList<FaultSpan> Faults { get; }
 

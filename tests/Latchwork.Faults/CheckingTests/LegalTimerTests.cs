@@ -47,6 +47,11 @@ public sealed class LegalTimerTests
         _script.Post("a", "v1", 0, 1, 10).Claim("a", "v1", 10, 20, "t1").Simple(Verb.Cancel, "a", 10, 20, "InFlight").End(Verb.Confirm, "a", 21, 22, "t1").Final(30).ShouldPass();
 
     [Fact]
+    public void An_extension_may_find_the_event_held_by_an_open_transaction() =>
+        _script.Add("h", new RunStarted(0, "postgres", 1)).Post("a", "v1", 0, 1, 0).Claim("a", "v1", 1, 2, "t1").End(Verb.Confirm, "a", 3, 20, "t1")
+            .End(Verb.Extend, "a", 5, 10, "t1", "InFlight").End(Verb.Extend, "a", 21, 22, "t1", "NotFound").Final(30).ShouldPass();
+
+    [Fact]
     public void Operations_that_overlap_may_take_effect_in_any_order() =>
         _script.Post("a", "v1", 0, 100, 1000, "Created").Post("a", "v2", 0, 90, 1000, "Created").Simple(Verb.Cancel, "a", 0, 80, "Done")
             .Simple(Verb.Cancel, "a", 0, 70, "Done").Final(200).ShouldPass();

@@ -126,6 +126,15 @@ public sealed class TimerRuleTests
         _script.Post("a", "v1", 0, 1, 1000).Simple(Verb.Cancel, "a", 2, 3, "InFlight").ShouldBreak(Rules.Answer);
 
     [Fact]
+    public void An_extension_that_finds_an_open_transaction_where_the_store_knows_none() =>
+        _script.Add("h", new RunStarted(0, "redis", 1)).Post("a", "v1", 0, 1, 0).Claim("a", "v1", 1, 2, "t1").End(Verb.Extend, "a", 5, 10, "t1", "InFlight").ShouldBreak(Rules.Answer);
+
+    [Fact]
+    public void An_extension_that_finds_an_open_transaction_after_the_delivery_has_ended() =>
+        _script.Add("h", new RunStarted(0, "postgres", 1)).Post("a", "v1", 0, 1, 0).Claim("a", "v1", 1, 2, "t1").End(Verb.Confirm, "a", 3, 4, "t1")
+            .End(Verb.Extend, "a", 5, 10, "t1", "InFlight").ShouldBreak(Rules.Answer);
+
+    [Fact]
     public void A_post_that_keeps_what_is_not_there() =>
         _script.Post("a", "v1", 0, 1, 0, "Kept", ifExists: IfExists.Keep).ShouldBreak(Rules.Answer);
 

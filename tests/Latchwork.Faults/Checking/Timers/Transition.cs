@@ -131,6 +131,8 @@ internal static class Transition
             case Verb.Confirm:
                 (next, fates) = (default, fates with { Confirmed = fates.Confirmed + 1 });
                 return "Done";
+            case Verb.Extend when step.Outcome == "InFlight" && run.RowsAreLocked:
+                return "InFlight"; // An open transaction held the row: nothing was changed, and the delivery is its holder's as far as anybody knows.
             case Verb.Extend:
                 next = state with { LeaseLow = Math.Max(state.LeaseLow, step.From + step.Lease) };
                 return "Done";
