@@ -481,6 +481,7 @@ DECLARE
     scheduled integer := 0;
     in_flight integer := 0;
     dead integer := 0;
+    news bytea[];
     added integer;
     replaced integer;
     missing boolean;
@@ -494,14 +495,22 @@ BEGIN
         ), added AS (
             INSERT INTO @schema@.timer_events (partition_id, state, retries, max_retries, due, raw_due, id, headers, payload)
             SELECT p_part, 0, 0, g.max, g.due, g.raw, g.id, g.headers, g.payload FROM given g ORDER BY g.id
-            ON CONFLICT DO NOTHING RETURNING id
-        ), news AS (
-            SELECT g.n, g.due FROM given g JOIN added a ON a.id = g.id
+            ON CONFLICT DO NOTHING RETURNING id, due
         )
-        SELECT array_agg(CASE WHEN news.n IS NOT NULL THEN 0 ELSE o.outcome END ORDER BY o.n), least(earliest, min(news.due)), scheduled + count(news.n)
-        INTO outcomes, earliest, scheduled
-        FROM unnest(outcomes) WITH ORDINALITY AS o (outcome, n) LEFT JOIN news ON news.n = o.n;
-        EXIT WHEN array_position(outcomes, NULL) IS NULL;
+        SELECT array_agg(a.id), least(earliest, min(a.due)), scheduled + count(*) INTO news, earliest, scheduled FROM added a;
+
+        -- As a rule all are new. Whatever tells them apart compares each with each, and a batch has a thousand.
+        IF cardinality(news) = cardinality(p_ids) THEN
+            outcomes := array_fill(0, ARRAY[cardinality(p_ids)]);
+            EXIT;
+        END IF;
+        IF news IS NOT NULL THEN
+            SELECT array_agg(CASE WHEN f.n IS NOT NULL THEN 0 ELSE o.outcome END ORDER BY o.n) INTO outcomes
+            FROM unnest(outcomes) WITH ORDINALITY AS o (outcome, n) LEFT JOIN (
+                SELECT min(g.n) AS n FROM unnest(p_ids) WITH ORDINALITY AS g (id, n) WHERE outcomes[g.n] IS NULL AND g.id = ANY (news) GROUP BY g.id
+            ) f ON f.n = o.n;
+            EXIT WHEN array_position(outcomes, NULL) IS NULL;
+        END IF;
 
         -- What is kept as it is, is not locked: a lock on it would keep its node from extending and confirming it.
         FOR i IN 1..cardinality(p_ids) LOOP
@@ -918,6 +927,31 @@ BEGIN
     PERFORM @schema@.timer_save(part);
 END $$;
 
+-- Locks the rows of deliveries, in order of their ids, and answers which of them their holders still have: outcomes, and the ids of those with outcome 0.
+-- What is given again has the outcome p_again. As a rule all are held, which sorting shows; telling them apart compares each with each.
+CREATE FUNCTION @schema@.timer_held(p_part integer, p_ids bytea[], p_tokens bytea[], p_again integer, OUT outcomes integer[], OUT held bytea[])
+LANGUAGE plpgsql SET enable_seqscan = off SET enable_bitmapscan = off AS $$
+DECLARE
+    given bytea[];
+    given_tokens bytea[];
+    tokens bytea[];
+    states smallint[];
+BEGIN
+    SELECT array_agg(x.id), array_agg(x.token), array_agg(x.state) INTO held, tokens, states FROM (
+        SELECT e.id, e.token, e.state FROM @schema@.timer_events e WHERE e.partition_id = p_part AND e.id = ANY (p_ids) ORDER BY e.id FOR UPDATE) x;
+    SELECT array_agg(s.id), array_agg(s.token) INTO given, given_tokens FROM (SELECT g.id, g.token FROM unnest(p_ids, p_tokens) AS g (id, token) ORDER BY g.id) s;
+    IF held = given AND tokens = given_tokens AND 1 = ALL (states) THEN
+        outcomes := array_fill(0, ARRAY[cardinality(p_ids)]);
+        RETURN;
+    END IF;
+    WITH judged AS (
+        SELECT g.n, g.id, x.id IS NULL AS is_gone, min(g.n) FILTER (WHERE x.state = 1 AND x.token = g.token) OVER (PARTITION BY g.id) AS first
+        FROM unnest(p_ids, p_tokens) WITH ORDINALITY AS g (id, token, n) LEFT JOIN unnest(held, tokens, states) AS x (id, token, state) ON x.id = g.id
+    )
+    SELECT array_agg(CASE WHEN j.n = j.first THEN 0 WHEN j.is_gone THEN 1 WHEN j.n > j.first THEN p_again ELSE 3 END ORDER BY j.n), array_agg(j.id) FILTER (WHERE j.n = j.first)
+    INTO outcomes, held FROM judged j;
+END $$;
+
 -- Ends deliveries for good. Outcomes here and below: 0 done, 1 not found, 2 in flight, 3 stale, 4 dead-lettered. With a retention (in ms) their lines of the history are
 -- written; what is too much of it goes only where p_trim says so: in a transaction of the application no line of another id is locked.
 CREATE FUNCTION @schema@.timer_confirm(
@@ -926,17 +960,14 @@ LANGUAGE plpgsql SET enable_seqscan = off SET enable_bitmapscan = off SET enable
 DECLARE
     part @schema@.timer_partitions := @schema@.timer_enter(p_part, p_clock, p_wait, false);
     raw_ms bigint := (part.clock_last - part.clock_offset) / 1000; -- by the server's clock
+    held bytea[];
     gone integer;
     added integer;
 BEGIN
-    WITH given AS MATERIALIZED (
-        SELECT g.n, g.id, g.token FROM unnest(p_ids, p_tokens) WITH ORDINALITY AS g (id, token, n)
-    ), present AS MATERIALIZED (
-        SELECT e.id, e.state, e.token FROM @schema@.timer_events e WHERE e.partition_id = p_part AND e.id = ANY (p_ids) ORDER BY e.id FOR UPDATE
-    ), deleted AS (
-        DELETE FROM @schema@.timer_events e USING (
-            SELECT p.id, min(g.n) AS first FROM present p JOIN given g ON g.id = p.id AND g.token = p.token WHERE p.state = 1 GROUP BY p.id
-        ) d WHERE e.partition_id = p_part AND e.id = d.id RETURNING e.id, d.first, e.retries, e.max_retries, e.due, e.raw_due, e.claimed, e.node
+    SELECT h.outcomes, h.held INTO outcomes, held FROM @schema@.timer_held(p_part, p_ids, p_tokens, 1) h;
+    WITH deleted AS (
+        DELETE FROM @schema@.timer_events e WHERE e.partition_id = p_part AND e.id = ANY (held)
+        RETURNING e.id, e.retries, e.max_retries, e.due, e.raw_due, e.claimed, e.node
     ), kept AS (
         INSERT INTO @schema@.timer_completed AS c
         SELECT
@@ -948,10 +979,7 @@ BEGIN
             completed = excluded.completed, node = excluded.node
         RETURNING c.xmax = 0 AS is_new
     )
-    SELECT
-        array_agg(CASE WHEN g.n = d.first THEN 0 WHEN g.n > d.first OR p.id IS NULL THEN 1 ELSE 3 END ORDER BY g.n),
-        count(*) FILTER (WHERE g.n = d.first), (SELECT count(*) FILTER (WHERE k.is_new) FROM kept k)
-    INTO outcomes, gone, added FROM given g LEFT JOIN deleted d ON d.id = g.id LEFT JOIN present p ON p.id = g.id;
+    SELECT count(*), (SELECT count(*) FILTER (WHERE k.is_new) FROM kept k) INTO gone, added FROM deleted d;
     IF p_trim AND p_retention > 0 AND gone > 0 THEN
         -- One snapshot of both: a claim may have added the counts up meanwhile. It comes last, so that nobody waits for who has locked lines here.
         SELECT added - @schema@.timer_trim_completed(
@@ -972,14 +1000,25 @@ DECLARE
     free bytea[];
     present bytea[];
     held bytea[];
+    given bytea[];
+    tokens bytea[];
 BEGIN
     FOR tries IN 1..5 LOOP
         SELECT array_agg(f.id) INTO free FROM (
             SELECT e.id FROM @schema@.timer_events e WHERE e.partition_id = p_part AND e.id = ANY (p_ids) ORDER BY e.id FOR NO KEY UPDATE SKIP LOCKED) f;
-        SELECT array_agg(e.id), array_agg(e.token) INTO present, held FROM @schema@.timer_events e WHERE e.partition_id = p_part AND e.id = ANY (p_ids);
+        SELECT array_agg(x.id), array_agg(x.token) INTO present, held FROM (
+            SELECT e.id, e.token FROM @schema@.timer_events e WHERE e.partition_id = p_part AND e.id = ANY (p_ids) ORDER BY e.id) x;
         EXIT WHEN tries = 5 OR coalesce(cardinality(free), 0) >= coalesce(cardinality(present), 0);
         PERFORM pg_sleep(0.01);
     END LOOP;
+
+    -- As a rule all are free, and still their holder's.
+    SELECT array_agg(s.id), array_agg(s.token) INTO given, tokens FROM (SELECT g.id, g.token FROM unnest(p_ids, p_tokens) AS g (id, token) ORDER BY g.id) s;
+    IF free = given AND present = given AND held = tokens THEN
+        UPDATE @schema@.timer_events e SET until = greatest(e.until, deadline) WHERE e.partition_id = p_part AND e.id = ANY (free);
+        outcomes := array_fill(0, ARRAY[cardinality(p_ids)]);
+        RETURN;
+    END IF;
     WITH given AS MATERIALIZED (
         SELECT g.n, g.id, g.token FROM unnest(p_ids, p_tokens) WITH ORDINALITY AS g (id, token, n)
     ), extended AS (
@@ -1001,19 +1040,15 @@ CREATE FUNCTION @schema@.timer_release(p_part integer, p_clock bigint, p_wait in
 LANGUAGE plpgsql SET enable_seqscan = off SET enable_bitmapscan = off SET enable_hashjoin = off SET enable_mergejoin = off AS $$
 DECLARE
     part @schema@.timer_partitions := @schema@.timer_enter(p_part, p_clock, p_wait, false);
+    held bytea[];
     back integer;
 BEGIN
-    WITH given AS MATERIALIZED (
-        SELECT g.n, g.id, g.token FROM unnest(p_ids, p_tokens) WITH ORDINALITY AS g (id, token, n)
-    ), present AS MATERIALIZED (
-        SELECT e.id, e.state, e.token FROM @schema@.timer_events e WHERE e.partition_id = p_part AND e.id = ANY (p_ids) ORDER BY e.id FOR UPDATE
-    ), released AS (
-        UPDATE @schema@.timer_events e SET state = 0, due = @schema@.timer_due_now(e.due, e.raw_due, part.clock_offset), until = NULL, token = NULL, node = NULL FROM (
-            SELECT p.id, min(g.n) AS first FROM present p JOIN given g ON g.id = p.id AND g.token = p.token WHERE p.state = 1 GROUP BY p.id
-        ) d WHERE e.partition_id = p_part AND e.id = d.id RETURNING e.id, e.due, d.first
+    SELECT h.outcomes, h.held INTO outcomes, held FROM @schema@.timer_held(p_part, p_ids, p_tokens, 3) h;
+    WITH released AS (
+        UPDATE @schema@.timer_events e SET state = 0, due = @schema@.timer_due_now(e.due, e.raw_due, part.clock_offset), until = NULL, token = NULL, node = NULL
+        WHERE e.partition_id = p_part AND e.id = ANY (held) RETURNING e.due
     )
-    SELECT array_agg(CASE WHEN g.n = r.first THEN 0 WHEN p.id IS NULL THEN 1 ELSE 3 END ORDER BY g.n), count(*) FILTER (WHERE g.n = r.first), min(r.due)
-    INTO outcomes, back, earliest FROM given g LEFT JOIN released r ON r.id = g.id LEFT JOIN present p ON p.id = g.id;
+    SELECT count(*), min(r.due) INTO back, earliest FROM released r;
     PERFORM @schema@.timer_count(p_part, back, -back, 0, 0, part.clock_last, p_handed_back => back);
 END $$;
 
