@@ -252,8 +252,9 @@ internal sealed class NotificationExchange
             GoOnline(connection, process);
             while (!Volatile.Read(ref _closed))
             {
-                if (!connection.Wait(_longestSilence)) Execute(connection, "SELECT 1"); // else a connection that is broken is not noticed
                 Ping();
+                TimeSpan silence = Volatile.Read(ref _pingIsOut) && !IsUnheard ? _pingTimeout : _longestSilence;
+                if (!connection.Wait(silence)) Execute(connection, "SELECT 1"); // else a connection that is broken is not noticed
             }
 
             Execute(connection, string.Create(System.Globalization.CultureInfo.InvariantCulture, $"DELETE FROM {_executor.Settings.Schema}.timer_subscriptions WHERE process = {process}"));
