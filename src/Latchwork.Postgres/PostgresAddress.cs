@@ -29,6 +29,13 @@ internal static class PostgresAddress
         return Complete(builder);
     }
 
+    /// <summary>Refuses connections that commands share: nobody can listen on one, and no session is anybody's.</summary>
+    public static void RefuseMultiplexing(NpgsqlConnectionStringBuilder builder)
+    {
+        if (!builder.Multiplexing) return;
+        throw new ArgumentException("'Multiplexing=true' cannot be used by the store: LISTEN needs a connection of its own. Give the store a data source without it; your own may keep it.", nameof(builder));
+    }
+
     /// <summary>The schema that an address names; null for none.</summary>
     public static string? SchemaOf(string text)
     {
@@ -53,6 +60,7 @@ internal static class PostgresAddress
     private static NpgsqlConnectionStringBuilder Complete(NpgsqlConnectionStringBuilder builder)
     {
         if (string.IsNullOrWhiteSpace(builder.Host)) throw new ArgumentException("The connection string of PostgreSQL names no host: a missing host is not localhost.", nameof(builder));
+        RefuseMultiplexing(builder);
         builder.Enlist = false;
         builder.ApplicationName ??= "latchwork";
         return builder;

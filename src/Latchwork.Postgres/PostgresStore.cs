@@ -111,6 +111,7 @@ public sealed class PostgresStore : LatchworkStore
     public static Task<PostgresStore> OpenAsync(NpgsqlDataSource source, PostgresOptions? options = null, CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(source);
+        PostgresAddress.RefuseMultiplexing(new NpgsqlConnectionStringBuilder(source.ConnectionString));
         options ??= new PostgresOptions();
         return OpenAsync(source, ownsSource: false, PostgresSettings.Of(options), options, cancellationToken);
     }

@@ -14,9 +14,9 @@ internal sealed class SqlExecutor
         Settings = settings;
         Log = log;
         using (NpgsqlConnection connection = source.CreateConnection()) Database = connection.Database;
-        Work = new SqlLane("worker", settings.MaxConnections, source, settings, log, Partitions.Clear);
-        Claims = new SqlLane("claims", 1, source, settings, log, Partitions.Clear);
-        Renewals = new SqlLane("renewals", 1, source, settings, log, Partitions.Clear);
+        Work = new SqlLane("worker", settings.MaxConnections, source, settings, Kinds, log, Partitions.Clear);
+        Claims = new SqlLane("claims", 1, source, settings, Kinds, log, Partitions.Clear);
+        Renewals = new SqlLane("renewals", 1, source, settings, Kinds, log, Partitions.Clear);
     }
 
     public NpgsqlDataSource Source { get; }
@@ -25,6 +25,9 @@ internal sealed class SqlExecutor
     public ConcurrentDictionary<TimerPartition, int> Partitions { get; } = new();
 
     public PostgresSettings Settings { get; }
+
+    /// <summary>Where statements may be prepared.</summary>
+    public SessionKinds Kinds { get; } = new();
 
     /// <summary>The name of the database.</summary>
     public string Database { get; }
@@ -55,6 +58,7 @@ internal sealed class SqlExecutor
             NpgsqlCommand command = statement.ToCommand(connection, Settings, (int)Math.Ceiling(Settings.CommandTimeout.TotalSeconds), transaction);
             await using (command.ConfigureAwait(false))
             {
+                if (statement.IsFrequent && Kinds.CanPrepare(connection)) await PrepareAsync(command, cancellationToken).ConfigureAwait(false);
                 NpgsqlDataReader rows = await command.ExecuteReaderAsync(cancellationToken).ConfigureAwait(false);
                 await using (rows.ConfigureAwait(false))
                 {
@@ -67,6 +71,18 @@ internal sealed class SqlExecutor
         {
             if (e is PostgresException { SqlState: PostgresFailures.Vanished }) Partitions.Clear();
             throw PostgresFailures.JudgeInTransaction(e, name);
+        }
+    }
+
+    private static async Task PrepareAsync(NpgsqlCommand command, CancellationToken cancellationToken)
+    {
+        try
+        {
+            await command.PrepareAsync(cancellationToken).ConfigureAwait(false);
+        }
+        catch (NotSupportedException)
+        {
+            // The application's data source multiplexes, so that nothing is kept prepared; the statement is executed all the same.
         }
     }
 

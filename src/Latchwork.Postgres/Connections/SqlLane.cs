@@ -15,6 +15,7 @@ internal sealed class SqlLane
     private readonly int _maxThreads;
     private readonly NpgsqlDataSource _source;
     private readonly PostgresSettings _settings;
+    private readonly SessionKinds _kinds;
     private readonly PostgresLog _log;
     private readonly Action _onVanished;
     private readonly object _gate = new(); // a monitor: threads wait on it
@@ -26,8 +27,8 @@ internal sealed class SqlLane
     private bool _closed;
     private bool _isCutOff; // so that it is logged once
 
-    public SqlLane(string name, int maxThreads, NpgsqlDataSource source, PostgresSettings settings, PostgresLog log, Action onVanished) =>
-        (_name, _maxThreads, _source, _settings, _log, _onVanished) = (name, maxThreads, source, settings, log, onVanished);
+    public SqlLane(string name, int maxThreads, NpgsqlDataSource source, PostgresSettings settings, SessionKinds kinds, PostgresLog log, Action onVanished) =>
+        (_name, _maxThreads, _source, _settings, _kinds, _log, _onVanished) = (name, maxThreads, source, settings, kinds, log, onVanished);
 
     /// <summary>Puts an operation in the queue.</summary>
     /// <param name="name">What it is called in messages.</param>
@@ -81,7 +82,7 @@ internal sealed class SqlLane
 
     private void Run()
     {
-        using (var session = new SqlSession(_source, _settings))
+        using (var session = new SqlSession(_source, _settings, _kinds))
         {
             while (Take() is { } item)
             {

@@ -4,7 +4,7 @@ using Npgsql;
 namespace Latchwork.Postgres.Connections;
 
 /// <summary>One connection, used by one thread. It is opened at its first use, and again after it was dropped.</summary>
-internal sealed class SqlSession(NpgsqlDataSource source, PostgresSettings settings) : IDisposable
+internal sealed class SqlSession(NpgsqlDataSource source, PostgresSettings settings, SessionKinds kinds) : IDisposable
 {
     private readonly int _timeout = (int)Math.Ceiling(settings.CommandTimeout.TotalSeconds);
     private NpgsqlConnection? _connection;
@@ -22,6 +22,7 @@ internal sealed class SqlSession(NpgsqlDataSource source, PostgresSettings setti
         try
         {
             connection.Open();
+            kinds.Learn(connection, _timeout);
         }
         catch
         {
@@ -35,7 +36,7 @@ internal sealed class SqlSession(NpgsqlDataSource source, PostgresSettings setti
     /// <summary>Executes one statement and reads its rows.</summary>
     public T Read<T>(SqlStatement statement, Func<NpgsqlDataReader, T> read)
     {
-        using NpgsqlCommand command = statement.ToCommand(Connection, settings, _timeout);
+        using NpgsqlCommand command = Prepare(statement);
         using NpgsqlDataReader rows = command.ExecuteReader();
         T result = read(rows);
         while (rows.NextResult())
@@ -49,7 +50,7 @@ internal sealed class SqlSession(NpgsqlDataSource source, PostgresSettings setti
     /// <summary>Executes one statement.</summary>
     public int Run(SqlStatement statement)
     {
-        using NpgsqlCommand command = statement.ToCommand(Connection, settings, _timeout);
+        using NpgsqlCommand command = Prepare(statement);
         return command.ExecuteNonQuery();
     }
 
@@ -61,4 +62,20 @@ internal sealed class SqlSession(NpgsqlDataSource source, PostgresSettings setti
     }
 
     public void Dispose() => Drop();
+
+    private NpgsqlCommand Prepare(SqlStatement statement)
+    {
+        NpgsqlCommand command = statement.ToCommand(Connection, settings, _timeout);
+        if (!statement.IsFrequent || !kinds.CanPrepare(Connection)) return command;
+        try
+        {
+            command.Prepare();
+            return command;
+        }
+        catch
+        {
+            command.Dispose();
+            throw;
+        }
+    }
 }

@@ -4,9 +4,14 @@ using NpgsqlTypes;
 namespace Latchwork.Postgres.Connections;
 
 /// <summary>A statement with the values of its parameters <c>$1</c>, <c>$2</c>, …; <c>@schema@</c> stands for the name of the schema.</summary>
-internal sealed class SqlStatement(string sql)
+/// <param name="sql">Its text.</param>
+/// <param name="isFrequent">Whether it is executed for every event or run, so that connections keep it prepared where they can.</param>
+internal sealed class SqlStatement(string sql, bool isFrequent = false)
 {
     private readonly List<NpgsqlParameter> _values = [];
+
+    /// <summary>Whether connections keep it prepared where they can.</summary>
+    public bool IsFrequent => isFrequent;
 
     public SqlStatement With(long value) => Add(new NpgsqlParameter<long> { TypedValue = value });
 

@@ -31,7 +31,7 @@ internal sealed record LockRow(int NamespaceId, TransferMarks Marks, long Now, l
 
     /// <summary>The statement that reads a key; <c>FOR UPDATE</c> if its row is to be locked.</summary>
     public static SqlStatement Statement(LockerKey key, PostgresSettings settings) =>
-        new SqlStatement(Find).With(Utf8.Bytes(key.Namespace)).With(Utf8.Bytes(key.Key)).With(settings.Clock);
+        new SqlStatement(Find, isFrequent: true).With(Utf8.Bytes(key.Namespace)).With(Utf8.Bytes(key.Key)).With(settings.Clock);
 
     /// <summary>Reads a key.</summary>
     /// <returns>What is known of it; null if there is no such namespace.</returns>
@@ -86,7 +86,8 @@ internal sealed record LockRow(int NamespaceId, TransferMarks Marks, long Now, l
         return new SqlStatement(
             """
             SELECT @schema@.lock_write($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24, $25, $26, $27, $28)
-            """)
+            """,
+            isFrequent: true)
             .With(settings.Clock).With(wait).With(NamespaceId).With(Marks.Seal?.ToString()).With(Utf8.Bytes(key)).With(Version).With(isAwaited).With(message)
             .With(after.FencingToken).With(after.KeepUntil).With(after.GarbageFrom).With(after.PublishedFencingToken).With(Utf8.Bytes(after.PublishedNonce))
             .With(held is null ? null : Utf8.Bytes(held.NodeId)).With(held is null ? null : Utf8.Bytes(held.Nonce)).With(held?.Started).With(held?.LockTimeout)

@@ -100,7 +100,7 @@ internal sealed partial class PostgresTimerStore : ITimerStore
 
     /// <summary>A call of a function whose first parameters are partition, clock and lock timeout.</summary>
     internal SqlStatement Call(string sql, SqlSession session, TimerPartition partition, int? wait = null) =>
-        new SqlStatement(sql).With(Partition(session, partition)).With(_settings.Clock).With((int?)(wait ?? _settings.LockWait));
+        new SqlStatement(sql, isFrequent: true).With(Partition(session, partition)).With(_settings.Clock).With((int?)(wait ?? _settings.LockWait));
 
     /// <summary>The time of a partition. Refuses a namespace that is being moved.</summary>
     internal StoreTime Enter(SqlSession session, int partition) => session.Read(

@@ -56,7 +56,7 @@ internal sealed class PostgresTimerTransactions(SqlExecutor executor, PostgresTi
     private async Task<SqlStatement> CallAsync(string sql, TimerPartition partition, CancellationToken cancellationToken)
     {
         int number = timers.Known(partition) ?? await executor.Work.RunAsync("opening of a namespace", session => timers.Partition(session, partition), cancellationToken).ConfigureAwait(false);
-        return new SqlStatement(sql).With(number).With(executor.Settings.Clock).With((int?)null);
+        return new SqlStatement(sql, isFrequent: true).With(number).With(executor.Settings.Clock).With((int?)null);
     }
 
     private Task<T> RunAsync<T>(DbTransaction transaction, string name, SqlStatement statement, Func<NpgsqlDataReader, T> read, CancellationToken cancellationToken) =>
