@@ -1,6 +1,6 @@
 // BullMQ as its documentation shows it: delayed jobs, workers with concurrency, jobs removed on completion. Every worker has a connection of its own.
 import { Queue, Worker } from 'bullmq';
-import { closedLoop, now, openLoop, payloadOf, percentiles, serve, sleep, until } from './host.mjs';
+import { closedLoop, latenessOf, now, openLoop, payloadOf, serve, sleep, until } from './host.mjs';
 
 const connection = { host: '127.0.0.1', port: Number(process.argv[2]), maxRetriesPerRequest: null };
 const options = delay => ({ delay, removeOnComplete: true, removeOnFail: true });
@@ -72,8 +72,8 @@ await serve({
   pour: request => openLoop(request, delay => queue.add('e', payloadOf(now() + delay), options(delay))),
 
   async lateness({ expect, limit }) {
-    const all = await until(() => lateness.length >= expect, limit);
-    return { ...percentiles(lateness), missing: all ? 0 : expect - lateness.length };
+    await until(() => lateness.length >= expect, limit);
+    return latenessOf(lateness, expect, limit);
   },
 
   forget() { lateness = []; },

@@ -1,6 +1,6 @@
 // dtimer as its README shows it, on the old client that it was written for (promisified, as it asks). Every listener has connections of its own.
 import { createRequire } from 'node:module';
-import { closedLoop, now, openLoop, payloadOf, percentiles, serve, sleep, until } from './host.mjs';
+import { closedLoop, latenessOf, now, openLoop, payloadOf, serve, sleep, until } from './host.mjs';
 
 const require = createRequire(import.meta.url);
 const { DTimer } = require('dtimer');
@@ -83,8 +83,8 @@ await serve({
   pour: request => openLoop(request, delay => post(now() + delay, delay)),
 
   async lateness({ expect, limit }) {
-    const all = await until(() => lateness.length >= expect, limit);
-    return { ...percentiles(lateness), missing: all ? 0 : expect - lateness.length };
+    await until(() => lateness.length >= expect, limit);
+    return latenessOf(lateness, expect, limit);
   },
 
   forget() { lateness = []; },

@@ -51,6 +51,12 @@ export function percentiles(values) {
   };
 }
 
+/** How late events were, in ms. What has not come within `limit` seconds is at least so late; left out, it would make the others look good. */
+export function latenessOf(values, expect, limit) {
+  const missing = Math.max(0, expect - values.length);
+  return { ...percentiles([...values, ...Array(missing).fill(limit * 1000)]), missing };
+}
+
 /** Waits until `ready()` or the time is over. */
 export async function until(ready, seconds) {
   const end = performance.now() + seconds * 1000;

@@ -56,7 +56,7 @@ internal sealed class LatenessSection : Section
         string where = string.Create(CultureInfo.InvariantCulture, $"{rate:N0} events/s, {listeners} listener{(listeners == 1 ? "" : "s")}");
         double posted = poured.Number("count") / poured.Number("seconds");
         if (posted < rate * 0.9) bench.Note($"{who}, {where}: its poster managed {posted:N0} posts a second.");
-        if (told.Number("missing") > 0) bench.Note($"{who}, {where}: {told.Number("missing"):N0} of {poured.Number("count"):N0} events had not come 6 s after the end; the figures leave them out.");
+        if (told.Number("missing") > 0) bench.Note($"{who}, {where}: {told.Number("missing"):N0} of {poured.Number("count"):N0} events had not come 6 s after the end; they count as 6 s late.");
         if (told.Number("count") == 0) return;
         foreach (string part in (string[])["p50", "p99", "max", "min"]) bench.Add($"lateness {part}, {Work(rate)}", who, "ms", told.Number(part), listeners);
         bench.Add($"early, {Work(rate)}", who, "events", told.Number("early"), listeners);
