@@ -56,7 +56,7 @@ internal sealed class Bench(Options options, RedisProcess server, string root, S
         {
             await turn();
         }
-        catch (InvalidOperationException e)
+        catch (Exception e) when (e is InvalidOperationException or IOException) // an answer that says so, or a process that has ended
         {
             Note($"{who} failed: {e.Message.Split('\n')[0]}");
         }

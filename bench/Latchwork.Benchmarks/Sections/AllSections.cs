@@ -21,6 +21,7 @@ internal static class AllSections
         new SqliteSection(),
         new PostgresSection(),
         new GrowthSection(),
+        new ClusterSection(),
         new PendingSection(),
         new PostgresBloatSection(),
     ];
