@@ -1,3 +1,4 @@
+using Latchwork.Configuration;
 using Microsoft.Extensions.Logging;
 
 namespace Latchwork;
@@ -19,6 +20,28 @@ public sealed class PostgresOptions
 
     /// <summary>The default of <see cref="LockTimeout"/>: 2 s.</summary>
     public static readonly TimeSpan DefaultLockTimeout = TimeSpan.FromSeconds(2);
+
+    private const int MaxSchemaLength = 63;
+    private static readonly TimeSpan _longestCommand = TimeSpan.FromMinutes(10);
+
+    /// <summary>What each of them may be.</summary>
+    internal static OptionSet<PostgresOptions> Set { get; } = new OptionSet<PostgresOptions>(static () => new())
+        .Text(
+            nameof(Schema),
+            $"1 to {MaxSchemaLength} lower-case letters, digits and underscores, not beginning with a digit or pg_",
+            FindSchemaError,
+            static o => o.Schema,
+            static (o, value) => o.Schema = value)
+        .Flag(nameof(Migrate), static o => o.Migrate, static (o, value) => o.Migrate = value)
+        .Duration(nameof(CommandTimeout), TimeSpan.FromMilliseconds(100), _longestCommand, static o => o.CommandTimeout, static (o, value) => o.CommandTimeout = value)
+        .Duration(
+            nameof(LockTimeout),
+            TimeSpan.FromMilliseconds(10),
+            new(_longestCommand, nameof(CommandTimeout), static o => o.CommandTimeout),
+            static o => o.LockTimeout,
+            static (o, value) => o.LockTimeout = value)
+        .Number(nameof(MaxConnections), 1, 100, static o => o.MaxConnections, static (o, value) => o.MaxConnections = value)
+        .Number(nameof(MaxQueued), 1, 10_000_000, static o => o.MaxQueued, static (o, value) => o.MaxQueued = value);
 
     /// <summary>The schema with the tables and functions: 1 to 63 lower-case letters, digits and underscores, not beginning with a digit or <c>pg_</c>. Default: <c>latchwork</c>.</summary>
     public string Schema { get; set; } = DefaultSchema;
@@ -58,5 +81,15 @@ public sealed class PostgresOptions
         var copy = (PostgresOptions)MemberwiseClone();
         copy.Schema = schema;
         return copy;
+    }
+
+    // The name stands in statements as it is, so nothing that would need quotes is let in.
+    private static string? FindSchemaError(string schema)
+    {
+        bool isName = schema.Length is > 0 and <= MaxSchemaLength
+            && schema.All(static c => char.IsAsciiLetterLower(c) || char.IsAsciiDigit(c) || c == '_')
+            && !char.IsAsciiDigit(schema[0]);
+        if (!isName) return $"must be 1 to {MaxSchemaLength} lower-case letters, digits and underscores, beginning with no digit; it is '{schema}'";
+        return schema.StartsWith("pg_", StringComparison.Ordinal) ? $"must not begin with 'pg_', which PostgreSQL reserves; it is '{schema}'" : null;
     }
 }

@@ -9,8 +9,6 @@ namespace Latchwork.Postgres;
 /// <summary>Options that were checked; nobody can change them any more.</summary>
 internal sealed class PostgresSettings
 {
-    private const int MaxSchemaLength = 63;
-
     private readonly TimeProvider? _time;
     private readonly ConcurrentDictionary<string, string> _statements = new(StringComparer.Ordinal);
 
@@ -66,35 +64,7 @@ internal sealed class PostgresSettings
     /// <exception cref="ArgumentException">Something is wrong; all of it is named, with the limits and the values.</exception>
     public static PostgresSettings Of(PostgresOptions options)
     {
-        IReadOnlyList<string> wrong = Failures(options);
-        if (wrong.Count > 0) throw new ArgumentException($"The PostgreSQL store cannot be opened: {string.Join("; ", wrong)}.", nameof(options));
+        PostgresOptions.Set.Check(options, "The PostgreSQL store cannot be opened", nameof(options));
         return new PostgresSettings(options);
-    }
-
-    /// <summary>What is wrong with options; empty if all is well.</summary>
-    public static IReadOnlyList<string> Failures(PostgresOptions options)
-    {
-        var wrong = new List<string>();
-        if (FindSchemaError(options.Schema) is { } error) wrong.Add(error);
-        Check(nameof(options.CommandTimeout), options.CommandTimeout, TimeSpan.FromMilliseconds(100), TimeSpan.FromMinutes(10));
-        Check(nameof(options.LockTimeout), options.LockTimeout, TimeSpan.FromMilliseconds(10), options.CommandTimeout);
-        if (options.MaxConnections is < 1 or > 100) wrong.Add($"{nameof(options.MaxConnections)} must be between 1 and 100; it is {options.MaxConnections}");
-        if (options.MaxQueued is < 1 or > 10_000_000) wrong.Add($"{nameof(options.MaxQueued)} must be between 1 and 10000000; it is {options.MaxQueued}");
-        return wrong;
-
-        void Check(string name, TimeSpan value, TimeSpan shortest, TimeSpan longest)
-        {
-            if (value < shortest || value > longest) wrong.Add($"{name} must be between {shortest} and {longest}; it is {value}");
-        }
-    }
-
-    // The name stands in statements as it is, so nothing that would need quotes is let in.
-    private static string? FindSchemaError(string schema)
-    {
-        bool isName = schema.Length is > 0 and <= MaxSchemaLength
-            && schema.All(static c => char.IsAsciiLetterLower(c) || char.IsAsciiDigit(c) || c == '_')
-            && !char.IsAsciiDigit(schema[0]);
-        if (!isName) return $"{nameof(PostgresOptions.Schema)} must be 1 to {MaxSchemaLength} lower-case letters, digits and underscores, beginning with no digit; it is '{schema}'";
-        return schema.StartsWith("pg_", StringComparison.Ordinal) ? $"{nameof(PostgresOptions.Schema)} must not begin with 'pg_', which PostgreSQL reserves; it is '{schema}'" : null;
     }
 }

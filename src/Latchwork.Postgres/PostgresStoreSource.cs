@@ -49,7 +49,7 @@ internal sealed class PostgresStoreSource : LatchworkStoreSource
 
         if (section is not null) Bind(section, _options, _failures);
         choice.Configure?.Invoke(_options);
-        _failures.AddRange(PostgresSettings.Failures(_options).Select(static failure => $"PostgreSQL: {failure}."));
+        _failures.AddRange(PostgresOptions.Set.FindErrors(_options).Select(static error => $"PostgreSQL: {error}."));
     }
 
     public override string Description => _connectionString is not null && _failures.Count == 0
@@ -66,12 +66,7 @@ internal sealed class PostgresStoreSource : LatchworkStoreSource
     {
         var reader = new SettingsReader(section, failures);
         reader.Text(ConnectionString, static _ => { }); // read before everything else
-        reader.Text(nameof(options.Schema), value => options.Schema = value);
-        reader.Flag(nameof(options.Migrate), value => options.Migrate = value);
-        reader.Span(nameof(options.CommandTimeout), value => options.CommandTimeout = value);
-        reader.Span(nameof(options.LockTimeout), value => options.LockTimeout = value);
-        reader.Number(nameof(options.MaxConnections), value => options.MaxConnections = value);
-        reader.Number(nameof(options.MaxQueued), value => options.MaxQueued = value);
+        reader.Read(PostgresOptions.Set, options);
         reader.RefuseUnknown();
     }
 }

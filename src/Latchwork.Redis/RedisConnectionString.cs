@@ -13,10 +13,10 @@ internal static class RedisConnectionString
         ["keyPrefix"] = static (options, value) => OptionValue.Text(value, text => options.KeyPrefix = text),
         ["partitions"] = static (options, value) => OptionValue.Number(value, number => options.Partitions = number),
         ["commandTimeout"] = static (options, value) => OptionValue.Time(value, time => options.CommandTimeout = time),
-        ["waitReplicas"] = static (options, value) => OptionValue.Number(value, number => ReplicationOf(options).Replicas = number),
-        ["waitTimeout"] = static (options, value) => OptionValue.Time(value, time => ReplicationOf(options).Timeout = time),
+        ["waitReplicas"] = static (options, value) => OptionValue.Number(value, number => options.ReplicationToSet.Replicas = number),
+        ["waitTimeout"] = static (options, value) => OptionValue.Time(value, time => options.ReplicationToSet.Timeout = time),
         ["waitWrites"] = static (options, value) =>
-            OptionValue.Choice<ReplicatedWrites>(value, writes => ReplicationOf(options).Writes = writes, "is none of posts, publishes and all"),
+            OptionValue.Choice<ReplicatedWrites>(value, writes => options.ReplicationToSet.Writes = writes, "is none of posts, publishes and all"),
     };
 
     private static readonly Dictionary<string, Func<UriOptions, string, string?>> _ofUri = new(StringComparer.OrdinalIgnoreCase)
@@ -174,8 +174,6 @@ internal static class RedisConnectionString
         if (settings.EndPoints.Any(static endpoint => endpoint is UnixDomainSocketEndPoint)) problems.Add("a unix socket cannot be used with TLS");
         settings.SslClientAuthenticationOptions = new TlsFiles(uri.Authority, uri.Certificate, uri.Key).For;
     }
-
-    private static RedisReplication ReplicationOf(RedisOptions options) => options.Replication ??= new RedisReplication();
 
     // A name that is not known may be a piece of something else: of a password with a '&' or a ',' that stands before it.
     private static string NameOf(string name, int number, bool afterPassword) => !afterPassword && name.Length <= 20 && name.All(char.IsAsciiLetter)

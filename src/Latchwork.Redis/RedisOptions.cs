@@ -1,3 +1,5 @@
+using Latchwork.Configuration;
+
 namespace Latchwork;
 
 /// <summary>
@@ -20,6 +22,24 @@ public sealed class RedisOptions
 
     /// <summary>The default of <see cref="CommandTimeout"/>.</summary>
     public static readonly TimeSpan DefaultCommandTimeout = TimeSpan.FromSeconds(5);
+
+    private static readonly TimeSpan _longestCommand = TimeSpan.FromMinutes(10);
+
+    /// <summary>What each of them may be.</summary>
+    internal static OptionSet<RedisOptions> Set { get; } = new OptionSet<RedisOptions>(static () => new() { Replication = new() })
+        .Duration(nameof(CommandTimeout), TimeSpan.FromMilliseconds(10), _longestCommand, static o => o.CommandTimeout, static (o, value) => o.CommandTimeout = value)
+        .Text(nameof(KeyPrefix), "up to 128 bytes of UTF-8 without braces", FindPrefixError, static o => o.KeyPrefix, static (o, value) => o.KeyPrefix = value)
+        .Number(nameof(Partitions), 1, MaxPartitions, static o => o.Partitions, static (o, value) => o.Partitions = value)
+        .Number(nameof(MaxQueuedCommands), 1, 10_000_000, static o => o.MaxQueuedCommands, static (o, value) => o.MaxQueuedCommands = value)
+        .Bytes(nameof(MaxQueuedBytes), 1, 1L << 30, static o => o.MaxQueuedBytes, static (o, value) => o.MaxQueuedBytes = value)
+        .Number("Replication.Replicas", 1, 100, static o => o.Replication?.Replicas, static (o, value) => o.ReplicationToSet.Replicas = value)
+        .Duration(
+            "Replication.Timeout",
+            TimeSpan.FromMilliseconds(1),
+            new(_longestCommand, nameof(CommandTimeout), static o => o.CommandTimeout),
+            static o => o.Replication?.Timeout,
+            static (o, value) => o.ReplicationToSet.Timeout = value)
+        .Choice<ReplicatedWrites>("Replication.Writes", static o => o.Replication?.Writes, static (o, value) => o.ReplicationToSet.Writes = value);
 
     /// <summary>
     /// How long a command may take, from the call to the reply, waiting for a connection and repetitions included: 10 ms to 10 min; default 5 s. A
@@ -62,13 +82,14 @@ public sealed class RedisOptions
     /// <summary>Whether a cluster's channels are plain ones even where sharded ones exist, as before Redis 7; for tests.</summary>
     internal bool UsesPlainChannels { get; set; }
 
+    /// <summary>The settings of replication, which there are from now on.</summary>
+    internal RedisReplication ReplicationToSet => Replication ??= new RedisReplication();
+
     /// <summary>A copy that nobody can change any more.</summary>
     /// <exception cref="ArgumentException">Settings are wrong.</exception>
     internal RedisOptions CheckedCopy()
     {
-        var problems = new List<string>();
-        RedisOptionsCheck.AddProblems(this, problems);
-        RedisOptionsCheck.ThrowIfAny(problems, "options");
+        Set.Check(this, "The Redis settings are wrong", "options");
         return Copy();
     }
 
@@ -78,4 +99,7 @@ public sealed class RedisOptions
         copy.Replication = Replication?.Copy();
         return copy;
     }
+
+    private static string? FindPrefixError(string prefix) =>
+        Limits.FindTextError(prefix, 0, 128) ?? (prefix.AsSpan().ContainsAny('{', '}') ? $"must not have braces, which mark the hash tag of a key; it is '{prefix}'" : null);
 }

@@ -2,29 +2,11 @@ using System.Buffers;
 
 namespace Latchwork.Redis;
 
-/// <summary>Finds what is wrong with settings.</summary>
+/// <summary>Finds what is wrong with the configuration of the client.</summary>
 internal static class RedisOptionsCheck
 {
     private const int MaxServers = 100;
     private static readonly SearchValues<char> _notInHosts = SearchValues.Create(" \t\r\n,/?#@[]=\\");
-
-    /// <summary>Lists what is wrong with the settings of the store, each with its value and its limits.</summary>
-    public static void AddProblems(RedisOptions options, List<string> problems)
-    {
-        var check = new Checklist(problems);
-        check.Time(options.CommandTimeout, "command timeout", TimeSpan.FromMilliseconds(10), TimeSpan.FromMinutes(10));
-        string? prefix = options.KeyPrefix;
-        check.That(prefix is not null && Encoding.UTF8.GetByteCount(prefix) <= 128, "prefix", prefix, "must have at most 128 bytes of UTF-8");
-        check.That(prefix?.AsSpan().ContainsAny('{', '}') != true, "prefix", prefix, "must not have braces, which mark the hash tag of a key");
-        check.That(
-            options.Partitions is >= 1 and <= RedisOptions.MaxPartitions, "number of partitions", options.Partitions, $"must be between 1 and {RedisOptions.MaxPartitions}");
-        check.That(options.MaxQueuedCommands is >= 1 and <= 10_000_000, "most queued commands", options.MaxQueuedCommands, "must be between 1 and 10000000");
-        check.That(options.MaxQueuedBytes is >= 1 and <= 1L << 30, "most queued bytes", options.MaxQueuedBytes, "must be between 1 and 1073741824");
-        if (options.Replication is not { } replication) return;
-        check.That(replication.Replicas is >= 1 and <= 100, "number of replicas", replication.Replicas, "must be between 1 and 100");
-        check.Time(replication.Timeout, "timeout of replicas", TimeSpan.FromMilliseconds(1), options.CommandTimeout);
-        check.That((replication.Writes & ~ReplicatedWrites.All) == 0, "kind of replicated writes", replication.Writes, "is not known");
-    }
 
     /// <summary>Lists what is wrong with where to connect to.</summary>
     public static void AddProblems(ConfigurationOptions settings, List<string> problems)

@@ -31,10 +31,10 @@ public sealed class RedisReplication
     /// <summary>How many replicas must have a write: 1 to 100; default 1.</summary>
     public int Replicas { get; set; } = 1;
 
-    /// <summary>How long to wait for them: 1 ms up to <see cref="RedisOptions.CommandTimeout"/>; default 1 s.</summary>
+    /// <summary>How long to wait for them: 1 ms to <see cref="RedisOptions.CommandTimeout"/>; default 1 s.</summary>
     public TimeSpan Timeout { get; set; } = DefaultTimeout;
 
-    /// <summary>Which writes wait; default all.</summary>
+    /// <summary>Which writes wait; default <see cref="ReplicatedWrites.All"/>.</summary>
     public ReplicatedWrites Writes { get; set; } = ReplicatedWrites.All;
 
     internal RedisReplication Copy() => (RedisReplication)MemberwiseClone();

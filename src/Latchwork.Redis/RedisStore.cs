@@ -76,7 +76,7 @@ public sealed class RedisStore : LatchworkStore
         var problems = new List<string>();
         RedisOptions merged = (options ?? new RedisOptions()).Copy();
         ConfigurationOptions settings = RedisConnectionString.Read(configuration, merged, problems);
-        RedisOptionsCheck.AddProblems(merged, problems);
+        problems.AddRange(RedisOptions.Set.FindErrors(merged));
         RedisOptionsCheck.ThrowIfAny(problems, nameof(configuration));
         return ConnectAsync(settings, merged, cancellationToken);
     }
@@ -98,7 +98,7 @@ public sealed class RedisStore : LatchworkStore
         options = (options ?? new RedisOptions()).Copy();
         var problems = new List<string>();
         RedisOptionsCheck.AddProblems(configuration, problems);
-        RedisOptionsCheck.AddProblems(options, problems);
+        problems.AddRange(RedisOptions.Set.FindErrors(options));
         RedisOptionsCheck.ThrowIfAny(problems, nameof(configuration));
         RedisConnection connection = await RedisConnection.ConnectAsync(configuration, options, cancellationToken).ConfigureAwait(false);
         var store = new RedisStore(connection, options);

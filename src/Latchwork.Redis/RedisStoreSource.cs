@@ -59,23 +59,8 @@ internal sealed class RedisStoreSource : LatchworkStoreSource
     {
         var reader = new SettingsReader(section, failures);
         reader.Text(ConnectionString, static _ => { }); // read before everything else
-        reader.Span(nameof(options.CommandTimeout), value => options.CommandTimeout = value);
-        reader.Text(nameof(options.KeyPrefix), value => options.KeyPrefix = value);
-        reader.Number(nameof(options.Partitions), value => options.Partitions = value);
-        reader.Number(nameof(options.MaxQueuedCommands), value => options.MaxQueuedCommands = value);
-        reader.LongNumber(nameof(options.MaxQueuedBytes), value => options.MaxQueuedBytes = value);
-        BindReplication(reader.Section(nameof(options.Replication)), options);
+        reader.Read(RedisOptions.Set, options);
         reader.RefuseUnknown();
-    }
-
-    private static void BindReplication(SettingsReader reader, RedisOptions options)
-    {
-        reader.Number(nameof(RedisReplication.Replicas), value => Replication().Replicas = value);
-        reader.Span(nameof(RedisReplication.Timeout), value => Replication().Timeout = value);
-        reader.Choice<ReplicatedWrites>(nameof(RedisReplication.Writes), value => Replication().Writes = value);
-        reader.RefuseUnknown();
-
-        RedisReplication Replication() => options.Replication ??= new RedisReplication();
     }
 }
 

@@ -1,3 +1,4 @@
+using Latchwork.Configuration;
 using Microsoft.Extensions.Logging;
 
 namespace Latchwork;
@@ -23,6 +24,13 @@ public sealed class SqliteOptions
 
     /// <summary>The default of <see cref="MaxQueued"/>.</summary>
     public const int DefaultMaxQueued = 100_000;
+
+    /// <summary>What each of them may be.</summary>
+    internal static OptionSet<SqliteOptions> Set { get; } = new OptionSet<SqliteOptions>(static () => new())
+        .Choice<SqliteSynchronous>(nameof(Synchronous), static o => o.Synchronous, static (o, value) => o.Synchronous = value)
+        .Duration(nameof(BusyTimeout), TimeSpan.FromMilliseconds(10), TimeSpan.FromMinutes(10), static o => o.BusyTimeout, static (o, value) => o.BusyTimeout = value)
+        .Number(nameof(MaxQueued), 1, 10_000_000, static o => o.MaxQueued, static (o, value) => o.MaxQueued = value)
+        .Number(nameof(CheckpointPages), 100, 1_000_000, static o => o.CheckpointPages, static (o, value) => o.CheckpointPages = value);
 
     /// <summary>
     /// What an acknowledged operation survives. Default: <see cref="SqliteSynchronous.Full"/>. What no promise depends on (claims, leases and

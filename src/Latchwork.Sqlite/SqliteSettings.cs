@@ -29,15 +29,7 @@ internal sealed record SqliteSettings(
     {
         var wrong = new List<string>();
         if (FindPathError(path) is { } error) wrong.Add(error);
-        if (!Enum.IsDefined(options.Synchronous)) wrong.Add($"{nameof(options.Synchronous)} must be Normal or Full; it is {options.Synchronous}");
-        TimeSpan shortest = TimeSpan.FromMilliseconds(10), longest = TimeSpan.FromMinutes(10);
-        if (options.BusyTimeout < shortest || options.BusyTimeout > longest)
-        {
-            wrong.Add($"{nameof(options.BusyTimeout)} must be between {shortest} and {longest}; it is {options.BusyTimeout}");
-        }
-
-        if (options.MaxQueued is < 1 or > 10_000_000) wrong.Add($"{nameof(options.MaxQueued)} must be between 1 and 10000000; it is {options.MaxQueued}");
-        if (options.CheckpointPages is < 100 or > 1_000_000) wrong.Add($"{nameof(options.CheckpointPages)} must be between 100 and 1000000; it is {options.CheckpointPages}");
+        wrong.AddRange(SqliteOptions.Set.FindErrors(options));
         return wrong;
     }
 

@@ -37,10 +37,7 @@ internal sealed class SqliteStoreSource : LatchworkStoreSource
     {
         var reader = new SettingsReader(section, failures);
         reader.Text(PathSetting, static _ => { }); // read on its own: a path in code goes before it
-        reader.Choice<SqliteSynchronous>(nameof(options.Synchronous), value => options.Synchronous = value);
-        reader.Span(nameof(options.BusyTimeout), value => options.BusyTimeout = value);
-        reader.Number(nameof(options.MaxQueued), value => options.MaxQueued = value);
-        reader.Number(nameof(options.CheckpointPages), value => options.CheckpointPages = value);
+        reader.Read(SqliteOptions.Set, options);
         reader.RefuseUnknown();
     }
 }

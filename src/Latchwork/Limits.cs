@@ -9,6 +9,9 @@ public static class Limits
     /// <summary>The longest id, key, namespace or node id, in bytes of UTF-8.</summary>
     public const int MaxIdBytes = 512;
 
+    /// <summary>The largest value of options that limit one payload or result, in bytes: 256 MiB.</summary>
+    internal const int MaxMaxPayloadBytes = 256 << 20;
+
     /// <summary>The default limit of one payload or result, in bytes: 1 MiB.</summary>
     public const int DefaultMaxPayloadBytes = 1 << 20;
 
@@ -42,6 +45,15 @@ public static class Limits
     /// <summary>The longest delay: 100 years of 365 days.</summary>
     public static readonly TimeSpan MaxDelay = TimeSpan.FromDays(36_500);
 
+    /// <summary>The shortest lease: 100 ms.</summary>
+    internal static readonly TimeSpan MinLease = TimeSpan.FromMilliseconds(100);
+
+    /// <summary>The shortest wait for a key: 1 ms.</summary>
+    internal static readonly TimeSpan MinWait = TimeSpan.FromMilliseconds(1);
+
+    /// <summary>The longest lease of a delivery: 1 day.</summary>
+    internal static readonly TimeSpan MaxDeliveryLease = TimeSpan.FromDays(1);
+
     private static readonly UTF8Encoding _strictUtf8 = new(encoderShouldEmitUTF8Identifier: false, throwOnInvalidBytes: true);
 
     /// <summary>Checks an id, key, namespace or node id: 1 to <see cref="MaxIdBytes"/> bytes of valid UTF-8.</summary>
@@ -51,6 +63,12 @@ public static class Limits
     internal static void CheckText(string text, int min, int max, [CallerArgumentExpression(nameof(text))] string argument = "text")
     {
         ArgumentNullException.ThrowIfNull(text, argument);
+        if (FindTextError(text, min, max) is { } error) throw new ArgumentException($"'{argument}' {error}.", argument);
+    }
+
+    /// <summary>What is wrong with a text that must have <paramref name="min"/> to <paramref name="max"/> bytes of valid UTF-8, or null: continues its name.</summary>
+    internal static string? FindTextError(string text, int min, int max)
+    {
         int bytes;
         try
         {
@@ -58,13 +76,10 @@ public static class Limits
         }
         catch (EncoderFallbackException e)
         {
-            throw new ArgumentException($"'{argument}' is not valid Unicode: it has a lone surrogate at index {e.Index}.", argument, e);
+            return $"is not valid Unicode: it has a lone surrogate at index {e.Index}";
         }
 
-        if (bytes < min || bytes > max)
-        {
-            throw new ArgumentException($"'{argument}' must have {min} to {max} bytes of UTF-8; it has {bytes}.", argument);
-        }
+        return bytes >= min && bytes <= max ? null : $"must have {min} to {max} bytes of UTF-8; it has {bytes}";
     }
 
     /// <summary>Checks a duration that lies between <paramref name="min"/> and <paramref name="max"/>, both allowed.</summary>
@@ -72,7 +87,7 @@ public static class Limits
     {
         if (value < min || value > max)
         {
-            throw new ArgumentOutOfRangeException(argument, value, $"'{argument}' must be between {min} and {max}; it is {value}.");
+            throw new ArgumentOutOfRangeException(argument, value, $"'{argument}' must be between {DurationText.Write(min)} and {DurationText.Write(max)}; it is {DurationText.Write(value)}.");
         }
     }
 

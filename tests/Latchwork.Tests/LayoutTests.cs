@@ -16,10 +16,11 @@ public sealed partial class LayoutTests
         ["Model"] = [],
         ["Threading"] = [],
         ["Connecting"] = [],
+        ["Configuration"] = [],
         ["Storage"] = ["Model", "Threading"],
         ["Diagnostics"] = ["Model", "Threading", "Storage"],
-        ["Timers"] = ["Model", "Threading", "Storage", "Diagnostics"],
-        ["Locking"] = ["Model", "Threading", "Storage", "Diagnostics"],
+        ["Timers"] = ["Model", "Threading", "Configuration", "Storage", "Diagnostics"],
+        ["Locking"] = ["Model", "Threading", "Configuration", "Storage", "Diagnostics"],
     };
 
     /// <summary>What stands before a type, and not before a name.</summary>

@@ -9,15 +9,19 @@ internal static class ListenCommand
 {
     public static Command Create(CommandHost host)
     {
-        Option<int?> count = Options.Number("--count", "End after this many deliveries. Default: go on until stopped.", 1, int.MaxValue);
+        Option<int?> count = Options.Number("--count", "End after this many deliveries. Default: continue until stopped.", 1, int.MaxValue);
         Option<TimeSpan?> timeout = Options.Duration(
             "--timeout", "End after this time; with --count, failing (exit code 5) if it was not reached.", TimeSpan.FromMilliseconds(1), TimeSpan.FromDays(24));
-        Option<int?> maxEvents = Options.Number("--max-events", $"The most events that one claim takes. Default: {TimerOptions.DefaultMaxEvents}.", 1, Limits.MaxBatch);
-        Option<int?> maxInFlight = Options.Number("--max-in-flight", $"The most events held, and handled, at a time. Default: {TimerOptions.DefaultMaxConcurrency}.", 1, 100_000);
-        Option<TimeSpan?> confirmTimeout = Options.Duration(
-            "--lease", "The lease: after it, the events of a dead listener go to others. Default: 10s.", TimeSpan.FromMilliseconds(100), TimeSpan.FromDays(1));
+        Option<int?> maxEvents = Options.Number("--max-events", "The most events that one claim takes.", TimerOptions.Set, nameof(TimerOptions.MaxEvents));
+        Option<int?> maxInFlight = Options.Number(
+            "--max-in-flight", $"The most events held, and handled, at a time. Default: {TimerOptions.DefaultMaxConcurrency}.", TimerOptions.Set, nameof(TimerOptions.MaxInFlight));
+        Option<TimeSpan?> lease = Options.Duration(
+            "--lease", "The lease: after it, the events of a dead listener go to others.", TimerOptions.Set, nameof(TimerOptions.LeaseDuration));
         Option<TimeSpan?> keepCompleted = Options.Duration(
-            "--keep-completed", "How long confirmed events stay in 'timer completed' and 'timer peek'. Default: not at all.", TimeSpan.FromSeconds(1), Limits.MaxDelay);
+            "--keep-completed",
+            "How long confirmed events stay in 'timer completed' and 'timer peek'. Default: not at all.",
+            TimerOptions.Set,
+            nameof(TimerOptions.CompletedRetention));
         Option<string?> node = Options.Id("--node", "This node's id, unique among the listeners. Default: a generated one.");
         var exec = new Option<string?>("--exec")
         {
@@ -28,7 +32,7 @@ internal static class ListenCommand
         var noConfirm = new Option<bool>("--no-confirm") { Description = "Print only; 'timer confirm' with the token confirms, or the lease runs out." };
         var command = new Command("listen", "Receive events when they are due, and print them.")
         {
-            count, timeout, maxEvents, maxInFlight, confirmTimeout, keepCompleted, node, exec, noConfirm,
+            count, timeout, maxEvents, maxInFlight, lease, keepCompleted, node, exec, noConfirm,
         };
         command.Validators.Add(result =>
         {
@@ -53,8 +57,8 @@ internal static class ListenCommand
                 options.MaxInFlight = MostAtOnce(parsed.GetValue(maxInFlight), parsed.GetValue(count));
                 options.MaxConcurrency = options.MaxInFlight;
                 options.MaxEvents = Math.Min(parsed.GetValue(maxEvents) ?? TimerOptions.DefaultMaxEvents, options.MaxInFlight);
-                options.LeaseDuration = parsed.GetValue(confirmTimeout) ?? options.LeaseDuration;
-                options.CompletedRetention = parsed.GetValue(keepCompleted) ?? TimeSpan.Zero;
+                options.LeaseDuration = parsed.GetValue(lease) ?? options.LeaseDuration;
+                options.CompletedRetention = parsed.GetValue(keepCompleted) ?? options.CompletedRetention;
                 options.Confirmation = parsed.GetValue(noConfirm) ? Confirmation.Manual : Confirmation.AfterHandler;
             });
         return command;

@@ -24,16 +24,16 @@ internal sealed class OnceCommand
     };
 
     private readonly Option<TimeSpan?> _resultFor = Options.Duration(
-        "--result-for", "How long the result is given to those who come later; 0s: only to those who wait already. Default: 30m.", TimeSpan.Zero, Limits.MaxDelay);
+        "--result-for", "How long the result is given to those who come later; 0s: only to those who wait already.", LockerOptions.Set, nameof(LockerOptions.ResultTimeout));
 
     private readonly Option<TimeSpan?> _wait = Options.Duration(
-        "--wait", "How long to wait for another node that runs it. Default: as --lock-timeout.", TimeSpan.FromMilliseconds(1), Limits.MaxDelay);
+        "--wait", "How long to wait for another node that runs it. Default: as --lock-timeout.", LockerOptions.Set, nameof(LockerOptions.WaitTimeout));
 
     private readonly Option<TimeSpan?> _lease = Options.Duration(
-        "--lease", "After this time without a sign of life of the node that runs it, another takes over. Default: 5s.", TimeSpan.FromMilliseconds(100), Limits.MaxDelay);
+        "--lease", "After this time without a sign of life of the node that runs it, another takes over.", LockerOptions.Set, nameof(LockerOptions.LeaseDuration));
 
     private readonly Option<TimeSpan?> _lockTimeout = Options.Duration(
-        "--lock-timeout", "The longest that the command may run; beyond it the lease is lost. Default: 1h.", TimeSpan.FromMilliseconds(100), Limits.MaxDelay);
+        "--lock-timeout", "The longest that the command may run; beyond it the lease is lost.", LockerOptions.Set, nameof(LockerOptions.LockTimeout));
 
     private readonly Option<bool> _retryFailures = new("--retry-failures")
     {

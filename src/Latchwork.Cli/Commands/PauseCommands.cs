@@ -16,7 +16,7 @@ internal static class PauseCommands
             CustomParser = result =>
             {
                 string text = result.Tokens[0].Value;
-                if (Options.FindTextError(text, 0, Limits.MaxReasonBytes) is { } error) result.AddError($"'--reason' {error}");
+                if (Limits.FindTextError(text, 0, Limits.MaxReasonBytes) is { } error) result.AddError($"'--reason' {error}");
                 return text;
             },
         };

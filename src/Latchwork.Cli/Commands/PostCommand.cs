@@ -20,7 +20,7 @@ internal sealed class PostCommand
     private readonly Option<string?> _dataFile = Options.InputFile("--data-file", "A file of which any bytes are the data; - for standard input.");
 
     private readonly Option<int?> _maxRetries = Options.Number(
-        "--max-retries", "The attempts after the first; with --from, for lines that do not say. Default: 10.", 0, Limits.MaxRetries);
+        "--max-retries", "The attempts after the first; with --from, for lines that do not say.", TimerOptions.Set, nameof(TimerOptions.MaxRetries));
 
     private readonly Option<IfExists?> _ifExists = Options.Word(
         "--if-exists", "What to do if the id is scheduled or in flight. Default: replace.", Names.IfExists);

@@ -22,15 +22,17 @@ internal sealed class SchedulePutCommand
 
     private readonly Option<string?> _dataFile = Options.InputFile("--data-file", "A file of which any bytes are the data; - for standard input.");
 
-    private readonly Option<int?> _maxRetries = Options.Number("--max-retries", "The attempts of an occurrence after the first. Default: 10.", 0, Limits.MaxRetries);
+    private readonly Option<int?> _maxRetries = Options.Number("--max-retries", "The attempts of an occurrence after the first.", TimerOptions.Set, nameof(TimerOptions.MaxRetries));
 
     private readonly Option<MisfirePolicy?> _misfire = Options.Word("--misfire", "What becomes of missed occurrences. Default: latest.", Names.Misfires);
 
-    private readonly Option<TimeSpan?> _threshold = Options.Duration("--misfire-threshold", "How late one may be claimed and not be missed. Default: 1m.", TimeSpan.Zero, Limits.MaxDelay);
+    private readonly Option<TimeSpan?> _threshold = Options.Duration(
+        "--misfire-threshold", "How late one may be claimed and not be missed.", ScheduleOptions.Set, nameof(ScheduleOptions.MisfireThreshold));
 
     private readonly Option<OverlapPolicy?> _overlap = Options.Word("--overlap", "What becomes of one while another is in flight. Default: skip.", Names.Overlaps);
 
-    private readonly Option<TimeSpan?> _jitter = Options.Duration("--jitter", "Later by a span that is derived from the id and less than this. Default: none.", TimeSpan.Zero, TimeSpan.FromDays(1));
+    private readonly Option<TimeSpan?> _jitter = Options.Duration(
+        "--jitter", "Later by a span that is derived from the id and less than this. Default: none.", ScheduleOptions.Set, nameof(ScheduleOptions.Jitter));
 
     private readonly Option<int?> _revision = Options.Number("--revision", "Changes nothing if the stored declaration has a higher one. Default: 0.", 0, int.MaxValue);
 
@@ -64,14 +66,15 @@ internal sealed class SchedulePutCommand
         string id = parsed.GetRequiredValue(_id);
         byte[] payload = parsed.GetValue(_data) ?? [];
         if (parsed.GetValue(_dataFile) is { } file) payload = await DataSource.FromFileAsync(file, session.Terminal, session.Stop).ConfigureAwait(false);
-        var options = new ScheduleOptions
+        var defaults = new ScheduleOptions();
+        ScheduleOptions options = defaults with
         {
             MaxRetries = parsed.GetValue(_maxRetries),
-            Misfire = parsed.GetValue(_misfire) ?? MisfirePolicy.Latest,
-            MisfireThreshold = parsed.GetValue(_threshold) ?? TimeSpan.FromMinutes(1),
-            Overlap = parsed.GetValue(_overlap) ?? OverlapPolicy.Skip,
-            Jitter = parsed.GetValue(_jitter) ?? TimeSpan.Zero,
-            Revision = parsed.GetValue(_revision) ?? 0,
+            Misfire = parsed.GetValue(_misfire) ?? defaults.Misfire,
+            MisfireThreshold = parsed.GetValue(_threshold) ?? defaults.MisfireThreshold,
+            Overlap = parsed.GetValue(_overlap) ?? defaults.Overlap,
+            Jitter = parsed.GetValue(_jitter) ?? defaults.Jitter,
+            Revision = parsed.GetValue(_revision) ?? defaults.Revision,
         };
         ScheduleResult result;
         try

@@ -3,6 +3,7 @@ using System.CommandLine.Parsing;
 using System.Globalization;
 using System.Text;
 using Latchwork.Cli.Output;
+using Latchwork.Configuration;
 
 namespace Latchwork.Cli.Input;
 
@@ -16,6 +17,22 @@ internal static class Options
         HelpName = "duration",
         CustomParser = result => ReadDuration(result, name, min, max),
     };
+
+    /// <summary>A duration that becomes an option of an engine, with its range, and its default unless the description has another.</summary>
+    public static Option<TimeSpan?> Duration<TOptions>(string name, string description, OptionSet<TOptions> set, string option)
+        where TOptions : class
+    {
+        (RangedOption<TOptions, TimeSpan> declared, string? value) = set.Get<TimeSpan>(option);
+        return Duration(name, WithDefault(description, value), declared.Min, declared.Max);
+    }
+
+    /// <summary>A whole number that becomes an option of an engine, with its range, and its default unless the description has another.</summary>
+    public static Option<int?> Number<TOptions>(string name, string description, OptionSet<TOptions> set, string option)
+        where TOptions : class
+    {
+        (RangedOption<TOptions, int> declared, string? value) = set.Get<int>(option);
+        return Number(name, WithDefault(description, value), declared.Min, declared.Max);
+    }
 
     /// <summary>An argument that is a duration.</summary>
     public static Argument<TimeSpan?> DurationArgument(string name, string description, TimeSpan min, TimeSpan max) => new(name)
@@ -147,25 +164,10 @@ internal static class Options
     };
 
     /// <summary>What is wrong with an id, or null: continues "'--id' ".</summary>
-    public static string? FindIdError(string id) => FindTextError(id, 1, Limits.MaxIdBytes);
+    public static string? FindIdError(string id) => Limits.FindTextError(id, 1, Limits.MaxIdBytes);
 
-    /// <summary>What is wrong with a text, or null: continues "'--reason' ".</summary>
-    public static string? FindTextError(string text, int min, int max)
-    {
-        int bytes;
-        try
-        {
-            bytes = _strictUtf8.GetByteCount(text);
-        }
-        catch (EncoderFallbackException)
-        {
-            return "is not valid Unicode";
-        }
-
-        return bytes >= min && bytes <= max ? null : $"must have {min} to {max} bytes of UTF-8; it has {bytes}";
-    }
-
-    private static readonly UTF8Encoding _strictUtf8 = new(encoderShouldEmitUTF8Identifier: false, throwOnInvalidBytes: true);
+    private static string WithDefault(string description, string? value) =>
+        value is null || description.Contains("Default: ", StringComparison.Ordinal) ? description : $"{description} Default: {value}.";
 
     private static string? ReadId(ArgumentResult result, string name)
     {

@@ -58,20 +58,9 @@ internal sealed class HealthOptionsValidator(string check, SettingsFailures sett
     {
         if (name != check) return ValidateOptionsResult.Skip;
 
-        List<string> failures = [.. settings.Of<LatchworkHealthOptions>(name)];
-        Span(options.DegradedOverdue, TimeSpan.Zero, Limits.MaxDelay, nameof(options.DegradedOverdue));
-        Span(options.UnhealthyOverdue, options.DegradedOverdue, Limits.MaxDelay, nameof(options.UnhealthyOverdue));
-        Span(options.Timeout, TimeSpan.FromMilliseconds(10), TimeSpan.FromMinutes(10), nameof(options.Timeout));
-        if (!Enum.IsDefined(options.NotJoined)) failures.Add($"NotJoined must be one of its named values; it is {(int)options.NotJoined}.");
-        if (!Enum.IsDefined(options.Paused)) failures.Add($"Paused must be one of its named values; it is {(int)options.Paused}.");
-        if (!Enum.IsDefined(options.Warnings)) failures.Add($"Warnings must be one of its named values; it is {(int)options.Warnings}.");
-        return failures.Count == 0
+        string[] failures = [.. settings.Of<LatchworkHealthOptions>(name), .. LatchworkHealthOptions.Set.FindErrors(options).Select(static error => error + ".")];
+        return failures.Length == 0
             ? ValidateOptionsResult.Success
             : ValidateOptionsResult.Fail(failures.Select(failure => $"Health check '{check}': {failure}"));
-
-        void Span(TimeSpan value, TimeSpan min, TimeSpan max, string what)
-        {
-            if (value < min || value > max) failures.Add($"{what} must be between {min} and {max}; it is {value}.");
-        }
     }
 }

@@ -1,3 +1,4 @@
+using Latchwork.Configuration;
 using Microsoft.Extensions.Diagnostics.HealthChecks;
 
 namespace Latchwork;
@@ -8,6 +9,21 @@ namespace Latchwork;
 /// </summary>
 public sealed class LatchworkHealthOptions
 {
+    /// <summary>What each of them may be.</summary>
+    internal static OptionSet<LatchworkHealthOptions> Set { get; } = new OptionSet<LatchworkHealthOptions>(static () => new())
+        .Duration(nameof(DegradedOverdue), TimeSpan.Zero, Limits.MaxDelay, static o => o.DegradedOverdue, static (o, value) => o.DegradedOverdue = value)
+        .Duration(
+            nameof(UnhealthyOverdue),
+            new(TimeSpan.Zero, nameof(DegradedOverdue), static o => o.DegradedOverdue),
+            Limits.MaxDelay,
+            static o => o.UnhealthyOverdue,
+            static (o, value) => o.UnhealthyOverdue = value)
+        .Choice<HealthStatus>(nameof(NotJoined), static o => o.NotJoined, static (o, value) => o.NotJoined = value)
+        .Choice<HealthStatus>(nameof(Paused), static o => o.Paused, static (o, value) => o.Paused = value)
+        .Choice<HealthStatus>(nameof(Warnings), static o => o.Warnings, static (o, value) => o.Warnings = value)
+        .List(nameof(AcceptedWarnings), static o => o.AcceptedWarnings)
+        .Duration(nameof(Timeout), TimeSpan.FromMilliseconds(10), TimeSpan.FromMinutes(10), static o => o.Timeout, static (o, value) => o.Timeout = value);
+
     /// <summary>Degraded when the oldest event of a namespace that this application listens to is overdue by more: zero to 100 years; default 10 s.</summary>
     public TimeSpan DegradedOverdue { get; set; } = TimeSpan.FromSeconds(10);
 

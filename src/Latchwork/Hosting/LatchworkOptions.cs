@@ -1,3 +1,5 @@
+using Latchwork.Configuration;
+
 namespace Latchwork;
 
 /// <summary>
@@ -8,6 +10,12 @@ public sealed class LatchworkOptions
 {
     /// <summary>The configuration section.</summary>
     public const string SectionName = "Latchwork";
+
+    /// <summary>What each of them may be.</summary>
+    internal static OptionSet<LatchworkOptions> Set { get; } = new OptionSet<LatchworkOptions>(static () => new())
+        .Id(nameof(NodeId), static o => o.NodeId, static (o, value) => o.NodeId = value, whenNull: "a generated one")
+        .Duration(
+            nameof(StoreUnavailableTimeout), TimeSpan.Zero, TimeSpan.FromMinutes(10), static o => o.StoreUnavailableTimeout, static (o, value) => o.StoreUnavailableTimeout = value);
 
     /// <summary>This node's id for all timers and lockers that have none of their own: 1 to 512 bytes of UTF-8, unique among the nodes. Default: null, one is generated.</summary>
     public string? NodeId { get; set; }

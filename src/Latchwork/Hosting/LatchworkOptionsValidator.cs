@@ -1,4 +1,3 @@
-using Latchwork.Locking;
 using Microsoft.Extensions.Options;
 
 namespace Latchwork.Hosting;
@@ -18,8 +17,7 @@ internal sealed class LatchworkOptionsValidator(
         if (name != registration.OptionsName) return ValidateOptionsResult.Skip;
 
         List<string> failures = [.. settings.Of<LatchworkOptions>(name)];
-        if (options.NodeId is not null) Check(() => Limits.CheckId(options.NodeId, nameof(options.NodeId)));
-        Check(() => Limits.CheckDuration(options.StoreUnavailableTimeout, TimeSpan.Zero, TimeSpan.FromMinutes(10), nameof(options.StoreUnavailableTimeout)));
+        failures.AddRange(LatchworkOptions.Set.FindErrors(options).Select(static error => error + "."));
         CheckStore();
         foreach (TimerRegistration timer in registration.Timers) CheckTimer(timer.Namespace);
         CheckLocker(null);
@@ -42,7 +40,7 @@ internal sealed class LatchworkOptionsValidator(
             }
             else
             {
-                Check(() => failures.AddRange(registration.CreateSource(services).Failures));
+                failures.Gather(() => failures.AddRange(registration.CreateSource(services).Failures));
             }
         }
 
@@ -50,7 +48,7 @@ internal sealed class LatchworkOptionsValidator(
         {
             TimerOptions timer = timers.Get(registration.KeyOf(ns));
             failures.AddRange(settings.Of<TimerOptions>(registration.KeyOf(ns)));
-            failures.AddRange(TimerOptionsValidator.FailuresOf(timer).Select(failure => $"Timer '{ns}': {failure}"));
+            failures.AddRange(TimerOptions.Set.FindErrors(timer).Select(error => $"Timer '{ns}': {error}."));
             if (timer.Namespace != ns) failures.Add($"Timer '{ns}': Namespace must stay as it was registered; it is '{timer.Namespace}'.");
         }
 
@@ -60,10 +58,8 @@ internal sealed class LatchworkOptionsValidator(
             LockerOptions locker = lockers.Get(key);
             failures.AddRange(settings.Of<LockerOptions>(key));
             string what = ns is null ? "Locker" : $"Locker '{ns}'";
-            failures.AddRange(LockerSettings.FailuresOf(locker).Select(failure => $"{what}: {failure}"));
+            failures.AddRange(LockerOptions.Set.FindErrors(locker).Select(error => $"{what}: {error}."));
             if (ns is not null && locker.Namespace != ns) failures.Add($"{what}: Namespace must stay as it was registered; it is '{locker.Namespace}'.");
         }
-
-        void Check(Action check) => failures.Gather(check);
     }
 }

@@ -1,4 +1,5 @@
 using System.Globalization;
+using System.Runtime.CompilerServices;
 using System.Text;
 using Microsoft.Extensions.Configuration;
 
@@ -39,7 +40,7 @@ internal sealed record ScheduleRegistration(string Id, Schedule Schedule, Func<I
         string? cron = null, zone = null, payload = null;
         TimeSpan? every = null;
         DateTimeOffset? anchor = null;
-        ScheduleOptions options = code?.Options ?? new ScheduleOptions();
+        var options = new StrongBox<ScheduleOptions>(code?.Options ?? new ScheduleOptions());
         reader.Text("Cron", value => cron = value);
         reader.Text("Zone", value => zone = value);
         reader.Span("Every", value => every = value);
@@ -49,14 +50,7 @@ internal sealed record ScheduleRegistration(string Id, Schedule Schedule, Func<I
             else reader.Refuse("Anchor", $"must be a time such as 2026-01-31T12:00:00Z; it is '{value}'");
         });
         reader.Text("Payload", value => payload = value);
-        reader.LongNumber(nameof(options.Revision), value => options = options with { Revision = value });
-        reader.Choice<MisfirePolicy>(nameof(options.Misfire), value => options = options with { Misfire = value });
-        reader.Span(nameof(options.MisfireThreshold), value => options = options with { MisfireThreshold = value });
-        reader.Span(nameof(options.CatchUpWindow), value => options = options with { CatchUpWindow = value });
-        reader.Number(nameof(options.CatchUpLimit), value => options = options with { CatchUpLimit = value });
-        reader.Choice<OverlapPolicy>(nameof(options.Overlap), value => options = options with { Overlap = value });
-        reader.Number(nameof(options.MaxRetries), value => options = options with { MaxRetries = value });
-        reader.Span(nameof(options.Jitter), value => options = options with { Jitter = value });
+        reader.Read(ScheduleOptions.Set, options);
         reader.RefuseUnknown();
 
         if (cron is not null && every is not null) reader.Refuse("Every", "cannot be set together with 'Cron'");
@@ -79,6 +73,6 @@ internal sealed record ScheduleRegistration(string Id, Schedule Schedule, Func<I
 
         if (failures.Count > before) return null;
         byte[]? bytes = payload is null ? null : Encoding.UTF8.GetBytes(payload);
-        return new ScheduleRegistration(code?.Id ?? section.Key, schedule!, bytes is null ? code!.Payload : _ => bytes, options);
+        return new ScheduleRegistration(code?.Id ?? section.Key, schedule!, bytes is null ? code!.Payload : _ => bytes, options.Value!);
     }
 }

@@ -1,4 +1,4 @@
-using System.Globalization;
+using Latchwork.Configuration;
 using Microsoft.Extensions.Configuration;
 
 namespace Latchwork.Hosting;
@@ -25,7 +25,7 @@ internal sealed class SettingsReader
     }
 
     /// <summary>A list of texts.</summary>
-    public void Texts(string name, Action<string> add)
+    private void Texts(string name, Action<string> add)
     {
         _known.Add(name);
         IConfigurationSection list = _section.GetSection(name);
@@ -36,28 +36,39 @@ internal sealed class SettingsReader
         }
     }
 
-    public void Number(string name, Action<int> set) =>
-        Read(name, set, "a whole number", static (string text, out int value) =>
-            int.TryParse(text, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out value));
-
-    public void LongNumber(string name, Action<long> set) =>
-        Read(name, set, "a whole number", static (string text, out long value) =>
-            long.TryParse(text, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out value));
-
-    public void Real(string name, Action<double> set) =>
-        Read(name, set, "a number", static (string text, out double value) =>
-            double.TryParse(text, NumberStyles.Float, CultureInfo.InvariantCulture, out value));
-
-    public void Flag(string name, Action<bool> set) => Read(name, set, "true or false", bool.TryParse);
-
     /// <summary>A duration; see <see cref="DurationText"/>.</summary>
-    public void Span(string name, Action<TimeSpan> set) =>
-        Read(name, set, $"a duration such as {DurationText.Examples}", static (string text, out TimeSpan value) => DurationText.TryParse(text, out value));
+    public void Span(string name, Action<TimeSpan> set) => Read(name, text =>
+    {
+        bool isDuration = ValueKinds.Duration.TryParse(text, out TimeSpan value);
+        if (isDuration) set(value);
+        return isDuration ? null : ValueKinds.Duration.Name;
+    });
 
-    public void Choice<TEnum>(string name, Action<TEnum> set)
-        where TEnum : struct, Enum =>
-        Read(name, set, "one of " + string.Join(", ", Enum.GetNames<TEnum>()), static (string text, out TEnum value) =>
-            Enum.TryParse(text, ignoreCase: true, out value) && Enum.IsDefined(value) && !char.IsAsciiDigit(text[0]) && text[0] != '-');
+    /// <summary>Reads the options of a set; those of an object within the options from the section that is named like it.</summary>
+    /// <param name="set">The set.</param>
+    /// <param name="options">Takes the values.</param>
+    /// <param name="except">The name of an option that is no setting here; null if there is none.</param>
+    public void Read<TOptions>(OptionSet<TOptions> set, TOptions options, string? except = null)
+        where TOptions : class
+    {
+        var sections = new Dictionary<string, SettingsReader>(StringComparer.Ordinal);
+        foreach (DeclaredOption<TOptions> option in set.Settings)
+        {
+            if (option.Name == except) continue;
+            SettingsReader reader = this;
+            string name = option.Name;
+            if (name.Split('.') is [var section, var inner])
+            {
+                name = inner;
+                if (!sections.TryGetValue(section, out reader!)) sections[section] = reader = Section(section);
+            }
+
+            if (option is ListOption<TOptions>) reader.Texts(name, text => option.Read(options, text));
+            else reader.Read(name, text => option.Read(options, text));
+        }
+
+        foreach (SettingsReader reader in sections.Values) reader.RefuseUnknown();
+    }
 
     /// <summary>A section within this one.</summary>
     public SettingsReader Section(string name)
@@ -111,11 +122,10 @@ internal sealed class SettingsReader
         }
     }
 
-    private void Read<T>(string name, Action<T> set, string what, TryParse<T> parse)
+    // What is read gives back what it should be, if it is not.
+    private void Read(string name, Func<string, string?> read)
     {
-        if (Value(name) is not { } text) return;
-        if (parse(text, out T? value)) set(value);
-        else _failures.Add($"'{_section.Path}:{name}' must be {what}; it is '{text}'.");
+        if (Value(name) is { } text && read(text) is { } what) _failures.Add($"'{_section.Path}:{name}' must be {what}; it is '{text}'.");
     }
 
     private string? Value(string name)
@@ -125,6 +135,4 @@ internal sealed class SettingsReader
         if (child.Value is null && child.GetChildren().Any()) _failures.Add($"'{child.Path}' must be a single value; it is a section.");
         return string.IsNullOrEmpty(child.Value) ? null : child.Value;
     }
-
-    private delegate bool TryParse<T>(string text, out T value);
 }

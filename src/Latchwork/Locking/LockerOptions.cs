@@ -1,4 +1,6 @@
 using System.Text.Json;
+using Latchwork.Configuration;
+using Latchwork.Threading;
 using Microsoft.Extensions.Logging;
 
 namespace Latchwork;
@@ -9,13 +11,35 @@ public sealed class LockerOptions
     /// <summary>The default of <see cref="Namespace"/>.</summary>
     public const string DefaultNamespace = "locker";
 
+    /// <summary>What each of them may be.</summary>
+    internal static OptionSet<LockerOptions> Set { get; } = new OptionSet<LockerOptions>(static () => new())
+        .Id(nameof(Namespace), static o => o.Namespace, static (o, value) => o.Namespace = value)
+        .Id(nameof(NodeId), static o => o.NodeId, static (o, value) => o.NodeId = value, whenNull: "a generated one")
+        .Duration(nameof(ResultTimeout), TimeSpan.Zero, Limits.MaxDelay, static o => o.ResultTimeout, static (o, value) => o.ResultTimeout = value)
+        .Duration(nameof(LockTimeout), Limits.MinLease, Limits.MaxDelay, static o => o.LockTimeout, static (o, value) => o.LockTimeout = value)
+        .Duration(
+            nameof(LeaseDuration),
+            Limits.MinLease,
+            new(Limits.MaxDelay, nameof(LockTimeout), static o => o.LockTimeout),
+            static o => o.LeaseDuration,
+            static (o, value) => o.LeaseDuration = value)
+        .Duration(
+            nameof(WaitTimeout), Limits.MinWait, Limits.MaxDelay, static o => o.WaitTimeout, static (o, value) => o.WaitTimeout = value, whenNull: nameof(LockTimeout))
+        .Duration(
+            nameof(FallbackPollInterval), TimeSpan.FromMilliseconds(10), TimeSpan.FromDays(1), static o => o.FallbackPollInterval, static (o, value) => o.FallbackPollInterval = value)
+        .Duration(nameof(StoreRetryTimeout), TimeSpan.Zero, TimeSpan.FromDays(1), static o => o.StoreRetryTimeout, static (o, value) => o.StoreRetryTimeout = value)
+        .Duration(nameof(ShutdownTimeout), TimeSpan.Zero, TimeSpan.FromDays(1), static o => o.ShutdownTimeout, static (o, value) => o.ShutdownTimeout = value)
+        .Bytes(nameof(MaxResultBytes), 1, Limits.MaxMaxPayloadBytes, static o => o.MaxResultBytes, static (o, value) => o.MaxResultBytes = value)
+        .Flag(nameof(LogKeys), static o => o.LogKeys, static (o, value) => o.LogKeys = value)
+        .Required(nameof(TimeProvider), static o => o.TimeProvider);
+
     /// <summary>The keys live in it: the same key in two namespaces is two keys. 1 to 512 bytes of UTF-8; default <c>locker</c>.</summary>
     public string Namespace { get; set; } = DefaultNamespace;
 
     /// <summary>This node's name, shown to others as the owner of its keys: 1 to 512 bytes of UTF-8. Default: null, one is generated.</summary>
     public string? NodeId { get; set; }
 
-    /// <summary>How long a result is given to callers that come later: zero (only those who wait already) to 100 years; default 30 min.</summary>
+    /// <summary>How long a result is given to callers that come later: zero to 100 years; default 30 min. With zero only those who wait already get it.</summary>
     public TimeSpan ResultTimeout { get; set; } = TimeSpan.FromMinutes(30);
 
     /// <summary>The ceiling on one ownership, however well it is renewed: 100 ms to 100 years; default 60 min. Beyond it the owner has lost the key.</summary>
@@ -65,4 +89,14 @@ public sealed class LockerOptions
     /// machine was suspended, where there is one (docs/time.md). Leases are the store's affair.
     /// </summary>
     public TimeProvider TimeProvider { get; set; } = TimeProvider.System;
+
+    /// <summary>A copy that was checked, which nobody can change any more. Its time is one that counts suspension, where there is one.</summary>
+    /// <exception cref="ArgumentException">Something is wrong; all of it is named.</exception>
+    internal LockerOptions CheckedCopy()
+    {
+        Set.Check(this, "The settings of the locker are not valid", "options");
+        var copy = (LockerOptions)MemberwiseClone();
+        copy.TimeProvider = LeaseTime.For(TimeProvider);
+        return copy;
+    }
 }

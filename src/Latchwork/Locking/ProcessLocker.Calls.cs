@@ -221,7 +221,7 @@ public sealed partial class ProcessLocker
         ConcurrentDictionary<string, KeyFlight> flights, string key, FlightCaller caller, TimeSpan? waitTimeout, CancellationToken cancellationToken)
     {
         Limits.CheckId(key);
-        if (waitTimeout is { } given) LockerSettings.CheckWait(given, nameof(waitTimeout));
+        if (waitTimeout is { } given) Limits.CheckDuration(given, Limits.MinWait, Limits.MaxDelay, nameof(waitTimeout));
         cancellationToken.ThrowIfCancellationRequested();
         RunScope.Check(_core, key);
         TimeSpan wait = waitTimeout ?? _core.DefaultWait;

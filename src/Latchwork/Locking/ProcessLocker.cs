@@ -31,7 +31,7 @@ public sealed partial class ProcessLocker : IProcessLocker, IAsyncDisposable
 
     private ProcessLocker(ILockerStore store, string kind, LockerOptions? options, Func<ILockerTransactions> transactions)
     {
-        _core = new LockerCore(store, kind, LockerSettings.CopyOf(options ?? new LockerOptions()), transactions);
+        _core = new LockerCore(store, kind, (options ?? new LockerOptions()).CheckedCopy(), transactions);
         _registerEvery = _core.Clock.ToTimestamps(TimeSpan.FromSeconds(10));
         _registeredAt = _core.Clock.Now;
     }
@@ -186,7 +186,7 @@ public sealed partial class ProcessLocker : IProcessLocker, IAsyncDisposable
 
     private async Task<LockerResult> RunAsync(string key, Work work, RunOnceOptions? options, CancellationToken cancellationToken)
     {
-        if (options is not null) LockerSettings.Check(options);
+        options?.Check();
         CallerAnswer answer = await JoinAsync(_flights, key, new FlightCaller(_core, work, options), options?.WaitTimeout, cancellationToken).ConfigureAwait(false);
         return Read(answer.Outcome!, answer.Original);
     }

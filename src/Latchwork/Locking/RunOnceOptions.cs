@@ -20,4 +20,16 @@ public sealed record RunOnceOptions
 
     /// <summary>How long this caller waits: 1 ms to 100 years. Default: null, as in <see cref="LockerOptions.WaitTimeout"/>.</summary>
     public TimeSpan? WaitTimeout { get; init; }
+
+    /// <summary>Throws an <see cref="ArgumentException"/> for the first value that is out of its range.</summary>
+    internal void Check()
+    {
+        if (ResultTimeout is { } result) Limits.CheckDuration(result, TimeSpan.Zero, Limits.MaxDelay, nameof(ResultTimeout));
+        if (WaitTimeout is { } wait) Limits.CheckDuration(wait, Limits.MinWait, Limits.MaxDelay, nameof(WaitTimeout));
+        ArgumentNullException.ThrowIfNull(OnFailure);
+        if (ResultJitter is not (>= 0 and <= 1))
+        {
+            throw new ArgumentOutOfRangeException(nameof(ResultJitter), ResultJitter, $"'{nameof(ResultJitter)}' must be between 0 and 1; it is {ResultJitter}.");
+        }
+    }
 }

@@ -1,4 +1,5 @@
 using System.Text.Json;
+using Latchwork.Configuration;
 using Microsoft.Extensions.Logging;
 
 namespace Latchwork;
@@ -20,6 +21,35 @@ public sealed class TimerOptions
 
     /// <summary>The default of <see cref="MaxRetries"/>.</summary>
     public const int DefaultMaxRetries = 10;
+
+    private const int MostDeadLetters = 100_000_000;
+    private const int MostInFlight = 100_000;
+
+    /// <summary>What each of them may be.</summary>
+    internal static OptionSet<TimerOptions> Set { get; } = new OptionSet<TimerOptions>(static () => new())
+        .Id(nameof(Namespace), static o => o.Namespace, set: null)
+        .Id(nameof(NodeId), static o => o.NodeId, static (o, value) => o.NodeId = value, whenNull: "a generated one")
+        .Number(nameof(MaxEvents), 1, Limits.MaxBatch, static o => o.MaxEvents, static (o, value) => o.MaxEvents = value)
+        .Number(nameof(MaxInFlight), 1, MostInFlight, static o => o.MaxInFlight, static (o, value) => o.MaxInFlight = value)
+        .Number(
+            nameof(MaxConcurrency), 1, MostInFlight, static o => o.MaxConcurrency, static (o, value) => o.MaxConcurrency = value, whenNull: $"{DefaultMaxConcurrency}, or {nameof(MaxInFlight)} if that is less")
+        .Duration(nameof(LeaseDuration), Limits.MinLease, Limits.MaxDeliveryLease, static o => o.LeaseDuration, static (o, value) => o.LeaseDuration = value)
+        .Duration(nameof(MaxHandlingTime), Limits.MinLease, TimeSpan.FromDays(30), static o => o.MaxHandlingTime, static (o, value) => o.MaxHandlingTime = value)
+        .Choice<Confirmation>(nameof(Confirmation), static o => o.Confirmation, static (o, value) => o.Confirmation = value)
+        .Number(nameof(MaxRetries), 0, Limits.MaxRetries, static o => o.MaxRetries, static (o, value) => o.MaxRetries = value)
+        .Required(nameof(Backoff), static o => o.Backoff)
+        .Duration("Backoff.Initial", TimeSpan.Zero, Limits.MaxDelay, static o => o.Backoff?.Initial, static (o, value) => o.Backoff = (o.Backoff ?? new()) with { Initial = value })
+        .Duration("Backoff.Max", TimeSpan.Zero, Limits.MaxDelay, static o => o.Backoff?.Max, static (o, value) => o.Backoff = (o.Backoff ?? new()) with { Max = value })
+        .Number("Backoff.Factor", 1.0, 100, static o => o.Backoff?.Factor, static (o, value) => o.Backoff = (o.Backoff ?? new()) with { Factor = value })
+        .Number("Backoff.Jitter", 0.0, 1, static o => o.Backoff?.Jitter, static (o, value) => o.Backoff = (o.Backoff ?? new()) with { Jitter = value })
+        .Duration(nameof(ShutdownTimeout), TimeSpan.Zero, TimeSpan.FromDays(1), static o => o.ShutdownTimeout, static (o, value) => o.ShutdownTimeout = value)
+        .Bytes(nameof(MaxPayloadBytes), 1, Limits.MaxMaxPayloadBytes, static o => o.MaxPayloadBytes, static (o, value) => o.MaxPayloadBytes = value)
+        .Duration(nameof(DeadLetterRetention), TimeSpan.FromSeconds(1), Limits.MaxDelay, static o => o.DeadLetterRetention, static (o, value) => o.DeadLetterRetention = value)
+        .Number(nameof(MaxDeadLetters), 0, MostDeadLetters, static o => o.MaxDeadLetters, static (o, value) => o.MaxDeadLetters = value)
+        .Duration(
+            nameof(CompletedRetention), TimeSpan.FromSeconds(1), Limits.MaxDelay, static o => o.CompletedRetention, static (o, value) => o.CompletedRetention = value, orZero: true)
+        .Flag(nameof(LogPayloads), static o => o.LogPayloads, static (o, value) => o.LogPayloads = value)
+        .Required(nameof(TimeProvider), static o => o.TimeProvider);
 
     /// <summary>The <see cref="CompletedRetention"/> of timers that a host registers, unless they say otherwise: 1 day.</summary>
     public static readonly TimeSpan HostedCompletedRetention = TimeSpan.FromDays(1);
@@ -110,7 +140,9 @@ public sealed class TimerOptions
     internal TimerOptions KeepDeadLetters()
     {
         DeadLetterRetention = Limits.MaxDelay;
-        MaxDeadLetters = TimerOptionsValidator.MaxDeadLetters;
+        MaxDeadLetters = MostDeadLetters;
         return this;
     }
+
+    internal TimerOptions Copy() => (TimerOptions)MemberwiseClone();
 }

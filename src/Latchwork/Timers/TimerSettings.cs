@@ -11,57 +11,48 @@ internal sealed class TimerSettings
     /// <summary>How long a leave waits for one step of the store, and for handlers whose tokens have fired.</summary>
     public static readonly TimeSpan LeaveGrace = TimeSpan.FromSeconds(2);
 
+    private readonly TimerOptions _options;
+
     public TimerSettings(TimerOptions options)
     {
-        TimerOptionsValidator.Check(options);
-        Namespace = options.Namespace;
+        TimerOptions.Set.Check(options, "The timer's options are not valid", nameof(options));
+        _options = options.Copy();
         NodeId = options.NodeId ?? GenerateNodeId();
-        MaxEvents = options.MaxEvents;
-        MaxInFlight = options.MaxInFlight;
         MaxConcurrency = Math.Min(options.MaxConcurrency ?? TimerOptions.DefaultMaxConcurrency, options.MaxInFlight);
-        LeaseDuration = options.LeaseDuration;
-        MaxHandlingTime = options.MaxHandlingTime;
-        Confirmation = options.Confirmation;
-        MaxRetries = options.MaxRetries;
-        Backoff = options.Backoff;
-        ShutdownTimeout = options.ShutdownTimeout;
-        MaxPayloadBytes = options.MaxPayloadBytes;
         DeadLetters = new DeadLetterLimits(options.DeadLetterRetention, options.MaxDeadLetters);
-        CompletedRetention = options.CompletedRetention;
-        Json = options.SerializerOptions;
         Clock = new MonotonicClock(LeaseTime.For(options.TimeProvider));
     }
 
-    public string Namespace { get; }
+    public string Namespace => _options.Namespace;
 
     public string NodeId { get; }
 
-    public int MaxEvents { get; }
+    public int MaxEvents => _options.MaxEvents;
 
-    public int MaxInFlight { get; }
+    public int MaxInFlight => _options.MaxInFlight;
 
     public int MaxConcurrency { get; }
 
-    public TimeSpan LeaseDuration { get; }
+    public TimeSpan LeaseDuration => _options.LeaseDuration;
 
-    public TimeSpan MaxHandlingTime { get; }
+    public TimeSpan MaxHandlingTime => _options.MaxHandlingTime;
 
-    public Confirmation Confirmation { get; }
+    public Confirmation Confirmation => _options.Confirmation;
 
-    public int MaxRetries { get; }
+    public int MaxRetries => _options.MaxRetries;
 
-    public RetryBackoff Backoff { get; }
+    public RetryBackoff Backoff => _options.Backoff;
 
-    public TimeSpan ShutdownTimeout { get; }
+    public TimeSpan ShutdownTimeout => _options.ShutdownTimeout;
 
-    public int MaxPayloadBytes { get; }
+    public int MaxPayloadBytes => _options.MaxPayloadBytes;
 
     public DeadLetterLimits DeadLetters { get; }
 
-    public TimeSpan CompletedRetention { get; }
+    public TimeSpan CompletedRetention => _options.CompletedRetention;
 
     /// <summary>How JSON is written and read; null for the web defaults, which only callers that may use reflection can ask for.</summary>
-    public JsonSerializerOptions? Json { get; }
+    public JsonSerializerOptions? Json => _options.SerializerOptions;
 
     public MonotonicClock Clock { get; }
 

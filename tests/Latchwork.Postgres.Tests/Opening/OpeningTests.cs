@@ -45,6 +45,10 @@ public sealed class OpeningTests(PostgresFixture fixture) : IClassFixture<Postgr
         foreach (string name in (string[])["Schema", "'Select'", "CommandTimeout", "LockTimeout", "MaxConnections", "MaxQueued"]) message.ShouldContain(name);
     }
 
+    [Fact]
+    public void The_documentation_has_the_options() =>
+        OptionDocs.Check<PostgresOptions>("postgres.md", "Options", PostgresOptions.Set.Describe(), "Latchwork.Postgres/PostgresOptions.cs");
+
     [Theory]
     [InlineData("1a")]
     [InlineData("pg_mine")]
@@ -52,7 +56,7 @@ public sealed class OpeningTests(PostgresFixture fixture) : IClassFixture<Postgr
     [InlineData("a\"b")]
     [InlineData("é")]
     public void A_schema_that_would_need_quotes_is_refused(string schema) =>
-        PostgresSettings.Failures(new PostgresOptions { Schema = schema }).ShouldHaveSingleItem().ShouldContain(nameof(PostgresOptions.Schema));
+        PostgresOptions.Set.FindErrors(new PostgresOptions { Schema = schema }).ShouldHaveSingleItem().ShouldContain(nameof(PostgresOptions.Schema));
 
     [Fact]
     public async Task Programs_that_start_at_once_create_the_schema_once()

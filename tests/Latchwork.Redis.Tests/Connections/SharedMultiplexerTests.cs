@@ -172,7 +172,7 @@ public sealed class SharedMultiplexerTests : IAsyncLifetime
     {
         await using ConnectionMultiplexer multiplexer = await ConnectAsync();
         Should.Throw<ArgumentException>(() => RedisStore.Create(multiplexer, new RedisOptions { Replication = new RedisReplication() })).Message.ShouldContain("replicas");
-        Should.Throw<ArgumentException>(() => RedisStore.Create(multiplexer, new RedisOptions { Partitions = 0 })).Message.ShouldContain("number of partitions '0'");
+        Should.Throw<ArgumentException>(() => RedisStore.Create(multiplexer, new RedisOptions { Partitions = 0 })).Message.ShouldContain("'Partitions' must be between 1 and 1024; it is 0");
         Should.Throw<ArgumentNullException>(() => RedisStore.Create(null!));
     }
 

@@ -69,7 +69,7 @@ public sealed class RedisHostingTests
         OptionsValidationException failure = await Should.ThrowAsync<OptionsValidationException>(() => app.StartAsync());
 
         failure.Message.ShouldNotContain(Secret);
-        foreach (string named in (string[])["a port is not a number", "Unknown setting 'Latchwork:Redis:Pasword'", "'Latchwork:Redis:CommandTimeout' must be a duration", "number of partitions '5000'"])
+        foreach (string named in (string[])["a port is not a number", "Unknown setting 'Latchwork:Redis:Pasword'", "'Latchwork:Redis:CommandTimeout' must be a duration", "'Partitions' must be between 1 and 1024; it is 5000"])
         {
             failure.Message.ShouldContain(named);
         }

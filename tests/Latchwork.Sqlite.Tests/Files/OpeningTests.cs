@@ -1,5 +1,6 @@
 using Latchwork.Sqlite.Database;
 using Latchwork.Sqlite.Tests.Support;
+using Latchwork.StoreConformance.Support;
 using Shouldly;
 using Xunit;
 
@@ -134,13 +135,17 @@ public sealed class OpeningTests : IDisposable
     {
         var options = new SqliteOptions { BusyTimeout = TimeSpan.Zero, MaxQueued = 0, CheckpointPages = 5, Synchronous = (SqliteSynchronous)9 };
         var e = await Should.ThrowAsync<ArgumentException>(() => SqliteStore.OpenAsync(" ", options));
-        foreach (string part in (string[])["path must not be empty", "BusyTimeout must be between 00:00:00.0100000 and 00:10:00; it is 00:00:00", "MaxQueued", "it is 0", "CheckpointPages", "it is 5", "Synchronous must be Normal or Full; it is 9"])
+        foreach (string part in (string[])["path must not be empty", "'BusyTimeout' must be between 10ms and 10m; it is 0s", "MaxQueued", "it is 0", "CheckpointPages", "it is 5", "'Synchronous' must be one of Normal, Full; it is 9"])
         {
             e.Message.ShouldContain(part);
         }
 
         foreach (string path in (string[])[":memory:", "file:x.db?mode=memory", "a\0b"]) await Should.ThrowAsync<ArgumentException>(() => SqliteStore.OpenAsync(path));
     }
+
+    [Fact]
+    public void The_documentation_has_the_options() =>
+        OptionDocs.Check<SqliteOptions>("sqlite.md", "Options", SqliteOptions.Set.Describe(), "Latchwork.Sqlite/SqliteOptions.cs");
 
     [Fact]
     public async Task A_store_that_was_disposed_says_so()

@@ -43,7 +43,7 @@ public sealed class SqliteHostingTests : IDisposable
             [("Latchwork:Sqlite:Synchronous", "Sometimes"), ("Latchwork:Sqlite:BusyTimeout", "1ms"), ("Latchwork:Sqlite:Paht", "x")],
             builder => builder.UseSqlite());
         OptionsValidationException failure = await Should.ThrowAsync<OptionsValidationException>(() => app.StartAsync());
-        foreach (string named in (string[])["the path must not be empty", "must be one of Normal, Full; it is 'Sometimes'", "BusyTimeout must be between", "Unknown setting 'Latchwork:Sqlite:Paht'"])
+        foreach (string named in (string[])["the path must not be empty", "must be one of Normal, Full; it is 'Sometimes'", "'BusyTimeout' must be between", "Unknown setting 'Latchwork:Sqlite:Paht'"])
         {
             failure.Message.ShouldContain(named);
         }

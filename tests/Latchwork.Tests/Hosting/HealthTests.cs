@@ -144,8 +144,8 @@ public sealed class HealthTests : IAsyncLifetime
         failure.Failures.ShouldBe(
             [
                 "Health check 'latchwork': 'Latchwork:Health:NotJoined' must be one of Unhealthy, Degraded, Healthy; it is 'Bad'.",
-                "Health check 'latchwork': UnhealthyOverdue must be between 00:00:10 and 36500.00:00:00; it is 00:00:01.",
-                "Health check 'latchwork': Timeout must be between 00:00:00.0100000 and 00:10:00; it is 00:00:00.",
+                "Health check 'latchwork': 'UnhealthyOverdue' must be between 'DegradedOverdue' (10s) and 36500d; it is 1s.",
+                "Health check 'latchwork': 'Timeout' must be between 10ms and 10m; it is 0s.",
             ],
             ignoreOrder: true);
     }

@@ -73,11 +73,11 @@ public sealed class RegistrationTests
                 "Latchwork: 'Latchwork:TimerDefaults:MaxEvents' must be a whole number; it is 'many'.",
                 "Latchwork: 'Latchwork:Timers:orders:LeaseDuration' must be a duration such as 250ms, 10s, 5m, 1h30m, 7d or 00:00:10; it is '10'.",
                 "Latchwork: 'Latchwork:Timers:orders:Confirmation' must be one of AfterHandler, Manual, OnDelivery; it is '1'.",
-                "Latchwork: Timer 'orders': MaxInFlight must be between 1 and 100000; it is 0.",
-                "Latchwork: Timer 'orders': MaxRetries must be between 0 and 1000000; it is -1.",
-                "Latchwork: Timer 'orders': Backoff.Factor must be between 1 and 100; it is 0.5.",
-                "Latchwork: Locker: 'LeaseDuration' must not be longer than 'LockTimeout', 01:00:00; it is 02:00:00.",
-                "Latchwork: Locker 'reports': 'FallbackPollInterval' must be between 00:00:00.0100000 and 1.00:00:00; it is 00:00:00.0010000.",
+                "Latchwork: Timer 'orders': 'MaxInFlight' must be between 1 and 100000; it is 0.",
+                "Latchwork: Timer 'orders': 'MaxRetries' must be between 0 and 1000000; it is -1.",
+                "Latchwork: Timer 'orders': 'Backoff.Factor' must be between 1 and 100; it is 0.5.",
+                "Latchwork: Locker: 'LeaseDuration' must be between 100ms and 'LockTimeout' (1h); it is 2h.",
+                "Latchwork: Locker 'reports': 'FallbackPollInterval' must be between 10ms and 1d; it is 1ms.",
             ],
             ignoreOrder: true);
     }

@@ -18,7 +18,7 @@ public sealed class LockerArgumentTests : LockerTestBase
             o.FallbackPollInterval = TimeSpan.Zero;
             o.MaxResultBytes = 0;
         }));
-        foreach (string part in new[] { "'Namespace'", "'ResultTimeout'", "-00:00:01", "'LeaseDuration'", "00:00:04", "00:00:03", "'FallbackPollInterval'", "'MaxResultBytes'" })
+        foreach (string part in new[] { "'Namespace'", "'ResultTimeout'", "it is -1s", "'LeaseDuration' must be between 100ms and 'LockTimeout' (3s); it is 4s", "'FallbackPollInterval'", "'MaxResultBytes'" })
         {
             e.Message.ShouldContain(part);
         }

@@ -50,7 +50,7 @@ public sealed class TimerInputTests
         await RefusesAsync(() => _timer.PostAsync(_payload, TimeSpan.Zero, new() { MaxRetries = -1 }), "it is -1");
         await RefusesAsync(() => _timer.PostAsync(_payload, TimeSpan.Zero, new() { MaxRetries = 1_000_001 }), "it is 1000001");
         await RefusesAsync(() => _timer.PostAsync(_payload, TimeSpan.Zero, new() { IfExists = (IfExists)9 }), "it is 9");
-        await RefusesAsync(() => _timer.PostAsync(_payload, TimeSpan.FromTicks(-1)), "-00:00:00.0000001");
+        await RefusesAsync(() => _timer.PostAsync(_payload, TimeSpan.FromTicks(-1)), "-0.0001ms");
         await RefusesAsync(() => _timer.PostAsync(_payload, TimeSpan.MaxValue), "36500");
         await RefusesAsync(() => _timer.PostAsync(_payload, DateTimeOffset.MinValue), "1970");
         await RefusesAsync(() => _timer.PostAsync((IReadOnlyList<TimerPost>)null!), "posts");

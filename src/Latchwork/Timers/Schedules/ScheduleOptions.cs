@@ -1,10 +1,26 @@
+using System.Runtime.CompilerServices;
+using Latchwork.Configuration;
+
 namespace Latchwork;
 
 /// <summary>How a schedule is declared.</summary>
 public sealed record ScheduleOptions
 {
+    /// <summary>What each of them may be.</summary>
+    internal static OptionSet<StrongBox<ScheduleOptions>> Set { get; } = new OptionSet<StrongBox<ScheduleOptions>>(static () => new(new()))
+        .Number(nameof(Revision), 0, long.MaxValue, static o => o.Value!.Revision, static (o, value) => o.Value = o.Value! with { Revision = value })
+        .Choice<MisfirePolicy>(nameof(Misfire), static o => o.Value!.Misfire, static (o, value) => o.Value = o.Value! with { Misfire = value })
+        .Duration(
+            nameof(MisfireThreshold), TimeSpan.Zero, Limits.MaxDelay, static o => o.Value!.MisfireThreshold, static (o, value) => o.Value = o.Value! with { MisfireThreshold = value })
+        .Duration(nameof(CatchUpWindow), TimeSpan.Zero, Limits.MaxDelay, static o => o.Value!.CatchUpWindow, static (o, value) => o.Value = o.Value! with { CatchUpWindow = value })
+        .Number(nameof(CatchUpLimit), 1, 1_000, static o => o.Value!.CatchUpLimit, static (o, value) => o.Value = o.Value! with { CatchUpLimit = value })
+        .Choice<OverlapPolicy>(nameof(Overlap), static o => o.Value!.Overlap, static (o, value) => o.Value = o.Value! with { Overlap = value })
+        .Number(
+            nameof(MaxRetries), 0, Limits.MaxRetries, static o => o.Value!.MaxRetries, static (o, value) => o.Value = o.Value! with { MaxRetries = value }, whenNull: "that of the timer")
+        .Duration(nameof(Jitter), TimeSpan.Zero, TimeSpan.FromDays(1), static o => o.Value!.Jitter, static (o, value) => o.Value = o.Value! with { Jitter = value });
+
     /// <summary>
-    /// The revision of the declaration: zero or more; default 0. A declaration with a lower revision than the stored one changes nothing, so that an older build beside a
+    /// The revision of the declaration: 0 or more; default 0. A declaration with a lower revision than the stored one changes nothing, so that an older build beside a
     /// newer one does not undo it.
     /// </summary>
     public long Revision { get; init; }

@@ -21,21 +21,13 @@ public sealed partial class TimerSchedules
         ArgumentNullException.ThrowIfNull(schedule);
         Limits.CheckPayload(payload.Length, _settings.MaxPayloadBytes, nameof(payload));
         options ??= new ScheduleOptions();
-        if (options.Revision < 0) throw new ArgumentOutOfRangeException(nameof(options), options.Revision, $"'Revision' must not be negative; it is {options.Revision}.");
-        Limits.CheckDuration(options.MisfireThreshold, TimeSpan.Zero, Limits.MaxDelay, nameof(options.MisfireThreshold));
-        Limits.CheckDuration(options.CatchUpWindow, TimeSpan.Zero, Limits.MaxDelay, nameof(options.CatchUpWindow));
-        Limits.CheckRange(options.CatchUpLimit, 1, 1_000, nameof(options.CatchUpLimit));
-        Limits.CheckDuration(options.Jitter, TimeSpan.Zero, TimeSpan.FromDays(1), nameof(options.Jitter));
-        CheckDefined(options.Misfire, nameof(options.Misfire));
-        CheckDefined(options.Overlap, nameof(options.Overlap));
-        int maxRetries = options.MaxRetries ?? _settings.MaxRetries;
-        Limits.CheckRange(maxRetries, 0, Limits.MaxRetries, nameof(options.MaxRetries));
+        ScheduleOptions.Set.Check(new(options), "The options of the schedule are not valid", nameof(options));
         Dictionary<string, string>? headers = TimerEntries.CopyHeaders(options.Headers, ScheduleDeclaration.MaxHeaderBytes);
         return new ScheduleDeclaration
         {
             Schedule = schedule,
             Options = options with { Headers = headers },
-            MaxRetries = maxRetries,
+            MaxRetries = options.MaxRetries ?? _settings.MaxRetries,
             Payload = payload.ToArray(),
             IsDeclared = isDeclared,
         };
@@ -188,12 +180,6 @@ public sealed partial class TimerSchedules
 
     private static LatchworkStoreException ChangedTooOften(string id) => new(
         $"The schedule '{id}' was changed by others {MaxAttempts} times in the meantime; nothing was changed here. Try again.", StoreOutcome.NotApplied);
-
-    private static void CheckDefined<T>(T value, string name)
-        where T : struct, Enum
-    {
-        if (!Enum.IsDefined(value)) throw new ArgumentOutOfRangeException(name, value, $"'{name}' must be one of its named values; it is {value:D}.");
-    }
 
     /// <summary>96 random bits.</summary>
     private static string NewIncarnation()
