@@ -17,10 +17,14 @@ internal static class DeadLettersCommand
     {
         Option<DeadLetterReason?> reason = Reason();
         Option<TimeSpan?> olderThan = OlderThan();
-        Option<int?> limit = Options.Number("--limit", "The most events. Default: all.", 1, int.MaxValue);
+        Option<int?> limit = EventListCommands.Limit();
         var command = new Command("list", "List dead letters, the oldest first.") { reason, olderThan, limit };
-        host.OnLook(command, (parsed, session) =>
-            ListAsync(session, parsed.GetValue(reason), parsed.GetValue(olderThan), parsed.GetValue(limit) ?? int.MaxValue));
+        host.OnLook(command, (parsed, session) => EventListCommands.PrintAsync(
+            session.Printer,
+            session.Timer.DeadLetters.ListAsync(parsed.GetValue(reason), parsed.GetValue(olderThan), session.Stop).Take(parsed.GetValue(limit) ?? int.MaxValue),
+            "no dead letters",
+            [new("ID"), new("SINCE"), new("REASON"), new("RETRIES", Right: true), new("LAST ERROR"), new("DATA")],
+            Cells));
         return command;
     }
 
@@ -78,22 +82,6 @@ internal static class DeadLettersCommand
             return ExitCodes.Done;
         });
         return command;
-    }
-
-    private static async Task<int> ListAsync(TimerSession session, DeadLetterReason? reason, TimeSpan? olderThan, int limit)
-    {
-        var rows = new RowPrinter(
-            session.Printer, new("ID"), new("SINCE"), new("REASON"), new("RETRIES", Right: true), new("LAST ERROR"), new("DATA"));
-        int count = 0;
-        await foreach (TimerSnapshot snapshot in session.Timer.DeadLetters.ListAsync(reason, olderThan, session.Stop).ConfigureAwait(false))
-        {
-            session.Printer.Json(json => json.WriteSnapshot(snapshot));
-            if (!session.Printer.IsJson) rows.Add(Cells(snapshot));
-            if (++count == limit) break;
-        }
-
-        rows.Flush(ifEmpty: "no dead letters");
-        return ExitCodes.Done;
     }
 
     private static string[] Cells(TimerSnapshot snapshot) =>
