@@ -17,32 +17,34 @@ internal sealed class NotificationExchange
 {
     private static readonly TimeSpan _retry = TimeSpan.FromMilliseconds(250);
     private static readonly TimeSpan _longestSilence = TimeSpan.FromSeconds(10);
-    private static readonly TimeSpan _pingEvery = TimeSpan.FromSeconds(30), _pingTimeout = TimeSpan.FromSeconds(5);
 
     private readonly SqlExecutor _executor;
     private readonly int _commandTimeout; // in s: whatever is sent on the connection that listens, so that one that has fallen silent is given up
     private readonly TaskCompletionSource _ended = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly object _gate = new(); // a monitor: the thread waits on it
-    private readonly Dictionary<(string Namespace, string NodeId), List<Subscription<WakeNotification>>> _nodes = [];
-    private readonly Dictionary<LockerKey, List<Subscription<LockerNotification?>>> _keys = [];
+    private readonly SubscriptionTable<(string Namespace, string NodeId), WakeNotification> _nodes;
+    private readonly SubscriptionTable<LockerKey, LockerNotification?> _keys;
+    private readonly ArrivalCheck _arrival;
     private TaskCompletionSource _online = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private int _process; // 0: not online
     private bool _hasThread;
     private bool _closed;
     private bool _wasLost;
-    private long _pingedAt;
-    private bool _pingIsOut;
-    private bool _isUnheard;
     private long _reconnects;
 
-    public NotificationExchange(SqlExecutor executor) =>
+    public NotificationExchange(SqlExecutor executor)
+    {
         (_executor, _commandTimeout) = (executor, (int)Math.Ceiling(executor.Settings.CommandTimeout.TotalSeconds));
+        _nodes = new(_gate, Unsubscribed, executor.Log.CallbackFailed);
+        _keys = new(_gate, static _ => { }, executor.Log.CallbackFailed);
+        _arrival = new ArrivalCheck(() => Notify(ProcessChannel, ArrivalCheck.Payload), executor.Log.NotificationsUnheard);
+    }
 
     /// <summary>How often the connection was made again.</summary>
     public long Reconnects => Interlocked.Read(ref _reconnects);
 
     /// <summary>Whether a notification to this process itself did not arrive.</summary>
-    public bool IsUnheard => Volatile.Read(ref _isUnheard);
+    public bool IsUnheard => _arrival.HasFailed;
 
     private string ProcessChannel => string.Create(System.Globalization.CultureInfo.InvariantCulture, $"{_executor.Settings.Channel}_{_process}");
 
@@ -57,11 +59,11 @@ internal sealed class NotificationExchange
     /// <summary>Subscribes a node.</summary>
     public async Task<IAsyncDisposable> SubscribeAsync(string ns, string nodeId, Action<WakeNotification> notify, CancellationToken cancellationToken)
     {
-        var subscription = new Subscription<WakeNotification>(notify, one => Unsubscribe(_nodes, (ns, nodeId), one));
+        IAsyncDisposable subscription;
         Task online;
         lock (_gate)
         {
-            Add(_nodes, (ns, nodeId), subscription);
+            subscription = _nodes.Add((ns, nodeId), notify);
             online = Online();
         }
 
@@ -88,11 +90,11 @@ internal sealed class NotificationExchange
     /// <summary>Subscribes to a key. What is asked for after this was called is decided after the subscription took effect, if the process listens already.</summary>
     public async Task<IAsyncDisposable> SubscribeAsync(LockerKey key, Action<LockerNotification?> notify, CancellationToken cancellationToken)
     {
-        var subscription = new Subscription<LockerNotification?>(notify, one => Unsubscribe(_keys, key, one));
+        IAsyncDisposable subscription;
         Task online;
         lock (_gate)
         {
-            Add(_keys, key, subscription);
+            subscription = _keys.Add(key, notify);
             online = Online();
         }
 
@@ -100,7 +102,7 @@ internal sealed class NotificationExchange
         try
         {
             await WaitOnlineAsync(online, cancellationToken).ConfigureAwait(false);
-            subscription.Notify(null); // what was asked for meanwhile was not yet heard of
+            notify(null); // what was asked for meanwhile was not yet heard of
             return subscription;
         }
         catch
@@ -130,29 +132,15 @@ internal sealed class NotificationExchange
         }
     }
 
-    private static void Add<TKey, T>(Dictionary<TKey, List<Subscription<T>>> table, TKey key, Subscription<T> subscription)
-        where TKey : notnull
-    {
-        if (!table.TryGetValue(key, out List<Subscription<T>>? list)) table.Add(key, list = []);
-        list.Add(subscription);
-    }
-
     private static SqlStatement InsertNode(string ns, string nodeId, int process) =>
         new SqlStatement("INSERT INTO @schema@.timer_subscriptions (namespace, node, process) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING")
             .With(Utf8.Bytes(ns)).With(Utf8.Bytes(nodeId)).With(process);
 
-    private void Unsubscribe<TKey, T>(Dictionary<TKey, List<Subscription<T>>> table, TKey key, Subscription<T> subscription)
-        where TKey : notnull
+    // Under the gate.
+    private void Unsubscribed((string Namespace, string NodeId) node)
     {
-        lock (_gate)
-        {
-            if (!table.TryGetValue(key, out List<Subscription<T>>? list) || !list.Remove(subscription) || list.Count > 0) return;
-            table.Remove(key);
-            if (_closed || _process == 0 || key is not ValueTuple<string, string> node) return;
-
-            // Nobody waits for it: a subscription that is left over is a hint that nobody hears.
-            _ = Forget(node.Item1, node.Item2, _process);
-        }
+        // Nobody waits for it: a subscription that is left over is a hint that nobody hears.
+        if (!_closed && _process != 0) _ = Forget(node.Namespace, node.NodeId, _process);
     }
 
     private async Task Forget(string ns, string nodeId, int process)
@@ -163,13 +151,13 @@ internal sealed class NotificationExchange
             {
                 lock (_gate)
                 {
-                    if (_nodes.ContainsKey((ns, nodeId))) return 0; // it has come back
+                    if (_nodes.Contains((ns, nodeId))) return 0; // it has come back
                 }
 
                 int gone = session.Run(new SqlStatement("DELETE FROM @schema@.timer_subscriptions WHERE namespace = $1 AND node = $2 AND process = $3")
                     .With(Utf8.Bytes(ns)).With(Utf8.Bytes(nodeId)).With(process));
                 bool cameBack;
-                lock (_gate) cameBack = _nodes.ContainsKey((ns, nodeId)) && _process == process;
+                lock (_gate) cameBack = _nodes.Contains((ns, nodeId)) && _process == process;
                 if (cameBack) session.Run(InsertNode(ns, nodeId, process)); // meanwhile: what it wrote may be what was deleted
                 return gone;
             },
@@ -252,8 +240,8 @@ internal sealed class NotificationExchange
             GoOnline(connection, process);
             while (!Volatile.Read(ref _closed))
             {
-                Ping();
-                TimeSpan silence = Volatile.Read(ref _pingIsOut) && !IsUnheard ? _pingTimeout : _longestSilence;
+                _arrival.Run();
+                TimeSpan silence = _arrival.IsAwaited ? ArrivalCheck.Timeout : _longestSilence;
                 if (!connection.Wait(silence)) Execute(connection, "SELECT 1"); // else a connection that is broken is not noticed
             }
 
@@ -275,7 +263,7 @@ internal sealed class NotificationExchange
         lock (_gate)
         {
             _process = process; // whoever subscribes from now on writes it down
-            known = [.. _nodes.Keys];
+            known = _nodes.Keys;
         }
 
         foreach ((string ns, string nodeId) in known)
@@ -289,15 +277,14 @@ internal sealed class NotificationExchange
         {
             wasLost = _wasLost;
             _wasLost = false;
-            _pingIsOut = false;
-            _pingedAt = 0;
+            _arrival.Reset();
             _online.TrySetResult();
         }
 
         if (!wasLost) return;
         Interlocked.Increment(ref _reconnects);
         _executor.Log.NotificationsBack();
-        TellThatSomeWereMissed();
+        NotifyThatSomeWereMissed();
     }
 
     private void GoOffline(Exception reason)
@@ -318,80 +305,23 @@ internal sealed class NotificationExchange
     {
         if (channel == ProcessChannel)
         {
-            if (payload == "ping") Volatile.Write(ref _pingIsOut, false);
-            else if (NotificationMessage.ReadForNode(payload) is var (ns, nodeId, notification)) Tell(_nodes, (ns, nodeId), notification);
+            if (payload == ArrivalCheck.Payload) _arrival.Arrived();
+            else if (NotificationMessage.ReadForNode(payload) is var (ns, nodeId, notification)) _nodes.Notify((ns, nodeId), notification);
         }
         else if (NotificationMessage.ReadForKey(payload) is { } key)
         {
-            Tell(_keys, key, null);
+            _keys.Notify(key, null);
         }
         else if (NotificationMessage.ReadForAll(payload) is var (all, hint))
         {
-            (string Namespace, string NodeId)[] nodes;
-            lock (_gate) nodes = [.. _nodes.Keys.Where(node => node.Namespace == all)];
-            foreach ((string Namespace, string NodeId) node in nodes) Tell(_nodes, node, hint);
+            foreach ((string Namespace, string NodeId) node in _nodes.Keys.Where(node => node.Namespace == all)) _nodes.Notify(node, hint);
         }
     }
 
-    private void TellThatSomeWereMissed()
+    private void NotifyThatSomeWereMissed()
     {
-        (string Namespace, string NodeId)[] nodes;
-        LockerKey[] keys;
-        lock (_gate) (nodes, keys) = ([.. _nodes.Keys], [.. _keys.Keys]);
-        foreach ((string Namespace, string NodeId) node in nodes) Tell(_nodes, node, new WakeNotification(WakeNotificationKind.Missed, 0, TimeSpan.Zero, default));
-        foreach (LockerKey key in keys) Tell(_keys, key, null);
-    }
-
-    private void Tell<TKey, T>(Dictionary<TKey, List<Subscription<T>>> table, TKey key, T notification)
-        where TKey : notnull
-    {
-        Subscription<T>[] subscriptions;
-        lock (_gate) subscriptions = table.TryGetValue(key, out List<Subscription<T>>? list) ? [.. list] : [];
-        foreach (Subscription<T> subscription in subscriptions)
-        {
-            try
-            {
-                subscription.Notify(notification);
-            }
-#pragma warning disable CA1031 // it must not throw; if it does, the others are told all the same
-            catch (Exception e)
-#pragma warning restore CA1031
-            {
-                _executor.Log.CallbackFailed(e);
-            }
-        }
-    }
-
-    /// <summary>Finds out now and then, over another connection, whether notifications arrive at all.</summary>
-    private void Ping()
-    {
-        if (_pingedAt != 0)
-        {
-            TimeSpan since = TimeProvider.System.GetElapsedTime(_pingedAt);
-            bool isOut = Volatile.Read(ref _pingIsOut);
-            if (isOut && since > _pingTimeout && !IsUnheard)
-            {
-                Volatile.Write(ref _isUnheard, true);
-                _executor.Log.NotificationsUnheard();
-            }
-            else if (!isOut)
-            {
-                Volatile.Write(ref _isUnheard, false);
-            }
-
-            if (since < _pingEvery) return;
-        }
-
-        _pingedAt = TimeProvider.System.GetTimestamp();
-        Volatile.Write(ref _pingIsOut, true);
-        _ = SendPing();
-    }
-
-    private async Task SendPing()
-    {
-        Task sent = Notify(ProcessChannel, "ping");
-        await sent.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
-        if (!sent.IsCompletedSuccessfully) Volatile.Write(ref _pingIsOut, false); // nothing was sent: nothing is missing
+        foreach ((string Namespace, string NodeId) node in _nodes.Keys) _nodes.Notify(node, new WakeNotification(WakeNotificationKind.Missed, 0, TimeSpan.Zero, default));
+        foreach (LockerKey key in _keys.Keys) _keys.Notify(key, null);
     }
 
     private Task<int> Notify(string channel, string payload) => _executor.Work.RunAsync(
@@ -405,16 +335,5 @@ internal sealed class NotificationExchange
         using var command = new NpgsqlCommand(text, connection) { CommandTimeout = _commandTimeout };
 #pragma warning restore CA2100
         command.ExecuteNonQuery();
-    }
-
-    private sealed class Subscription<T>(Action<T> notify, Action<Subscription<T>> end) : IAsyncDisposable
-    {
-        public void Notify(T notification) => notify(notification);
-
-        public ValueTask DisposeAsync()
-        {
-            end(this);
-            return ValueTask.CompletedTask;
-        }
     }
 }
