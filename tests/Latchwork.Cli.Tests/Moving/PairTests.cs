@@ -6,11 +6,15 @@ namespace Latchwork.Cli.Tests.Moving;
 
 public sealed class SqliteToRedisContentTests(SqliteToRedisFixture fixture) : TransferContentSuite(fixture), IClassFixture<SqliteToRedisFixture>;
 
+public sealed class SqliteToRedisNamespaceTests(SqliteToRedisFixture fixture) : TransferNamespaceSuite(fixture), IClassFixture<SqliteToRedisFixture>;
+
 public sealed class SqliteToRedisRefusalTests(SqliteToRedisFixture fixture) : TransferRefusalSuite(fixture), IClassFixture<SqliteToRedisFixture>;
 
 public sealed class SqliteToRedisResumeTests(SqliteToRedisFixture fixture) : TransferResumeSuite(fixture), IClassFixture<SqliteToRedisFixture>;
 
 public sealed class RedisToSqliteContentTests(RedisToSqliteFixture fixture) : TransferContentSuite(fixture), IClassFixture<RedisToSqliteFixture>;
+
+public sealed class RedisToSqliteNamespaceTests(RedisToSqliteFixture fixture) : TransferNamespaceSuite(fixture), IClassFixture<RedisToSqliteFixture>;
 
 public sealed class RedisToSqliteRefusalTests(RedisToSqliteFixture fixture) : TransferRefusalSuite(fixture), IClassFixture<RedisToSqliteFixture>;
 

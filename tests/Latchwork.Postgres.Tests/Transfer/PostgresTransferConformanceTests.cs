@@ -7,6 +7,8 @@ namespace Latchwork.Postgres.Tests.Transfer;
 
 public sealed class PostgresTransferContentTests(PostgresFixture fixture) : TransferContentSuite(fixture), IClassFixture<PostgresFixture>;
 
+public sealed class PostgresTransferNamespaceTests(PostgresFixture fixture) : TransferNamespaceSuite(fixture), IClassFixture<PostgresFixture>;
+
 public sealed class PostgresTransferScheduleTests(PostgresFixture fixture) : TransferScheduleSuite(fixture), IClassFixture<PostgresFixture>;
 
 public sealed class PostgresTransferRefusalTests(PostgresFixture fixture) : TransferRefusalSuite(fixture), IClassFixture<PostgresFixture>;

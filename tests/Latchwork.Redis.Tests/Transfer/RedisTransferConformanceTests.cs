@@ -6,6 +6,8 @@ namespace Latchwork.Redis.Tests.Transfer;
 
 public sealed class RedisTransferContentTests(RedisTimerFixture fixture) : TransferContentSuite(fixture), IClassFixture<RedisTimerFixture>;
 
+public sealed class RedisTransferNamespaceTests(RedisTimerFixture fixture) : TransferNamespaceSuite(fixture), IClassFixture<RedisTimerFixture>;
+
 public sealed class RedisTransferScheduleTests(RedisTimerFixture fixture) : TransferScheduleSuite(fixture), IClassFixture<RedisTimerFixture>;
 
 public sealed class RedisTransferRefusalTests(RedisTimerFixture fixture) : TransferRefusalSuite(fixture), IClassFixture<RedisTimerFixture>;

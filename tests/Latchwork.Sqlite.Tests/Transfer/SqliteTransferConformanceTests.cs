@@ -5,6 +5,8 @@ namespace Latchwork.Sqlite.Tests.Transfer;
 
 public sealed class SqliteTransferContentTests(SqliteFixture fixture) : TransferContentSuite(fixture), IClassFixture<SqliteFixture>;
 
+public sealed class SqliteTransferNamespaceTests(SqliteFixture fixture) : TransferNamespaceSuite(fixture), IClassFixture<SqliteFixture>;
+
 public sealed class SqliteTransferRefusalTests(SqliteFixture fixture) : TransferRefusalSuite(fixture), IClassFixture<SqliteFixture>;
 
 public sealed class SqliteTransferScheduleTests(SqliteFixture fixture) : TransferScheduleSuite(fixture), IClassFixture<SqliteFixture>;

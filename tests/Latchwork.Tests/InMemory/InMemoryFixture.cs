@@ -16,6 +16,7 @@ public sealed class InMemoryFixture : StoreFixture
     public override IReadOnlyDictionary<Type, string> SkippedSuites { get; } = new Dictionary<Type, string>
     {
         [typeof(TransferContentSuite)] = CannotMove,
+        [typeof(TransferNamespaceSuite)] = CannotMove,
         [typeof(TransferRefusalSuite)] = CannotMove,
         [typeof(TransferResumeSuite)] = CannotMove,
         [typeof(TransferScheduleSuite)] = CannotMove,
