@@ -15,8 +15,8 @@ internal sealed class ClaimLoop : IDisposable
     /// <summary>A bound on what a store may answer, so that a wrong answer costs an hour and not eternity.</summary>
     private static readonly TimeSpan _longest = TimeSpan.FromHours(1);
 
-    private readonly Listener _listener;
-    private readonly ITimerStore _store;
+    private readonly LeaseHolder _holder;
+    private readonly Intake _intake;
     private readonly PartitionClient _client;
     private readonly Alarm _alarm;
     private readonly Lock _gate = new();
@@ -31,19 +31,19 @@ internal sealed class ClaimLoop : IDisposable
     private bool _pausedMeanwhile;
     private bool _stopping;
 
-    public ClaimLoop(Listener listener, ITimerStore store, PartitionClient client)
+    public ClaimLoop(LeaseHolder holder, Intake intake, PartitionClient client)
     {
-        _listener = listener;
-        _store = store;
+        _holder = holder;
+        _intake = intake;
         _client = client;
-        _alarm = AlarmClock.For(listener.Settings.Time).CreateAlarm(OnAlarm);
+        _alarm = AlarmClock.For(holder.Settings.Time).CreateAlarm(OnAlarm);
     }
 
     /// <summary>Ends with the first answer of the store, or fails with the first failure.</summary>
     public Task Answered => _answered.Task;
 
     // A claim without an answer may have brought events, which are to be handed back: it is repeated for as long as the leave allows.
-    private bool MustRetry => _unanswered is not null && !_listener.Aborted.IsCancellationRequested;
+    private bool MustRetry => _unanswered is not null && !_holder.Aborted.IsCancellationRequested;
 
     /// <summary>Claims until stopped. Never throws.</summary>
     public async Task RunAsync()
@@ -55,7 +55,7 @@ internal sealed class ClaimLoop : IDisposable
     /// <summary>Asks after <paramref name="delay"/> at the latest. Also heard while a claim is under way: its reply does not undo it.</summary>
     public void AskIn(TimeSpan delay)
     {
-        TimeSpan now = _listener.Now;
+        TimeSpan now = _holder.Now;
         AskAt(delay <= TimeSpan.Zero ? now : delay < _longest ? now + delay : now + _longest, mayStay: true);
     }
 
@@ -75,10 +75,10 @@ internal sealed class ClaimLoop : IDisposable
     public void OnPaused()
     {
         lock (_gate) _pausedMeanwhile = _claiming;
-        _listener.MarkPaused(_client);
+        _intake.Pauses.Mark(_client);
 
         // Not on the thread of the store: it would be called from there.
-        ThreadPool.UnsafeQueueUserWorkItem(static self => self._listener.HandBackUnstarted(self._client), this, preferLocal: false);
+        ThreadPool.UnsafeQueueUserWorkItem(static self => self._intake.Pauses.HandBackUnstarted(self._client), this, preferLocal: false);
     }
 
     /// <summary>Stops to ask. A claim under way is waited for: what it brings is handed back.</summary>
@@ -105,7 +105,7 @@ internal sealed class ClaimLoop : IDisposable
             if (_stopping && !MustRetry) return false;
 
             waiter = new TaskCompletionSource<bool>();
-            TimeSpan left = _askAt - _listener.Now;
+            TimeSpan left = _askAt - _holder.Now;
             if (left <= TimeSpan.Zero)
             {
                 waiter.SetResult(true);
@@ -150,7 +150,7 @@ internal sealed class ClaimLoop : IDisposable
     private TaskCompletionSource<bool>? TakeOrArm()
     {
         if (_waiter is null || _askAt == _never) return null;
-        TimeSpan left = _askAt - _listener.Now;
+        TimeSpan left = _askAt - _holder.Now;
         if (left > TimeSpan.Zero)
         {
             _alarm.Set(left);
@@ -163,7 +163,7 @@ internal sealed class ClaimLoop : IDisposable
     }
 
     private static void End(TaskCompletionSource<bool> waiter, bool shouldRetry) => ThreadPool.UnsafeQueueUserWorkItem(
-        static end => end.Waiter.SetResult(end.GoOn), (Waiter: waiter, GoOn: shouldRetry), preferLocal: false);
+        static end => end.Waiter.SetResult(end.ShouldRetry), (Waiter: waiter, ShouldRetry: shouldRetry), preferLocal: false);
 
     private async Task AskAsync()
     {
@@ -177,30 +177,30 @@ internal sealed class ClaimLoop : IDisposable
         }
 
         bool isRepetition = _unanswered is not null;
-        long calls = _listener.Receivers?.Calls ?? 0; // before the places are counted that these want
+        long calls = _intake.Calls; // before the places are counted that these want
         ClaimRequest request = _unanswered ?? NextRequest();
-        TimeSpan sentAt = _listener.Now;
+        TimeSpan sentAt = _holder.Now;
         try
         {
-            TimerClaim claim = await _store.ClaimAsync(_client.Partition, request, _listener.Aborted).ConfigureAwait(false);
+            TimerClaim claim = await _holder.Store.ClaimAsync(_client.Partition, request, _holder.Aborted).ConfigureAwait(false);
             // From here on perhaps on the thread of the store: short, and nothing of the user's.
-            TimeSpan receivedAt = _listener.Now;
+            TimeSpan receivedAt = _holder.Now;
             _unanswered = null;
             _failures = 0;
-            if (isRepetition) _listener.Capacity.Occupy(request.Max);
-            _listener.Claiming.Succeeded(_client.Partition.Index);
+            if (isRepetition) _holder.Capacity.Occupy(request.Max);
+            _intake.Claiming.Succeeded(_client.Partition.Index);
             Task taken = Take(request, claim, sentAt, receivedAt);
             Plan(request, claim, receivedAt);
-            if (!isRepetition) _listener.OnAnswered(_client.Partition.Index, calls, request.Max);
-            else if (_listener.Receivers is not null) AskIn(TimeSpan.Zero); // it says nothing of what is due now
+            if (!isRepetition) _intake.OnAnswered(_client.Partition.Index, calls, request.Max);
+            else if (_intake.IsAwaited) AskIn(TimeSpan.Zero); // it says nothing of what is due now
             _answered.TrySetResult();
             await taken.ConfigureAwait(false);
         }
-        catch (OperationCanceledException) when (_listener.Aborted.IsCancellationRequested)
+        catch (OperationCanceledException) when (_holder.Aborted.IsCancellationRequested)
         {
-            _listener.Errors.Log.Stopped("A claim");
+            _holder.Errors.Log.Stopped("A claim");
         }
-#pragma warning disable CA1031 // Whatever a store throws, polling goes on.
+#pragma warning disable CA1031 // Whatever a store throws, polling continues.
         catch (Exception e)
 #pragma warning restore CA1031
         {
@@ -210,23 +210,23 @@ internal sealed class ClaimLoop : IDisposable
 
     private ClaimRequest NextRequest()
     {
-        int max = _listener.Capacity.Reserve(Math.Min(_listener.MaxEvents, _listener.CapacityOfPartition));
+        int max = _holder.Capacity.Reserve(_intake.MaxOfClaim);
         return new ClaimRequest(
-            _listener.Settings.NodeId,
+            _holder.Settings.NodeId,
             NewToken(),
             max,
-            max + _listener.Capacity.Free,
-            _listener.Capacity.Taken - max,
-            _listener.LeaseOfClaim,
-            _listener.Settings.DeadLetters)
-        { Yields = _listener.Capacity.HandlesLong, Completed = _client.Completed };
+            max + _holder.Capacity.Free,
+            _holder.Capacity.Taken - max,
+            _intake.LeaseOfClaim,
+            _holder.Settings.DeadLetters)
+        { Yields = _holder.Capacity.HandlesLong, Completed = _client.Completed };
     }
 
     private Task Take(ClaimRequest request, TimerClaim claim, TimeSpan sentAt, TimeSpan receivedAt)
     {
-        if (claim.DeadLettered > 0) _listener.Errors.Log.DeadLetteredByLease(_listener.Settings.Namespace, claim.DeadLettered);
-        _listener.Errors.Log.Claimed(_listener.Settings.Namespace, claim.Events.Count, _client.Partition.Index, claim.AskAgainIn);
-        if (_client.Partition.Index == 0) _listener.NotePause(claim.Pause);
+        if (claim.DeadLettered > 0) _holder.Errors.Log.DeadLetteredByLease(_holder.Settings.Namespace, claim.DeadLettered);
+        _holder.Errors.Log.Claimed(_holder.Settings.Namespace, claim.Events.Count, _client.Partition.Index, claim.AskAgainIn);
+        if (_client.Partition.Index == 0) _intake.Pauses.Note(claim.Pause);
         Task taken = Task.CompletedTask;
         bool isPaused;
         lock (_gate) isPaused = claim.Pause is not null || _pausedMeanwhile;
@@ -235,10 +235,10 @@ internal sealed class ClaimLoop : IDisposable
             var deliveries = new List<TimerDelivery>(claim.Events.Count);
             foreach (ClaimedEvent claimed in claim.Events)
             {
-                deliveries.Add(new TimerDelivery(_listener, _client, claimed, request.ClaimToken, receivedAt, sentAt + request.LeaseDuration));
+                deliveries.Add(new TimerDelivery(_holder, _client, claimed, request.ClaimToken, receivedAt, sentAt + request.LeaseDuration));
             }
 
-            taken = _listener.ReceiveAsync(deliveries, request.LeaseDuration, isPaused);
+            taken = _intake.ReceiveAsync(deliveries, request.LeaseDuration, isPaused);
         }
 
         DeliveryKey[] revoked;
@@ -249,10 +249,10 @@ internal sealed class ClaimLoop : IDisposable
             revoked = [.. _revokedEarly];
         }
 
-        if (isPaused) _listener.HandBackUnstarted(_client);
+        if (isPaused) _intake.Pauses.HandBackUnstarted(_client);
 
-        foreach (DeliveryKey key in revoked) _listener.OnRevoked(key);
-        _listener.Capacity.GiveBack(request.Max - claim.Events.Count);
+        foreach (DeliveryKey key in revoked) _holder.OnRevoked(key);
+        _holder.Capacity.GiveBack(request.Max - claim.Events.Count);
         return taken;
     }
 
@@ -263,13 +263,13 @@ internal sealed class ClaimLoop : IDisposable
 
         // The store no longer notifies a full node, so whatever is freed leads to a claim. Once is enough: it may wait already.
         if (request.Capacity > claim.Events.Count || Interlocked.Exchange(ref _isFull, 1) == 1) return;
-        _listener.Capacity.WhenFree(OnCapacityFreed);
+        _holder.Capacity.WhenFree(OnCapacityFreed);
     }
 
     private void OnCapacityFreed()
     {
         Interlocked.Exchange(ref _isFull, 0);
-        AskAt(_listener.Now);
+        AskAt(_holder.Now);
     }
 
     private void OnFailure(ClaimRequest request, bool isRepetition, Exception e)
@@ -278,12 +278,12 @@ internal sealed class ClaimLoop : IDisposable
 
         // If it may have been applied, the same request again brings the same events. Until then the partitions of servers that answer have the handlers.
         _unanswered = e is LatchworkStoreException { Outcome: StoreOutcome.NotApplied } ? null : request;
-        _listener.Capacity.GiveBack(isRepetition ? 0 : request.Max);
+        _holder.Capacity.GiveBack(isRepetition ? 0 : request.Max);
 
         AskIn(Backoff.OfStore(_failures++));
-        _listener.Receivers?.OnFailed(e);
+        _intake.OnFailed(e);
         bool isTheJoins = _answered.TrySetException(e);
-        _listener.Claiming.Failed(_client.Partition.Index, e, isTold: isTheJoins);
+        _intake.Claiming.Failed(_client.Partition.Index, e, isTold: isTheJoins);
     }
 
     /// <summary>96 random bits: nobody else's, ever.</summary>

@@ -14,7 +14,7 @@ internal sealed class Dispatcher : IDeliveryQueue
     private readonly NodeCapacity _capacity;
     private readonly MonotonicClock _clock;
     private readonly TimeSpan _longestWait;
-    private readonly Func<TimerDelivery, Task> _run;
+    private readonly Func<TimerDelivery, Action<TimerDelivery>, Task> _run;
     private readonly Func<List<TimerDelivery>, Task> _handBack;
     private readonly bool _measures;
     private readonly Alarm _alarm;
@@ -32,9 +32,9 @@ internal sealed class Dispatcher : IDeliveryQueue
 
     /// <param name="settings">How many handlers run at a time, and the length of a lease.</param>
     /// <param name="capacity">Is told when handlers end.</param>
-    /// <param name="run">Runs the handler of a delivery; calls <see cref="Returned"/> once; must not throw.</param>
+    /// <param name="run">Runs the handler of a delivery; calls what it is given once, when the handler has returned; must not throw.</param>
     /// <param name="handBack">Hands back what did not start. Called on the alarm clock's thread, too: must be short, and must not throw.</param>
-    public Dispatcher(TimerSettings settings, NodeCapacity capacity, Func<TimerDelivery, Task> run, Func<List<TimerDelivery>, Task> handBack)
+    public Dispatcher(TimerSettings settings, NodeCapacity capacity, Func<TimerDelivery, Action<TimerDelivery>, Task> run, Func<List<TimerDelivery>, Task> handBack)
     {
         _maxConcurrency = settings.MaxConcurrency;
         _capacity = capacity;
@@ -123,8 +123,8 @@ internal sealed class Dispatcher : IDeliveryQueue
         lock (_gate) return [.. _running];
     }
 
-    /// <summary>A handler has returned: the next may run. Called once by each run, before or at its end.</summary>
-    public void Returned(TimerDelivery delivery)
+    // A handler has returned: the next may run. Called once by each run, before or at its end.
+    private void Returned(TimerDelivery delivery)
     {
         bool more;
         lock (_gate)
@@ -171,7 +171,7 @@ internal sealed class Dispatcher : IDeliveryQueue
 
     private async Task RunAsync(TimerDelivery delivery)
     {
-        await _run(delivery).ConfigureAwait(false);
+        await _run(delivery, Returned).ConfigureAwait(false);
         lock (_gate)
         {
             if (--_runs == 0 && _stopped) _settled.TrySetResult();

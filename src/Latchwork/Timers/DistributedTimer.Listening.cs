@@ -105,12 +105,12 @@ public sealed partial class DistributedTimer
     internal async Task<SteppedListener> JoinSteppedAsync(Func<TimerDelivery, CancellationToken, Task> handler)
     {
         PartitionClient[] clients = await _clients.GetAsync(CancellationToken.None).ConfigureAwait(false);
-        return new SteppedListener(_store, clients, _settings, new Listener(_clients, clients, _settings, _errors, () => 1, handler));
+        return Listener.ForSteps(_clients, clients, _settings, _errors, handler);
     }
 
     private async Task<Listener> OpenAsync(Func<TimerDelivery, CancellationToken, Task> handler, CancellationToken cancellationToken)
     {
         PartitionClient[] clients = await _clients.GetAsync(cancellationToken).ConfigureAwait(false);
-        return new Listener(_clients, clients, _settings, _errors, () => MaxEvents, handler);
+        return Listener.ForHandler(_clients, clients, _settings, _errors, () => MaxEvents, handler);
     }
 }

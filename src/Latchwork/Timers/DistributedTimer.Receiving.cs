@@ -39,7 +39,7 @@ public sealed partial class DistributedTimer
     {
         if (max is < 1 or > Limits.MaxBatch) throw new ArgumentOutOfRangeException(nameof(max), max, $"'max' must be 1 to {Limits.MaxBatch}; it is {max}.");
         Limits.CheckDuration(wait, TimeSpan.Zero, TimeSpan.FromDays(1), nameof(wait));
-        Limits.CheckDuration(lease, TimeSpan.FromMilliseconds(100), TimeSpan.FromDays(1), nameof(lease));
+        Limits.CheckDuration(lease, Limits.MinLease, Limits.MaxDeliveryLease, nameof(lease));
         return cancellationToken.IsCancellationRequested
             ? Task.FromCanceled<IReadOnlyList<TimerDelivery>>(cancellationToken)
             : ReceiveCoreAsync(new Receiver(max, lease), wait, endWait: default, cancellationToken);
@@ -137,7 +137,7 @@ public sealed partial class DistributedTimer
         async Task<Listener> OpenAsync(CancellationToken cancellationToken)
         {
             PartitionClient[] clients = await _clients.GetAsync(cancellationToken).ConfigureAwait(false);
-            return new Listener(_clients, clients, _settings, _errors, () => Limits.MaxBatch, receivers);
+            return Listener.ForReceivers(_clients, clients, _settings, _errors, () => Limits.MaxBatch, receivers);
         }
     }
 }

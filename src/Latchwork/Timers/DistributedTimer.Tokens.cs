@@ -30,7 +30,7 @@ public sealed partial class DistributedTimer
     /// <exception cref="LatchworkStoreException">The store did not answer for <see cref="TimerOptions.LeaseDuration"/>.</exception>
     public Task<TimerOutcome> ExtendAsync(string id, string token, TimeSpan lease, CancellationToken cancellationToken = default)
     {
-        Limits.CheckDuration(lease, TimeSpan.FromMilliseconds(100), TimeSpan.FromDays(1));
+        Limits.CheckDuration(lease, Limits.MinLease, Limits.MaxDeliveryLease);
         return OnDeliveryAsync(
             id,
             token,

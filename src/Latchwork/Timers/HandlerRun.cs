@@ -4,40 +4,42 @@ using Latchwork.Diagnostics;
 namespace Latchwork;
 
 /// <summary>Runs the handler of one delivery and tells the store how it ended. Nothing that happens here touches another delivery.</summary>
-internal sealed class HandlerRun(Listener listener, Func<TimerDelivery, CancellationToken, Task> handler)
+internal sealed class HandlerRun(LeaseHolder holder, Func<TimerDelivery, CancellationToken, Task> handler)
 {
     /// <summary>How long the engine repeats the end of a delivery that the store does not take, unless the lease is longer.</summary>
     private static readonly TimeSpan _timeout = TimeSpan.FromSeconds(30);
 
     /// <summary>Runs it. Never throws.</summary>
-    public async Task RunAsync(TimerDelivery delivery)
+    /// <param name="delivery">The delivery.</param>
+    /// <param name="returned">Is called once, when the handler has returned: the next may run.</param>
+    public async Task RunAsync(TimerDelivery delivery, Action<TimerDelivery> returned)
     {
-        bool returned = false;
+        bool hasReturned = false;
         try
         {
             // In the queue the lease may have run out: then the event is another's by now, or soon. Or the node leaves, from just now on.
             if (!delivery.TryStart())
             {
-                await listener.HandBackAsync(delivery).ConfigureAwait(false);
+                await holder.HandBackAsync(delivery).ConfigureAwait(false);
                 return;
             }
 
-            if (listener.Settings.Confirmation == Confirmation.OnDelivery && !await EndAsync(delivery, failure: null).ConfigureAwait(false)) return;
+            if (holder.Settings.Confirmation == Confirmation.OnDelivery && !await EndAsync(delivery, failure: null).ConfigureAwait(false)) return;
 
             Exception? failure = await CallAsync(delivery).ConfigureAwait(false);
             StopReason reason = delivery.StopReason; // what fires from now on did not end the handler
             delivery.MarkReturned();
-            listener.Returned(delivery);
-            returned = true;
+            returned(delivery);
+            hasReturned = true;
             await ConcludeAsync(delivery, failure, reason).ConfigureAwait(false);
         }
         finally
         {
             delivery.MarkReturned();
-            if (!returned) listener.Returned(delivery);
+            if (!hasReturned) returned(delivery);
             delivery.EndTransactions();
             delivery.MarkEnded();
-            listener.Ran?.Invoke(delivery);
+            holder.Ran?.Invoke(delivery);
         }
     }
 
@@ -61,7 +63,7 @@ internal sealed class HandlerRun(Listener listener, Func<TimerDelivery, Cancella
         HandlerScope scope = HandlerScope.Begin(delivery);
         try
         {
-            using IDisposable? logged = listener.Errors.BeginHandler(delivery);
+            using IDisposable? logged = holder.Errors.BeginHandler(delivery);
             Task? running = handler(delivery, delivery.Stopping);
             if (running is null) return new InvalidOperationException("The handler returned null instead of a task.");
             await running.ConfigureAwait(false);
@@ -83,7 +85,7 @@ internal sealed class HandlerRun(Listener listener, Func<TimerDelivery, Cancella
     {
         TagList tags = Names.OfTimer(delivery.Namespace, "process");
         if (failure is not null and not OperationCanceledException) tags.Add(Names.ErrorType, Names.OfError(failure));
-        Metrics.Processing.Record((listener.Now - delivery.StartedAt).TotalSeconds, tags);
+        Metrics.Processing.Record((holder.Now - delivery.StartedAt).TotalSeconds, tags);
     }
 
     private async Task ConcludeAsync(TimerDelivery delivery, Exception? failure, StopReason reason)
@@ -92,8 +94,8 @@ internal sealed class HandlerRun(Listener listener, Func<TimerDelivery, Cancella
         await delivery.Decision.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
 
         bool stopped = failure is OperationCanceledException && reason != StopReason.None;
-        if (failure is not null && !stopped) listener.Errors.Report(delivery.IsOver ? TimerTrouble.HandlerTooLate : TimerTrouble.Handler, failure, delivery);
-        if (listener.IsAbandoned || (delivery.IsOver && !delivery.IsLost)) return;
+        if (failure is not null && !stopped) holder.Errors.Report(delivery.IsOver ? TimerTrouble.HandlerTooLate : TimerTrouble.Handler, failure, delivery);
+        if (holder.IsAbandoned || (delivery.IsOver && !delivery.IsLost)) return;
 
         if (failure is null && delivery.IsConfirmedInTransaction)
         {
@@ -103,12 +105,12 @@ internal sealed class HandlerRun(Listener listener, Func<TimerDelivery, Cancella
         else if (failure is null)
         {
             // Also after the lease ran out: if nobody took over, the event need not be handled again.
-            if (listener.Settings.Confirmation == Confirmation.AfterHandler) await EndAsync(delivery, failure: null).ConfigureAwait(false);
+            if (holder.Settings.Confirmation == Confirmation.AfterHandler) await EndAsync(delivery, failure: null).ConfigureAwait(false);
         }
         else if (delivery.IsLost || (stopped && reason != StopReason.NodeLeaving))
         {
             // The event is another's by now, or soon.
-            listener.OnLeaseLost(delivery, DeliveryEnd.LeftBehind, quietly: true);
+            holder.OnLeaseLost(delivery, DeliveryEnd.LeftBehind, quietly: true);
         }
         else if (reason == StopReason.NodeLeaving)
         {
@@ -128,8 +130,8 @@ internal sealed class HandlerRun(Listener listener, Func<TimerDelivery, Cancella
         bool wasLost = delivery.IsLost;
         try
         {
-            TimeSpan timeout = listener.Settings.LeaseDuration > _timeout ? listener.Settings.LeaseDuration : _timeout;
-            TimerOutcome outcome = await delivery.EndAsync(failure, thrown, listener.Now + timeout, listener.Aborted).ConfigureAwait(false);
+            TimeSpan timeout = holder.Settings.LeaseDuration > _timeout ? holder.Settings.LeaseDuration : _timeout;
+            TimerOutcome outcome = await delivery.EndAsync(failure, thrown, holder.Now + timeout, holder.Aborted).ConfigureAwait(false);
             if (outcome is TimerOutcome.Done or TimerOutcome.DeadLettered) return true;
 
             // The handler threw after its transaction was committed, or did not learn that it was.
@@ -137,20 +139,20 @@ internal sealed class HandlerRun(Listener listener, Func<TimerDelivery, Cancella
 
             if (!wasLost && !delivery.WasRevoked)
             {
-                listener.Errors.Report(trouble, new LatchworkStoreException($"The store answered '{outcome}'.", StoreOutcome.NotApplied), delivery);
+                holder.Errors.Report(trouble, new LatchworkStoreException($"The store answered '{outcome}'.", StoreOutcome.NotApplied), delivery);
             }
         }
-        catch (OperationCanceledException) when (listener.Aborted.IsCancellationRequested)
+        catch (OperationCanceledException) when (holder.Aborted.IsCancellationRequested)
         {
-            listener.Errors.Log.Stopped("The end of a delivery");
-            listener.OnLeaseLost(delivery, DeliveryEnd.LeftBehind, quietly: true);
+            holder.Errors.Log.Stopped("The end of a delivery");
+            holder.OnLeaseLost(delivery, DeliveryEnd.LeftBehind, quietly: true);
         }
 #pragma warning disable CA1031 // Nobody waits for this: it is reported, and the lease runs out.
         catch (Exception e)
 #pragma warning restore CA1031
         {
-            listener.Errors.Report(trouble, e, delivery);
-            listener.OnLeaseLost(delivery, DeliveryEnd.Unknown, quietly: true);
+            holder.Errors.Report(trouble, e, delivery);
+            holder.OnLeaseLost(delivery, DeliveryEnd.Unknown, quietly: true);
         }
 
         return false;

@@ -14,8 +14,7 @@ internal sealed class LeaseKeeper : IDisposable
     /// <summary>The shortest time between two looks at everything that is held, however many deadlines there are.</summary>
     private static readonly TimeSpan _shortPause = TimeSpan.FromMilliseconds(5);
 
-    private readonly Listener _listener;
-    private readonly ITimerStore _store;
+    private readonly LeaseHolder _holder;
     private readonly TimeSpan _lease;
     private readonly TimeSpan _third;
     private readonly TimeSpan _pause;
@@ -26,16 +25,16 @@ internal sealed class LeaseKeeper : IDisposable
     private volatile bool _closed;
     private bool _disposed;
 
-    public LeaseKeeper(Listener listener, ITimerStore store)
+    public LeaseKeeper(LeaseHolder holder)
     {
-        _listener = listener;
-        _store = store;
-        _lease = listener.Settings.LeaseDuration;
+        _holder = holder;
+        holder.Removed = OnRemoved;
+        _lease = holder.Settings.LeaseDuration;
         _third = _lease / 3;
         // Renewals gather for so long, however many claims there were; also the pause after a failed extension.
         _pause = TimeSpan.FromMilliseconds(Math.Clamp(_lease.TotalMilliseconds / 12, 5, 100));
-        _extending = new OutageReporter(listener.Errors, listener.Settings.Clock, TimerTrouble.Extension);
-        _alarm = AlarmClock.For(listener.Settings.Time).CreateAlarm(Sweep);
+        _extending = new OutageReporter(holder.Errors, holder.Settings.Clock, TimerTrouble.Extension);
+        _alarm = AlarmClock.For(holder.Settings.Time).CreateAlarm(Sweep);
     }
 
     /// <summary>Sees to it that a delivery that was just claimed is extended in time.</summary>
@@ -54,10 +53,10 @@ internal sealed class LeaseKeeper : IDisposable
         OnRemoved();
     }
 
-    /// <summary>A delivery is no longer held.</summary>
-    public void OnRemoved()
+    // A delivery is no longer held.
+    private void OnRemoved()
     {
-        if (_closed && _listener.Held.IsEmpty) Dispose();
+        if (_closed && _holder.Held.IsEmpty) Dispose();
     }
 
     public void Dispose()
@@ -75,7 +74,7 @@ internal sealed class LeaseKeeper : IDisposable
         {
             if (_disposed || at >= _armedFor) return;
             _armedFor = at;
-            _alarm.Set(at - _listener.Now);
+            _alarm.Set(at - _holder.Now);
         }
     }
 
@@ -87,12 +86,12 @@ internal sealed class LeaseKeeper : IDisposable
             _armedFor = _never;
         }
 
-        TimeSpan now = _listener.Now;
+        TimeSpan now = _holder.Now;
         TimeSpan nextRenewal = _never;
         TimeSpan nextDeadline = _never;
         List<TimerDelivery>? lost = null;
         List<TimerDelivery>? due = null;
-        _listener.Held.ForEach(delivery =>
+        _holder.Held.ForEach(delivery =>
         {
             TimeSpan deadline = delivery.Deadline;
             if (deadline <= now)
@@ -123,7 +122,7 @@ internal sealed class LeaseKeeper : IDisposable
         if (nextRenewal != _never) ArmFor(Max(nextRenewal, now + _pause));
         if (nextDeadline != _never) ArmFor(Max(nextDeadline, now + _shortPause));
         else _extending.Forget(); // nothing is held any more
-        foreach (TimerDelivery delivery in lost ?? []) _listener.OnLeaseLost(delivery, DeliveryEnd.LeaseRanOut);
+        foreach (TimerDelivery delivery in lost ?? []) _holder.OnLeaseLost(delivery, DeliveryEnd.LeaseRanOut);
         if (due is null) return;
 
         foreach (IGrouping<PartitionClient, TimerDelivery> client in due.GroupBy(delivery => delivery.Client))
@@ -136,31 +135,31 @@ internal sealed class LeaseKeeper : IDisposable
     {
         if (delivery.IsReceived || delivery.IsConfirmedInTransaction) return false;
         if (!delivery.HasStarted) return true;
-        if (now - delivery.StartedAt >= _listener.Settings.MaxHandlingTime) return false;
-        return !delivery.HasReturned || _listener.Settings.Confirmation != Confirmation.Manual;
+        if (now - delivery.StartedAt >= _holder.Settings.MaxHandlingTime) return false;
+        return !delivery.HasReturned || _holder.Settings.Confirmation != Confirmation.Manual;
     }
 
     // Never throws. Continues on the thread of the store: short, and nothing of the user's.
     private async Task ExtendAsync(PartitionClient client, TimerDelivery[] deliveries)
     {
-        TimeSpan sentAt = _listener.Now;
+        TimeSpan sentAt = _holder.Now;
         try
         {
             DeliveryKey[] keys = Array.ConvertAll(deliveries, delivery => delivery.Key);
             IReadOnlyList<TimerOutcome> outcomes =
-                await _store.ExtendAsync(client.Partition, keys, _lease, _listener.Aborted).ConfigureAwait(false);
+                await _holder.Store.ExtendAsync(client.Partition, keys, _lease, _holder.Aborted).ConfigureAwait(false);
             _extending.Succeeded(client.Partition.Index);
             for (int i = 0; i < deliveries.Length; i++)
             {
                 TimerDelivery delivery = deliveries[i];
                 if (outcomes[i] == TimerOutcome.Done) delivery.SetLeaseExpiry(sentAt + _lease);
                 else if (outcomes[i] == TimerOutcome.InFlight) TryAgain(delivery, Max(_pause, _lease / 10)); // a transaction of the application decides, and may take its time
-                else _listener.OnLeaseLost(delivery, DeliveryEnd.TakenOver);
+                else _holder.OnLeaseLost(delivery, DeliveryEnd.TakenOver);
             }
         }
-        catch (OperationCanceledException) when (_listener.Aborted.IsCancellationRequested)
+        catch (OperationCanceledException) when (_holder.Aborted.IsCancellationRequested)
         {
-            _listener.Errors.Log.Stopped("An extension of leases");
+            _holder.Errors.Log.Stopped("An extension of leases");
         }
 #pragma warning disable CA1031 // Whatever went wrong, the leases are tried again while they last.
         catch (Exception e)
@@ -173,7 +172,7 @@ internal sealed class LeaseKeeper : IDisposable
 
     private void TryAgain(TimerDelivery delivery, TimeSpan pause)
     {
-        TimeSpan again = _listener.Now + pause;
+        TimeSpan again = _holder.Now + pause;
         if (delivery.RenewAt > again) delivery.RenewAt = again;
         ArmFor(again);
     }

@@ -58,10 +58,10 @@ internal sealed class Membership
     public bool IsLeavingOrEnded => _state is State.Leaving or State.Ended;
 
     /// <summary>Whether a delivery came by this membership, or by one before it that has not ended.</summary>
-    public bool Owns(TimerDelivery delivery) => (_listener is { } listener && delivery.IsOf(listener)) || (_before is { } before && before.Owns(delivery));
+    public bool Owns(TimerDelivery delivery) => (_listener is { } listener && listener.Owns(delivery)) || (_before is { } before && before.Owns(delivery));
 
     /// <summary>What is held of an event by this membership, or by one before it that has not ended.</summary>
-    public TimerDelivery? Find(string id) => _listener?.Held.Find(id) ?? _before?.Find(id);
+    public TimerDelivery? Find(string id) => _listener?.Find(id) ?? _before?.Find(id);
 
     /// <summary>Stops everything without telling anybody.</summary>
     public void Abandon() => _listener?.Abandon();
@@ -118,7 +118,7 @@ internal sealed class Membership
 
         // A handler of the membership before this one is no more waited for than one of this: it is what that membership waits for.
         Task left = _left.Task;
-        if (caller is not null && _listener is { } listener && caller.IsOf(listener)) left = await Task.WhenAny(left, listener.OthersThroughAsync(caller)).ConfigureAwait(false);
+        if (caller is not null && _listener is { } listener && listener.Owns(caller)) left = await Task.WhenAny(left, listener.OthersThroughAsync(caller)).ConfigureAwait(false);
         await left.ConfigureAwait(false);
         if (caller is null) await Ended.ConfigureAwait(false);
     }

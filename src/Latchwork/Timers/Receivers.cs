@@ -27,7 +27,7 @@ internal sealed class Receivers : IDeliveryQueue
     private readonly Action _onIdle;
     private readonly TaskCompletionSource _idle = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly TaskCompletionSource _settled = new(TaskCreationOptions.RunContinuationsAsynchronously);
-    private volatile Listener? _listener;
+    private volatile Claims? _claims;
     private long _calls;
     private int _handingBack;
     private TimeSpan _idleSince;
@@ -66,8 +66,11 @@ internal sealed class Receivers : IDeliveryQueue
 
     public Task Settled => _settled.Task;
 
-    /// <summary>Takes the listener that claims.</summary>
-    public void Attach(Listener listener) => _listener = listener;
+    /// <summary>There is a listener that claims.</summary>
+    /// <param name="holder">Holds what it claims.</param>
+    /// <param name="partitions">How many partitions it asks.</param>
+    /// <param name="askAll">Asks all of them now.</param>
+    public void Attach(LeaseHolder holder, int partitions, Action askAll) => _claims = new Claims(holder, partitions, askAll);
 
     /// <summary>Lets a caller wait.</summary>
     /// <returns>False if the listener leaves.</returns>
@@ -84,7 +87,7 @@ internal sealed class Receivers : IDeliveryQueue
         }
 
         Capacity.ChangeHandlers(receiver.Max);
-        _listener?.AskAll(); // before it has joined, the first claim asks
+        _claims?.AskAll(); // before it has joined, the first claim asks
         return true;
     }
 
@@ -239,7 +242,7 @@ internal sealed class Receivers : IDeliveryQueue
 
     public void Dispose() => _alarm.Dispose();
 
-    private bool HasAllAnswers(Receiver receiver) => _listener is { } listener && receiver.Answered.Count >= listener.Partitions;
+    private bool HasAllAnswers(Receiver receiver) => _claims is { } claims && receiver.Answered.Count >= claims.Partitions;
 
     private void Dismiss(Receiver receiver)
     {
@@ -271,7 +274,7 @@ internal sealed class Receivers : IDeliveryQueue
     private async Task HandBackAsync(List<TimerDelivery> deliveries)
     {
         Capacity.HandedBack(deliveries.Count);
-        await Task.WhenAll(deliveries.ConvertAll(_listener!.HandBackAsync)).ConfigureAwait(false);
+        await _claims!.Holder.HandBackAsync(deliveries).ConfigureAwait(false);
         bool isWaitedFor;
         lock (_gate)
         {
@@ -280,7 +283,7 @@ internal sealed class Receivers : IDeliveryQueue
             isWaitedFor = !_closed && _waiting.Count > 0;
         }
 
-        if (isWaitedFor) _listener!.AskAll();
+        if (isWaitedFor) _claims.AskAll();
     }
 
     // On the alarm clock's thread.
@@ -290,7 +293,7 @@ internal sealed class Receivers : IDeliveryQueue
         {
             if (_closed || _waiting.Count > 0) return;
             TimeSpan left = _idleSince + IdleTime - _settings.Clock.Now;
-            if (left > TimeSpan.Zero || _listener is not { Held.IsEmpty: true })
+            if (left > TimeSpan.Zero || _claims is not { Holder.Held.IsEmpty: true })
             {
                 _alarm.Set(left > TimeSpan.Zero ? left : IdleTime);
                 return;
@@ -301,4 +304,6 @@ internal sealed class Receivers : IDeliveryQueue
 
         ThreadPool.UnsafeQueueUserWorkItem(static leave => leave(), _onIdle, preferLocal: false);
     }
+
+    private sealed record Claims(LeaseHolder Holder, int Partitions, Action AskAll);
 }

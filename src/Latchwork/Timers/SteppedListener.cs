@@ -11,20 +11,28 @@ internal sealed class SteppedListener : IDisposable
     /// <summary>The store's leases end at whole milliseconds.</summary>
     private static readonly TimeSpan _roundedUp = TimeSpan.FromMilliseconds(1);
 
-    private readonly ITimerStore _store;
+    private readonly LeaseHolder _holder;
+    private readonly Intake _intake;
     private readonly PartitionClient[] _clients;
-    private readonly TimerSettings _settings;
-    private readonly Listener _listener;
+    private readonly IDisposable _listener;
     private TaskCompletionSource? _ran;
 
-    public SteppedListener(ITimerStore store, PartitionClient[] clients, TimerSettings settings, Listener listener)
+    /// <param name="holder">Holds what is claimed.</param>
+    /// <param name="intake">Takes in what is claimed.</param>
+    /// <param name="clients">The partitions.</param>
+    /// <param name="listener">Is disposed with this.</param>
+    public SteppedListener(LeaseHolder holder, Intake intake, PartitionClient[] clients, IDisposable listener)
     {
-        _store = store;
+        _holder = holder;
+        _intake = intake;
         _clients = clients;
-        _settings = settings;
         _listener = listener;
-        listener.Ran = _ => _ran?.TrySetResult();
+        holder.Ran = _ => _ran?.TrySetResult();
     }
+
+    private ITimerStore Store => _holder.Store;
+
+    private TimerSettings Settings => _holder.Settings;
 
     /// <summary>How long until something is due: an event, or the end of a lease that is not extended. Null if nothing is. In a pause no event is.</summary>
     public async Task<TimeSpan?> NextAsync()
@@ -32,12 +40,12 @@ internal sealed class SteppedListener : IDisposable
         TimeSpan? next = null;
         foreach (PartitionClient client in _clients)
         {
-            if ((await _store.GetStatsAsync(client.Partition, CancellationToken.None).ConfigureAwait(false)).Pause is not null) continue;
-            TimerPage page = await _store.UpcomingAsync(client.Partition, null, null, null, 1, CancellationToken.None).ConfigureAwait(false);
-            if (page.Items.Count > 0) next = Earlier(next, page.Items[0].Due - _settings.Time.GetUtcNow()); // exactly; what is shown is rounded
+            if ((await Store.GetStatsAsync(client.Partition, CancellationToken.None).ConfigureAwait(false)).Pause is not null) continue;
+            TimerPage page = await Store.UpcomingAsync(client.Partition, null, null, null, 1, CancellationToken.None).ConfigureAwait(false);
+            if (page.Items.Count > 0) next = Earlier(next, page.Items[0].Due - Settings.Time.GetUtcNow()); // exactly; what is shown is rounded
         }
 
-        foreach (TimerDelivery held in _listener.Held.ToArray()) next = Earlier(next, held.Deadline - _listener.Now + _roundedUp);
+        foreach (TimerDelivery held in _holder.Held.ToArray()) next = Earlier(next, held.Deadline - _holder.Now + _roundedUp);
         return next < TimeSpan.Zero ? TimeSpan.Zero : next;
     }
 
@@ -48,8 +56,8 @@ internal sealed class SteppedListener : IDisposable
         foreach (PartitionClient client in _clients)
         {
             // A claim of nothing takes back what has a lease that ran out.
-            await _store.ClaimAsync(client.Partition, Request($"look-{Guid.NewGuid():N}", 0), CancellationToken.None).ConfigureAwait(false);
-            TimerStats stats = await _store.GetStatsAsync(client.Partition, CancellationToken.None).ConfigureAwait(false);
+            await Store.ClaimAsync(client.Partition, Request($"look-{Guid.NewGuid():N}", 0), CancellationToken.None).ConfigureAwait(false);
+            TimerStats stats = await Store.GetStatsAsync(client.Partition, CancellationToken.None).ConfigureAwait(false);
             if (stats.Pause is null && stats.OldestOverdue is { } one && (overdue is null || one > overdue)) overdue = one;
         }
 
@@ -65,14 +73,14 @@ internal sealed class SteppedListener : IDisposable
         foreach (PartitionClient client in _clients)
         {
             string token = $"step-{Guid.NewGuid():N}";
-            TimerClaim claim = await _store.ClaimAsync(client.Partition, Request(token, 1), CancellationToken.None).ConfigureAwait(false);
+            TimerClaim claim = await Store.ClaimAsync(client.Partition, Request(token, 1), CancellationToken.None).ConfigureAwait(false);
             if (claim.Events.Count == 0) continue;
 
-            _listener.Capacity.Reserve(1);
+            _holder.Capacity.Reserve(1);
             _ran = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
-            TimeSpan now = _listener.Now;
-            var delivery = new TimerDelivery(_listener, client, claim.Events[0], token, now, now + _settings.LeaseDuration);
-            await _listener.ReceiveAsync([delivery], _settings.LeaseDuration).ConfigureAwait(false);
+            TimeSpan now = _holder.Now;
+            var delivery = new TimerDelivery(_holder, client, claim.Events[0], token, now, now + Settings.LeaseDuration);
+            await _intake.ReceiveAsync([delivery], Settings.LeaseDuration).ConfigureAwait(false);
             await _ran.Task.WaitAsync(timeout, TimeProvider.System).ConfigureAwait(false);
             return delivery;
         }
@@ -82,7 +90,7 @@ internal sealed class SteppedListener : IDisposable
 
     public void Dispose() => _listener.Dispose();
 
-    private ClaimRequest Request(string token, int max) => new(_settings.NodeId, token, max, max, 0, _settings.LeaseDuration, _settings.DeadLetters);
+    private ClaimRequest Request(string token, int max) => new(Settings.NodeId, token, max, max, 0, Settings.LeaseDuration, Settings.DeadLetters);
 
     private static TimeSpan? Earlier(TimeSpan? a, TimeSpan b) => a < b ? a : b;
 }

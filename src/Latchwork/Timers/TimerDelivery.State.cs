@@ -83,8 +83,8 @@ public sealed partial class TimerDelivery
     /// <summary>The last call of the handler that ends the delivery, which it may not have awaited.</summary>
     internal Task Decision => _decision ?? Task.CompletedTask;
 
-    /// <summary>Whether it came by this listener.</summary>
-    internal bool IsOf(Listener listener) => ReferenceEquals(_listener, listener);
+    /// <summary>Whether this holder holds it, or did.</summary>
+    internal bool IsOf(LeaseHolder holder) => ReferenceEquals(_holder, holder);
 
     /// <summary>When it was claimed, by the store's clock; of an occurrence: when it was claimed first.</summary>
     internal DateTimeOffset ClaimedAt => _event.FirstClaimedAt ?? _event.Due + _event.Lateness;
@@ -95,8 +95,8 @@ public sealed partial class TimerDelivery
     /// <summary>Lets the handler start unless the delivery is over, its lease ran out, or the node leaves.</summary>
     internal bool TryStart()
     {
-        _startedAt = _listener.Now;
-        if (_startedAt >= Deadline) _listener.OnLeaseLost(this, DeliveryEnd.LeaseRanOut);
+        _startedAt = _holder.Now;
+        if (_startedAt >= Deadline) _holder.OnLeaseLost(this, DeliveryEnd.LeaseRanOut);
         return StopReason == StopReason.None && TryMark(Started, unless: Dropped | Settled);
     }
 
@@ -121,7 +121,7 @@ public sealed partial class TimerDelivery
     internal void StopHolding() => TryMark(LetGo, unless: Settled | Dropped);
 
     /// <summary>Hands it back, unless it is over. Never throws.</summary>
-    internal Task HandBackAsync() => _listener.HandBackAsync(this);
+    internal Task HandBackAsync() => _holder.HandBackAsync(this);
 
     /// <summary>The handler has returned.</summary>
     internal void MarkReturned() => TryMark(Returned, unless: 0);
@@ -160,7 +160,7 @@ public sealed partial class TimerDelivery
         }
         while (Interlocked.CompareExchange(ref _marks, before | Suspected, before) != before);
 
-        _listener.NotHeld(this);
+        _holder.NotHeld(this);
         return true;
     }
 
@@ -168,7 +168,7 @@ public sealed partial class TimerDelivery
     internal void Supersede()
     {
         WasRevoked = true;
-        if (!Suspect()) _listener.OnLeaseLost(this, DeliveryEnd.Revoked);
+        if (!Suspect()) _holder.OnLeaseLost(this, DeliveryEnd.Revoked);
     }
 
     /// <summary>Fires the handler's token. Its state changes immediately, callbacks run on the pool.</summary>
@@ -218,7 +218,7 @@ public sealed partial class TimerDelivery
             // Of two calls that end it together one is stale, and this may be that one.
             if (outcome == TimerOutcome.Stale) Suspect();
             else Settle(failure is null || outcome == TimerOutcome.NotFound ? TimerOutcome.NotFound : TimerOutcome.Stale);
-            if (failure is not null && outcome is (TimerOutcome.Done or TimerOutcome.DeadLettered)) _listener.Errors.AttemptFailed(this, failure, outcome, thrown);
+            if (failure is not null && outcome is (TimerOutcome.Done or TimerOutcome.DeadLettered)) _holder.Errors.AttemptFailed(this, failure, outcome, thrown);
             return outcome;
         }
         finally
@@ -229,9 +229,9 @@ public sealed partial class TimerDelivery
 
     // Of one that was received the caller is the handler: whenever it confirms, it has handled it.
     private Task<TimerOutcome> CallEndAsync(TimerFailure? failure, TimeSpan repeatUntil, CancellationToken cancellationToken) =>
-        failure is not null ? _listener.Calls.FailAsync(Client, failure, repeatUntil, cancellationToken)
-        : _listener.Settings.Confirmation == Confirmation.OnDelivery && !IsReceived ? _listener.Calls.ConfirmOnDeliveryAsync(Client, Key, repeatUntil, cancellationToken)
-        : _listener.Calls.ConfirmAsync(Client, Key, repeatUntil, cancellationToken);
+        failure is not null ? _holder.Calls.FailAsync(Client, failure, repeatUntil, cancellationToken)
+        : _holder.Settings.Confirmation == Confirmation.OnDelivery && !IsReceived ? _holder.Calls.ConfirmOnDeliveryAsync(Client, Key, repeatUntil, cancellationToken)
+        : _holder.Calls.ConfirmAsync(Client, Key, repeatUntil, cancellationToken);
 
     /// <summary>Hands the delivery back: no retry is spent.</summary>
     /// <param name="repeatUntil">Until when to repeat it if the store does not answer.</param>
@@ -241,7 +241,7 @@ public sealed partial class TimerDelivery
         Interlocked.Add(ref _marks, Ending);
         try
         {
-            TimerOutcome outcome = await _listener.Calls.ReleaseAsync(Client, Key, repeatUntil, cancellationToken).ConfigureAwait(false);
+            TimerOutcome outcome = await _holder.Calls.ReleaseAsync(Client, Key, repeatUntil, cancellationToken).ConfigureAwait(false);
             Settle(TimerOutcome.Stale);
             return outcome;
         }
@@ -255,7 +255,7 @@ public sealed partial class TimerDelivery
     private void EndEnding()
     {
         int marks = Interlocked.Add(ref _marks, -Ending);
-        if (marks < Ending && (marks & Suspected) != 0) _listener.OnLeaseLost(this, WasRevoked ? DeliveryEnd.Revoked : DeliveryEnd.TakenOver, quietly: true);
+        if (marks < Ending && (marks & Suspected) != 0) _holder.OnLeaseLost(this, WasRevoked ? DeliveryEnd.Revoked : DeliveryEnd.TakenOver, quietly: true);
     }
 
     /// <summary>Whether it was confirmed in a transaction of its handler. Whether that was committed is known by how the handler ends.</summary>
@@ -264,7 +264,7 @@ public sealed partial class TimerDelivery
     private async Task ConfirmInAsync(System.Data.Common.DbTransaction transaction, CancellationToken cancellationToken)
     {
         if (Refusal() is not null) throw LeaseIsLost();
-        ITimerTransactions transactions = _listener.Transactions();
+        ITimerTransactions transactions = _holder.Transactions();
 
         // From now on the answers of extensions, which find the row locked, say nothing; so the lease is made full before.
         Interlocked.Add(ref _marks, Ending);
@@ -272,9 +272,9 @@ public sealed partial class TimerDelivery
         bool isConfirmed = false;
         try
         {
-            (TimerOutcome extended, TimeSpan sentAt) = await _listener.Calls
-                .ExtendAsync(Client, Key, _listener.Settings.LeaseDuration, Deadline, cancellationToken).OffStoreThread().ConfigureAwait(false);
-            if (extended == TimerOutcome.Done) SetLeaseExpiry(sentAt + _listener.Settings.LeaseDuration);
+            (TimerOutcome extended, TimeSpan sentAt) = await _holder.Calls
+                .ExtendAsync(Client, Key, _holder.Settings.LeaseDuration, Deadline, cancellationToken).OffStoreThread().ConfigureAwait(false);
+            if (extended == TimerOutcome.Done) SetLeaseExpiry(sentAt + _holder.Settings.LeaseDuration);
             if (extended is TimerOutcome.Done or TimerOutcome.InFlight)
             {
                 isConfirmed = await transactions.ConfirmAsync(transaction, Client.Partition, Key, Client.Completed, cancellationToken).ConfigureAwait(false) == TimerOutcome.Done;
@@ -296,7 +296,7 @@ public sealed partial class TimerDelivery
         }
 
         if (isConfirmed) return;
-        _listener.OnLeaseLost(this, DeliveryEnd.TakenOver, quietly: true);
+        _holder.OnLeaseLost(this, DeliveryEnd.TakenOver, quietly: true);
         throw LeaseIsLost();
     }
 
@@ -334,7 +334,7 @@ public sealed partial class TimerDelivery
     {
         get
         {
-            TimeSpan leaseEnd = _listener.Now + _listener.Settings.LeaseDuration;
+            TimeSpan leaseEnd = _holder.Now + _holder.Settings.LeaseDuration;
             return leaseEnd > Deadline ? leaseEnd : Deadline;
         }
     }
@@ -344,9 +344,9 @@ public sealed partial class TimerDelivery
         if (Refusal() is { } refusal) return refusal;
 
         (TimerOutcome outcome, TimeSpan sentAt) =
-            await _listener.Calls.ExtendAsync(Client, Key, lease, Deadline, cancellationToken).OffStoreThread().ConfigureAwait(false);
+            await _holder.Calls.ExtendAsync(Client, Key, lease, Deadline, cancellationToken).OffStoreThread().ConfigureAwait(false);
         if (outcome == TimerOutcome.Done) SetLeaseExpiry(sentAt + lease);
-        else if (outcome != TimerOutcome.InFlight) _listener.OnLeaseLost(this, DeliveryEnd.TakenOver, quietly: true);
+        else if (outcome != TimerOutcome.InFlight) _holder.OnLeaseLost(this, DeliveryEnd.TakenOver, quietly: true);
         return outcome;
     }
 
@@ -355,10 +355,10 @@ public sealed partial class TimerDelivery
     {
         int marks = Volatile.Read(ref _marks);
         if ((marks & Settled) != 0) return _afterwards;
-        return (marks & Dropped) != 0 || _listener.Now >= Deadline || _listener.IsAbandoned ? TimerOutcome.Stale : null;
+        return (marks & Dropped) != 0 || _holder.Now >= Deadline || _holder.IsAbandoned ? TimerOutcome.Stale : null;
     }
 
-    private void OnCallbackThrew(Exception exception) => _listener.Errors.Report(TimerTrouble.Callback, exception, this);
+    private void OnCallbackThrew(Exception exception) => _holder.Errors.Report(TimerTrouble.Callback, exception, this);
 
     private bool TryMark(int mark, int unless)
     {
@@ -370,8 +370,8 @@ public sealed partial class TimerDelivery
             if (Interlocked.CompareExchange(ref _marks, before | mark, before) == before) break;
         }
 
-        if ((before & NoLongerHeld) == 0 && (mark & NoLongerHeld) != 0) _listener.NotHeld(this);
-        if (!IsFinished(before) && IsFinished(before | mark)) _listener.Finished();
+        if ((before & NoLongerHeld) == 0 && (mark & NoLongerHeld) != 0) _holder.NotHeld(this);
+        if (!IsFinished(before) && IsFinished(before | mark)) _holder.Finished();
         return true;
     }
 

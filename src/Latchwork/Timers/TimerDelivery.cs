@@ -8,12 +8,12 @@ namespace Latchwork;
 public sealed partial class TimerDelivery
 {
     private ClaimedEvent _event;
-    private readonly Listener _listener;
+    private readonly LeaseHolder _holder;
     private TimeSpan _startedAt;
 
-    internal TimerDelivery(Listener listener, PartitionClient client, ClaimedEvent claimed, string token, TimeSpan receivedAt, TimeSpan deadline)
+    internal TimerDelivery(LeaseHolder holder, PartitionClient client, ClaimedEvent claimed, string token, TimeSpan receivedAt, TimeSpan deadline)
     {
-        _listener = listener;
+        _holder = holder;
         _event = claimed;
         ReceivedAt = QueuedAt = receivedAt;
         _startedAt = receivedAt;
@@ -57,7 +57,7 @@ public sealed partial class TimerDelivery
     {
         get
         {
-            TimeSpan left = Deadline - _listener.Now;
+            TimeSpan left = Deadline - _holder.Now;
             return IsOver || left < TimeSpan.Zero ? TimeSpan.Zero : left;
         }
     }
@@ -83,7 +83,7 @@ public sealed partial class TimerDelivery
     /// <exception cref="System.Text.Json.JsonException">The payload is no JSON, or not of this type.</exception>
     [RequiresUnreferencedCode(PayloadSerializer.UsesReflection)]
     [RequiresDynamicCode(PayloadSerializer.UsesDynamicCode)]
-    public T? Read<T>() => PayloadSerializer.Read<T>(Payload, _listener.Settings.Json);
+    public T? Read<T>() => PayloadSerializer.Read<T>(Payload, _holder.Settings.Json);
 
     /// <summary>Reads the payload as JSON, without reflection.</summary>
     /// <typeparam name="T">The type to read.</typeparam>
@@ -148,7 +148,7 @@ public sealed partial class TimerDelivery
             throw new ArgumentOutOfRangeException(nameof(reason), reason, $"'reason' must be one of its named values; it is {(int)reason}.");
         }
 
-        return Decide(new TimerFailure(Key, _listener.Settings.NodeId, ErrorText.Clip(error), RetryIn: null, reason), cancellationToken);
+        return Decide(new TimerFailure(Key, _holder.Settings.NodeId, ErrorText.Clip(error), RetryIn: null, reason), cancellationToken);
     }
 
     /// <summary>Hands the event back: it is due again immediately, for any node, and no retry is spent.</summary>
@@ -169,15 +169,15 @@ public sealed partial class TimerDelivery
     /// <exception cref="LatchworkStoreException">The store did not answer for as long as the lease lasted.</exception>
     public Task<TimerOutcome> ExtendAsync(TimeSpan lease, CancellationToken cancellationToken = default)
     {
-        Limits.CheckDuration(lease, TimeSpan.FromMilliseconds(100), TimeSpan.FromDays(1));
+        Limits.CheckDuration(lease, Limits.MinLease, Limits.MaxDeliveryLease);
         return ExtendCoreAsync(lease, cancellationToken);
     }
 
     /// <summary>The report of a failure of this delivery.</summary>
     internal TimerFailure FailureOf(string error, TimeSpan? delay) => new(
         Key,
-        _listener.Settings.NodeId,
+        _holder.Settings.NodeId,
         ErrorText.Clip(error),
-        delay ?? _listener.Settings.Backoff.DelayOf(Retries, Random.Shared),
+        delay ?? _holder.Settings.Backoff.DelayOf(Retries, Random.Shared),
         DeadLetterReason.RetriesExhausted);
 }

@@ -12,7 +12,7 @@ namespace Latchwork;
 /// While this is under way the delivery is held like any other, and its lease is extended. If the process dies before the step, the occurrence has not begun: it is
 /// delivered again, and no retry is spent. The step can be repeated: see <see cref="IScheduleStore.AdvanceAsync"/>.
 /// </remarks>
-internal sealed class OccurrenceStarter(Listener listener, IScheduleStore schedules)
+internal sealed class OccurrenceStarter(LeaseHolder holder, IScheduleStore schedules, IDeliveryQueue queue, PartitionPauses pauses)
 {
     /// <summary>How often a plan is computed anew, because the schedule has changed, before the occurrence is handed back.</summary>
     private const int MaxChanges = 3;
@@ -32,10 +32,10 @@ internal sealed class OccurrenceStarter(Listener listener, IScheduleStore schedu
     /// <summary>Begins occurrences that a claim brought. Returns immediately.</summary>
     public void Begin(PartitionClient client, List<TimerDelivery> deliveries)
     {
-        int pauses = listener.PausesOf(client);
+        int pausesBefore = pauses.CountOf(client);
         lock (_gate)
         {
-            Task running = Task.Run(() => RunAsync(client, deliveries, pauses));
+            Task running = Task.Run(() => RunAsync(client, deliveries, pausesBefore));
             _underWay.Add(running);
             _ = running.ContinueWith(Forget, CancellationToken.None, TaskContinuationOptions.ExecuteSynchronously, TaskScheduler.Default);
         }
@@ -47,7 +47,7 @@ internal sealed class OccurrenceStarter(Listener listener, IScheduleStore schedu
     }
 
     // Never throws.
-    private async Task RunAsync(PartitionClient client, List<TimerDelivery> deliveries, int pauses)
+    private async Task RunAsync(PartitionClient client, List<TimerDelivery> deliveries, int pausesBefore)
     {
         foreach (TimerDelivery[] piece in deliveries.Chunk(ScheduleReader.MaxRead))
         {
@@ -66,27 +66,27 @@ internal sealed class OccurrenceStarter(Listener listener, IScheduleStore schedu
                 continue;
             }
 
-            await Task.WhenAll(piece.Select(delivery => StartAsync(client, delivery, records[OccurrenceId.ScheduleOf(delivery.Id)!], pauses))).ConfigureAwait(false);
+            await Task.WhenAll(piece.Select(delivery => StartAsync(client, delivery, records[OccurrenceId.ScheduleOf(delivery.Id)!], pausesBefore))).ConfigureAwait(false);
         }
     }
 
     // Never throws.
-    private async Task StartAsync(PartitionClient client, TimerDelivery delivery, ScheduleRecord? record, int pauses)
+    private async Task StartAsync(PartitionClient client, TimerDelivery delivery, ScheduleRecord? record, int pausesBefore)
     {
         try
         {
             for (int changes = 0; ; changes++)
             {
-                if (delivery.IsOver || listener.Now >= delivery.Deadline)
+                if (delivery.IsOver || holder.Now >= delivery.Deadline)
                 {
                     // Another may have it by now, and if not, it has not begun: its lease ends, and no retry is spent.
-                    listener.OnLeaseLost(delivery, DeliveryEnd.LeaseRanOut, quietly: true);
+                    holder.OnLeaseLost(delivery, DeliveryEnd.LeaseRanOut, quietly: true);
                     delivery.MarkEnded();
-                    listener.DidNotRun(delivery);
+                    holder.DidNotRun(delivery);
                     return;
                 }
 
-                if (listener.PausesOf(client) != pauses)
+                if (pauses.CountOf(client) != pausesBefore)
                 {
                     await HandBackAsync(delivery).ConfigureAwait(false);
                     return;
@@ -104,7 +104,7 @@ internal sealed class OccurrenceStarter(Listener listener, IScheduleStore schedu
                 {
                     if (advance.Headers is { } headers) delivery.Redate(headers);
                     Log(delivery, plan, answer.Outcome);
-                    await DispatchAsync(client, delivery, pauses).ConfigureAwait(false);
+                    await DispatchAsync(client, delivery, pausesBefore).ConfigureAwait(false);
                 }
                 else
                 {
@@ -112,7 +112,7 @@ internal sealed class OccurrenceStarter(Listener listener, IScheduleStore schedu
                     Log(delivery, plan, answer.Outcome);
                     delivery.Settle(answer.Outcome == AdvanceOutcome.Waiting ? TimerOutcome.Stale : TimerOutcome.NotFound);
                     delivery.MarkEnded();
-                    listener.DidNotRun(delivery);
+                    holder.DidNotRun(delivery);
                 }
 
                 return;
@@ -126,21 +126,21 @@ internal sealed class OccurrenceStarter(Listener listener, IScheduleStore schedu
         }
     }
 
-    private async Task DispatchAsync(PartitionClient client, TimerDelivery delivery, int pauses)
+    private async Task DispatchAsync(PartitionClient client, TimerDelivery delivery, int pausesBefore)
     {
         if (delivery.IsOver)
         {
             // It was lost while the step was made. Its token is still good if nobody took it over: then it goes back as it is, instead of spending a retry when the lease ends.
-            await listener.Calls.ReleaseAsync(client, delivery.Key, listener.Now + TimerSettings.LeaveGrace, listener.Aborted).OffStoreThread().ConfigureAwait(false);
+            await holder.Calls.ReleaseAsync(client, delivery.Key, holder.Now + TimerSettings.LeaveGrace, holder.Aborted).OffStoreThread().ConfigureAwait(false);
             delivery.MarkEnded();
-            listener.DidNotRun(delivery);
+            holder.DidNotRun(delivery);
             return;
         }
 
-        delivery.QueuedAt = listener.Now; // what it has waited for until now says nothing about this node's handlers
-        if (listener.PausesOf(client) == pauses && listener.Dispatcher.TryAdd([delivery]))
+        delivery.QueuedAt = holder.Now; // what it has waited for until now says nothing about this node's handlers
+        if (pauses.CountOf(client) == pausesBefore && queue.TryAdd([delivery]))
         {
-            if (listener.PausesOf(client) != pauses) listener.HandBackUnstarted(client);
+            if (pauses.CountOf(client) != pausesBefore) pauses.HandBackUnstarted(client);
             return;
         }
 
@@ -149,8 +149,8 @@ internal sealed class OccurrenceStarter(Listener listener, IScheduleStore schedu
 
     private async Task HandBackAsync(TimerDelivery delivery)
     {
-        await listener.HandBackAsync(delivery).ConfigureAwait(false);
-        listener.DidNotRun(delivery);
+        await holder.HandBackAsync(delivery).ConfigureAwait(false);
+        holder.DidNotRun(delivery);
     }
 
     /// <summary>What is to become of a delivery.</summary>
@@ -165,11 +165,11 @@ internal sealed class OccurrenceStarter(Listener listener, IScheduleStore schedu
             }
             catch (InvalidDataException e)
             {
-                listener.Errors.Log.ScheduleDamaged(e, record.Id, listener.Settings.Namespace);
+                holder.Errors.Log.ScheduleDamaged(e, record.Id, holder.Settings.Namespace);
             }
         }
 
-        return OccurrencePlan.Decide(record, declaration, delivery.Key, delivery.Due, delivery.ClaimedAt, listener.Settings.NodeId);
+        return OccurrencePlan.Decide(record, declaration, delivery.Key, delivery.Due, delivery.ClaimedAt, holder.Settings.NodeId);
     }
 
     /// <summary>A store that does not answer is asked again for as long as the lease lasts, which is extended meanwhile.</summary>
@@ -180,22 +180,22 @@ internal sealed class OccurrenceStarter(Listener listener, IScheduleStore schedu
             TimeSpan pause = Backoff.OfStore(n);
             try
             {
-                return await call(listener.Aborted).OffStoreThread().ConfigureAwait(false);
+                return await call(holder.Aborted).OffStoreThread().ConfigureAwait(false);
             }
-            catch (LatchworkStoreException e) when ((e.IsTransient || e.Outcome == StoreOutcome.Unknown) && Array.Exists(deliveries, delivery => !delivery.IsOver && listener.Now + pause < delivery.Deadline))
+            catch (LatchworkStoreException e) when ((e.IsTransient || e.Outcome == StoreOutcome.Unknown) && Array.Exists(deliveries, delivery => !delivery.IsOver && holder.Now + pause < delivery.Deadline))
             {
-                await Task.Delay(pause, listener.Settings.Time, listener.Aborted).ConfigureAwait(false);
+                await Task.Delay(pause, holder.Settings.Time, holder.Aborted).ConfigureAwait(false);
             }
         }
     }
 
     private void GiveUp(TimerDelivery delivery, Exception e)
     {
-        bool isStopped = listener.Aborted.IsCancellationRequested;
-        listener.OnLeaseLost(delivery, DeliveryEnd.LeftBehind, quietly: true);
+        bool isStopped = holder.Aborted.IsCancellationRequested;
+        holder.OnLeaseLost(delivery, DeliveryEnd.LeftBehind, quietly: true);
         delivery.MarkEnded();
-        listener.DidNotRun(delivery);
-        if (!isStopped) listener.Errors.Report(TimerTrouble.Occurrence, e, delivery);
+        holder.DidNotRun(delivery);
+        if (!isStopped) holder.Errors.Report(TimerTrouble.Occurrence, e, delivery);
     }
 
     private void Log(TimerDelivery delivery, OccurrencePlan? plan, AdvanceOutcome outcome)
@@ -204,15 +204,15 @@ internal sealed class OccurrenceStarter(Listener listener, IScheduleStore schedu
         if (outcome == AdvanceOutcome.Ended)
         {
             OccurrenceOutcome why = plan is { Run: false } ? plan.EndAs : OccurrenceOutcome.Overlapped;
-            listener.Errors.Log.OccurrenceSkipped(shown, listener.Settings.Namespace, why, plan?.Missed ?? 0);
+            holder.Errors.Log.OccurrenceSkipped(shown, holder.Settings.Namespace, why, plan?.Missed ?? 0);
         }
         else if (outcome == AdvanceOutcome.Waiting && plan is not null)
         {
-            listener.Errors.Log.OccurrenceWaits(shown, listener.Settings.Namespace);
+            holder.Errors.Log.OccurrenceWaits(shown, holder.Settings.Namespace);
         }
         else if (outcome == AdvanceOutcome.Run && plan is { Missed: > 0 })
         {
-            listener.Errors.Log.OccurrencesMissed(shown, listener.Settings.Namespace, plan.IsMore ? $"more than {plan.Missed}" : $"{plan.Missed}");
+            holder.Errors.Log.OccurrencesMissed(shown, holder.Settings.Namespace, plan.IsMore ? $"more than {plan.Missed}" : $"{plan.Missed}");
         }
     }
 }

@@ -8,7 +8,7 @@ namespace Latchwork;
 /// next time. That happens only after somebody's hand, or a node that could not evaluate the schedule.
 /// </summary>
 /// <remarks>Of all nodes of a namespace one looks every 10 s: who asks earlier is told nothing. Where there are no schedules, a node asks once a minute.</remarks>
-internal sealed class ScheduleSweeper(Listener listener, IScheduleStore schedules, PartitionClient[] clients)
+internal sealed class ScheduleSweeper(LeaseHolder holder, IScheduleStore schedules, PartitionClient[] clients)
 {
     private static readonly TimeSpan _interval = TimeSpan.FromSeconds(10);
     private static readonly TimeSpan _intervalOfNone = TimeSpan.FromMinutes(1);
@@ -23,8 +23,8 @@ internal sealed class ScheduleSweeper(Listener listener, IScheduleStore schedule
         TimeSpan pause = _interval * (0.5 + Random.Shared.NextDouble() / 2); // nodes that start together do not ask together
         while (true)
         {
-            await Task.Delay(pause, listener.Settings.Time, listener.Aborted).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
-            if (listener.Aborted.IsCancellationRequested) return;
+            await Task.Delay(pause, holder.Settings.Time, holder.Aborted).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            if (holder.Aborted.IsCancellationRequested) return;
             try
             {
                 bool any = false;
@@ -34,15 +34,15 @@ internal sealed class ScheduleSweeper(Listener listener, IScheduleStore schedule
                 pause = (any ? _interval : _intervalOfNone) * (0.5 + Random.Shared.NextDouble());
                 failures = 0;
             }
-            catch (OperationCanceledException) when (listener.Aborted.IsCancellationRequested)
+            catch (OperationCanceledException) when (holder.Aborted.IsCancellationRequested)
             {
                 return;
             }
-#pragma warning disable CA1031 // Whatever it is, looking goes on.
+#pragma warning disable CA1031 // Whatever it is, it looks again.
             catch (Exception e)
 #pragma warning restore CA1031
             {
-                listener.Errors.Report(TimerTrouble.Sweep, e, quietly: failures++ > 0);
+                holder.Errors.Report(TimerTrouble.Sweep, e, quietly: failures++ > 0);
                 pause = _interval;
             }
         }
@@ -55,12 +55,12 @@ internal sealed class ScheduleSweeper(Listener listener, IScheduleStore schedule
         long total;
         do
         {
-            ScheduleSweep sweep = await schedules.SweepAsync(client.Partition, cursor, _interval, listener.Aborted).OffStoreThread().ConfigureAwait(false);
+            ScheduleSweep sweep = await schedules.SweepAsync(client.Partition, cursor, _interval, holder.Aborted).OffStoreThread().ConfigureAwait(false);
             foreach (ScheduleRecord stray in sweep.Strays)
             {
                 if (ScheduleReader.Rearm(stray, sweep.Now) is not { } write) continue;
-                ScheduleWritten written = await schedules.WriteAsync(client.Partition, write, listener.Aborted).OffStoreThread().ConfigureAwait(false);
-                if (written.Outcome == ScheduleWriteOutcome.Written) listener.Errors.Log.ScheduleRearmed(stray.Id, listener.Settings.Namespace);
+                ScheduleWritten written = await schedules.WriteAsync(client.Partition, write, holder.Aborted).OffStoreThread().ConfigureAwait(false);
+                if (written.Outcome == ScheduleWriteOutcome.Written) holder.Errors.Log.ScheduleRearmed(stray.Id, holder.Settings.Namespace);
             }
 
             (cursor, total) = (sweep.Cursor, sweep.Total);
