@@ -92,7 +92,7 @@ internal sealed class Repartition(RedisTimerStore store) : IStorePartitions
         private string? ObstacleOf(string answer, string[] names) => answer switch
         {
             "listened" => $"Nodes listen to the timer namespace '{ns}': {string.Join(", ", names)}. Stop them first (one that died counts as listening for some seconds), and run it again.",
-            "sealed" => $"The timer namespace '{ns}' is sealed, as it is or was moved to {TransferMark.Parse(names[0])!.Place}.",
+            "sealed" => $"The timer namespace '{ns}' is closed, as it is or was moved to {TransferMark.Parse(names[0])!.Place}.",
             "importing" => $"The timer namespace '{ns}' is the target of a move from {TransferMark.Parse(names[0])!.Place} that is not over. End that first.",
             _ => null,
         };
@@ -109,7 +109,7 @@ internal sealed class Repartition(RedisTimerStore store) : IStorePartitions
                 while (true)
                 {
                     RedisReply reply = await SendAsync(
-                        TimerScript.ScanPartition, index, cancellationToken, (int)state, last.Score, last.Id, Limits.MaxBatch).ConfigureAwait(false);
+                        TimerScript.ScanEvents, index, cancellationToken, (int)state, last.Score, last.Id, Limits.MaxBatch).ConfigureAwait(false);
                     (string Id, string Score)[] page = reply.Pairs;
                     string[] leaving = [.. page.Select(static e => e.Id).Where(id => HomeOf(id, _to) != index)];
                     while (leaving.Length > 0) leaving = leaving[(await MoveAsync(index, leaving, cancellationToken).ConfigureAwait(false))..];
@@ -159,7 +159,7 @@ internal sealed class Repartition(RedisTimerStore store) : IStorePartitions
             (int count, _, List<string> taken) = await store.MoveAsync(
                 new TimerPartition(ns, index), mark, _to, ids, e => e with { Replace = HomeOf(e.Id, mark.From) == index }, cancellationToken).ConfigureAwait(false);
             Doubled.AddRange(taken.Take(MaxNamed - Doubled.Count));
-            await SendAsync(TimerScript.Drop, index, cancellationToken, [.. ids[..count].Select(static id => (RedisValue)id)]).ConfigureAwait(false);
+            await SendAsync(TimerScript.DropEvents, index, cancellationToken, [.. ids[..count].Select(static id => (RedisValue)id)]).ConfigureAwait(false);
             Moved += count;
             progress?.Invoke(Moved);
             return count;

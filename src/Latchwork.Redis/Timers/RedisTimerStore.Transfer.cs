@@ -131,7 +131,7 @@ internal sealed partial class RedisTimerStore
             if (next.Counters is { } counters) arguments = [.. arguments, .. CounterFields.ToArguments(counters)];
         }
 
-        RedisReply reply = await SendAsync(TimerScript.Marks, partition, cancellationToken, arguments).ConfigureAwait(false);
+        RedisReply reply = await SendAsync(TimerScript.MoveMarks, partition, cancellationToken, arguments).ConfigureAwait(false);
         return (new TransferMarks(TransferMark.Parse(reply[0].Text), TransferMark.Parse(reply[1].Text)) { Pause = PauseText.Parse(reply[3].Text) }, reply[2].Number == 1);
 
         static RedisValue Text(TransferMark? mark) => mark?.ToString() ?? "";
@@ -140,20 +140,20 @@ internal sealed partial class RedisTimerStore
 
     private async Task<SealAnswer> SealAsync(TimerPartition partition, string moveId, string target, bool checkOnly, CancellationToken cancellationToken)
     {
-        RedisReply reply = await SendAsync(TimerScript.Seal, partition, cancellationToken, moveId, target, checkOnly ? 1 : 0).ConfigureAwait(false);
+        RedisReply reply = await SendAsync(TimerScript.CloseForMove, partition, cancellationToken, moveId, target, checkOnly ? 1 : 0).ConfigureAwait(false);
         return new SealAnswer(TransferMark.Parse(reply[0].Text), reply.Texts[2..], TimerCodec.Span(reply[1].Number));
     }
 
     private async Task<IReadOnlyList<TransferEvent>> NextAsync(TimerPartition partition, string moveId, IReadOnlyList<string> arrived, CancellationToken cancellationToken)
     {
-        RedisReply reply = await SendAsync(TimerScript.Next, partition, cancellationToken, [moveId, .. arrived.Select(static id => (RedisValue)id)]).ConfigureAwait(false);
+        RedisReply reply = await SendAsync(TimerScript.NextEvents, partition, cancellationToken, [moveId, .. arrived.Select(static id => (RedisValue)id)]).ConfigureAwait(false);
         return [.. Enumerable.Range(0, reply.Length).Select(i => ReadMoved(reply[i]))];
     }
 
     private async Task<ImportOutcome[]> ImportAsync(TimerPartition partition, string moveId, IReadOnlyList<TransferEvent> events, CancellationToken cancellationToken)
     {
         RedisValue[] arguments = ImportArguments(partition, moveId, events);
-        (RedisReply reply, LatchworkStoreException? shortfall) = await WriteAsync(TimerScript.Import, partition, arguments, cancellationToken).ConfigureAwait(false);
+        (RedisReply reply, LatchworkStoreException? shortfall) = await WriteAsync(TimerScript.ImportEvents, partition, arguments, cancellationToken).ConfigureAwait(false);
         if (shortfall is not null) throw shortfall; // the source keeps what replicas do not have yet; the next run goes on
         return TimerCodec.Outcomes(reply, static digit => (ImportOutcome)digit);
     }

@@ -6,7 +6,6 @@ internal sealed class TimerScript
     private TimerScript(RedisScript script) => (Script, Keys) = (script, KeysOf(script));
     public static TimerScript Open { get; } = Load(nameof(Open));
     public static TimerScript Find { get; } = Load(nameof(Find));
-    public static TimerScript DropNamespace { get; } = Load(nameof(DropNamespace));
     public static TimerScript Post { get; } = Load(nameof(Post));
     public static TimerScript Claim { get; } = Load(nameof(Claim));
     public static TimerScript Confirm { get; } = Load(nameof(Confirm));
@@ -20,9 +19,6 @@ internal sealed class TimerScript
     public static TimerScript InFlight { get; } = Load(nameof(InFlight));
     public static TimerScript DeadLetters { get; } = Load(nameof(DeadLetters));
     public static TimerScript Completed { get; } = Load(nameof(Completed));
-    public static TimerScript ScanCompleted { get; } = Load(nameof(ScanCompleted));
-    public static TimerScript ImportCompleted { get; } = Load(nameof(ImportCompleted));
-    public static TimerScript MoveCompleted { get; } = Load(nameof(MoveCompleted));
     public static TimerScript Requeue { get; } = Load(nameof(Requeue));
     public static TimerScript Purge { get; } = Load(nameof(Purge));
     public static TimerScript Nodes { get; } = Load(nameof(Nodes));
@@ -33,27 +29,33 @@ internal sealed class TimerScript
     public static TimerScript WriteSchedules { get; } = Load(nameof(WriteSchedules));
     public static TimerScript ListSchedules { get; } = Load(nameof(ListSchedules));
     public static TimerScript SweepSchedules { get; } = Load(nameof(SweepSchedules));
-    public static TimerScript MoveSchedules { get; } = Load(nameof(MoveSchedules));
-    public static TimerScript MoveCounters { get; } = Load(nameof(MoveCounters));
-    public static TimerScript ScanSchedules { get; } = Load(nameof(ScanSchedules));
     public static TimerScript Leave { get; } = Load(nameof(Leave));
-    public static TimerScript Seal { get; } = Load(nameof(Seal));
-    public static TimerScript Marks { get; } = Load(nameof(Marks));
-    public static TimerScript Next { get; } = Load(nameof(Next));
-    public static TimerScript Import { get; } = Load(nameof(Import));
-    public static TimerScript DropJournal { get; } = Load(nameof(DropJournal));
-    public static TimerScript PeekPartition { get; } = Load(nameof(PeekPartition));
-    public static TimerScript LockPartition { get; } = Load(nameof(LockPartition));
-    public static TimerScript ScanPartition { get; } = Load(nameof(ScanPartition));
-    public static TimerScript ReadEvents { get; } = Load(nameof(ReadEvents));
-    public static TimerScript WriteEvents { get; } = Load(nameof(WriteEvents));
-    public static TimerScript Drop { get; } = Load(nameof(Drop));
-    public static TimerScript UnlockPartition { get; } = Load(nameof(UnlockPartition));
-    public static TimerScript CheckStates { get; } = Load(nameof(CheckStates));
-    public static TimerScript CheckBodies { get; } = Load(nameof(CheckBodies));
-    public static TimerScript CheckRecords { get; } = Load(nameof(CheckRecords));
-    public static TimerScript CheckNodes { get; } = Load(nameof(CheckNodes));
-    public static TimerScript TakeEvents { get; } = Load(nameof(TakeEvents));
+
+    // Moving a namespace, changing its number of partitions, examining it.
+    public static TimerScript CheckBodies { get; } = LoadMaintenance(nameof(CheckBodies));
+    public static TimerScript CheckNodes { get; } = LoadMaintenance(nameof(CheckNodes));
+    public static TimerScript CheckRecords { get; } = LoadMaintenance(nameof(CheckRecords));
+    public static TimerScript CheckStates { get; } = LoadMaintenance(nameof(CheckStates));
+    public static TimerScript CloseForMove { get; } = LoadMaintenance(nameof(CloseForMove));
+    public static TimerScript DropEvents { get; } = LoadMaintenance(nameof(DropEvents));
+    public static TimerScript DropJournal { get; } = LoadMaintenance(nameof(DropJournal));
+    public static TimerScript DropNamespace { get; } = LoadMaintenance(nameof(DropNamespace));
+    public static TimerScript ImportCompleted { get; } = LoadMaintenance(nameof(ImportCompleted));
+    public static TimerScript ImportEvents { get; } = LoadMaintenance(nameof(ImportEvents));
+    public static TimerScript LockPartition { get; } = LoadMaintenance(nameof(LockPartition));
+    public static TimerScript MoveCompleted { get; } = LoadMaintenance(nameof(MoveCompleted));
+    public static TimerScript MoveCounters { get; } = LoadMaintenance(nameof(MoveCounters));
+    public static TimerScript MoveMarks { get; } = LoadMaintenance(nameof(MoveMarks));
+    public static TimerScript MoveSchedules { get; } = LoadMaintenance(nameof(MoveSchedules));
+    public static TimerScript NextEvents { get; } = LoadMaintenance(nameof(NextEvents));
+    public static TimerScript PeekPartition { get; } = LoadMaintenance(nameof(PeekPartition));
+    public static TimerScript ReadEvents { get; } = LoadMaintenance(nameof(ReadEvents));
+    public static TimerScript ScanCompleted { get; } = LoadMaintenance(nameof(ScanCompleted));
+    public static TimerScript ScanEvents { get; } = LoadMaintenance(nameof(ScanEvents));
+    public static TimerScript ScanSchedules { get; } = LoadMaintenance(nameof(ScanSchedules));
+    public static TimerScript TakeEvents { get; } = LoadMaintenance(nameof(TakeEvents));
+    public static TimerScript UnlockPartition { get; } = LoadMaintenance(nameof(UnlockPartition));
+    public static TimerScript WriteEvents { get; } = LoadMaintenance(nameof(WriteEvents));
 
     // These work on the list of namespaces, not on a partition.
     public static RedisScript Register { get; } = RedisScripts.Load("Timers/Register");
@@ -66,6 +68,8 @@ internal sealed class TimerScript
     public TimerKey[] Keys { get; }
 
     private static TimerScript Load(string name) => new(RedisScripts.Load($"Timers/{name}"));
+
+    private static TimerScript LoadMaintenance(string name) => Load($"Maintenance/{name}");
 
     /// <summary>A script names its keys once, where it unpacks them; so they cannot be sent in another order.</summary>
     private static TimerKey[] KeysOf(RedisScript script)

@@ -37,16 +37,19 @@ public sealed partial class LockerScriptTests
     }
 
     [Fact]
-    public void A_fragment_is_taken_from_the_folder_of_the_script_or_else_from_the_shared_one()
+    public void A_fragment_is_taken_from_the_folder_of_the_script_or_else_from_the_nearest_above()
     {
         var files = new Dictionary<string, string>
         {
             ["A/Main"] = "-- @include x\n-- @include y\n",
-            ["A/Parts/x"] = "own\n",
+            ["A/B/Main"] = "-- @include z\n-- @include x\n-- @include y\n",
+            ["A/B/Parts/z"] = "own\n-- @include x\n",
+            ["A/Parts/x"] = "x of A\n",
             ["Parts/x"] = "shared x\n",
             ["Parts/y"] = "shared y\n",
         };
-        RedisScripts.Resolve("A/Main", files.GetValueOrDefault).ShouldBe("own\nshared y\n");
+        RedisScripts.Resolve("A/Main", files.GetValueOrDefault).ShouldBe("x of A\nshared y\n");
+        RedisScripts.Resolve("A/B/Main", files.GetValueOrDefault).ShouldBe("own\nx of A\nx of A\nshared y\n");
     }
 
     [Theory]

@@ -89,7 +89,7 @@ public sealed partial class ScriptSourceTests
     [MemberData(nameof(PartitionScripts))]
     public void A_script_says_what_it_takes_and_returns(string name)
     {
-        string source = Read($"Timers/{name}.lua");
+        string source = Read($"{Script(name).Script.Name}.lua");
         string keys = string.Join(", ", Script(name).Keys.Select(TimerPartitionKeys.NameOf));
         source.ShouldStartWith("-- ");
         source.ShouldContain($"\n-- KEYS: {keys}.\n");
@@ -102,9 +102,9 @@ public sealed partial class ScriptSourceTests
     public void A_script_that_frees_does_so_before_it_takes(string name)
     {
         // Redis refuses the first write of a script at its memory limit, unless that write takes no memory (see free.lua).
-        string code = LuaComment().Replace(Read($"Timers/{name}.lua"), "");
-        if (name is nameof(TimerScript.Post) or nameof(TimerScript.Open) or nameof(TimerScript.Import) or nameof(TimerScript.WriteEvents)) code.ShouldNotContain("@include free");
-        else if (FirstWrite().IsMatch(code)) Read($"Timers/{name}.lua").IndexOf("@include free", StringComparison.Ordinal).ShouldBeGreaterThan(0);
+        string code = LuaComment().Replace(Read($"{Script(name).Script.Name}.lua"), "");
+        if (name is nameof(TimerScript.Post) or nameof(TimerScript.Open) or nameof(TimerScript.ImportEvents) or nameof(TimerScript.WriteEvents)) code.ShouldNotContain("@include free");
+        else if (FirstWrite().IsMatch(code)) Read($"{Script(name).Script.Name}.lua").IndexOf("@include free", StringComparison.Ordinal).ShouldBeGreaterThan(0);
     }
 
     [Fact]
