@@ -227,7 +227,7 @@ public sealed class TimerCommandTests : IClassFixture<RedisFixture>
     }
 
     [Fact]
-    public async Task Nodes_of_all_namespaces_are_listed_with_their_namespaces_and_what_is_sealed_disturbs_nobody()
+    public async Task Nodes_of_all_namespaces_are_listed_with_their_namespaces_and_what_is_closed_disturbs_nobody()
     {
         await using CliProcess here = _timers.Start("listen", "--node", "one");
         RedisNamespace other = _timers with { Name = $"{_timers.Name}-other" };
@@ -244,7 +244,7 @@ public sealed class TimerCommandTests : IClassFixture<RedisFixture>
         found.ShouldContain((_timers.Name, "one"));
         found.ShouldContain((other.Name, "two"));
         all.ExitCode.ShouldBe(ExitCodes.Done);
-        all.Error.ShouldContain($"'{moved.Name}' is sealed");
+        all.Error.ShouldContain($"'{moved.Name}' is closed");
         (await Tool.RunAsync("--store", _timers.Store, "timer", "nodes", "--all")).Out.ShouldStartWith("NAMESPACE ");
         (await _timers.RunAsync("nodes", "--all")).ExitCode.ShouldBe(ExitCodes.BadInput);
     }

@@ -121,7 +121,7 @@ public abstract class TransferSuite(StoreFixture fixture) : IAsyncLifetime
     /// <summary>Lets every node fall silent and every lease run out.</summary>
     protected void LetNodesDie() => Clock.Advance(TimeSpan.FromMinutes(1));
 
-    /// <summary>Everything that a sealed namespace says to its clients.</summary>
+    /// <summary>Everything that a closed namespace says to its clients.</summary>
     protected static async Task ShouldBeRefusedAsync(LatchworkStore store, string ns, string told)
     {
         Func<Task>[] operations =
@@ -146,7 +146,7 @@ public abstract class TransferSuite(StoreFixture fixture) : IAsyncLifetime
             LatchworkStoreException e = await Should.ThrowAsync<LatchworkStoreException>(operation);
             e.Outcome.ShouldBe(StoreOutcome.NotApplied);
             e.Message.ShouldContain(ns);
-            e.Message.ShouldContain("sealed");
+            e.Message.ShouldContain("is closed: it ");
             e.Message.ShouldContain(told);
         }
     }

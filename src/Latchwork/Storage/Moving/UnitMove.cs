@@ -47,7 +47,7 @@ internal sealed class UnitMove(IStoreTransfer source, IStoreTransfer target, Nam
         if (!await source.ChangeAsync(unit, open, open with { Seal = seal with { Phase = TransferPhase.Moved }, Pause = null }, cancellationToken).ConfigureAwait(false))
         {
             TransferMark? now = (await source.PeekAsync(unit, cancellationToken).ConfigureAwait(false)).Seal;
-            if (now == seal) throw new MoveRefusedException($"There is still something of {unit} in the source, although nothing was left to be moved. The source stays sealed; run the move again.");
+            if (now == seal) throw new MoveRefusedException($"There is still something of {unit} in the source, although nothing was left to be moved. The source stays closed; run the move again.");
             if (now is not { Phase: TransferPhase.Moved } || now.MoveId != _moveId) throw new MoveRefusedException($"The seal of {unit} was changed by somebody else. Run the move again.");
         }
 
@@ -145,7 +145,7 @@ internal sealed class UnitMove(IStoreTransfer source, IStoreTransfer target, Nam
         long came = (await target.PeekAsync(unit, cancellationToken).ConfigureAwait(false)).Import is { } import && import.MoveId == _moveId ? import.Count : -1;
         if (came >= 0 && came != _total)
         {
-            throw new MoveRefusedException($"The counts of {unit} differ: {_total} events were in the source, {came} came to the target. The source stays sealed; please report this.");
+            throw new MoveRefusedException($"The counts of {unit} differ: {_total} events were in the source, {came} came to the target. The source stays closed; please report this.");
         }
 
         return _total;
@@ -235,7 +235,7 @@ internal sealed class UnitMove(IStoreTransfer source, IStoreTransfer target, Nam
         string[] names = [.. Enumerable.Range(0, outcomes.Count).Where(i => outcomes[i] == ImportOutcome.Conflict).Select(nameOf)];
         if (names.Length == 0) return;
         string named = string.Join(", ", names.Take(MaxNamed).Select(name => $"'{name}'")) + (names.Length > MaxNamed ? $" and {names.Length - MaxNamed} more" : "");
-        throw new MoveRefusedException($"In the target, {unit} has {conflict} and run the move again: {named}. The source stays sealed; what was moved so far is in the target.");
+        throw new MoveRefusedException($"In the target, {unit} has {conflict} and run the move again: {named}. The source stays closed; what was moved so far is in the target.");
     }
 
     private async Task WaitAsync(TimeSpan wait, string what, Func<string> tooLong, CancellationToken cancellationToken)

@@ -6,13 +6,13 @@ internal static class TransferRules
     /// <summary>The most listening nodes that a refusal names.</summary>
     public const int MaxNamed = 20;
 
-    /// <summary>What the clients of a sealed namespace are told. Nothing was changed for them.</summary>
+    /// <summary>What the clients of a closed namespace read. Nothing was changed for them.</summary>
     /// <param name="unit">The namespace.</param>
     /// <param name="seal">Its seal.</param>
     public static LatchworkStoreException Refuse(NamespaceRef unit, TransferMark seal) => new(
         seal.Phase == TransferPhase.Moved
-            ? $"{Capital(unit)} is sealed: it was moved to {seal.Place}. Use that store; nothing was changed here."
-            : $"{Capital(unit)} is sealed: it is being moved to {seal.Place}. Use that store once the move is over (or 'latchwork move --abort' it); nothing was changed here.",
+            ? $"{Capital(unit)} is closed: it was moved to {seal.Place}. Use that store; nothing was changed here."
+            : $"{Capital(unit)} is closed: it is being moved to {seal.Place}. Use that store once the move is over (or 'latchwork move --abort' it); nothing was changed here.",
         StoreOutcome.NotApplied);
 
     /// <summary>What somebody is told who wants to drop a namespace into which another is being moved.</summary>
@@ -20,12 +20,12 @@ internal static class TransferRules
         $"{Capital(new NamespaceRef(TransferKind.Timers, ns))} is the target of a move from {import.Place} that has not come to its end: finish it first (run 'latchwork move' again), or abort it; nothing was changed.",
         StoreOutcome.NotApplied);
 
-    /// <summary>What a mover is told whose move is not the one that the namespace is sealed by.</summary>
+    /// <summary>What a mover reads whose move is not the one that the namespace is closed for.</summary>
     public static LatchworkStoreException NotSealed(NamespaceRef unit, TransferMark? seal) => new(
-        $"{Capital(unit)} is not sealed by this move {(seal is null ? "(any more)" : $"but by another, to {seal.Place}")}; nothing was changed.",
+        $"{Capital(unit)} is not closed for this move {(seal is null ? "(any more)" : $"but by another, to {seal.Place}")}; nothing was changed.",
         StoreOutcome.NotApplied);
 
-    /// <summary>An event as it goes on its way. One in flight (its lease ran out before the namespace was sealed) goes as if it had been taken back.</summary>
+    /// <summary>An event as it goes on its way. One in flight (its lease ran out before the namespace was closed) goes as if it had been taken back.</summary>
     /// <param name="snapshot">The event.</param>
     /// <param name="now">The time.</param>
     /// <param name="deadline">In flight: the end of the lease, in ms.</param>
