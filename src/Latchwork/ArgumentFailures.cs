@@ -1,6 +1,6 @@
 namespace Latchwork;
 
-/// <summary>Gathers what is wrong with several arguments or settings, so that all of it can be told at once.</summary>
+/// <summary>Gathers what is wrong with several arguments or settings, so that all of it can be reported together.</summary>
 internal static class ArgumentFailures
 {
     /// <summary>Runs a check and notes what it throws, without the "(Parameter …)" and "Actual value …" that the runtime appends.</summary>

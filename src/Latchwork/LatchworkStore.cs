@@ -41,7 +41,7 @@ public abstract class LatchworkStore : IAsyncDisposable
 
     /// <summary>Asks the store whether it answers, and what about it an operator should know. Made for health checks; it may be asked at any time.</summary>
     /// <param name="cancellationToken">A token that cancels the wait.</param>
-    /// <returns>The warnings; empty when all is well. What a store is not allowed to look at, it does not warn of.</returns>
+    /// <returns>The warnings; empty when all is well. What a store is not allowed to read, it does not warn of.</returns>
     /// <exception cref="LatchworkStoreException">The store does not answer, or cannot be used at all.</exception>
     /// <exception cref="ObjectDisposedException">The store was disposed.</exception>
     public virtual Task<IReadOnlyList<StoreWarning>> CheckAsync(CancellationToken cancellationToken = default) =>

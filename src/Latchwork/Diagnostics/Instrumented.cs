@@ -3,7 +3,7 @@ using Latchwork.Threading;
 
 namespace Latchwork.Diagnostics;
 
-/// <summary>Measures one operation of a store. It goes on where the store completed it, unless that thread has the answers of others to give.</summary>
+/// <summary>Measures one operation of a store. It continues where the store completed it, unless that thread has the answers of others to give.</summary>
 internal static class Instrumented
 {
     public static async Task<T> MeasureAsync<TStore, TArgs, T>(

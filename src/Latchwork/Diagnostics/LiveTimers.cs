@@ -86,7 +86,7 @@ internal sealed class TimerSample(Func<CancellationToken, Task<TimerStats>> ask)
         }
         catch (Exception e) when (e is LatchworkStoreException or OperationCanceledException or ObjectDisposedException)
         {
-            // A store that does not answer is told of by the latency of its operations; here it means that there is no value.
+            // A store that does not answer shows in the latency of its operations; here it means that there is no value.
             stats = null;
         }
         finally

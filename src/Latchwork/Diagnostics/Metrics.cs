@@ -4,7 +4,7 @@ namespace Latchwork.Diagnostics;
 
 /// <summary>
 /// All instruments. Names and attributes are OpenTelemetry's of messaging where it has one, and begin with <c>latchwork.</c> where it has
-/// none. When nobody listens an instrument costs a look at a field.
+/// none. When nobody listens an instrument costs the check of a field.
 /// </summary>
 internal static class Metrics
 {

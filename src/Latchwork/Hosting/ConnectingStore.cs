@@ -151,7 +151,7 @@ internal sealed class ConnectingStore : LatchworkStore
             {
                 _log.OpeningStopped(Description);
             }
-#pragma warning disable CA1031 // Whatever it is, the application goes on without its store, and the store is tried again.
+#pragma warning disable CA1031 // Whatever it is, the application continues without its store, and the store is tried again.
             catch (Exception e)
 #pragma warning restore CA1031
             {

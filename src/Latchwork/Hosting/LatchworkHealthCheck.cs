@@ -87,7 +87,7 @@ internal sealed class LatchworkHealthCheck(
         }
     }
 
-    /// <summary>Gathers what was found: the worst of it counts, all of it is told.</summary>
+    /// <summary>Gathers what was found: the worst of it counts, all of it is reported.</summary>
     private sealed class Report(HealthStatus failureStatus)
     {
         private readonly List<string> _findings = [];

@@ -51,7 +51,7 @@ public static class LatchworkHealthChecksBuilderExtensions
     }
 }
 
-/// <summary>Checks the thresholds of one health check, all at once.</summary>
+/// <summary>Checks the thresholds of one health check, all together.</summary>
 internal sealed class HealthOptionsValidator(string check, SettingsFailures settings) : IValidateOptions<LatchworkHealthOptions>
 {
     public ValidateOptionsResult Validate(string? name, LatchworkHealthOptions options)

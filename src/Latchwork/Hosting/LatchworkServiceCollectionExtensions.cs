@@ -14,7 +14,7 @@ public static class LatchworkServiceCollectionExtensions
     /// <summary>
     /// Registers Latchwork: a <see cref="LatchworkStore"/>, an <see cref="IProcessLocker"/>, and whatever is added to the builder. Settings are
     /// read from the configuration section <c>Latchwork</c>, and then from code; they are checked when the application starts. Calling it
-    /// again goes on with the same registration.
+    /// again continues with the same registration.
     /// </summary>
     /// <param name="services">The services.</param>
     /// <param name="configure">Changes the settings.</param>

@@ -37,7 +37,7 @@ internal sealed class ScheduleDeclarer(LatchworkRegistration registration, IServ
                 if (failures == 0 && isAsked) _log.SchedulesNotDeclared(e, timer.Namespace);
                 else _log.SchedulesStillNotDeclared(e, timer.Namespace);
             }
-#pragma warning disable CA1031 // Whatever it is, the application goes on; only a store can be better the next time.
+#pragma warning disable CA1031 // Whatever it is, the application continues; only a store can be better the next time.
             catch (Exception e)
 #pragma warning restore CA1031
             {

@@ -22,7 +22,7 @@ internal sealed class TimerListener(DistributedTimer timer, Func<TimerDelivery, 
             {
                 return;
             }
-#pragma warning disable CA1031 // Whatever it is, the application goes on, and joining is tried again.
+#pragma warning disable CA1031 // Whatever it is, the application continues, and joining is tried again.
             catch (Exception e)
 #pragma warning restore CA1031
             {

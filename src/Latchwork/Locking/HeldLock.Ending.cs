@@ -15,7 +15,7 @@ internal sealed partial class HeldLock
     /// <param name="freshFor">How long it is given to later callers.</param>
     /// <param name="original">The exception behind a failure; null if there is none.</param>
     /// <param name="cancellationToken">Ends the wait.</param>
-    /// <param name="isForUser">Whether code of a user goes on with the answer: not on a thread for which others wait.</param>
+    /// <param name="isForUser">Whether code of a user continues with the answer: not on a thread for which others wait.</param>
     /// <exception cref="LatchworkStoreException">No answer came, or an answer to a repetition that proves nothing; or it was accepted, but too few replicas have it.</exception>
     public async Task<PublishOutcome> PublishAsync(
         RunValue value,

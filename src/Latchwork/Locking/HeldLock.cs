@@ -49,8 +49,8 @@ internal sealed partial class HeldLock : DeadlineItem
     private readonly LazyCancellation _work = new();
     private readonly TaskCompletionSource<LockEnding> _ended = new();
 
-    private Alarm? _alarm; // once there is something to look at before the list's time
-    private bool _wasListed; // put into the core's list, which looks at what is not over by then
+    private Alarm? _alarm; // once there is something to check before the list's time
+    private bool _wasListed; // put into the core's list, which checks what is not over by then
     private IAsyncDisposable? _subscription; // to what happens to the key, once the work has taken a while
     private bool _looksAgain; // something may have happened to the key since the last renewal was sent
     private long _leaseExpiry;
@@ -135,7 +135,7 @@ internal sealed partial class HeldLock : DeadlineItem
         return _core.GiveBackAsync(Key, FencingToken, _nonce);
     }
 
-    /// <summary>Renews no more, and lets the lease run out in the store, so that nobody else begins while the work may still go on.</summary>
+    /// <summary>Renews no more, and lets the lease run out in the store, so that nobody else begins while the work may still continue.</summary>
     public void LeaveToLease() => End(new LockEnding(LockEnd.LeaseRanOut));
 
     private void End(LockEnding ending)
@@ -162,7 +162,7 @@ internal sealed partial class HeldLock : DeadlineItem
         // This may be the thread that renews other leases as well, and a log or a listener may take its time.
         if (isLost || _core.Log.IsEnabled(LogLevel.Debug)) ThreadPool.UnsafeQueueUserWorkItem(static one => one.Self.ReportEnd(one.End), (Self: this, ending.End), preferLocal: false);
 
-        // The flight goes on here, if that holds up no thread of a store and no alarm.
+        // The flight continues here, if that holds up no thread of a store and no alarm.
         if (Thread.CurrentThread.IsThreadPoolThread) _ended.TrySetResult(ending);
         else ThreadPool.UnsafeQueueUserWorkItem(static end => end.Ended.TrySetResult(end.Ending), (Ended: _ended, Ending: ending), preferLocal: false);
     }

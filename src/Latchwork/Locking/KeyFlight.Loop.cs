@@ -21,7 +21,7 @@ internal sealed partial class KeyFlight
     private Alarm? _alarm;
     private long _sent; // when the request was sent the last time
 
-    // It outlives the call that began it, and must not keep alive, or go on in, the context of that call, or of any other.
+    // It outlives the call that began it, and must not keep alive, or continue in, the context of that call, or of any other.
     private void Start() => DefaultContext.Run(static flight => _ = ((KeyFlight)flight!).RunAsync(), this);
 
     private async Task RunAsync()
@@ -56,7 +56,7 @@ internal sealed partial class KeyFlight
         }
     }
 
-    /// <summary>Goes on as long as somebody waits; else closes, in the same step.</summary>
+    /// <summary>Continues as long as somebody waits; else closes, in the same step.</summary>
     private bool TryContinue()
     {
         lock (_gate)

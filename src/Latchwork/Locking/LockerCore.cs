@@ -68,7 +68,7 @@ internal sealed class LockerCore
     /// <summary>The locker behaves as if its process had been killed: nothing is sent any more. For tests.</summary>
     public bool IsAbandoned { get; set; }
 
-    /// <summary>For how long an outcome is kept for those who wait: each of them looks at least twice in that time.</summary>
+    /// <summary>For how long an outcome is kept for those who wait: each of them polls at least twice in that time.</summary>
     public TimeSpan HandOver => 2 * Options.FallbackPollInterval;
 
     public IEnumerable<HeldLock> Held => _held.Values;
@@ -91,7 +91,7 @@ internal sealed class LockerCore
 
     /// <summary>
     /// Does something at the store until there is an answer. Every operation of a locker store can be repeated, so an unknown outcome is no
-    /// obstacle. A fault that will not pass by itself, or goes on for longer than the outage tolerance, is thrown.
+    /// obstacle. A fault that will not pass by itself, or continues for longer than <see cref="LockerOptions.StoreRetryTimeout"/>, is thrown.
     /// </summary>
     /// <param name="operation">What to do.</param>
     /// <param name="shouldRetry">Whether there is still a point in another attempt.</param>
@@ -170,7 +170,7 @@ internal sealed class LockerCore
     /// <param name="fault">How the last one ended.</param>
     /// <param name="start">When the first one began.</param>
     /// <param name="isNew">
-    /// Whether it is the first that the store is asked in a call. Who begins while the store is down is told soon, as by a post; who waited or worked before the outage
+    /// Whether it is the first that the store is asked in a call. Who begins while the store is down learns it soon, as by a post; who waited or worked before the outage
     /// has something to lose, and gets through it.
     /// </param>
     public bool CanRepeat(LatchworkStoreException fault, long start, bool isNew = false) =>

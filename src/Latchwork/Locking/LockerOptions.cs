@@ -55,7 +55,7 @@ public sealed class LockerOptions
     public TimeSpan? WaitTimeout { get; set; }
 
     /// <summary>
-    /// How often a node that waits for a key looks at it in case a notification was lost: 10 ms to 1 day; default 1 s. An outcome that is meant
+    /// How often a node that waits for a key polls it in case a notification was lost: 10 ms to 1 day; default 1 s. An outcome that is meant
     /// for those who wait is handed over for twice this time.
     /// </summary>
     public TimeSpan FallbackPollInterval { get; set; } = TimeSpan.FromSeconds(1);
@@ -68,7 +68,7 @@ public sealed class LockerOptions
 
     /// <summary>
     /// How long work that was cancelled may take to end while its key is still kept from others: zero to 1 day; default 5 s. The key of work
-    /// that goes on regardless is renewed no more, and its lease runs out.
+    /// that continues regardless is renewed no more, and its lease runs out.
     /// </summary>
     public TimeSpan ShutdownTimeout { get; set; } = TimeSpan.FromSeconds(5);
 

@@ -98,7 +98,7 @@ public sealed partial class ProcessLocker
         RegisterAgainIfDue();
         return opened;
 
-        // All first callers wait for it; none of them goes on where the others are told.
+        // All first callers wait for it; none of them continues where the others are answered.
         static async Task WaitAsync(Task opening)
         {
             await opening.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
@@ -150,7 +150,7 @@ public sealed partial class ProcessLocker
         return await LookAsync(key, ask, cancellationToken, isNew).ConfigureAwait(false);
     }
 
-    /// <summary>Only looks at a key: a namespace that was never used is not made.</summary>
+    /// <summary>Only reads a key: a namespace that was never used is not made.</summary>
     private async Task<T> LookAsync<T>(string key, Func<LockerKey, Task<T>> ask, CancellationToken cancellationToken, bool isNew = true)
     {
         Limits.CheckId(key);

@@ -9,7 +9,7 @@ public sealed record RunOnceOptions
     /// </summary>
     public TimeSpan? ResultTimeout { get; init; }
 
-    /// <summary>The part by which that time may be shorter or longer, at random: 0 to 1; default 0. It keeps many keys from expiring at once.</summary>
+    /// <summary>The part by which that time may be shorter or longer, at random: 0 to 1; default 0. It keeps many keys from expiring together.</summary>
     public double ResultJitter { get; init; }
 
     /// <summary>Whether a null result is given to later callers like any other. Default: true. If false, only those who wait already get it.</summary>

@@ -45,7 +45,7 @@ internal sealed class SharedRun
         this,
         preferLocal: true);
 
-    /// <summary>Stops it: its token fires, and the key is released as soon as the work has ended. Work that goes on regardless is left to its lease.</summary>
+    /// <summary>Stops it: its token fires, and the key is released as soon as the work has ended. Work that continues regardless is left to its lease.</summary>
     public void Cancel()
     {
         _cancelled = true;
@@ -83,7 +83,7 @@ internal sealed class SharedRun
         {
             _core.Log.NotReplicated(e, _core.Shown(_held.Key), _core.Options.Namespace); // It was published, and the callers have it: all that a failover can do is to have it made again.
         }
-#pragma warning disable CA1031 // the callers are told what the store threw
+#pragma warning disable CA1031 // the callers get what the store threw
         catch (Exception e)
 #pragma warning restore CA1031
         {

@@ -105,7 +105,7 @@ public interface ILockerStore
     /// <summary>Lists the keys of a namespace that are locked, in no particular order. A key that stays locked while all pages are read appears at least once.</summary>
     /// <param name="ns">The namespace.</param>
     /// <param name="cursor">Null for the first page, then the cursor of the page before.</param>
-    /// <param name="limit">About how many keys to look at for the page: 1 to <see cref="Limits.MaxBatch"/>.</param>
+    /// <param name="limit">About how many keys to read for the page: 1 to <see cref="Limits.MaxBatch"/>.</param>
     /// <param name="cancellationToken">A token that cancels the wait.</param>
     /// <returns>A page; it may be empty and yet not be the last.</returns>
     Task<LockerPage> ListAsync(string ns, string? cursor, int limit, CancellationToken cancellationToken);

@@ -50,7 +50,7 @@ public interface IScheduleStore
     Task<ScheduleWritten> WriteAsync(TimerPartition partition, ScheduleWrite write, CancellationToken cancellationToken);
 
     /// <summary>
-    /// Removes a record with its occurrences that have not begun; of one in flight the node is notified. What has begun goes on as an ordinary event.
+    /// Removes a record with its occurrences that have not begun; of one in flight the node is notified. What has begun continues as an ordinary event.
     /// </summary>
     /// <param name="partition">The partition.</param>
     /// <param name="id">The schedule.</param>

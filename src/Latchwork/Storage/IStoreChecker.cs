@@ -38,7 +38,7 @@ public enum StoreProblem
     /// <summary>An event has no payload: it is lost. Repaired: what is left of it is removed.</summary>
     MissingPayload = 1,
 
-    /// <summary>An event is in several states at once. Repaired: it stays in one, in flight or scheduled rather than dead-lettered, in flight under a lease rather than scheduled.</summary>
+    /// <summary>An event is in several states at the same time. Repaired: it stays in one, in flight or scheduled rather than dead-lettered, in flight under a lease rather than scheduled.</summary>
     SeveralStates = 2,
 
     /// <summary>An event is in flight, but there is no lease. Repaired: it is scheduled, due now.</summary>

@@ -9,7 +9,7 @@ public interface IStorePartitions
     /// <summary>
     /// Gives a namespace another number of partitions. From its first step to its last every client is refused, and who has the former number for
     /// ever. If it ends before its end (an exception, a killed process, a lost connection), the namespace stays closed, nothing is lost, and the
-    /// same call again goes on; a call with the former number turns back.
+    /// same call again continues; a call with the former number turns back.
     /// </summary>
     /// <param name="ns">The namespace.</param>
     /// <param name="partitions">The number of partitions: 1 to 1,024.</param>

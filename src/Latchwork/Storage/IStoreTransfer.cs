@@ -28,17 +28,17 @@ namespace Latchwork.Storage;
 [Experimental("LATCHWORK001")]
 public interface IStoreTransfer
 {
-    /// <summary>Where the store is, complete: what the other store is told, and what the clients of a sealed namespace read. Without passwords.</summary>
+    /// <summary>Where the store is, complete: what the other store records, and what the clients of a closed namespace read. Without passwords.</summary>
     string Place { get; }
 
-    /// <summary>Lists the namespaces of timers and of locks, sealed ones included.</summary>
+    /// <summary>Lists the namespaces of timers and of locks, closed ones included.</summary>
     /// <param name="cancellationToken">A token that cancels the wait.</param>
     /// <returns>The namespaces, in ordinal order within their kind.</returns>
     Task<IReadOnlyList<NamespaceRef>> ListAsync(CancellationToken cancellationToken);
 
     /// <summary>
     /// Drops a namespace of timers: its events of every state, its nodes, its name. Refused while a node listens, and for a namespace that is being
-    /// moved. What is posted to it meanwhile is dropped with it, or begins it anew. Made again after it was cut off, it goes on.
+    /// moved. What is posted to it meanwhile is dropped with it, or begins it anew. Made again after it was cut off, it continues.
     /// </summary>
     /// <param name="ns">The namespace.</param>
     /// <param name="force">Whether to drop it although it holds events.</param>
@@ -65,13 +65,13 @@ public interface IStoreTransfer
     /// <returns>The seal in force, which may be an earlier one; or what stands in the way.</returns>
     Task<SealAnswer> SealAsync(NamespaceRef unit, string moveId, string target, bool checkOnly, CancellationToken cancellationToken);
 
-    /// <summary>Reads the counters of a namespace of timers, also of one that is sealed.</summary>
+    /// <summary>Reads the counters of a namespace of timers, also of one that is closed.</summary>
     /// <param name="ns">The namespace.</param>
     /// <param name="cancellationToken">A token that cancels the wait.</param>
     /// <returns>The counters of all its partitions.</returns>
     Task<TimerCounters> ReadCountersAsync(string ns, CancellationToken cancellationToken);
 
-    /// <summary>Reads the history of a namespace of timers, also of one that is sealed. The step that says that everything was moved away deletes it.</summary>
+    /// <summary>Reads the history of a namespace of timers, also of one that is closed. The step that says that everything was moved away deletes it.</summary>
     /// <param name="ns">The namespace.</param>
     /// <param name="cursor">Null to begin, then the cursor of the page before.</param>
     /// <param name="cancellationToken">A token that cancels the wait.</param>
@@ -89,7 +89,7 @@ public interface IStoreTransfer
     /// <returns>Whether the import is open for this move.</returns>
     Task<bool> ImportCompletedAsync(string ns, string moveId, IReadOnlyList<CompletedEvent> lines, CancellationToken cancellationToken);
 
-    /// <summary>Reads what the lockers of a namespace of locks have done, also of one that is sealed.</summary>
+    /// <summary>Reads what the lockers of a namespace of locks have done, also of one that is closed.</summary>
     /// <param name="ns">The namespace.</param>
     /// <param name="cancellationToken">A token that cancels the wait.</param>
     /// <returns>The counts.</returns>
@@ -118,11 +118,11 @@ public interface IStoreTransfer
     /// out (as they would be after somebody took them back), then the dead letters. The order is the same at every call.
     /// </summary>
     /// <param name="ns">The namespace.</param>
-    /// <param name="moveId">The move under which it is sealed.</param>
+    /// <param name="moveId">The move under which it is closed.</param>
     /// <param name="arrived">The events to delete; those that are gone already are passed over.</param>
     /// <param name="cancellationToken">A token that cancels the wait. What was sent may still take effect.</param>
     /// <returns>Events; none if the namespace is empty.</returns>
-    /// <exception cref="LatchworkStoreException">The namespace is not sealed by this move.</exception>
+    /// <exception cref="LatchworkStoreException">The namespace is not closed by this move.</exception>
     Task<IReadOnlyList<TransferEvent>> NextEventsAsync(string ns, string moveId, IReadOnlyList<string> arrived, CancellationToken cancellationToken);
 
     /// <summary>Target: takes events in and notes them in the journal. If one of them is a <see cref="ImportOutcome.Conflict"/>, none of its partition is taken in.</summary>
@@ -138,12 +138,12 @@ public interface IStoreTransfer
     /// former owner is refused from then on; one whose lease runs is returned as held, and stays. On Redis each key is a step of its own.
     /// </summary>
     /// <param name="ns">The namespace.</param>
-    /// <param name="moveId">The move under which it is sealed.</param>
+    /// <param name="moveId">The move under which it is closed.</param>
     /// <param name="arrived">The keys to delete; those that are gone already are passed over.</param>
     /// <param name="cursor">Null to begin, then the cursor of the page before.</param>
     /// <param name="cancellationToken">A token that cancels the wait. What was sent may still take effect.</param>
     /// <returns>Keys; there may be none and yet more to come.</returns>
-    /// <exception cref="LatchworkStoreException">The namespace is not sealed by this move.</exception>
+    /// <exception cref="LatchworkStoreException">The namespace is not closed by this move.</exception>
     Task<TransferKeyPage> NextKeysAsync(string ns, string moveId, IReadOnlyList<string> arrived, string? cursor, CancellationToken cancellationToken);
 
     /// <summary>

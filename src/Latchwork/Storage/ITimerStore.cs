@@ -109,7 +109,7 @@ public interface ITimerStore
     /// <returns>The event, or null if it is unknown.</returns>
     Task<TimerSnapshot?> PeekAsync(TimerPartition partition, string id, CancellationToken cancellationToken);
 
-    /// <summary>Removes a scheduled event, purges a dead letter, and with <paramref name="revoke"/> takes one in flight from its node, which is told.</summary>
+    /// <summary>Removes a scheduled event, purges a dead letter, and with <paramref name="revoke"/> takes one in flight from its node, which is notified.</summary>
     /// <param name="partition">The partition.</param>
     /// <param name="id">The event's id.</param>
     /// <param name="revoke">Whether to remove the event even in flight.</param>

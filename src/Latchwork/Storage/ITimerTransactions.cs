@@ -19,7 +19,7 @@ public interface ITimerTransactions
     /// <returns>An answer for each event.</returns>
     Task<IReadOnlyList<PostOutcome>> PostAsync(DbTransaction transaction, TimerPartition partition, IReadOnlyList<TimerEntry> entries, CancellationToken cancellationToken);
 
-    /// <summary>Removes a scheduled event, purges a dead letter, and with <paramref name="revoke"/> takes one in flight from its node, which is told by the commit.</summary>
+    /// <summary>Removes a scheduled event, purges a dead letter, and with <paramref name="revoke"/> takes one in flight from its node, which is notified by the commit.</summary>
     /// <param name="transaction">The application's transaction.</param>
     /// <param name="partition">The partition.</param>
     /// <param name="id">The event's id.</param>

@@ -9,7 +9,7 @@ namespace Latchwork.Storage;
 public readonly record struct LockerKey(string Namespace, string Key);
 
 /// <summary>A node's request for a lock, or for the outcome in its place.</summary>
-/// <param name="NodeId">The asking node: what others are told of the owner.</param>
+/// <param name="NodeId">The asking node: what others learn of the owner.</param>
 /// <param name="Nonce">
 /// Random, new for every ownership that is sought. A request repeated with the nonce of the present owner (because its reply was lost) gets
 /// the same grant again.

@@ -223,6 +223,6 @@ public sealed record ScheduleSweep(long Total, DateTimeOffset Now, IReadOnlyList
     /// <summary>The most strays in an answer.</summary>
     public const int MaxStrays = 50;
 
-    /// <summary>The most records that one call looks at.</summary>
+    /// <summary>The most records that one call reads.</summary>
     public const int MaxLooked = 1_000;
 }

@@ -125,7 +125,7 @@ public sealed record ClaimRequest(
 
     /// <summary>
     /// Whether the node lets others go first where more is due than it took: an event occupies it for long. The others are then notified, and the
-    /// node is told to wait for <see cref="YieldTime"/> (see <see cref="TimerClaim.AskAgainIn"/>). Default: false, it claims on at once.
+    /// node is asked to wait for <see cref="YieldTime"/> (see <see cref="TimerClaim.AskAgainIn"/>). Default: false, it claims again immediately.
     /// </summary>
     public bool Yields { get; init; }
 

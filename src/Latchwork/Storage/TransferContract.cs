@@ -28,10 +28,10 @@ public readonly record struct NamespaceRef(TransferKind Kind, string Namespace)
 [Experimental("LATCHWORK001")]
 public enum TransferPhase
 {
-    /// <summary>Source: sealed; its contents are being moved.</summary>
+    /// <summary>Source: closed; its contents are being moved.</summary>
     Moving = 0,
 
-    /// <summary>Source: sealed and empty.</summary>
+    /// <summary>Source: closed and empty.</summary>
     Moved = 1,
 
     /// <summary>Target: takes in.</summary>
@@ -47,7 +47,7 @@ public enum TransferPhase
 /// <summary>A mark of a namespace. It is stored as text: phase, move, count and place, with spaces between them.</summary>
 /// <param name="Phase">How far the move is.</param>
 /// <param name="MoveId">The move.</param>
-/// <param name="Count">Source: the events that it had when it was sealed. Target: the events that came. (Of locks: zero.)</param>
+/// <param name="Count">Source: the events that it had when it was closed. Target: the events that came. (Of locks: zero.)</param>
 /// <param name="Place">Where the other store is.</param>
 [Experimental("LATCHWORK001")]
 public sealed record TransferMark(TransferPhase Phase, string MoveId, long Count, string Place)
@@ -73,7 +73,7 @@ public sealed record TransferMark(TransferPhase Phase, string MoveId, long Count
 }
 
 /// <summary>The marks of a namespace.</summary>
-/// <param name="Seal">It is, or was, the source of a move; null: it is not sealed.</param>
+/// <param name="Seal">It is, or was, the source of a move; null: it is not closed.</param>
 /// <param name="Import">It is, or was, the target of a move.</param>
 [Experimental("LATCHWORK001")]
 public sealed record TransferMarks(TransferMark? Seal, TransferMark? Import)

@@ -14,7 +14,7 @@ namespace Latchwork.Threading;
 internal sealed class AlarmClock
 {
     /// <summary>
-    /// The longest that the thread waits. In a suspension of the machine its wait stands still, but the clock goes on: what falls due meanwhile is
+    /// The longest that the thread waits. In a suspension of the machine its wait stands still, but the clock continues: what falls due meanwhile is
     /// found at the latest so long after the machine is back.
     /// </summary>
     private static readonly TimeSpan _longestWait = TimeSpan.FromSeconds(1);

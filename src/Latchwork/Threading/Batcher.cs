@@ -8,7 +8,7 @@ namespace Latchwork.Threading;
 /// <remarks>
 /// After a batch that was shared, the next item is likely to have company too: others that were answered with it are on their way through
 /// the pool. So its batch takes its turn on the pool behind them, and goes with what they bring. An item that comes alone pays nothing for this.
-/// Batches are sent one after the other, in the order in which their items were added, by whichever caller or reply makes room for
+/// Batches are sent one after the other, in the order in which their items were added, by whichever caller or reply makes space for
 /// them; a caller that has sent many in a row hands the rest to the pool. Batches that are under way together may overtake each
 /// other in the store.
 /// </remarks>
@@ -170,7 +170,7 @@ internal sealed class Batcher<TItem, TResult>
         var items = new TItem[batch.Length];
         for (int i = 0; i < batch.Length; i++) items[i] = batch[i].Item;
 
-        // What is sent belongs to many: it, and the batches that its reply sends, must not go on in the context of the one who happens to send it.
+        // What is sent belongs to many: it, and the batches that its reply sends, must not continue in the context of the one who happens to send it.
         using AsyncFlowControl? flow = ExecutionContext.IsFlowSuppressed() ? null : ExecutionContext.SuppressFlow();
         Task<IReadOnlyList<TResult>> reply;
         try
@@ -219,7 +219,7 @@ internal sealed class Batcher<TItem, TResult>
             _sending |= send;
         }
 
-        // The next batch goes on its way first: the callers are not in a hurry to be told.
+        // The next batch goes on its way first: the callers are not in a hurry to be answered.
         if (send) SendWaiting();
         Answer(batch, reply);
         if (late.Length == 0) return;

@@ -21,7 +21,7 @@ internal static class CallerThread
         set => _answersOthers = value;
     }
 
-    /// <summary>Goes on on the pool.</summary>
+    /// <summary>Continues on the pool.</summary>
     public static ConfiguredTaskAwaitable Yield() => Task.CompletedTask.ConfigureAwait(ConfigureAwaitOptions.ForceYielding);
 
     /// <summary>

@@ -1,14 +1,14 @@
 namespace Latchwork.Threading;
 
 /// <summary>
-/// The execution context of nobody. What goes on for long is begun in it: with the flow of the caller's suppressed instead, it would go on in that
+/// The execution context of nobody. What lasts for long is begun in it: with the flow of the caller's suppressed instead, it would continue in that
 /// of whoever completes what it awaits.
 /// </summary>
 internal static class DefaultContext
 {
     private static readonly ExecutionContext _context = Capture();
 
-    /// <summary>Calls something in it, at once.</summary>
+    /// <summary>Calls something in it, immediately.</summary>
     public static void Run(ContextCallback callback, object state) => ExecutionContext.Run(_context, callback, state);
 
     private static ExecutionContext Capture()

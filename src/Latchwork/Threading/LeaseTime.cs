@@ -4,11 +4,11 @@ namespace Latchwork.Threading;
 
 /// <summary>
 /// The system's clock for leases: its timestamps count the time that the machine was suspended, which those of <see cref="TimeProvider.System"/> do not (on
-/// Linux and macOS). A store goes on counting while a machine sleeps, so whoever holds a lease has to count as well, or believes in it for too long.
+/// Linux and macOS). A store continues counting while a machine sleeps, so whoever holds a lease has to count as well, or believes in it for too long.
 /// </summary>
 /// <remarks>
 /// Linux: <c>CLOCK_BOOTTIME</c>. macOS: <c>mach_continuous_time</c>. Windows' own clock counts suspension. Where there is none of these, it is the
-/// monotonic clock. Timers stay the system's, and stand still in a suspension: <see cref="AlarmClock"/> looks at this clock at least once a second.
+/// monotonic clock. Timers stay the system's, and stand still in a suspension: <see cref="AlarmClock"/> reads this clock at least once a second.
 /// </remarks>
 internal sealed class LeaseTime : TimeProvider
 {

@@ -157,7 +157,7 @@ public sealed partial class DistributedTimer
         await Schedules.SkipAsync(client, id, revoke, cancellationToken).ConfigureAwait(false)
         ?? await _store.CancelAsync(client.Partition, id, revoke, cancellationToken).ConfigureAwait(false);
 
-    // The handler is told before the caller is, and does not begin any more: the store's notification may take a while.
+    // The handler is notified before the caller is answered, and does not begin any more: the store's notification may take a while.
     private static async Task<TimerOutcome> RevokeAsync(TimerDelivery held, Task<TimerOutcome> cancelling)
     {
         TimerOutcome outcome = await cancelling.ConfigureAwait(false);

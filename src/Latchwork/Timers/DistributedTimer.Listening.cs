@@ -68,7 +68,7 @@ public sealed partial class DistributedTimer
     /// <param name="cancellationToken">Ends the wait for running handlers early, as if <see cref="TimerOptions.ShutdownTimeout"/> had passed.</param>
     /// <returns>
     /// A task that ends when this node holds nothing more. It does not fail if the store does not answer: the leases run out then. In a handler of
-    /// this timer it does not wait for that handler: it ends when the others have, and the leave goes on when the handler has returned.
+    /// this timer it does not wait for that handler: it ends when the others have, and the leave continues when the handler has returned.
     /// </returns>
     public Task LeaveAsync(CancellationToken cancellationToken = default)
     {

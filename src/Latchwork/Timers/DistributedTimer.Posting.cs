@@ -116,7 +116,7 @@ public sealed partial class DistributedTimer
     /// <summary>What this node holds of an event that is about to be replaced.</summary>
     private TimerDelivery? HeldHere(TimerEntry entry) => entry.IdIsNew || entry.IfExists != IfExists.Replace ? null : _membership?.Find(entry.Id);
 
-    // Its handler is told before the caller is, and does not begin any more: the store's notification may take a while.
+    // Its handler is notified before the caller is answered, and does not begin any more: the store's notification may take a while.
     private async Task<PostResult> PostOverAsync(TimerDelivery held, TimerEntry entry, CancellationToken cancellationToken)
     {
         PostResult result = await SendAsync(entry, cancellationToken).ConfigureAwait(false);

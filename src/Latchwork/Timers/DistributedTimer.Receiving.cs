@@ -119,7 +119,7 @@ public sealed partial class DistributedTimer
         return receivers;
     }
 
-    // Never throws: those who wait are told.
+    // Never throws: those who wait are notified.
     private async Task JoinAsync(Membership membership, Receivers receivers)
     {
         try

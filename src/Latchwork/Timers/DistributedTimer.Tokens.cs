@@ -96,7 +96,7 @@ public sealed partial class DistributedTimer
         (client, key, until) => _calls.ReleaseAsync(client, key, until, cancellationToken),
         cancellationToken);
 
-    /// <summary>A delivery of this node is told, so that it is extended no more; any other is the store's affair alone.</summary>
+    /// <summary>A delivery of this node is notified, so that it is extended no more; any other is the store's affair alone.</summary>
     private Task<TimerOutcome> OnDeliveryAsync(
         string id,
         string token,

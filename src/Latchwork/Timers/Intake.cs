@@ -42,7 +42,7 @@ internal sealed class Intake
 
     /// <summary>
     /// The most events of the next claim of one partition: at most an equal share of what the node may hold, so that claims that wait for one server (of a
-    /// cluster, say) do not keep those of the others from being sent, and no partition hears of a full node that is not.
+    /// cluster, say) do not keep those of the others from being sent, and no partition learns of a full node that is not.
     /// </summary>
     public int MaxOfClaim => Math.Min(_maxEvents(), Math.Max(1, _holder.Capacity.Limit / _partitions));
 

@@ -53,26 +53,26 @@ internal sealed class LeaseHolder
     /// <summary>Called when a handler has returned and the store was told.</summary>
     public Action<TimerDelivery>? Ran { get; set; }
 
-    /// <summary>From now on the store is told nothing.</summary>
+    /// <summary>From now on nothing is sent to the store.</summary>
     public void Abandon() => _abandoned = true;
 
     /// <summary>Gives up what is under way.</summary>
     public void Abort() => _abort.Cancel();
 
-    /// <summary>A delivery is no longer this node's: its handler is told, and what was not begun will not be.</summary>
+    /// <summary>A delivery is no longer this node's: its handler is notified, and what was not begun will not be.</summary>
     public void OnLeaseLost(TimerDelivery delivery, DeliveryEnd why, bool quietly = false)
     {
         bool running = delivery.HasStarted && !(delivery.HasReturned && Settings.Confirmation == Confirmation.Manual);
         if (why == DeliveryEnd.Revoked) delivery.WasRevoked = true;
 
-        // A stale token is what the end of a delivery leaves, too. A lease that has run out is known by the clock: a handler that runs is told.
+        // A stale token is what the end of a delivery leaves, too. A lease that has run out is known by the clock: a handler that runs is notified.
         bool isDoubtful = why == DeliveryEnd.TakenOver || (why == DeliveryEnd.LeaseRanOut && delivery.HasReturned);
         if (isDoubtful && delivery.Suspect()) return;
         if (!delivery.Drop(why == DeliveryEnd.Revoked ? StopReason.Revoked : StopReason.LeaseLost)) return;
 
         if (Metrics.LostLeases.Enabled) CountLost(why);
         Errors.Log.Lost(delivery.Id, Settings.Namespace, delivery.Attempt, why, running ? "begun" : delivery.HasReturned ? "returned" : "not begun");
-        if (quietly || !running || delivery.IsReceived) return; // who received it is told by its token and by the answers to its calls
+        if (quietly || !running || delivery.IsReceived) return; // who received it learns it by its token and by the answers to its calls
         if (why == DeliveryEnd.LeaseRanOut)
         {
             Errors.Report(TimerTrouble.LostLease, new TimeoutException("The lease ran out before it was extended."), delivery);

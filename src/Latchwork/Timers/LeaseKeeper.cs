@@ -11,7 +11,7 @@ internal sealed class LeaseKeeper : IDisposable
 {
     private static readonly TimeSpan _never = TimeSpan.MaxValue;
 
-    /// <summary>The shortest time between two looks at everything that is held, however many deadlines there are.</summary>
+    /// <summary>The shortest time between two checks of everything that is held, however many deadlines there are.</summary>
     private static readonly TimeSpan _shortPause = TimeSpan.FromMilliseconds(5);
 
     private readonly LeaseHolder _holder;

@@ -209,7 +209,7 @@ internal sealed class Listener : ILiveTimer, IDisposable
     /// <param name="cancellationToken">Gives up.</param>
     private Task TellStoreAsync(CancellationToken cancellationToken) => Task.WhenAll(_clients.Select(async (client, i) =>
     {
-        // Whoever leaves before it has claimed is told of anyway.
+        // Whoever leaves before it has claimed is taken off anyway.
         if (i < _claims.Length) await _claims[i].WaitAsync(cancellationToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         await TryAsync(() => _holder.Store.LeaveAsync(client.Partition, Settings.NodeId, cancellationToken), Now + TimerSettings.LeaveGrace, TimerTrouble.Leave).ConfigureAwait(false);
     }));
@@ -223,7 +223,7 @@ internal sealed class Listener : ILiveTimer, IDisposable
             if (await EndsWithinAsync(called, end - Now, CancellationToken.None).ConfigureAwait(false)) await called.OffStoreThread().ConfigureAwait(false);
             else _ = NoteAsync(called, failure);
         }
-#pragma warning disable CA1031 // A node leaves whether the store hears of it or not.
+#pragma warning disable CA1031 // A node leaves whether the store learns of it or not.
         catch (Exception e)
 #pragma warning restore CA1031
         {

@@ -132,7 +132,7 @@ internal sealed class Membership
             TryEnter(State.Ended, from: State.Leaving);
             _left.SetResult();
         }
-#pragma warning disable CA1031 // Whoever waits for the leave is told, and the next membership can begin.
+#pragma warning disable CA1031 // Whoever waits for the leave gets it, and the next membership can begin.
         catch (Exception e)
 #pragma warning restore CA1031
         {

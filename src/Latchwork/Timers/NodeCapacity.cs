@@ -15,7 +15,7 @@ internal sealed class NodeCapacity
     /// <summary>How long the last of what is claimed ahead may wait for a handler.</summary>
     private static readonly TimeSpan _soon = TimeSpan.FromMilliseconds(20);
 
-    /// <summary>Handlers that take less do not occupy a node: it claims on at once, and does not let others go first.</summary>
+    /// <summary>Handlers that take less do not occupy a node: it claims again immediately, and does not let others go first.</summary>
     private static readonly TimeSpan _short = TimeSpan.FromMilliseconds(5);
 
     private readonly Lock _gate = new();

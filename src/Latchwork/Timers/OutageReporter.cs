@@ -3,8 +3,8 @@ using Latchwork.Threading;
 namespace Latchwork;
 
 /// <summary>
-/// Reports failures of a call that is repeated until it succeeds, on any number of partitions. The log is told when such an outage begins, of
-/// each different failure in it, and when it is over; the rest is at Debug. Subscribers of the error event are told of every failure.
+/// Reports failures of a call that is repeated until it succeeds, on any number of partitions. It is logged when such an outage begins, with
+/// each different failure in it, and when it is over; the rest is at Debug. Subscribers of the error event are notified of every failure.
 /// </summary>
 /// <param name="errors">Where it reports.</param>
 /// <param name="clock">Measures how long it takes.</param>
@@ -45,7 +45,7 @@ internal sealed class OutageReporter(ErrorReporter errors, MonotonicClock clock,
         errors.Report(trouble, exception, quietly: !isNew);
     }
 
-    /// <summary>A call on a partition succeeded. While nothing fails this costs a look at a field.</summary>
+    /// <summary>A call on a partition succeeded. While nothing fails this costs the check of a field.</summary>
     public void Succeeded(int partition)
     {
         if (!_isFailing) return;

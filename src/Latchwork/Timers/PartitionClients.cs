@@ -86,7 +86,7 @@ internal sealed class PartitionClients : IDisposable
     public static PartitionClient Of(PartitionClient[] clients, string id) =>
         clients.Length == 1 ? clients[0] : clients[TimerPartition.Of(clients[0].Partition.Namespace, id, clients.Length).Index];
 
-    /// <summary>Asks every partition, some at a time: a namespace of many costs few round trips in a row, and is never asked all at once.</summary>
+    /// <summary>Asks every partition, some at a time: a namespace of many costs few round trips in a row, and is never asked all together.</summary>
     /// <returns>The answers, in the order of the partitions.</returns>
     public static async Task<T[]> AskAllAsync<T>(PartitionClient[] clients, Func<PartitionClient, Task<T>> ask)
     {

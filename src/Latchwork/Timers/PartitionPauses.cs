@@ -1,6 +1,6 @@
 namespace Latchwork;
 
-/// <summary>The pauses of a namespace, as this node hears of them partition by partition: what no handler has begun goes back, with no retry spent.</summary>
+/// <summary>The pauses of a namespace, as this node learns of them partition by partition: what no handler has begun goes back, with no retry spent.</summary>
 internal sealed class PartitionPauses(int partitions, LeaseHolder holder, IDeliveryQueue queue)
 {
     private readonly int[] _marks = new int[partitions];

@@ -152,7 +152,7 @@ internal sealed class Receivers : IDeliveryQueue
         }
     }
 
-    /// <summary>The listener has joined. Until then its end is a failure, which those who wait are told.</summary>
+    /// <summary>The listener has joined. Until then its end is a failure, which those who wait get.</summary>
     public void OnJoined()
     {
         lock (_gate)

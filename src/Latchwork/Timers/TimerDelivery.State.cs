@@ -8,7 +8,7 @@ namespace Latchwork;
 // settled it is ending: one or more calls that end it are under way, and their answers decide. Until then what looks like a loss (a refused
 // extension; the next delivery of the event, which is here before the answer) is a suspicion, and is forgotten when an answer says that this
 // node ended the delivery itself. All of it is one word of marks, changed atomically, so that of two threads that race (the lease runs out as
-// the handler starts, say) each sees what the other did. What its caller alone holds is let go: it takes no place, and its lease goes on.
+// the handler starts, say) each sees what the other did. What its caller alone holds is let go: it takes no place, and its lease continues.
 [SuppressMessage("Design", "CA1001", Justification = "A source without timer and wait handle holds nothing that must be disposed.")]
 public sealed partial class TimerDelivery
 {
@@ -115,7 +115,7 @@ public sealed partial class TimerDelivery
     }
 
     /// <summary>
-    /// This node holds it no longer, and its place is free: whoever received it has its token, and ends it from anywhere. The lease goes on, and
+    /// This node holds it no longer, and its place is free: whoever received it has its token, and ends it from anywhere. The lease continues, and
     /// the calls of this object work as before.
     /// </summary>
     internal void StopHolding() => TryMark(LetGo, unless: Settled | Dropped);
@@ -136,7 +136,7 @@ public sealed partial class TimerDelivery
         return TryMark(Settled, unless: Settled | Dropped);
     }
 
-    /// <summary>The delivery is no longer this node's: a running handler is told.</summary>
+    /// <summary>The delivery is no longer this node's: a running handler is notified.</summary>
     /// <param name="reason">Why.</param>
     internal bool Drop(StopReason reason)
     {

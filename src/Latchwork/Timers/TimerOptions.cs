@@ -97,7 +97,7 @@ public sealed class TimerOptions
     public RetryBackoff Backoff { get; set; } = new();
 
     /// <summary>
-    /// How long <see cref="DistributedTimer.LeaveAsync"/>, which fires the handlers' tokens at once, lets them finish all the same: zero to 1 day;
+    /// How long <see cref="DistributedTimer.LeaveAsync"/>, which fires the handlers' tokens immediately, lets them finish all the same: zero to 1 day;
     /// default 15 s. Two seconds later it ends whatever they do. In a host the end of the host's own shutdown time (30 s by default) ends it, too.
     /// </summary>
     public TimeSpan ShutdownTimeout { get; set; } = TimeSpan.FromSeconds(15);

@@ -3,7 +3,7 @@ namespace Latchwork;
 /// <summary>What failed without a call that reports it.</summary>
 internal enum TimerTrouble
 {
-    /// <summary>A handler. The log is told when it is known what becomes of the event.</summary>
+    /// <summary>A handler. It is logged when it is known what becomes of the event.</summary>
     Handler,
 
     /// <summary>A handler, after its delivery was over.</summary>

@@ -8,7 +8,7 @@ namespace Latchwork;
 
 /// <summary>
 /// A timer in a transaction of the application: what it does is committed with the transaction, or not at all. It neither commits nor rolls back, and
-/// sends every call at once on the transaction's connection, not gathered with others. Made by <see cref="DistributedTimer.WithTransaction"/>.
+/// sends every call immediately on the transaction's connection, not gathered with others. Made by <see cref="DistributedTimer.WithTransaction"/>.
 /// </summary>
 /// <remarks>
 /// Like the connection, it is for one caller at a time. An exception of the store leaves the transaction aborted: roll it back, or return to a

@@ -74,7 +74,7 @@ internal sealed partial class InMemoryPartition
         lock (_lock) return step(new ScheduleTable(this, Now()));
     }
 
-    // Where to go on is the last id that was given, whether it is still there or not.
+    // Where to continue is the last id that was given, whether it is still there or not.
     private IEnumerable<ScheduleRecord> After(string? cursor) =>
         cursor is null ? _schedules.Values : _schedules.Where(one => Utf8Order.Instance.Compare(one.Key, cursor) > 0).Select(one => one.Value);
 

@@ -96,7 +96,7 @@ internal sealed partial class InMemoryPartition
     }
 
     /// <summary>
-    /// The time. If the machine's clock went back since the last, events with absolute times are due later by the partition's clock: that is noted before anything looks at them.
+    /// The time. If the machine's clock went back since the last, events with absolute times are due later by the partition's clock: that is noted before anything reads them.
     /// </summary>
     private StoreTime Now()
     {
@@ -132,7 +132,7 @@ internal sealed partial class InMemoryPartition
         if (earliest != long.MaxValue) _listeners.Wake(earliest, now);
     }
 
-    /// <summary>Removes an event in any state. A node that holds it is told.</summary>
+    /// <summary>Removes an event in any state. A node that holds it is notified.</summary>
     private void Remove(StoredEvent stored)
     {
         _events.Remove(stored);

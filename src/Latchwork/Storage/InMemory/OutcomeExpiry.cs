@@ -7,7 +7,7 @@ namespace Latchwork.Storage.InMemory;
 /// <remarks>Not safe for several threads: the store's lock guards it.</remarks>
 internal sealed class OutcomeExpiry
 {
-    /// <summary>The most outcomes that one call looks at: the alarm's thread belongs to others as well.</summary>
+    /// <summary>The most outcomes that one call checks: the alarm's thread belongs to others as well.</summary>
     private const int MaxSwept = 1_000;
 
     /// <summary>The longest that the alarm is set for: a clock of the caller's own may not know longer ones.</summary>

@@ -52,5 +52,5 @@ internal enum MoveEnd
 /// <param name="Place">Where it is now, for <see cref="MoveEnd.Elsewhere"/>.</param>
 internal sealed record MoveReport(NamespaceRef Unit, MoveEnd End, long Count, string Place);
 
-/// <summary>A move cannot go on as things are. What was moved stays moved, nothing is lost; the message says what to do.</summary>
+/// <summary>A move cannot continue as things are. What was moved stays moved, nothing is lost; the message says what to do.</summary>
 internal sealed class MoveRefusedException(string message) : Exception(message);

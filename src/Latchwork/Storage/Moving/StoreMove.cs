@@ -3,15 +3,15 @@ namespace Latchwork.Storage.Moving;
 /// <summary>Moves namespaces from one store to another, or undoes a move that has not ended.</summary>
 /// <remarks>
 /// <para>
-/// A namespace goes in these steps, each of which is atomic and can be repeated: (1) the source is sealed; (2) the import is opened in the
+/// A namespace goes in these steps, each of which is atomic and can be repeated: (1) the source is closed; (2) the import is opened in the
 /// target; (3) again and again a batch is read from the source, taken in by the target, which notes the ids in its journal in the same
 /// step, and deleted from the source together with the reading of the next; (4) the counts are compared, and the history is copied; (5) the source's seal says that it
 /// was moved; (6) the import is over and the journal dropped.
 /// </para>
 /// <para>
-/// What happens if each step is the last that this process makes, or if its reply is lost: the next run finds the source sealed and goes on
-/// under the same move. After (1) and (2) nothing has moved. Within (3) at most one batch is in both stores: the source is sealed, so it is
-/// delivered by the target only, and the next run reads the same batch, is told that it is known there, even if it was delivered and
+/// What happens if each step is the last that this process makes, or if its reply is lost: the next run finds the source closed and continues
+/// under the same move. After (1) and (2) nothing has moved. Within (3) at most one batch is in both stores: the source is closed, so it is
+/// delivered by the target only, and the next run reads the same batch, is answered that it is known there, even if it was delivered and
 /// confirmed meanwhile, and deletes it in the source. After (5) the next run does (6). So nothing is there twice, and nothing is deleted
 /// before the target has acknowledged it.
 /// </para>
@@ -35,8 +35,8 @@ internal sealed class StoreMove
 
     /// <summary>Moves everything.</summary>
     /// <returns>What became of each namespace.</returns>
-    /// <exception cref="MoveRefusedException">It cannot be done as things are; if nothing was sealed before, nothing was changed.</exception>
-    /// <exception cref="LatchworkStoreException">A store failed. The next run goes on where this one ended.</exception>
+    /// <exception cref="MoveRefusedException">It cannot be done as things are; if nothing was closed before, nothing was changed.</exception>
+    /// <exception cref="LatchworkStoreException">A store failed. The next run continues where this one ended.</exception>
     public async Task<IReadOnlyList<MoveReport>> RunAsync(CancellationToken cancellationToken)
     {
         IReadOnlyList<NamespaceRef> units = await UnitsAsync(cancellationToken).ConfigureAwait(false);
@@ -112,7 +112,7 @@ internal sealed class StoreMove
         return chosen.Length > 0 ? chosen : throw new ArgumentException($"There is no namespace '{_options.Namespace}' in {_source.Place}.");
     }
 
-    /// <summary>Looks for what stands in the way before anything is sealed. Each is decided again, and for good, by the step itself.</summary>
+    /// <summary>Looks for what stands in the way before anything is closed. Each is decided again, and for good, by the step itself.</summary>
     private async Task CheckAsync(NamespaceRef unit, List<string> problems, CancellationToken cancellationToken)
     {
         TransferMarks source = await _source.PeekAsync(unit, cancellationToken).ConfigureAwait(false);

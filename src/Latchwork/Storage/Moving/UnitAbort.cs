@@ -4,7 +4,7 @@ namespace Latchwork.Storage.Moving;
 /// <remarks>
 /// (1) The import is closed: nothing comes to the target any more. (2) The events that are in both stores are deleted in the source; they can
 /// only be at the beginning of what it has, since a batch is always the beginning. (3) The source is opened. (4) The import is over and the
-/// journal dropped. Each step can be repeated; after a kill, the next abort goes on.
+/// journal dropped. Each step can be repeated; after a kill, the next abort continues.
 /// </remarks>
 internal sealed class UnitAbort(IStoreTransfer source, IStoreTransfer target, NamespaceRef unit)
 {

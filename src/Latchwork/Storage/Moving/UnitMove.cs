@@ -28,7 +28,7 @@ internal sealed class UnitMove(IStoreTransfer source, IStoreTransfer target, Nam
         if (seal.Place != target.Place)
         {
             if (seal.Phase == TransferPhase.Moved) return new MoveReport(unit, MoveEnd.Elsewhere, seal.Count, seal.Place);
-            throw new MoveRefusedException($"{unit} is being moved to {seal.Place} already. Give that as the target to go on, or abort that move.");
+            throw new MoveRefusedException($"{unit} is being moved to {seal.Place} already. Give that as the target to continue, or abort that move.");
         }
 
         if (seal.Phase == TransferPhase.Moved)

@@ -4,7 +4,7 @@ namespace Latchwork.Storage.Rules;
 /// <remarks>
 /// A step of a move changes the marks of one partition after the other, always in the same order; each only from what was read to what is
 /// wanted. So the last partition is where the namespace is: if a step was cut off, some of the others are one step ahead of it, and the step is
-/// made again, which changes nothing where it was made. A namespace that is sealed in part counts as sealed, so that an abort opens it.
+/// made again, which changes nothing where it was made. A namespace that is closed in part counts as closed, so that an abort opens it.
 /// </remarks>
 internal static class PartedMarks
 {

@@ -15,7 +15,7 @@ internal static class TransferRules
             : $"{Capital(unit)} is closed: it is being moved to {seal.Place}. Use that store once the move is over (or 'latchwork move --abort' it); nothing was changed here.",
         StoreOutcome.NotApplied);
 
-    /// <summary>What somebody is told who wants to drop a namespace into which another is being moved.</summary>
+    /// <summary>What somebody reads who wants to drop a namespace into which another is being moved.</summary>
     public static LatchworkStoreException RefuseDrop(string ns, TransferMark import) => new(
         $"{Capital(new NamespaceRef(TransferKind.Timers, ns))} is the target of a move from {import.Place} that has not come to its end: finish it first (run 'latchwork move' again), or abort it; nothing was changed.",
         StoreOutcome.NotApplied);

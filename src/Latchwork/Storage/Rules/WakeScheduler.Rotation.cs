@@ -38,7 +38,7 @@ internal sealed partial class WakeScheduler
             node.PollSlot < now.Milliseconds - SilentAfter ? TimerNodeState.Silent : node.IsFull ? TimerNodeState.Full : TimerNodeState.Listening;
     }
 
-    /// <summary>Notifies the next node of the rotation, and puts it at the end unless it keeps its place. A node that nobody hears leaves the rotation.</summary>
+    /// <summary>Notifies the next node of the rotation, and puts it at the end unless it keeps its place. A node without a subscriber leaves the rotation.</summary>
     /// <param name="except">A node that is passed over.</param>
     /// <param name="askIn">When it is to ask.</param>
     /// <param name="alsoExcept">Another node that is passed over.</param>

@@ -40,13 +40,13 @@ internal sealed partial class WakeScheduler(Func<string, TimeSpan, bool> notify)
     /// <summary>How late a backup waker may be before another takes over.</summary>
     private const long BackupTimeout = 300;
 
-    /// <summary>The shortest and the longest time that a backup waker waits for the primary waker. Random, so that backup wakers of many partitions do not come at once.</summary>
+    /// <summary>The shortest and the longest time that a backup waker waits for the primary waker. Random, so that backup wakers of many partitions do not come together.</summary>
     private const int MinGrace = 50, MaxGrace = 200;
 
     /// <summary>The length of a turn, in ms: a primary waker that claims something after it passes its role on.</summary>
     private const long Turn = 32;
 
-    /// <summary>A head that is nearer than this, in ms, would be late if another had to hear of it first: then only every eighth turn ends.</summary>
+    /// <summary>A head that is nearer than this, in ms, would be late if another had to be notified first: then only every eighth turn ends.</summary>
     private const long Near = 2;
 
     /// <summary>
@@ -67,7 +67,7 @@ internal sealed partial class WakeScheduler(Func<string, TimeSpan, bool> notify)
     private Role? _primary;
     private Role? _backup;
 
-    /// <summary>Whether the partition is paused: nobody is woken for anything, and whoever asks is told its poll slot.</summary>
+    /// <summary>Whether the partition is paused: nobody is woken for anything, and whoever asks gets its poll slot.</summary>
     public bool IsPaused { get; private set; }
 
     /// <summary>Decides, at the end of a node's claim, what it is to do next.</summary>

@@ -16,7 +16,7 @@ internal sealed record OccurrencePlan(
     /// <summary>Whether the count of those passed over stopped before its end.</summary>
     public bool IsMore => Missed >= ScheduleTimes.MaxCount;
 
-    /// <summary>What the store is told.</summary>
+    /// <summary>What is sent to the store.</summary>
     /// <param name="record">The record from which the plan was made.</param>
     /// <param name="declaration">Its declaration; null if it cannot be evaluated.</param>
     /// <param name="delivery">The occurrence.</param>
@@ -35,7 +35,7 @@ internal sealed record OccurrencePlan(
         Next is { } next ? declaration?.EntryAt(record.Id, next) : null);
 
     /// <summary>
-    /// What the store is told of an occurrence that a node has claimed, and the plan behind it. One that its schedule does not expect has begun before, was queued, or was
+    /// What is sent to the store for an occurrence that a node has claimed, and the plan behind it. One that its schedule does not expect has begun before, was queued, or was
     /// put back by a person: nothing is to be planned.
     /// </summary>
     /// <param name="record">The schedule as it was read; null: there is none.</param>

@@ -5,7 +5,7 @@ using Latchwork.Threading;
 namespace Latchwork;
 
 /// <summary>
-/// What stands between the claim of an occurrence and its handler: the schedule is read, the next occurrence is computed, and both are told to the store in one
+/// What stands between the claim of an occurrence and its handler: the schedule is read, the next occurrence is computed, and both are sent to the store in one
 /// step. Only what that answers runs.
 /// </summary>
 /// <remarks>

@@ -11,7 +11,7 @@ internal sealed class ScheduleDeclaration
     /// <summary>The header of an occurrence with its time by the schedule.</summary>
     public const string ScheduledForHeader = "latchwork-scheduled-for";
 
-    /// <summary>The most bytes of headers that a declaration has: room is kept for ours.</summary>
+    /// <summary>The most bytes of headers that a declaration has: space is kept for ours.</summary>
     public const int MaxHeaderBytes = Limits.MaxHeaderBytes - 1024;
 
     private const byte Format = 1;

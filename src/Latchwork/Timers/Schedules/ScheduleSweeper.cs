@@ -7,7 +7,7 @@ namespace Latchwork;
 /// Finds schedules that have no occurrence that waits or is in flight, although they should, and posts one: the one that was expected, as it never began, or the
 /// next time. That happens only after somebody's hand, or a node that could not evaluate the schedule.
 /// </summary>
-/// <remarks>Of all nodes of a namespace one looks every 10 s: who asks earlier is told nothing. Where there are no schedules, a node asks once a minute.</remarks>
+/// <remarks>Of all nodes of a namespace one looks every 10 s: who asks earlier gets nothing. Where there are no schedules, a node asks once a minute.</remarks>
 internal sealed class ScheduleSweeper(LeaseHolder holder, IScheduleStore schedules, PartitionClient[] clients)
 {
     private static readonly TimeSpan _interval = TimeSpan.FromSeconds(10);

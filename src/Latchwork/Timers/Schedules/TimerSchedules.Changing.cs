@@ -6,7 +6,7 @@ using Latchwork.Threading;
 namespace Latchwork;
 
 /// <content>
-/// Changes. Each reads the record and the time of the store, computes, and writes if nothing has changed in between; else it computes anew from what it is told, eight
+/// Changes. Each reads the record and the time of the store, computes, and writes if nothing has changed in between; else it computes anew from the answer, eight
 /// times at most. A write whose outcome is unknown is not repeated.
 /// </content>
 public sealed partial class TimerSchedules

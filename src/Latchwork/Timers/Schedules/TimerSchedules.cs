@@ -95,7 +95,7 @@ public sealed partial class TimerSchedules
     public IAsyncEnumerable<ScheduleSnapshot> ListAsync(CancellationToken cancellationToken = default) => ListCoreAsync(cancellationToken);
 
     /// <summary>
-    /// Removes a schedule, and its occurrence that has not begun. One that has begun goes on: it is handled to its end, retries included.
+    /// Removes a schedule, and its occurrence that has not begun. One that has begun continues: it is handled to its end, retries included.
     /// </summary>
     /// <param name="id">Its id.</param>
     /// <param name="cancellationToken">A token that cancels the wait. What was sent may still take effect.</param>
@@ -108,7 +108,7 @@ public sealed partial class TimerSchedules
     }
 
     /// <summary>
-    /// Pauses a schedule: its occurrence that has not begun goes, and times that pass are not missed but skipped. One that has begun goes on. It stays paused, also when
+    /// Pauses a schedule: its occurrence that has not begun goes, and times that pass are not missed but skipped. One that has begun continues. It stays paused, also when
     /// it is declared anew, until it is resumed.
     /// </summary>
     /// <param name="id">Its id.</param>
@@ -127,7 +127,7 @@ public sealed partial class TimerSchedules
     public Task<bool> ResumeAsync(string id, CancellationToken cancellationToken = default) => SetPausedAsync(id, isPaused: false, cancellationToken);
 
     /// <summary>
-    /// Runs a schedule now, beside the chain of its times, which goes on as it is; also if it is paused. While another occurrence is in flight or waits for a retry,
+    /// Runs a schedule now, beside the chain of its times, which continues as it is; also if it is paused. While another occurrence is in flight or waits for a retry,
     /// <see cref="ScheduleOptions.Overlap"/> decides.
     /// </summary>
     /// <param name="id">Its id.</param>
