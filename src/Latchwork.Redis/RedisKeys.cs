@@ -91,7 +91,7 @@ internal sealed class RedisKeys(string prefix, Func<bool>? isInCluster = null, F
     /// <summary>What the channel of a key ends with. Channels do not know databases: the number is part of the name, so that no other's outcome is heard.</summary>
     public string LockerChannelEnd => database?.Invoke() is > 0 and int number ? string.Create(CultureInfo.InvariantCulture, $"wake:{number}") : "wake";
 
-    /// <summary>STRING: the seal of a namespace of a locker. All its keys share it, so in a cluster no namespace could be sealed.</summary>
+    /// <summary>STRING: the seal of a namespace of a locker. All its keys share it, so in a cluster no namespace could be closed.</summary>
     public RedisKey SealOf(string ns) =>
         _seals.TryGetValue(ns, out RedisKey seal) ? seal : _seals.GetOrAdd(ns, (RedisKey)Encoding.UTF8.GetBytes($"{LockerStart(ns)[..^1]}}}:seal"));
 

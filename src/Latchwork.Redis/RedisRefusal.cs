@@ -8,7 +8,7 @@ internal static class RedisRefusal
     /// <summary>The namespace is being moved; its mark follows.</summary>
     private const string SealedCode = "LWSEALED";
 
-    /// <summary>The namespace is not sealed by the move that is under way; its mark follows, if it has one.</summary>
+    /// <summary>The namespace is not closed by the move that is under way; its mark follows, if it has one.</summary>
     private const string OtherMoveCode = "LWMOVE";
 
     /// <summary>The record of a lock cannot be read.</summary>

@@ -69,7 +69,7 @@ internal sealed class ChannelTable(RedisConnection connection, ILogger logger)
         }
     }
 
-    /// <summary>What could not be restored yet is tried again at once: there is another connection.</summary>
+    /// <summary>What could not be restored yet is tried again immediately: there is another connection.</summary>
     public void Retry()
     {
         lock (_gate)

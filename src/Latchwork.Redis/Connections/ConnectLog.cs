@@ -38,7 +38,7 @@ internal sealed class ConnectLog(ILoggerFactory? next) : ILoggerFactory, ILogger
         // The other factory is the application's.
     }
 
-    /// <summary>Connects. The log of the settings is replaced by one that passes on what it is told.</summary>
+    /// <summary>Connects. The log of the settings is replaced by one that passes on what it gets.</summary>
     /// <exception cref="RedisConnectionException">There is no connection; the reason is the inner exception.</exception>
     public static async Task<ConnectionMultiplexer> ConnectAsync(ConfigurationOptions settings)
     {

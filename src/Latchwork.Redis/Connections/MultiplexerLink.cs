@@ -4,7 +4,7 @@ namespace Latchwork.Redis.Connections;
 
 /// <summary>
 /// The multiplexers to one primary, or one cluster, for as long as it is the right one. Those that the store makes itself are made, and ended,
-/// together: after a switch to another primary none of them may go on.
+/// together: after a switch to another primary none of them may continue.
 /// </summary>
 internal sealed class MultiplexerLink(IConnectionMultiplexer main, IConnectionMultiplexer? replicated, RenewalThreads? renewals, SocketRegistry? sockets)
     : IAsyncDisposable
@@ -135,7 +135,7 @@ internal sealed class SocketRegistry
         return ConnectLog.ConnectAsync(settings);
     }
 
-    /// <summary>Ends what nobody waits for any more. If it connects after all, it would go on trying forever.</summary>
+    /// <summary>Ends what nobody waits for any more. If it connects after all, it would continue trying forever.</summary>
     public static void Discard<T>(Task<T> connecting)
         where T : IAsyncDisposable =>
         _ = connecting.ContinueWith(

@@ -8,7 +8,7 @@ internal static class RedisConfiguration
 
     private const string ClientName = "latchwork";
 
-    // A server that is back is found within a second: the client looks at its connections with each heartbeat.
+    // A server that is back is found within a second: the client checks its connections with each heartbeat.
     private static readonly TimeSpan _reconnectAfter = TimeSpan.FromMilliseconds(250), _slowestHeartbeat = TimeSpan.FromSeconds(1);
 
     /// <summary>A copy of the application's configuration, changed where a guarantee depends on it.</summary>

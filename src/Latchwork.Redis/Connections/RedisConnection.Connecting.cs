@@ -172,7 +172,7 @@ internal sealed partial class RedisConnection
     // a script never waits for its reply; what has lost its order ends soon, and is made anew.
     private async Task WatchClusterAsync(TimeSpan timeout, CancellationToken cancellationToken)
     {
-        // Without the right to ask for the slots the client goes on by the refusals of members, and would never hear of a primary that is silent.
+        // Without the right to ask for the slots the client continues by the refusals of members, and would never learn of a primary that is silent.
         if (AnyServer(_link) is { } member && PrimariesOf(_link!.Main).Count == 0)
             await ExecuteAtAsync(member.EndPoint, "CLUSTER", ["NODES"], cancellationToken).ConfigureAwait(false);
 

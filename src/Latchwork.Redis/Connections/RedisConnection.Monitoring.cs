@@ -40,7 +40,7 @@ internal sealed partial class RedisConnection
     }
 
     // Until a connection that was lost is there again: why it is not. The client raises its events on the pool, in any order, so that the one of the
-    // loss may come after the one of its end; therefore it is looked at as well.
+    // loss may come after the one of its end; therefore its state is checked as well.
     private async Task WatchLossAsync(MultiplexerLink link, EndPoint server)
     {
         while (true)
@@ -55,7 +55,7 @@ internal sealed partial class RedisConnection
                 }
 
                 if (LostTypes().Length == 0) return;
-                if (IsShared || IsKnownCluster) continue; // of many servers others go on
+                if (IsShared || IsKnownCluster) continue; // of many servers others continue
                 if (await ServerProbe.WhyNotAsync(_settings!, server, null, _stop.Token).ConfigureAwait(false) is not { } reason) continue;
                 lock (_lostConnections)
                 {
@@ -110,7 +110,7 @@ internal sealed partial class RedisConnection
         if (_closing || !ReferenceEquals(sender, _link?.Main) || e.EndPoint is null) return;
         if (EndLoss(e.EndPoint, e.ConnectionType)) return;
 
-        // The first of its kind, which has missed nothing; or its loss is heard of later, and then it is looked at (see WatchLossAsync).
+        // The first of its kind, which has missed nothing; or its loss is noticed later, and then it is checked (see WatchLossAsync).
         _channels.Retry();
         if (e.ConnectionType == ConnectionType.Interactive) OnReconnected?.Invoke();
     }

@@ -47,7 +47,7 @@ internal sealed class RenewalThreads(IConnectionMultiplexer multiplexer, TimeSpa
     }
 }
 
-/// <summary>A renewal on its way. What awaits it goes on on its thread: it must be short, and no code of a user.</summary>
+/// <summary>A renewal on its way. What awaits it continues on its thread: it must be short, and no code of a user.</summary>
 internal sealed class Renewal(RedisScript script, RedisKey[] keys, RedisValue[] arguments, TimeSpan bound) : TaskCompletionSource<RedisReply>
 {
     private static readonly TimeSpan _firstPause = TimeSpan.FromMilliseconds(10), _longestPause = TimeSpan.FromMilliseconds(250);
@@ -67,7 +67,7 @@ internal sealed class Renewal(RedisScript script, RedisKey[] keys, RedisValue[] 
     {
         try
         {
-            // Not the client's own method for a text: that goes on in the pool.
+            // Not the client's own method for a text: that continues in the pool.
             _attempt = _asText
                 ? database.ExecuteAsync("EVAL", [script.Source, keys.Length, .. keys, .. arguments])
                 : database.ScriptEvaluateAsync(script.Hash, keys, arguments);

@@ -3,7 +3,7 @@ namespace Latchwork.Redis.Locking;
 /// <content>Moving a namespace; see <see cref="IStoreTransfer"/>.</content>
 internal sealed partial class RedisLockerStore
 {
-    /// <summary>About how many names a page looks at. (The server may give more: as many as share a bucket of its table.)</summary>
+    /// <summary>About how many names a page reads. (The server may give more: as many as share a bucket of its table.)</summary>
     private const int PageSize = 100;
 
     public async Task<IReadOnlyList<string>> NamespacesAsync(CancellationToken cancellationToken)
@@ -26,7 +26,7 @@ internal sealed partial class RedisLockerStore
         if (_keys.IsInCluster)
         {
             throw new LatchworkStoreException(
-                $"The namespace '{ns}' of locks cannot be moved to or from a Redis Cluster: its keys are in many slots, and nothing can close all of them at once. Let its locks end there, and begin anew here; timers can be moved.",
+                $"The namespace '{ns}' of locks cannot be moved to or from a Redis Cluster: its keys are in many slots, and nothing can close all of them in one step. Let its locks end there, and begin anew here; timers can be moved.",
                 StoreOutcome.NotApplied);
         }
 
@@ -40,7 +40,7 @@ internal sealed partial class RedisLockerStore
         return (new TransferMarks(TransferMark.Parse(reply[0].Text), TransferMark.Parse(reply[1].Text)), changed);
     }
 
-    /// <summary>What the lockers of a namespace have done, also of one that is sealed.</summary>
+    /// <summary>What the lockers of a namespace have done, also of one that is closed.</summary>
     public Task<LockerStats> ReadCountsAsync(string ns, CancellationToken cancellationToken) => CountAsync(ns, [0, 0, 0], cancellationToken);
 
     public async Task<TransferKeyPage> NextAsync(string ns, string moveId, IReadOnlyList<string> arrived, string? cursor, CancellationToken cancellationToken)

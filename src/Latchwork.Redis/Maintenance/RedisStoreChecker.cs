@@ -23,7 +23,7 @@ internal sealed class RedisStoreChecker(RedisTimerStore timers, RedisLockerStore
         if (number.To is { } to)
         {
             yield return new StoreFinding(
-                StoreProblem.UnfinishedRepartition, unit, [], IsRepaired: false, $"from {number.From} to {to} partitions: run 'latchwork timer repartition {ns} --to {to}' to go on, or with '--to {number.From}' to turn back");
+                StoreProblem.UnfinishedRepartition, unit, [], IsRepaired: false, $"from {number.From} to {to} partitions: run 'latchwork timer repartition {ns} --to {to}' to continue, or with '--to {number.From}' to turn back");
             yield break;
         }
 
@@ -67,7 +67,7 @@ internal sealed class RedisStoreChecker(RedisTimerStore timers, RedisLockerStore
             yield return new StoreFinding(StoreProblem.LeftoverJournal, unit, [], fix);
         }
 
-        // What is sealed is somebody else's at the moment.
+        // What is closed is somebody else's at the moment.
         bool isOpen = state.Seal is null && !isImporting;
         var checker = new PartitionChecker(timers, unit, partition, number, fix && isOpen);
         await foreach (StoreFinding finding in checker.ExamineAsync(cancellationToken).ConfigureAwait(false)) yield return finding;

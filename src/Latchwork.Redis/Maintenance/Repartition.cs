@@ -33,7 +33,7 @@ internal sealed class Repartition(RedisTimerStore store) : IStorePartitions
         if (now.To is null && now.From == partitions) return new PartitionChange(partitions, partitions, 0, null, []);
         if (now.To is { } other && other != partitions && now.From != partitions)
         {
-            string help = $"The timer namespace '{ns}' is being changed from {now.From} to {other} partitions already. Go on with '--to {other}', or turn back with '--to {now.From}'.";
+            string help = $"The timer namespace '{ns}' is being changed from {now.From} to {other} partitions already. Continue with '--to {other}', or turn back with '--to {now.From}'.";
             return new PartitionChange(now.From, partitions, 0, help, []);
         }
 

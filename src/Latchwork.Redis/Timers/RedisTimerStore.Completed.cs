@@ -43,7 +43,7 @@ internal sealed partial class RedisTimerStore
             foreach (CompletedEvent line in own) arguments.Add(line.Id, line.CompletedAt.ToUnixTimeMilliseconds(), CompletedCodec.Encode(line));
             (RedisReply reply, LatchworkStoreException? shortfall) =
                 await WriteAsync(TimerScript.ImportCompleted, partition, arguments.All, cancellationToken).ConfigureAwait(false);
-            return shortfall is null ? reply.Number == 1 : throw shortfall; // the source keeps what replicas do not have yet; the next run goes on
+            return shortfall is null ? reply.Number == 1 : throw shortfall; // the source keeps what replicas do not have yet; the next run continues
         }).ConfigureAwait(false);
         return Array.TrueForAll(open, static one => one);
     }

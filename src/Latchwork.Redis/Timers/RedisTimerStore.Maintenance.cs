@@ -22,7 +22,7 @@ internal sealed partial class RedisTimerStore
         TransferMarks marks = (await MarksAsync(ns, null, cancellationToken).ConfigureAwait(false)).Marks;
         if (marks.Import is { Phase: TransferPhase.Importing or TransferPhase.Closed } import) throw TransferRules.RefuseDrop(ns, import);
 
-        // First a look at all of them, so that none is deleted as long as anything stands in the way of another.
+        // First a check of all of them, so that none is deleted as long as anything stands in the way of another.
         NamespaceDrop look = await PassAsync(lookOnly: true).ConfigureAwait(false);
         if (look.Listeners.Count > 0 || (look.Events > 0 && !force)) return look;
         NamespaceDrop drop = await PassAsync(lookOnly: false).ConfigureAwait(false);
@@ -100,7 +100,7 @@ internal sealed partial class RedisTimerStore
         }
 
         (RedisReply reply, LatchworkStoreException? shortfall) = await WriteAsync(TimerScript.WriteEvents, partition, arguments.All, cancellationToken).ConfigureAwait(false);
-        if (shortfall is not null) throw shortfall; // they stay where they were as well; the next run goes on
+        if (shortfall is not null) throw shortfall; // they stay where they were as well; the next run continues
         return TimerCodec.Outcomes(reply, static digit => digit == 0);
     }
 }

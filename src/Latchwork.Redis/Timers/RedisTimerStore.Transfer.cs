@@ -35,7 +35,7 @@ internal sealed partial class RedisTimerStore
     {
         if (partitions == 1) return await SealAsync(new TimerPartition(ns, 0), moveId, target, checkOnly, cancellationToken).ConfigureAwait(false);
 
-        // First a look at all of them, so that none is sealed as long as anything stands in the way of another.
+        // First a check of all of them, so that none is closed as long as anything stands in the way of another.
         SealAnswer[] looks = await EachAsync(
             PartitionsOf(ns), partition => SealAsync(partition, moveId, target, checkOnly: true, cancellationToken)).ConfigureAwait(false);
         if (Array.Exists(looks, IsInTheWay) || checkOnly) return Sum(looks);
@@ -75,7 +75,7 @@ internal sealed partial class RedisTimerStore
         CheckBatch(arrived.Count);
         if (partitions == 1) return await NextAsync(new TimerPartition(ns, 0), moveId, arrived, cancellationToken).ConfigureAwait(false);
 
-        // A page comes from one partition, and those before it are empty: nothing comes to a sealed namespace. What has arrived is deleted where
+        // A page comes from one partition, and those before it are empty: nothing comes to a closed namespace. What has arrived is deleted where
         // it was read, even if it did not belong there.
         int next = _pageCursor.GetValueOrDefault((ns, moveId));
         bool isSealed = next > 0;
@@ -154,7 +154,7 @@ internal sealed partial class RedisTimerStore
     {
         RedisValue[] arguments = ImportArguments(partition, moveId, events);
         (RedisReply reply, LatchworkStoreException? shortfall) = await WriteAsync(TimerScript.ImportEvents, partition, arguments, cancellationToken).ConfigureAwait(false);
-        if (shortfall is not null) throw shortfall; // the source keeps what replicas do not have yet; the next run goes on
+        if (shortfall is not null) throw shortfall; // the source keeps what replicas do not have yet; the next run continues
         return TimerCodec.Outcomes(reply, static digit => (ImportOutcome)digit);
     }
 

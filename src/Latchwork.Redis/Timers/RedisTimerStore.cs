@@ -13,10 +13,10 @@ internal sealed partial class RedisTimerStore(IRedisConnection connection, Redis
     /// <summary>To how many partitions something is sent without waiting for the replies in between.</summary>
     private const int MaxAtOnce = 64;
 
-    /// <summary>What the post script is told instead of what to do if the id exists: it cannot.</summary>
+    /// <summary>What the post script gets instead of what to do if the id exists: it cannot.</summary>
     private const int IdIsNew = 3;
 
-    /// <summary>How long a backup waker waits for the primary waker, in ms: random, so that the backup wakers of many partitions do not come at once.</summary>
+    /// <summary>How long a backup waker waits for the primary waker, in ms: random, so that the backup wakers of many partitions do not come together.</summary>
     private const int MinGrace = 50, MaxGrace = 200;
 
     private readonly string _layout = string.Create(CultureInfo.InvariantCulture, $"format={Format} partitions={partitions}");
@@ -333,7 +333,7 @@ internal sealed partial class RedisTimerStore(IRedisConnection connection, Redis
 
     /// <summary>
     /// A partition turned out to be new. If this process has opened the namespace, whose partitions then all had a layout, the server has lost it, the list of
-    /// namespaces included: it is begun anew in all of them, so that each loss is told once.
+    /// namespaces included: it is begun anew in all of them, so that each loss is reported once.
     /// </summary>
     internal async ValueTask RegisterAgainAsync(string ns, CancellationToken cancellationToken)
     {

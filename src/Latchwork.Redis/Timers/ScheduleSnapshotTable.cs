@@ -92,7 +92,7 @@ internal sealed class ScheduleSnapshotTable : IScheduleTable
         _done.AddRange(["H", id, encoded]);
     }
 
-    /// <summary>What the script WriteSchedules is told: what must be so, and what is to be done.</summary>
+    /// <summary>What the script WriteSchedules gets: what must be so, and what is to be done.</summary>
     public List<RedisValue> ToArguments()
     {
         List<RedisValue> all = [];
@@ -118,7 +118,7 @@ internal sealed class ScheduleSnapshotTable : IScheduleTable
     /// <summary>A record without its body, as it is stored: see schedules.lua.</summary>
     public static RedisValue[] RecordArguments(ScheduleRecord record)
     {
-        // Random, so that a record that was removed and added anew is told from the former.
+        // Random, so that a record that was removed and added anew is distinguished from the former.
         Span<byte> stamp = stackalloc byte[9];
         RandomNumberGenerator.Fill(stamp);
         return
