@@ -101,7 +101,7 @@ public sealed class PostgresStore : LatchworkStore
         return await OpenAsync(source, ownsSource: true, settings, options, cancellationToken).ConfigureAwait(false);
     }
 
-    /// <summary>Opens the store over connections of a data source, which stays the caller's. Its pool needs room for <see cref="PostgresOptions.MaxConnections"/> and 3 more.</summary>
+    /// <summary>Opens the store over connections of a data source, which stays the caller's. Its pool needs space for <see cref="PostgresOptions.MaxConnections"/> and 3 more.</summary>
     /// <param name="source">The data source. Disposing the store leaves it as it is.</param>
     /// <param name="options">The settings; null for the defaults.</param>
     /// <param name="cancellationToken">A token that cancels opening.</param>

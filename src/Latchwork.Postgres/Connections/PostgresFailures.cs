@@ -32,7 +32,7 @@ internal static class PostgresFailures
     /// <summary>A namespace that was opened is not there any more.</summary>
     public const string Vanished = "LW003";
 
-    /// <summary>What a SQLSTATE means to a person, whether the same operation may succeed later, and whether it is tried again at once. Null if it says nothing of the server's state.</summary>
+    /// <summary>What a SQLSTATE means to a person, whether the same operation may succeed later, and whether it is tried again immediately. Null if it says nothing of the server's state.</summary>
     public static (string Help, bool IsTransient, bool IsWorthRepeating)? Explain(string sqlState) => sqlState switch
     {
         Vanished => ("the namespace was dropped meanwhile", true, true),
@@ -46,7 +46,7 @@ internal static class PostgresFailures
         PostgresErrorCodes.AdminShutdown => ("an administrator has ended the connection, or the server is stopping", true, true),
         PostgresErrorCodes.CrashShutdown => ("another process of the server crashed, and it restarts", true, true),
         PostgresErrorCodes.IdleSessionTimeout => ("the server ended a connection that had been idle for long (idle_session_timeout)", true, true),
-        PostgresErrorCodes.DiskFull => ("the server's disk is full; make room, and it goes on", true, false),
+        PostgresErrorCodes.DiskFull => ("the server's disk is full; free some space, and it continues", true, false),
         PostgresErrorCodes.OutOfMemory => ("the server has no memory left", true, false),
         PostgresErrorCodes.ConfigurationLimitExceeded => ("the server has reached a configured limit", true, false),
         PostgresErrorCodes.ProgramLimitExceeded => ("a limit of the server is reached; if it is the queue of NOTIFY, a session that listens has kept a transaction open for long", true, false),

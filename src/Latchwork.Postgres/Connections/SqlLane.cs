@@ -152,7 +152,7 @@ internal sealed class SqlLane
             failure = default;
             return true;
         }
-#pragma warning disable CA1031 // whatever it was, those who wait must hear of it, and the thread must go on
+#pragma warning disable CA1031 // whatever it was, those who wait must be notified, and the thread must continue
         catch (Exception e)
 #pragma warning restore CA1031
         {
@@ -168,7 +168,7 @@ internal sealed class SqlLane
         {
             item.Execute(session);
         }
-#pragma warning disable CA1031 // whatever it was, those who wait must hear of it, and the thread must go on
+#pragma warning disable CA1031 // whatever it was, those who wait must be notified, and the thread must continue
         catch (Exception e)
 #pragma warning restore CA1031
         {
@@ -182,7 +182,7 @@ internal sealed class SqlLane
         return true;
     }
 
-    /// <returns>Whether to go on: the store was not closed.</returns>
+    /// <returns>Whether to continue: the store was not closed.</returns>
     private bool Pause(TimeSpan span)
     {
         long since = TimeProvider.System.GetTimestamp();

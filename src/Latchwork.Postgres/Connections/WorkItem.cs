@@ -51,7 +51,7 @@ internal sealed class WorkItem<TResult> : WorkItem
 
     public override void Succeed()
     {
-        // Not Dispose, which waits for a callback that runs: on its thread goes on whoever waited, and may wait for this one.
+        // Not Dispose, which waits for a callback that runs: on its thread continues whoever waited, and may wait for this one.
         _registration.Unregister();
         _answer.TrySetResult(_result!);
     }

@@ -36,7 +36,7 @@ internal sealed class PostgresLockerStore : ILockerStore, IDisposable
 
     public async Task OpenAsync(string ns, CancellationToken cancellationToken)
     {
-        // Once the process listens, a subscription takes effect at once: whoever subscribes and asks misses nothing.
+        // Once the process listens, a subscription takes effect immediately: whoever subscribes and asks misses nothing.
         await _notifications.ListenAsync(cancellationToken).ConfigureAwait(false);
         await _executor.Work.RunAsync(
             "opening of a namespace",
@@ -237,8 +237,8 @@ internal sealed class PostgresLockerStore : ILockerStore, IDisposable
     /// <param name="key">The key.</param>
     /// <param name="act">Decides; it may be called again. Answers, too, whether those who wait are to be notified.</param>
     /// <param name="cancellationToken">A token that cancels the wait.</param>
-    /// <param name="wasOwner">For what an owner does: whether the answer says that it is the owner. It may end its run even while the namespace is sealed.</param>
-    /// <param name="tellsOwner">Whether there is a notification even if nobody waits, as the owner is to hear it.</param>
+    /// <param name="wasOwner">For what an owner does: whether the answer says that it is the owner. It may end its run even while the namespace is closed.</param>
+    /// <param name="tellsOwner">Whether there is a notification even if nobody waits, as the owner is to get it.</param>
     private Task<T> ChangeAsync<T>(
         SqlLane lane,
         string name,

@@ -14,7 +14,7 @@ internal sealed class PostgresStoreChecker(SqlExecutor executor, ITimerStore tim
     /// <summary>How long a lease has been over that is reported, in ms.</summary>
     private const long LongOver = 600_000;
 
-    /// <summary>The most records of schedules that one step looks at.</summary>
+    /// <summary>The most records of schedules that one step reads.</summary>
     private const int PageSize = 1_000;
 
     /// <inheritdoc/>

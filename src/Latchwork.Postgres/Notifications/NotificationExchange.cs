@@ -7,11 +7,11 @@ namespace Latchwork.Postgres.Notifications;
 
 /// <summary>
 /// The notifications of a process: one connection that listens, made at the first subscription and again whenever it is lost. A notification is a
-/// hint; after each reconnection everybody is told that some may have been missed.
+/// hint; after each reconnection everybody is notified that some may have been missed.
 /// </summary>
 /// <remarks>
-/// Each connection has a number, by which an advisory lock says that the process lives, and with which the nodes that it hears for are written down.
-/// What concerns keys of locks goes to every process, and is told apart here: nothing has to be written down for it.
+/// Each connection has a number, by which an advisory lock says that the process lives, and with which the nodes that it listens for are written down.
+/// What concerns keys of locks goes to every process, and is distinguished here: nothing has to be written down for it.
 /// </remarks>
 internal sealed class NotificationExchange
 {
@@ -102,7 +102,7 @@ internal sealed class NotificationExchange
         try
         {
             await WaitOnlineAsync(online, cancellationToken).ConfigureAwait(false);
-            notify(null); // what was asked for meanwhile was not yet heard of
+            notify(null); // what was asked for meanwhile was not yet notified of
             return subscription;
         }
         catch
@@ -139,7 +139,7 @@ internal sealed class NotificationExchange
     // Under the gate.
     private void Unsubscribed((string Namespace, string NodeId) node)
     {
-        // Nobody waits for it: a subscription that is left over is a hint that nobody hears.
+        // Nobody waits for it: a subscription that is left over is a hint that nobody receives.
         if (!_closed && _process != 0) _ = Forget(node.Namespace, node.NodeId, _process);
     }
 

@@ -36,7 +36,7 @@ internal sealed class ScheduleTable(SqlSession session, int partition, StoreTime
         new ScheduleCounts(row.GetInt64(7), row.GetInt64(8), row.GetInt64(9), row.GetInt64(10)),
         ScheduleCodec.DecodeHistory(row.IsDBNull(12) ? null : row.GetFieldValue<byte[]>(12)));
 
-    /// <summary>Reads records, all at once.</summary>
+    /// <summary>Reads records, all together.</summary>
     public void ReadRecords(IReadOnlyCollection<string> ids)
     {
         foreach (string id in ids) _records[id] = null;
@@ -64,7 +64,7 @@ internal sealed class ScheduleTable(SqlSession session, int partition, StoreTime
         session.Run(new SqlStatement("SELECT 1 FROM @schema@.timer_events e WHERE e.partition_id = $1 AND e.id = ANY ($2) ORDER BY e.id FOR UPDATE").With(partition).With(Utf8.Bytes(all)));
     }
 
-    /// <summary>Reads where the expected occurrences of the records stand, all at once.</summary>
+    /// <summary>Reads where the expected occurrences of the records stand, all together.</summary>
     public void ReadPlaces()
     {
         string[] ids = [.. _records.Values.Select(static one => one?.ExpectedId).OfType<string>()];

@@ -187,7 +187,7 @@ internal sealed partial class PostgresTransfer
             return found;
         });
 
-    /// <summary>The first events, in an order that nothing changes: as the namespace is sealed, it is a prefix of what was there at the call before.</summary>
+    /// <summary>The first events, in an order that nothing changes: as the namespace is closed, it is a prefix of what was there at the call before.</summary>
     private static List<TransferEvent> Next(SqlSession session, Space space)
     {
         var page = new List<TransferEvent>();
