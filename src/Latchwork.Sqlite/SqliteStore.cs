@@ -18,7 +18,7 @@ namespace Latchwork;
 /// The embedded, durable store: one SQLite file on a local disk, for any number of processes and threads on one machine. Needs no server.
 /// </summary>
 /// <remarks>
-/// Each store has one thread that writes (what waits shares a transaction), one that reads, and, once something listens, one that hears
+/// Each store has one thread that writes (what waits shares a transaction), one that reads, and, once something listens, one that receives
 /// notifications. Network file systems are not supported: SQLite's write-ahead log and locks do not work on them.
 /// </remarks>
 public sealed class SqliteStore : LatchworkStore
@@ -110,7 +110,7 @@ public sealed class SqliteStore : LatchworkStore
     /// <inheritdoc/>
     public override async Task<IReadOnlyList<StoreWarning>> CheckAsync(CancellationToken cancellationToken = default)
     {
-        // Both threads answer, and the lock for writing is to be had. Whoever asked goes on elsewhere: code of users may block.
+        // Both threads answer, and the lock for writing is to be had. Whoever asked continues elsewhere: code of users may block.
         await Task.WhenAll(
             _reader.RunAsync(static file => file.Scalar("SELECT count(*) FROM processes"), isDurable: false, cancellationToken),
             _writer.RunAsync(static _ => "", isDurable: false, cancellationToken)).OffStoreThread().ConfigureAwait(false);
@@ -124,7 +124,7 @@ public sealed class SqliteStore : LatchworkStore
         _sweeper.Dispose();
         await _notifications.LeaveAsync().ConfigureAwait(false);
 
-        // One after the other: SQLite folds its log into the file only for the last connection, and of two that close at once neither is.
+        // One after the other: SQLite folds its log into the file only for the last connection, and of two that close at the same time neither is.
         await _reader.CloseAsync().ConfigureAwait(false);
         await _writer.CloseAsync().ConfigureAwait(false);
         _notifications.Dispose();

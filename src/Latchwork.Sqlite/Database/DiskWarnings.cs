@@ -14,7 +14,7 @@ internal static class DiskWarnings
         long free = new DriveInfo(Path.GetDirectoryName(settings.Path)!).AvailableFreeSpace;
         if (free < FewBytes)
         {
-            warnings.Add(new StoreWarning("disk-nearly-full", $"The disk of '{settings.Path}' has {Mebibytes(free)} left. When it is full, everything but looking is refused: make room."));
+            warnings.Add(new StoreWarning("disk-nearly-full", $"The disk of '{settings.Path}' has {Mebibytes(free)} left. When it is full, everything but looking is refused: free some space."));
         }
 
         var log = new FileInfo(settings.Path + "-wal");

@@ -45,7 +45,7 @@ internal static class Opening
 
     private static SqliteFile Guard(SqliteSettings settings, StoreErrors errors, Action<SqliteFile> prepare)
     {
-        // Two processes that turn a new file to the write-ahead log at once can lock each other out, and then SQLite does not wait by itself.
+        // Two processes that turn a new file to the write-ahead log at the same time can lock each other out, and then SQLite does not wait by itself.
         long began = TimeProvider.System.GetTimestamp();
         while (true)
         {
@@ -112,7 +112,7 @@ internal static class Opening
 
     private static void Migrate(SqliteFile file, string path)
     {
-        file.Execute("BEGIN IMMEDIATE"); // of several processes that start at once, one makes the tables
+        file.Execute("BEGIN IMMEDIATE"); // of several processes that start together, one makes the tables
         try
         {
             for (int version = VersionOf(file, path); version < Version; version++) file.Execute(Script(_scripts[version]));

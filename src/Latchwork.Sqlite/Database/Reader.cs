@@ -33,7 +33,7 @@ internal sealed class Reader : WorkThread<SqliteFile>
             item.Execute(_file);
             _file["COMMIT"].Run();
         }
-#pragma warning disable CA1031 // whatever it was, those who wait must hear of it, and the thread must go on
+#pragma warning disable CA1031 // whatever it was, those who wait must be notified, and the thread must continue
         catch (Exception e)
 #pragma warning restore CA1031
         {

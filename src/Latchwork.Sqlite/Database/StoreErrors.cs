@@ -40,7 +40,7 @@ internal sealed class StoreErrors(string path, TimeSpan busyTimeout, SqliteLog l
         raw.SQLITE_BUSY or raw.SQLITE_LOCKED =>
             $"The database '{path}' was locked by another process for more than {busyTimeout.TotalSeconds:0.###} s. Find the process that keeps a transaction open, or raise BusyTimeout.",
         raw.SQLITE_FULL =>
-            $"The disk of the database '{path}' is full. Nothing of this was written and nothing is damaged: make room, and it goes on.",
+            $"The disk of the database '{path}' is full. Nothing of this was written and nothing is damaged: free some space, and it continues.",
         raw.SQLITE_READONLY =>
             $"The database '{path}' cannot be written. Give this process the right to write the file and its folder (SQLite needs both, for the -wal and -shm files).",
         raw.SQLITE_CANTOPEN =>

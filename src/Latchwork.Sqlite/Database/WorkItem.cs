@@ -46,7 +46,7 @@ internal sealed class WorkItem<TContext, TResult> : TaskCompletionSource<TResult
 
     public void Succeed()
     {
-        // Not Dispose, which waits for a callback that runs: on its thread goes on whoever waited, and may wait for this one.
+        // Not Dispose, which waits for a callback that runs: on its thread continues whoever waited, and may wait for this one.
         _registration.Unregister();
         TrySetResult(_result!);
     }

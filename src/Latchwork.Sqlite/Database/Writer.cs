@@ -80,7 +80,7 @@ internal sealed class Writer : WorkThread<WriteScope>
             _file["COMMIT"].Run();
             Volatile.Write(ref _commits, _commits + 1);
         }
-#pragma warning disable CA1031 // whatever it was, those who wait must hear of it, and the thread must go on
+#pragma warning disable CA1031 // whatever it was, those who wait must be notified, and the thread must continue
         catch (Exception e)
 #pragma warning restore CA1031
         {

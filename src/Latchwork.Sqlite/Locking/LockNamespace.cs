@@ -37,7 +37,7 @@ internal readonly record struct LockNamespace(long Id, string Name, TransferMark
     /// <summary>Refuses what has no place in a namespace that is being moved.</summary>
     public LockNamespace Unsealed() => Marks.Seal is null ? this : throw Refusal();
 
-    /// <summary>What its clients are told while it is sealed.</summary>
+    /// <summary>What its clients read while it is closed.</summary>
     public LatchworkStoreException Refusal() => TransferRules.Refuse(new NamespaceRef(TransferKind.Locks, Name), Marks.Seal!);
 
     /// <summary>What its lockers have done.</summary>

@@ -133,7 +133,7 @@ internal sealed class SqliteLockerStore(Writer writer, Reader reader, Notificati
     /// <param name="isDurable">Whether its effect is to survive the loss of power once it is acknowledged.</param>
     /// <param name="act">Decides.</param>
     /// <param name="cancellationToken">A token that cancels the wait.</param>
-    /// <param name="wasOwner">For what an owner does: whether the answer says that it is the owner. It may end its run even while the namespace is sealed.</param>
+    /// <param name="wasOwner">For what an owner does: whether the answer says that it is the owner. It may end its run even while the namespace is closed.</param>
     private Task<T> Change<T>(
         LockerKey key, bool isDurable, Func<LockRecord, long, (T Answer, bool Notify)> act, CancellationToken cancellationToken, Func<T, bool>? wasOwner = null) =>
         writer.RunAsync(

@@ -12,7 +12,7 @@ namespace Latchwork.Sqlite.Maintenance;
 /// </summary>
 internal sealed class SqliteStoreChecker(Writer writer, Reader reader, ITimerStore timers) : IStoreChecker
 {
-    /// <summary>The most rows that one step looks at.</summary>
+    /// <summary>The most rows that one step reads.</summary>
     private const int PageSize = 1_000;
 
     /// <summary>How long a lease has been over that is reported, in ms.</summary>

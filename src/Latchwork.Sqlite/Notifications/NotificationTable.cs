@@ -72,7 +72,7 @@ internal sealed class Subscriber(Action<NotificationMessage> notify)
             {
                 notify(message);
             }
-#pragma warning disable CA1031 // the contract forbids it; if it happens, the store's threads must go on
+#pragma warning disable CA1031 // the contract forbids it; if it happens, the store's threads must continue
             catch (Exception e)
 #pragma warning restore CA1031
             {

@@ -82,7 +82,7 @@ internal sealed partial class SqliteTimerStore
         return PostOutcome.Replaced;
     }
 
-    /// <summary>Removes an event in any state. A node that holds it is told.</summary>
+    /// <summary>Removes an event in any state. A node that holds it is notified.</summary>
     private static void Remove(TimerEvents events, TimerNamespace ns, in EventPlace place)
     {
         events.Remove(place);

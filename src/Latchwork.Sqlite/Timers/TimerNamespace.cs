@@ -69,7 +69,7 @@ internal sealed class TimerNamespace
         return found;
     }
 
-    /// <summary>Finds a namespace to look at it only.</summary>
+    /// <summary>Finds a namespace to read it only.</summary>
     public static TimerNamespace? Find(SqliteFile file, TimeProvider time, TimerPartition partition)
     {
         using Statement row = file[
@@ -180,7 +180,7 @@ internal sealed class TimerNamespace
         if (marks.Pause != Pause) SetPause(file, marks.Pause);
     }
 
-    /// <summary>Pauses it, or ends its pause. The nodes that may hold events are told of a pause, and woken for what is due after its end.</summary>
+    /// <summary>Pauses it, or ends its pause. The nodes that may hold events are notified of a pause, and woken for what is due after its end.</summary>
     public void SetPause(SqliteFile file, TimerPause? pause)
     {
         file["UPDATE timer_namespaces SET pause = ? WHERE id = ?"].Set(pause is null ? null : PauseText.Write(pause)).Set(Id).Run();

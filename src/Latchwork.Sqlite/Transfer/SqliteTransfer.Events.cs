@@ -113,7 +113,7 @@ internal sealed partial class SqliteTransfer
         }
     }
 
-    /// <summary>The first events, in an order that nothing changes: as the namespace is sealed, it is a prefix of what was there at the call before.</summary>
+    /// <summary>The first events, in an order that nothing changes: as the namespace is closed, it is a prefix of what was there at the call before.</summary>
     private static List<TransferEvent> Next(SqliteFile file, TimerNamespace ns, ScheduleTable schedules)
     {
         StoreTime now = ns.Now();

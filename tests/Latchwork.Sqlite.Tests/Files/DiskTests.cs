@@ -30,7 +30,7 @@ public sealed class DiskTests
             }
 
             refused.Message.ShouldContain("is full");
-            refused.Message.ShouldContain("make room");
+            refused.Message.ShouldContain("free some space");
             (refused.Outcome, refused.IsTransient).ShouldBe((StoreOutcome.NotApplied, true));
             (await timer.GetStatsAsync()).Scheduled.ShouldBe(acknowledged.Count);
 
