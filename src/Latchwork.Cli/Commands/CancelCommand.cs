@@ -9,7 +9,7 @@ internal static class CancelCommand
     public static Command Create(CommandHost host)
     {
         Argument<string> id = Options.IdArgument();
-        var revoke = new Option<bool>("--revoke") { Description = "Cancel it even while a node is handling it; the handler is told to stop." };
+        var revoke = new Option<bool>("--revoke") { Description = "Cancel it even while a node is handling it; the token of its handler fires." };
         var command = new Command("cancel", "Cancel an event: a scheduled one is removed, a dead letter purged.") { id, revoke };
         host.OnLook(command, async (parsed, session) =>
         {

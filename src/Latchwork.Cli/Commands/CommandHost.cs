@@ -52,7 +52,7 @@ internal sealed class CommandHost
         command.SetAction((parsed, cancellationToken) => RunAsync(parsed, Needs.Nothing, session => body(parsed, session), options => configure?.Invoke(parsed, options), cancellationToken));
 
     /// <summary>
-    /// Makes <paramref name="body"/> what <paramref name="command"/> does, which looks at what is there, or changes it: it makes neither a file nor a
+    /// Makes <paramref name="body"/> what <paramref name="command"/> does, which reads what is there, or changes it: it makes neither a file nor a
     /// namespace, and says so if there is none.
     /// </summary>
     /// <param name="command">The command.</param>

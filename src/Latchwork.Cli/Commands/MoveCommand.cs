@@ -22,7 +22,7 @@ internal static class MoveCommand
         };
         var command = new Command(
             "move",
-            "Move timers and keys from one store to another: all namespaces, or the one that --namespace names. The source is sealed and emptied. Interrupted, run it again: it goes on.")
+            "Move timers and keys from one store to another: all namespaces, or the one that --namespace names. The source is closed and emptied. Interrupted, run it again: it continues.")
         {
             from,
             to,
@@ -72,11 +72,11 @@ internal static class MoveCommand
         }
         catch (OperationCanceledException e) when (cancellationToken.IsCancellationRequested)
         {
-            throw new CliException(ExitCodes.Interrupted, "interrupted: run the same command again to go on", e);
+            throw new CliException(ExitCodes.Interrupted, "interrupted: run the same command again to continue", e);
         }
         catch (LatchworkStoreException e)
         {
-            throw new CliException(ExitCodes.Failure, $"{e.Message} Run the same command again to go on.", e);
+            throw new CliException(ExitCodes.Failure, $"{e.Message} Run the same command again to continue.", e);
         }
 
         view.Summarize();

@@ -5,7 +5,7 @@ namespace Latchwork.Cli.Commands;
 /// <summary>Reports the answer to an operation on one event, and turns it into an exit code.</summary>
 internal static class Outcomes
 {
-    /// <summary>What people are told of an id that there is not.</summary>
+    /// <summary>What is said of an id that there is not.</summary>
     public const string NotFound = "not found ('timer upcoming' lists what is scheduled, 'timer dead-letters list' what was given up)";
 
     /// <summary>Writes <c>{"id","outcome"}</c>, or a sentence; what was not done is a failure.</summary>

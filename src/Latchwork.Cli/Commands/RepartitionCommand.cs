@@ -15,7 +15,7 @@ internal static class RepartitionCommand
         var command = new Command(
             "repartition",
             "Change the number of partitions of a namespace on Redis, without loss. No listener may be joined; clients are refused meanwhile, and afterwards until "
-            + "they say the new number (?partitions=N). Interrupted, run it again: it goes on; with the former number it turns back.")
+            + "they say the new number (?partitions=N). Interrupted, run it again: it continues; with the former number it turns back.")
         {
             ns,
             to,
@@ -59,11 +59,11 @@ internal static class RepartitionCommand
         }
         catch (OperationCanceledException e) when (cancellationToken.IsCancellationRequested)
         {
-            throw new CliException(ExitCodes.Interrupted, "interrupted: run the same command again to go on", e);
+            throw new CliException(ExitCodes.Interrupted, "interrupted: run the same command again to continue", e);
         }
         catch (LatchworkStoreException e)
         {
-            throw new CliException(ExitCodes.Failure, $"{e.Message} Run the same command again to go on.", e);
+            throw new CliException(ExitCodes.Failure, $"{e.Message} Run the same command again to continue.", e);
         }
     }
 }

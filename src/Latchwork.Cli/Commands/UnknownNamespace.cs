@@ -25,7 +25,7 @@ internal static class UnknownNamespace
         if (!known.Contains(ns)) throw Refusal(store, "lock", ns, known, "'latchwork once' makes one");
     }
 
-    /// <summary>What a command about both is told.</summary>
+    /// <summary>What a command about both says.</summary>
     public static async Task CheckAnyAsync(LatchworkStore store, string ns, CancellationToken cancellationToken)
     {
         if (store.Transfer is not { } transfer) return;

@@ -44,7 +44,7 @@ internal sealed class LockerScenario(DemoEnvironment environment) : IAsyncDispos
 
     private async Task<Attempt> KillAsync()
     {
-        // The work ends only when it is told to, so whoever has begun is still at it.
+        // The work ends only when it is asked to, so whoever has begun is still at it.
         if (!await environment.WaitAsync(() => _ledger.Runs is [.., { End: null }]).ConfigureAwait(false))
         {
             throw new CliException(ExitCodes.Failure, $"no node began with {DemoPlan.Key}");

@@ -16,7 +16,7 @@ internal sealed class BadLineException : Exception
 /// <summary>Reads one line of an event file: <c>{"id"?,"in" or "inMs" or "at","data","maxRetries"?}</c>.</summary>
 internal static class EventLine
 {
-    /// <summary>The longest line: the largest payload and ample room for the rest.</summary>
+    /// <summary>The longest line: the largest payload and ample space for the rest.</summary>
     public const int MaxBytes = Limits.DefaultMaxPayloadBytes + (16 << 10);
 
     /// <summary>Reads a line.</summary>

@@ -17,7 +17,7 @@ internal sealed class OutputCapture
     /// <summary>Ends when the command has written more than that.</summary>
     public Task Overflowed => _overflowed.Task;
 
-    /// <summary>Reads both to their ends. What is beyond the limit is read and dropped, so that the command is not blocked while it is told to stop.</summary>
+    /// <summary>Reads both to their ends. What is beyond the limit is read and dropped, so that the command is not blocked while it is asked to stop.</summary>
     public Task ReadAsync(Stream output, Stream error) => Task.WhenAll(ReadAsync(output, _output), ReadAsync(error, _error));
 
     /// <summary>What was read so far.</summary>

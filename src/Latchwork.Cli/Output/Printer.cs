@@ -42,7 +42,7 @@ internal sealed class Printer
         if (_json is null) _terminal.Out.WriteLine(line);
     }
 
-    /// <summary>Tells people on standard error what goes on; nothing in JSON.</summary>
+    /// <summary>Tells people on standard error what happens; nothing in JSON.</summary>
     public void Note(string line)
     {
         if (_json is not null) return;
