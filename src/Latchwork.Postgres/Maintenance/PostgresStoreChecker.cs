@@ -96,26 +96,38 @@ internal sealed class PostgresStoreChecker(SqlExecutor executor, ITimerStore tim
     /// <returns>They, and the last of the page; null at the end.</returns>
     private static (List<string> Damaged, byte[]? Last) DamagedOccurrences(SqlSession session, int partition, byte[] after, bool fix)
     {
-        (List<byte[]> damaged, byte[]? last, int count) = session.Read(
+        (List<(byte[] Id, byte[]? Running, byte[]? History)> damaged, byte[]? last, int count) = session.Read(
             new SqlStatement("SELECT s.id, s.running, s.history FROM @schema@.timer_schedules s WHERE s.partition_id = $1 AND s.id > $2 ORDER BY s.id LIMIT $3").With(partition).With(after).With(PageSize),
             static rows =>
             {
-                (List<byte[]> found, byte[]? id, int looked) = ([], null, 0);
+                (List<(byte[], byte[]?, byte[]?)> found, byte[]? id, int looked) = ([], null, 0);
                 for (; rows.Read(); looked++)
                 {
                     id = rows.GetFieldValue<byte[]>(0);
-                    if (!ScheduleCodec.IsReadable(rows.IsDBNull(1) ? null : rows.GetFieldValue<byte[]>(1), rows.IsDBNull(2) ? null : rows.GetFieldValue<byte[]>(2))) found.Add(id);
+                    byte[]? running = rows.IsDBNull(1) ? null : rows.GetFieldValue<byte[]>(1), history = rows.IsDBNull(2) ? null : rows.GetFieldValue<byte[]>(2);
+                    if (!ScheduleCodec.IsReadable(running, history)) found.Add((id, running, history));
                 }
 
                 return (found, id, looked);
             });
-        if (fix && damaged.Count > 0)
-        {
-            session.Run(new SqlStatement("UPDATE @schema@.timer_schedules SET running = NULL, history = NULL WHERE partition_id = $1 AND id = ANY ($2)")
-                .With(partition).With(damaged.ToArray()));
-        }
+        byte[]? next = count == PageSize ? last : null;
+        if (!fix || damaged.Count == 0) return (damaged.ConvertAll(static one => Utf8.Text(one.Id)), next);
 
-        return (damaged.ConvertAll(Utf8.Text), count == PageSize ? last : null);
+        // Only what is still as it was read: whoever has begun or ended an occurrence since has written both anew.
+        List<string> repaired = session.Read(
+            new SqlStatement(
+                """
+                UPDATE @schema@.timer_schedules s SET running = NULL, history = NULL FROM unnest($2, $3, $4) AS read (id, running, history)
+                WHERE s.partition_id = $1 AND s.id = read.id AND s.running IS NOT DISTINCT FROM read.running AND s.history IS NOT DISTINCT FROM read.history RETURNING s.id
+                """)
+                .With(partition).With([.. damaged.Select(static one => one.Id)]).With([.. damaged.Select(static one => one.Running)]).With([.. damaged.Select(static one => one.History)]),
+            static rows =>
+            {
+                var ids = new List<string>();
+                while (rows.Read()) ids.Add(Utf8.Text(rows.GetFieldValue<byte[]>(0)));
+                return ids;
+            });
+        return (repaired, next);
     }
 
     /// <summary>

@@ -762,7 +762,7 @@ BEGIN
                     SELECT p.id, row_number() OVER (ORDER BY p.place) AS n, sum(p.size) OVER (ORDER BY p.place) AS bytes FROM placed p
                 ) s WHERE s.n <= wanted AND (s.n = 1 OR s.bytes <= 1048576)
             ), taken AS (
-                UPDATE @schema@.timer_events e SET state = 1, until = deadline, token = p_token, node = p_node, claimed = now_ms,
+                UPDATE @schema@.timer_events e SET state = 1, due = @schema@.timer_due_now(e.due, e.raw_due, offset_us), until = deadline, token = p_token, node = p_node, claimed = now_ms,
                     first_claimed = CASE WHEN position('\x1f'::bytea IN e.id) > 0 THEN coalesce(e.first_claimed, now_us) END
                 FROM chosen c
                 WHERE e.partition_id = p_part AND e.id = c.id AND e.state + 0 = 0
@@ -1156,8 +1156,10 @@ BEGIN
     IF p_hint THEN PERFORM @schema@.timer_hint(part, earliest); END IF;
 END $$;
 
--- Schedules dead letters again (p_due), or deletes them (p_due is null). p_since: in ms as shown, by the server's clock; null for whichever there is.
-CREATE FUNCTION @schema@.timer_dead(p_part integer, p_clock bigint, p_wait integer, p_ids bytea[], p_since bigint[], p_due bigint, OUT outcomes integer[], OUT earliest bigint)
+-- Schedules dead letters again (p_due), or deletes them (p_due is null). Which ones: p_stamps, in ms as stored; else p_since, in ms as shown, by the server's clock; if both are
+-- null whichever there is.
+CREATE FUNCTION @schema@.timer_dead(
+    p_part integer, p_clock bigint, p_wait integer, p_ids bytea[], p_since bigint[], p_stamps bigint[], p_due bigint, OUT outcomes integer[], OUT earliest bigint)
 LANGUAGE plpgsql SET enable_seqscan = off SET enable_bitmapscan = off AS $$
 DECLARE
     part @schema@.timer_partitions := @schema@.timer_enter(p_part, p_clock, p_wait, false);
@@ -1168,7 +1170,7 @@ BEGIN
     PERFORM 1 FROM @schema@.timer_events e WHERE e.partition_id = p_part AND e.id = ANY (p_ids) ORDER BY e.id FOR UPDATE;
     FOR i IN 1..cardinality(p_ids) LOOP
         SELECT e.state, e.until INTO old FROM @schema@.timer_events e WHERE e.partition_id = p_part AND e.id = p_ids[i];
-        IF NOT FOUND OR old.state <> 2 OR old.until <> p_since[i] + @schema@.timer_ahead(part.clock_offset) THEN
+        IF NOT FOUND OR old.state <> 2 OR old.until <> coalesce(p_stamps[i], p_since[i] + @schema@.timer_ahead(part.clock_offset)) THEN
             outcomes[i] := 1;
             CONTINUE;
         END IF;

@@ -15,6 +15,9 @@ internal sealed class PostgresScheduleStore(SqlExecutor executor, PostgresTimerS
     /// <summary>The most schedules that a sweep changes in one transaction.</summary>
     private const int MaxAtOnce = 25;
 
+    /// <summary>A partition that is not being moved here: else the occurrences of its schedules are still to come.</summary>
+    private const string OpenPartition = "(p.import IS NULL OR p.import LIKE 'done %')";
+
     public Task<ScheduleReading> ReadAsync(TimerPartition partition, IReadOnlyList<string> ids, CancellationToken cancellationToken) =>
         timers.LookAsync(
             "look at schedules",
@@ -65,8 +68,9 @@ internal sealed class PostgresScheduleStore(SqlExecutor executor, PostgresTimerS
     public Task<TriggerAnswer> TriggerAsync(TimerPartition partition, OccurrenceTrigger trigger, CancellationToken cancellationToken) =>
         ChangeAsync("trigger of a schedule", partition, [trigger.Id], [trigger.Entry.Id], table => ScheduleSteps.Trigger(table, trigger), cancellationToken);
 
-    public Task<ScheduleSweep> SweepAsync(TimerPartition partition, string? cursor, TimeSpan interval, CancellationToken cancellationToken) =>
-        executor.Work.RunAsync(
+    public async Task<ScheduleSweep> SweepAsync(TimerPartition partition, string? cursor, TimeSpan interval, CancellationToken cancellationToken)
+    {
+        (ScheduleSweep sweep, string[] unclosed) = await executor.Work.RunAsync(
             "search for schedules without an occurrence",
             session =>
             {
@@ -76,12 +80,26 @@ internal sealed class PostgresScheduleStore(SqlExecutor executor, PostgresTimerS
                 long total = session.Read(
                     new SqlStatement("SELECT count(*) FROM @schema@.timer_schedules WHERE partition_id = $1").With(number), static rows => rows.Read() ? rows.GetInt64(0) : 0);
                 var nothing = new ScheduleSweep(total, now.ToDateTimeOffset(), [], null);
-                if (total == 0 || (cursor is null && !Begins(session, number, now, interval))) return nothing;
-                (ScheduleSweep sweep, string[] unclosed) = Strays(session, number, table, cursor, nothing);
-                foreach (string[] some in unclosed.Chunk(MaxAtOnce)) Change(session, partition, some, [], ended => Close(ended, some));
-                return sweep;
+                bool looks = total > 0 && (cursor is null ? Begins(session, number, now, interval) : IsOpen(session, number));
+                return looks ? Strays(session, number, table, cursor, nothing) : (nothing, []);
             },
-            cancellationToken);
+            cancellationToken).ConfigureAwait(false);
+        foreach (string[] some in unclosed.Chunk(MaxAtOnce))
+        {
+            try
+            {
+                await ChangeAsync("note of the end of occurrences", partition, some, [], table => Close(table, some), cancellationToken).ConfigureAwait(false);
+            }
+            catch (LatchworkStoreException e)
+            {
+                // The schedules that have no occurrence were found all the same, and are not to be lost for it. The next sweep tries it again.
+                executor.Log.EndNotNoted(e.Message);
+                break;
+            }
+        }
+
+        return sweep;
+    }
 
     /// <summary>Occurrences have ended: that is noted, and whichever waited for their end is due. Nothing needs this; if it fails, the log says so.</summary>
     public async Task EndedAsync(TimerPartition partition, IReadOnlyList<string> ids, OccurrenceOutcome outcome)
@@ -181,13 +199,16 @@ internal sealed class PostgresScheduleStore(SqlExecutor executor, PostgresTimerS
         return [.. named.Where(one => !alive.Contains(one.Occurrence)).Select(static one => one.Schedule).Distinct(StringComparer.Ordinal)];
     }
 
-    // Whoever comes first looks. Not while the namespace is moved here: the occurrences are still to come.
+    // Whoever comes first looks.
     private static bool Begins(SqlSession session, int number, StoreTime now, TimeSpan interval) => session.Run(
         new SqlStatement(
-            """
-            UPDATE @schema@.timer_partitions SET schedules_swept = $2
-            WHERE id = $1 AND (schedules_swept IS NULL OR $2 - schedules_swept >= $3) AND (import IS NULL OR import LIKE 'done %')
+            $"""
+            UPDATE @schema@.timer_partitions p SET schedules_swept = $2
+            WHERE p.id = $1 AND (p.schedules_swept IS NULL OR $2 - p.schedules_swept >= $3) AND {OpenPartition}
             """).With(number).With(now.Milliseconds).With((long)interval.TotalMilliseconds)) > 0;
+
+    private static bool IsOpen(SqlSession session, int number) => session.Read(
+        new SqlStatement($"SELECT 1 FROM @schema@.timer_partitions p WHERE p.id = $1 AND {OpenPartition}").With(number), static rows => rows.Read());
 
     private DateTimeOffset Clock() => executor.Settings.Clock is { } us ? DateTimeOffset.UnixEpoch + TimeSpan.FromMicroseconds(us) : TimeProvider.System.GetUtcNow();
 

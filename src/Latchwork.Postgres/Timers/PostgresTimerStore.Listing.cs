@@ -196,6 +196,7 @@ internal sealed partial class PostgresTimerStore
             Headers = EventCodec.DecodeHeaders(row.IsDBNull(4) ? null : row.GetFieldValue<byte[]>(4)),
             DeadLetterReason = isDead ? (DeadLetterReason)row.GetInt16(11) : null,
             DeadLetteredAt = isDead ? now.Show(until) : null,
+            DeadLetterStamp = isDead ? until : null,
             DeadLetteredFor = isDead ? now.Since(until) : null,
             Interruptions = row.GetInt32(12),
             Failures = TimerCodec.DecodeFailures(row.IsDBNull(6) ? null : row.GetFieldValue<byte[][]>(6)).ShownBy(now),
@@ -231,8 +232,9 @@ internal sealed partial class PostgresTimerStore
             : ChangeAsync(
                 name,
                 partition,
-                session => Call("SELECT outcomes, earliest FROM @schema@.timer_dead($1, $2, $3, $4, $5, $6)", session, partition)
-                    .With(Ids(keys, static key => key.Id)).With([.. keys.Select(static key => key.DeadLetteredAt?.ToUnixTimeMilliseconds())]).With(due),
+                session => Call("SELECT outcomes, earliest FROM @schema@.timer_dead($1, $2, $3, $4, $5, $6, $7)", session, partition)
+                    .With(Ids(keys, static key => key.Id)).With([.. keys.Select(static key => key.DeadLetteredAt?.ToUnixTimeMilliseconds())])
+                    .With([.. keys.Select(static key => key.Stamp)]).With(due),
                 OutcomesAndEarliest,
                 cancellationToken);
 

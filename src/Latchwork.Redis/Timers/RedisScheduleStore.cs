@@ -82,17 +82,26 @@ internal sealed class RedisScheduleStore(RedisTimerStore timers) : IScheduleStor
         string[] ids = reply[3].Texts;
         foreach (string[] unclosed in reply[4].Texts.Chunk(MaxAtOnce))
         {
-            await ChangeAsync(
-                partition,
-                unclosed,
-                [],
-                isRefusable: false,
-                table =>
-                {
-                    foreach (string id in unclosed) ScheduleSteps.CloseEnded(table, id);
-                    return true;
-                },
-                cancellationToken).ConfigureAwait(false);
+            try
+            {
+                await ChangeAsync(
+                    partition,
+                    unclosed,
+                    [],
+                    isRefusable: false,
+                    table =>
+                    {
+                        foreach (string id in unclosed) ScheduleSteps.CloseEnded(table, id);
+                        return true;
+                    },
+                    cancellationToken).ConfigureAwait(false);
+            }
+            catch (LatchworkStoreException e)
+            {
+                // The schedules that have no occurrence were found all the same, and are not to be lost for it. The next sweep tries it again.
+                RedisLog.EndsNotNoted(timers.Log, e.Message);
+                break;
+            }
         }
 
         IReadOnlyList<ScheduleRecord?> records = ids.Length == 0 ? [] : (await ReadAsync(partition, ids, cancellationToken).ConfigureAwait(false)).Records;

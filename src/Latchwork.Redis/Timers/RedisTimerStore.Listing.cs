@@ -105,8 +105,12 @@ internal sealed partial class RedisTimerStore
     public async Task<TimerPause?> ResumeAsync(TimerPartition partition, CancellationToken cancellationToken) =>
         PauseText.Parse((await SendAsync(TimerScript.Resume, partition, cancellationToken, BellOf(partition)).ConfigureAwait(false)).Text);
 
-    private static (RedisValue Id, RedisValue Mark) DeathOf(DeadLetterKey key) =>
-        (key.Id, key.DeadLetteredAt is DateTimeOffset deadLetteredAt ? deadLetteredAt.ToUnixTimeMilliseconds() : "");
+    // See deadLettered.lua.
+    private static (RedisValue Id, RedisValue Mark) DeathOf(DeadLetterKey key) => (
+        key.Id,
+        key.Stamp is { } stamp ? string.Create(CultureInfo.InvariantCulture, $"={stamp}")
+        : key.DeadLetteredAt is { } shown ? shown.ToUnixTimeMilliseconds()
+        : "");
 
     /// <summary>Reads records of nodes (see listeners.lua). Those silent for an hour are about to be forgotten, and not listed any more.</summary>
     private static void ReadNodes(RedisReply reply, long nowUs, Dictionary<string, TimerNode> nodes)
@@ -182,6 +186,7 @@ internal sealed partial class RedisTimerStore
             Headers = body.Headers,
             DeadLetterReason = dead ? past.Reason : null,
             DeadLetteredAt = dead ? now.Show(end) : null,
+            DeadLetterStamp = dead ? end : null,
             DeadLetteredFor = dead ? now.Since(end) : null,
             Failures = past.Failures.ShownBy(now),
             IsDamaged = isDamaged,

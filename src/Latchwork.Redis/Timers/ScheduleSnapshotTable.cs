@@ -147,11 +147,18 @@ internal sealed class ScheduleSnapshotTable : IScheduleTable
         if (place.Length == 0) return null;
         if (place[0] == 'd') return new OccurrencePlace(TimerState.DeadLettered, 0, null);
         if (place[0] == 's') return new OccurrencePlace(TimerState.Scheduled, (long)double.Parse(place.AsSpan(2), CultureInfo.InvariantCulture), null);
-        byte[] lease = Encoding.UTF8.GetBytes(place[2..]); // its lengths are in bytes
+        return ReadLease(Encoding.UTF8.GetBytes(place[2..])) ?? new OccurrencePlace(TimerState.InFlight, 0, null);
+    }
+
+    // As in the scripts, one that somebody else's hand has changed is nobody's.
+    private static OccurrencePlace? ReadLease(byte[] lease)
+    {
         int space = Array.IndexOf(lease, (byte)' ');
-        int length = int.Parse(lease.AsSpan(0, space), CultureInfo.InvariantCulture);
-        string token = Encoding.UTF8.GetString(lease, space + 1, length);
+        if (space < 0 || !int.TryParse(lease.AsSpan(0, space), CultureInfo.InvariantCulture, out int length)) return null; // in bytes
+        if (length < 0 || length > lease.Length - space - 2) return null;
         string[] rest = Encoding.UTF8.GetString(lease.AsSpan(space + length + 2)).Split(' ', 3);
-        return new OccurrencePlace(TimerState.InFlight, long.Parse(rest[1].AsSpan(0, rest[1].IndexOf('@') is >= 0 and var end ? end : rest[1].Length), CultureInfo.InvariantCulture), token);
+        return rest.Length == 3 && long.TryParse(rest[1].Split('@')[0], CultureInfo.InvariantCulture, out long due)
+            ? new OccurrencePlace(TimerState.InFlight, due, Encoding.UTF8.GetString(lease, space + 1, length))
+            : null;
     }
 }

@@ -124,7 +124,7 @@ internal sealed partial class SqliteTimerStore
             events.Hold(place, request.ClaimToken, request.NodeId, deadline, now);
         }
 
-        if (backlog) claimed.Sort(static (a, b) => new TimedId(a.Due.UtcTicks, a.Id).CompareTo(new TimedId(b.Due.UtcTicks, b.Id)));
+        if (backlog || now.Offset > 0) claimed.Sort(static (a, b) => new TimedId(a.Due.UtcTicks, a.Id).CompareTo(new TimedId(b.Due.UtcTicks, b.Id)));
         return claimed;
     }
 

@@ -40,7 +40,7 @@ internal sealed partial class SqliteTimerStore
         {
             outcomes[i] = TimerOutcome.NotFound;
             if (events.Find(keys[i].Id) is not { Died: { } died } place) continue;
-            if (keys[i].DeadLetteredAt is { } deadLetteredAt && now.Unshow(deadLetteredAt) != died) continue;
+            if (!now.IsMeant(keys[i], died)) continue;
             act(events, place);
             outcomes[i] = TimerOutcome.Done;
         }

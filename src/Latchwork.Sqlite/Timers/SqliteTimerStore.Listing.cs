@@ -152,6 +152,7 @@ internal sealed partial class SqliteTimerStore
             Headers = EventCodec.DecodeHeaders(row.BytesOrNull(4)),
             DeadLetterReason = died is null ? null : (DeadLetterReason)row.Int(11),
             DeadLetteredAt = died is { } at ? now.Show(at) : null,
+            DeadLetterStamp = died,
             DeadLetteredFor = died is { } since ? now.Since(since) : null,
             Failures = EventCodec.DecodeFailures(row.BytesOrNull(6)).ShownBy(now),
         };

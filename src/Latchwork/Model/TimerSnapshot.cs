@@ -69,6 +69,9 @@ public sealed record TimerSnapshot
     /// <summary>Dead-lettered: since when, by the store's clock. Otherwise null.</summary>
     public DateTimeOffset? DeadLetteredAt { get; init; }
 
+    /// <summary>Dead-lettered: since when, in ms by the partition's clock. It identifies the dead letter: what is shown depends on the offset of that clock. Otherwise null.</summary>
+    internal long? DeadLetterStamp { get; init; }
+
     /// <summary>Dead-lettered: for how long, by the store's clock. Otherwise null.</summary>
     public TimeSpan? DeadLetteredFor { get; init; }
 

@@ -226,7 +226,20 @@ public sealed record TimerPage(IReadOnlyList<TimerSnapshot> Items, string? Curso
 /// <param name="Id">The event's id.</param>
 /// <param name="DeadLetteredAt">When it was dead-lettered, as listed; null means whichever there is.</param>
 [Experimental("LATCHWORK001")]
-public readonly record struct DeadLetterKey(string Id, DateTimeOffset? DeadLetteredAt);
+public readonly record struct DeadLetterKey(string Id, DateTimeOffset? DeadLetteredAt)
+{
+    /// <summary>When it was dead-lettered, as the store that listed it keeps it: in ms by the partition's clock. Null: what was shown is compared.</summary>
+    internal long? Stamp { get; init; }
+
+    /// <summary>The key of a dead letter that was listed. It stays right although the store's clock is put back after the listing.</summary>
+    /// <param name="deadLetter">The dead letter, from the same store.</param>
+    /// <returns>Its key.</returns>
+    public static DeadLetterKey Of(TimerSnapshot deadLetter)
+    {
+        ArgumentNullException.ThrowIfNull(deadLetter);
+        return new DeadLetterKey(deadLetter.Id, deadLetter.DeadLetteredAt) { Stamp = deadLetter.DeadLetterStamp };
+    }
+}
 
 /// <summary>Why a node is notified.</summary>
 [Experimental("LATCHWORK001")]

@@ -140,7 +140,7 @@ public sealed class DeadLetters
                 TimerPage page = await _store.DeadLettersAsync(client.Partition, cursor, (int)Math.Min(left, Limits.MaxBatch), cancellationToken)
                     .OffStoreThread().ConfigureAwait(false);
                 left -= page.Items.Count;
-                DeadLetterKey[] keys = [.. page.Items.Where(item => Matches(item, reason, olderThan)).Select(item => new DeadLetterKey(item.Id, item.DeadLetteredAt))];
+                DeadLetterKey[] keys = [.. page.Items.Where(item => Matches(item, reason, olderThan)).Select(DeadLetterKey.Of)];
                 if (keys.Length > 0)
                 {
                     IReadOnlyList<TimerOutcome> outcomes = await call(client, keys).OffStoreThread().ConfigureAwait(false);

@@ -52,6 +52,47 @@ public sealed class MaintenanceTests
     }
 
     [Fact]
+    public async Task A_schedule_that_is_written_anew_while_the_doctor_repairs_it_keeps_what_was_written()
+    {
+        await using PostgresStore store = await OpenAsync();
+        await using var timer = new DistributedTimer(store, new() { Namespace = "ns" });
+        await timer.Schedules.AddOrUpdateAsync("a", Schedule.Cron("0 * * * *"), "x"u8.ToArray());
+        await timer.Schedules.TriggerAsync("a");
+        await RunAsync($"CREATE TABLE {_schema}.good AS SELECT running, history FROM {_schema}.timer_schedules");
+        await RunAsync($"UPDATE {_schema}.timer_schedules SET running = '\\x09', history = '\\x01FFFFFFFF7F' WHERE id = 'a'");
+        await using var other = new NpgsqlConnection((await PostgresServer.SharedAsync()).ConnectionString);
+        await other.OpenAsync();
+        await using NpgsqlTransaction transaction = await other.BeginTransactionAsync();
+        await RunAsync(other, $"UPDATE {_schema}.timer_schedules s SET running = g.running, history = g.history FROM {_schema}.good g");
+
+        Task<List<StoreFinding>> repair = ExamineAsync(store, fix: true);
+        await Eventually.ReadsAsync(
+            () => NumberAsync($"SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query LIKE 'UPDATE {_schema}.timer_schedules%'"), static waiting => waiting > 0, "the repair waits for the row");
+        await transaction.CommitAsync();
+
+        (await repair).ShouldBeEmpty();
+        (await timer.Schedules.GetAsync("a")).ShouldNotBeNull().History.ShouldHaveSingleItem();
+    }
+
+    [Fact]
+    public async Task Schedules_without_an_occurrence_are_found_although_the_end_of_another_occurrence_cannot_be_noted()
+    {
+        await using PostgresStore store = await OpenAsync(options => options.LockTimeout = TimeSpan.FromMilliseconds(100));
+        await using var timer = new DistributedTimer(store, new() { Namespace = "ns" });
+        foreach (string id in (string[])["a", "b"]) await timer.Schedules.AddOrUpdateAsync(id, Schedule.Cron("0 * * * *"), "x"u8.ToArray());
+        await timer.Schedules.TriggerAsync("a");
+        await RunAsync($"DELETE FROM {_schema}.timer_events");
+        await using var other = new NpgsqlConnection((await PostgresServer.SharedAsync()).ConnectionString);
+        await other.OpenAsync();
+        await using NpgsqlTransaction transaction = await other.BeginTransactionAsync();
+        await RunAsync(other, $"SELECT 1 FROM {_schema}.timer_schedules WHERE id = 'a' FOR UPDATE");
+
+        ScheduleSweep sweep = await store.Timers.Schedules!.SweepAsync(new TimerPartition("ns", 0), null, TimeSpan.FromSeconds(10), CancellationToken.None);
+
+        sweep.Strays.Select(one => one.Id).ShouldBe(["a", "b"]);
+    }
+
+    [Fact]
     public async Task A_server_that_does_not_sync_is_warned_of()
     {
         await using PostgresStore store = await OpenAsync();
@@ -123,11 +164,27 @@ public sealed class MaintenanceTests
 
     private static async Task RunAsync(string statements)
     {
-        await using NpgsqlDataSource source = NpgsqlDataSource.Create((await PostgresServer.SharedAsync()).ConnectionString);
+        await using var connection = new NpgsqlConnection((await PostgresServer.SharedAsync()).ConnectionString);
+        await connection.OpenAsync();
+        await RunAsync(connection, statements);
+    }
+
+    private static async Task RunAsync(NpgsqlConnection connection, string statements)
+    {
 #pragma warning disable CA2100 // the statements are these tests' own
-        await using NpgsqlCommand command = source.CreateCommand(statements);
+        await using var command = new NpgsqlCommand(statements, connection);
 #pragma warning restore CA2100
         await command.ExecuteNonQueryAsync();
+    }
+
+    private static async Task<long> NumberAsync(string query)
+    {
+        await using var connection = new NpgsqlConnection((await PostgresServer.SharedAsync()).ConnectionString);
+        await connection.OpenAsync();
+#pragma warning disable CA2100 // the query is these tests' own
+        await using var command = new NpgsqlCommand(query, connection);
+#pragma warning restore CA2100
+        return (long)(await command.ExecuteScalarAsync())!;
     }
 
     private async Task<PostgresStore> OpenAsync(Action<PostgresOptions>? configure = null)

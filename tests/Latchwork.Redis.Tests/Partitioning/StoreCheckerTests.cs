@@ -37,7 +37,7 @@ public sealed class StoreCheckerTests(PartitionedFixture fixture) : IClassFixtur
     {
         await JoinAsync();
         foreach (string id in (string[])["orphan", "missing", "several", "unleased", "stuck", "fine"])
-            await _timer.PostAsync(Encoding.UTF8.GetBytes($"payload of {id}"), TimeSpan.FromHours(1), new() { Id = id, Headers = new Dictionary<string, string> { ["h"] = id } });
+            await _timer.PostAsync(Encoding.UTF8.GetBytes($"payload of {id}"), DateTimeOffset.UtcNow.AddHours(1), new() { Id = id, Headers = new Dictionary<string, string> { ["h"] = id } });
         long later = DateTimeOffset.UtcNow.AddHours(2).ToUnixTimeMilliseconds(), now = DateTimeOffset.UtcNow.ToUnixTimeMilliseconds();
         await RunAsync("ZREM", Key("orphan", TimerKey.Due), "orphan");
         await RunAsync("HDEL", Key("missing", TimerKey.Body), "missing");
@@ -76,6 +76,8 @@ public sealed class StoreCheckerTests(PartitionedFixture fixture) : IClassFixtur
         TimerSnapshot orphan = (await _timer.PeekAsync("orphan")).ShouldNotBeNull();
         (orphan.State, Encoding.UTF8.GetString(orphan.Payload.Span), orphan.Headers["h"]).ShouldBe((TimerState.DeadLettered, "payload of orphan", "orphan"));
         orphan.Failures.ShouldHaveSingleItem().NodeId.ShouldBe("latchwork doctor");
+        foreach (string id in (string[])["orphan", "missing", "stuck", "unleased"]) (await RunAsync("ZSCORE", Key(id, TimerKey.Absolute), id)).ShouldBe("", $"'{id}' is due at no absolute time any more");
+        (await RunAsync("ZSCORE", Key("fine", TimerKey.Absolute), "fine")).ShouldBe("0");
         (await _timer.PeekAsync("missing")).ShouldBeNull();
         (await _timer.PeekAsync("several")).ShouldNotBeNull().State.ShouldBe(TimerState.Scheduled);
         (await _timer.PeekAsync("fine")).ShouldNotBeNull().State.ShouldBe(TimerState.Scheduled);
@@ -126,6 +128,54 @@ public sealed class StoreCheckerTests(PartitionedFixture fixture) : IClassFixtur
 
         ScheduleOccurrence closed = (await _timer.Schedules.GetAsync("a")).ShouldNotBeNull().History.ShouldHaveSingleItem();
         (closed.Outcome, closed.EndedAt).ShouldBe((OccurrenceOutcome.Ended, null));
+    }
+
+    [Fact]
+    public async Task A_lease_that_cannot_be_read_keeps_nobody_from_looking_at_schedules()
+    {
+        await _timer.Schedules.AddOrUpdateAsync("a", Schedule.Cron("0 * * * *"), "x"u8.ToArray());
+        string occurrence = (await _timer.UpcomingAsync().ToListAsync()).ShouldHaveSingleItem().Id;
+        foreach (string lease in (string[])["", "x", "7 tok - 1 0 1 n", "3 tok", "3 tok - soon 0 1 n"])
+        {
+            await RunAsync("HSET", Key("a", TimerKey.Lease), occurrence, lease);
+            (await _timer.Schedules.GetAsync("a")).ShouldNotBeNull(lease);
+            (await _timer.Schedules.ListAsync().ToListAsync()).ShouldHaveSingleItem(lease);
+        }
+    }
+
+    [Fact]
+    public async Task Schedules_without_an_occurrence_are_found_although_the_end_of_another_occurrence_cannot_be_noted()
+    {
+        await using RedisServer server = await RedisServer.StartAsync();
+        await using RedisStore store = await PartitionedFixture.ConnectAsync(server, 1);
+        await using var timer = new DistributedTimer(store, new() { Namespace = _ns });
+        foreach (string id in (string[])["a", "b"]) await timer.Schedules.AddOrUpdateAsync(id, Schedule.Cron("0 * * * *"), "x"u8.ToArray());
+        await timer.Schedules.TriggerAsync("a");
+        var home = new TimerPartition(_ns, 0);
+        await server.CommandAsync("DEL", KeyOf(home, TimerKey.Due), KeyOf(home, TimerKey.Body));
+        await server.CommandAsync("ACL", "SETUSER", "default", "-hset");
+
+        ScheduleSweep sweep = await store.Timers.Schedules!.SweepAsync(home, "A", TimeSpan.FromSeconds(10), default); // the first page would be noted
+
+        sweep.Strays.Select(one => one.Id).ShouldBe(["a", "b"]);
+    }
+
+    [Fact]
+    public async Task What_a_move_hands_back_at_an_absolute_time_is_known_to_be_one()
+    {
+        await using RedisStore store = await PartitionedFixture.ConnectAsync(fixture.Server, 1);
+        var home = new TimerPartition($"{_ns}-moved", 0);
+        string meta = KeyOf(home, TimerKey.Meta);
+        var entry = new TimerEntry("a\u001F1", Due.At(DateTimeOffset.UtcNow.AddMinutes(-1)), "x"u8.ToArray(), 0, IfExists.Replace, null, IdIsNew: false);
+        await store.Timers.Schedules!.WriteAsync(home, new ScheduleWrite("a", null, "in", "body"u8.ToArray(), false, entry), default);
+        (await store.Timers.ClaimAsync(home, new("gone", "t", 1, 1, 0, TimeSpan.FromSeconds(10), new(TimeSpan.FromDays(1), 1)), default)).Events.ShouldHaveSingleItem();
+        await RunAsync("HDEL", meta, "absolute"); // as in a partition to which its lease was moved
+        await RunAsync("HSET", meta, "seal", "moving m 2 redis://elsewhere:6379/0");
+
+        await ((RedisTimerStore)store.Timers).SendAsync(TimerScript.Next, home, default, "m");
+
+        (await RunAsync("ZCARD", KeyOf(home, TimerKey.Absolute))).ShouldBe("1");
+        (await RunAsync("HGET", meta, "absolute")).ShouldBe("1");
     }
 
     [Fact]

@@ -125,6 +125,36 @@ public abstract class TimerClockAheadSuite(StoreFixture fixture) : ScheduleSuite
     }
 
     [Fact]
+    public async Task Dead_letters_are_what_was_listed_although_nobody_has_noted_yet_that_the_clock_was_put_back()
+    {
+        await JumpAheadAsync();
+        await KillAsync("requeued");
+        await KillAsync("purged");
+        Clock.Shift(-_jump);
+        List<TimerSnapshot> listed = await DeadLettersAsync();
+        listed.ShouldAllBe(e => e.DeadLetteredAt == _began);
+        Clock.Advance(Seconds(1)); // the jump that is yet to be noted is smaller by now
+
+        DeadLetterKey requeued = DeadLetterKey.Of(listed.Single(e => e.Id == "requeued")), purged = DeadLetterKey.Of(listed.Single(e => e.Id == "purged"));
+        (await RequeueAsync(requeued, TimeSpan.Zero)).ShouldBe(TimerOutcome.Done);
+        (await PurgeAsync(purged)).ShouldBe(TimerOutcome.Done);
+        DeliveryKey again = await TakeAsync("requeued");
+        Clock.Advance(Ms(1));
+        (await FailAsync(again, retryIn: null)).ShouldBe(TimerOutcome.DeadLettered);
+        (await RequeueAsync(requeued, TimeSpan.Zero)).ShouldBe(TimerOutcome.NotFound, "it died again");
+    }
+
+    [Fact]
+    public async Task All_dead_letters_are_purged_although_the_clock_was_put_back_and_goes_on_meanwhile()
+    {
+        await JumpAheadAsync();
+        await KillAsync("a");
+        Clock.Shift(-_jump);
+        await using var timer = new DistributedTimer(new SlowStore(Store, () => Clock.Advance(Seconds(1))), new() { Namespace = Partition.Namespace });
+        (await timer.DeadLetters.PurgeAllAsync()).ShouldBe(1);
+    }
+
+    [Fact]
     public async Task Many_that_are_dated_anew_hold_up_nobody_behind_them()
     {
         const int Many = 450;
@@ -150,6 +180,31 @@ public abstract class TimerClockAheadSuite(StoreFixture fixture) : ScheduleSuite
         (await ClaimIdsAsync()).ShouldBeEmpty();
         Clock.Advance(Ms(1));
         (await ClaimIdsAsync()).Length.ShouldBe(Limits.MaxBatch);
+    }
+
+    [Fact]
+    public async Task Each_of_many_is_delivered_with_the_time_that_it_was_due_at()
+    {
+        const int Many = 450;
+        foreach (TimerEntry[] some in Enumerable.Range(0, Many).Select(i => Entry($"{i:D4}", In(5))).Chunk(Limits.MaxBatch)) await PostAsync(some);
+        await JumpAheadAsync();
+        Clock.Shift(-_jump);
+        Clock.Advance(TimeSpan.FromHours(5));
+
+        var claimed = new List<ClaimedEvent>();
+        for (int claims = 0; claims < 10 && claimed.Count < Many; claims++)
+        {
+            string token = NewToken();
+            IReadOnlyList<ClaimedEvent> events = (await AskAsync(token: token)).Events;
+            if (claims == 0) (await PeekAsync(events[^1].Id))!.Due.ShouldBe(In(5));
+            foreach (ClaimedEvent e in events) (await ConfirmAsync(new DeliveryKey(e.Id, token), KeepCompleted)).ShouldBe(TimerOutcome.Done);
+            claimed.AddRange(events);
+        }
+
+        claimed.Count.ShouldBe(Many);
+        claimed.ShouldAllBe(e => e.Due == In(5) && e.Lateness == TimeSpan.Zero);
+        TimerPage completed = await Timers.CompletedAsync(Partition, null, Limits.MaxBatch, CancellationToken.None);
+        completed.Items.ShouldAllBe(e => e.Due == In(5));
     }
 
     [Fact]
@@ -251,6 +306,28 @@ public abstract class TimerClockAheadSuite(StoreFixture fixture) : ScheduleSuite
             claimed.Select(e => e.Id).ShouldContain(id);
             claimed.ShouldAllBe(e => e.Due == at && e.Lateness == TimeSpan.Zero);
             foreach (ClaimedEvent e in claimed) (await ConfirmAsync(new DeliveryKey(e.Id, token))).ShouldBe(TimerOutcome.Done);
+        }
+    }
+
+    /// <summary>A store on whose way back from a listing of dead letters time passes.</summary>
+    private sealed class SlowStore(LatchworkStore inner, Action pass) : LatchworkStore
+    {
+        public override ITimerStore Timers { get; } = new SlowTimers(inner.Timers, pass);
+
+        public override ILockerStore Locks => inner.Locks;
+
+        public override string Description => inner.Description;
+
+        public override ValueTask DisposeAsync() => ValueTask.CompletedTask;
+    }
+
+    private sealed class SlowTimers(ITimerStore inner, Action pass) : PassingTimerStore(inner)
+    {
+        public override async Task<TimerPage> DeadLettersAsync(TimerPartition partition, string? cursor, int limit, CancellationToken cancellationToken)
+        {
+            TimerPage page = await base.DeadLettersAsync(partition, cursor, limit, cancellationToken);
+            pass();
+            return page;
         }
     }
 }

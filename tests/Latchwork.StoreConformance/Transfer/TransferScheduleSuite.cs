@@ -117,6 +117,28 @@ public abstract class TransferScheduleSuite(StoreFixture fixture) : TransferSuit
         after.RunningIds.ShouldBe([alive]);
     }
 
+    [Fact]
+    public async Task While_a_namespace_is_moved_here_no_page_of_a_sweep_looks_for_occurrences_that_are_still_to_come()
+    {
+        string ns = NewNamespace(), running = "b\u001F1";
+        DateTimeOffset at = DateTimeOffset.FromUnixTimeMilliseconds(Clock.GetUtcNow().ToUnixTimeMilliseconds());
+        var record = new ScheduleRecord(
+            "b", new ScheduleVersion("in", 5), "body"u8.ToArray(), false, "b\u001F2", null, [running], at, new ScheduleCounts(1, 0, 0, 0),
+            [new OccurrenceEntry(running, at, at, null, OccurrenceOutcome.Running, "n1")]);
+        await BeginImportAsync(ns, new TransferEvent("b\u001F", ScheduleCodec.Encode(record), new Dictionary<string, string>(), 0, 3, TimeSpan.FromHours(1), [], null));
+
+        foreach (string? cursor in (string?[])[null, "a"])
+        {
+            ScheduleSweep sweep = await Target.Timers.Schedules!.SweepAsync(Partition(ns), cursor, TimeSpan.FromSeconds(10), default);
+            (sweep.Total, sweep.Strays.Count, sweep.Cursor).ShouldBe((1, 0, null), cursor ?? "the first page");
+        }
+
+        await EndImportAsync(ns);
+        ScheduleRecord after = await RecordAsync(Target, ns, "b");
+        (after.RunningIds.Single(), after.History.Single().Outcome).ShouldBe((running, OccurrenceOutcome.Running));
+        (await Target.Timers.Schedules!.SweepAsync(Partition(ns), "a", TimeSpan.FromSeconds(10), default)).Strays.Select(one => one.Id).ShouldBe(["b"]);
+    }
+
     [Theory]
     [InlineData(false, false)]
     [InlineData(false, true)]
@@ -188,11 +210,22 @@ public abstract class TransferScheduleSuite(StoreFixture fixture) : TransferSuit
 
     private async Task ImportAsync(string ns, params TransferEvent[] events)
     {
+        await BeginImportAsync(ns, events);
+        await EndImportAsync(ns);
+    }
+
+    private async Task BeginImportAsync(string ns, params TransferEvent[] events)
+    {
         await Target.Timers.OpenAsync(ns, default);
         IStoreTransfer transfer = Target.Transfer!;
         var open = new TransferMarks(null, new TransferMark(TransferPhase.Importing, "move", 0, "elsewhere"));
         (await transfer.ChangeAsync(Timers(ns), new TransferMarks(null, null), open, default)).ShouldBeTrue();
         (await transfer.ImportEventsAsync(ns, "move", events, default)).ShouldAllBe(outcome => outcome == ImportOutcome.Imported);
+    }
+
+    private async Task EndImportAsync(string ns)
+    {
+        IStoreTransfer transfer = Target.Transfer!;
         TransferMarks now = await transfer.PeekAsync(Timers(ns), default);
         (await transfer.ChangeAsync(Timers(ns), now, now with { Import = now.Import! with { Phase = TransferPhase.Done } }, default)).ShouldBeTrue();
         while (!await transfer.DropJournalAsync(Timers(ns), default)) { }

@@ -37,7 +37,7 @@ internal sealed partial class InMemoryPartition
         {
             outcomes[i] = TimerOutcome.NotFound;
             if (!_events.TryGet(keys[i].Id, out StoredEvent? stored) || stored.DeadLetter is not DeadLetter deadLetter) continue;
-            if (keys[i].DeadLetteredAt is DateTimeOffset deadLetteredAt && now.Unshow(deadLetteredAt) != deadLetter.At) continue;
+            if (!now.IsMeant(keys[i], deadLetter.At)) continue;
             act(stored);
             outcomes[i] = TimerOutcome.Done;
         }

@@ -97,6 +97,7 @@ internal sealed class StoredEvent
         Headers = Headers,
         DeadLetterReason = DeadLetter?.Reason,
         DeadLetteredAt = DeadLetter is null ? null : now.Show(DeadLetter.At),
+        DeadLetterStamp = DeadLetter?.At,
         DeadLetteredFor = DeadLetter is null ? null : now.Since(DeadLetter.At),
         Failures = Failures.ShownBy(now),
     };

@@ -30,6 +30,12 @@ internal readonly record struct StoreTime(long Ticks, long Offset = 0)
     /// <param name="time">What <see cref="Show"/> returned.</param>
     public long Unshow(DateTimeOffset time) => time.ToUnixTimeMilliseconds() + Ahead;
 
+    /// <summary>Whether a key means the dead letter that was dead-lettered at a millisecond of the partition's clock.</summary>
+    /// <param name="key">The key.</param>
+    /// <param name="deadLetteredAt">As it is stored.</param>
+    public bool IsMeant(DeadLetterKey key, long deadLetteredAt) =>
+        (key.Stamp ?? (key.DeadLetteredAt is { } shown ? Unshow(shown) : deadLetteredAt)) == deadLetteredAt;
+
     /// <summary>
     /// When an event is due by the partition's clock. One with an absolute time, written down before the offset grew, is due later than was written: never before the
     /// machine's clock has reached what was asked for.

@@ -25,26 +25,31 @@ internal sealed class ScheduleSweeper(LeaseHolder holder, IScheduleStore schedul
         {
             await Task.Delay(pause, holder.Settings.Time, holder.Aborted).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
             if (holder.Aborted.IsCancellationRequested) return;
-            try
+            bool any = false;
+            Exception? failure = null;
+            foreach (PartitionClient client in clients)
             {
-                bool any = false;
-                foreach (PartitionClient client in clients) any |= await SweepAsync(client).ConfigureAwait(false);
-
-                // Not always in the same order: else one that cannot evaluate a schedule might always be first.
-                pause = (any ? _interval : _intervalOfNone) * (0.5 + Random.Shared.NextDouble());
-                failures = 0;
-            }
-            catch (OperationCanceledException) when (holder.Aborted.IsCancellationRequested)
-            {
-                return;
-            }
-#pragma warning disable CA1031 // Whatever it is, it looks again.
-            catch (Exception e)
+                try
+                {
+                    any |= await SweepAsync(client).ConfigureAwait(false);
+                }
+                catch (OperationCanceledException) when (holder.Aborted.IsCancellationRequested)
+                {
+                    return;
+                }
+#pragma warning disable CA1031 // Whatever it is, looking continues: at the other partitions, which may be of other servers, and at this one the next time.
+                catch (Exception e)
 #pragma warning restore CA1031
-            {
-                holder.Errors.Report(TimerTrouble.Sweep, e, quietly: failures++ > 0);
-                pause = _interval;
+                {
+                    failure ??= e;
+                }
             }
+
+            if (failure is null) failures = 0;
+            else holder.Errors.Report(TimerTrouble.Sweep, failure, quietly: failures++ > 0);
+
+            // Not always in the same order: else one that cannot evaluate a schedule might always be first.
+            pause = (any || failure is not null ? _interval : _intervalOfNone) * (0.5 + Random.Shared.NextDouble());
         }
     }
 

@@ -26,6 +26,7 @@ for i = 1, #piece[2], 2 do
     local stuck = call('HEXISTS', lease, id) == 1
     found[#found + 1] = stuck and 'stuck' or 'orphan'
     found[#found + 1] = id
+    if repairs then forgetAbsolute({ id }) end
     if repairs and stuck then
       call('ZADD', flight, int(now), id)
     elseif repairs then

@@ -56,6 +56,7 @@ for i = 1, #page, 2 do
     if repairs then
       call('ZREM', flight, id)
       call('ZADD', due, int(now), id)
+      forgetAbsolute({ id })
     end
   elseif held and not flies then
     note('leased', id)

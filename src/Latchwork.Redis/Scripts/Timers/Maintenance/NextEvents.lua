@@ -35,7 +35,7 @@ if ARGV[5] then
   end
 end
 
-local records, weight = {}, 0
+local records, weight, handedBack = {}, 0, false
 for _, id in ipairs(call('ZRANGE', scheduleids, 0, 49)) do
   local record = recordOf(id)
   weight = weight + call('HSTRLEN', schedulebodies, id)
@@ -43,6 +43,7 @@ for _, id in ipairs(call('ZRANGE', scheduleids, 0, 49)) do
   for _, occurrence in ipairs({ record[3], record[4] }) do
     local held = occurrence ~= '' and call('HGET', lease, occurrence)
     if held then
+      handedBack = true
       -- @include free
       local _, _, at, _, _, _, was = readLease(held)
       at, was = dueOf(at, was)
@@ -53,6 +54,9 @@ for _, id in ipairs(call('ZRANGE', scheduleids, 0, 49)) do
     end
   end
   records[#records + 1] = { int(nowUs), 3, 0, 0, record[5], '', call('HGET', schedulebodies, id) or '', '', '', id .. '\31' }
+end
+if handedBack then
+  -- @include finish
 end
 if #records > 0 then return records end
 

@@ -2,7 +2,7 @@
 -- What cannot be read, because somebody else's hand changed it, is dead-lettered instead, and keeps nobody else from coming.
 -- Wants: layout, clock, damaged, counters, absolute, dateAnew; the locals `due`, `flight`, `body`, `tries`, `lease`, `claims`, `node`, `prefix` (of the lease),
 -- `deadline`; ARGV[14] = 1 to begin with the oldest in a backlog.
--- Gives: take(limit) → ids, due times, retries, bodies (in order of due time), the earliest due time left or nil.
+-- Gives: take(limit) → ids, due times, retries, bodies (in order of the due times that were written down), the earliest due time left or nil.
 
 -- Due events in the order in which they are to be taken, whether each is from the far end, and how many are due at least.
 local function choose(limit, earliest)
@@ -95,7 +95,12 @@ local function take(limit)
 
   local held = {}
   for i, id in ipairs(ids) do
-    if aheads[i] then held[#held + 1] = id end
+    if aheads[i] then
+      held[#held + 1] = id
+      -- It is due, but was so later than is written down.
+      dues[i], aheads[i] = dueOf(tonumber(dues[i]), tonumber(aheads[i]))
+      dues[i], aheads[i] = int(dues[i]), int(aheads[i])
+    end
   end
   forgetAbsolute(held)
   local retries = call('EXISTS', tries) == 1 and call('HMGET', tries, unpack(ids)) or {}
