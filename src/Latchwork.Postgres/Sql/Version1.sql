@@ -613,9 +613,9 @@ END $$;
 -- A node's request for events that are due. See ITimerStore.ClaimAsync.
 CREATE FUNCTION @schema@.timer_claim(
     p_part integer, p_clock bigint, p_wait integer, p_node bytea, p_token bytea, p_max integer, p_capacity integer, p_held integer, p_lease bigint,
-    p_retention bigint, p_keep bigint, p_oldest boolean, p_yields boolean, p_completed_retention bigint, p_completed_keep bigint,
+    p_retention bigint, p_keep bigint, p_oldest boolean, p_yields boolean, p_completed_retention bigint, p_completed_keep bigint, p_last integer,
     OUT ids bytea[], OUT payloads bytea[], OUT headers bytea[], OUT retries integer[], OUT max_retries integer[], OUT dues bigint[],
-    OUT now_us bigint, OUT ask_us bigint, OUT dead_lettered integer, OUT pause bytea, OUT ended bytea[], OUT firsts bigint[], OUT offset_us bigint)
+    OUT now_us bigint, OUT ask_us bigint, OUT dead_lettered integer, OUT pause bytea, OUT ended bytea[], OUT firsts bigint[], OUT offset_us bigint, OUT is_cut boolean)
 LANGUAGE plpgsql SET enable_seqscan = off SET enable_bitmapscan = off SET enable_hashjoin = off SET enable_mergejoin = off AS $$
 DECLARE
     part @schema@.timer_partitions := @schema@.timer_enter(p_part, p_clock, p_wait, true);
@@ -646,6 +646,7 @@ BEGIN
     pause := part.pause;
     offset_us := part.clock_offset;
     raw_ms := (now_us - offset_us) / 1000;
+    is_cut := false;
 
     -- Absolute times that were written down before the offset grew are dated anew, a bounded number. With an offset of zero there are none.
     IF offset_us > 0 THEN
@@ -742,36 +743,38 @@ BEGIN
         IF first_due <= now_ms THEN
             -- In a backlog the oldest and the newest in turn: each row has a place counted from either end, and the nearer one counts.
             is_backlog := first_due < now_ms - 100;
-            -- Of what is to be dated anew more than above may be among them: that is not taken.
+            -- Of what is to be dated anew more than above may be among them: that is not taken. It ends before the first that is one too many of those with no retry left.
             WITH old AS MATERIALIZED (
-                SELECT e.id, e.due, @schema@.timer_due_now(e.due, e.raw_due, offset_us) <= now_ms AS is_due, octet_length(e.payload) AS size FROM @schema@.timer_events e
-                WHERE e.partition_id = p_part AND e.state = 0 AND e.due <= now_ms
+                SELECT e.id, e.due, @schema@.timer_due_now(e.due, e.raw_due, offset_us) <= now_ms AS is_due, octet_length(e.payload) AS size, e.retries >= e.max_retries AS is_last
+                FROM @schema@.timer_events e WHERE e.partition_id = p_part AND e.state = 0 AND e.due <= now_ms
                 ORDER BY e.due, e.id LIMIT CASE WHEN is_backlog THEN (wanted + 2) / 2 ELSE wanted END FOR UPDATE SKIP LOCKED
             ), fresh AS MATERIALIZED (
-                SELECT e.id, e.due, @schema@.timer_due_now(e.due, e.raw_due, offset_us) <= now_ms AS is_due, octet_length(e.payload) AS size FROM @schema@.timer_events e
-                WHERE e.partition_id = p_part AND e.state = 0 AND e.due <= now_ms AND is_backlog
+                SELECT e.id, e.due, @schema@.timer_due_now(e.due, e.raw_due, offset_us) <= now_ms AS is_due, octet_length(e.payload) AS size, e.retries >= e.max_retries AS is_last
+                FROM @schema@.timer_events e WHERE e.partition_id = p_part AND e.state = 0 AND e.due <= now_ms AND is_backlog
                 ORDER BY e.due DESC, e.id DESC LIMIT (wanted + 2) / 2 FOR UPDATE SKIP LOCKED
             ), placed AS (
-                SELECT u.id, u.size, min(u.place) AS place FROM (
-                    SELECT o.id, o.size, 2 * row_number() OVER (ORDER BY o.due, o.id) - CASE WHEN p_oldest THEN 1 ELSE 0 END AS place FROM old o WHERE o.is_due
+                SELECT u.id, u.size, u.is_last, min(u.place) AS place FROM (
+                    SELECT o.id, o.size, o.is_last, 2 * row_number() OVER (ORDER BY o.due, o.id) - CASE WHEN p_oldest THEN 1 ELSE 0 END AS place FROM old o WHERE o.is_due
                     UNION ALL
-                    SELECT f.id, f.size, 2 * row_number() OVER (ORDER BY f.due DESC, f.id DESC) - CASE WHEN p_oldest THEN 0 ELSE 1 END FROM fresh f WHERE f.is_due
-                ) u GROUP BY u.id, u.size
+                    SELECT f.id, f.size, f.is_last, 2 * row_number() OVER (ORDER BY f.due DESC, f.id DESC) - CASE WHEN p_oldest THEN 0 ELSE 1 END FROM fresh f WHERE f.is_due
+                ) u GROUP BY u.id, u.size, u.is_last
             ), chosen AS MATERIALIZED (
-                SELECT s.id FROM (
-                    SELECT p.id, row_number() OVER (ORDER BY p.place) AS n, sum(p.size) OVER (ORDER BY p.place) AS bytes FROM placed p
+                SELECT s.id, s.lasts > p_last AS is_beyond FROM (
+                    SELECT p.id, row_number() OVER (ORDER BY p.place) AS n, sum(p.size) OVER (ORDER BY p.place) AS bytes,
+                        count(*) FILTER (WHERE p.is_last) OVER (ORDER BY p.place) AS lasts
+                    FROM placed p
                 ) s WHERE s.n <= wanted AND (s.n = 1 OR s.bytes <= 1048576)
             ), taken AS (
                 UPDATE @schema@.timer_events e SET state = 1, due = @schema@.timer_due_now(e.due, e.raw_due, offset_us), until = deadline, token = p_token, node = p_node, claimed = now_ms,
                     first_claimed = CASE WHEN position('\x1f'::bytea IN e.id) > 0 THEN coalesce(e.first_claimed, now_us) END
                 FROM chosen c
-                WHERE e.partition_id = p_part AND e.id = c.id AND e.state + 0 = 0
+                WHERE e.partition_id = p_part AND e.id = c.id AND e.state + 0 = 0 AND NOT c.is_beyond
                 RETURNING e.id, e.payload, e.headers, e.retries, e.max_retries, e.due, e.first_claimed
             )
             SELECT array_agg(t.id ORDER BY t.due, t.id), array_agg(t.payload ORDER BY t.due, t.id), array_agg(t.headers ORDER BY t.due, t.id),
                 array_agg(t.retries ORDER BY t.due, t.id), array_agg(t.max_retries ORDER BY t.due, t.id), array_agg(t.due ORDER BY t.due, t.id),
-                array_agg(t.first_claimed ORDER BY t.due, t.id)
-            INTO ids, payloads, headers, retries, max_retries, dues, firsts FROM taken t;
+                array_agg(t.first_claimed ORDER BY t.due, t.id), (SELECT coalesce(bool_or(c.is_beyond), false) FROM chosen c)
+            INTO ids, payloads, headers, retries, max_retries, dues, firsts, is_cut FROM taken t;
             part.scheduled := part.scheduled - coalesce(cardinality(ids), 0);
             part.in_flight := part.in_flight + coalesce(cardinality(ids), 0);
         END IF;
@@ -810,7 +813,7 @@ BEGIN
     claimed := coalesce(cardinality(ids), 0);
     me.held := p_held + claimed;
     me.claim_token := p_token;
-    me.is_full := p_capacity - coalesce(cardinality(ids), 0) <= 0;
+    me.is_full := is_cut OR p_capacity - coalesce(cardinality(ids), 0) <= 0;
     IF me.poll_slot <= now_ms THEN
         SELECT count(*), max(n.poll_slot) INTO rivals, latest FROM @schema@.timer_nodes n WHERE n.partition_id = p_part AND n.poll_slot > 0 AND n.node <> p_node;
         me.poll_slot := least(greatest(now_ms, coalesce(latest, 0)) + 1000, now_ms + (rivals + 1) * 1000);

@@ -10,8 +10,8 @@ internal sealed partial class PostgresTimerStore
 {
     private const string ClaimCall =
         """
-        SELECT ids, payloads, headers, retries, max_retries, dues, now_us, ask_us, dead_lettered, pause, ended, firsts, offset_us
-        FROM @schema@.timer_claim($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)
+        SELECT ids, payloads, headers, retries, max_retries, dues, now_us, ask_us, dead_lettered, pause, ended, firsts, offset_us, is_cut
+        FROM @schema@.timer_claim($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)
         """;
 
     /// <summary>How long a row is waited for that was waited for before, in ms.</summary>
@@ -34,7 +34,7 @@ internal sealed partial class PostgresTimerStore
                     .With(Utf8.Bytes(request.NodeId)).With(Utf8.Bytes(request.ClaimToken)).With(request.Max).With(request.Capacity).With(request.Held)
                     .With(TimerCodec.Microseconds(request.LeaseDuration)).With((long)request.DeadLetters.Retention.TotalMilliseconds)
                     .With((long)request.DeadLetters.MaxCount).With(request.BeginsWithOldest).With(request.Yields)
-                    .With(RetentionOf(request.Completed)).With((long)request.Completed.MaxCount),
+                    .With(RetentionOf(request.Completed)).With((long)request.Completed.MaxCount).With(request.MaxLastAttempts ?? Limits.MaxBatch),
                 ReadClaim),
             cancellationToken);
 
@@ -127,7 +127,7 @@ internal sealed partial class PostgresTimerStore
         }
 
         string[] ended = rows.IsDBNull(10) ? [] : Array.ConvertAll(rows.GetFieldValue<byte[][]>(10), Utf8.Text);
-        return (new TimerClaim(events, TimeSpan.FromMicroseconds(rows.GetInt64(7))) { DeadLettered = rows.GetInt32(8), Pause = ReadPause(rows, 9) }, ended);
+        return (new TimerClaim(events, TimeSpan.FromMicroseconds(rows.GetInt64(7))) { DeadLettered = rows.GetInt32(8), Pause = ReadPause(rows, 9), IsCut = rows.GetBoolean(13) }, ended);
     }
 
     private Task<IReadOnlyList<TimerOutcome>> SettleAsync(

@@ -112,7 +112,8 @@ internal sealed partial class RedisTimerStore(IRedisConnection connection, Redis
             request.BeginsWithOldest ? 1 : 0,
             request.Yields ? 1 : 0,
             RetentionOf(request.Completed),
-            request.Completed.MaxCount);
+            request.Completed.MaxCount,
+            Math.Clamp(request.MaxLastAttempts ?? Limits.MaxBatch, 0, Limits.MaxBatch));
         RedisReply reply = await pending.ConfigureAwait(false);
         TimerClaim claim = ReadClaim(reply, out bool fresh);
         if (reply[5].Length > 0) await ScheduleStore.EndedAsync(partition, reply[5].Texts, OccurrenceOutcome.DeadLettered).ConfigureAwait(false);
@@ -202,7 +203,7 @@ internal sealed partial class RedisTimerStore(IRedisConnection connection, Redis
 
     private static TimerClaim ReadClaim(RedisReply reply, out bool fresh)
     {
-        const int First = 7, Width = 5;
+        const int First = 8, Width = 5;
         StoreTime now = TimerCodec.Now(reply[1], reply[6]);
         fresh = reply[2].Number == 1;
         var events = new List<ClaimedEvent>((reply.Length - First) / Width);
@@ -219,7 +220,7 @@ internal sealed partial class RedisTimerStore(IRedisConnection connection, Redis
         }
 
         if (now.Offset > 0) events = [.. events.OrderBy(static e => e.Due)]; // they come in the order in which they were written down
-        return new TimerClaim(events, TimerCodec.Span(reply[0].Number)) { DeadLettered = (int)reply[3].Number, Pause = PauseText.Parse(reply[4].Text) };
+        return new TimerClaim(events, TimerCodec.Span(reply[0].Number)) { DeadLettered = (int)reply[3].Number, Pause = PauseText.Parse(reply[4].Text), IsCut = reply[7].Number == 1 };
     }
 
     private static Task<IReadOnlyList<TimerOutcome>> Nothing() => Task.FromResult<IReadOnlyList<TimerOutcome>>([]);

@@ -22,14 +22,15 @@ internal sealed partial class SqliteTimerStore
                 if (deadLettered > 0 || request.Max > 0) EvictDeadLetters(file, ns, request.DeadLetters, now); // time passes, too; but who only looks evicts nothing
                 if (request.Max > 0) new CompletedTable(file, ns).Trim(request.Completed, now);
                 WakeNode node = ns.Wakes.Meet(request.NodeId, request.Held, now);
+                bool isCut = false;
                 List<ClaimedEvent> claimed = node.ClaimToken == request.ClaimToken
                     ? RenewClaimed(file, ns, request, now)
-                    : TakeDue(file, ns, request, ns.Pause is null ? Math.Min(Math.Min(request.Max, request.Capacity), Limits.MaxBatch - takenBack) : 0, now);
+                    : TakeDue(file, ns, request, ns.Pause is null ? Math.Min(Math.Min(request.Max, request.Capacity), Limits.MaxBatch - takenBack) : 0, now, out isCut);
                 if (node.ClaimToken != request.ClaimToken) ns.Tally(TimerCounter.Delivered, claimed.Count);
                 node.ClaimToken = request.ClaimToken;
                 var events = new TimerEvents(file, ns);
-                var end = new WakeScheduler.ClaimEnd(claimed.Count, request.Capacity - claimed.Count, events.Head, request.Yields, most => events.IsDueAtMost(most, now));
-                return new TimerClaim(claimed, ns.Wakes.Arm(node, end, now)) { DeadLettered = deadLettered, Pause = ns.Pause };
+                var end = new WakeScheduler.ClaimEnd(claimed.Count, isCut ? 0 : request.Capacity - claimed.Count, events.Head, request.Yields, most => events.IsDueAtMost(most, now));
+                return new TimerClaim(claimed, ns.Wakes.Arm(node, end, now)) { DeadLettered = deadLettered, Pause = ns.Pause, IsCut = isCut };
             },
             cancellationToken);
 
@@ -84,8 +85,10 @@ internal sealed partial class SqliteTimerStore
     /// Takes what is due, the oldest first. In a backlog it takes the oldest and the newest in turn, so that old events drain steadily and
     /// fresh ones do not wait behind all of them.
     /// </summary>
-    private static List<ClaimedEvent> TakeDue(SqliteFile file, TimerNamespace ns, ClaimRequest request, int max, StoreTime now)
+    private static List<ClaimedEvent> TakeDue(SqliteFile file, TimerNamespace ns, ClaimRequest request, int max, StoreTime now, out bool isCut)
     {
+        isCut = false;
+        int lastAttempts = 0;
         var claimed = new List<ClaimedEvent>();
         var places = new List<EventPlace>();
         var early = new List<EventPlace>();
@@ -109,6 +112,8 @@ internal sealed partial class SqliteTimerStore
                 bool isEarly = now.DueOf(place.DueTime) > now.Milliseconds; // one of more than the claim has dated anew
                 if (!isEarly) bytes += rows.Row.Length(6);
                 if (!isEarly && claimed.Count > 0 && bytes > Limits.MaxBatchBytes) break;
+                isCut = !isEarly && place.Retries >= place.MaxRetries && ++lastAttempts > request.MaxLastAttempts;
+                if (isCut) break;
                 (newest ? ref lastNew : ref lastOld) = rows.Key;
                 (isEarly ? early : places).Add(place);
                 if (!isEarly) claimed.Add(ReadClaimed(rows.Row, now));

@@ -50,7 +50,8 @@ public interface ITimerStore
 
     /// <summary>
     /// Takes back events whose lease ran out (a retry is spent, or they are dead-lettered), then moves due events in flight, and says when to ask again. Due events are taken
-    /// in order of due time, then id; in a backlog (see <see cref="ClaimRequest.BacklogAge"/>) from both ends in turn. The bound of bytes cuts what was so chosen.
+    /// in order of due time, then id; in a backlog (see <see cref="ClaimRequest.BacklogAge"/>) from both ends in turn. The bound of bytes cuts what was so chosen,
+    /// and so does the first event that is one too many of those with no retry left (see <see cref="ClaimRequest.MaxLastAttempts"/>).
     /// Also the node's sign of life: it is listed, woken and given poll slots from its first claim until it leaves or misses its poll slot.
     /// </summary>
     /// <param name="partition">The partition.</param>

@@ -129,6 +129,12 @@ public sealed record ClaimRequest(
     /// </summary>
     public bool Yields { get; init; }
 
+    /// <summary>
+    /// How many of the events may have no retry left: as many as there are handlers that can begin them now. What is claimed ahead of them may lose an attempt without having
+    /// begun, if the node dies. The claim ends before the first that is too many (see <see cref="TimerClaim.IsCut"/>). Default: null, all of them.
+    /// </summary>
+    public int? MaxLastAttempts { get; init; }
+
     /// <summary>What to keep of completed events. A claim for events lets go what is too old, as time passes, too. Default: nothing is kept, and nothing goes.</summary>
     public CompletedLimits Completed { get; init; } = CompletedLimits.None;
 
@@ -176,6 +182,12 @@ public sealed record TimerClaim(IReadOnlyList<ClaimedEvent> Events, TimeSpan Ask
 {
     /// <summary>How many events this claim dead-lettered because of an expired lease. A repeated claim does not tell those of the first again.</summary>
     public int DeadLettered { get; init; }
+
+    /// <summary>
+    /// Whether the claim ended before a due event with no retry left (see <see cref="ClaimRequest.MaxLastAttempts"/>). Then the node counts as full: it is not woken until it asks
+    /// again, which it is to do when a handler is free.
+    /// </summary>
+    public bool IsCut { get; init; }
 
     /// <summary>Who paused the partition, and why; null if it is not paused. Then the node hands back what its handlers have not begun.</summary>
     public TimerPause? Pause { get; init; }

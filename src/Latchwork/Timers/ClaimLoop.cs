@@ -22,6 +22,7 @@ internal sealed class ClaimLoop : IDisposable
     private readonly Lock _gate = new();
     private readonly TaskCompletionSource _answered = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly HashSet<DeliveryKey> _revokedEarly = [];
+    private readonly Action _onCapacityFreed;
     private TaskCompletionSource<bool>? _waiter;
     private TimeSpan _askAt = TimeSpan.Zero;
     private ClaimRequest? _unanswered;
@@ -36,6 +37,7 @@ internal sealed class ClaimLoop : IDisposable
         _holder = holder;
         _intake = intake;
         _client = client;
+        _onCapacityFreed = OnCapacityFreed;
         _alarm = AlarmClock.For(holder.Settings.Time).CreateAlarm(OnAlarm);
     }
 
@@ -210,7 +212,7 @@ internal sealed class ClaimLoop : IDisposable
 
     private ClaimRequest NextRequest()
     {
-        int max = _holder.Capacity.Reserve(_intake.MaxOfClaim);
+        int max = _holder.Capacity.Reserve(_intake.MaxOfClaim, out int handlers, _onCapacityFreed);
         return new ClaimRequest(
             _holder.Settings.NodeId,
             NewToken(),
@@ -219,7 +221,11 @@ internal sealed class ClaimLoop : IDisposable
             _holder.Capacity.Taken - max,
             _intake.LeaseOfClaim,
             _holder.Settings.DeadLetters)
-        { Yields = _holder.Capacity.HandlesLong, Completed = _client.Completed };
+        {
+            Yields = _holder.Capacity.HandlesLong,
+            MaxLastAttempts = handlers < max ? handlers : null,
+            Completed = _client.Completed,
+        };
     }
 
     private Task Take(ClaimRequest request, TimerClaim claim, TimeSpan sentAt, TimeSpan receivedAt)
@@ -262,8 +268,10 @@ internal sealed class ClaimLoop : IDisposable
         AskAt(receivedAt + wait);
 
         // The store no longer notifies a full node, so whatever is freed leads to a claim. Once is enough: it may wait already.
-        if (request.Capacity > claim.Events.Count || Interlocked.Exchange(ref _isFull, 1) == 1) return;
-        _holder.Capacity.WhenFree(OnCapacityFreed);
+        bool isFull = request.Capacity <= claim.Events.Count;
+        if ((!isFull && !claim.IsCut) || Interlocked.Exchange(ref _isFull, 1) == 1) return;
+        if (isFull) _holder.Capacity.WhenFree(_onCapacityFreed);
+        else _holder.Capacity.WhenHandlerFree(_onCapacityFreed);
     }
 
     private void OnCapacityFreed()

@@ -3,7 +3,8 @@ using Latchwork.Threading;
 namespace Latchwork;
 
 /// <summary>
-/// Gives deliveries to handlers on the pool, at most a given number at a time, the earliest due first. A delivery leaves the queue at the
+/// Gives deliveries to handlers on the pool, at most a given number at a time, the earliest due first; those with no retry left before all others, as they were claimed for
+/// handlers that were free. A delivery leaves the queue at the
 /// moment that its handler can run, so that what has not started can be handed back at any time; and it is handed back when it has waited for
 /// <see cref="LongestWait"/>, so that it does not wait here while another node is idle.
 /// </summary>
@@ -18,7 +19,7 @@ internal sealed class Dispatcher : IDeliveryQueue
     private readonly Func<List<TimerDelivery>, Task> _handBack;
     private readonly bool _measures;
     private readonly Alarm _alarm;
-    private readonly PriorityQueue<TimerDelivery, (DateTimeOffset Due, long Sequence)> _queue = new();
+    private readonly PriorityQueue<TimerDelivery, (bool HasRetry, DateTimeOffset Due, long Sequence)> _queue = new();
     private readonly HashSet<TimerDelivery> _running = [];
     private readonly HashSet<TimerDelivery> _waiting = []; // of the running ones
     private readonly TaskCompletionSource _idle = new(TaskCreationOptions.RunContinuationsAsynchronously);
@@ -63,7 +64,7 @@ internal sealed class Dispatcher : IDeliveryQueue
         lock (_gate)
         {
             if (_stopped) return false;
-            foreach (TimerDelivery delivery in deliveries) _queue.Enqueue(delivery, (delivery.Due, _sequence++));
+            foreach (TimerDelivery delivery in deliveries) _queue.Enqueue(delivery, (delivery.Retries < delivery.MaxRetries, delivery.Due, _sequence++));
             start = Math.Min(_maxConcurrency - _workers, deliveries.Count);
             _workers += start;
             Arm();
@@ -198,7 +199,7 @@ internal sealed class Dispatcher : IDeliveryQueue
     private List<TimerDelivery> Take(Func<TimerDelivery, bool> which)
     {
         List<TimerDelivery> taken = [];
-        var kept = new List<(TimerDelivery Delivery, (DateTimeOffset Due, long Sequence) Place)>(_queue.Count);
+        var kept = new List<(TimerDelivery Delivery, (bool HasRetry, DateTimeOffset Due, long Sequence) Place)>(_queue.Count);
         while (_queue.TryDequeue(out TimerDelivery? delivery, out var place))
         {
             if (which(delivery)) taken.Add(delivery);

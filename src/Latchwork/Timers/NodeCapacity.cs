@@ -8,7 +8,8 @@ namespace Latchwork;
 /// Two things are counted. A <i>place</i> is taken by whatever the node holds, until the store was told of its end and its handler has
 /// returned; there are <c>MaxInFlight</c> of them. A <i>handler</i> is taken from the reservation until it has returned, or until the delivery is
 /// handed back without having started; there are <c>MaxConcurrency</c>, and as many more as will start within <see cref="_soon"/>, by the
-/// measured time of handling. While nothing was measured, and in manual confirmation, where a handler's return says nothing, nothing is claimed ahead.
+/// measured time of handling. While nothing was measured, and in manual confirmation, where a handler's return says nothing, nothing is claimed ahead; nor is it
+/// while an event with no retry left waits for a handler, which must be free when it is claimed.
 /// </remarks>
 internal sealed class NodeCapacity
 {
@@ -20,6 +21,8 @@ internal sealed class NodeCapacity
 
     private readonly Lock _gate = new();
     private readonly Queue<Action> _waiting = new();
+    private readonly Queue<Action> _waitingForHandlers = new();
+    private readonly HashSet<Action> _called = []; // they waited for a handler, one is free, and they have not reserved it yet
     private readonly int _maxInFlight;
     private int _maxConcurrency;
     private int _taken;
@@ -72,11 +75,16 @@ internal sealed class NodeCapacity
     }
 
     /// <summary>Reserves up to <paramref name="want"/> places, each with a handler; as many as there are.</summary>
-    public int Reserve(int want)
+    /// <param name="want">The most places.</param>
+    /// <param name="free">How many of the handlers are free now.</param>
+    /// <param name="claim">What is called for this claim when a handler is free: see <see cref="WhenHandlerFree"/>.</param>
+    public int Reserve(int want, out int free, Action claim)
     {
         lock (_gate)
         {
+            _called.Remove(claim);
             int take = Math.Max(0, Math.Min(want, FreeNow()));
+            free = Math.Clamp(_maxConcurrency - _busy, 0, take);
             _taken += take;
             _busy += take;
             return take;
@@ -154,6 +162,23 @@ internal sealed class NodeCapacity
         claim();
     }
 
+    /// <summary>The same when a handler is free, and not just something may be claimed ahead: nothing is until <paramref name="claim"/> has reserved what it claims.</summary>
+    public void WhenHandlerFree(Action claim)
+    {
+        lock (_gate)
+        {
+            if (HandlersFree() <= 0)
+            {
+                _waitingForHandlers.Enqueue(claim);
+                return;
+            }
+
+            _called.Add(claim);
+        }
+
+        claim();
+    }
+
     private void Release(int handlers, int places)
     {
         List<Action>? next = null;
@@ -161,6 +186,12 @@ internal sealed class NodeCapacity
         {
             _busy -= handlers;
             _taken -= places;
+            for (int free = HandlersFree(); free > 0 && _waitingForHandlers.TryDequeue(out Action? claim); free--)
+            {
+                _called.Add(claim);
+                (next ??= []).Add(claim);
+            }
+
             for (int free = FreeNow(); free > 0 && _waiting.TryDequeue(out Action? claim); free--) (next ??= []).Add(claim);
         }
 
@@ -170,10 +201,12 @@ internal sealed class NodeCapacity
     // Something that was to start soon did not (no thread of the pool is free, say): one at a time, until a handler has returned.
     private int FreeNow() => Math.Min(_maxInFlight - _taken, _overestimated ? 1 - _busy : _maxConcurrency + Ahead() - _busy);
 
+    private int HandlersFree() => Math.Min(FreeNow(), _maxConcurrency - _busy);
+
     // Position × time ÷ concurrency is to stay below what counts as soon.
     private int Ahead()
     {
-        if (_overestimated || double.IsNaN(_handlingTicks)) return 0;
+        if (_overestimated || double.IsNaN(_handlingTicks) || _waitingForHandlers.Count + _called.Count > 0) return 0;
         return (int)Math.Min(_maxInFlight, _soon.Ticks * (double)_maxConcurrency / Math.Max(_handlingTicks, 1));
     }
 }

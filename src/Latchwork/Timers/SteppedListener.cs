@@ -76,7 +76,7 @@ internal sealed class SteppedListener : IDisposable
             TimerClaim claim = await Store.ClaimAsync(client.Partition, Request(token, 1), CancellationToken.None).ConfigureAwait(false);
             if (claim.Events.Count == 0) continue;
 
-            _holder.Capacity.Reserve(1);
+            _holder.Capacity.Occupy(1);
             _ran = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
             TimeSpan now = _holder.Now;
             var delivery = new TimerDelivery(_holder, client, claim.Events[0], token, now, now + Settings.LeaseDuration);

@@ -1,4 +1,5 @@
 using Latchwork.Storage;
+using Latchwork.StoreConformance.Support;
 using Shouldly;
 using Xunit;
 
@@ -67,6 +68,20 @@ public abstract partial class EngineScheduleSuite
         (await node.Timer.Schedules.GetAsync(Id))!.Next.ShouldBe(_first.AddMinutes(1));
         await AdvanceUntilAsync(() => node.Got.Count == 2, Seconds(1), "it runs");
         node.Ids.ShouldBe([IdAt(0), IdAt(1)]);
+    }
+
+    [Fact]
+    public async Task A_partition_that_cannot_be_looked_at_keeps_no_other_from_being_looked_at()
+    {
+        Faults.Partitions = 3;
+        Node node = await JoinAsync();
+        Faults.Fail(nameof(IScheduleStore.SweepAsync), Fault.FailedTask);
+
+        await AdvanceUntilAsync(() => Faults.Calls(nameof(IScheduleStore.SweepAsync)) > 0, Seconds(1), "a sweep");
+        await Eventually.HoldsAsync(() => Faults.Calls(nameof(IScheduleStore.SweepAsync)) == 3, "all partitions are looked at, although the first failed");
+
+        await Eventually.HoldsAsync(() => Errors.Count == 1, "it is reported");
+        node.Timer.IsJoined.ShouldBeTrue();
     }
 
     [Fact]

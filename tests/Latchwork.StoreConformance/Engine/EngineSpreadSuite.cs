@@ -101,7 +101,7 @@ public abstract class EngineSpreadSuite(StoreFixture fixture) : EngineSuite(fixt
         ManualTimeProvider clock = await StopTimeAsync();
         Node busy = await JoinAsync((delivery, _) => delivery.Id == "hangs" ? _end.Task : Task.CompletedTask, o => (o.MaxConcurrency, o.MaxEvents) = (1, 64));
         await WarmUpAsync(busy);
-        await busy.Timer.PostAsync([.. Enumerable.Range(0, 10).Select(i => new TimerPost(new byte[1], Ms(i), new() { Id = i == 0 ? "hangs" : $"behind{i}" }))]);
+        await busy.Timer.PostAsync([.. Enumerable.Range(0, 10).Select(i => new TimerPost(new byte[1], Ms(i), new() { Id = i == 0 ? "hangs" : $"behind{i}", MaxRetries = 1 }))]);
         await AdvanceUntilAsync(async () => await busy.Timer.GetStatsAsync() is { Scheduled: 0, InFlight: 10 }, Ms(1), "all claimed ahead");
         int handedBack = Faults.Calls(nameof(Faults.ReleaseAsync));
         await AdvanceUntilAsync(() => Faults.Calls(nameof(Faults.ReleaseAsync)) > handedBack, Ms(100), "handed back");
@@ -112,6 +112,58 @@ public abstract class EngineSpreadSuite(StoreFixture fixture) : EngineSuite(fixt
         _end.SetResult();
         await AdvanceUntilAsync(() => busy.Got.Count == 10, Ms(100), "the rest");
         await EmptyAsync(busy.Timer);
+    }
+
+    [Theory]
+    [InlineData(1)]
+    [InlineData(3)]
+    public async Task What_has_no_retry_left_is_claimed_for_a_free_handler_only_and_is_overtaken_by_nothing(int partitions)
+    {
+        await StopTimeAsync();
+        if (partitions > 1) Faults.Partitions = partitions;
+        Node busy = await JoinAsync((delivery, _) => delivery.Id == "hangs" ? _end.Task : Task.CompletedTask, o => (o.MaxConcurrency, o.MaxEvents) = (1, 64));
+        for (int i = 0; i < 8; i++) await busy.Timer.PostAsync(i, TimeSpan.Zero, new() { Id = $"{Node.WarmUp}{i}" });
+        await AdvanceUntilAsync(async () => await busy.Timer.GetStatsAsync() is { Scheduled: 0, InFlight: 0 }, Ms(100), "from now on it claims ahead"); // a store of one partition notifies of that one
+        await busy.Timer.PostAsync(new byte[1], TimeSpan.Zero, new() { Id = "hangs" });
+        await AdvanceUntilAsync(() => busy.Got.Count == 1, Ms(100), "the handler is busy");
+        await busy.Timer.PostAsync([.. Enumerable.Range(0, 30).Select(i => new TimerPost(new byte[1], TimeSpan.Zero, new() { Id = $"last{i}", MaxRetries = 0 }))]);
+        for (int i = 0; i < 30; i++) await AdvanceAsync(Ms(100)); // beyond every poll slot
+        (await busy.Timer.GetStatsAsync()).ShouldSatisfyAllConditions(stats => stats.InFlight.ShouldBe(1), stats => stats.Scheduled.ShouldBe(30));
+
+        _end.SetResult();
+        await AdvanceUntilAsync(() => busy.Got.Count == 31, Ms(100), "they run when the handler is free");
+        await AdvanceUntilAsync(async () => await busy.Timer.GetStatsAsync() is { Scheduled: 0, InFlight: 0 }, Ms(100), "nothing left");
+    }
+
+    [Fact]
+    public async Task What_has_no_retry_left_is_not_kept_waiting_by_what_is_claimed_ahead()
+    {
+        await StopTimeAsync();
+        Node busy = await JoinAsync(configure: o => (o.MaxConcurrency, o.MaxEvents) = (1, 64));
+        await WarmUpAsync(busy);
+        TimerPost[] mixed = [.. Enumerable.Range(0, 400).Select(i => new TimerPost(new byte[1], TimeSpan.Zero, new() { Id = $"{i}", MaxRetries = i % 8 == 0 ? 0 : 3 }))];
+        await busy.Timer.PostAsync(mixed);
+        await AdvanceUntilAsync(() => busy.Got.Count == 400, Ms(1), "all of them");
+        busy.Ids.Distinct().Count().ShouldBe(400);
+        busy.Got.ShouldAllBe(delivery => delivery.Retries == 0);
+        await EmptyAsync(busy.Timer);
+    }
+
+    [Fact]
+    public async Task What_a_node_that_dies_had_claimed_ahead_is_not_dead()
+    {
+        await StopTimeAsync();
+        Node dies = await JoinAsync((delivery, _) => delivery.Id == "hangs" ? _end.Task : Task.CompletedTask, o => (o.MaxConcurrency, o.MaxEvents) = (1, 64));
+        await WarmUpAsync(dies);
+        await dies.Timer.PostAsync([.. Enumerable.Range(0, 20).Select(i => new TimerPost(new byte[1], Ms(i), new() { Id = i == 0 ? "hangs" : $"{i}", MaxRetries = i % 2 }))]);
+        await AdvanceUntilAsync(() => dies.Got.Count == 1, Ms(1), "the first");
+        for (int i = 0; i < 20; i++) await AdvanceAsync(Ms(1));
+        dies.Timer.Abandon();
+
+        Node next = await JoinAsync();
+        await AdvanceUntilAsync(() => next.Got.Count == 19, Seconds(10), "all but the one that was its only attempt");
+        await AdvanceUntilAsync(async () => (await next.Timer.GetStatsAsync()).DeadLetters == 1, Seconds(10), "that one");
+        (await next.Timer.PeekAsync("hangs"))!.DeadLetterReason.ShouldBe(DeadLetterReason.LeaseExpired);
     }
 
     private static string Counts(List<Node> nodes) => string.Join(", ", nodes.Select(node => node.Got.Count));

@@ -233,4 +233,48 @@ public abstract class TimerClaimingSuite(StoreFixture fixture) : TimerSuite(fixt
         for (int i = 0; i < 80; i++) ids.AddRange(await ClaimIdsAsync(max: 1));
         ids.Count(id => id.StartsWith("old", StringComparison.Ordinal)).ShouldBeInRange(5, 75);
     }
+
+    [Fact]
+    public async Task A_claim_ends_before_the_first_event_that_is_one_too_many_of_those_with_no_retry_left()
+    {
+        await PostAsync(Entry("a", 0, maxRetries: 1), Entry("b", 1), Entry("c", 2, maxRetries: 1), Entry("d", 3), Entry("e", 4, maxRetries: 1));
+        Clock.Advance(Ms(10));
+        string token = NewToken();
+        TimerClaim claim = await AskCutAsync("n1", token, 1);
+        (string.Concat(claim.Events.Select(e => e.Id)), claim.IsCut).ShouldBe(("abc", true));
+        claim.AskAgainIn.ShouldBeGreaterThan(TimeSpan.Zero, "it counts as full");
+        (await Timers.GetNodesAsync(Partition, CancellationToken.None)).Single().State.ShouldBe(TimerNodeState.Full);
+        (await AskCutAsync("n1", token, 1)).ShouldSatisfyAllConditions(again => again.Events.Count.ShouldBe(3), again => again.IsCut.ShouldBeFalse());
+
+        claim = await AskCutAsync("n1", NewToken(), 0);
+        (claim.Events.Count, claim.IsCut).ShouldBe((0, true));
+        (await StateAsync("d")).ShouldBe(TimerState.Scheduled);
+        claim = await AskCutAsync("n2", NewToken(), 1);
+        (string.Concat(claim.Events.Select(e => e.Id)), claim.IsCut).ShouldBe(("de", false));
+    }
+
+    [Fact]
+    public async Task An_event_has_no_retry_left_when_all_are_spent()
+    {
+        await PostAsync("a", 0, maxRetries: 1);
+        (await AskCutAsync("n1", "claim-x", 0)).Events.Count.ShouldBe(1);
+        (await FailAsync(new DeliveryKey("a", "claim-x"), TimeSpan.Zero)).ShouldBe(TimerOutcome.Done);
+        (await AskCutAsync("n1", NewToken(), 0)).ShouldSatisfyAllConditions(claim => claim.Events.ShouldBeEmpty(), claim => claim.IsCut.ShouldBeTrue());
+        (await AskCutAsync("n1", NewToken(), 1)).Events.Single().Retries.ShouldBe(1);
+    }
+
+    [Fact]
+    public async Task In_a_backlog_too_a_claim_ends_before_the_first_that_is_one_too_many_of_those_with_no_retry_left()
+    {
+        for (int i = 0; i < 6; i++) await PostAsync($"{i}", 0, maxRetries: i == 5 ? 0 : 1);
+        Clock.Advance(Seconds(1));
+        string[] taken = [.. (await AskCutAsync("n1", NewToken(), 0)).Events.Select(e => e.Id)];
+        taken.ShouldNotContain("5");
+        taken.Length.ShouldBeLessThanOrEqualTo(1, "from both ends in turn, beginning with either");
+        (await AskCutAsync("n1", NewToken(), 1)).ShouldSatisfyAllConditions(
+            claim => claim.Events.Select(e => e.Id).ShouldContain("5"), claim => (claim.Events.Count + taken.Length).ShouldBe(6), claim => claim.IsCut.ShouldBeFalse());
+    }
+
+    private Task<TimerClaim> AskCutAsync(string node, string token, int lastAttempts) => Timers.ClaimAsync(
+        Partition, new ClaimRequest(node, token, 100, 200, 0, Lease, KeepDeadLetters) { MaxLastAttempts = lastAttempts }, CancellationToken.None);
 }

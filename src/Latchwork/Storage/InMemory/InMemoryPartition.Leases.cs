@@ -15,9 +15,10 @@ internal sealed partial class InMemoryPartition
             if (request.Max > 0) TrimCompleted(request.Completed, now);
             WakeNode listener = _listeners.Meet(request.NodeId, request.Held, now);
             bool repeated = listener.ClaimToken == request.ClaimToken;
+            bool isCut = false;
             List<ClaimedEvent> claimed = repeated
                 ? RenewClaimed(listener, request, now)
-                : TakeDue(request, _pause is null ? Math.Min(Math.Min(request.Max, request.Capacity), Limits.MaxBatch - takenBack) : 0, now);
+                : TakeDue(request, _pause is null ? Math.Min(Math.Min(request.Max, request.Capacity), Limits.MaxBatch - takenBack) : 0, now, out isCut);
             if (!repeated)
             {
                 Tally(TimerCounter.Delivered, now, claimed.Count);
@@ -25,9 +26,9 @@ internal sealed partial class InMemoryPartition
                 listener.ClaimedIds = claimed.ConvertAll(e => e.Id);
             }
 
-            var end = new WakeScheduler.ClaimEnd(claimed.Count, request.Capacity - claimed.Count, _events.Head, request.Yields, most => IsDueAtMost(most, now));
+            var end = new WakeScheduler.ClaimEnd(claimed.Count, isCut ? 0 : request.Capacity - claimed.Count, _events.Head, request.Yields, most => IsDueAtMost(most, now));
             TimeSpan askAgainIn = _listeners.Arm(listener, end, now);
-            return new TimerClaim(claimed, askAgainIn) { DeadLettered = deadLettered, Pause = _pause };
+            return new TimerClaim(claimed, askAgainIn) { DeadLettered = deadLettered, Pause = _pause, IsCut = isCut };
         }
     }
 
@@ -134,8 +135,10 @@ internal sealed partial class InMemoryPartition
     /// Takes what is due, the oldest first. In a backlog it takes the oldest and the newest in turn, so that old events drain steadily and
     /// fresh ones do not wait behind all of them.
     /// </summary>
-    private List<ClaimedEvent> TakeDue(ClaimRequest request, int max, StoreTime now)
+    private List<ClaimedEvent> TakeDue(ClaimRequest request, int max, StoreTime now, out bool isCut)
     {
+        isCut = false;
+        int lastAttempts = 0;
         var claimed = new List<ClaimedEvent>();
         bool backlog = _events.Scheduled.Count > 0 && _events.Scheduled.Min.At < now.Milliseconds - ClaimRequest.BacklogAge;
         bool newest = backlog && !request.BeginsWithOldest; // claims of one event must not always take from the same end
@@ -145,6 +148,8 @@ internal sealed partial class InMemoryPartition
         {
             bytes += stored.Payload.Length;
             if (claimed.Count > 0 && bytes > Limits.MaxBatchBytes) break;
+            isCut = stored.Retries >= stored.MaxRetries && ++lastAttempts > request.MaxLastAttempts;
+            if (isCut) break;
             claimed.Add(stored.ToClaimed(now));
             if (OccurrenceId.Is(stored.Id)) stored.FirstClaimedTicks ??= now.Ticks / TimeSpan.TicksPerMicrosecond * TimeSpan.TicksPerMicrosecond;
             _events.Hold(stored, lease);

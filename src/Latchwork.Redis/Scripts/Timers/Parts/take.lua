@@ -1,8 +1,9 @@
 -- Moves due events in flight: those that are longest due; in a backlog in turn the one that is longest due and the one that fell due last.
 -- What cannot be read, because somebody else's hand changed it, is dead-lettered instead, and keeps nobody else from coming.
 -- Wants: layout, clock, damaged, counters, absolute, dateAnew; the locals `due`, `flight`, `body`, `tries`, `lease`, `claims`, `node`, `prefix` (of the lease),
--- `deadline`; ARGV[14] = 1 to begin with the oldest in a backlog.
--- Gives: take(limit) → ids, due times, retries, bodies (in order of the due times that were written down), the earliest due time left or nil.
+-- `deadline`; ARGV[14] = 1 to begin with the oldest in a backlog; ARGV[18] = the most events with no retry left.
+-- Gives: take(limit) → ids, due times, retries, bodies (in order of the due times that were written down), the earliest due time left or nil,
+-- whether it ended before an event with no retry left.
 
 -- Due events in the order in which they are to be taken, whether each is from the far end, and how many are due at least.
 local function choose(limit, earliest)
@@ -38,6 +39,26 @@ local function fitting(ids)
     if i > 1 and bytes > 1048576 then return i - 1 end
   end
   return #ids
+end
+
+-- Ends what is taken before the first event, in the order of `chosen`, that is one too many of those with no retry left. Returns whether there is one.
+local function cut(chosen, ids, dues, bodies, aheads, retries)
+  local index, gone, left, isCut = {}, {}, tonumber(ARGV[18]), false
+  for i, id in ipairs(ids) do index[id] = i end
+  for _, id in ipairs(chosen) do
+    local i = index[id]
+    if i and not isCut and (tonumber(retries[i]) or 0) >= tonumber(string.sub(bodies[i], 1, 7)) then
+      left = left - 1
+      isCut = left < 0
+    end
+    if i and isCut then gone[i] = true end
+  end
+  for i = #ids, 1, -1 do
+    if gone[i] then
+      for _, list in ipairs({ ids, dues, bodies, aheads, retries }) do table.remove(list, i) end
+    end
+  end
+  return isCut
 end
 
 local function take(limit)
@@ -93,6 +114,12 @@ local function take(limit)
   end
   if #ids == 0 then return {}, {}, {}, {}, nextDue end
 
+  local retries = call('EXISTS', tries) == 1 and call('HMGET', tries, unpack(ids)) or {}
+  for i = 1, #ids do retries[i] = retries[i] and string.match(retries[i], '^%d+') or '-' end
+  local isCut = #ids > tonumber(ARGV[18]) and cut(chosen, ids, dues, bodies, aheads, retries)
+  if isCut then nextDue = earliest end
+  if #ids == 0 then return {}, {}, {}, {}, nextDue, isCut end
+
   local held = {}
   for i, id in ipairs(ids) do
     if aheads[i] then
@@ -103,11 +130,9 @@ local function take(limit)
     end
   end
   forgetAbsolute(held)
-  local retries = call('EXISTS', tries) == 1 and call('HMGET', tries, unpack(ids)) or {}
   local ends, records, rest = {}, {}, ' ' .. int(now) .. ' ' .. node
   for i, id in ipairs(ids) do
     local at = i * 2
-    retries[i] = retries[i] and string.match(retries[i], '^%d+') or '-'
     ends[at - 1], ends[at] = deadline, id
     records[at - 1] = id
     records[at] = prefix .. retries[i] .. ' ' .. leaseDue(dues[i], aheads[i]) .. ' ' .. int(tonumber(string.sub(bodies[i], 1, 7))) .. rest
@@ -116,5 +141,5 @@ local function take(limit)
   call('ZADD', flight, unpack(ends))
   call('HSET', lease, unpack(records))
   call('HSET', claims, node, cmsgpack.pack(ids))
-  return ids, dues, retries, bodies, nextDue
+  return ids, dues, retries, bodies, nextDue, isCut
 end
