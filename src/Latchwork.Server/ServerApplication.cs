@@ -51,7 +51,7 @@ internal static class ServerApplication
 
     private static async Task OpenAndServeAsync(ServerSettings settings, TextWriter output, TextWriter error, CancellationToken stop)
     {
-        // What only reads makes neither a file nor a schema.
+        // What only reads makes and migrates neither a file nor a schema.
         LatchworkStore store = await StoreResolver.OpenAsync(settings.Store, mustExist: settings.IsReadOnly, stop).ConfigureAwait(false);
         await using (store.ConfigureAwait(false))
         {

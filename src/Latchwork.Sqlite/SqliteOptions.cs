@@ -28,6 +28,7 @@ public sealed class SqliteOptions
     /// <summary>What each of them may be.</summary>
     internal static OptionSet<SqliteOptions> Set { get; } = new OptionSet<SqliteOptions>(static () => new())
         .Choice<SqliteSynchronous>(nameof(Synchronous), static o => o.Synchronous, static (o, value) => o.Synchronous = value)
+        .Flag(nameof(Migrate), static o => o.Migrate, static (o, value) => o.Migrate = value)
         .Duration(nameof(BusyTimeout), TimeSpan.FromMilliseconds(10), TimeSpan.FromMinutes(10), static o => o.BusyTimeout, static (o, value) => o.BusyTimeout = value)
         .Number(nameof(MaxQueued), 1, 10_000_000, static o => o.MaxQueued, static (o, value) => o.MaxQueued = value)
         .Number(nameof(CheckpointPages), 100, 1_000_000, static o => o.CheckpointPages, static (o, value) => o.CheckpointPages = value);
@@ -37,6 +38,12 @@ public sealed class SqliteOptions
     /// their renewal, a listener's sign of life) is never synced: after a loss of power no process that held a lease is alive.
     /// </summary>
     public SqliteSynchronous Synchronous { get; set; } = SqliteSynchronous.Full;
+
+    /// <summary>
+    /// Whether opening makes a file that is not there, and brings the tables of an earlier version up to date, which programs of that version may refuse from then on. Default:
+    /// true. If not, such a file is not changed: opening fails and says how to migrate.
+    /// </summary>
+    public bool Migrate { get; set; } = true;
 
     /// <summary>How long an operation waits while another process writes, before it fails with a transient <see cref="LatchworkStoreException"/>: 10 ms to 10 min; default 30 s.</summary>
     public TimeSpan BusyTimeout { get; set; } = DefaultBusyTimeout;

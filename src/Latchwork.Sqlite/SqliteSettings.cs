@@ -4,6 +4,7 @@ namespace Latchwork.Sqlite;
 internal sealed record SqliteSettings(
     string Path,
     SqliteSynchronous Synchronous,
+    bool Migrate,
     TimeSpan BusyTimeout,
     int MaxQueued,
     int CheckpointPages,
@@ -18,6 +19,7 @@ internal sealed record SqliteSettings(
         return new SqliteSettings(
             System.IO.Path.GetFullPath(path),
             options.Synchronous,
+            options.Migrate,
             options.BusyTimeout,
             options.MaxQueued,
             options.CheckpointPages,

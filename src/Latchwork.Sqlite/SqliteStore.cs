@@ -87,14 +87,14 @@ public sealed class SqliteStore : LatchworkStore
     /// <summary>What wakes those who wait, for tests that look at its table.</summary>
     internal NotificationExchange Notifications => _notifications;
 
-    /// <summary>Opens a file; if there is none, it is made. The folder must exist.</summary>
+    /// <summary>Opens a file; if there is none, it is made, unless <see cref="SqliteOptions.Migrate"/> is off. The folder must exist.</summary>
     /// <param name="path">The file's path, absolute or relative to the current folder. On a local disk.</param>
     /// <param name="options">The settings; null for the defaults.</param>
     /// <param name="cancellationToken">Gives up before opening.</param>
     /// <returns>The store.</returns>
     /// <exception cref="ArgumentException">Settings are wrong; all of them are named.</exception>
     /// <exception cref="LatchworkStoreException">
-    /// The file cannot be opened or created, is damaged, belongs to another program, or was made by a newer version. It was not changed.
+    /// The file cannot be opened or created, is damaged, belongs to another program, was made by a newer version, or is older and not to be migrated. It was not changed.
     /// </exception>
     public static Task<SqliteStore> OpenAsync(string path, SqliteOptions? options = null, CancellationToken cancellationToken = default)
     {

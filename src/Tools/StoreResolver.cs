@@ -36,7 +36,7 @@ internal static class StoreResolver
 
     /// <summary>Opens a store.</summary>
     /// <param name="address">Its address.</param>
-    /// <param name="mustExist">Whether a file that is not there, or a schema of PostgreSQL that is missing or old, is an error, and not made.</param>
+    /// <param name="mustExist">Whether a file or a schema of PostgreSQL that is missing or old is an error, and neither made nor migrated: who looks, or changes what is there, breaks no older program.</param>
     /// <param name="cancellationToken">Gives up.</param>
     /// <returns>The store.</returns>
     public static async Task<LatchworkStore> OpenAsync(string address, bool mustExist, CancellationToken cancellationToken)
@@ -46,7 +46,7 @@ internal static class StoreResolver
         if (FindPath(address) is { } path)
         {
             if (mustExist && IsMissing(path)) throw new CliException(ExitCodes.NotFound, $"there is no store yet: no file '{path}'. 'latchwork timer post' and 'latchwork once' make one; or name another with --store sqlite:PATH or redis://host:port");
-            return await OpenSqliteAsync(path, cancellationToken).ConfigureAwait(false);
+            return await OpenSqliteAsync(path, migrate: !mustExist, cancellationToken).ConfigureAwait(false);
         }
 
         if (FindError(address) is { } error) throw new CliException(ExitCodes.BadInput, error);
@@ -108,8 +108,8 @@ internal static class StoreResolver
 
     // On its own, as the other: each store's assemblies are loaded only for a command that needs them.
     [MethodImpl(MethodImplOptions.NoInlining)]
-    private static async Task<LatchworkStore> OpenSqliteAsync(string path, CancellationToken cancellationToken) =>
-        await SqliteStore.OpenAsync(path, cancellationToken: cancellationToken).ConfigureAwait(false);
+    private static async Task<LatchworkStore> OpenSqliteAsync(string path, bool migrate, CancellationToken cancellationToken) =>
+        await SqliteStore.OpenAsync(path, new SqliteOptions { Migrate = migrate }, cancellationToken).ConfigureAwait(false);
 
     // On its own, as the others.
     [MethodImpl(MethodImplOptions.NoInlining)]

@@ -1,4 +1,5 @@
 using Latchwork.Cli.Tests.Support;
+using Microsoft.Data.Sqlite;
 using Shouldly;
 using Xunit;
 
@@ -37,6 +38,34 @@ public sealed class DefaultStoreTests : IDisposable
         (await RunAsync(home, "memory:", "timer", "post", "--id", "y", "--in", "1h", "--store", $"sqlite:{_scratch["a.db"]}")).ExitCode.ShouldBe(ExitCodes.Done);
         Directory.Exists(home).ShouldBeFalse();
         (await RunAsync(home, $"sqlite:{_scratch["a.db"]}", "timer", "peek", "y")).ExitCode.ShouldBe(ExitCodes.Done);
+    }
+
+    [Fact]
+    public async Task Who_looks_migrates_no_older_file_and_store_migrate_does()
+    {
+        string path = _scratch["old.db"], store = $"sqlite:{path}";
+        await using (var connection = new SqliteConnection($"Data Source={path};Pooling=false"))
+        {
+            using var script = new StreamReader(typeof(SqliteStore).Assembly.GetManifestResourceStream("Version1.sql")!);
+            connection.Open();
+            using SqliteCommand command = connection.CreateCommand();
+            command.CommandText = await script.ReadToEndAsync() + "; PRAGMA application_id = 0x4C544348; PRAGMA user_version = 1";
+            await command.ExecuteNonQueryAsync();
+        }
+
+        byte[] before = await File.ReadAllBytesAsync(path);
+        foreach (string[] command in (string[][])[["timer", "stats"], ["timer", "cancel", "x"], ["lock", "list"], ["doctor"], ["top", "--once"]])
+        {
+            CliResult refused = await RunAsync(null, store, command);
+            refused.ExitCode.ShouldBe(ExitCodes.Failure, $"{command[0]}: {refused}");
+            refused.Error.ShouldContain("its tables have version 1");
+            refused.Error.ShouldContain($"latchwork store migrate --store {store}");
+        }
+
+        (await File.ReadAllBytesAsync(path)).ShouldBe(before);
+        (await RunAsync(null, store, "store", "migrate")).Out.ShouldContain("it is up to date");
+        (await RunAsync(null, store, "timer", "namespaces")).ExitCode.ShouldBe(ExitCodes.Done);
+        (await RunAsync(null, "memory:", "store", "migrate")).ExitCode.ShouldBe(ExitCodes.BadInput);
     }
 
     [Fact]

@@ -10,7 +10,7 @@ internal static class StoreCommand
     {
         var script = new Option<bool>("--script") { Description = "Print the SQL script for psql instead of running it; no server is asked." };
         var schema = new Option<string>("--schema") { Description = "With --script: the schema.", HelpName = "name", DefaultValueFactory = static _ => PostgresOptions.DefaultSchema };
-        var migrate = new Command("migrate", "Create the schema of a PostgreSQL store, or bring it up to date: for applications whose user may not change schemas.") { script, schema };
+        var migrate = new Command("migrate", "Create the schema of a PostgreSQL store or the tables of an SQLite file, or bring them up to date: for applications that may not, and before tools that only look.") { script, schema };
         migrate.SetAction((parsed, cancellationToken) => RunAsync(host, parsed, parsed.GetValue(script), parsed.GetValue(schema)!, cancellationToken));
         return new Command("store", "What concerns the store itself.") { migrate };
     }
@@ -24,12 +24,12 @@ internal static class StoreCommand
         }
 
         string address = StoreResolver.Find(parsed.GetValue(host.Globals.Store), host.Terminal.User);
-        if (!StoreResolver.IsPostgres(address)) throw new CliException(ExitCodes.BadInput, "only a PostgreSQL store has a schema to migrate: give --store postgres://host/database");
+        if (!StoreResolver.IsPostgres(address) && StoreResolver.FindPath(address) is null) throw new CliException(ExitCodes.BadInput, "only PostgreSQL and SQLite have something to migrate: give --store postgres://host/database or sqlite:PATH");
         Printer printer = host.CreatePrinter(parsed);
         LatchworkStore store = await StoreResolver.OpenAsync(address, cancellationToken).ConfigureAwait(false);
         await using (store.ConfigureAwait(false))
         {
-            printer.Result(json => json.WriteString("store", store.Description), () => Printable.OneLine($"{store.Description}: the schema is up to date"));
+            printer.Result(json => json.WriteString("store", store.Description), () => Printable.OneLine($"{store.Description}: it is up to date"));
             return ExitCodes.Done;
         }
     }

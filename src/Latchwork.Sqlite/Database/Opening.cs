@@ -22,6 +22,7 @@ internal static class Opening
         string folder = Path.GetDirectoryName(settings.Path)!;
         if (!Directory.Exists(folder)) throw StoreErrors.Refuse($"The folder '{folder}' of the database does not exist. Make it, or choose another path.");
         if (Directory.Exists(settings.Path)) throw StoreErrors.Refuse($"The path '{settings.Path}' is a folder. Give the path of a file in it, such as '{Path.Combine(settings.Path, "latchwork.db")}'.");
+        if (!settings.Migrate && !File.Exists(settings.Path)) throw StoreErrors.Refuse($"There is no database '{settings.Path}', and it is not to be made (Migrate is off).");
         return Guard(settings, errors, file =>
         {
             // One look, in one transaction: another process may be making the tables.
@@ -30,6 +31,7 @@ internal static class Opening
             file.Execute("COMMIT");
             if (version < Version)
             {
+                if (!settings.Migrate) throw StoreErrors.Refuse(Outdated(settings.Path, version));
                 UseLog(file, settings);
                 Migrate(file, settings.Path);
             }
@@ -98,6 +100,12 @@ internal static class Opening
         }
 
         return version;
+    }
+
+    private static string Outdated(string path, int version)
+    {
+        string what = version == 0 ? "has no tables yet" : $"was made by an earlier version of Latchwork: its tables have version {version}, this program needs {Version}";
+        return $"The database '{path}' {what}. It was not changed. Run 'latchwork store migrate --store sqlite:{path}' when no program of an earlier version uses it any more.";
     }
 
     // Readers never wait for the writer with a write-ahead log; it can be used by several processes on one machine only.

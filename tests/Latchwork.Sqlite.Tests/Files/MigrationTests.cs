@@ -83,6 +83,33 @@ public sealed class MigrationTests : IDisposable
         _folder.Ask("SELECT format FROM lock_namespaces").ShouldBe("1");
     }
 
+    [Fact]
+    public async Task Without_migration_an_older_file_is_refused_and_not_changed_and_none_is_made()
+    {
+        await RefusedAsync("There is no database");
+        File.Exists(_folder.Database).ShouldBeFalse();
+        await File.WriteAllBytesAsync(_folder.Database, []);
+        await RefusedAsync("has no tables yet");
+        (await File.ReadAllBytesAsync(_folder.Database)).ShouldBeEmpty();
+        File.Delete(_folder.Database);
+
+        MakeVersion2();
+        byte[] before = await File.ReadAllBytesAsync(_folder.Database);
+        await RefusedAsync("its tables have version 2", $"this program needs {Opening.Version}", "latchwork store migrate --store sqlite:");
+        (await File.ReadAllBytesAsync(_folder.Database)).ShouldBe(before);
+        File.Exists(_folder.Database + "-wal").ShouldBeFalse();
+
+        await (await SqliteStore.OpenAsync(_folder.Database, new() { TimeProvider = _clock })).DisposeAsync();
+        await (await SqliteStore.OpenAsync(_folder.Database, new() { TimeProvider = _clock, Migrate = false })).DisposeAsync();
+
+        async Task RefusedAsync(params string[] parts)
+        {
+            var e = await Should.ThrowAsync<LatchworkStoreException>(() => SqliteStore.OpenAsync(_folder.Database, new() { TimeProvider = _clock, Migrate = false }));
+            (e.Outcome, e.IsTransient).ShouldBe((StoreOutcome.NotApplied, false));
+            foreach (string part in parts) e.Message.ShouldContain(part);
+        }
+    }
+
     private static LockerRequest Request(bool lockOnly) => new("node", "new", TimeSpan.FromMinutes(1), TimeSpan.FromHours(1), WaitingFor: null, lockOnly);
 
     private void MakeVersion2()
