@@ -66,12 +66,12 @@ internal static class WebServer
         builder.Services.AddRouting();
         builder.Services.AddSingleton<IHostLifetime, NoLifetime>();
         builder.Services.Configure<HostOptions>(static options => options.ShutdownTimeout = _requestsTimeout);
-        AccessRules.AddTo(builder.Services, settings);
+        AccessRules.AddTo(builder.Services, settings.Token);
         builder.Services.AddOpenApi();
         string? change = settings.IsReadOnly ? null : AccessRules.ForHolder, payload = settings.ShowsPayloads ? AccessRules.ForHolder : null;
         builder.Services.AddLatchwork().UseStore(store)
             .AddHttpApi(options => (options.ChangePolicy, options.PayloadPolicy, options.MaxWaiting) = (change, payload, MaxWaiting))
-            .AddDashboard(options => (options.ChangePolicy, options.PayloadPolicy) = (change, payload));
+            .AddDashboard(options => (options.ChangePolicy, options.PayloadPolicy, options.SignOut) = (change, payload, LoginPage.FindSignOut));
 
         WebApplication app = builder.Build();
         foreach (ListenAddress address in settings.Addresses) app.Urls.Add(address.Url);

@@ -112,6 +112,7 @@ internal sealed partial class DashboardEndpoints(DashboardRuntime runtime)
             Store = runtime.Store.Description,
             CanChange = canChange,
             CanSeePayloads = await runtime.Policies.MaySeePayloadsAsync(context).ConfigureAwait(false),
+            SignOut = runtime.Options.SignOut?.Invoke(context),
             Antiforgery = token,
             Notice = DashboardActions.Notice(Text(context, "done"), Text(context, "of"), Text(context, "action")),
         }, status).ConfigureAwait(false);

@@ -1,3 +1,5 @@
+using Microsoft.AspNetCore.Http;
+
 namespace Latchwork;
 
 /// <summary>Who may do what on the dashboard, and how many may watch it. See <c>AddDashboard</c>.</summary>
@@ -23,4 +25,7 @@ public sealed class DashboardOptions
 
     /// <summary>How many browser tabs may be kept up to date at the same time by this process: 0 (none is) to 10,000; default 200. Others can reload.</summary>
     public int MaxStreams { get; set; } = DefaultMaxStreams;
+
+    /// <summary>Where the browser of a request signs out, relative to the pages, by a post without fields; null if it cannot. For <c>latchwork-server</c>.</summary>
+    internal Func<HttpContext, string?>? SignOut { get; set; }
 }

@@ -33,6 +33,9 @@ internal sealed record View(object Body)
     /// <summary>The query of the stream that keeps the page up to date; null if none does.</summary>
     public string? Live { get; init; }
 
+    /// <summary>Where to sign out; null if that is not possible here.</summary>
+    public string? SignOut { get; init; }
+
     /// <summary>The name of the field and the token that a form has to send.</summary>
     public (string Field, string Token) Antiforgery { get; init; }
 

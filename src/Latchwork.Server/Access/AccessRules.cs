@@ -1,8 +1,12 @@
 using System.Security.Claims;
 using Microsoft.AspNetCore.Antiforgery;
 using Microsoft.AspNetCore.Authentication;
+using Microsoft.AspNetCore.Authentication.Cookies;
 using Microsoft.AspNetCore.DataProtection;
+using Microsoft.AspNetCore.Hosting.Server;
+using Microsoft.AspNetCore.Hosting.Server.Features;
 using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Http.Features;
 using Microsoft.Extensions.DependencyInjection;
 
 namespace Latchwork.Server.Access;
@@ -32,23 +36,20 @@ internal static class AccessRules
 
     /// <summary>Registers schemes and policies.</summary>
     /// <param name="services">The services.</param>
-    /// <param name="settings">The token, and the port, as cookies of one machine are shared by all its ports.</param>
-    public static void AddTo(IServiceCollection services, ServerSettings settings)
+    /// <param name="token">The token.</param>
+    public static void AddTo(IServiceCollection services, AccessToken token)
     {
-        string cookie = $"latchwork-{settings.Addresses[0].Port}";
         // The keys of cookies and forms are in memory alone: no file to look after, and another run, perhaps with another token, knows none of them.
         services.AddDataProtection().UseEphemeralDataProtectionProvider();
-        services.Configure<AntiforgeryOptions>(options => (options.Cookie.Name, options.Cookie.Path) = (cookie + "-form", WebServer.DashboardPath));
-        services.AddSingleton(settings.Token);
+        services.AddOptions<AntiforgeryOptions>().Configure<IServer>(static (options, server) => options.Cookie = Cookie(CookieName(server) + "-form"));
+        services.AddSingleton(token);
+        services.AddSingleton(TimeProvider.System);
+        services.AddSingleton<WrongTokens>();
+        services.AddOptions<CookieAuthenticationOptions>(Session).Configure<IServer>(static (options, server) => options.Cookie = Cookie(CookieName(server)));
         services.AddAuthentication()
             .AddScheme<AuthenticationSchemeOptions, BearerHandler>(Bearer, null)
-            .AddCookie(Session, options =>
+            .AddCookie(Session, static options =>
             {
-                options.Cookie.Name = cookie;
-                options.Cookie.Path = WebServer.DashboardPath;
-                options.Cookie.HttpOnly = true;
-                options.Cookie.SameSite = SameSiteMode.Strict;
-                options.Cookie.SecurePolicy = CookieSecurePolicy.SameAsRequest;
                 options.ExpireTimeSpan = _sessionLength;
                 options.Events.OnRedirectToLogin = static context => LoginPage.ChallengeAsync(context.HttpContext);
             })
@@ -62,4 +63,10 @@ internal static class AccessRules
 
     /// <summary>Whoever has the token. There is one, so all have one name, which pauses and the log show.</summary>
     public static ClaimsPrincipal Holder(string scheme) => new(new ClaimsIdentity([new Claim(ClaimTypes.Name, ServerCommand.Name)], scheme));
+
+    // Browsers share the cookies of a machine among all its ports. The port is the one that is listened on, also where 0 was asked for: cookies are first made for a request.
+    private static string CookieName(IServer server) => $"latchwork-{BindingAddress.Parse(server.Features.GetRequiredFeature<IServerAddressesFeature>().Addresses.First()).Port}";
+
+    private static FolderCookie Cookie(string name) =>
+        new() { Name = name, HttpOnly = true, SameSite = SameSiteMode.Strict, SecurePolicy = CookieSecurePolicy.SameAsRequest, IsEssential = true };
 }

@@ -8,14 +8,13 @@ using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Http.Features;
 using Microsoft.AspNetCore.Routing;
 using Microsoft.Extensions.DependencyInjection;
-using Microsoft.Extensions.Logging;
 
 namespace Latchwork.Server.Access;
 
 /// <summary>Where a browser is given the token. What it is shown instead of a page of the dashboard leads back to that page.</summary>
 internal static partial class LoginPage
 {
-    private const string Path = "login", Style = "login.css", TokenField = "token", TargetField = "to";
+    private const string Path = "login", SignOutPath = "logout", Style = "login.css", TokenField = "token", TargetField = "to";
 
     private const long MaxForm = 16 << 10;
 
@@ -25,8 +24,12 @@ internal static partial class LoginPage
         RouteGroupBuilder group = endpoints.MapGroup(WebServer.DashboardPath);
         group.MapGet(Path, static context => ShowAsync(context, StatusCodes.Status200OK, "./")).AllowAnonymous().ExcludeFromDescription();
         group.MapPost(Path, LogInAsync).AllowAnonymous().ExcludeFromDescription();
+        group.MapPost(SignOutPath, SignOutAsync).AllowAnonymous().ExcludeFromDescription();
         group.MapGet(Style, DashboardAsset.Style.WriteAsync).AllowAnonymous().ExcludeFromDescription();
     }
+
+    /// <summary>Where the browser of a request signs out; null if it has not signed in, but sends the token itself.</summary>
+    public static string? FindSignOut(HttpContext context) => context.User.Identity?.AuthenticationType == AccessRules.Session ? SignOutPath : null;
 
     /// <summary>Answers a request of somebody who is not known: a browser gets the page, a program a refusal.</summary>
     public static Task ChallengeAsync(HttpContext context)
@@ -48,10 +51,9 @@ internal static partial class LoginPage
 
     private static async Task LogInAsync(HttpContext context)
     {
-        // A browser says where a form comes from.
-        if (context.Request.Headers["Sec-Fetch-Site"] is [{ } site, ..] && site is not ("same-origin" or "none"))
+        if (IsOfOtherSite(context))
         {
-            await ShowAsync(context, StatusCodes.Status403Forbidden, "./", "The form came from another site.").ConfigureAwait(false);
+            await ShowOtherSiteAsync(context).ConfigureAwait(false);
             return;
         }
 
@@ -77,7 +79,7 @@ internal static partial class LoginPage
         if (!Target().IsMatch(target)) target = "./";
         if (!context.RequestServices.GetRequiredService<AccessToken>().Matches(form[TokenField].ToString().Trim()))
         {
-            LogRefused(context.RequestServices.GetRequiredService<ILoggerFactory>().CreateLogger("Latchwork.Server"), context.Connection.RemoteIpAddress?.ToString() ?? "an unknown address");
+            context.RequestServices.GetRequiredService<WrongTokens>().Note(context.Connection.RemoteIpAddress);
             await ShowAsync(context, StatusCodes.Status401Unauthorized, target, "That is not the token of this server.").ConfigureAwait(false);
             return;
         }
@@ -86,6 +88,25 @@ internal static partial class LoginPage
         context.Response.StatusCode = StatusCodes.Status303SeeOther;
         context.Response.Headers.Location = target;
     }
+
+    // The cookie is all there is of a session: it is removed from the browser.
+    private static async Task SignOutAsync(HttpContext context)
+    {
+        if (IsOfOtherSite(context))
+        {
+            await ShowOtherSiteAsync(context).ConfigureAwait(false);
+            return;
+        }
+
+        await context.SignOutAsync(AccessRules.Session).ConfigureAwait(false);
+        context.Response.StatusCode = StatusCodes.Status303SeeOther;
+        context.Response.Headers.Location = Path;
+    }
+
+    // A browser says where a form comes from.
+    private static bool IsOfOtherSite(HttpContext context) => context.Request.Headers["Sec-Fetch-Site"] is [{ } site, ..] && site is not ("same-origin" or "none");
+
+    private static Task ShowOtherSiteAsync(HttpContext context) => ShowAsync(context, StatusCodes.Status403Forbidden, "./", "The form came from another site.");
 
     private static Task ShowAsync(HttpContext context, int status, string target, string? problem = null)
     {
@@ -126,7 +147,4 @@ internal static partial class LoginPage
     // A page of the dashboard and its query: nothing that leads elsewhere.
     [GeneratedRegex(@"^\./[a-z]{0,20}(\?[\x21-\x7e]{0,8000})?\z", RegexOptions.CultureInvariant)]
     private static partial Regex Target();
-
-    [LoggerMessage(1, LogLevel.Warning, "Somebody at {Peer} entered a wrong token.")]
-    private static partial void LogRefused(ILogger log, string peer);
 }

@@ -1,7 +1,9 @@
 using System.Diagnostics;
 using System.Net;
 using System.Text.Json;
+using Latchwork.Server.Access;
 using Latchwork.StoreConformance.Support;
+using Microsoft.Data.Sqlite;
 using Shouldly;
 using Xunit;
 
@@ -102,7 +104,9 @@ public sealed class ServerTests : IDisposable
             right.StatusCode.ShouldBe(HttpStatusCode.SeeOther);
             right.Headers.Location!.ToString().ShouldBe(expected);
             string cookie = right.Headers.GetValues("Set-Cookie").Single();
-            cookie.ShouldContain("; path=/latchwork; samesite=strict; httponly");
+            cookie.ShouldContain($"latchwork-{server.Http.BaseAddress!.Port}=", Case.Sensitive, "browsers share cookies among all ports of a machine");
+            cookie.ShouldContain("; samesite=strict; httponly");
+            cookie.ShouldNotContain("; path=", Case.Insensitive, "the folder of the page is it, whatever a proxy has cut");
             cookie.ShouldNotContain(server.Token);
             cookie.ShouldNotContain("expires");
         }
@@ -124,7 +128,7 @@ public sealed class ServerTests : IDisposable
         crossSite.StatusCode.ShouldBe(HttpStatusCode.Forbidden);
         server.Output.ShouldNotContain(server.Token);
         server.Error.Split(server.Token).Length.ShouldBe(2, "it is told once, at start");
-        await Eventually.HoldsAsync(() => server.Error.Contains("entered a wrong token", StringComparison.Ordinal), "the wrong token is logged");
+        await Eventually.HoldsAsync(() => server.Error.Contains("sent a wrong token", StringComparison.Ordinal), "the wrong token is logged");
         server.Error.ShouldNotContain("not-the-token-at-all");
     }
 
@@ -152,6 +156,26 @@ public sealed class ServerTests : IDisposable
     }
 
     [Fact]
+    public async Task Read_only_it_migrates_no_older_file()
+    {
+        await using (var connection = new SqliteConnection($"Data Source={Database};Pooling=false"))
+        {
+            using var script = new StreamReader(typeof(SqliteStore).Assembly.GetManifestResourceStream("Version1.sql")!);
+            connection.Open();
+            using SqliteCommand command = connection.CreateCommand();
+            command.CommandText = await script.ReadToEndAsync() + "; PRAGMA application_id = 0x4C544348; PRAGMA user_version = 1";
+            await command.ExecuteNonQueryAsync();
+        }
+
+        byte[] before = await File.ReadAllBytesAsync(Database);
+        (int exitCode, _, string error) = await ServerProcess.RunAsync("--store", Store, "--read-only", "--urls", "http://127.0.0.1:0");
+        exitCode.ShouldBe(1, error);
+        error.ShouldContain("its tables have version 1");
+        error.ShouldContain($"latchwork store migrate --store {Store}");
+        (await File.ReadAllBytesAsync(Database)).ShouldBe(before);
+    }
+
+    [Fact]
     public async Task Payloads_are_hidden_unless_they_are_asked_for()
     {
         await using ServerProcess server = await ServerProcess.StartAsync("--store", Store);
@@ -174,6 +198,22 @@ public sealed class ServerTests : IDisposable
         server.Signal(ServerProcess.SigInt);
         (await server.ExitsAsync()).ShouldBe(130);
         (server.Output + server.Error).ShouldNotContain(OwnToken);
+    }
+
+    [Fact]
+    public async Task Wrong_tokens_leave_a_bounded_trace_in_the_log_with_the_peer_and_nothing_of_the_token()
+    {
+        await using ServerProcess server = await ServerProcess.StartAsync("--store", Store);
+        for (int guess = 0; guess < 3 * WrongTokens.MaxLines; guess++)
+        {
+            (await server.ApiAsync("timers/namespaces", bearer: $"guessed-token-{guess:000}")).Status.ShouldBe(401);
+        }
+
+        (await server.ApiAsync("timers/namespaces")).Status.ShouldBe(200, "who has the token is not held up by those who guess");
+        server.Signal(ServerProcess.SigTerm);
+        await server.ExitsAsync();
+        server.Error.Split("Somebody at 127.0.0.1 sent a wrong token.").Length.ShouldBe(WrongTokens.MaxLines + 1, server.Error);
+        server.Error.ShouldNotContain("guessed-token");
     }
 
     [Fact]
