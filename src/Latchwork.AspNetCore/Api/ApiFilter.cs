@@ -37,15 +37,17 @@ internal sealed class ApiFilter(HttpApi api)
             if (isBusy) context.Response.Headers.RetryAfter = "1";
             return ApiProblems.Of(e.StatusCode, isBusy ? "Too many" : "Bad request", e.Message);
         }
-        catch (ObjectDisposedException)
-        {
-            // The application stops, or the timer of a namespace has just been let go: the next request makes another.
-            context.Response.Headers.RetryAfter = "1";
-            return ApiProblems.Of(StatusCodes.Status503ServiceUnavailable, "Stopping", "The server has stopped serving this, or is about to.", ("outcomeIsKnown", false), ("isTransient", true));
-        }
         catch (OperationCanceledException) when (context.RequestAborted.IsCancellationRequested)
         {
             return Results.StatusCode(StatusCodes.Status499ClientClosedRequest); // nobody reads it
+        }
+        catch (Exception e) when (e is ObjectDisposedException || (e is OperationCanceledException && api.Stopping.IsCancellationRequested))
+        {
+            // The application stops, or the timer of a namespace has just been let go: the next request makes another.
+            context.Response.Headers.RetryAfter = "1";
+            return ApiProblems.Of(
+                StatusCodes.Status503ServiceUnavailable, "Stopping", "The server has stopped serving this, or is about to.",
+                ("outcome", Words.Of(StoreOutcome.Unknown)), ("outcomeIsKnown", false), ("isTransient", true));
         }
     }
 

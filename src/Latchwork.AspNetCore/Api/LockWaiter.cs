@@ -15,12 +15,6 @@ internal sealed class LockWaiter(LockerRequest request, LockHeld held, bool keep
     /// <summary>The last answer: while it waits, the owner.</summary>
     public LockHeld Held { get; set; } = held;
 
-    /// <summary>Whether it has to be asked for: what was told before it came was told to others.</summary>
-    public bool IsNew { get; set; } = true;
-
-    /// <summary>Whether it is being asked for.</summary>
-    public bool IsAsked { get; set; }
-
     /// <summary>Whether its wait is over: the answer to the question under way is the last.</summary>
     public bool HasWaited { get; set; }
 

@@ -23,21 +23,27 @@ internal sealed class LockWaits(HttpApi api, int maxWaiting)
     /// <param name="wait">How long to wait.</param>
     /// <param name="cancellationToken">Gives up.</param>
     /// <returns>The last answer of the store: a <see cref="LockHeld"/> if the time is over.</returns>
+    /// <exception cref="LatchworkStoreException">The store failed, also when it was asked last for another that waits for the key.</exception>
     /// <exception cref="Microsoft.AspNetCore.Http.BadHttpRequestException">Too many wait.</exception>
     public async Task<LockerReply> RequestAsync(LockerKey key, LockerRequest request, bool keepsGrant, TimeSpan wait, CancellationToken cancellationToken)
     {
         long start = api.Time.GetTimestamp();
+        (LockWatch? Watch, long? Told) before = Find(key, request.LockOnly);
         LockerReply reply = await api.Store.Locks.RequestAsync(key, request, cancellationToken).OffStoreThread().ConfigureAwait(false);
         if (reply is not LockHeld held || wait == TimeSpan.Zero) return reply;
         LockWaiter waiter = new(request with { WaitingFor = held.FencingToken }, held, keepsGrant);
-        LockWatch watch = Join(key, waiter);
+        LockWatch watch = Join(key, waiter, before);
         try
         {
             TimeSpan left = wait - api.Time.GetElapsedTime(start);
             await ((Task)waiter.Reply).WaitAsync(left > TimeSpan.Zero ? left : TimeSpan.Zero, api.Time, cancellationToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
-            cancellationToken.ThrowIfCancellationRequested();
-            // While it is being asked for, the answer may be a grant, which must not be left to its lease.
-            watch.EndWait(waiter);
+            if (!waiter.Reply.IsCompleted)
+            {
+                cancellationToken.ThrowIfCancellationRequested();
+                // While it is being asked for, the answer may be a grant, which must not be left to its lease.
+                watch.EndWait(waiter);
+            }
+
             return await waiter.Reply.WaitAsync(cancellationToken).ConfigureAwait(false);
         }
         finally
@@ -67,7 +73,12 @@ internal sealed class LockWaits(HttpApi api, int maxWaiting)
         }
     }
 
-    private LockWatch Join(LockerKey key, LockWaiter waiter)
+    private (LockWatch? Watch, long? Told) Find(LockerKey key, bool lockOnly)
+    {
+        lock (_gate) return _watches.TryGetValue((key, lockOnly), out LockWatch? watch) ? (watch, watch.Told) : default;
+    }
+
+    private LockWatch Join(LockerKey key, LockWaiter waiter, (LockWatch? Watch, long? Told) before)
     {
         lock (_gate)
         {
@@ -75,7 +86,7 @@ internal sealed class LockWaits(HttpApi api, int maxWaiting)
             _count++;
             bool isNew = !_watches.TryGetValue((key, waiter.Request.LockOnly), out LockWatch? watch);
             if (isNew) _watches.Add((key, waiter.Request.LockOnly), watch = new LockWatch(api, this, key, waiter.Request.LockOnly));
-            watch!.Add(waiter);
+            watch!.Add(waiter, watch == before.Watch ? before.Told : null);
             if (isNew) watch.Start();
             return watch;
         }

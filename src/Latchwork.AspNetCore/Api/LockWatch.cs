@@ -20,7 +20,15 @@ internal sealed class LockWatch(HttpApi api, LockWaits waits, LockerKey key, boo
 
     private readonly Lock _gate = new();
     private readonly LinkedList<LockWaiter> _waiting = [];
-    private TaskCompletionSource _notified = New();
+    private TaskCompletionSource _changed = New();
+    private bool _isSubscribed;
+    private long _told;
+
+    // Until the first question is answered nothing is known here.
+    private bool _isAsking = true;
+    private bool _mustAsk = true;
+    private long _askAt;
+    private Exception? _failure;
 
     public LockerKey Key => key;
 
@@ -34,7 +42,19 @@ internal sealed class LockWatch(HttpApi api, LockWaits waits, LockerKey key, boo
         }
     }
 
-    public void Add(LockWaiter waiter)
+    /// <summary>How often the store has told that something may have changed; null while nothing is heard.</summary>
+    public long? Told
+    {
+        get
+        {
+            lock (_gate) return _isSubscribed ? _told : null;
+        }
+    }
+
+    /// <summary>Adds a request that was answered that the key is held.</summary>
+    /// <param name="waiter">The request.</param>
+    /// <param name="told">What <see cref="Told"/> was before it was sent. If it is that still, the request has missed nothing, and need not be sent again.</param>
+    public void Add(LockWaiter waiter, long? told)
     {
         lock (_gate)
         {
@@ -42,9 +62,10 @@ internal sealed class LockWatch(HttpApi api, LockWaits waits, LockerKey key, boo
             while (before is not null && before.Value.Request.WaitingFor > waiter.Request.WaitingFor) before = before.Previous;
             if (before is null) _waiting.AddFirst(waiter);
             else _waiting.AddAfter(before, waiter);
+            if (told is null || told != _told) _mustAsk = true;
+            _askAt = Math.Min(_askAt, NextAfter(waiter.Held));
+            _changed.TrySetResult();
         }
-
-        Wake();
     }
 
     /// <summary>Begins. In the context of no request: it goes on for all.</summary>
@@ -60,7 +81,7 @@ internal sealed class LockWatch(HttpApi api, LockWaits waits, LockerKey key, boo
         lock (_gate)
         {
             waiter.HasWaited = true;
-            if (!waiter.IsAsked) waiter.TryGive(waiter.Held);
+            if (!_isAsking) End(waiter);
         }
     }
 
@@ -68,8 +89,11 @@ internal sealed class LockWatch(HttpApi api, LockWaits waits, LockerKey key, boo
     public void Leave(LockWaiter waiter)
     {
         waiter.GiveUp();
-        lock (_gate) _waiting.Remove(waiter);
-        Wake(); // it may have been the last
+        lock (_gate)
+        {
+            _waiting.Remove(waiter);
+            if (_waiting.Count == 0) _changed.TrySetResult();
+        }
     }
 
     // Never throws: those who wait are told.
@@ -78,16 +102,16 @@ internal sealed class LockWatch(HttpApi api, LockWaits waits, LockerKey key, boo
         try
         {
             // Their marks are set, so from the acknowledgement of this on whatever happens is told; what happened before is seen by asking again.
-            IAsyncDisposable subscription = await api.Store.Locks.SubscribeAsync(key, _ => Wake(), api.Stopping).OffStoreThread().ConfigureAwait(false);
+            IAsyncDisposable subscription = await api.Store.Locks.SubscribeAsync(key, _ => OnTold(), api.Stopping).OffStoreThread().ConfigureAwait(false);
             await using (subscription.ConfigureAwait(false))
             {
-                do
+                lock (_gate) _isSubscribed = true;
+                while (true)
                 {
-                    Task notified = (_notified = New()).Task; // before asking: what is told from here on is heard
-                    TimeSpan pause = await AskAsync().ConfigureAwait(false);
-                    if (!IsEmpty) await notified.WaitAsync(pause, api.Time, CancellationToken.None).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+                    if (MustAsk(out Task changed, out TimeSpan pause)) await AskAsync().ConfigureAwait(false);
+                    else if (waits.TryEnd(this)) return;
+                    else await changed.WaitAsync(pause, api.Time, CancellationToken.None).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
                 }
-                while (!waits.TryEnd(this));
             }
         }
 #pragma warning disable CA1031 // Whatever it is, it is the failure of those who wait.
@@ -101,15 +125,40 @@ internal sealed class LockWatch(HttpApi api, LockWaits waits, LockerKey key, boo
         }
     }
 
-    /// <summary>Asks for the first, and for whoever has come; and for the next as long as somebody got an answer.</summary>
-    /// <returns>After what time to ask again.</returns>
-    private async Task<TimeSpan> AskAsync()
+    private void OnTold()
     {
-        TimeSpan pause = FallbackPollInterval;
-        bool isFirst = true;
-        while (Next(isFirst) is { } waiter)
+        lock (_gate)
+        {
+            _told++;
+            _mustAsk = true;
+            _changed.TrySetResult();
+        }
+    }
+
+    /// <summary>Whether somebody has to be asked for now.</summary>
+    /// <param name="changed">Ends when that may have become another; what comes from here on is heard.</param>
+    /// <param name="pause">How long until it is time by itself.</param>
+    private bool MustAsk(out Task changed, out TimeSpan pause)
+    {
+        lock (_gate)
+        {
+            changed = (_changed = New()).Task;
+            long now = api.Time.GetTimestamp();
+            pause = now < _askAt ? TimeSpan.FromMilliseconds(Math.Ceiling(api.Time.GetElapsedTime(now, _askAt).TotalMilliseconds)) : TimeSpan.Zero;
+            if (_waiting.Count == 0 || (!_mustAsk && pause > TimeSpan.Zero)) return false;
+            _mustAsk = false;
+            _isAsking = true;
+            return true;
+        }
+    }
+
+    // Asks for the first, and for the next as long as one got what it wanted.
+    private async Task AskAsync()
+    {
+        while (First() is { } waiter)
         {
             LockerReply? reply = null;
+            Exception? failure = null;
             try
             {
                 reply = await api.Store.Locks.RequestAsync(key, waiter.Request, api.Stopping).OffStoreThread().ConfigureAwait(false);
@@ -118,45 +167,63 @@ internal sealed class LockWatch(HttpApi api, LockWaits waits, LockerKey key, boo
             catch (Exception e)
 #pragma warning restore CA1031
             {
-                waiter.Fail(e);
+                failure = e;
             }
 
-            isFirst = reply is not LockHeld;
-            if (reply is LockHeld held && held.LeaseLeft + _roundedUp < pause) pause = held.LeaseLeft + _roundedUp;
-            if (!Take(waiter, reply) && reply is LockGranted granted && !waiter.KeepsGrant) await ReleaseAsync(granted, waiter.Request.Nonce).ConfigureAwait(false);
+            if (!Take(waiter, reply, failure) && reply is LockGranted granted && !waiter.KeepsGrant) await ReleaseAsync(granted, waiter.Request.Nonce).ConfigureAwait(false);
+            if (reply is null or LockHeld) return;
         }
-
-        return pause;
     }
 
-    private LockWaiter? Next(bool orFirst)
+    private LockWaiter? First()
     {
         lock (_gate)
         {
-            LockWaiter? next = (orFirst ? _waiting.First?.Value : null) ?? _waiting.FirstOrDefault(static waiter => waiter.IsNew);
-            if (next is not null) (next.IsNew, next.IsAsked) = (false, true);
-            return next;
+            LockWaiter? first = _waiting.First?.Value;
+            _isAsking = first is not null;
+            return first;
         }
     }
 
     /// <summary>Takes an answer.</summary>
     /// <param name="waiter">For whom it was asked.</param>
-    /// <param name="reply">The answer; null if there was none, which the waiter was told.</param>
+    /// <param name="reply">The answer; null if there was none.</param>
+    /// <param name="failure">Why there was none.</param>
     /// <returns>Whether the waiter has got it, or waits on.</returns>
-    private bool Take(LockWaiter waiter, LockerReply? reply)
+    private bool Take(LockWaiter waiter, LockerReply? reply, Exception? failure)
     {
         lock (_gate)
         {
-            waiter.IsAsked = false;
-            if (reply is LockHeld held)
-            {
-                waiter.Held = held;
-                if (!waiter.HasWaited) return true;
-            }
-
-            _waiting.Remove(waiter);
-            return reply is not null && waiter.TryGive(reply);
+            _isAsking = false;
+            _failure = failure;
+            var held = reply as LockHeld;
+            _askAt = NextAfter(held);
+            if (held is not null) waiter.Held = held;
+            bool waitsOn = held is not null && !waiter.HasWaited;
+            if (!waitsOn) _waiting.Remove(waiter);
+            bool isGiven = reply is not null && !waitsOn && waiter.TryGive(reply);
+            if (failure is not null) waiter.Fail(failure);
+            foreach (LockWaiter other in _waiting.Where(static other => other.HasWaited).ToArray()) End(other);
+            return waitsOn || isGiven;
         }
+    }
+
+    // With what is known by the last question, whomever it was asked for. It is not asked for any more: a grant would be nobody's. Needs the gate.
+    private void End(LockWaiter waiter)
+    {
+        _waiting.Remove(waiter);
+        if (_failure is null) waiter.TryGive(waiter.Held);
+        else waiter.Fail(_failure is LatchworkStoreException e ? NotKnown(e) : _failure);
+    }
+
+    // Nothing of its own was sent.
+    private static LatchworkStoreException NotKnown(LatchworkStoreException failure) => new(
+        $"The wait is over, and whether the key is another's still is not known, as the store failed when it was asked last: {failure.Message}", StoreOutcome.NotApplied, failure) { IsTransient = failure.IsTransient };
+
+    private long NextAfter(LockHeld? held)
+    {
+        TimeSpan pause = held is not null && held.LeaseLeft + _roundedUp < FallbackPollInterval ? held.LeaseLeft + _roundedUp : FallbackPollInterval;
+        return api.Time.GetTimestamp() + (long)(pause.TotalSeconds * api.Time.TimestampFrequency);
     }
 
     // It was granted to a request that had been given up in the same moment.
@@ -173,8 +240,6 @@ internal sealed class LockWatch(HttpApi api, LockWaits waits, LockerKey key, boo
             api.Log?.ReleaseFailed(e, key.Namespace);
         }
     }
-
-    private void Wake() => Volatile.Read(ref _notified).TrySetResult();
 
     private static TaskCompletionSource New() => new(TaskCreationOptions.RunContinuationsAsynchronously);
 }

@@ -41,6 +41,13 @@ public sealed class FaultyStore(LatchworkStore inner) : LatchworkStore
     /// <summary>How many requests for keys were sent.</summary>
     public int LockRequests => _locks.Requests;
 
+    /// <summary>Called with each request for a key before the store gets it: it may fail, or take its time.</summary>
+    public Func<LockerRequest, Task>? BeforeLockRequest
+    {
+        get => _locks.BeforeRequest;
+        set => _locks.BeforeRequest = value;
+    }
+
     public override ITimerTransactions? TimerTransactions => inner.TimerTransactions;
 
     public override string Description => inner.Description;

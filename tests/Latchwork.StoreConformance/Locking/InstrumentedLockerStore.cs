@@ -13,10 +13,14 @@ internal sealed class InstrumentedLockerStore(ILockerStore inner) : PassingLocke
     /// <summary>How many renewals were answered so far.</summary>
     public int Renewals => Volatile.Read(ref _renewals);
 
-    public override Task<LockerReply> RequestAsync(LockerKey key, LockerRequest request, CancellationToken cancellationToken)
+    /// <summary>Called with each request before the store gets it: it may fail, or take its time.</summary>
+    public Func<LockerRequest, Task>? BeforeRequest { get; set; }
+
+    public override async Task<LockerReply> RequestAsync(LockerKey key, LockerRequest request, CancellationToken cancellationToken)
     {
         Interlocked.Increment(ref _requests);
-        return base.RequestAsync(key, request, cancellationToken);
+        if (BeforeRequest is { } before) await before(request).ConfigureAwait(false);
+        return await base.RequestAsync(key, request, cancellationToken).ConfigureAwait(false);
     }
 
     public override async Task<bool> RenewAsync(LockerKey key, long fencingToken, string nonce, TimeSpan lease, CancellationToken cancellationToken)

@@ -171,7 +171,6 @@ internal static class LockEndpoints
             // It may have been granted. Who chose the token can ask again; anybody else would only wait for the lease to run out.
             // Its token may also belong to a second request by now, which was sent because this one was given up, and has been answered.
             if (body.Token is null) await ReleaseAsync(api, key, nonce).ConfigureAwait(false);
-            if (e is OperationCanceledException && !context.RequestAborted.IsCancellationRequested) return Held();
             throw;
         }
     }
