@@ -129,11 +129,5 @@ internal sealed partial class DashboardEndpoints
         return true;
     }
 
-    // It is stored with a pause, so it has the bounds of an id.
-    private static string UserOf(HttpContext context)
-    {
-        string name = RequestUser.Of(context).Identity?.Name is { Length: > 0 } given ? given : "anonymous";
-        string bounded = name.Length > 128 ? name[..128] : name;
-        return bounded.Any(char.IsSurrogate) ? "a user whose name is no plain text" : bounded;
-    }
+    private static string UserOf(HttpContext context) => RequestUser.NameOf(RequestUser.Of(context)) ?? "anonymous";
 }

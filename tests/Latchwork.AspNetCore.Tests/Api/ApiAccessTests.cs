@@ -4,6 +4,7 @@ using System.Text;
 using System.Text.Json;
 using Latchwork.AspNetCore.Tests.Support;
 using Latchwork.StoreConformance.Engine;
+using Latchwork.StoreConformance.Support;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.TestHost;
 using Microsoft.Extensions.DependencyInjection;
@@ -162,6 +163,25 @@ public sealed class ApiAccessTests
         (status, problem) = await host.PostAsync("timers/post-many", new { @namespace = "ns", events = new object[] { new { id = "a", delay = "1h" }, new { delay = "1h" } } });
         (status, problem.GetProperty("outcome").GetString(), problem.GetProperty("outcomeIsKnown").GetBoolean(), problem.GetProperty("posted").GetInt32()).ShouldBe((503, "unknown", false, 0));
         problem.GetProperty("events").EnumerateArray().ShouldAllBe(one => one.GetProperty("outcome").GetString() == "unknown");
+    }
+
+    [Fact]
+    public async Task A_batch_whose_client_went_away_is_no_failure_of_the_store()
+    {
+        await using ApiHost host = await ApiHost.StartAsync();
+        TaskCompletionSource hold = host.Store.Faults.Hold("PostAsync");
+        using CancellationTokenSource gone = new();
+        // Of one id, and of more than a mebibyte: the second is sent when the first is done.
+        object[] events = [.. Enumerable.Range(0, 2).Select(_ => new { id = "x", data = new string('x', 600_000) })];
+        Task<HttpResponseMessage> posting = host.Client.PostAsJsonAsync("timers/post-many", new { @namespace = "ns", events }, gone.Token);
+        await Eventually.HoldsAsync(() => host.Store.Faults.Calls("PostAsync") == 1, "the first is sent");
+        await gone.CancelAsync();
+        await Should.ThrowAsync<OperationCanceledException>(posting);
+        await Eventually.HoldsAsync(() => host.Aborted == 1, "the server has found it closed");
+        hold.SetResult();
+        await Eventually.HoldsAsync(() => host.Ended == 1, "the request has ended");
+        host.Store.Faults.Calls("PostAsync").ShouldBe(1);
+        host.Log.Lines.ShouldBeEmpty();
     }
 
     [Fact]

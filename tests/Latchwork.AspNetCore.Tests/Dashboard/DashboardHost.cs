@@ -1,6 +1,7 @@
-using System.Collections.Concurrent;
 using System.Net;
 using System.Text.RegularExpressions;
+using Latchwork.AspNetCore.Tests.Support;
+using Latchwork.Dashboard;
 using Latchwork.Storage;
 using Latchwork.StoreConformance.Support;
 using Latchwork.Tests.Monitoring;
@@ -36,13 +37,15 @@ internal sealed partial class DashboardHost : IAsyncDisposable
 
     public CollectedLog Log { get; }
 
-    public int OpenStreams => _app.Services.GetRequiredService<Latchwork.Dashboard.DashboardRuntime>().Feeds.Open;
+    public FragmentFeeds Feeds => _app.Services.GetRequiredService<DashboardRuntime>().Feeds;
+
+    public int OpenStreams => Feeds.Open;
 
     /// <summary>Starts it under a path base and within a group.</summary>
     public static async Task<DashboardHost> StartAsync(Action<DashboardOptions>? configure = null, TimeProvider? time = null, Func<bool>? isAdmitted = null, string pattern = "/latchwork", TimeProvider? storeTime = null)
     {
         var store = new CountedStore(new InMemoryStore(storeTime));
-        var log = new CollectedLog();
+        var log = new CollectedLog("Latchwork.Dashboard");
         WebApplicationBuilder builder = WebApplication.CreateBuilder(new WebApplicationOptions { EnvironmentName = "Production" });
         builder.WebHost.UseUrls("http://127.0.0.1:0");
         builder.Logging.ClearProviders().AddProvider(log).SetMinimumLevel(LogLevel.Debug);
@@ -153,23 +156,4 @@ internal sealed partial class DashboardHost : IAsyncDisposable
 
     [GeneratedRegex("<input type=\"hidden\" name=\"([^\"]*)\" value=\"([^\"]*)\"")]
     private static partial Regex Hidden();
-
-    internal sealed class CollectedLog : ILoggerProvider, ILogger
-    {
-        public ConcurrentQueue<string> Lines { get; } = [];
-
-        public ILogger CreateLogger(string categoryName) => categoryName == "Latchwork.Dashboard" ? this : Microsoft.Extensions.Logging.Abstractions.NullLogger.Instance;
-
-        public IDisposable? BeginScope<TState>(TState state)
-            where TState : notnull => null;
-
-        public bool IsEnabled(LogLevel logLevel) => true;
-
-        public void Log<TState>(LogLevel logLevel, EventId eventId, TState state, Exception? exception, Func<TState, Exception?, string> formatter) =>
-            Lines.Enqueue($"{logLevel}: {formatter(state, exception)}");
-
-        public void Dispose()
-        {
-        }
-    }
 }

@@ -1,7 +1,6 @@
 using System.Net;
 using System.Text;
 using Latchwork.Monitoring;
-using Latchwork.StoreConformance.Support;
 using Latchwork.Testing;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.Extensions.DependencyInjection;
@@ -276,43 +275,6 @@ public sealed class DashboardTests
         said.ShouldContain("Whether '2' was done is not known. 2 were not tried: '3', '4'.");
         said.ShouldNotContain("Nothing was changed");
         host.Log.Lines.ShouldContain(line => line.StartsWith("Warning", StringComparison.Ordinal) && line.EndsWith("failed; 1 are known to be done.", StringComparison.Ordinal));
-    }
-
-    [Fact]
-    public async Task Streams_share_one_look_have_a_bound_and_end_with_their_browsers()
-    {
-        await using DashboardHost host = await DashboardHost.StartAsync(options => options.MaxStreams = 30);
-        await host.PostAsync("orders", "1", TimeSpan.FromHours(1));
-        List<HttpResponseMessage> open = [];
-        host.Store.Commands.Clear();
-        for (int i = 0; i < 30; i++)
-        {
-            HttpResponseMessage stream = await host.Client.GetAsync("live?view=overview", HttpCompletionOption.ResponseHeadersRead);
-            stream.Content.Headers.ContentType!.MediaType.ShouldBe("text/event-stream");
-            open.Add(stream);
-        }
-
-        for (int i = 0; i < 100; i++)
-        {
-            using HttpResponseMessage refused = await host.Client.GetAsync("live?view=nodes", HttpCompletionOption.ResponseHeadersRead);
-            refused.StatusCode.ShouldBe(HttpStatusCode.ServiceUnavailable);
-        }
-
-        using var reader = new StreamReader(await open[0].Content.ReadAsStreamAsync());
-        (await reader.ReadLineAsync())!.ShouldStartWith("data: ");
-        int looks = host.Store.Count()["GetStatsAsync"];
-        await Eventually.ReadsAsync(() => Task.FromResult(host.Store.Count()["GetStatsAsync"]), count => count >= looks + 2, "another two looks");
-        host.Store.Count()["GetStatsAsync"].ShouldBeLessThan(looks + 30);
-
-        foreach (HttpResponseMessage stream in open) stream.Dispose();
-        await Eventually.ReadsAsync(
-            async () =>
-            {
-                using HttpResponseMessage again = await host.Client.GetAsync("live?view=nodes", HttpCompletionOption.ResponseHeadersRead);
-                return again.StatusCode;
-            },
-            status => status == HttpStatusCode.OK,
-            "a stream after the others ended");
     }
 
     [Fact]

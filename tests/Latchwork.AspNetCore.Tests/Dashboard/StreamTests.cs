@@ -39,6 +39,66 @@ public sealed class StreamTests
     }
 
     [Fact]
+    public async Task A_thousand_streams_share_one_look_a_second_have_a_bound_and_leave_nothing_behind()
+    {
+        const int Streams = 1000;
+        var clock = new ManualTimeProvider();
+        await using DashboardHost host = await DashboardHost.StartAsync(options => options.MaxStreams = Streams, clock);
+        await host.PostAsync("orders", "1", TimeSpan.FromHours(1));
+        List<(HttpResponseMessage Answer, StreamReader Reader)> open = [];
+        foreach (int[] some in Enumerable.Range(0, Streams).Chunk(50))
+        {
+            open.AddRange(await Task.WhenAll(some.Select(async i =>
+            {
+                HttpResponseMessage answer = await host.Client.GetAsync(i % 2 == 0 ? "live?view=overview" : "live?view=namespace&ns=orders", HttpCompletionOption.ResponseHeadersRead);
+                answer.Content.Headers.ContentType!.MediaType.ShouldBe("text/event-stream");
+                var reader = new StreamReader(await answer.Content.ReadAsStreamAsync());
+                await ReadToAsync(reader, "");
+                return (answer, reader);
+            })));
+        }
+
+        (host.OpenStreams, host.Feeds.Feeds).ShouldBe((Streams, 2));
+        for (int i = 0; i < 20; i++)
+        {
+            using HttpResponseMessage refused = await host.Client.GetAsync("live?view=nodes", HttpCompletionOption.ResponseHeadersRead);
+            (refused.StatusCode, refused.Headers.RetryAfter?.Delta).ShouldBe((HttpStatusCode.ServiceUnavailable, TimeSpan.FromSeconds(30)));
+        }
+
+        const int Looks = 5;
+        host.Store.Commands.Clear();
+        for (int look = 1; look <= Looks; look++)
+        {
+            await host.PostAsync("orders", $"more-{look}", TimeSpan.FromHours(1));
+            clock.Advance(TimeSpan.FromSeconds(1));
+            foreach ((_, StreamReader reader) in open)
+            {
+                (await reader.ReadLineAsync())!.ShouldStartWith("data: ");
+                await ReadToAsync(reader, "");
+            }
+        }
+
+        Dictionary<string, int> commands = host.Store.Count();
+        (commands["GetStatsAsync"], commands["GetNodesAsync"]).ShouldBe((Looks, Looks));
+
+        foreach ((HttpResponseMessage answer, StreamReader reader) in open)
+        {
+            reader.Dispose();
+            answer.Dispose();
+        }
+
+        await Eventually.HoldsAsync(() => (host.OpenStreams, host.Feeds.Feeds) == (0, 0), "all is free");
+        host.Store.Commands.Clear();
+        clock.Advance(TimeSpan.FromHours(1));
+        using HttpResponseMessage again = await host.Client.GetAsync("live?view=nodes", HttpCompletionOption.ResponseHeadersRead);
+        again.StatusCode.ShouldBe(HttpStatusCode.OK);
+        using var last = new StreamReader(await again.Content.ReadAsStreamAsync());
+        await ReadToAsync(last, "");
+        commands = host.Store.Count();
+        (commands["GetStatsAsync"], commands["GetNodesAsync"]).ShouldBe((1, 1), "nothing was read while nobody looked");
+    }
+
+    [Fact]
     public async Task A_stream_says_that_it_lives_and_ends_when_its_user_may_look_no_longer()
     {
         var clock = new ManualTimeProvider();

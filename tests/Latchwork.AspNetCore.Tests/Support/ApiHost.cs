@@ -6,8 +6,6 @@ using Latchwork.StoreConformance.Engine;
 using Microsoft.AspNetCore.Authentication;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Hosting;
-using Microsoft.AspNetCore.Hosting.Server;
-using Microsoft.AspNetCore.Hosting.Server.Features;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
 using Shouldly;
@@ -18,19 +16,19 @@ namespace Latchwork.AspNetCore.Tests.Support;
 internal sealed class ApiHost : IAsyncDisposable
 {
     private readonly WebApplication _app;
-    private readonly WebApplication? _proxy;
-    private readonly Counter _aborted;
+    private readonly ReverseProxy? _proxy;
+    private readonly Counter _aborted, _ended;
 
     private readonly bool _ownsStore;
 
-    private ApiHost(WebApplication app, WebApplication? proxy, FaultyStore store, bool ownsStore, Counter aborted)
+    private ApiHost(WebApplication app, ReverseProxy? proxy, FaultyStore store, bool ownsStore, CollectedLog log, Counter aborted, Counter ended)
     {
         _ownsStore = ownsStore;
-        _aborted = aborted;
+        (Log, _aborted, _ended) = (log, aborted, ended);
         _app = app;
         _proxy = proxy;
         Store = store;
-        Address = AddressOf(proxy ?? app);
+        Address = proxy?.Address ?? ReverseProxy.AddressOf(app);
         Client = new HttpClient { BaseAddress = new Uri(Address + "/latchwork/api/") };
     }
 
@@ -40,6 +38,12 @@ internal sealed class ApiHost : IAsyncDisposable
 
     /// <summary>How many requests the server found closed.</summary>
     public int Aborted => _aborted.Value;
+
+    /// <summary>How many requests have ended.</summary>
+    public int Ended => _ended.Value;
+
+    /// <summary>What the API has logged.</summary>
+    public CollectedLog Log { get; }
 
     public FaultyStore Store { get; }
 
@@ -53,7 +57,8 @@ internal sealed class ApiHost : IAsyncDisposable
         bool ownsStore = store is null;
         store ??= new(new InMemoryStore());
         WebApplicationBuilder builder = WebApplication.CreateBuilder(new WebApplicationOptions { EnvironmentName = environment });
-        builder.Logging.ClearProviders();
+        CollectedLog log = new("Latchwork.HttpApi");
+        builder.Logging.ClearProviders().AddProvider(log);
         builder.WebHost.UseUrls("http://127.0.0.1:0");
         builder.Services.AddAuthorization(options => options
             .AddPolicy("anybody", policy => policy.RequireAssertion(_ => true)));
@@ -66,17 +71,24 @@ internal sealed class ApiHost : IAsyncDisposable
         builder.Services.AddOpenApi();
         builder.Services.AddLatchwork().UseStore(store).AddHttpApi(configure ?? (options => options.ChangePolicy = "anybody"));
         WebApplication app = builder.Build();
-        Counter aborted = new();
-        app.Use((context, next) =>
+        Counter aborted = new(), ended = new();
+        app.Use(async (context, next) =>
         {
             context.RequestAborted.Register(aborted.Increment);
-            return next(context);
+            try
+            {
+                await next(context);
+            }
+            finally
+            {
+                ended.Increment();
+            }
         });
         if (map is null) app.MapLatchworkApi("/latchwork/api");
         else map(app);
         if (environment == "Development") app.MapOpenApi();
         await app.StartAsync();
-        return new ApiHost(app, throughProxy ? await StartProxyAsync(AddressOf(app)) : null, store, ownsStore, aborted);
+        return new ApiHost(app, throughProxy ? await ReverseProxy.StartAsync(ReverseProxy.AddressOf(app)) : null, store, ownsStore, log, aborted, ended);
     }
 
     public Task<(int Status, JsonElement Body)> PostAsync(string path, object body) => PostAsync(path, body, user: null);
@@ -133,35 +145,6 @@ internal sealed class ApiHost : IAsyncDisposable
         if (_proxy is not null) await _proxy.DisposeAsync();
         await _app.DisposeAsync();
         if (_ownsStore) await Store.DisposeAsync();
-    }
-
-    private static string AddressOf(WebApplication app) => app.Services.GetRequiredService<IServer>().Features.Get<IServerAddressesFeature>()!.Addresses.Single();
-
-    // Passes on what reverse proxies pass on: the path as it understood it, the query, the body and its type.
-    private static async Task<WebApplication> StartProxyAsync(string target)
-    {
-        WebApplicationBuilder builder = WebApplication.CreateBuilder();
-        builder.Logging.ClearProviders();
-        builder.WebHost.UseUrls("http://127.0.0.1:0");
-        WebApplication proxy = builder.Build();
-        HttpClient client = new();
-        proxy.Run(async context =>
-        {
-            using HttpRequestMessage request = new(new HttpMethod(context.Request.Method), target + context.Request.Path.ToUriComponent() + context.Request.QueryString);
-            if (context.Request.ContentType is { } type)
-            {
-                request.Content = new StreamContent(context.Request.Body);
-                request.Content.Headers.TryAddWithoutValidation("Content-Type", type);
-            }
-
-            request.Headers.TryAddWithoutValidation("X-Forwarded-For", context.Connection.RemoteIpAddress!.ToString());
-            using HttpResponseMessage answer = await client.SendAsync(request, context.RequestAborted);
-            context.Response.StatusCode = (int)answer.StatusCode;
-            context.Response.ContentType = answer.Content.Headers.ContentType?.ToString();
-            await answer.Content.CopyToAsync(context.Response.Body);
-        });
-        await proxy.StartAsync();
-        return proxy;
     }
 
     private sealed class Counter

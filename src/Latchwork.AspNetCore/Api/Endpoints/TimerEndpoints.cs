@@ -134,6 +134,10 @@ internal static class TimerEndpoints
             IReadOnlyList<PostResult> results = await api.Timers.UseAsync(Read.Id(body.Namespace, "namespace"), timer => timer.PostAsync(posts, context.RequestAborted)).ConfigureAwait(false);
             return ApiJson.Ok(new PostManyAnswer([.. results.Select(result => new PostAnswer(result.Id, Words.Of(result.Outcome)))]));
         }
+        catch (TimerBatchException e) when (e.InnerException is OperationCanceledException && context.RequestAborted.IsCancellationRequested)
+        {
+            return Results.StatusCode(StatusCodes.Status499ClientClosedRequest); // nobody reads it, and the store has not failed
+        }
         catch (TimerBatchException e) when (e.InnerException is LatchworkStoreException or ObjectDisposedException or OperationCanceledException)
         {
             // The same request again would post again what has been posted.
@@ -153,5 +157,5 @@ internal static class TimerEndpoints
             Headers = posted.Headers,
         });
 
-    private static string UserOf(HttpContext context) => RequestUser.Of(context).Identity is { IsAuthenticated: true, Name: { Length: > 0 } name } ? name : "http";
+    private static string UserOf(HttpContext context) => RequestUser.NameOf(RequestUser.Of(context)) ?? "http";
 }
