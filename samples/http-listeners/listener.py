@@ -22,16 +22,20 @@ def handle(delivery):
 token = secrets.token_hex(16)
 while True:
     try:
-        # The same token until an answer has arrived: a lost one is asked for again.
-        deliveries = post("claim", token=token, max=10, wait="30s", lease="30s")["deliveries"]
+        # The same token until an answer has arrived: a lost or broken one is asked for again.
+        deliveries = list(post("claim", token=token, max=10, wait="30s", lease="30s")["deliveries"])
         token = secrets.token_hex(16)
-        for delivery in deliveries:
+    except Exception as error:  # whatever a server that stops, or a proxy before it, answers
+        print(repr(error), file=sys.stderr, flush=True)
+        time.sleep(1)
+        continue
+    for delivery in deliveries:
+        try:
             try:
                 handle(delivery)
             except Exception as error:
                 post("fail", id=delivery["id"], token=delivery["token"], error=repr(error))
             else:
                 post("confirm", id=delivery["id"], token=delivery["token"])
-    except OSError as error:
-        print(error, file=sys.stderr, flush=True)
-        time.sleep(1)
+        except Exception as error:  # its lease ends, and it comes again
+            print(repr(error), file=sys.stderr, flush=True)
