@@ -54,6 +54,21 @@ public sealed class WatchingTests : IDisposable
     }
 
     [Fact]
+    public async Task Top_shows_what_lockers_have_done()
+    {
+        await using (SqliteStore store = await SqliteStore.OpenAsync($"{_folder}/top.db"))
+        await using (var locker = new ProcessLocker(store, new() { Namespace = "reports" }))
+        {
+            await locker.RunOnceAsync("2026-11", (_, _) => Task.FromResult(1));
+        }
+
+        string[] lines = (await RunAsync("top")).Out.TrimEnd('\n').Split('\n');
+        lines[^2..].ShouldBe(["LOCKER   RUNS  TAKEOVERS  FAILURES", "reports     1          0         0"]);
+        JsonElement shown = (await RunAsync("top", "--json")).ReadJson().GetProperty("lockers")[0];
+        (shown.GetProperty("namespace").GetString(), shown.GetProperty("runs").GetInt64(), shown.GetProperty("failures").GetInt64()).ShouldBe(("reports", 1, 0));
+    }
+
+    [Fact]
     public async Task Watch_shows_a_namespace()
     {
         await PostAsync("orders");

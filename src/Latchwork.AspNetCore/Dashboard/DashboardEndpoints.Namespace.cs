@@ -92,7 +92,7 @@ internal sealed partial class DashboardEndpoints
     private async Task LocksAsync(HttpContext context)
     {
         OverviewPage overview = await runtime.Monitor.GetOverviewAsync(new OverviewQuery(), context.RequestAborted).ConfigureAwait(false);
-        string ns = Text(context, "ns") ?? (overview.Lockers is [{ } first, ..] ? first : LockerOptions.DefaultNamespace);
+        string ns = Text(context, "ns") ?? (overview.Lockers is [{ } first, ..] ? first.Namespace : LockerOptions.DefaultNamespace);
         CheckName(ns, "ns");
         string? key = Text(context, "key"), list = Text(context, "list"), cursor = Text(context, "cursor");
         KeySnapshot? found = null;
@@ -108,7 +108,7 @@ internal sealed partial class DashboardEndpoints
             page = await runtime.Store.Locks.ListAsync(ns, cursor, Limits.MaxBatch, context.RequestAborted).ConfigureAwait(false);
         }
 
-        await PageAsync<Locks>(context, new View(new LocksModel(overview.Store, overview.Lockers, ns, key, found, page)) { Title = "Locks", Nav = "locks" }).ConfigureAwait(false);
+        await PageAsync<Locks>(context, new View(new LocksModel(overview.Store, [.. overview.Lockers.Select(static one => one.Namespace)], ns, key, found, page)) { Title = "Locks", Nav = "locks" }).ConfigureAwait(false);
     }
 
     private static async Task<List<TimerSnapshot>> TakeAsync(IAsyncEnumerable<TimerSnapshot> all, int count)

@@ -8,6 +8,10 @@ namespace Latchwork.Cli.Watching;
 /// <summary>The overview of a store as lines and as JSON.</summary>
 internal static class OverviewScreen
 {
+    // As many as a screen has room for besides the namespaces; --json has all.
+    private const int MaxLockers = 10;
+
+    private static readonly string[] _lockerHeaders = ["LOCKER", "RUNS", "TAKEOVERS", "FAILURES"];
     private static readonly string[] _headers = ["NAMESPACE", "SCHEDULED", "OVERDUE", "IN FLIGHT", "DEAD", "LISTENERS", "DELIVERED/MIN", "FAILED/MIN", "STATE"];
 
     public static IEnumerable<ScreenLine> Lines(OverviewPage page, OverviewQuery query)
@@ -23,14 +27,19 @@ internal static class OverviewScreen
         if (page.Rows.Count == 0)
         {
             yield return new(page.Totals.Namespaces == 0 ? "there are no namespaces yet: 'latchwork timer post' makes one" : Printable.OneLine($"no namespace contains '{query.Search}'"));
-            yield break;
+        }
+        else
+        {
+            string[] lines = Table(_headers, [.. page.Rows.Select(Cells)]);
+            yield return new(lines[0]);
+            for (int i = 0; i < page.Rows.Count; i++) yield return new(lines[i + 1], page.Rows[i].Severity);
         }
 
-        string[][] cells = [.. page.Rows.Select(Cells)];
-        int[] widths = [.. _headers.Select((header, column) => Math.Max(header.Length, cells.Max(row => row[column].Length)))];
-        yield return new(Join(_headers, widths));
-        for (int i = 0; i < cells.Length; i++) yield return new(Join(cells[i], widths), page.Rows[i].Severity);
         if (page.Pages > 1) yield return new($"page {page.Page} of {page.Pages} (--page, --search)");
+        LockerRow[] lockers = [.. page.Lockers.Where(static one => one.Stats is not { Runs: 0 }).Take(MaxLockers)];
+        if (lockers.Length == 0) yield break;
+        foreach (string line in Table([.. _lockerHeaders, ""], [.. lockers.Select(Cells)])) yield return new(line.TrimEnd());
+        if (page.Lockers.Count > MaxLockers) yield return new($"{Printable.Count(page.Lockers.Count)} lockers in all (--json)");
     }
 
     public static void Write(Utf8JsonWriter json, OverviewPage page)
@@ -51,6 +60,22 @@ internal static class OverviewScreen
         {
             json.WriteStartObject();
             WriteRow(json, row);
+            json.WriteEndObject();
+        }
+
+        json.WriteEndArray();
+        json.WriteStartArray("lockers");
+        foreach (LockerRow locker in page.Lockers)
+        {
+            json.WriteStartObject();
+            json.WriteString("namespace", locker.Namespace);
+            if (locker.Stats is { } stats)
+            {
+                json.WriteNumber("runs", stats.Runs);
+                json.WriteNumber("takeovers", stats.Takeovers);
+                json.WriteNumber("failures", stats.Failures);
+            }
+
             json.WriteEndObject();
         }
 
@@ -100,12 +125,23 @@ internal static class OverviewScreen
         State(row),
     ];
 
+    private static string[] Cells(LockerRow row) => row.Stats is { } stats
+        ? [Printable.OneLine(row.Namespace), Printable.Count(stats.Runs), Printable.Count(stats.Takeovers), Printable.Count(stats.Failures), ""]
+        : [Printable.OneLine(row.Namespace), "?", "?", "?", ""];
+
     private static string State(NamespaceRow row)
     {
         string state = string.Join(", ", row.Describe());
         if (row.Refusal is { } refusal) return Printable.OneLine($"{state}: {refusal}");
         if (row.Stats?.Pause is { } pause) return Printable.OneLine($"{state} {PauseCommands.Describe(pause)}");
         return state.Length > 0 ? state : row.Stats is null ? "not read yet" : "fine";
+    }
+
+    // The headers, and a line for each row.
+    private static string[] Table(string[] headers, string[][] rows)
+    {
+        int[] widths = [.. headers.Select((header, column) => Math.Max(header.Length, rows.Max(row => row[column].Length)))];
+        return [Join(headers, widths), .. rows.Select(row => Join(row, widths))];
     }
 
     private static string Join(string[] cells, int[] widths) => string.Join("  ", cells.Select((cell, i) =>

@@ -14,9 +14,14 @@ internal sealed record OverviewQuery(string? Search = null, int Page = 1);
 /// <param name="Matching">How many namespaces the search found in all.</param>
 /// <param name="Page">The page that this is: the last one if there are fewer than were asked for.</param>
 /// <param name="Pages">How many pages there are; at least 1.</param>
-/// <param name="Lockers">The namespaces of lockers, as far as the store can list them.</param>
+/// <param name="Lockers">The namespaces of lockers, as far as the store can list them, by name.</param>
 internal sealed record OverviewPage(
-    StoreState Store, DateTimeOffset At, OverviewTotals Totals, TimerCounters Counters, IReadOnlyList<NamespaceRow> Rows, int Matching, int Page, int Pages, IReadOnlyList<string> Lockers);
+    StoreState Store, DateTimeOffset At, OverviewTotals Totals, TimerCounters Counters, IReadOnlyList<NamespaceRow> Rows, int Matching, int Page, int Pages, IReadOnlyList<LockerRow> Lockers);
+
+/// <summary>A namespace of lockers.</summary>
+/// <param name="Namespace">The namespace.</param>
+/// <param name="Stats">Its counts; null if they were not read: of those after the first <see cref="StoreMonitor.MaxLockers"/>, say.</param>
+internal sealed record LockerRow(string Namespace, LockerStats? Stats);
 
 /// <summary>Sums of all namespaces that were read.</summary>
 /// <param name="Namespaces">How many namespaces there are.</param>

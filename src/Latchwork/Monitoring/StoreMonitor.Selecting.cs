@@ -15,7 +15,7 @@ internal sealed partial class StoreMonitor
         int pages = Math.Max(1, (matching.Length + PageSize - 1) / PageSize);
         int page = Math.Clamp(query.Page, 1, pages);
         return new OverviewPage(
-            State, _time.GetUtcNow(), Sum(all), CountersOf(all), [.. matching.Skip((page - 1) * PageSize).Take(PageSize)], matching.Length, page, pages, _lockers);
+            State, _time.GetUtcNow(), Sum(all), CountersOf(all), [.. matching.Skip((page - 1) * PageSize).Take(PageSize)], matching.Length, page, pages, _lockerRows);
     }
 
     private static OverviewTotals Sum(NamespaceRow[] rows)

@@ -10,7 +10,7 @@ namespace Latchwork.Monitoring;
 /// </summary>
 /// <remarks>
 /// Its members do not throw when the store does not answer: what was read last is shown, and <see cref="StoreState.UnavailableSince"/> says since
-/// when. One read is under way at a time; it ends after <see cref="Timeout"/>, and those who wait for it then get the same.
+/// when. One read is under way at a time; it ends after <see cref="Timeout"/>, whoever has asked for it and left, and those who wait for it then get the same.
 /// </remarks>
 internal sealed partial class StoreMonitor : IAsyncDisposable
 {
@@ -26,6 +26,9 @@ internal sealed partial class StoreMonitor : IAsyncDisposable
     /// <summary>The most nodes that are listed.</summary>
     public const int MaxNodes = 500;
 
+    /// <summary>The most namespaces of lockers whose counts are read.</summary>
+    public const int MaxLockers = 50;
+
     /// <summary>For how many minutes that are over, besides the one that is not, dead letters count as growing.</summary>
     public const int GrowthMinutes = 5;
 
@@ -35,7 +38,7 @@ internal sealed partial class StoreMonitor : IAsyncDisposable
     /// <summary>What is younger is not read again: one look a second.</summary>
     public static readonly TimeSpan MaxAge = TimeSpan.FromSeconds(1);
 
-    /// <summary>How often the list of namespaces and the warnings of the store are read.</summary>
+    /// <summary>How often the list of namespaces, the counts of lockers and the warnings of the store are read.</summary>
     public static readonly TimeSpan ListAge = TimeSpan.FromSeconds(10);
 
     /// <summary>How long a look waits for the store.</summary>
@@ -50,8 +53,9 @@ internal sealed partial class StoreMonitor : IAsyncDisposable
     private readonly CancellationTokenSource _closing = new();
     private readonly ConcurrentDictionary<string, NamespaceReader> _namespaces = new(StringComparer.Ordinal);
     private IReadOnlyList<string> _lockers;
+    private IReadOnlyList<LockerRow> _lockerRows;
     private IReadOnlyList<StoreWarning> _warnings = [];
-    private long? _listedAt, _slicedAt, _failedAt;
+    private long? _listedAt, _slicedAt, _lockersReadAt, _failedAt;
     private DateTimeOffset? _unavailableSince;
     private string? _lastError;
     private string _lastSliced = "";
@@ -64,6 +68,7 @@ internal sealed partial class StoreMonitor : IAsyncDisposable
     {
         _store = store;
         _lockers = _knownLockers = lockers ?? [];
+        _lockerRows = [.. _lockers.Select(static ns => new LockerRow(ns, null))];
         _time = time ?? TimeProvider.System;
     }
 
@@ -72,6 +77,7 @@ internal sealed partial class StoreMonitor : IAsyncDisposable
         async stop =>
         {
             await ReadSliceAsync(stop).ConfigureAwait(false);
+            await ReadLockersAsync(stop).ConfigureAwait(false);
             await ReadAsync(Select(query).Rows.Select(row => _namespaces[row.Namespace]), stop).ConfigureAwait(false);
         },
         () => Select(query),
@@ -141,10 +147,11 @@ internal sealed partial class StoreMonitor : IAsyncDisposable
         using var bound = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, timeout.Token);
         try
         {
-            // A store that does not heed its token is not waited for; but there is never a second read beside the first.
-            Task reading = _reading is { IsCompleted: false } before ? before : ReadAllAsync(read, bound.Token).Observed();
-            _reading = reading;
-            await reading.WaitAsync(bound.Token).ConfigureAwait(false);
+            // There is never a second read beside the first: what somebody asked for who has left meanwhile, or what does not heed its token, ends before.
+            if (_reading is { IsCompleted: false } before) await before.WaitAsync(bound.Token).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            bound.Token.ThrowIfCancellationRequested();
+            _reading = ReadAllAsync(read).Observed();
+            await _reading.WaitAsync(bound.Token).ConfigureAwait(false);
             (_failedAt, _unavailableSince, _lastError) = (null, null, null);
         }
         catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)
@@ -157,10 +164,13 @@ internal sealed partial class StoreMonitor : IAsyncDisposable
         }
     }
 
-    private async Task ReadAllAsync(Func<CancellationToken, Task> read, CancellationToken cancellationToken)
+    // Not on the token of who asks: if that one leaves, the read is nobody's failure, and what it has read is the next one's.
+    private async Task ReadAllAsync(Func<CancellationToken, Task> read)
     {
-        await ListAsync(cancellationToken).ConfigureAwait(false);
-        await read(cancellationToken).ConfigureAwait(false);
+        using var timeout = new CancellationTokenSource(Timeout, _time);
+        using var bound = CancellationTokenSource.CreateLinkedTokenSource(timeout.Token, _closing.Token);
+        await ListAsync(bound.Token).ConfigureAwait(false);
+        await read(bound.Token).ConfigureAwait(false);
     }
 
     private void Fail(string error)
@@ -215,6 +225,27 @@ internal sealed partial class StoreMonitor : IAsyncDisposable
         }
 
         _slicedAt = _time.GetTimestamp();
+    }
+
+    private async Task ReadLockersAsync(CancellationToken cancellationToken)
+    {
+        if (!IsOlder(_lockersReadAt, ListAge)) return;
+        List<LockerRow> rows = [];
+        foreach (string[] some in _lockers.Take(MaxLockers).Chunk(AtATime)) rows.AddRange(await Task.WhenAll(some.Select(ns => ReadLockerAsync(ns, cancellationToken))).ConfigureAwait(false));
+        _lockerRows = [.. rows, .. _lockers.Skip(MaxLockers).Select(static ns => new LockerRow(ns, null))];
+        _lockersReadAt = _time.GetTimestamp();
+    }
+
+    private async Task<LockerRow> ReadLockerAsync(string ns, CancellationToken cancellationToken)
+    {
+        try
+        {
+            return new LockerRow(ns, await _store.Locks.GetStatsAsync(ns, cancellationToken).OffStoreThread().ConfigureAwait(false));
+        }
+        catch (LatchworkStoreException e) when (e is { Outcome: StoreOutcome.NotApplied, IsTransient: false })
+        {
+            return new LockerRow(ns, null); // this namespace, not the store
+        }
     }
 
     private static async Task ReadAsync(IEnumerable<NamespaceReader> readers, CancellationToken cancellationToken)

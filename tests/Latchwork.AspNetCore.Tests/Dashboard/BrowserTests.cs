@@ -219,6 +219,8 @@ public sealed class BrowserTests(BrowserFixture chromium) : IClassFixture<Browse
             open.Add(listener);
         }
 
+        await host.Store.Locks.OpenAsync(LockerOptions.DefaultNamespace, default);
+        await host.Store.Locks.AddCountsAsync(LockerOptions.DefaultNamespace, new LockerStats(1284, 3, 2), default);
         var locker = new ProcessLocker(host.Store, new() { NodeId = "worker-2" });
         open.Add(await locker.AcquireAsync("report:2026-11"));
         open.Add(locker);

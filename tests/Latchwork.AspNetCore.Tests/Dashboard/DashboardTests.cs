@@ -278,6 +278,16 @@ public sealed class DashboardTests
     }
 
     [Fact]
+    public async Task The_overview_shows_what_lockers_have_done()
+    {
+        await using DashboardHost host = await DashboardHost.StartAsync();
+        await host.Store.Locks.OpenAsync(LockerOptions.DefaultNamespace, default);
+        await host.Store.Locks.AddCountsAsync(LockerOptions.DefaultNamespace, new LockerStats(1284, 3, 2), default);
+        string page = await host.GetAsync("");
+        foreach (string count in new[] { "1,284", "3", "2" }) page.ShouldContain($"<td class=\"n\">{count}</td>");
+    }
+
+    [Fact]
     public async Task Outside_development_the_host_does_not_start_without_a_rule_and_options_are_checked()
     {
         WebApplicationBuilder builder = WebApplication.CreateBuilder(new WebApplicationOptions { EnvironmentName = "Production" });

@@ -1,5 +1,6 @@
 using Latchwork.Monitoring;
 using Latchwork.Storage;
+using Latchwork.StoreConformance.Support;
 using Latchwork.Testing;
 using Shouldly;
 using Xunit;
@@ -45,7 +46,7 @@ public sealed class StoreMonitorTests : IAsyncDisposable
         page.Rows[2].Stats!.Pause!.Reason.ShouldBe("migration");
         page.Rows[3].Severity.ShouldBe(Severity.Fine);
         page.Totals.ShouldBe(new OverviewTotals(4, 0, 1, 1, 3, 0, 0, TimeSpan.FromMinutes(1), 0));
-        page.Lockers.ShouldBe(["locker"]);
+        page.Lockers.ShouldBe([new LockerRow("locker", new LockerStats(0, 0, 0))]);
         page.Store.IsAnswering.ShouldBeTrue();
     }
 
@@ -93,6 +94,33 @@ public sealed class StoreMonitorTests : IAsyncDisposable
         page = await OverviewAsync();
         MinuteRates.Of(page.Counters).ShouldBe(default);
         page.Counters.Minutes.Sum(minute => minute.Counts.Delivered).ShouldBe(3);
+    }
+
+    [Fact]
+    public async Task Lockers_are_shown_with_what_they_have_done_and_read_as_often_as_the_list()
+    {
+        string[] names = [.. Enumerable.Range(0, StoreMonitor.MaxLockers + 1).Select(i => $"reports-{i:00}")];
+        await using var monitor = new StoreMonitor(_store, names, _time);
+        for (int i = 0; i < names.Length; i++) await CountAsync(names[i], i == 0 ? new LockerStats(7, 2, 1) : new LockerStats(i, 0, 0));
+        OverviewPage page = await ReadAsync();
+        page.Lockers.Count.ShouldBe(StoreMonitor.MaxLockers + 1);
+        page.Lockers[0].ShouldBe(new LockerRow("reports-00", new LockerStats(7, 2, 1)));
+        page.Lockers[^2].Stats!.Runs.ShouldBe(StoreMonitor.MaxLockers - 1);
+        page.Lockers[^1].Stats.ShouldBeNull("there is a bound on what is read");
+
+        await CountAsync(names[0], new LockerStats(1, 0, 0));
+        _time.Advance(StoreMonitor.MaxAge);
+        (await ReadAsync()).Lockers[0].Stats!.Runs.ShouldBe(7);
+        _time.Advance(StoreMonitor.ListAge);
+        (await ReadAsync()).Lockers[0].Stats!.Runs.ShouldBe(8);
+
+        Task<OverviewPage> ReadAsync() => monitor.GetOverviewAsync(new OverviewQuery(), default);
+
+        async Task CountAsync(string ns, LockerStats counts)
+        {
+            await _store.Locks.OpenAsync(ns, default);
+            await _store.Locks.AddCountsAsync(ns, counts, default);
+        }
     }
 
     [Fact]
@@ -184,6 +212,25 @@ public sealed class StoreMonitorTests : IAsyncDisposable
         await _monitor.GetNodesAsync(default); // may still wait for the first read
         _time.Advance(StoreMonitor.MaxAge);
         (await OverviewAsync()).Store.IsAnswering.ShouldBeTrue();
+    }
+
+    [Fact]
+    public async Task Who_leaves_while_the_store_is_read_makes_nobody_else_see_a_failure()
+    {
+        await PostAsync("orders");
+        _store.Hang = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        using var leaves = new CancellationTokenSource();
+        Task<OverviewPage> first = _monitor.GetOverviewAsync(new OverviewQuery(), leaves.Token);
+        await Eventually.HoldsAsync(() => !_store.Commands.IsEmpty, "it is read");
+        await leaves.CancelAsync();
+        await Should.ThrowAsync<OperationCanceledException>(first);
+
+        Task<OverviewPage> second = OverviewAsync();
+        second.IsCompleted.ShouldBeFalse("the first read has not ended");
+        _store.Hang.SetResult();
+        OverviewPage page = await second;
+        page.Store.IsAnswering.ShouldBeTrue(page.Store.LastError);
+        page.Rows[0].Stats!.Scheduled.ShouldBe(1);
     }
 
     [Fact]
