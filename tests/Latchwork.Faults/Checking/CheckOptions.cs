@@ -12,6 +12,18 @@ public sealed record CheckOptions
     /// <summary>How much earlier than its bound a wait may give up: timers of the runtime count on a coarse clock.</summary>
     public long TimerSlack { get; init; } = 20_000;
 
+    /// <summary>How long a process may take to end after it was asked to, without the outages meanwhile. A Kubernetes pod has 30 s.</summary>
+    public long ShutdownBound { get; init; } = 25_000_000;
+
+    /// <summary>How long an event may wait while a node has a free place. Promised is that it is handed back after 1 s on a node that cannot start it.</summary>
+    public long IdleGrace { get; init; } = 3_500_000;
+
+    /// <summary>How long after the end of its lease work may begin: its thread may have had to wait for a processor.</summary>
+    public long StartGrace { get; init; } = 500_000;
+
+    /// <summary>How long after the server came back empty a namespace that is in use may not be listed: nodes register it again every 10 s.</summary>
+    public long RegistrationGrace { get; init; } = 12_000_000;
+
     /// <summary>How long an event may be overdue at the end of a run whose listeners were undisturbed for at least as long. Promised are 3 s.</summary>
     public long OverdueGrace { get; init; } = 15_000_000;
 

@@ -1,3 +1,4 @@
+using Latchwork.Faults.Checking.Listeners;
 using Latchwork.Faults.Checking.Locks;
 using Latchwork.Faults.Checking.Timers;
 using Latchwork.Faults.History;
@@ -19,7 +20,7 @@ public static class HistoryChecker
         using var splitter = new HistorySplitter(new HistoryReader(directory), builder, options.BucketBytes);
         RunFacts run = builder.Build();
 
-        CheckReport report = Begin(builder, run, splitter.Lines);
+        CheckReport report = Begin(builder, run, options, splitter.Lines);
         var reports = new CheckReport[splitter.Buckets];
         Parallel.For(
             0,
@@ -42,12 +43,12 @@ public static class HistoryChecker
         var builder = new RunFactsBuilder(options);
         foreach (HistoryLine line in lines) builder.Add(line.Process, line.Entry);
         RunFacts run = builder.Build();
-        CheckReport report = Begin(builder, run, lines.Count);
+        CheckReport report = Begin(builder, run, options, lines.Count);
         report.Add(CheckBucket(lines, run, options, builder.Begin), options.MaxViolations);
         return report;
     }
 
-    private static CheckReport Begin(RunFactsBuilder builder, RunFacts run, long lines)
+    private static CheckReport Begin(RunFactsBuilder builder, RunFacts run, CheckOptions options, long lines)
     {
         var report = new CheckReport
         {
@@ -57,6 +58,8 @@ public static class HistoryChecker
             Seed = builder.Run?.Seed,
             Store = builder.Run?.Store,
         };
+        new ListenerRules(run, options, report, builder.Begin).Check();
+        new BurstRules(run, options, report, builder.Begin).Check();
         foreach (FaultSpan fault in run.Faults) report.CountFault(fault.Kind);
         foreach ((string outcome, long count) in builder.Claims) report.CountOperation(nameof(Verb.Claim), outcome, count);
         return report;

@@ -54,6 +54,24 @@ public static class Rules
     /// <summary>An outcome was given to a request that began after its time, or after a later one.</summary>
     public const string Stale = "stale";
 
+    /// <summary>A listener that had joined was not joined, or a handler was called for one that had not joined yet or had left.</summary>
+    public const string Membership = "membership";
+
+    /// <summary>An event waited while a node with a free place stood by.</summary>
+    public const string Idle = "idle";
+
+    /// <summary>A leave, or a process that was asked to end, did not end within its bound.</summary>
+    public const string Shutdown = "shutdown";
+
+    /// <summary>A key was freed while the work of its owner was still running, or work began long after its lease had ended.</summary>
+    public const string Work = "work";
+
+    /// <summary>An event was delivered though its record had been damaged in the store, or it is dead for another reason.</summary>
+    public const string Damaged = "damaged";
+
+    /// <summary>A namespace that is in use is not listed.</summary>
+    public const string Unregistered = "unregistered";
+
     /// <summary>A wait did not end, or not within its bound.</summary>
     public const string Wait = "wait";
 }

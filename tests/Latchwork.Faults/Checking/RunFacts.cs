@@ -1,3 +1,6 @@
+using Latchwork.Faults.Checking.Listeners;
+using Latchwork.Faults.History;
+
 namespace Latchwork.Faults.Checking;
 
 /// <summary>A span of time, both ends included.</summary>
@@ -35,6 +38,10 @@ internal sealed class RunFacts
         Faults = builder.Faults;
         LossWindows = builder.LossWindows;
         Scans = builder.Scans;
+        Listeners = builder.Listeners;
+        Endings = builder.Endings;
+        BurstLines = builder.BurstLines;
+        Namespaces = builder.Namespaces;
         End = builder.End;
         Slack = builder.Slack;
         MaxUnixOffset = builder.MaxUnixOffset;
@@ -50,6 +57,18 @@ internal sealed class RunFacts
 
     /// <summary>The final listings that were completed, by namespace.</summary>
     public IReadOnlyDictionary<string, FinalScan> Scans { get; }
+
+    /// <summary>The listeners, by their process and number.</summary>
+    public IReadOnlyDictionary<(string Process, long Listener), ListenerFacts> Listeners { get; }
+
+    /// <summary>The processes that were asked to end.</summary>
+    public IReadOnlyList<ProcessEnding> Endings { get; }
+
+    /// <summary>All about bursts.</summary>
+    public IReadOnlyList<(string Process, HistoryEntry Entry)> BurstLines { get; }
+
+    /// <summary>The namespaces that the store lists at the end; null if nobody asked.</summary>
+    public FinalNamespaces? Namespaces { get; }
 
     /// <summary>The time of the last entry.</summary>
     public long End { get; }
@@ -85,6 +104,17 @@ internal sealed class RunFacts
         }
 
         return false;
+    }
+
+    /// <summary>Whether what was done at this time came long enough after all losses to be there at the end.</summary>
+    public bool IsSettledAt(long at, long grace)
+    {
+        foreach (Span window in LossWindows)
+        {
+            if (at <= window.To + grace) return false;
+        }
+
+        return true;
     }
 
     /// <summary>How long within a span the store may have been out of reach of a process, or the process itself was hurt.</summary>

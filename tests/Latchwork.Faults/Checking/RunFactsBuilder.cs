@@ -1,3 +1,4 @@
+using Latchwork.Faults.Checking.Listeners;
 using Latchwork.Faults.History;
 
 namespace Latchwork.Faults.Checking;
@@ -22,6 +23,14 @@ internal sealed class RunFactsBuilder(CheckOptions options)
     public HashSet<string> Killed { get; } = [];
 
     public Dictionary<string, FinalScan> Scans { get; } = [];
+
+    public Dictionary<(string Process, long Listener), ListenerFacts> Listeners { get; } = [];
+
+    public List<ProcessEnding> Endings { get; } = [];
+
+    public List<(string Process, HistoryEntry Entry)> BurstLines { get; } = [];
+
+    public FinalNamespaces? Namespaces { get; private set; }
 
     public IReadOnlyList<FaultSpan> Faults => _faults;
 
@@ -53,6 +62,27 @@ internal sealed class RunFactsBuilder(CheckOptions options)
                 string who = ended.Process ?? process;
                 if (ended.Killed) Killed.Add(who);
                 ProcessEnds[who] = ProcessEnds.TryGetValue(who, out long known) ? Math.Min(known, ended.At) : ended.At;
+                break;
+            case ProcessEnding ending:
+                Endings.Add(ending);
+                break;
+            case ListenerJoining joining:
+                Listeners.Add((process, joining.Listener), new ListenerFacts(process, joining));
+                break;
+            case ListenerJoined joined:
+                Listeners[(process, joined.Listener)].Joined = joined;
+                break;
+            case ListenerLeaving leaving:
+                Listeners[(process, leaving.Listener)].Leaving = leaving;
+                break;
+            case ListenerLeft left:
+                Listeners[(process, left.Listener)].Left = left;
+                break;
+            case BurstPosted or BurstListenerJoined or BurstListenerLeft or BurstHandlerStarted or BurstHandlerEnded:
+                BurstLines.Add((process, entry));
+                break;
+            case FinalNamespaces namespaces:
+                Namespaces = namespaces;
                 break;
             case ClockSample sample:
                 _clock.Add((sample.At, sample.UnixTime - sample.At));

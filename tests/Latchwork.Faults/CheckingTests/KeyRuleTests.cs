@@ -98,4 +98,15 @@ public sealed class KeyRuleTests
     [Fact]
     public void An_owner_that_believes_longer_than_it_was_granted() =>
         _script.Grant(0, 1, "x", 10).Add("a", new WorkLocalLease(Script.Us(1000), "n", "k", 10, Script.Us(4500))).ShouldBreak(Rules.LocalLease);
+
+    [Fact]
+    public void A_key_that_is_freed_while_its_work_is_still_running() =>
+        _script.Grant(0, 1, "x", 10).Factory(2, 500, 10).Release(100, 101, "x", 10).ShouldBreak(Rules.Work);
+
+    [Fact]
+    public void A_key_that_is_freed_under_work_that_does_not_end() =>
+        _script.Grant(0, 1, "x", 10).Factory(2, null, 10).Release(100, 101, "x", 10).Run(200, 201, null, process: "a", ending: Ending.Unknown).ShouldBreak(Rules.Work);
+
+    [Fact]
+    public void Work_that_begins_long_after_its_lease_has_ended() => _script.Grant(0, 1, "x", 10, lease: 1_000).Factory(2_000, 2_100, 10).ShouldBreak(Rules.Work);
 }

@@ -46,4 +46,11 @@ internal static class KeyScript
             end => end with { Value = value },
             process,
             ending);
+
+    /// <summary>A factory that runs; it has not ended if <paramref name="to"/> is null.</summary>
+    public static Script Factory(this Script script, double from, double? to, long fencingToken, string process = "a")
+    {
+        script.Add(process, new WorkStarted(Script.Us(from), "n", "k", fencingToken, 0) { IsFactory = true });
+        return to is { } end ? script.Add(process, new WorkEnded(Script.Us(end), "n", "k", fencingToken, CodeResult.Returned)) : script;
+    }
 }

@@ -77,4 +77,11 @@ public sealed class LegalKeyTests
 
     [Fact]
     public void A_caller_gives_up() => _script.Run(0, 10, null, ending: Ending.Cancelled).ShouldPass();
+
+    [Fact]
+    public void A_key_that_is_freed_when_its_work_has_ended() => _script.Grant(0, 1, "x", 10).Factory(2, 100, 10).Release(100, 101, "x", 10).ShouldPass();
+
+    [Fact]
+    public void Work_that_begins_after_its_lease_because_its_process_was_frozen() =>
+        _script.Fault("stop", 500, 3_000, target: "a").Grant(0, 1, "x", 10, lease: 1_000).Factory(3_001, 3_100, 10).ShouldPass();
 }

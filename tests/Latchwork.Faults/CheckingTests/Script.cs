@@ -90,6 +90,20 @@ internal sealed class Script
         return Add("h", new FinalScanEnded(Us(from + 1), "n"));
     }
 
+    /// <summary>A listener from its join to its leave; its leave does not end if <paramref name="left"/> is null.</summary>
+    public Script Listener(long number, double joining, double joined, double? leaving = null, double? left = null, bool wasJoined = true, double bound = 2_000, string process = "l")
+    {
+        Add(process, new ListenerJoining(Us(joining), "n", number));
+        Add(process, new ListenerJoined(Us(joined), number));
+        if (leaving is { } from) Add(process, new ListenerLeaving(Us(from), number, wasJoined, Us(bound)));
+        return left is { } to ? Add(process, new ListenerLeft(Us(to), number)) : this;
+    }
+
+    /// <summary>A post, and the start of its handler for a listener.</summary>
+    public Script Handled(long listener, double at, string process = "l") =>
+        Post("a", "v1", 0, 1, 0).Claim("a", "v1", at - 2, at - 1, "t1", process: process, handled: false)
+            .Add(process, new HandlerStarted(Us(at), "n", "a", "t1", "v1", 0, 0, 0, 0) { Listener = listener });
+
     public static FinalEvent Left(string id, string version, TimerState state, int retries = 0, double left = 0, double? overdue = null, string? token = null) =>
         new(0, "n", id, version, state, retries, Us(left)) { Overdue = overdue is { } o ? Us(o) : null, Token = token };
 

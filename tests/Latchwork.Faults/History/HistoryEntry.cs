@@ -11,6 +11,16 @@ namespace Latchwork.Faults.History;
 [JsonDerivedType(typeof(RunStarted), "run")]
 [JsonDerivedType(typeof(ProcessStarted), "process")]
 [JsonDerivedType(typeof(ProcessEnded), "processEnd")]
+[JsonDerivedType(typeof(ProcessEnding), "processEnding")]
+[JsonDerivedType(typeof(ListenerJoining), "joining")]
+[JsonDerivedType(typeof(ListenerJoined), "joined")]
+[JsonDerivedType(typeof(ListenerLeaving), "leaving")]
+[JsonDerivedType(typeof(ListenerLeft), "left")]
+[JsonDerivedType(typeof(BurstPosted), "burst")]
+[JsonDerivedType(typeof(BurstListenerJoined), "burstJoined")]
+[JsonDerivedType(typeof(BurstListenerLeft), "burstLeft")]
+[JsonDerivedType(typeof(BurstHandlerStarted), "burstHandler")]
+[JsonDerivedType(typeof(BurstHandlerEnded), "burstHandlerEnd")]
 [JsonDerivedType(typeof(ClockSample), "clock")]
 [JsonDerivedType(typeof(FaultStarted), "fault")]
 [JsonDerivedType(typeof(FaultEnded), "faultEnd")]
@@ -28,6 +38,7 @@ namespace Latchwork.Faults.History;
 [JsonDerivedType(typeof(FinalScanStarted), "scan")]
 [JsonDerivedType(typeof(FinalEvent), "final")]
 [JsonDerivedType(typeof(FinalScanEnded), "scanEnd")]
+[JsonDerivedType(typeof(FinalNamespaces), "namespaces")]
 [JsonDerivedType(typeof(ScheduleWriteSent), "scheduleWrite")]
 [JsonDerivedType(typeof(ScheduleRemovalSent), "scheduleRemoval")]
 [JsonDerivedType(typeof(OccurrenceTriggered), "triggered")]
@@ -119,6 +130,12 @@ public sealed record FinalEvent(long At, string Ns, string Id, string Version, T
     /// <summary>Scheduled: how long it has been overdue, by the store's clock.</summary>
     public long? Overdue { get; init; }
 }
+
+/// <summary>The namespaces that the store lists at the end.</summary>
+/// <param name="At">When they were read.</param>
+/// <param name="Timers">Those of timers.</param>
+/// <param name="Locks">Those of locks.</param>
+public sealed record FinalNamespaces(long At, IReadOnlyList<string> Timers, IReadOnlyList<string> Locks) : HistoryEntry(At);
 
 /// <summary>The listing is complete: an id that is not in it is not in the store.</summary>
 /// <param name="At">When.</param>

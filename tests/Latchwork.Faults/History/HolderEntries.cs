@@ -24,7 +24,11 @@ public enum CodeResult
 /// <param name="LeaseLeft">How long it may believe to hold the event.</param>
 /// <param name="Lateness">As told.</param>
 public sealed record HandlerStarted(
-    long At, string Ns, string Id, string Token, string Version, int Retries, int MaxRetries, long LeaseLeft, long Lateness) : HistoryEntry(At);
+    long At, string Ns, string Id, string Token, string Version, int Retries, int MaxRetries, long LeaseLeft, long Lateness) : HistoryEntry(At)
+{
+    /// <summary>The listener that called it: see <see cref="ListenerJoining"/>.</summary>
+    public long? Listener { get; init; }
+}
 
 /// <summary>A handler ended; written by its last statement.</summary>
 /// <param name="At">When.</param>
@@ -55,7 +59,11 @@ public sealed record DeliveryStopped(long At, string Ns, string Id, string Token
 /// <param name="Id">The key.</param>
 /// <param name="FencingToken">The fencing token.</param>
 /// <param name="LeaseLeft">How long it may believe to own the key.</param>
-public sealed record WorkStarted(long At, string Ns, string Id, long FencingToken, long LeaseLeft) : HistoryEntry(At);
+public sealed record WorkStarted(long At, string Ns, string Id, long FencingToken, long LeaseLeft) : HistoryEntry(At)
+{
+    /// <summary>Whether it is a factory of <c>RunOnceAsync</c>, whose key the locker frees; else the holder of the lease does.</summary>
+    public bool? IsFactory { get; init; }
+}
 
 /// <summary>A look at what an owner may believe: often enough while it works, and once before it ends.</summary>
 /// <param name="At">When: the clock is read before <paramref name="LeaseLeft"/>.</param>

@@ -45,6 +45,9 @@ public enum Verb
     /// <summary>Store: one element of a batch: a handler was interrupted; nine times handed back, then as a failure.</summary>
     Interrupt,
 
+    /// <summary>The harness: what the store keeps of the event is deleted or spoiled.</summary>
+    Damage,
+
     /// <summary>API: <c>RunOnceAsync</c>.</summary>
     RunOnce,
 

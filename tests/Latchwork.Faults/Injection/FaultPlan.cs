@@ -9,7 +9,14 @@ public static class FaultPlan
     /// <summary>Before this nothing is hurt, so that all processes are at work.</summary>
     public static readonly TimeSpan Start = TimeSpan.FromSeconds(1);
 
-    private static readonly FaultKind[] _onWorkers = [FaultKind.Kill, FaultKind.Stop, FaultKind.Clock, FaultKind.Stall, FaultKind.Cut, FaultKind.Throttle, FaultKind.DropNotifications];
+    private static readonly FaultKind[] _onWorkers =
+    [
+        FaultKind.Kill, FaultKind.Stop, FaultKind.Terminate, FaultKind.Callbacks, FaultKind.Clock, FaultKind.Stall, FaultKind.Cut, FaultKind.Throttle,
+        FaultKind.DropNotifications,
+    ];
+
+    /// <summary>Whether a fault is done to a worker; else it is done to the store.</summary>
+    public static bool IsOnWorker(FaultKind kind) => _onWorkers.Contains(kind);
 
     /// <summary>Makes a plan.</summary>
     /// <param name="seed">The seed.</param>
@@ -71,10 +78,12 @@ public static class FaultPlan
     {
         FaultKind.Kill => (0.1, 2),
         FaultKind.Stop => (0.2, 5),
+        FaultKind.Terminate => (0.1, 2),
+        FaultKind.Callbacks => (2, 8),
         FaultKind.Clock => (3, 10),
         FaultKind.Stall or FaultKind.Cut => (0.3, 5),
         FaultKind.Throttle or FaultKind.DropNotifications => (2, 8),
-        FaultKind.Connections or FaultKind.Flush or FaultKind.Reshard => (0, 0),
+        FaultKind.Connections or FaultKind.Flush or FaultKind.Reshard or FaultKind.Damage or FaultKind.Burst or FaultKind.Empty => (0, 0),
         FaultKind.Restart => (0.1, 3),
         FaultKind.Freeze => (0.2, 4),
         FaultKind.Failover => (1, 3),

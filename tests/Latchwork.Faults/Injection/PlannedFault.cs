@@ -9,6 +9,12 @@ public enum FaultKind
     /// <summary>A worker is frozen (SIGSTOP) and goes on (SIGCONT).</summary>
     Stop,
 
+    /// <summary>A worker is asked to end (SIGTERM), and another one takes its place.</summary>
+    Terminate,
+
+    /// <summary>A worker's log, listener of metrics and subscriber of errors throw, and its log takes longer than a lease.</summary>
+    Callbacks,
+
     /// <summary>A worker's wall clock is wrong by hours.</summary>
     Clock,
 
@@ -50,6 +56,15 @@ public enum FaultKind
 
     /// <summary>A slot of a cluster moves from one member to another.</summary>
     Reshard,
+
+    /// <summary>Somebody else's hand deletes or spoils what the store keeps of an event.</summary>
+    Damage,
+
+    /// <summary>Not a fault of anybody: events fall due at one instant, more than one node has places for. Nothing is hurt meanwhile.</summary>
+    Burst,
+
+    /// <summary>The server forgets everything (<c>FLUSHALL</c>), as one that comes back without its files.</summary>
+    Empty,
 }
 
 /// <summary>One fault of a plan.</summary>

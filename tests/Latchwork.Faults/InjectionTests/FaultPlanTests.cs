@@ -30,7 +30,7 @@ public sealed class FaultPlanTests
     public void Two_faults_never_have_the_same_worker_or_the_store_at_once()
     {
         IReadOnlyList<PlannedFault> plan = FaultPlan.Make(5, _length, Enum.GetValues<FaultKind>(), 9);
-        foreach (IGrouping<int, PlannedFault> same in plan.GroupBy(fault => fault.Kind <= FaultKind.DropNotifications ? fault.Target : -1))
+        foreach (IGrouping<int, PlannedFault> same in plan.GroupBy(fault => FaultPlan.IsOnWorker(fault.Kind) ? fault.Target : -1))
         {
             PlannedFault[] inOrder = [.. same.OrderBy(fault => fault.At)];
             foreach ((PlannedFault one, PlannedFault next) in inOrder.Zip(inOrder.Skip(1))) (one.At + one.Duration).ShouldBeLessThanOrEqualTo(next.At);

@@ -1,6 +1,7 @@
 using System.Globalization;
 using Latchwork.Faults.Injection;
 using Latchwork.Faults.Work;
+using Latchwork.Storage;
 using Latchwork.StoreConformance.Support;
 
 namespace Latchwork.Faults.Running;
@@ -52,6 +53,9 @@ internal sealed class ClusterStand : Stand
         FaultKind.Reshard => MoveAsync(fault),
         _ => throw new ArgumentOutOfRangeException(nameof(fault), fault.Kind, "This is not done to a cluster."),
     };
+
+    public override async Task<bool> DamageAsync(TimerPartition partition, string id, string? body) =>
+        await RedisFaults.DamageAsync(await _cluster.OwnerOfAsync(await _cluster.SlotOfAsync(RedisFaults.BodiesOf(partition))), partition, id, body);
 
     public override ValueTask DisposeAsync() => _cluster.DisposeAsync();
 

@@ -67,7 +67,7 @@ internal sealed class FaultRun : IAsyncDisposable
     private async Task<RunResult> RunAsync()
     {
         string version = $"{_stand.Version}, .NET {Environment.Version}, Latchwork {typeof(LatchworkStore).Assembly.GetName().Version?.ToString(3)}, {RuntimeInformation.OSDescription.Trim()}, {Environment.ProcessorCount} cores";
-        FaultKind[] kinds = [.. (_options.Faults ?? _stand.Faults).Where(_stand.Faults.Contains)];
+        FaultKind[] kinds = [.. (_options.Faults ?? _stand.Faults).Where(kind => _stand.Faults.Contains(kind) || _stand.OnRequest.Contains(kind))];
         if (_options.Faults?.Except(kinds).ToArray() is { Length: > 0 } unknown) _problems.Add($"These faults cannot be done here: {string.Join(", ", unknown)}.");
         _history.Write(new RunStarted(MonotonicTime.Now, _options.Store.ToString().ToLowerInvariant(), _options.Seed, $"{_options.Command}; {version}"));
         _say($"{version}. Seed {_options.Seed}. History: {_folder}");
@@ -88,6 +88,7 @@ internal sealed class FaultRun : IAsyncDisposable
         long healed = MonotonicTime.Now;
         await StopAsync(worker => worker.Role != Role.Listener);
         _say("All is healed, nothing more is posted. Draining.");
+        await using (LatchworkStore store = await WorkerProgram.OpenAsync(_stand.Uri)) await FinalScan.WriteNamespacesAsync(_history, store);
         await using (LatchworkStore store = await WorkerProgram.OpenAsync(_stand.Uri))
         await using (var timer = new DistributedTimer(store, new() { Namespace = WorkerSettings.Namespace }))
         {

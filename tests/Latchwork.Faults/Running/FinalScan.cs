@@ -1,11 +1,21 @@
 using Latchwork.Faults.History;
 using Latchwork.Faults.Work;
+using Latchwork.Storage;
 
 namespace Latchwork.Faults.Running;
 
 /// <summary>Writes what is left in the store when nobody works any more, as the public API shows it.</summary>
 internal sealed class FinalScan(HistoryWriter history, string folder, DistributedTimer timer)
 {
+    /// <summary>Writes which namespaces the store lists: before the harness uses one itself.</summary>
+    public static async Task WriteNamespacesAsync(HistoryWriter history, LatchworkStore store)
+    {
+        IReadOnlyList<NamespaceRef> all = await store.Transfer!.ListAsync(CancellationToken.None);
+        history.Write(new FinalNamespaces(MonotonicTime.Now, Of(TransferKind.Timers), Of(TransferKind.Locks)));
+
+        string[] Of(TransferKind kind) => [.. all.Where(one => one.Kind == kind).Select(one => one.Namespace)];
+    }
+
     /// <summary>Looks and writes.</summary>
     /// <param name="drained">Since when all was well and listeners were at work; null if what was due is not all delivered.</param>
     public async Task RunAsync(long? drained)

@@ -48,6 +48,8 @@ internal sealed class Injector(Stand stand, IReadOnlyList<WorkerHost> workers, H
     {
         FaultKind.Kill => "kill",
         FaultKind.Stop => "stop",
+        FaultKind.Terminate => "terminate",
+        FaultKind.Callbacks => "brokenCallbacks",
         FaultKind.Clock => "clockShift",
         FaultKind.Stall => "stall",
         FaultKind.Cut => "cut",
@@ -62,15 +64,18 @@ internal sealed class Injector(Stand stand, IReadOnlyList<WorkerHost> workers, H
         FaultKind.Disk => "diskFull",
         FaultKind.Busy => "databaseBusy",
         FaultKind.Reshard => "moveSlot",
+        FaultKind.Damage => "damagedRecord",
+        FaultKind.Burst => "burst",
+        FaultKind.Empty => "emptyServer",
         _ => throw new ArgumentOutOfRangeException(nameof(kind), kind, null),
     };
 
-    private static bool IsOutage(FaultKind kind) => kind is not (FaultKind.Kill or FaultKind.Clock or FaultKind.DropNotifications or FaultKind.Flush);
+    private static bool IsOutage(FaultKind kind) => kind is not (FaultKind.Kill or FaultKind.Terminate or FaultKind.Clock or FaultKind.DropNotifications or FaultKind.Flush or FaultKind.Damage or FaultKind.Burst);
 
     // What took longer than planned (a failover) may reach into the next fault of its lane: that one waits, and leaves some time for work.
     private async Task RunAsync(PlannedFault fault, long end)
     {
-        bool isOnWorker = fault.Kind is FaultKind.Kill or FaultKind.Stop or FaultKind.Clock or FaultKind.Stall or FaultKind.Cut or FaultKind.Throttle or FaultKind.DropNotifications;
+        bool isOnWorker = FaultPlan.IsOnWorker(fault.Kind);
         int worker = fault.Target % workers.Count;
         SemaphoreSlim client = isOnWorker ? _clients[worker % 2] : _store;
         bool waits = !await client.WaitAsync(TimeSpan.Zero);
@@ -84,13 +89,40 @@ internal sealed class Injector(Stand stand, IReadOnlyList<WorkerHost> workers, H
             int number = Interlocked.Increment(ref _faults);
             history.Write(new FaultStarted(MonotonicTime.Now, number, name, target) { Outage = IsOutage(fault.Kind), LossWindow = stand.LossWindowOf(fault) });
             say(string.Create(CultureInfo.InvariantCulture, $"{name} {target} for {fault.Duration.TotalSeconds:F1} s"));
-            await (isOnWorker ? HurtAsync(workers[worker], worker, fault) : stand.HurtAsync(fault));
+            await (isOnWorker ? HurtAsync(workers[worker], worker, fault) : HurtStoreAsync(fault, number));
             history.Write(new FaultEnded(MonotonicTime.Now, number));
             lock (_gate) _counts[fault.Kind] = _counts.GetValueOrDefault(fault.Kind) + 1;
         }
         finally
         {
             client.Release();
+        }
+    }
+
+    private async Task HurtStoreAsync(PlannedFault fault, int number)
+    {
+        switch (fault.Kind)
+        {
+            case FaultKind.Damage:
+                await new DamagedEvents(stand, history).HurtAsync(number);
+                break;
+            case FaultKind.Burst:
+                // While workers are hurt it could not be told who had to take what.
+                foreach (SemaphoreSlim client in _clients) await client.WaitAsync();
+                try
+                {
+                    await Task.Delay(_breath); // all are at work again
+                    await new Burst(stand, history).RunAsync(number);
+                }
+                finally
+                {
+                    foreach (SemaphoreSlim client in _clients) client.Release();
+                }
+
+                break;
+            default:
+                await stand.HurtAsync(fault);
+                break;
         }
     }
 
@@ -105,6 +137,18 @@ internal sealed class Injector(Stand stand, IReadOnlyList<WorkerHost> workers, H
                 history.Write(new ProcessEnded(MonotonicTime.Now, killed, Killed: true));
                 await Task.Delay(fault.Duration);
                 host.Start();
+                return;
+            case FaultKind.Terminate:
+                string asked = host.ProcessName;
+                history.Write(new ProcessEnding(MonotonicTime.Now, asked));
+                if (!await host.TerminateAsync()) history.Write(new ProcessEnded(MonotonicTime.Now, asked, Killed: true));
+                await Task.Delay(fault.Duration);
+                host.Start();
+                return;
+            case FaultKind.Callbacks:
+                await host.BreakCallbacksAsync(areBroken: true);
+                await Task.Delay(fault.Duration);
+                await host.BreakCallbacksAsync(areBroken: false);
                 return;
             case FaultKind.Stop:
                 host.Freeze();

@@ -25,8 +25,8 @@ internal sealed class PostgresStand : Stand
 
     public override IReadOnlyCollection<FaultKind> Faults { get; } =
     [
-        FaultKind.Kill, FaultKind.Stop, FaultKind.Clock, FaultKind.Stall, FaultKind.Cut, FaultKind.Throttle, FaultKind.DropNotifications,
-        FaultKind.Connections, FaultKind.Restart, FaultKind.Freeze,
+        FaultKind.Kill, FaultKind.Stop, FaultKind.Terminate, FaultKind.Callbacks, FaultKind.Clock, FaultKind.Stall, FaultKind.Cut, FaultKind.Throttle, FaultKind.DropNotifications,
+        FaultKind.Connections, FaultKind.Restart, FaultKind.Freeze, FaultKind.Burst,
     ];
 
     public override string Version { get; }

@@ -1,5 +1,7 @@
+using Latchwork.Faults.History;
 using Latchwork.Faults.Injection;
 using Latchwork.Faults.Work;
+using Latchwork.Storage;
 using Latchwork.StoreConformance.Support;
 
 namespace Latchwork.Faults.Running;
@@ -27,6 +29,8 @@ internal sealed class RedisStand : Stand
     public override IReadOnlyCollection<FaultKind> Faults { get; } =
         [.. RedisFaults.Common, FaultKind.Stall, FaultKind.Cut, FaultKind.Throttle, FaultKind.DropNotifications, FaultKind.Restart, FaultKind.Freeze];
 
+    public override IReadOnlyCollection<FaultKind> OnRequest { get; } = [FaultKind.Empty];
+
     public override string Version { get; }
 
     public override string Uri => _server.Uri + _query;
@@ -42,7 +46,14 @@ internal sealed class RedisStand : Stand
     public override string UriOf(int worker) => $"{(_shared ? WorkerProgram.SharedPrefix : "")}redis://127.0.0.1:{_proxies[worker].Port}{_query}";
 
     // With "everysec" the server lets a write wait up to 2 s for the disk.
-    public override long? LossWindowOf(PlannedFault fault) => fault.Kind == FaultKind.Restart && _mayLose ? 2_000_000 : null;
+    public override long? LossWindowOf(PlannedFault fault) => fault.Kind switch
+    {
+        FaultKind.Restart when _mayLose => 2_000_000,
+        FaultKind.Empty => MonotonicTime.Of(TimeSpan.FromDays(1)), // all of the run
+        _ => null,
+    };
+
+    public override Task<bool> DamageAsync(TimerPartition partition, string id, string? body) => RedisFaults.DamageAsync(_server, partition, id, body);
 
     public override async Task HurtAsync(PlannedFault fault)
     {
@@ -61,6 +72,9 @@ internal sealed class RedisStand : Stand
                 _server.Kill();
                 await Task.Delay(fault.Duration);
                 await _server.StartAgainAsync();
+                break;
+            case FaultKind.Empty:
+                await _server.CommandAsync("FLUSHALL");
                 break;
             case FaultKind.Freeze:
                 _server.Freeze();

@@ -35,8 +35,8 @@ public sealed record RunOptions
                            [--partitions N] [--keep] [--out FOLDER] [--lies]
                ./fault-run --all [FILE] [options]   each store in turn; the report goes to FILE (docs/faults-report.md)
                ./fault-run --check FOLDER      checks the history of an earlier run again
-        faults: kill, stop, clock, stall, cut, throttle, dropnotifications, connections, flush, restart, freeze, failover, memory, disk, busy,
-                reshard (default: all that the store knows)
+        faults: kill, stop, terminate, callbacks, clock, stall, cut, throttle, dropnotifications, connections, flush, restart, freeze, failover,
+                memory, disk, busy, reshard, damage, burst (default: all that the store knows); empty, which takes all that is stored, only if it is named
         --lies: the store breaks promises on purpose, and the run must find it out
         """;
 

@@ -1,4 +1,5 @@
 using Latchwork.Faults.Injection;
+using Latchwork.Storage;
 using Latchwork.StoreConformance.Support;
 
 namespace Latchwork.Faults.Running;
@@ -48,6 +49,13 @@ internal sealed class SentinelStand : Stand
         FaultKind.Failover => FailOverAsync(fault),
         _ => throw new ArgumentOutOfRangeException(nameof(fault), fault.Kind, "This is not done to a group with Sentinels."),
     };
+
+    public override async Task<bool> DamageAsync(TimerPartition partition, string id, string? body)
+    {
+        RedisServer primary = await Eventually.ReadsAsync(_group.PrimaryAsync, primary => primary is not null, "the Sentinels agree on the primary", _timeout)
+            ?? throw new InvalidOperationException("There is no primary.");
+        return await RedisFaults.DamageAsync(primary, partition, id, body);
+    }
 
     public override async Task<string?> FindSurpriseAsync()
     {

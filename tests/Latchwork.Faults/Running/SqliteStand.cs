@@ -27,7 +27,7 @@ internal sealed class SqliteStand : Stand
     }
 
     public override IReadOnlyCollection<FaultKind> Faults =>
-        _disk is null ? [FaultKind.Kill, FaultKind.Stop, FaultKind.Busy] : [FaultKind.Kill, FaultKind.Stop, FaultKind.Busy, FaultKind.Disk];
+        [FaultKind.Kill, FaultKind.Stop, FaultKind.Terminate, FaultKind.Callbacks, FaultKind.Busy, FaultKind.Burst, .. _disk is null ? Array.Empty<FaultKind>() : [FaultKind.Disk]];
 
     public override string? Missing => _disk is null ? "disk (a file system of its own needs root on Linux)" : null;
 

@@ -1,5 +1,7 @@
 using System.Globalization;
 using Latchwork.Faults.Injection;
+using Latchwork.Redis;
+using Latchwork.Storage;
 using Latchwork.StoreConformance.Support;
 
 namespace Latchwork.Faults.Running;
@@ -9,6 +11,9 @@ public abstract class Stand : IAsyncDisposable
 {
     /// <summary>What can be done here, to workers and to the store.</summary>
     public abstract IReadOnlyCollection<FaultKind> Faults { get; }
+
+    /// <summary>What can be done besides, if it is asked for by name: it leaves little to be judged.</summary>
+    public virtual IReadOnlyCollection<FaultKind> OnRequest => [];
 
     /// <summary>Kinds that this store knows but this machine does not allow, and why.</summary>
     public virtual string? Missing => null;
@@ -44,6 +49,13 @@ public abstract class Stand : IAsyncDisposable
     /// <returns>What; null if nothing did.</returns>
     public virtual Task<string?> FindSurpriseAsync() => Task.FromResult<string?>(null);
 
+    /// <summary>Deletes or spoils what the store keeps of an event.</summary>
+    /// <param name="partition">The partition.</param>
+    /// <param name="id">The event's id.</param>
+    /// <param name="body">What is to be kept in its place; null: nothing.</param>
+    /// <returns>Whether there was something.</returns>
+    public virtual Task<bool> DamageAsync(TimerPartition partition, string id, string? body) => throw new NotSupportedException("This store keeps nothing of an event that could be damaged for itself.");
+
     /// <summary>Does something to the store, and repairs it again.</summary>
     /// <param name="fault">What.</param>
     /// <returns>A task that ends when all is well again.</returns>
@@ -77,7 +89,7 @@ internal static class RedisFaults
     public const long ReplicaLag = 1_000_000;
 
     /// <summary>What is done to workers of all kinds of server.</summary>
-    public static readonly FaultKind[] Common = [FaultKind.Kill, FaultKind.Stop, FaultKind.Clock, FaultKind.Connections, FaultKind.Flush, FaultKind.Memory];
+    public static readonly FaultKind[] Common = [FaultKind.Kill, FaultKind.Stop, FaultKind.Terminate, FaultKind.Callbacks, FaultKind.Clock, FaultKind.Connections, FaultKind.Flush, FaultKind.Memory, FaultKind.Damage, FaultKind.Burst];
 
     /// <summary>How a server keeps its writes.</summary>
     public static RedisServerOptions Durable(string appendfsync) => new() { AppendOnly = true, Arguments = ["--appendfsync", appendfsync] };
@@ -101,6 +113,19 @@ internal static class RedisFaults
     public static async Task FlushScriptsAsync(IEnumerable<RedisServer> servers)
     {
         foreach (RedisServer server in servers) await server.CommandAsync("SCRIPT", "FLUSH");
+    }
+
+    /// <summary>The key that has the bodies of a partition.</summary>
+    public static string BodiesOf(TimerPartition partition) =>
+        new RedisKeys(RedisOptions.DefaultKeyPrefix).Of(partition).ChannelPrefix[..^"wake:".Length] + TimerPartitionKeys.NameOf(TimerKey.Body);
+
+    public static async Task<bool> DamageAsync(RedisServer server, TimerPartition partition, string id, string? body)
+    {
+        // One step: what has gone meanwhile must not be there again.
+        const string Spoil = "if redis.call('HEXISTS', KEYS[1], ARGV[1]) == 0 then return 0 end redis.call('HSET', KEYS[1], ARGV[1], ARGV[2]) return 1";
+        string key = BodiesOf(partition);
+        string[] command = body is null ? ["HDEL", key, id] : ["EVAL", Spoil, "1", key, id, body];
+        return await server.CommandAsync(command) == "1";
     }
 
     public static async Task FillMemoryAsync(IReadOnlyCollection<RedisServer> servers, TimeSpan duration)

@@ -10,6 +10,8 @@ internal sealed class WorkerHost : IAsyncDisposable
 {
     private static readonly int _sigstop = OperatingSystem.IsMacOS() ? 17 : 19;
     private static readonly int _sigcont = OperatingSystem.IsMacOS() ? 19 : 18;
+    private const int Sigterm = 15;
+    private static readonly TimeSpan _shutdownTimeout = TimeSpan.FromMinutes(1);
     private readonly WorkerSettings _settings;
     private readonly List<string> _errors = [];
     private Process? _process;
@@ -63,6 +65,25 @@ internal sealed class WorkerHost : IAsyncDisposable
         await process.WaitForExitAsync();
         process.Dispose();
     }
+
+    /// <summary>Asks the process to end, as a service manager does (SIGTERM); kills it if it does not in a minute.</summary>
+    /// <returns>Whether it has ended by itself.</returns>
+    public async Task<bool> TerminateAsync()
+    {
+        Signal(Sigterm);
+        if (!await EndedAsync(_shutdownTimeout))
+        {
+            await KillAsync();
+            return false;
+        }
+
+        Current.Dispose();
+        _process = null;
+        return true;
+    }
+
+    /// <summary>Breaks what the process has of callbacks, or mends them.</summary>
+    public Task BreakCallbacksAsync(bool areBroken) => SendAsync(areBroken ? "callbacks broken" : "callbacks whole");
 
     /// <summary>Freezes the process (SIGSTOP).</summary>
     public void Freeze() => Signal(_sigstop);

@@ -12,7 +12,7 @@ public sealed class ShortOtherRuns
     public Task A_file_is_locked_by_another_program_its_disk_is_full_and_workers_are_killed_and_frozen()
     {
         FaultKind[] disk = SmallDisk.IsPossible ? [FaultKind.Disk] : [];
-        return ShortRun.HoldsAsync(StoreKind.Sqlite, 103, 5, [FaultKind.Kill, FaultKind.Stop, FaultKind.Busy, .. disk]);
+        return ShortRun.HoldsAsync(StoreKind.Sqlite, 103, 5, [FaultKind.Kill, FaultKind.Stop, FaultKind.Terminate, FaultKind.Callbacks, FaultKind.Busy, .. disk]);
     }
 
     [Fact]
@@ -21,5 +21,5 @@ public sealed class ShortOtherRuns
 
     [Fact]
     public Task A_member_of_a_cluster_is_replaced_and_a_slot_moves() =>
-        ShortRun.HoldsAsync(StoreKind.Cluster, 106, 5, FaultKind.Failover, FaultKind.Reshard, FaultKind.Kill, FaultKind.Stop);
+        ShortRun.HoldsAsync(StoreKind.Cluster, 106, 5, FaultKind.Failover, FaultKind.Reshard, FaultKind.Damage, FaultKind.Kill, FaultKind.Stop);
 }

@@ -9,5 +9,5 @@ public sealed class ShortPostgresRun
 {
     [Fact]
     public Task The_server_is_killed_and_frozen_and_ends_connections_and_workers_are_killed_and_cut_off() =>
-        ShortRun.HoldsAsync(StoreKind.Postgres, 107, 6, FaultKind.Restart, FaultKind.Freeze, FaultKind.Connections, FaultKind.Kill, FaultKind.Cut, FaultKind.DropNotifications);
+        ShortRun.HoldsAsync(StoreKind.Postgres, 107, 6, FaultKind.Restart, FaultKind.Freeze, FaultKind.Connections, FaultKind.Kill, FaultKind.Terminate, FaultKind.Callbacks, FaultKind.Cut, FaultKind.DropNotifications);
 }

@@ -4,11 +4,18 @@ using Latchwork.Faults.History;
 namespace Latchwork.Faults.Work;
 
 /// <summary>A handler that does all that handlers do: returns, throws, takes longer than the lease, overruns, settles by call, and forgets to.</summary>
-internal sealed class Handler(Recorder recorder, DistributedTimer timer, bool isManual, TimeSpan longest, Random chance, OwnTransactions? transactions)
+/// <param name="recorder">What records.</param>
+/// <param name="listener">The listener that calls it.</param>
+/// <param name="isManual">Whether deliveries are confirmed by a call, after the handler.</param>
+/// <param name="longest">The time for handling.</param>
+/// <param name="chance">What it does.</param>
+/// <param name="transactions">Transactions of the application; null if the store has none.</param>
+internal sealed class Handler(Recorder recorder, RecordedListener listener, bool isManual, TimeSpan longest, Random chance, OwnTransactions? transactions)
 {
     private static readonly TimeSpan _look = TimeSpan.FromMilliseconds(150);
     private readonly ConcurrentDictionary<Task, bool> _afterwards = new();
     private readonly Lock _gate = new();
+    private readonly DistributedTimer _timer = listener.Timer;
 
     /// <summary>Handles a delivery.</summary>
     public async Task HandleAsync(TimerDelivery delivery, CancellationToken cancellationToken)
@@ -16,7 +23,10 @@ internal sealed class Handler(Recorder recorder, DistributedTimer timer, bool is
         long at = MonotonicTime.Now;
         long left = MonotonicTime.Of(delivery.LeaseLeft);
         recorder.History.Write(new HandlerStarted(
-            at, delivery.Namespace, delivery.Id, delivery.Token, EventVersion.Of(delivery.Payload.Span), delivery.Retries, delivery.MaxRetries, left, MonotonicTime.Of(delivery.Lateness)));
+            at, delivery.Namespace, delivery.Id, delivery.Token, EventVersion.Of(delivery.Payload.Span), delivery.Retries, delivery.MaxRetries, left, MonotonicTime.Of(delivery.Lateness))
+        {
+            Listener = listener.Number,
+        });
         await using CancellationTokenRegistration stopped = cancellationToken.UnsafeRegister(
             _ => recorder.History.Write(new DeliveryStopped(MonotonicTime.Now, delivery.Namespace, delivery.Id, delivery.Token)), null);
         CodeResult result = CodeResult.Threw;
@@ -46,7 +56,7 @@ internal sealed class Handler(Recorder recorder, DistributedTimer timer, bool is
         {
             case < 8:
                 await WorkAsync(delivery, Next(30), cancellationToken);
-                throw new InvalidOperationException("This handler fails.");
+                throw NewFailure("This handler fails.");
             case < 12:
                 await WorkAsync(delivery, 1_500 + Next(2_500), cancellationToken); // beyond the lease, which is renewed meanwhile
                 break;
@@ -68,8 +78,11 @@ internal sealed class Handler(Recorder recorder, DistributedTimer timer, bool is
                 await SettleAsync(delivery, () => delivery.ConfirmAsync(CancellationToken.None));
                 if (Next(3) == 0) throw new InvalidOperationException("This handler fails after its confirmation.");
                 break;
+            case < 31:
+                await listener.TryLeaveAsync(isDisposed: Next(2) == 0); // a handler may end its own node; it is not waited for
+                break;
             case < 33:
-                await SettleAsync(delivery, () => timer.ConfirmAsync(delivery.Id, delivery.Token));
+                await SettleAsync(delivery, () => _timer.ConfirmAsync(delivery.Id, delivery.Token));
                 break;
             case < 60 when transactions is not null:
                 await WorkAsync(delivery, Next(60), cancellationToken);
@@ -93,7 +106,7 @@ internal sealed class Handler(Recorder recorder, DistributedTimer timer, bool is
             {
                 await delivery.ExtendAsync(TimeSpan.FromSeconds(2));
             }
-            catch (LatchworkStoreException)
+            catch (Exception e) when (e is LatchworkStoreException or ObjectDisposedException)
             {
                 // The store's answer is recorded where the store is; here the lease runs out, or has been lost.
                 Look(delivery);
@@ -101,7 +114,7 @@ internal sealed class Handler(Recorder recorder, DistributedTimer timer, bool is
         }
 
         await WorkAsync(delivery, milliseconds, CancellationToken.None);
-        await SettleAsync(delivery, () => timer.ConfirmAsync(delivery.Id, delivery.Token));
+        await SettleAsync(delivery, () => _timer.ConfirmAsync(delivery.Id, delivery.Token));
     }
 
     private Task SettleAsync(TimerDelivery delivery, Func<Task<TimerOutcome>> call, TimeSpan? delay = null) => recorder.CallAsync(
@@ -129,6 +142,11 @@ internal sealed class Handler(Recorder recorder, DistributedTimer timer, bool is
     {
         _afterwards[task] = true;
         task.ContinueWith(done => _afterwards.TryRemove(done, out _), TaskScheduler.Default);
+    }
+
+    private Exception NewFailure(string message)
+    {
+        lock (_gate) return BrokenCallbacks.NewFailure(chance, message);
     }
 
     private int Next(int below)

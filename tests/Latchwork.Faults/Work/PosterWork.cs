@@ -1,4 +1,5 @@
 using Latchwork.Faults.History;
+using Latchwork.Faults.Running;
 
 namespace Latchwork.Faults.Work;
 
@@ -160,7 +161,7 @@ internal sealed class PosterWork(WorkerSettings settings, Recorder recorder, Dis
         {
             await foreach (TimerSnapshot item in timer.DeadLetters.ListAsync(cancellationToken: cancellationToken))
             {
-                dead.Add(item.Id);
+                if (!item.Id.StartsWith(DamagedEvents.IdPrefix, StringComparison.Ordinal)) dead.Add(item.Id);
                 if (dead.Count == 20) break;
             }
         }

@@ -30,7 +30,7 @@ internal sealed class Recorder(HistoryWriter history)
         {
             result = await call();
         }
-        catch (Exception e) when (e is LatchworkStoreException or OperationCanceledException or LockTimeoutException or RunFailedException)
+        catch (Exception e) when (e is LatchworkStoreException or OperationCanceledException or LockTimeoutException or RunFailedException or ObjectDisposedException)
         {
             history.Write(OperationRecording.EndOf(operation.Op, e));
             return default;

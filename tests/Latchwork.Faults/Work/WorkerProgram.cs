@@ -1,12 +1,13 @@
 using System.Globalization;
+using System.Runtime.InteropServices;
 using Latchwork.Faults.History;
 using StackExchange.Redis;
 
 namespace Latchwork.Faults.Work;
 
 /// <summary>
-/// A worker: <c>worker ROLE INDEX LIFE URI FOLDER SEED LONGEST-MS [lies]</c>. It takes <c>clock SECONDS</c> and <c>stop</c> from standard input, and ends at
-/// once when that ends, because then the harness is gone.
+/// A worker: <c>worker ROLE INDEX LIFE URI FOLDER SEED LONGEST-MS [lies]</c>. It takes <c>clock SECONDS</c>, <c>callbacks broken|whole</c> and <c>stop</c> from
+/// standard input, and ends at once when that ends, because then the harness is gone. SIGTERM stops it, too.
 /// </summary>
 internal static class WorkerProgram
 {
@@ -18,15 +19,22 @@ internal static class WorkerProgram
         WorkerSettings settings = WorkerSettings.Parse(arguments);
         var clock = new ShiftedTime();
         using var stop = new CancellationTokenSource();
-        new Thread(() => Obey(clock, stop)) { IsBackground = true }.Start();
+        using var callbacks = new BrokenCallbacks();
+        new Thread(() => Obey(clock, callbacks, stop)) { IsBackground = true }.Start();
+        using PosixSignalRegistration terminated = PosixSignalRegistration.Create(PosixSignal.SIGTERM, context =>
+        {
+            context.Cancel = true;
+            stop.Cancel();
+        });
 
         using var history = new HistoryWriter(settings.Folder, settings.ProcessName, settings.Role.ToString().ToLowerInvariant());
         if (await OpenAsync(settings.Uri, stop.Token) is not { } store) return 0;
         await using var recording = new RecordingStore(settings.Lies ? new LyingStore(store) : store, history);
         await using var schedules = settings.Role == Role.Runner ? null : new ScheduleWork(settings, history, store, clock);
         await Task.WhenAll(
-            WorkAsync(settings, new Recorder(history), recording, clock, stop.Token),
-            schedules is null ? Task.CompletedTask : schedules.RunAsync(stop.Token));
+            WorkAsync(settings, new Recorder(history), recording, clock, callbacks, stop.Token),
+            schedules is null ? Task.CompletedTask : schedules.RunAsync(stop.Token),
+            settings.Role == Role.Listener ? new BurstWork(settings, history, store).RunAsync(stop.Token) : Task.CompletedTask);
         return 0;
     }
 
@@ -50,30 +58,20 @@ internal static class WorkerProgram
     /// <summary>Whether an address is that of a PostgreSQL server.</summary>
     public static bool IsPostgres(string uri) => uri.StartsWith("postgres:", StringComparison.Ordinal);
 
-    private static async Task WorkAsync(WorkerSettings settings, Recorder recorder, LatchworkStore store, ShiftedTime clock, CancellationToken stop)
+    private static async Task WorkAsync(WorkerSettings settings, Recorder recorder, LatchworkStore store, ShiftedTime clock, BrokenCallbacks callbacks, CancellationToken stop)
     {
         await using var transactions = IsPostgres(settings.Uri) ? new OwnTransactions(recorder, settings.Uri) : null;
         switch (settings.Role)
         {
             case Role.Poster:
-                await using (var timer = new DistributedTimer(store, new() { Namespace = WorkerSettings.Namespace, NodeId = settings.ProcessName, TimeProvider = clock }))
+                await using (var timer = new DistributedTimer(store, new() { Namespace = WorkerSettings.Namespace, NodeId = settings.ProcessName, LoggerFactory = callbacks, TimeProvider = clock }))
                     await new PosterWork(settings, recorder, timer, transactions).RunAsync(stop);
                 break;
             case Role.Listener:
-                await new ListenerWork(settings, recorder, store, clock, transactions).RunAsync(stop);
+                await new ListenerWork(settings, recorder, store, clock, callbacks, transactions).RunAsync(stop);
                 break;
             default:
-                var options = new LockerOptions
-                {
-                    Namespace = WorkerSettings.Namespace,
-                    NodeId = settings.ProcessName,
-                    LeaseDuration = WorkerSettings.LockLease,
-                    FallbackPollInterval = TimeSpan.FromMilliseconds(500),
-                    LockTimeout = TimeSpan.FromMinutes(1),
-                    TimeProvider = clock,
-                };
-                await using (var locker = new ProcessLocker(store, options))
-                    await new RunnerWork(settings, recorder, locker).RunAsync(stop);
+                await new RunnerWork(settings, recorder, store, clock, callbacks).RunAsync(stop);
                 break;
         }
     }
@@ -96,11 +94,12 @@ internal static class WorkerProgram
         return null;
     }
 
-    private static void Obey(ShiftedTime clock, CancellationTokenSource stop)
+    private static void Obey(ShiftedTime clock, BrokenCallbacks callbacks, CancellationTokenSource stop)
     {
         while (Console.In.ReadLine() is { } line)
         {
             if (line == "stop") stop.Cancel();
+            else if (line is "callbacks broken" or "callbacks whole") callbacks.IsBroken = line == "callbacks broken";
             else if (line.StartsWith("clock ", StringComparison.Ordinal)) clock.Shift = TimeSpan.FromSeconds(double.Parse(line["clock ".Length..], CultureInfo.InvariantCulture));
             else throw new InvalidOperationException($"'{line}' is no command of a worker.");
         }

@@ -24,6 +24,9 @@ internal sealed record WorkerSettings
     /// <summary>The namespace of schedules.</summary>
     public const string ScheduleNamespace = "schedules";
 
+    /// <summary>The namespace of events that fall due at one instant.</summary>
+    public const string BurstNamespace = "bursts";
+
     /// <summary>The lease of a delivery.</summary>
     public static readonly TimeSpan LeaseDuration = TimeSpan.FromSeconds(1.5);
 

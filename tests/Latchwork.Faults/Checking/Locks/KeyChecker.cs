@@ -15,6 +15,8 @@ internal sealed class KeyChecker(RunFacts run, CheckOptions options, CheckReport
         CheckFencing(facts);
         CheckSuperseded(facts);
         CheckWork(facts);
+        CheckNamespace(facts);
+        new WorkRules(facts, run, options, Offend).Check();
         new OutcomeRules(facts, run, Offend).Check();
         new WaitRules(facts, run, options, Offend).Check();
     }
@@ -116,6 +118,14 @@ internal sealed class KeyChecker(RunFacts run, CheckOptions options, CheckReport
         }
 
         return null;
+    }
+
+    // What is in use is listed, also after the server came back empty: or whoever moves all namespaces leaves this one out.
+    private void CheckNamespace(KeyFacts facts)
+    {
+        if (run.Namespaces is not { } namespaces || namespaces.Locks.Contains(facts.History.Ns)) return;
+        if (facts.Grants.Values.LastOrDefault(grant => run.IsSettledAt(grant.From, options.RegistrationGrace)) is not { } used) return;
+        Offend(facts.History, Rules.Unregistered, $"'{facts.History.Id}' was locked at {Time(used.Begin)}, and the store does not list the namespace '{facts.History.Ns}' of locks at the end.", used.Begin);
     }
 
     private void CheckWork(KeyFacts facts)

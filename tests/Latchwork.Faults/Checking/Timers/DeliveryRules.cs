@@ -1,3 +1,4 @@
+using Latchwork.Faults.Checking.Listeners;
 using Latchwork.Faults.History;
 
 namespace Latchwork.Faults.Checking.Timers;
@@ -60,7 +61,16 @@ internal sealed class DeliveryRules(IdHistory history, RunFacts run, CheckReport
                 handler.At);
         }
 
+        if (handler.Listener is { } number && run.Listeners.TryGetValue((process, number), out ListenerFacts? listener)) CheckListener(listener, handler);
         CheckLocalLease(process, handler.Token, handler.At, handler.LeaseLeft);
+    }
+
+    // What was left behind when the time for leaving was up may begin late.
+    private void CheckListener(ListenerFacts listener, HandlerStarted handler)
+    {
+        if (handler.At >= listener.Joining.At && (listener.Left is not { } left || handler.At <= left.At || listener.IsCutOff)) return;
+        string when = handler.At < listener.Joining.At ? "had not joined yet" : "had left";
+        Offend(Rules.Membership, $"A handler of '{listener.Process}' was called with '{handler.Id}', token {handler.Token}, for listener {handler.Listener}, which {when}.", handler.At);
     }
 
     // A lease counts from before it was asked for.

@@ -26,6 +26,7 @@ internal sealed class Diagnosis(IdHistory history, IReadOnlyList<Step> steps, Ru
         string what = $"'{history.Id}' ({claim.Version}, retries {claim.Retries}) was delivered with token {claim.Token} at {Time(claim.To)}";
         if (post is null)
         {
+            if (history.Operations.Any(o => o.Verb == Verb.Damage && o.Outcome == "Done")) return (Rules.Damaged, $"{what}, after what is stored of the event had been damaged.");
             Operation? refused = history.Operations.FirstOrDefault(o => o.Verb == Verb.Post && o.Start.Version == claim.Version);
             return refused is null
                 ? (Rules.Invented, $"{what}, but nobody posted it.")
@@ -33,7 +34,10 @@ internal sealed class Diagnosis(IdHistory history, IReadOnlyList<Step> steps, Ru
         }
 
         Course[] same = [.. before.Where(course => course.State.Post == post)];
-        return Early(same) ?? Overlap(same) ?? DeadDelivered(same) ?? WrongRetries(same) ?? OtherPost() ?? Gone();
+        return Damaged(same) ?? Early(same) ?? Overlap(same) ?? DeadDelivered(same) ?? WrongRetries(same) ?? OtherPost() ?? Gone();
+
+        (string, string)? Damaged(Course[] courses) =>
+            courses.Length > 0 && courses.All(c => c.State.IsDamaged) ? (Rules.Damaged, $"{what}, after what is stored of the event had been damaged.") : null;
 
         (string, string)? Early(Course[] courses) =>
             courses.Where(c => c.State.Phase == Phase.Scheduled && c.State.Retries == claim.Retries).MinBy(c => c.State.DueLow) is { } course

@@ -13,6 +13,8 @@ internal sealed class EventChecker(RunFacts run, CheckOptions options, CheckRepo
         Follow(history, steps);
         new DeliveryRules(history, run, report, Offend).Check();
         CheckOverdue(history);
+        CheckDamaged(history);
+        CheckNamespace(history);
     }
 
     private void Follow(IdHistory history, IReadOnlyList<Step> steps)
@@ -119,6 +121,24 @@ internal sealed class EventChecker(RunFacts run, CheckOptions options, CheckRepo
         {
             Offend(history, Rules.Undelivered, $"'{final.Id}' ({final.Version}) is in flight though its lease ended {(final.At - end) / 1e6:F1} s ago; listeners were undisturbed for {(scan.From - drained) / 1e6:F1} s.", final.At);
         }
+    }
+
+    // Whoever looks at a dead letter that nobody could read is told so.
+    private void CheckDamaged(IdHistory history)
+    {
+        if (!history.Operations.Any(o => o.Verb == Verb.Damage && o.Outcome == "Done") || history.Lines.Any(line => line.Entry is EventClaimed)) return;
+        if (history.Lines.LastOrDefault(line => line.Entry is FinalEvent).Entry is not FinalEvent { State: TimerState.DeadLettered } final) return;
+        if (final.Reason == DeadLetterReason.RecordDamaged) return;
+        Offend(history, Rules.Damaged, $"'{final.Id}' was damaged before anybody claimed it, and is dead for another reason: {final.Reason}.", final.At);
+    }
+
+    // What is in use is listed, also after the server came back empty.
+    private void CheckNamespace(IdHistory history)
+    {
+        if (run.Namespaces is not { } namespaces || namespaces.Timers.Contains(history.Ns)) return;
+        Operation? post = history.Operations.Find(o => o.Verb == Verb.Post && o.Outcome is "Created" or "Replaced" && run.IsSettledAt(o.From, options.RegistrationGrace));
+        if (post is null) return;
+        Offend(history, Rules.Unregistered, $"'{history.Id}' was posted at {(post.To - begin) / 1e6:F6} s, and the store does not list the namespace '{history.Ns}' of timers at the end.", post.To);
     }
 
     // When the lease ended at the latest; null if that is not known.

@@ -112,6 +112,7 @@ internal sealed class EventSearch(string ns, RunFacts run, int maxOrders)
     {
         long at = ending.To;
         if (Transition.TryTakeBack(course.State, at, run, out EventState state)) yield return course with { State = state };
+        if (Transition.TryDeadLetter(course.State, at, run, out state)) yield return course with { State = state };
         if (Transition.TryLose(course.State, at, run, ns, out state)) yield return course with { State = state };
         foreach ((Step step, int slot) in _slotOf)
         {

@@ -36,6 +36,9 @@ internal readonly record struct EventState(Phase Phase, Step? Post, int Retries,
     /// <summary>How often a handler was interrupted.</summary>
     public int Interruptions { get; init; }
 
+    /// <summary>Whether what is stored of it was deleted or spoiled: it is never delivered again.</summary>
+    public bool IsDamaged { get; init; }
+
     /// <summary>Not part of what makes two states equal.</summary>
     public Why Why { get; init; }
 
@@ -48,16 +51,16 @@ internal readonly record struct EventState(Phase Phase, Step? Post, int Retries,
 
     public bool Equals(EventState other) =>
         Phase == other.Phase && ReferenceEquals(Post, other.Post) && Retries == other.Retries && DueLow == other.DueLow && Token == other.Token
-        && LeaseLow == other.LeaseLow && Interruptions == other.Interruptions;
+        && LeaseLow == other.LeaseLow && Interruptions == other.Interruptions && IsDamaged == other.IsDamaged;
 
-    public override int GetHashCode() => HashCode.Combine(Phase, Post?.Index, Retries, DueLow, Token, LeaseLow, Interruptions);
+    public override int GetHashCode() => HashCode.Combine(Phase, Post?.Index, Retries, DueLow, Token, LeaseLow, Interruptions, IsDamaged);
 
     /// <summary>One retry is spent at the end of an attempt.</summary>
     /// <param name="due">When it is due again; null: never.</param>
     /// <param name="why">The reason.</param>
     public EventState Spend(long? due, Why why) => due is { } at && Retries < MaxRetries
-        ? new EventState(Phase.Scheduled, Post, Retries + 1, at, null, 0) { Interruptions = Interruptions, Why = why, AnswerWasLost = Token == LostAnswer }
-        : new EventState(Phase.DeadLettered, Post, Retries, 0, null, 0) { Interruptions = Interruptions };
+        ? new EventState(Phase.Scheduled, Post, Retries + 1, at, null, 0) { Interruptions = Interruptions, IsDamaged = IsDamaged, Why = why, AnswerWasLost = Token == LostAnswer }
+        : new EventState(Phase.DeadLettered, Post, Retries, 0, null, 0) { Interruptions = Interruptions, IsDamaged = IsDamaged };
 
     public override string ToString() => Phase switch
     {

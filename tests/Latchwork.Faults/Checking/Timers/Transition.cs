@@ -36,6 +36,10 @@ internal static class Transition
                 outcome = state.Phase == Phase.DeadLettered ? "Done" : "NotFound";
                 if (state.Phase == Phase.DeadLettered) (next, fates) = (default, fates with { Purged = fates.Purged + 1 });
                 break;
+            case Verb.Damage:
+                outcome = state.Phase == Phase.Gone ? "NotFound" : "Done";
+                if (state.Phase != Phase.Gone) next = state with { IsDamaged = true };
+                break;
             case Verb.Peek:
                 return Sees(step, state);
             case Verb.Claim:
@@ -57,11 +61,20 @@ internal static class Transition
         return true;
     }
 
+    /// <summary>A claim of anybody dead-letters what is due and cannot be read.</summary>
+    public static bool TryDeadLetter(in EventState state, long at, RunFacts run, out EventState next)
+    {
+        next = state;
+        if (state.Phase != Phase.Scheduled || !state.IsDamaged || at + run.Slack < state.DueLow) return false;
+        next = new EventState(Phase.DeadLettered, state.Post, state.Retries, 0, null, 0) { Interruptions = state.Interruptions, IsDamaged = true };
+        return true;
+    }
+
     /// <summary>A claim without an answer may have taken the event.</summary>
     public static bool TryLose(in EventState state, long at, RunFacts run, string ns, out EventState next)
     {
         next = state;
-        if (state.Phase != Phase.Scheduled) return false;
+        if (state.Phase != Phase.Scheduled || state.IsDamaged) return false;
 
         long? leaseLow = null;
         foreach (LostClaim claim in run.LostClaims(ns))
@@ -102,13 +115,13 @@ internal static class Transition
     {
         if (step.Outcome is null) return true;
         if (state.Phase == Phase.Gone) return step.Outcome == "Absent";
-        return step.Outcome == state.Phase.ToString() && step.Version == state.Post!.Version && step.Retries == state.Retries;
+        return step.Outcome == state.Phase.ToString() && (state.IsDamaged || step.Version == state.Post!.Version && step.Retries == state.Retries);
     }
 
     private static bool Claim(Step step, in EventState state, long at, RunFacts run, out EventState next)
     {
         next = state;
-        if (state.Phase is Phase.Gone or Phase.DeadLettered || state.Post!.Version != step.Version || state.Retries != step.Retries) return false;
+        if (state.Phase is Phase.Gone or Phase.DeadLettered || state.IsDamaged || state.Post!.Version != step.Version || state.Retries != step.Retries) return false;
         if (state.Phase == Phase.Scheduled)
         {
             if (Math.Min(at, step.To) + run.Slack < state.DueLow) return false;
