@@ -3,6 +3,7 @@ using Xunit;
 
 // Most of a test's time is waiting. None of them measures it.
 [assembly: CollectionBehavior(MaxParallelThreads = 6)]
+[assembly: TestCollectionOrderer(LongestFirst.Name, LongestFirst.Assembly)]
 
 namespace Latchwork.Cli.Tests.Support;
 

@@ -6,88 +6,88 @@ using Xunit;
 
 namespace Latchwork.Redis.Tests.Cluster;
 
-[Collection(ClusterCollection.Name)]
+[Collection(ClusterTimers.Name)]
 public sealed class ClusterTimerPostingTests(ClusterFixture fixture) : TimerPostingSuite(fixture);
 
-[Collection(ClusterCollection.Name)]
+[Collection(ClusterTimers.Name)]
 public sealed class ClusterTimerClaimingTests(ClusterFixture fixture) : TimerClaimingSuite(fixture);
 
-[Collection(ClusterCollection.Name)]
+[Collection(ClusterTimers.Name)]
 public sealed class ClusterTimerLeaseTests(ClusterFixture fixture) : TimerLeaseSuite(fixture);
 
-[Collection(ClusterCollection.Name)]
+[Collection(ClusterTimers.Name)]
 public sealed class ClusterTimerFailingTests(ClusterFixture fixture) : TimerFailingSuite(fixture);
 
-[Collection(ClusterCollection.Name)]
+[Collection(ClusterTimers.Name)]
 public sealed class ClusterTimerDeadLettersTests(ClusterFixture fixture) : TimerDeadLettersSuite(fixture);
 
-[Collection(ClusterCollection.Name)]
+[Collection(ClusterTimers.Name)]
 public sealed class ClusterTimerChangingTests(ClusterFixture fixture) : TimerChangingSuite(fixture);
 
-[Collection(ClusterCollection.Name)]
+[Collection(ClusterTimers.Name)]
 public sealed class ClusterTimerUpcomingTests(ClusterFixture fixture) : TimerUpcomingSuite(fixture);
 
-[Collection(ClusterCollection.Name)]
+[Collection(ClusterTimers.Name)]
 public sealed class ClusterTimerInFlightTests(ClusterFixture fixture) : TimerInFlightSuite(fixture);
 
-[Collection(ClusterCollection.Name)]
+[Collection(ClusterTimers.Name)]
 public sealed class ClusterTimerCountersTests(ClusterFixture fixture) : TimerCountersSuite(fixture);
 
-[Collection(ClusterCollection.Name)]
+[Collection(ClusterTimers.Name)]
 public sealed class ClusterTimerCompletedTests(ClusterFixture fixture) : TimerCompletedSuite(fixture);
 
-[Collection(ClusterCollection.Name)]
+[Collection(ClusterTimers.Name)]
 public sealed class ClusterTimerRegistryTests(ClusterFixture fixture) : TimerRegistrySuite(fixture);
 
-[Collection(ClusterCollection.Name)]
+[Collection(ClusterTimers.Name)]
 public sealed class ClusterTimerClockTests(ClusterFixture fixture) : TimerClockSuite(fixture);
 
-[Collection(ClusterCollection.Name)]
+[Collection(ClusterTimers.Name)]
 public sealed class ClusterTimerClockAheadTests(ClusterFixture fixture) : TimerClockAheadSuite(fixture);
 
-[Collection(ClusterCollection.Name)]
+[Collection(ClusterTimers.Name)]
 public sealed class ClusterTimerContentTests(ClusterFixture fixture) : TimerContentSuite(fixture);
 
-[Collection(ClusterCollection.Name)]
+[Collection(ClusterTimers.Name)]
 public sealed class ClusterTimerPollSlotsTests(ClusterFixture fixture) : TimerPollSlotsSuite(fixture);
 
-[Collection(ClusterCollection.Name)]
+[Collection(ClusterTimers.Name)]
 public sealed class ClusterTimerWakingTests(ClusterFixture fixture) : TimerWakingSuite(fixture);
 
-[Collection(ClusterCollection.Name)]
+[Collection(ClusterTimers.Name)]
 public sealed class ClusterTimerDefectTests(ClusterFixture fixture) : DtimerDefectStoreSuite(fixture);
 
-[Collection(ClusterCollection.Name)]
+[Collection(ClusterTimers.Name)]
 public sealed class ClusterTimerModelTests(ClusterFixture fixture) : TimerModelSuite(fixture);
 
-[Collection(ClusterCollection.Name)]
+[Collection(ClusterEngines.Name)]
 public sealed class ClusterLockerOwnershipTests(ClusterFixture fixture) : LockerOwnershipSuite(fixture);
 
-[Collection(ClusterCollection.Name)]
+[Collection(ClusterEngines.Name)]
 public sealed class ClusterLockerOutcomeTests(ClusterFixture fixture) : LockerOutcomeSuite(fixture);
 
-[Collection(ClusterCollection.Name)]
+[Collection(ClusterEngines.Name)]
 public sealed class ClusterLockerForgettingTests(ClusterFixture fixture) : LockerForgettingSuite(fixture);
 
-[Collection(ClusterCollection.Name)]
+[Collection(ClusterEngines.Name)]
 public sealed class ClusterLockerModelTests(ClusterFixture fixture) : LockerModelSuite(fixture);
 
-[Collection(ClusterCollection.Name)]
+[Collection(ClusterEngines.Name)]
 public sealed class ClusterLockerEngineTests(ClusterFixture fixture) : LockerEngineSuite(fixture);
 
-[Collection(ClusterCollection.Name)]
+[Collection(ClusterEngines.Name)]
 public sealed class ClusterLockerCancellingTests(ClusterFixture fixture) : LockerCancellingSuite(fixture);
 
-[Collection(ClusterCollection.Name)]
+[Collection(ClusterEngines.Name)]
 public sealed class ClusterLockerThreadsTests(ClusterFixture fixture) : LockerThreadsSuite(fixture);
 
-[Collection(ClusterCollection.Name)]
+[Collection(ClusterEngines.Name)]
 public sealed class ClusterEngineDeliveryTests(ClusterFixture fixture) : EngineDeliverySuite(fixture);
 
-[Collection(ClusterCollection.Name)]
+[Collection(ClusterEngines.Name)]
 public sealed class ClusterEngineLeaseTests(ClusterFixture fixture) : EngineLeaseSuite(fixture);
 
-[Collection(ClusterCollection.Name)]
+[Collection(ClusterEngines.Name)]
 public sealed class ClusterEngineFaultTests(ClusterFixture fixture) : EngineFaultSuite(fixture);
 
 [Collection(BlockedPoolAlone.Name)]

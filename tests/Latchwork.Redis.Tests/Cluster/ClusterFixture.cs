@@ -35,9 +35,26 @@ public sealed class ClusterFixture : StoreFixture, IAsyncLifetime
     public async Task DisposeAsync() => await Cluster.DisposeAsync();
 }
 
-/// <summary>The classes that share a cluster.</summary>
+/// <summary>
+/// The classes that share a cluster. A collection runs one test after the other, and most of a test is waiting: so there are three clusters, which cost little
+/// while they wait.
+/// </summary>
 [CollectionDefinition(Name)]
 public sealed class ClusterCollection : ICollectionFixture<ClusterFixture>
 {
     public const string Name = "a cluster";
+}
+
+/// <summary>The suites of timers.</summary>
+[CollectionDefinition(Name)]
+public sealed class ClusterTimers : ICollectionFixture<ClusterFixture>
+{
+    public const string Name = "a cluster of timers";
+}
+
+/// <summary>The suites of lockers and of the engines.</summary>
+[CollectionDefinition(Name)]
+public sealed class ClusterEngines : ICollectionFixture<ClusterFixture>
+{
+    public const string Name = "a cluster of engines";
 }

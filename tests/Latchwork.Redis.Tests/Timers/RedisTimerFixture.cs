@@ -4,6 +4,7 @@ using Xunit;
 
 // Most of a test's time is waiting. What measures, counts or blocks the thread pool is in collections that run alone.
 [assembly: CollectionBehavior(MaxParallelThreads = 6)]
+[assembly: TestCollectionOrderer(LongestFirst.Name, LongestFirst.Assembly)]
 
 namespace Latchwork.Redis.Tests.Timers;
 

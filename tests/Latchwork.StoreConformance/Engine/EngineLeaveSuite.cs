@@ -126,9 +126,10 @@ public abstract class EngineLeaveSuite(StoreFixture fixture) : EngineSuite(fixtu
 
         // From here on each step of the clock is taken when the engine waits for it, so that all that passes is seen.
         DateTimeOffset over = clock.GetUtcNow() + Ms(1);
-        await clock.AdvanceUntilAsync(() => left.IsCompleted, Ms(1), "it has left");
+        clock.Advance(Ms(1));
+        await clock.AdvanceUntilAsync(() => left.IsCompleted, Ms(4), "it has left");
         await left;
-        (clock.GetUtcNow() - over).ShouldBeLessThan(Seconds(2.5));
+        (clock.GetUtcNow() - over).ShouldBeLessThan(Seconds(3));
         foreach (string operation in (string[])["ClaimAsync", "ConfirmAsync", "ExtendAsync", "ReleaseAsync", "LeaveAsync"]) Faults.Release(operation);
         never.SetResult();
     }
