@@ -172,7 +172,7 @@ public sealed class StoreCheckerTests(PartitionedFixture fixture) : IClassFixtur
         await RunAsync("HDEL", meta, "absolute"); // as in a partition to which its lease was moved
         await RunAsync("HSET", meta, "seal", "moving m 2 redis://elsewhere:6379/0");
 
-        await ((RedisTimerStore)store.Timers).SendAsync(TimerScript.Next, home, default, "m");
+        await ((RedisTimerStore)store.Timers).SendAsync(TimerScript.NextEvents, home, default, "m");
 
         (await RunAsync("ZCARD", KeyOf(home, TimerKey.Absolute))).ShouldBe("1");
         (await RunAsync("HGET", meta, "absolute")).ShouldBe("1");
