@@ -18,7 +18,7 @@ public abstract class EngineBlockedPoolSuite(StoreFixture fixture) : EngineSuite
         var finish = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
         Node node = await JoinAsync((_, _) => finish.Task, o => (o.LeaseDuration, o.MaxConcurrency) = (Seconds(9), 1));
         await WarmUpAsync(node);
-        await node.Timer.PostAsync([.. Enumerable.Range(0, 5).Select(i => new TimerPost("{}"u8.ToArray(), TimeSpan.Zero, new() { Id = $"{i}" }))]);
+        await node.Timer.PostAsync([.. Enumerable.Range(0, 5).Select(i => new TimerPost("{}"u8.ToArray(), TimeSpan.Zero, new() { Id = $"{i}", MaxRetries = 1 }))]);
         await node.NthAsync(1); // what was claimed beside it waits for its place, and goes back when it has not started after a second
 
         using var fourThirds = new CountdownEvent(4);

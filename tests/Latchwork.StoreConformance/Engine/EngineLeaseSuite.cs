@@ -266,7 +266,7 @@ public abstract class EngineLeaseSuite(StoreFixture fixture) : EngineSuite(fixtu
         Node node = await JoinAsync((_, _) => finish.Task, o => (o.MaxConcurrency, o.MaxInFlight) = (1, 200));
         await WarmUpAsync(node);
         Faults.DropNotifications = true; // so that nothing but the call itself tells
-        TimerPost[] posts = [.. ((string[])["x", "y"]).Select(id => new TimerPost("old"u8.ToArray(), TimeSpan.Zero, new() { Id = id }))];
+        TimerPost[] posts = [.. ((string[])["x", "y"]).Select(id => new TimerPost("old"u8.ToArray(), TimeSpan.Zero, new() { Id = id, MaxRetries = 1 }))];
         await node.Timer.PostAsync(posts);
         await clock.AdvanceUntilAsync(async () => (await node.Timer.GetStatsAsync()).InFlight == 2, Ms(100), "one runs, one is queued");
         TimerDelivery running = await node.NthAsync(1);

@@ -19,7 +19,7 @@ public abstract class EngineLeaveSuite(StoreFixture fixture) : EngineSuite(fixtu
         Node leaving = await JoinAsync(
             (_, _) => finish.Task, o => (o.MaxConcurrency, o.ShutdownTimeout, o.LeaseDuration) = (1, TimeSpan.FromHours(20), _longLease));
         await WarmUpAsync(leaving);
-        await leaving.Timer.PostAsync([.. Enumerable.Range(0, 5).Select(i => new TimerPost("{}"u8.ToArray(), TimeSpan.Zero, new() { Id = $"{i}" }))]);
+        await leaving.Timer.PostAsync([.. Enumerable.Range(0, 5).Select(i => new TimerPost("{}"u8.ToArray(), TimeSpan.Zero, new() { Id = $"{i}", MaxRetries = 1 }))]);
         await leaving.NthAsync(1);
         await Eventually.ReadsAsync(() => leaving.Timer.GetStatsAsync(), stats => stats.InFlight == 5, "all held");
         Node other = await JoinAsync(configure: o => o.LeaseDuration = _longLease);

@@ -141,7 +141,7 @@ public abstract class EnginePauseSuite(StoreFixture fixture) : EngineSuite(fixtu
     {
         Node node = await JoinAsync((delivery, _) => delivery.Id == "0" ? _end.Task : Task.CompletedTask, o => (o.MaxConcurrency, o.MaxEvents) = (1, 64));
         await WarmUpAsync(node);
-        await node.Timer.PostAsync([.. Enumerable.Range(0, queued + 1).Select(i => new TimerPost(new byte[1], TimeSpan.Zero, new() { Id = i == 0 ? "0" : $"behind{i}" }))]);
+        await node.Timer.PostAsync([.. Enumerable.Range(0, queued + 1).Select(i => new TimerPost(new byte[1], TimeSpan.Zero, new() { Id = i == 0 ? "0" : $"behind{i}", MaxRetries = 1 }))]);
         await node.NthAsync(1);
         return node;
     }
