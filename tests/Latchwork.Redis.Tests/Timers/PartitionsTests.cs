@@ -144,12 +144,12 @@ public sealed class PartitionsTests(PartitionedFixture fixture, ITestOutputHelpe
     }
 
     [Theory]
-    [InlineData("0")]
-    [InlineData("1025")]
-    [InlineData("-3")]
-    [InlineData("many")]
-    public void A_wrong_number_is_named(string value) =>
-        Should.Throw<ArgumentException>(() => ReadPartitions($"redis://localhost?partitions={value}")).Message.ShouldContain($"partitions '{value}'");
+    [InlineData("0", "'Partitions' must be between 1 and 1024; it is 0")]
+    [InlineData("1025", "'Partitions' must be between 1 and 1024; it is 1025")]
+    [InlineData("-3", "partitions '-3' is not a number")]
+    [InlineData("many", "partitions 'many' is not a number")]
+    public void A_wrong_number_is_named(string value, string named) =>
+        Should.Throw<ArgumentException>(() => ReadPartitions($"redis://localhost?partitions={value}")).Message.ShouldContain(named);
 
     [Fact]
     public void The_number_can_be_written_in_an_address()
