@@ -49,6 +49,11 @@ public sealed partial class LayoutTests
         wrong.Distinct().ShouldBeEmpty();
     }
 
+    [Fact]
+    public void What_a_listener_is_made_of_does_not_point_back_at_it() => Files("Timers")
+        .Where(file => Names(File.ReadAllText(file)).Contains("Listener")).Select(file => Path.GetFileName(file)).Order(StringComparer.Ordinal)
+        .ShouldBe(["DistributedTimer.Listening.cs", "DistributedTimer.Receiving.cs", "Listener.cs", "Membership.cs"]);
+
     [Theory]
     [InlineData("Model")]
     [InlineData("Timers")]
