@@ -288,6 +288,21 @@ public sealed class DashboardTests
     }
 
     [Fact]
+    public async Task While_the_store_does_not_answer_its_state_is_not_shown_as_fine()
+    {
+        var clock = new ManualTimeProvider();
+        await using DashboardHost host = await DashboardHost.StartAsync(configure: null, clock);
+        await host.PostAsync("orders", "1", TimeSpan.FromHours(1));
+        await using (DistributedTimer timer = host.Timer("orders")) await timer.CancelAsync("1");
+        (await host.GetAsync("")).ShouldContain("<div class=\"fine\"><dt>State</dt>");
+        host.Store.Fault = new LatchworkStoreException("The server is away.", StoreOutcome.NotApplied) { IsTransient = true };
+        clock.Advance(StoreMonitor.MaxAge);
+        string page = await host.GetAsync("");
+        page.ShouldContain("The server is away.");
+        page.ShouldContain("<div class=\"critical\"><dt>State</dt>");
+    }
+
+    [Fact]
     public async Task Outside_development_the_host_does_not_start_without_a_rule_and_options_are_checked()
     {
         WebApplicationBuilder builder = WebApplication.CreateBuilder(new WebApplicationOptions { EnvironmentName = "Production" });
