@@ -3,12 +3,16 @@ using System.Text.Json;
 using Latchwork.Api;
 using Latchwork.AspNetCore.Tests.Security;
 using Latchwork.StoreConformance.Engine;
+using Latchwork.StoreConformance.Support;
 using Microsoft.AspNetCore.Authentication;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Hosting;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
 using Shouldly;
+using Xunit;
+
+[assembly: TestCollectionOrderer(LongestFirst.Name, LongestFirst.Assembly)]
 
 namespace Latchwork.AspNetCore.Tests.Support;
 

@@ -1,7 +1,11 @@
 using Latchwork.Faults.Checking;
 using Latchwork.Faults.Injection;
 using Latchwork.Faults.Running;
+using Latchwork.StoreConformance.Support;
 using Shouldly;
+using Xunit;
+
+[assembly: TestCollectionOrderer(LongestFirst.Name, LongestFirst.Assembly)]
 
 namespace Latchwork.Faults.ShortRuns;
 

@@ -12,13 +12,6 @@ public sealed class ShortServerRuns
         ShortRun.HoldsAsync(StoreKind.Redis, 101, 5, FaultKind.Kill, FaultKind.Stop, FaultKind.Cut, FaultKind.Stall, FaultKind.Throttle, FaultKind.DropNotifications, FaultKind.Clock);
 
     [Fact]
-    public Task Workers_end_in_good_order_callbacks_break_records_are_damaged_and_events_come_in_bursts() =>
-        ShortRun.HoldsAsync(StoreKind.Redis, 108, 8, FaultKind.Terminate, FaultKind.Callbacks, FaultKind.Damage, FaultKind.Burst);
-
-    [Fact]
-    public Task The_server_forgets_everything() => ShortRun.HoldsAsync(StoreKind.Redis, 109, 17, FaultKind.Empty);
-
-    [Fact]
     public Task The_server_is_killed_frozen_and_full_and_ends_connections() =>
         ShortRun.HoldsAsync(StoreKind.Redis, 102, 6, FaultKind.Restart, FaultKind.Freeze, FaultKind.Memory, FaultKind.Connections, FaultKind.Flush, FaultKind.Kill);
 }

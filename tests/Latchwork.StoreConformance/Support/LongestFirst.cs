@@ -18,7 +18,7 @@ public sealed class LongestFirst : ITestCollectionOrderer
     private static readonly string[] _long =
     [
         "Resume", "TransferSchedule", "Failover", "Model", "Repartition", "Thaw", "Tls", "Sentinel", "Pipeline", "EngineLeave", "SharedMultiplexer",
-        "Spread", "Recovery", "StoreChecker", "Partitions", "Browser", "Process",
+        "Spread", "Recovery", "StoreChecker", "Partitions", "Browser", "Process", "Short",
     ];
 
     /// <inheritdoc/>
