@@ -159,7 +159,8 @@ public sealed class BrowserTests(BrowserFixture chromium) : IClassFixture<Browse
         await Expect(shown.Page.Locator("h1")).ToHaveTextAsync("order-unpaid");
     }
 
-    private static async Task<string[]> SeriousAsync(IPage page)
+    /// <summary>What keeps people from using a page.</summary>
+    internal static async Task<string[]> SeriousAsync(IPage page)
     {
         AxeResult result = await page.RunAxe();
         return

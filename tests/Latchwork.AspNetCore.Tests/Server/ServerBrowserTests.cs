@@ -19,18 +19,23 @@ public sealed class ServerBrowserTests(BrowserFixture chromium) : IClassFixture<
     [InlineData(false)]
     public async Task A_browser_signs_in_changes_something_and_signs_out_whether_or_not_the_proxy_says_its_prefix(bool saysPrefix)
     {
+        SetDefaultExpectTimeout(20_000);
         string database = Path.Combine(_folder, "a.db");
         await using ServerProcess server = await ServerProcess.StartAsync("--store", $"sqlite:{database}");
         await using ReverseProxy proxy = await ReverseProxy.StartAsync(server.Http.BaseAddress!.ToString(), "/tools/timers", saysPrefix);
-        await using IBrowserContext context = await chromium.Browser.NewContextAsync(new() { BaseURL = proxy.Address + "/tools/timers/latchwork/" });
+        await using IBrowserContext context = await chromium.Browser.NewContextAsync(new() { BaseURL = proxy.Address + "/tools/timers/latchwork/", ViewportSize = new() { Width = 390, Height = 780 } });
         IPage page = await context.NewPageAsync();
 
         await page.GotoAsync("../");
         await Expect(page.Locator("h1")).ToHaveTextAsync("Sign in");
         await page.GotoAsync("nodes");
+        await SignInAsync("not-the-token-at-all");
+        await Expect(page.GetByRole(AriaRole.Alert)).ToContainTextAsync("not the token");
+        await FitsAsync();
         await SignInAsync(server.Token);
         await Expect(page.Locator("h1")).ToHaveTextAsync("Nodes"); // the page that was asked for
         await Expect(page.Locator("#live-state")).ToHaveTextAsync("live");
+        await FitsAsync();
         (await context.CookiesAsync()).ShouldAllBe(cookie => cookie.Path == "/tools/timers/latchwork");
 
         await page.GotoAsync("post?ns=orders");
@@ -44,6 +49,13 @@ public sealed class ServerBrowserTests(BrowserFixture chromium) : IClassFixture<
         (await context.CookiesAsync()).ShouldNotContain(cookie => cookie.Name == $"latchwork-{server.Http.BaseAddress!.Port}");
         await page.GotoAsync("nodes");
         await Expect(page.Locator("h1")).ToHaveTextAsync("Sign in");
+
+        // Narrow, and for those who do not see it.
+        async Task FitsAsync()
+        {
+            (await BrowserTests.SeriousAsync(page)).ShouldBeEmpty();
+            (await page.EvaluateAsync<int>("document.documentElement.scrollWidth - document.documentElement.clientWidth")).ShouldBeLessThanOrEqualTo(0);
+        }
 
         async Task SignInAsync(string token)
         {
