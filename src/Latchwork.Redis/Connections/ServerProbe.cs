@@ -66,8 +66,8 @@ internal static class ServerProbe
     }
 
     private static ServerReason Silent(ConfigurationOptions settings) => settings.Ssl
-        ? new("the server did not finish the TLS handshake in time; is the port one with TLS?", true)
-        : new("the server accepted the connection, and then did not reply in time as a Redis server does; is the port one without TLS?", true);
+        ? new("the server did not finish the TLS handshake in time (perhaps its port is one without TLS)", true)
+        : new("the server accepted the connection, and then did not reply in time as a Redis server does (it hangs, or its port is one with TLS)", true);
 
     private static async Task<string?> UnreachableAsync(EndPoint server, TimeSpan bound, CancellationToken cancellationToken)
     {

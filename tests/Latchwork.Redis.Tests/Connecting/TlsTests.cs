@@ -116,7 +116,7 @@ public sealed class TlsTests : IDisposable
     public async Task TLS_to_a_port_without_it_and_the_reverse_are_explained()
     {
         await using TlsServer server = await TlsServer.StartAsync(_certificates);
-        (await FailsAsync($"rediss://127.0.0.1:{server.Server.Port}?connectTimeout=300ms")).Message.ShouldContain("is the port one with TLS?");
+        (await FailsAsync($"rediss://127.0.0.1:{server.Server.Port}?connectTimeout=300ms")).Message.ShouldContain("perhaps its port is one without TLS");
         (await FailsAsync($"redis://127.0.0.1:{server.Port}")).Message.ShouldContain($"redis://127.0.0.1:{server.Port}");
     }
 
