@@ -84,4 +84,9 @@ public sealed class LegalKeyTests
     [Fact]
     public void Work_that_begins_after_its_lease_because_its_process_was_frozen() =>
         _script.Fault("stop", 500, 3_000, target: "a").Grant(0, 1, "x", 10, lease: 1_000).Factory(3_001, 3_100, 10).ShouldPass();
+
+    [Fact]
+    public void A_failure_whose_message_cannot_be_read_is_like_any_other_of_its_kind() =>
+        _script.Grant(0, 1, "x", 10).Publish(2, 3, "x", 10, LockValue.Unreadable, freshFor: 0).Grant(4, 5, "y", 20, process: "b").Publish(6, 7, "y", 20, "v:1", process: "b")
+            .Grant(70_000, 70_001, "z", 30).Run(69_000, 70_100, LockValue.Unreadable, process: "a", ending: Ending.RunFailed).ShouldPass();
 }

@@ -33,11 +33,14 @@ public static class EventVersion
     }
 }
 
-/// <summary>How outcomes of keys are written: <c>v:</c> and the text of a value, <c>null</c>, or <c>f:</c> and the message of a failure. Each is unlike all others of the run.</summary>
+/// <summary>How outcomes of keys are written: <c>v:</c> and the text of a value, <c>null</c>, or <c>f:</c> and the message of a failure. Each but null and <see cref="Unreadable"/> is unlike all others of the run.</summary>
 public static class LockValue
 {
     /// <summary>The null value.</summary>
     public const string Null = "null";
+
+    /// <summary>A failure whose message cannot be read, as the library shows it.</summary>
+    public const string Unreadable = "f:(its message cannot be read: InvalidOperationException)";
 
     /// <summary>A value's text, as the worker's factory returned it.</summary>
     public static string OfText(string text) => "v:" + text;

@@ -1,4 +1,5 @@
 using System.Diagnostics.Metrics;
+using Latchwork.Faults.History;
 using Microsoft.Extensions.Logging;
 
 namespace Latchwork.Faults.Work;
@@ -40,9 +41,8 @@ internal sealed class BrokenCallbacks : ILoggerFactory, ILogger
     /// <summary>Whether an exception is one of those.</summary>
     public static bool IsFailure(Exception exception) => exception is UnreadableException || exception.GetType() == typeof(InvalidOperationException);
 
-    /// <summary>What the library makes of a failure's text.</summary>
-    public static string TextOf(Exception failure) =>
-        failure is UnreadableException ? $"(its message cannot be read: {nameof(InvalidOperationException)})" : failure.Message;
+    /// <summary>How the outcome of such a failure is written.</summary>
+    public static string ValueOf(Exception failure) => failure is UnreadableException ? LockValue.Unreadable : LockValue.OfFailure(failure.Message);
 
     /// <summary>A subscriber of <see cref="DistributedTimer.Error"/>.</summary>
     public void OnError(object? sender, TimerErrorEventArgs error) => ThrowAtTimes();

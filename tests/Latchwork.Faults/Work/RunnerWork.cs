@@ -212,7 +212,7 @@ internal sealed class RunnerWork(WorkerSettings settings, Recorder recorder, Lat
             if (chance.Next(8) == 0)
             {
                 Exception failure = BrokenCallbacks.NewFailure(chance, NewText());
-                value = LockValue.OfFailure(BrokenCallbacks.TextOf(failure));
+                value = BrokenCallbacks.ValueOf(failure);
                 throw failure;
             }
 

@@ -10,7 +10,7 @@ internal sealed class OutcomeRules(KeyFacts facts, RunFacts run, Action<IdHistor
         ILookup<string, Publication> byValue = facts.Publications.ToLookup(publication => publication.Value);
         foreach (Sight sight in facts.Sights)
         {
-            if (sight.Value == LockValue.Null) continue; // any run may end with null
+            if (sight.Value is LockValue.Null or LockValue.Unreadable) continue; // any run may end like that
             Publication[] sources = [.. byValue[sight.Value].Where(publication => publication.From <= sight.Operation.To)];
             if (sources.Length == 0)
             {
