@@ -18,9 +18,6 @@ public sealed record CheckOptions
     /// <summary>How long an event may wait while a node has a free place. Promised is that it is handed back after 1 s on a node that cannot start it.</summary>
     public long IdleGrace { get; init; } = 3_500_000;
 
-    /// <summary>How long after the end of its lease work may begin: its thread may have had to wait for a processor.</summary>
-    public long StartGrace { get; init; } = 500_000;
-
     /// <summary>How long after the server came back empty a namespace that is in use may not be listed: nodes register it again every 10 s.</summary>
     public long RegistrationGrace { get; init; } = 12_000_000;
 

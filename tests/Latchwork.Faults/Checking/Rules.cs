@@ -63,7 +63,7 @@ public static class Rules
     /// <summary>A leave, or a process that was asked to end, did not end within its bound.</summary>
     public const string Shutdown = "shutdown";
 
-    /// <summary>A key was freed while the work of its owner was still running, or work began long after its lease had ended.</summary>
+    /// <summary>A key was freed while the work of its owner was still running, or work began with a lease that had ended when its owner was told of it.</summary>
     public const string Work = "work";
 
     /// <summary>An event was delivered though its record had been damaged in the store, or it is dead for another reason.</summary>

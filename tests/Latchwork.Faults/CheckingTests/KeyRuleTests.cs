@@ -108,5 +108,6 @@ public sealed class KeyRuleTests
         _script.Grant(0, 1, "x", 10).Factory(2, null, 10).Release(100, 101, "x", 10).Run(200, 201, null, process: "a", ending: Ending.Unknown).ShouldBreak(Rules.Work);
 
     [Fact]
-    public void Work_that_begins_long_after_its_lease_has_ended() => _script.Grant(0, 1, "x", 10, lease: 1_000).Factory(2_000, 2_100, 10).ShouldBreak(Rules.Work);
+    public void Work_that_begins_with_a_lease_that_had_ended_when_its_owner_was_told_of_it() =>
+        _script.Grant(0, 1_500, "x", 10, lease: 1_000).Factory(1_501, 2_100, 10).ShouldBreak(Rules.Work);
 }

@@ -82,8 +82,11 @@ public sealed class LegalKeyTests
     public void A_key_that_is_freed_when_its_work_has_ended() => _script.Grant(0, 1, "x", 10).Factory(2, 100, 10).Release(100, 101, "x", 10).ShouldPass();
 
     [Fact]
-    public void Work_that_begins_after_its_lease_because_its_process_was_frozen() =>
-        _script.Fault("stop", 500, 3_000, target: "a").Grant(0, 1, "x", 10, lease: 1_000).Factory(3_001, 3_100, 10).ShouldPass();
+    public void Work_whose_lease_ends_while_its_thread_waits_for_its_turn() => _script.Grant(0, 1, "x", 10, lease: 1_000).Factory(2_000, 2_100, 10).ShouldPass();
+
+    [Fact]
+    public void Work_of_a_grant_that_was_late_and_renewed() =>
+        _script.Grant(0, 1_500, "x", 10, lease: 1_000).Renew(1_501, 1_510, "x", 10).Factory(1_511, 1_600, 10).ShouldPass();
 
     [Fact]
     public void A_failure_whose_message_cannot_be_read_is_like_any_other_of_its_kind() =>

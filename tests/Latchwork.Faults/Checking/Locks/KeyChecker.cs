@@ -16,7 +16,7 @@ internal sealed class KeyChecker(RunFacts run, CheckOptions options, CheckReport
         CheckSuperseded(facts);
         CheckWork(facts);
         CheckNamespace(facts);
-        new WorkRules(facts, run, options, Offend).Check();
+        new WorkRules(facts, run, Offend).Check();
         new OutcomeRules(facts, run, Offend).Check();
         new WaitRules(facts, run, options, Offend).Check();
     }

@@ -3,7 +3,7 @@ using Latchwork.Faults.History;
 namespace Latchwork.Faults.Checking.Locks;
 
 /// <summary>A factory runs while its key is its own: it does not begin when that is over, and nobody frees the key while it still runs.</summary>
-internal sealed class WorkRules(KeyFacts facts, RunFacts run, CheckOptions options, Action<IdHistory, string, string, long> offend)
+internal sealed class WorkRules(KeyFacts facts, RunFacts run, Action<IdHistory, string, string, long> offend)
 {
     public void Check()
     {
@@ -17,21 +17,18 @@ internal sealed class WorkRules(KeyFacts facts, RunFacts run, CheckOptions optio
         }
     }
 
+    // A lease that had ended when its owner was told of it begins no work. One that ends between that and the first statement may: a thread may wait for its turn.
     private void CheckBegin(string process, WorkStarted work)
     {
-        long end = 0;
-        foreach (Operation o in facts.History.Operations)
-        {
-            if (o.From > work.At || o.Process != process) continue;
-            bool isGrant = o.Verb == Verb.LockRequest && o.Outcome == "Granted" && o.End!.FencingToken == work.FencingToken;
-            bool isRenewal = o.Verb == Verb.LockRenew && o.Outcome == "True" && o.Start.FencingToken == work.FencingToken;
-            if (isGrant || isRenewal) end = Math.Max(end, o.From + (o.Start.Lease ?? 0));
-        }
-
-        // Whoever was frozen between its last look and its first statement could not know.
-        if (end == 0 || work.At <= end + options.StartGrace + run.OutageWithin(process, end, work.At)) return;
-        Offend($"'{process}' began its work with fencing token {work.FencingToken} {(work.At - end) / 1e3:F1} ms after its lease had ended", work.At);
+        Operation[] said = [.. facts.History.Operations.Where(o => o.Process == process && o.To <= work.At && IsLease(o, work.FencingToken))];
+        if (said.Length == 0 || said.Any(o => o.To <= o.From + (o.Start.Lease ?? 0) + run.Slack)) return;
+        long end = said.Max(o => o.From + (o.Start.Lease ?? 0));
+        Offend($"'{process}' began its work with fencing token {work.FencingToken} {(work.At - end) / 1e3:F1} ms after its lease, which had ended when it was told of it", work.At);
     }
+
+    private static bool IsLease(Operation o, long fencingToken) =>
+        (o.Verb == Verb.LockRequest && o.Outcome == "Granted" && o.End!.FencingToken == fencingToken)
+        || (o.Verb == Verb.LockRenew && o.Outcome == "True" && o.Start.FencingToken == fencingToken);
 
     private void CheckEnd(string process, WorkStarted work, long ended)
     {
