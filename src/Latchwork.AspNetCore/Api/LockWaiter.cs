@@ -15,6 +15,9 @@ internal sealed class LockWaiter(LockerRequest request, LockHeld held, bool keep
     /// <summary>The last answer: while it waits, the owner.</summary>
     public LockHeld Held { get; set; } = held;
 
+    /// <summary>How many questions had failed when its own was answered.</summary>
+    public int FailuresBefore { get; set; }
+
     /// <summary>Whether its wait is over: the answer to the question under way is the last.</summary>
     public bool HasWaited { get; set; }
 

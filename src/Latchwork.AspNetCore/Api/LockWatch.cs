@@ -29,6 +29,7 @@ internal sealed class LockWatch(HttpApi api, LockWaits waits, LockerKey key, boo
     private bool _mustAsk = true;
     private long _askAt;
     private Exception? _failure;
+    private int _failures;
 
     public LockerKey Key => key;
 
@@ -62,6 +63,7 @@ internal sealed class LockWatch(HttpApi api, LockWaits waits, LockerKey key, boo
             while (before is not null && before.Value.Request.WaitingFor > waiter.Request.WaitingFor) before = before.Previous;
             if (before is null) _waiting.AddFirst(waiter);
             else _waiting.AddAfter(before, waiter);
+            waiter.FailuresBefore = _failures;
             if (told is null || told != _told) _mustAsk = true;
             _askAt = Math.Min(_askAt, NextAfter(waiter.Held));
             _changed.TrySetResult();
@@ -196,6 +198,7 @@ internal sealed class LockWatch(HttpApi api, LockWaits waits, LockerKey key, boo
         {
             _isAsking = false;
             _failure = failure;
+            if (failure is not null) _failures++;
             var held = reply as LockHeld;
             _askAt = NextAfter(held);
             if (held is not null) waiter.Held = held;
@@ -212,7 +215,7 @@ internal sealed class LockWatch(HttpApi api, LockWaits waits, LockerKey key, boo
     private void End(LockWaiter waiter)
     {
         _waiting.Remove(waiter);
-        if (_failure is null) waiter.TryGive(waiter.Held);
+        if (_failure is null || waiter.FailuresBefore == _failures) waiter.TryGive(waiter.Held); // its own question was answered after that failure
         else waiter.Fail(_failure is LatchworkStoreException e ? NotKnown(e) : _failure);
     }
 

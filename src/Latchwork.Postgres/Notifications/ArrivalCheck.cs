@@ -13,7 +13,8 @@ internal sealed class ArrivalCheck(Func<Task> send, Action onFailure)
 
     private static readonly TimeSpan _every = TimeSpan.FromSeconds(30);
 
-    private long _sentAt; // 0: not yet on this connection
+    private long _begunAt; // 0: not yet on this connection
+    private long _sentAt; // 0: the last one is being sent, or could not be
     private bool _isOut;
     private bool _hasFailed;
 
@@ -27,7 +28,7 @@ internal sealed class ArrivalCheck(Func<Task> send, Action onFailure)
     public void Reset()
     {
         Volatile.Write(ref _isOut, false);
-        _sentAt = 0;
+        _begunAt = 0;
     }
 
     /// <summary>It has arrived.</summary>
@@ -36,11 +37,11 @@ internal sealed class ArrivalCheck(Func<Task> send, Action onFailure)
     /// <summary>Looks at the last one, and sends another if it is time. Only the thread that listens calls it.</summary>
     public void Run()
     {
-        if (_sentAt != 0)
+        if (_begunAt != 0)
         {
-            TimeSpan since = TimeProvider.System.GetElapsedTime(_sentAt);
             bool isOut = Volatile.Read(ref _isOut);
-            if (isOut && since > Timeout && !HasFailed)
+            long sentAt = Volatile.Read(ref _sentAt);
+            if (isOut && sentAt != 0 && TimeProvider.System.GetElapsedTime(sentAt) > Timeout && !HasFailed)
             {
                 Volatile.Write(ref _hasFailed, true);
                 onFailure();
@@ -50,10 +51,11 @@ internal sealed class ArrivalCheck(Func<Task> send, Action onFailure)
                 Volatile.Write(ref _hasFailed, false);
             }
 
-            if (since < _every) return;
+            if (TimeProvider.System.GetElapsedTime(_begunAt) < _every) return;
         }
 
-        _sentAt = TimeProvider.System.GetTimestamp();
+        _begunAt = TimeProvider.System.GetTimestamp();
+        Volatile.Write(ref _sentAt, 0);
         Volatile.Write(ref _isOut, true);
         _ = SendAsync();
     }
@@ -62,6 +64,7 @@ internal sealed class ArrivalCheck(Func<Task> send, Action onFailure)
     {
         Task sent = send();
         await sent.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
-        if (!sent.IsCompletedSuccessfully) Volatile.Write(ref _isOut, false); // nothing was sent: nothing is missing
+        if (sent.IsCompletedSuccessfully) Volatile.Write(ref _sentAt, TimeProvider.System.GetTimestamp());
+        else Volatile.Write(ref _isOut, false); // nothing was sent: nothing is missing
     }
 }

@@ -103,6 +103,9 @@ internal sealed partial class StoreMonitor : IAsyncDisposable
         await _gate.WaitAsync(cancellationToken).ConfigureAwait(false);
         try
         {
+            // What is still read for somebody who has left may be older than the change, and would be young when it ends.
+            if (_reading is { IsCompleted: false } before) await before.WaitAsync(cancellationToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            cancellationToken.ThrowIfCancellationRequested();
             if (_namespaces.TryGetValue(ns, out NamespaceReader? changed)) changed.ForgetAge();
             _listedAt = null;
         }
@@ -118,6 +121,7 @@ internal sealed partial class StoreMonitor : IAsyncDisposable
 
         // Whoever is inside ends now; nobody comes in any more.
         await _gate.WaitAsync().ConfigureAwait(false);
+        if (_reading is { } last) await last.WaitAsync(Timeout, TimeProvider.System).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         foreach (NamespaceReader one in _namespaces.Values) await one.DisposeAsync().ConfigureAwait(false);
         _namespaces.Clear();
     }

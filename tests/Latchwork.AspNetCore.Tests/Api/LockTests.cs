@@ -116,6 +116,23 @@ public sealed class LockTests
     }
 
     [Fact]
+    public async Task Whose_own_question_was_answered_does_not_hear_of_a_failure_before_it()
+    {
+        await using ApiHost host = await ApiHost.StartAsync();
+        await host.DoAsync("locks/request", new { key = "k", lease = "1h" });
+        Task<(int Status, JsonElement Body)> first = host.PostAsync("locks/request", new { key = "k", wait = "60s" });
+        await Eventually.HoldsAsync(() => host.Store.LockRequests == 3, "the watch of the key has asked once");
+        Task<(int Status, JsonElement Body)> other = host.PostAsync("locks/request", new { key = "k", wait = "60s" });
+        await Eventually.HoldsAsync(() => host.Api.LockWaits.Count == 2, "both wait");
+        host.Store.BeforeLockRequest = _ => throw new LatchworkStoreException("The server is away.", StoreOutcome.NotApplied) { IsTransient = true };
+        (await first).Status.ShouldBe(503);
+        host.Store.BeforeLockRequest = null;
+        (await host.PostAsync("locks/request", new { key = "k", wait = "100ms" })).Status.ShouldBe(504);
+        await host.DoAsync("locks/forget", new { key = "k" });
+        (await other).Status.ShouldBe(201);
+    }
+
+    [Fact]
     public async Task A_store_that_fails_is_asked_once_a_second_for_all_who_wait_and_they_get_the_result_when_it_is_back()
     {
         await using ApiHost host = await ApiHost.StartAsync();

@@ -234,6 +234,27 @@ public sealed class StoreMonitorTests : IAsyncDisposable
     }
 
     [Fact]
+    public async Task What_was_read_before_a_change_is_not_taken_for_young_after_it()
+    {
+        await PostAsync("orders");
+        _store.Hang = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        using var leaves = new CancellationTokenSource();
+        Task<OverviewPage> left = _monitor.GetOverviewAsync(new OverviewQuery(), leaves.Token);
+        await Eventually.HoldsAsync(() => !_store.Commands.IsEmpty, "it is read");
+        await leaves.CancelAsync();
+        await Should.ThrowAsync<OperationCanceledException>(left);
+
+        Task forgotten = _monitor.ForgetAgeAsync("orders", default);
+        forgotten.IsCompleted.ShouldBeFalse("what is being read may be older than the change");
+        _store.Hang.SetResult();
+        _store.Hang = null;
+        await forgotten;
+        _store.Commands.Clear();
+        await _monitor.GetNamespaceAsync("orders", default);
+        _store.Commands.ShouldContain(nameof(ITimerStore.GetStatsAsync));
+    }
+
+    [Fact]
     public async Task A_namespace_that_is_refused_does_not_hide_the_others()
     {
         await PostAsync("moved");
