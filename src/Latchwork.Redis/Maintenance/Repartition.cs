@@ -3,8 +3,8 @@ namespace Latchwork.Redis.Maintenance;
 /// <summary>Changes the number of partitions of a namespace, say from 5 to 12.</summary>
 /// <remarks>
 /// <para>
-/// No step touches two partitions, which may be on two servers. (1) One partition after the other is frozen: instead of <c>5</c> it records
-/// <c>5&gt;12</c>, so every script of any client, of any version, is refused. Only if no node listens. (2) When all are frozen, partition by
+/// No step touches two partitions, which may be on two servers. (1) One partition after the other is locked: instead of <c>5</c> it records
+/// <c>5&gt;12</c>, so every script of any client, of any version, is refused. Only if no node listens. (2) When all are locked, partition by
 /// partition and page by page, each event that belongs elsewhere under the new number is read, stored there as it is, and then deleted. (3) From
 /// the last to the first the partitions are opened: they record <c>12</c>. Those that are none of the namespace any more keep nothing but that
 /// number, so that a client that still knows of them is refused.
@@ -13,7 +13,7 @@ namespace Latchwork.Redis.Maintenance;
 /// What happens if a step is the last that this process makes: in (1) nothing has moved, and clients find the namespace closed. In (2) a batch may
 /// be in two partitions, both of which are closed, and the next run stores it again, in the place of itself, and deletes it. If a partition of
 /// the former ones records <c>12</c>, then (2) is over forever, and the next run only opens the others. The first partition, which every client
-/// asks first, is frozen first and opened last. Every script names <c>5&gt;12</c> and is refused where something else is recorded, so what was sent by
+/// asks first, is locked first and opened last. Every script names <c>5&gt;12</c> and is refused where something else is recorded, so what was sent by
 /// a process that is gone does nothing once it is over. Turning back is the same with <c>12&gt;5</c>, which replaces <c>5&gt;12</c>.
 /// </para>
 /// </remarks>
@@ -69,7 +69,7 @@ internal sealed class Repartition(RedisTimerStore store) : IStorePartitions
                 }
             }
 
-            // Of the first partition, which is frozen first and opened last: nobody can change it any more. Each that is opened gets it before anybody can claim.
+            // Of the first partition, which is locked first and opened last: nobody can change it any more. Each that is opened gets it before anybody can claim.
             string pause = (await store.PeekPartitionAsync(new TimerPartition(ns, 0), cancellationToken).ConfigureAwait(false)).Pause;
 
             if (!Array.Exists(done, static one => one))

@@ -101,10 +101,18 @@ public sealed partial class ScriptSourceTests
     [MemberData(nameof(PartitionScripts))]
     public void A_script_that_frees_does_so_before_it_takes(string name)
     {
-        // Redis refuses the first write of a script at its memory limit, unless that write takes no memory (see free.lua).
+        // Redis refuses the first write of a script at its memory limit, unless that write takes no memory (see free in partition.lua).
         string code = LuaComment().Replace(Read($"{Script(name).Script.Name}.lua"), "");
-        if (name is nameof(TimerScript.Post) or nameof(TimerScript.Open) or nameof(TimerScript.ImportEvents) or nameof(TimerScript.WriteEvents)) code.ShouldNotContain("@include free");
-        else if (FirstWrite().IsMatch(code)) Read($"{Script(name).Script.Name}.lua").IndexOf("@include free", StringComparison.Ordinal).ShouldBeGreaterThan(0);
+        Match write = FirstWrite().Match(code);
+        if (name is nameof(TimerScript.Post) or nameof(TimerScript.Open) or nameof(TimerScript.ImportEvents) or nameof(TimerScript.WriteEvents)) code.ShouldNotContain("free()");
+        else if (write.Success) Free().Match(code).Index.ShouldBeInRange(1, write.Index);
+    }
+
+    [Fact]
+    public void Fragments_are_functions_that_are_included_where_a_script_begins_but_for_the_clock_that_not_every_confirmation_asks()
+    {
+        string[] within = [.. _assembly.GetManifestResourceNames().SelectMany(name => IncludeWithin().Matches(Read(name)).Select(include => $"{name} {include.Groups[1].Value}"))];
+        within.ShouldBe(["Timers/Confirm.lua clock"]);
     }
 
     [Fact]
@@ -135,6 +143,12 @@ public sealed partial class ScriptSourceTests
 
     [GeneratedRegex(@"^\s*-- @include (\w+)$", RegexOptions.Multiline)]
     private static partial Regex IncludeLine();
+
+    [GeneratedRegex(@"^[ \t]+-- @include (\w+)$", RegexOptions.Multiline)]
+    private static partial Regex IncludeWithin();
+
+    [GeneratedRegex(@"\bfree\(\)|call\('HDEL', meta, ''\)")]
+    private static partial Regex Free();
 
     [GeneratedRegex(@"--.*$", RegexOptions.Multiline)]
     private static partial Regex LuaComment();

@@ -12,7 +12,7 @@ local channel, id = ARGV[4], ARGV[5]
 local record = call('HGET', lease, id)
 if record and ARGV[6] ~= '1' then return 2 end
 if not record and call('HSTRLEN', body, id) == 0 then return 1 end
--- @include free
+free()
 call('ZREM', due, id)
 forgetAbsolute({ id })
 call('ZREM', flight, id)

@@ -14,10 +14,10 @@ if not call('ZSCORE', due, id) then
   return 1
 end
 local at, was = dueAt(ARGV[6])
--- @include free
+free()
 call('ZADD', due, 'XX', at, id)
 if was then noteAbsolute({ was, id }) else forgetAbsolute({ id }) end
 wake(at)
 keepRoles()
--- @include finish
+finish()
 return 0

@@ -24,7 +24,7 @@ local most, capacity, held = tonumber(ARGV[7]), tonumber(ARGV[8]), tonumber(ARGV
 -- @include expire
 -- @include completed
 -- @include counters
--- @include free
+free()
 
 dateAnew()
 local deadline = math.ceil((nowUs + tonumber(ARGV[10])) / 1000)
@@ -67,5 +67,5 @@ for i, id in ipairs(ids) do
 end
 keepRoles()
 keepCounts(now)
--- @include finish
+finish()
 return reply

@@ -22,7 +22,7 @@ if #live > 0 then
     -- @include clock
     at, completedAt, aheadBy = now, rawNow, ahead
   end
-  -- @include free
+  free()
   call('ZREM', flight, unpack(ids))
   call('HDEL', lease, unpack(ids))
   call('HDEL', body, unpack(ids))
@@ -38,7 +38,7 @@ if #live > 0 then
     call('HSET', completed, unpack(lines))
     call('ZADD', completedids, unpack(places))
     trimCompleted(completedAt - ARGV[4], tonumber(ARGV[5]), aheadBy > 0 and completedAt)
-    -- @include finish
+    finish()
   end
 end
 return table.concat(outcomes)

@@ -14,8 +14,8 @@ if #live > 0 then
   for i, it in ipairs(live) do
     ends[i * 2 - 1], ends[i * 2] = deadline, it[2]
   end
-  -- @include free
+  free()
   call('ZADD', flight, 'XX', 'GT', unpack(ends))
-  -- @include finish
+  finish()
 end
 return table.concat(outcomes)

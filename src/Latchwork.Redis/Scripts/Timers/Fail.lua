@@ -62,7 +62,7 @@ if #live > 0 then
       deadLettered[#deadLettered + 1] = id
     end
   end
-  -- @include free
+  free()
   call('ZREM', flight, unpack(ids))
   call('HDEL', lease, unpack(ids))
   call('HSET', tries, unpack(spent))
@@ -78,6 +78,6 @@ if #live > 0 then
     trimDead(tonumber(ARGV[5]), tonumber(ARGV[6]))
   end
   keepCounts(now)
-  -- @include finish
+  finish()
 end
 return table.concat(outcomes)

@@ -9,12 +9,12 @@ local channel, node = ARGV[4], ARGV[5]
 -- @include roles
 -- @include head
 if call('HEXISTS', nodes, node) == 0 then return 0 end
--- @include free
+free()
 call('HDEL', nodes, node)
 call('HDEL', claims, node)
 call('ZREM', rotation, node)
 call('ZREM', pollslots, node)
 resign(node, head())
 keepRoles()
--- @include finish
+finish()
 return 1

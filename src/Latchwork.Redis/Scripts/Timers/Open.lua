@@ -5,6 +5,6 @@
 local meta = unpack(KEYS)
 -- @include layout
 if fresh then
-  -- @include finish
+  finish()
 end
 return fresh and 1 or 0

@@ -9,12 +9,12 @@ local channel = ARGV[4]
 local pause = state[13] or ''
 if pause ~= '' and ARGV[5] == '' then return { pause, 0 } end
 pause = (ARGV[5] == '' and int(rawNow) or ARGV[5]) .. ' ' .. ARGV[6]
--- @include free
+free()
 change('pause', pause)
 change('primary', '')
 change('armed', 0)
 change('backup', '')
 change('by', 0)
--- @include finish
+finish()
 for _, node in ipairs(call('ZRANGE', pollslots, 0, 999)) do redis.pcall('PUBLISH', channel .. node, 'p 0') end
 return { pause, fresh and 1 or 0 }

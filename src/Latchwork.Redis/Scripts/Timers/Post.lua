@@ -44,7 +44,7 @@ end
 look()
 
 local outcomes, places, bodies, dated = {}, {}, {}, {}
-local former, revoked, unburied = {}, {}, {}
+local former, revoked, formerDead = {}, {}, {}
 local earliest
 for i = 1, n do
   local id, mode = ARGV[4 + i * 3], string.byte(modes, i)
@@ -61,7 +61,7 @@ for i = 1, n do
     if where then former[#former + 1] = id end
     dated[id] = was -- of an id that comes twice the last counts
     if where == 'f' then revoked[#revoked + 1] = id end
-    if where == 'd' then unburied[#unburied + 1] = id end
+    if where == 'd' then formerDead[#formerDead + 1] = id end
     outcomes[i] = where and '1' or '0'
     known[id] = 's'
   end
@@ -81,7 +81,7 @@ if earliest then
     absolutes[#absolutes + 1] = id
   end
   noteAbsolute(absolutes)
-  if #unburied > 0 then call('ZREM', dead, unpack(unburied)) end
+  if #formerDead > 0 then call('ZREM', dead, unpack(formerDead)) end
   if #revoked > 0 then
     call('ZREM', flight, unpack(revoked))
     call('HDEL', lease, unpack(revoked))
@@ -96,6 +96,6 @@ if earliest then
   count(POSTED, #places / 2)
   count(REPLACED, #former)
   keepCounts(now)
-  -- @include finish
+  finish()
 end
 return { fresh and earliest and 1 or 0, table.concat(outcomes) }

@@ -9,10 +9,10 @@ local meta, dead, body, tries, past = unpack(KEYS)
 -- @include forget
 local outcomes, ids = deadLettered(4)
 if #ids > 0 then
-  -- @include free
+  free()
   call('ZREM', dead, unpack(ids))
   call('HDEL', body, unpack(ids))
   forgetPast(ids)
-  -- @include finish
+  finish()
 end
 return table.concat(outcomes)

@@ -25,7 +25,7 @@ if #live > 0 then
     ids[i] = it[2]
     places[i * 2 - 1], places[i * 2] = at, it[2]
   end
-  -- @include free
+  free()
   call('ZREM', flight, unpack(ids))
   call('HDEL', lease, unpack(ids))
   call('ZADD', due, unpack(places))
@@ -34,6 +34,6 @@ if #live > 0 then
   keepRoles()
   count(HANDED_BACK, #ids)
   keepCounts(now)
-  -- @include finish
+  finish()
 end
 return table.concat(outcomes)

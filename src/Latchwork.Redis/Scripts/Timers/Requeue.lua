@@ -18,13 +18,13 @@ if #ids > 0 then
     if was then dated[i * 2 - 1], dated[i * 2] = was, ids[i] end
     spent[i * 2 - 1], spent[i * 2] = ids[i], '0' .. (record and string.match(record, '^%d+( %d+ %d+ %d+)') or ' 0 0 0')
   end
-  -- @include free
+  free()
   call('ZREM', dead, unpack(ids))
   call('ZADD', due, unpack(places))
   noteAbsolute(dated)
   call('HSET', tries, unpack(spent))
   wake(at)
   keepRoles()
-  -- @include finish
+  finish()
 end
 return table.concat(outcomes)

@@ -10,11 +10,11 @@ local channel = ARGV[4]
 -- @include head
 local ended = pause
 if ended == '' then return '' end
--- @include free
+free()
 pause = ''
 call('HDEL', meta, 'pause')
 local earliest = head()
 if earliest then wake(earliest) end
 keepRoles()
--- @include finish
+finish()
 return ended

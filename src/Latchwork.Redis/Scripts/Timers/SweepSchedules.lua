@@ -17,9 +17,9 @@ local phase = string.match(found[1] or '', '^%a+')
 if phase == 'importing' or phase == 'closed' then return { total, int(nowUs - offsetUs), '', {}, {} } end
 if ARGV[4] == '' then
   if found[2] and found[2] ~= '' and now - tonumber(found[2]) < tonumber(ARGV[5]) then return { total, int(nowUs - offsetUs), '', {}, {} } end
-  -- @include free
+  free()
   change('scheduleswept', int(now))
-  -- @include finish
+  finish()
 end
 local ids = call('ZRANGEBYLEX', scheduleids, ARGV[4] == '' and '-' or '(' .. ARGV[4], '+', 'LIMIT', 0, 1000)
 local strays, unclosed, looked, last = {}, {}, 0, #ids == 1000 and ids[1000] or ''

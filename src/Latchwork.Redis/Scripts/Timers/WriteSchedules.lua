@@ -32,7 +32,7 @@ while ARGV[at] == 'R' or ARGV[at] == 'P' do
 end
 
 if ARGV[5] == '1' then
-  -- @include free
+  free()
 else
   call('HSET', meta, 'format', ARGV[2], 'partitions', ARGV[3]) -- what a full server refuses comes first
 end
@@ -108,5 +108,5 @@ if earliest then
   keepRoles()
 end
 keepCounts(now)
--- @include finish
+finish()
 return { 1, fresh and 1 or 0 }

@@ -14,14 +14,14 @@ local count = math.max(1, math.min(100, math.floor(1048576 / ((tonumber(state[5]
 local piece = call('HSCAN', body, ARGV[4], 'COUNT', count)
 local found, repairs = {}, ARGV[5] == '1'
 if repairs then
-  -- @include free
+  free()
 end
 for i = 1, #piece[2], 2 do
   local id = piece[2][i]
   if not isIntact(piece[2][i + 1]) and call('ZSCORE', due, id) then
     found[#found + 1] = 'damaged'
     found[#found + 1] = id
-    if repairs then bury(id, 'latchwork doctor') end
+    if repairs then deadLetter(id, 'latchwork doctor') end
   elseif not call('ZSCORE', due, id) and not call('ZSCORE', flight, id) and not call('ZSCORE', dead, id) then
     local stuck = call('HEXISTS', lease, id) == 1
     found[#found + 1] = stuck and 'stuck' or 'orphan'
@@ -40,6 +40,6 @@ for i = 1, #piece[2], 2 do
   end
 end
 if #changes > 0 then
-  -- @include finish
+  finish()
 end
 return { piece[1], found }

@@ -8,7 +8,7 @@ local meta, claims, nodes, rotation, pollslots = unpack(KEYS)
 -- @include clock
 local names, cursor, found, repairs = {}, '0', {}, ARGV[5] == '1'
 if repairs then
-  -- @include free
+  free()
 end
 if ARGV[6] == '0' or ARGV[6] == '1' then
   local piece
@@ -39,6 +39,6 @@ for _, node in ipairs(names) do
   end
 end
 if #changes > 0 then
-  -- @include finish
+  finish()
 end
 return { cursor, found }

@@ -17,7 +17,7 @@ else
 end
 found, repairs = {}, ARGV[5] == '1'
 if repairs then
-  -- @include free
+  free()
 end
 for i = 1, #piece[2], 2 do
   local field = piece[2][i]

@@ -16,7 +16,7 @@ local rank = ARGV[5] == '' and 0 or rankAfter(set, ARGV[5], ARGV[6])
 local page = call('ZRANGE', set, rank, rank + 99, 'WITHSCORES')
 local found, repairs = {}, ARGV[7] == '1'
 if repairs then
-  -- @include free
+  free()
 end
 local function note(what, id)
   found[#found + 1] = what
@@ -66,6 +66,6 @@ for i = 1, #page, 2 do
   end
 end
 if #changes > 0 then
-  -- @include finish
+  finish()
 end
 return { page, found }

@@ -13,7 +13,7 @@ if #nodes > 0 or left > 0 or ARGV[6] == '1' then return { '', math.max(0, left),
 
 local count = call('ZCARD', due) + call('ZCARD', flight) + call('ZCARD', dead) + call('ZCARD', scheduleids)
 seal = 'moving ' .. ARGV[4] .. ' ' .. int(count) .. ' ' .. ARGV[5]
--- @include free
+free()
 change('seal', seal)
--- @include finish
+finish()
 return { seal, 0 }

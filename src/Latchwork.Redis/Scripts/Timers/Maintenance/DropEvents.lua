@@ -8,7 +8,7 @@ local meta, due, flight, dead, body, tries, past, lease, absolute = unpack(KEYS)
 -- @include absolute
 local ids = {}
 for i = 4, #ARGV do ids[i - 3] = ARGV[i] end
--- @include free
+free()
 local count = call('ZREM', due, unpack(ids)) + call('ZREM', flight, unpack(ids)) + call('ZREM', dead, unpack(ids))
 forgetAbsolute(ids)
 call('HDEL', lease, unpack(ids))

@@ -46,7 +46,7 @@ for i = 1, #ids do
 end
 if taken then return table.concat(outcomes) end
 
-local places, graves, bodies, records, failures, arrived, dated, earliest = {}, {}, {}, {}, {}, {}, {}, nil
+local places, deaths, bodies, records, failures, arrived, dated, earliest = {}, {}, {}, {}, {}, {}, {}, nil
 local recurring, recurringBodies, recurringIds = {}, {}, {}
 local function put(list, a, b)
   list[#list + 1] = a
@@ -68,7 +68,7 @@ for i, id in ipairs(ids) do
     arrived[#arrived + 1] = id
     put(bodies, id, ARGV[a + 3])
     if ago then
-      put(graves, math.ceil((nowUs - ago) / 1000), id)
+      put(deaths, math.ceil((nowUs - ago) / 1000), id)
     else
       put(places, at, id)
       if isAbsolute ~= '' then put(dated, ahead, id) end
@@ -89,7 +89,7 @@ if #arrived > 0 then
   end
   if #places > 0 then call('ZADD', due, unpack(places)) end
   noteAbsolute(dated)
-  if #graves > 0 then call('ZADD', dead, unpack(graves)) end
+  if #deaths > 0 then call('ZADD', dead, unpack(deaths)) end
   if #records > 0 then call('HSET', tries, unpack(records)) end
   for start = 1, #failures, 400 do call('HSET', past, unpack(failures, start, math.min(start + 399, #failures))) end
   call('SADD', moved, unpack(arrived))
@@ -99,6 +99,6 @@ if #arrived > 0 then
     wake(earliest)
     keepRoles()
   end
-  -- @include finish
+  finish()
 end
 return table.concat(outcomes)

@@ -11,7 +11,7 @@ if ARGV[4] == 'place' then
   placeCompleted(5)
   return 1
 end
--- @include free
+free()
 for i = 5, #ARGV do
   call('ZREM', completedids, ARGV[i])
   call('HDEL', completed, ARGV[i])

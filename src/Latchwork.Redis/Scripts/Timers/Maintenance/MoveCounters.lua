@@ -16,7 +16,7 @@ if ARGV[4] == '' then
 end
 local mark = 'f' .. ARGV[4]
 if call('HEXISTS', counters, mark) == 1 then return 0 end
--- @include free
+free()
 call('HSET', counters, mark, 1)
 addCounts((nowUs + (tonumber(state[4]) or 0)) / 1000, 5)
 return 1

@@ -13,7 +13,7 @@ if ARGV[4] == 'read' then
   return found
 end
 if ARGV[4] == 'drop' then
-  -- @include free
+  free()
   for i = 5, #ARGV do
     call('HDEL', schedules, ARGV[i], '\31' .. ARGV[i])
     call('HDEL', schedulebodies, ARGV[i])
@@ -26,5 +26,5 @@ for i = 5, #ARGV, 3 do
   call('HSET', schedules, ARGV[i], ARGV[i + 1])
   call('ZADD', scheduleids, 0, ARGV[i])
 end
--- @include finish
+finish()
 return 1

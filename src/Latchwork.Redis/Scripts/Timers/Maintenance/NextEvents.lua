@@ -17,7 +17,7 @@ if string.match(state[11] or '', '^%a+ (%S+)') ~= ARGV[4] then return redis.erro
 if ARGV[5] then
   local arrived = {}
   for i = 5, #ARGV do arrived[i - 4] = ARGV[i] end
-  -- @include free
+  free()
   call('ZREM', due, unpack(arrived))
   forgetAbsolute(arrived)
   call('ZREM', flight, unpack(arrived))
@@ -44,7 +44,7 @@ for _, id in ipairs(call('ZRANGE', scheduleids, 0, 49)) do
     local held = occurrence ~= '' and call('HGET', lease, occurrence)
     if held then
       handedBack = true
-      -- @include free
+      free()
       local _, _, at, _, _, _, was = readLease(held)
       at, was = dueOf(at, was)
       call('ZREM', flight, occurrence)
@@ -56,7 +56,7 @@ for _, id in ipairs(call('ZRANGE', scheduleids, 0, 49)) do
   records[#records + 1] = { int(nowUs), 3, 0, 0, record[5], '', call('HGET', schedulebodies, id) or '', '', '', id .. '\31' }
 end
 if handedBack then
-  -- @include finish
+  finish()
 end
 if #records > 0 then return records end
 

@@ -34,7 +34,7 @@ for i = 4, #ARGV do
 end
 local offset = int(offsetUs)
 if #changes > 0 then
-  -- @include free
-  -- @include finish
+  free()
+  finish()
 end
 return { offset, unpack(items) }

@@ -7,7 +7,7 @@ local meta, due, flight, body, tries, lease, absolute = unpack(KEYS)
 -- @include clock
 -- @include lease
 -- @include absolute
--- @include free
+free()
 local outcomes = {}
 for i = 7, #ARGV do
   local id = ARGV[i]
@@ -25,5 +25,5 @@ for i = 7, #ARGV do
     outcomes[#outcomes + 1] = '1'
   end
 end
--- @include finish
+finish()
 return table.concat(outcomes)

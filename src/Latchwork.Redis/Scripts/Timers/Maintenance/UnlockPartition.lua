@@ -8,7 +8,7 @@ local meta, due, flight, dead, body, tries, past, lease, claims, nodes, rotation
 if ARGV[5] ~= '1' then
   local left = call('ZCARD', due) + call('ZCARD', flight) + call('ZCARD', dead) + call('ZCARD', scheduleids)
   if left > 0 then return left end
-  -- @include free
+  free()
   -- What remains is `meta` with the number, which refuses clients that know of more partitions. Redis frees the memory in the background.
   call('UNLINK', due, flight, dead, body, tries, past, lease, schedules, schedulebodies, scheduleids, moved, completed, completedids, counters, absolute)
 end

@@ -26,7 +26,7 @@ local function shiftedDue(at, was)
 end
 
 local outcomes, ids, at = {}, {}, 6
-local places, flights, graves, bodies, records, failures, leases, dated = {}, {}, {}, {}, {}, {}, {}, {}
+local places, flights, deaths, bodies, records, failures, leases, dated = {}, {}, {}, {}, {}, {}, {}, {}
 local function put(list, a, b)
   list[#list + 1] = a
   list[#list + 1] = b
@@ -44,7 +44,7 @@ while ARGV[at] do
       if was then put(dated, was, id) end
     end
     if ARGV[at + 3] ~= '' then put(flights, shifted(ARGV[at + 3]), id) end
-    if ARGV[at + 4] ~= '' then put(graves, shifted(ARGV[at + 4]), id) end
+    if ARGV[at + 4] ~= '' then put(deaths, shifted(ARGV[at + 4]), id) end
     if ARGV[at + 5] ~= '' then put(bodies, id, ARGV[at + 5]) end
     if ARGV[at + 6] ~= '' then
       local counts, was, reason = string.match(ARGV[at + 6], '^(%d+ %d+) (%d+) (.*)$')
@@ -71,11 +71,11 @@ if #ids > 0 then
   if #places > 0 then call('ZADD', due, unpack(places)) end
   noteAbsolute(dated)
   if #flights > 0 then call('ZADD', flight, unpack(flights)) end
-  if #graves > 0 then call('ZADD', dead, unpack(graves)) end
+  if #deaths > 0 then call('ZADD', dead, unpack(deaths)) end
   if #leases > 0 then call('HSET', lease, unpack(leases)) end
   if #records > 0 then call('HSET', tries, unpack(records)) end
   for start = 1, #failures, 400 do call('HSET', past, unpack(failures, start, math.min(start + 399, #failures))) end
   if tonumber(ARGV[5]) > (tonumber(state[5]) or 0) then change('big', ARGV[5]) end
-  -- @include finish
+  finish()
 end
 return table.concat(outcomes)

@@ -1,6 +1,6 @@
 -- What is stored of an event may have been changed or deleted by somebody else's hand, or evicted.
 -- Wants: layout or partition, clock, past, absolute; the locals `due`, `dead`, `body`, `tries`, `past`.
--- Gives: isIntact(body or false), bury(id, who found it), keepPlace(id).
+-- Gives: isIntact(body or false), deadLetter(id, who found it), keepPlace(id).
 
 -- A body: retries in 7 digits, length of the headers in 5, the headers, which are pairs of texts, each after its length in two bytes; the payload.
 local function isIntact(stored)
@@ -22,7 +22,7 @@ local function keepPlace(id)
 end
 
 -- Scheduled → dead: it could not be delivered as it was posted.
-local function bury(id, who)
+local function deadLetter(id, who)
   local record = call('HGET', tries, id) or ''
   local retries = tonumber(string.match(record, '^%d+')) or 0
   local former = string.match(record, '^%d+ %d+ %d+ %d+') and record or false

@@ -88,7 +88,7 @@ local function take(limit)
   local bodies = call('HMGET', body, unpack(ids))
   for i = #ids, 1, -1 do
     if not isIntact(bodies[i]) then
-      bury(ids[i], node)
+      deadLetter(ids[i], node)
       count(DEAD_LETTERED + 4, 1)
       table.remove(ids, i)
       table.remove(dues, i)
