@@ -196,7 +196,7 @@ internal sealed class PartitionChecker(RedisTimerStore store, NamespaceRef unit,
 
         RedisValue[] first = isScheduled ? [0, 0, 0] : []; // no history: they are not completed, they go elsewhere
         if (moved.Count > 0) await SendAsync(isScheduled ? TimerScript.Confirm : TimerScript.Purge, cancellationToken, [.. first, .. WithMarks(moved)]).ConfigureAwait(false);
-        if (isScheduled && taken.Count > 0) await SendAsync(TimerScript.Release, cancellationToken, [store.BellOf(partition), .. WithMarks(taken)]).ConfigureAwait(false);
+        if (isScheduled && taken.Count > 0) await SendAsync(TimerScript.Release, cancellationToken, [store.ChannelOf(partition), .. WithMarks(taken)]).ConfigureAwait(false);
 
         const string Twice = "their ids are in the right partition, too: cancel them there, or let these fire";
         List<StoreFinding> findings = [];

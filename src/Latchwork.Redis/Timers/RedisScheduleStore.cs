@@ -187,7 +187,7 @@ internal sealed class RedisScheduleStore(RedisTimerStore timers) : IScheduleStor
             T answer = step(table);
             if (!table.IsChanged) return answer;
             RedisReply reply = await timers.SendAsync(
-                TimerScript.WriteSchedules, partition, cancellationToken, [timers.BellOf(partition), isRefusable ? 0 : 1, table.Largest, .. table.ToArguments()]).ConfigureAwait(false);
+                TimerScript.WriteSchedules, partition, cancellationToken, [timers.ChannelOf(partition), isRefusable ? 0 : 1, table.Largest, .. table.ToArguments()]).ConfigureAwait(false);
             if (reply[0].Number == 0) continue;
             if (reply[1].Number == 1) await timers.RegisterAgainAsync(partition.Namespace, cancellationToken).ConfigureAwait(false);
             return answer;

@@ -60,7 +60,7 @@ internal sealed partial class RedisTimerStore
     }
 
     public Task<IReadOnlyList<TimerOutcome>> RequeueAsync(TimerPartition partition, IReadOnlyList<DeadLetterKey> keys, Due due, CancellationToken cancellationToken) =>
-        SettleAsync(TimerScript.Requeue, partition, keys, DeathOf, cancellationToken, BellOf(partition), TimerCodec.Encode(due));
+        SettleAsync(TimerScript.Requeue, partition, keys, DeathOf, cancellationToken, ChannelOf(partition), TimerCodec.Encode(due));
 
     public Task<IReadOnlyList<TimerOutcome>> PurgeAsync(TimerPartition partition, IReadOnlyList<DeadLetterKey> keys, CancellationToken cancellationToken) =>
         SettleAsync(TimerScript.Purge, partition, keys, DeathOf, cancellationToken);
@@ -97,13 +97,13 @@ internal sealed partial class RedisTimerStore
         await RegisterAsync(partition.Namespace, cancellationToken).ConfigureAwait(false);
         RedisValue since = request.Since is { } given ? given.ToUnixTimeMilliseconds() : "";
         RedisReply reply = await SendAsync(
-            TimerScript.Pause, partition, cancellationToken, BellOf(partition), since, PauseText.WriteRest(request.By, request.Reason)).ConfigureAwait(false);
+            TimerScript.Pause, partition, cancellationToken, ChannelOf(partition), since, PauseText.WriteRest(request.By, request.Reason)).ConfigureAwait(false);
         if (reply[1].Number == 1) await RegisterAgainAsync(partition.Namespace, cancellationToken).ConfigureAwait(false);
         return PauseText.Parse(reply[0].Text)!;
     }
 
     public async Task<TimerPause?> ResumeAsync(TimerPartition partition, CancellationToken cancellationToken) =>
-        PauseText.Parse((await SendAsync(TimerScript.Resume, partition, cancellationToken, BellOf(partition)).ConfigureAwait(false)).Text);
+        PauseText.Parse((await SendAsync(TimerScript.Resume, partition, cancellationToken, ChannelOf(partition)).ConfigureAwait(false)).Text);
 
     // See deadLettered.lua.
     private static (RedisValue Id, RedisValue Mark) DeathOf(DeadLetterKey key) => (

@@ -177,7 +177,7 @@ internal sealed partial class RedisTimerStore
         int largest = bodies.Max(static body => body.Length) - TimerCodec.BodyPrefix;
         RedisValue[]?[] records = [.. events.Select(static e => OccurrenceId.IsRecord(e.Id) ? ScheduleSnapshotTable.RecordArguments(TransferRules.Unpack(e)) : null)];
         ArgumentList arguments = Begin(
-            partitions, events.Select((e, i) => 7 + (records[i]?.Length ?? e.Failures.Count)).Sum(), BellOf(partition), moveId, largest);
+            partitions, events.Select((e, i) => 7 + (records[i]?.Length ?? e.Failures.Count)).Sum(), ChannelOf(partition), moveId, largest);
         for (int i = 0; i < bodies.Length; i++)
         {
             TransferEvent moved = events[i];

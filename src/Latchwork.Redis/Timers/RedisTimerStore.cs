@@ -84,13 +84,13 @@ internal sealed partial class RedisTimerStore(IRedisConnection connection, Redis
     public async Task<TimerOutcome> CancelAsync(TimerPartition partition, string id, bool revoke, CancellationToken cancellationToken)
     {
         const int WasDead = 10;
-        long outcome = (await SendAsync(TimerScript.Cancel, partition, cancellationToken, BellOf(partition), id, revoke ? 1 : 0).ConfigureAwait(false)).Number;
+        long outcome = (await SendAsync(TimerScript.Cancel, partition, cancellationToken, ChannelOf(partition), id, revoke ? 1 : 0).ConfigureAwait(false)).Number;
         if (outcome == 0 && OccurrenceId.Is(id)) await ScheduleStore.EndedAsync(partition, [id], OccurrenceOutcome.Cancelled).ConfigureAwait(false);
         return outcome == WasDead ? TimerOutcome.Done : (TimerOutcome)outcome;
     }
 
     public async Task<TimerOutcome> ChangeDelayAsync(TimerPartition partition, string id, Due due, CancellationToken cancellationToken) =>
-        (TimerOutcome)(await SendAsync(TimerScript.ChangeDelay, partition, cancellationToken, BellOf(partition), id, TimerCodec.Encode(due)).ConfigureAwait(false)).Number;
+        (TimerOutcome)(await SendAsync(TimerScript.ChangeDelay, partition, cancellationToken, ChannelOf(partition), id, TimerCodec.Encode(due)).ConfigureAwait(false)).Number;
 
     public async Task<TimerClaim> ClaimAsync(TimerPartition partition, ClaimRequest request, CancellationToken cancellationToken)
     {
@@ -99,7 +99,7 @@ internal sealed partial class RedisTimerStore(IRedisConnection connection, Redis
             TimerScript.Claim,
             partition,
             cancellationToken,
-            BellOf(partition),
+            ChannelOf(partition),
             request.NodeId,
             request.ClaimToken,
             Math.Clamp(request.Max, 0, Limits.MaxBatch),
@@ -122,7 +122,7 @@ internal sealed partial class RedisTimerStore(IRedisConnection connection, Redis
     }
 
     public async Task LeaveAsync(TimerPartition partition, string nodeId, CancellationToken cancellationToken) =>
-        await SendAsync(TimerScript.Leave, partition, cancellationToken, BellOf(partition), nodeId).ConfigureAwait(false);
+        await SendAsync(TimerScript.Leave, partition, cancellationToken, ChannelOf(partition), nodeId).ConfigureAwait(false);
 
     public Task<IReadOnlyList<TimerOutcome>> ConfirmAsync(
         TimerPartition partition, IReadOnlyList<DeliveryKey> deliveries, CompletedLimits completed, CancellationToken cancellationToken) =>
@@ -144,7 +144,7 @@ internal sealed partial class RedisTimerStore(IRedisConnection connection, Redis
     }
 
     public Task<IReadOnlyList<TimerOutcome>> ReleaseAsync(TimerPartition partition, IReadOnlyList<DeliveryKey> deliveries, CancellationToken cancellationToken) =>
-        SettleAsync(TimerScript.Release, partition, deliveries, TokenOf, cancellationToken, BellOf(partition));
+        SettleAsync(TimerScript.Release, partition, deliveries, TokenOf, cancellationToken, ChannelOf(partition));
 
     public Task<IReadOnlyList<TimerOutcome>> FailAsync(
         TimerPartition partition, IReadOnlyList<TimerFailure> failures, DeadLetterLimits deadLetters, CancellationToken cancellationToken)
@@ -152,7 +152,7 @@ internal sealed partial class RedisTimerStore(IRedisConnection connection, Redis
         if (failures.Count == 0) return Nothing();
         CheckBatch(failures.Count);
         RedisValue retention = (long)deadLetters.Retention.TotalMilliseconds;
-        ArgumentList arguments = Begin(partitions, 7 * failures.Count, BellOf(partition), retention, deadLetters.MaxCount);
+        ArgumentList arguments = Begin(partitions, 7 * failures.Count, ChannelOf(partition), retention, deadLetters.MaxCount);
         foreach (TimerFailure failure in failures)
         {
             RedisValue retryIn = failure.RetryIn is TimeSpan delay ? TimerCodec.Microseconds(delay) : -1;
@@ -196,7 +196,7 @@ internal sealed partial class RedisTimerStore(IRedisConnection connection, Redis
             largest = Math.Max(largest, bodies[i].Length - TimerCodec.BodyPrefix);
         }
 
-        ArgumentList arguments = Begin(partitions, 3 * modes.Length, BellOf(partition), modes, largest);
+        ArgumentList arguments = Begin(partitions, 3 * modes.Length, ChannelOf(partition), modes, largest);
         for (int i = 0; i < modes.Length; i++) arguments.Add(entries[i].Id, TimerCodec.Encode(entries[i].Due), bodies[i]);
         return arguments.All;
     }
@@ -255,7 +255,7 @@ internal sealed partial class RedisTimerStore(IRedisConnection connection, Redis
         return [.. results];
     }
 
-    internal RedisValue BellOf(TimerPartition partition) => keySpace.Of(partition).Channel;
+    internal RedisValue ChannelOf(TimerPartition partition) => keySpace.Of(partition).Channel;
 
     private static (RedisValue Id, RedisValue Mark) TokenOf(DeliveryKey delivery) => (delivery.Id, delivery.Token);
 

@@ -37,16 +37,16 @@ internal sealed class ErrorReporter(ILoggerFactory? loggers, string ns, bool log
         if (logPayloads && Log.IsEnabled(LogLevel.Warning)) Log.PayloadOf(delivery.Id, ns, Show(delivery.Payload.Span));
     }
 
-    /// <param name="trouble">What failed.</param>
+    /// <param name="operation">What failed.</param>
     /// <param name="exception">What happened.</param>
     /// <param name="delivery">The delivery, if it is about one.</param>
-    /// <param name="quietly">Whether the log was told of the like before: then it is at Debug.</param>
-    public void Report(TimerTrouble trouble, Exception exception, TimerDelivery? delivery = null, bool quietly = false)
+    /// <param name="quietly">Whether the like was logged before: then it is at Debug.</param>
+    public void Report(FailedOperation operation, Exception exception, TimerDelivery? delivery = null, bool quietly = false)
     {
-        string message = MessageOf(trouble);
+        string message = MessageOf(operation);
         if (quietly) Log.FailedAgain(exception, ns, message);
-        else if (delivery is not null) LogAbout(trouble, exception, delivery);
-        else LogAbout(trouble, exception);
+        else if (delivery is not null) LogAbout(operation, exception, delivery);
+        else LogAbout(operation, exception);
         if (Error is null) return;
         ThreadPool.UnsafeQueueUserWorkItem(
             static state => state.Self.Raise(state.Args),
@@ -55,55 +55,55 @@ internal sealed class ErrorReporter(ILoggerFactory? loggers, string ns, bool log
     }
 
     /// <summary>What is said to subscribers of the event.</summary>
-    private static string MessageOf(TimerTrouble trouble) => trouble switch
+    private static string MessageOf(FailedOperation operation) => operation switch
     {
-        TimerTrouble.Handler or TimerTrouble.HandlerTooLate => "A handler failed.",
-        TimerTrouble.Claim => "Due events could not be claimed; trying again.",
-        TimerTrouble.Extension => "Leases could not be extended; trying again.",
-        TimerTrouble.Confirmation => "A delivery could not be confirmed.",
-        TimerTrouble.FailureReport => "A failure could not be reported to the store.",
-        TimerTrouble.LostLease => "A lease was lost.",
-        TimerTrouble.HandBack => "A delivery could not be handed back.",
-        TimerTrouble.Callback => "A callback on a delivery's token threw.",
-        TimerTrouble.Occurrence => "An occurrence of a schedule could not be begun.",
-        TimerTrouble.Sweep => "Schedules without an occurrence could not be looked for; trying again.",
-        TimerTrouble.Leave => "The store could not be told that this node leaves.",
+        FailedOperation.Handler or FailedOperation.HandlerTooLate => "A handler failed.",
+        FailedOperation.Claim => "Due events could not be claimed; trying again.",
+        FailedOperation.Extension => "Leases could not be extended; trying again.",
+        FailedOperation.Confirmation => "A delivery could not be confirmed.",
+        FailedOperation.FailureReport => "A failure could not be reported to the store.",
+        FailedOperation.LostLease => "A lease was lost.",
+        FailedOperation.HandBack => "A delivery could not be handed back.",
+        FailedOperation.Callback => "A callback on a delivery's token threw.",
+        FailedOperation.Occurrence => "An occurrence of a schedule could not be begun.",
+        FailedOperation.Sweep => "Schedules without an occurrence could not be looked for; trying again.",
+        FailedOperation.Leave => "The store could not be told that this node leaves.",
         _ => "The subscription could not be ended.",
     };
 
-    private void LogAbout(TimerTrouble trouble, Exception exception)
+    private void LogAbout(FailedOperation operation, Exception exception)
     {
-        if (trouble == TimerTrouble.Claim) Log.ClaimFailed(exception, ns);
-        else if (trouble == TimerTrouble.Extension) Log.ExtensionFailed(exception, ns);
-        else if (trouble == TimerTrouble.Sweep) Log.SweepFailed(exception, ns);
-        else if (trouble == TimerTrouble.Leave) Log.LeaveFailed(exception, ns);
+        if (operation == FailedOperation.Claim) Log.ClaimFailed(exception, ns);
+        else if (operation == FailedOperation.Extension) Log.ExtensionFailed(exception, ns);
+        else if (operation == FailedOperation.Sweep) Log.SweepFailed(exception, ns);
+        else if (operation == FailedOperation.Leave) Log.LeaveFailed(exception, ns);
         else Log.UnsubscriptionFailed(exception, ns);
     }
 
-    private void LogAbout(TimerTrouble trouble, Exception exception, TimerDelivery delivery)
+    private void LogAbout(FailedOperation operation, Exception exception, TimerDelivery delivery)
     {
         (string id, long attempt, long attempts) = (delivery.Id, delivery.Attempt, delivery.Attempts);
         string next = attempt < attempts ? "its lease runs out, and it is delivered again" : "its lease runs out, and it is dead-lettered: LeaseExpired";
-        switch (trouble)
+        switch (operation)
         {
-            case TimerTrouble.Handler:
+            case FailedOperation.Handler:
                 break;
-            case TimerTrouble.HandlerTooLate:
+            case FailedOperation.HandlerTooLate:
                 Log.FailedTooLate(exception, id, ns, attempt, attempts);
                 break;
-            case TimerTrouble.Confirmation:
+            case FailedOperation.Confirmation:
                 Log.ConfirmationFailed(exception, id, ns, attempt, attempts, delivery.IsOver ? "it is no longer this node's" : next);
                 break;
-            case TimerTrouble.FailureReport:
+            case FailedOperation.FailureReport:
                 Log.FailureNotReported(exception, id, ns, attempt, attempts, delivery.IsOver ? "it is no longer this node's" : next);
                 break;
-            case TimerTrouble.LostLease:
+            case FailedOperation.LostLease:
                 Log.LeaseLost(exception, id, ns, attempt, attempts);
                 break;
-            case TimerTrouble.Occurrence:
+            case FailedOperation.Occurrence:
                 Log.OccurrenceNotBegun(exception, id, ns);
                 break;
-            case TimerTrouble.HandBack:
+            case FailedOperation.HandBack:
                 Log.HandBackFailed(exception, id, ns, attempt, attempts, next);
                 break;
             default:

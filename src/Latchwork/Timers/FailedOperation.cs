@@ -1,7 +1,7 @@
 namespace Latchwork;
 
 /// <summary>What failed without a call that reports it.</summary>
-internal enum TimerTrouble
+internal enum FailedOperation
 {
     /// <summary>A handler. It is logged when it is known what becomes of the event.</summary>
     Handler,

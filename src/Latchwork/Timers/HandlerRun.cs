@@ -94,7 +94,7 @@ internal sealed class HandlerRun(LeaseHolder holder, Func<TimerDelivery, Cancell
         await delivery.Decision.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
 
         bool stopped = failure is OperationCanceledException && reason != StopReason.None;
-        if (failure is not null && !stopped) holder.Errors.Report(delivery.IsOver ? TimerTrouble.HandlerTooLate : TimerTrouble.Handler, failure, delivery);
+        if (failure is not null && !stopped) holder.Errors.Report(delivery.IsOver ? FailedOperation.HandlerTooLate : FailedOperation.Handler, failure, delivery);
         if (holder.IsAbandoned || (delivery.IsOver && !delivery.IsLost)) return;
 
         if (failure is null && delivery.IsConfirmedInTransaction)
@@ -126,7 +126,7 @@ internal sealed class HandlerRun(LeaseHolder holder, Func<TimerDelivery, Cancell
 
     private async Task<bool> EndAsync(TimerDelivery delivery, Storage.TimerFailure? failure, Exception? thrown = null)
     {
-        TimerTrouble trouble = failure is null ? TimerTrouble.Confirmation : TimerTrouble.FailureReport;
+        FailedOperation operation = failure is null ? FailedOperation.Confirmation : FailedOperation.FailureReport;
         bool wasLost = delivery.IsLost;
         try
         {
@@ -139,7 +139,7 @@ internal sealed class HandlerRun(LeaseHolder holder, Func<TimerDelivery, Cancell
 
             if (!wasLost && !delivery.WasRevoked)
             {
-                holder.Errors.Report(trouble, new LatchworkStoreException($"The store answered '{outcome}'.", StoreOutcome.NotApplied), delivery);
+                holder.Errors.Report(operation, new LatchworkStoreException($"The store answered '{outcome}'.", StoreOutcome.NotApplied), delivery);
             }
         }
         catch (OperationCanceledException) when (holder.Aborted.IsCancellationRequested)
@@ -151,7 +151,7 @@ internal sealed class HandlerRun(LeaseHolder holder, Func<TimerDelivery, Cancell
         catch (Exception e)
 #pragma warning restore CA1031
         {
-            holder.Errors.Report(trouble, e, delivery);
+            holder.Errors.Report(operation, e, delivery);
             holder.OnLeaseLost(delivery, DeliveryEnd.Unknown, quietly: true);
         }
 

@@ -31,7 +31,7 @@ internal sealed class Intake
         _maxEvents = maxEvents;
         _partitions = partitions;
         Pauses = new PartitionPauses(partitions, holder, queue);
-        Claiming = new OutageReporter(holder.Errors, holder.Settings.Clock, TimerTrouble.Claim);
+        Claiming = new OutageReporter(holder.Errors, holder.Settings.Clock, FailedOperation.Claim);
         _starter = holder.Store.Schedules is { } schedules ? new OccurrenceStarter(holder, schedules, queue, Pauses) : null;
     }
 

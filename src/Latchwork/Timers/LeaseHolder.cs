@@ -75,11 +75,11 @@ internal sealed class LeaseHolder
         if (quietly || !running || delivery.IsReceived) return; // who received it learns it by its token and by the answers to its calls
         if (why == DeliveryEnd.LeaseRanOut)
         {
-            Errors.Report(TimerTrouble.LostLease, new TimeoutException("The lease ran out before it was extended."), delivery);
+            Errors.Report(FailedOperation.LostLease, new TimeoutException("The lease ran out before it was extended."), delivery);
         }
         else if (why == DeliveryEnd.TakenOver)
         {
-            Errors.Report(TimerTrouble.LostLease, new LatchworkStoreException("The event was taken over, replaced or removed.", StoreOutcome.NotApplied), delivery);
+            Errors.Report(FailedOperation.LostLease, new LatchworkStoreException("The event was taken over, replaced or removed.", StoreOutcome.NotApplied), delivery);
         }
     }
 
@@ -140,7 +140,7 @@ internal sealed class LeaseHolder
 #pragma warning restore CA1031
         {
             OnLeaseLost(delivery, DeliveryEnd.LeftBehind, quietly: true);
-            if (!IsAbandoned) Errors.Report(TimerTrouble.HandBack, e, delivery);
+            if (!IsAbandoned) Errors.Report(FailedOperation.HandBack, e, delivery);
         }
 
         delivery.MarkEnded();

@@ -33,7 +33,7 @@ internal sealed class LeaseKeeper : IDisposable
         _third = _lease / 3;
         // Renewals gather for so long, however many claims there were; also the pause after a failed extension.
         _pause = TimeSpan.FromMilliseconds(Math.Clamp(_lease.TotalMilliseconds / 12, 5, 100));
-        _extending = new OutageReporter(holder.Errors, holder.Settings.Clock, TimerTrouble.Extension);
+        _extending = new OutageReporter(holder.Errors, holder.Settings.Clock, FailedOperation.Extension);
         _alarm = AlarmClock.For(holder.Settings.Time).CreateAlarm(Sweep);
     }
 

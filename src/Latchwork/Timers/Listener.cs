@@ -151,7 +151,7 @@ internal sealed class Listener : ILiveTimer, IDisposable
     private async Task UnsubscribeAsync(TimeSpan end)
     {
         if (Interlocked.Exchange(ref _subscription, null) is not { } subscription) return;
-        await TryAsync(() => subscription.DisposeAsync().AsTask(), end, TimerTrouble.Unsubscription).ConfigureAwait(false);
+        await TryAsync(() => subscription.DisposeAsync().AsTask(), end, FailedOperation.Unsubscription).ConfigureAwait(false);
     }
 
     // Asks every partition now.
@@ -211,11 +211,11 @@ internal sealed class Listener : ILiveTimer, IDisposable
     {
         // Whoever leaves before it has claimed is taken off anyway.
         if (i < _claims.Length) await _claims[i].WaitAsync(cancellationToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
-        await TryAsync(() => _holder.Store.LeaveAsync(client.Partition, Settings.NodeId, cancellationToken), Now + TimerSettings.LeaveGrace, TimerTrouble.Leave).ConfigureAwait(false);
+        await TryAsync(() => _holder.Store.LeaveAsync(client.Partition, Settings.NodeId, cancellationToken), Now + TimerSettings.LeaveGrace, FailedOperation.Leave).ConfigureAwait(false);
     }));
 
     // Never throws. What is left behind is still listened to: its failure belongs in the log, when the store is closed, say.
-    private async Task TryAsync(Func<Task> call, TimeSpan end, TimerTrouble failure)
+    private async Task TryAsync(Func<Task> call, TimeSpan end, FailedOperation failure)
     {
         try
         {
@@ -231,7 +231,7 @@ internal sealed class Listener : ILiveTimer, IDisposable
         }
     }
 
-    private async Task NoteAsync(Task leftBehind, TimerTrouble failure)
+    private async Task NoteAsync(Task leftBehind, FailedOperation failure)
     {
         Errors.Report(failure, new TimeoutException($"There was no answer within {TimerSettings.LeaveGrace}."));
         await leftBehind.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);

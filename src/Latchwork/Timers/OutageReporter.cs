@@ -8,8 +8,8 @@ namespace Latchwork;
 /// </summary>
 /// <param name="errors">Where it reports.</param>
 /// <param name="clock">Measures how long it takes.</param>
-/// <param name="trouble">What cannot be done: a claim, or an extension.</param>
-internal sealed class OutageReporter(ErrorReporter errors, MonotonicClock clock, TimerTrouble trouble)
+/// <param name="operation">What cannot be done: a claim, or an extension.</param>
+internal sealed class OutageReporter(ErrorReporter errors, MonotonicClock clock, FailedOperation operation)
 {
     /// <summary>The most different failures that one outage logs as warnings.</summary>
     private const int MaxKinds = 16;
@@ -42,7 +42,7 @@ internal sealed class OutageReporter(ErrorReporter errors, MonotonicClock clock,
             isNew = !isTold && _kinds.Count < MaxKinds && _kinds.Add(KindOf(exception));
         }
 
-        errors.Report(trouble, exception, quietly: !isNew);
+        errors.Report(operation, exception, quietly: !isNew);
     }
 
     /// <summary>A call on a partition succeeded. While nothing fails this costs the check of a field.</summary>
@@ -58,7 +58,7 @@ internal sealed class OutageReporter(ErrorReporter errors, MonotonicClock clock,
             End();
         }
 
-        if (trouble == TimerTrouble.Claim) errors.Log.ClaimsAgain(errors.Namespace, failures, lasted);
+        if (operation == FailedOperation.Claim) errors.Log.ClaimsAgain(errors.Namespace, failures, lasted);
         else errors.Log.ExtendsAgain(errors.Namespace, failures, lasted);
     }
 

@@ -358,7 +358,7 @@ public sealed partial class TimerDelivery
         return (marks & Dropped) != 0 || _holder.Now >= Deadline || _holder.IsAbandoned ? TimerOutcome.Stale : null;
     }
 
-    private void OnCallbackThrew(Exception exception) => _holder.Errors.Report(TimerTrouble.Callback, exception, this);
+    private void OnCallbackThrew(Exception exception) => _holder.Errors.Report(FailedOperation.Callback, exception, this);
 
     private bool TryMark(int mark, int unless)
     {

@@ -195,7 +195,7 @@ internal sealed class OccurrenceStarter(LeaseHolder holder, IScheduleStore sched
         holder.OnLeaseLost(delivery, DeliveryEnd.LeftBehind, quietly: true);
         delivery.MarkEnded();
         holder.DidNotRun(delivery);
-        if (!isStopped) holder.Errors.Report(TimerTrouble.Occurrence, e, delivery);
+        if (!isStopped) holder.Errors.Report(FailedOperation.Occurrence, e, delivery);
     }
 
     private void Log(TimerDelivery delivery, OccurrencePlan? plan, AdvanceOutcome outcome)

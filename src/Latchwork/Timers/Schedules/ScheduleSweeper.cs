@@ -46,7 +46,7 @@ internal sealed class ScheduleSweeper(LeaseHolder holder, IScheduleStore schedul
             }
 
             if (failure is null) failures = 0;
-            else holder.Errors.Report(TimerTrouble.Sweep, failure, quietly: failures++ > 0);
+            else holder.Errors.Report(FailedOperation.Sweep, failure, quietly: failures++ > 0);
 
             // Not always in the same order: else one that cannot evaluate a schedule might always be first.
             pause = (any || failure is not null ? _interval : _intervalOfNone) * (0.5 + Random.Shared.NextDouble());
