@@ -37,4 +37,5 @@ public sealed class BlockedPoolAlone
 }
 
 [Collection(BlockedPoolAlone.Name)]
+[Trait("Process", "own")]
 public sealed class PostgresEngineBlockedPoolTests(PostgresFixture fixture) : EngineBlockedPoolSuite(fixture), IClassFixture<PostgresFixture>;

@@ -15,6 +15,7 @@ public sealed class ProcessTests
 
 /// <summary>Processes that are killed (SIGKILL) at any moment: what was acknowledged is there, and the file opens again without help.</summary>
 [Collection(ProcessTests.Name)]
+[Trait("Process", "own")]
 public sealed class KillTests : IDisposable
 {
     private const int Rounds = 8;

@@ -8,6 +8,7 @@ namespace Latchwork.Sqlite.Tests.Processes;
 
 /// <summary>A service in a rolling deploy: a process with a host of its own, its defaults, and a SIGTERM.</summary>
 [Collection(ProcessTests.Name)]
+[Trait("Process", "own")]
 public sealed class ShutdownTests : IDisposable
 {
     private const string Namespace = "deploy";

@@ -35,6 +35,7 @@ public sealed class BlockedPoolAlone
 }
 
 [Collection(BlockedPoolAlone.Name)]
+[Trait("Process", "own")]
 public sealed class SqliteEngineBlockedPoolTests(SqliteFixture fixture) : EngineBlockedPoolSuite(fixture), IClassFixture<SqliteFixture>;
 
 public sealed class SqliteEngineScheduleTests(SqliteFixture fixture) : EngineScheduleSuite(fixture), IClassFixture<SqliteFixture>;
