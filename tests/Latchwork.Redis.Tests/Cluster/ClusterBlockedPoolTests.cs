@@ -19,10 +19,24 @@ public sealed class ClusterBlockedPoolTests(ClusterFixture fixture) : IClassFixt
     [Fact]
     public async Task No_lease_is_lost_in_three_leases_while_the_pool_is_blocked()
     {
+        for (int round = 1; ; round++)
+        {
+            using var stalls = new StallProbe();
+            (int locks, int events, string said) = await HoldAsync($"kept{round}");
+            if (locks + events == 0) return;
+
+            // Where not even a thread that only sleeps had its turn, nothing can be said of ours.
+            if (stalls.Longest > _lease / 4 && round < 3) continue;
+            Assert.Fail($"{locks} locks and {events} events were lost; the machine stood still for {stalls.Longest.TotalSeconds:F1} s at most.\n{said}");
+        }
+    }
+
+    private async Task<(int Locks, int Events, string Said)> HoldAsync(string ns)
+    {
         var log = new TestLog();
         await using RedisStore store = await RedisStore.ConnectAsync(Cluster.LenientUri + "&partitions=6", new RedisOptions { LoggerFactory = log });
-        await using var locker = new ProcessLocker(store, new() { Namespace = "kept", LeaseDuration = _lease, LoggerFactory = log });
-        await using var timer = new DistributedTimer(store, new() { Namespace = "kept", LeaseDuration = _lease, LoggerFactory = log });
+        await using var locker = new ProcessLocker(store, new() { Namespace = ns, LeaseDuration = _lease, LoggerFactory = log });
+        await using var timer = new DistributedTimer(store, new() { Namespace = ns, LeaseDuration = _lease, LoggerFactory = log });
         WorkLease[] held = [.. await Task.WhenAll(Enumerable.Range(0, 30).Select(i => locker.AcquireAsync($"key {i}")))];
         var end = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
         int started = 0, lost = 0;
@@ -37,12 +51,11 @@ public sealed class ClusterBlockedPoolTests(ClusterFixture fixture) : IClassFixt
 
         await BlockAsync(() => Thread.Sleep(3 * _lease));
 
-        string Said() => string.Join('\n', log.Entries);
-        held.Count(lease => lease.Lost.IsCancellationRequested).ShouldBe(0, Said());
-        Volatile.Read(ref lost).ShouldBe(0, Said());
+        int lostLocks = held.Count(lease => lease.Lost.IsCancellationRequested), lostEvents = Volatile.Read(ref lost);
         foreach (WorkLease lease in held) await lease.DisposeAsync();
         end.SetResult();
-        await Eventually.ReadsAsync(async () => (await timer.GetStatsAsync()).InFlight, static count => count == 0, "all are confirmed");
+        await Eventually.ReadsAsync(async () => (await timer.GetStatsAsync()).InFlight, static count => count == 0, "all are confirmed or have come back");
+        return (lostLocks, lostEvents, string.Join('\n', log.Entries));
     }
 
     [Fact]
