@@ -221,7 +221,8 @@ internal sealed class LockWatch(HttpApi api, LockWaits waits, LockerKey key, boo
 
     // Nothing of its own was sent.
     private static LatchworkStoreException NotKnown(LatchworkStoreException failure) => new(
-        $"The wait is over, and whether the key is another's still is not known, as the store failed when it was asked last: {failure.Message}", StoreOutcome.NotApplied, failure) { IsTransient = failure.IsTransient };
+        $"The wait is over, and whether the key is another's still is not known, as the store failed when it was asked last: {failure.Message}", StoreOutcome.NotApplied, failure)
+    { IsTransient = failure.IsTransient };
 
     private long NextAfter(LockHeld? held)
     {
