@@ -50,7 +50,7 @@ public sealed partial class LatchworkTester : IAsyncDisposable, IDisposable
     /// <param name="span">Zero to 100 years. A year costs no more than an hour: the clock moves from one due time to the next.</param>
     /// <returns>How many handlers were called.</returns>
     /// <exception cref="TimeoutException">A handler did not end.</exception>
-    /// <exception cref="InvalidOperationException">More than <see cref="MaxDeliveries"/> handlers were called; they seem to continue forever.</exception>
+    /// <exception cref="InvalidOperationException">More than <see cref="MaxDeliveries"/> handlers were called; they seem to post to each other forever.</exception>
     public async Task<int> AdvanceAsync(TimeSpan span)
     {
         Limits.CheckDuration(span, TimeSpan.Zero, Limits.MaxDelay);

@@ -66,7 +66,7 @@ public static class Limits
         if (FindTextError(text, min, max) is { } error) throw new ArgumentException($"'{argument}' {error}.", argument);
     }
 
-    /// <summary>What is wrong with a text that must have <paramref name="min"/> to <paramref name="max"/> bytes of valid UTF-8, or null: continues its name.</summary>
+    /// <summary>What is wrong with a text that must have <paramref name="min"/> to <paramref name="max"/> bytes of valid UTF-8, as words that follow its name; null if nothing is.</summary>
     internal static string? FindTextError(string text, int min, int max)
     {
         int bytes;

@@ -39,7 +39,7 @@ internal sealed class ClaimAnswers(TimeProvider time) : IDisposable
         lock (_gate)
         {
             Remove(key);
-            // What is too large for all of the room would drive out everything and stay out itself.
+            // What is too large for all of the space would drive out everything and stay out itself.
             if (_disposed || given.Deliveries.Count == 0 || given.Bytes > MaxBytes / 4) return given;
             _byKey[key] = _byAge.AddLast(given);
             foreach (GivenDelivery one in given.Deliveries) _byDelivery[(key.Namespace, one.Delivery.Id, one.Delivery.Token)] = given;

@@ -5,7 +5,7 @@ namespace Latchwork.Api;
 
 /// <summary>
 /// The claims that are waited for, one a token. A repetition takes the turn of the claim before it, which the client has given up although its request
-/// may look alive for long: that one is answered without deliveries, and then the repetition goes on.
+/// may look alive for long: that one is answered without deliveries, and then the repetition continues.
 /// </summary>
 internal sealed class ClaimTurns(int maxWaiting)
 {

@@ -70,7 +70,7 @@ internal sealed class LockWatch(HttpApi api, LockWaits waits, LockerKey key, boo
         }
     }
 
-    /// <summary>Begins. In the context of no request: it goes on for all.</summary>
+    /// <summary>Begins. In the context of no request: it continues for all.</summary>
     public void Start()
     {
         using AsyncFlowControl? flow = ExecutionContext.IsFlowSuppressed() ? null : ExecutionContext.SuppressFlow();
@@ -98,7 +98,7 @@ internal sealed class LockWatch(HttpApi api, LockWaits waits, LockerKey key, boo
         }
     }
 
-    // Never throws: those who wait are told.
+    // Never throws: those who wait are notified.
     private async Task RunAsync()
     {
         try

@@ -90,7 +90,7 @@ internal sealed class FragmentFeeds(TimeProvider time, ILogger log, int maxStrea
         private bool _ended;
         private string? _last;
 
-        /// <summary>Begins. In the context of no request: it goes on for all.</summary>
+        /// <summary>Begins. In the context of no request: it continues for all.</summary>
         public void Start()
         {
             using AsyncFlowControl? flow = ExecutionContext.IsFlowSuppressed() ? null : ExecutionContext.SuppressFlow();

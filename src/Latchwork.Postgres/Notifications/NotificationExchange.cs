@@ -102,7 +102,7 @@ internal sealed class NotificationExchange
         try
         {
             await WaitOnlineAsync(online, cancellationToken).ConfigureAwait(false);
-            notify(null); // what was asked for meanwhile was not yet notified of
+            notify(null); // what changed before may have come without a notification
             return subscription;
         }
         catch

@@ -40,7 +40,7 @@ internal sealed partial class RedisTimerStore
             PartitionsOf(ns), partition => SealAsync(partition, moveId, target, checkOnly: true, cancellationToken)).ConfigureAwait(false);
         if (Array.Exists(looks, IsInTheWay) || checkOnly) return Sum(looks);
 
-        // A seal that was cut off is gone on with, under its own id.
+        // Closing that was cut off is continued, under its own id.
         if (Array.Find(looks, static look => look.Seal is not null)?.Seal is { } begun) (moveId, target) = (begun.MoveId, begun.Place);
         for (int i = 0; i < looks.Length; i++)
         {

@@ -81,7 +81,7 @@ internal sealed class OptionSet<TOptions>(Func<TOptions> create)
 
     /// <param name="name">The name.</param>
     /// <param name="range">What it may be, in the words of the documentation.</param>
-    /// <param name="findError">What is wrong with a text, or null: continues the name.</param>
+    /// <param name="findError">What is wrong with a text, as words that follow its name; null if nothing is.</param>
     /// <param name="get">Gets it.</param>
     /// <param name="set">Sets it; null if it is no setting.</param>
     /// <param name="whenNull">What null means, in the words of the documentation; empty if it must not be null.</param>

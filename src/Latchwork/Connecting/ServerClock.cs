@@ -14,7 +14,7 @@ internal sealed class ServerClock(TimeProvider? timeProvider = null)
     private long _latestAt;
 
     /// <summary>Takes the server's time, in µs.</summary>
-    /// <returns>What an operator should know; null if it continues as it should.</returns>
+    /// <returns>What an operator should know; null if the clock has not gone back.</returns>
     public StoreWarning? Check(long nowUs) => WentBack(nowUs) is var span && span == TimeSpan.Zero ? null : new StoreWarning(
         "clock-back",
         $"The store's clock went back by {Durations.Text(span)}: it was ahead, or it is behind now (after a failover perhaps). Delays and leases keep their length, absolute due times follow the clock as it is now. Compare the clocks of the servers.");

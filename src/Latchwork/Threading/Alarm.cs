@@ -2,7 +2,7 @@ namespace Latchwork.Threading;
 
 /// <summary>
 /// One alarm of an <see cref="AlarmClock"/>: set, set again, or cancelled at will, by any thread. A callback that has begun when the alarm is set
-/// again or cancelled still happens: the callback checks the state of things, not at the fact that it was called.
+/// again or cancelled still happens: the callback goes by the state of things, not by the fact that it was called.
 /// </summary>
 internal sealed class Alarm : IDisposable
 {

@@ -37,7 +37,7 @@ internal sealed class Intake
 
     public PartitionPauses Pauses { get; }
 
-    /// <summary>Is notified how claims go.</summary>
+    /// <summary>Reports claims that fail, and that they succeed again.</summary>
     public OutageReporter Claiming { get; }
 
     /// <summary>

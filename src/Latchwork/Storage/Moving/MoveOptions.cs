@@ -29,7 +29,7 @@ internal readonly record struct MoveProgress(NamespaceRef Unit, long Moved, long
 /// <summary>What became of a namespace.</summary>
 internal enum MoveEnd
 {
-    /// <summary>All of it is in the target; the source is sealed and empty.</summary>
+    /// <summary>All of it is in the target; the source is closed and empty.</summary>
     Moved,
 
     /// <summary>That was so before.</summary>

@@ -116,7 +116,7 @@ internal sealed class StoreMove
     private async Task CheckAsync(NamespaceRef unit, List<string> problems, CancellationToken cancellationToken)
     {
         TransferMarks source = await _source.PeekAsync(unit, cancellationToken).ConfigureAwait(false);
-        if (source.Seal is not null) return; // a move to be gone on with, or one that is over
+        if (source.Seal is not null) return; // a move to be continued, or one that is over
         if (source.Import is { Phase: TransferPhase.Importing or TransferPhase.Closed } import)
         {
             problems.Add($"{unit} is itself the target of a move from {import.Place} that is not over: end that first.");
