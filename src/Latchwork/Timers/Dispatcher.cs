@@ -8,6 +8,11 @@ namespace Latchwork;
 /// moment that its handler can run, so that what has not started can be handed back at any time; and it is handed back when it has waited for
 /// <see cref="LongestWait"/>, so that it does not wait here while another node is idle.
 /// </summary>
+/// <remarks>
+/// What has no retry left never waits for a handler: a node that dies would cost it its only attempt. Those that are queued, those for which a handler is kept
+/// and those that run are never more than there are handlers; one more is handed back when it comes. So it is if another claim was answered first and its events
+/// have the handlers, or if a claim without an answer was repeated after its handlers were given to others.
+/// </remarks>
 internal sealed class Dispatcher : IDeliveryQueue
 {
     private readonly Lock _gate = new();
@@ -22,6 +27,7 @@ internal sealed class Dispatcher : IDeliveryQueue
     private readonly PriorityQueue<TimerDelivery, (bool HasRetry, DateTimeOffset Due, long Sequence)> _queue = new();
     private readonly HashSet<TimerDelivery> _running = [];
     private readonly HashSet<TimerDelivery> _waiting = []; // of the running ones
+    private readonly HashSet<TimerDelivery> _expected = []; // a handler is kept for each
     private readonly TaskCompletionSource _idle = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly TaskCompletionSource _othersIdle = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly TaskCompletionSource _settled = new(TaskCreationOptions.RunContinuationsAsynchronously);
@@ -60,18 +66,41 @@ internal sealed class Dispatcher : IDeliveryQueue
     /// <returns>False if the dispatcher was stopped: nothing was queued.</returns>
     public bool TryAdd(List<TimerDelivery> deliveries)
     {
+        List<TimerDelivery> tooMany = [];
         int start;
         lock (_gate)
         {
             if (_stopped) return false;
-            foreach (TimerDelivery delivery in deliveries) _queue.Enqueue(delivery, (delivery.Retries < delivery.MaxRetries, delivery.Due, _sequence++));
-            start = Math.Min(_maxConcurrency - _workers, deliveries.Count);
-            _workers += start;
+            int lastAttempts = deliveries.Exists(static delivery => delivery.IsLastAttempt) ? LastAttempts() : 0;
+            foreach (TimerDelivery delivery in deliveries)
+            {
+                _expected.Remove(delivery);
+                if (delivery.IsLastAttempt && lastAttempts++ >= HandlersFree) tooMany.Add(delivery);
+                else _queue.Enqueue(delivery, (!delivery.IsLastAttempt, delivery.Due, _sequence++));
+            }
+
+            _runs += tooMany.Count;
+            start = NewWorkers(deliveries.Count - tooMany.Count);
             Arm();
         }
 
-        for (int i = 0; i < start; i++) QueueWorker();
+        QueueWorkers(start);
+        if (tooMany.Count == 0) return true;
+        _capacity.HandedBack(tooMany.Count);
+        _ = HandBackAsync(tooMany);
         return true;
+    }
+
+    public bool TryKeepHandler(TimerDelivery delivery)
+    {
+        lock (_gate) return _stopped || (LastAttempts() < HandlersFree && _expected.Add(delivery));
+    }
+
+    public void FreeHandler(TimerDelivery delivery)
+    {
+        int start;
+        lock (_gate) start = _expected.Remove(delivery) ? NewWorkers(_queue.Count) : 0;
+        QueueWorkers(start);
     }
 
     /// <summary>Stops: what has not begun is returned, and nothing is taken any more.</summary>
@@ -141,6 +170,25 @@ internal sealed class Dispatcher : IDeliveryQueue
         _capacity.HandlerReturned(delivery.HasStarted, delivery.HasStarted && _measures ? _clock.Now - delivery.StartedAt : null);
     }
 
+    /// <summary>The handlers that neither run nor are kept for what is expected: what is queued may have them. Needs the gate.</summary>
+    private int HandlersFree => _maxConcurrency - _running.Count - _expected.Count;
+
+    /// <summary>The queued deliveries with no retry left. Needs the gate.</summary>
+    private int LastAttempts() => _queue.UnorderedItems.Count(static item => !item.Priority.HasRetry);
+
+    /// <summary>Counts the workers to be started for so many deliveries more. Needs the gate; whoever has called it starts them.</summary>
+    private int NewWorkers(int deliveries)
+    {
+        int start = Math.Clamp(_maxConcurrency - _expected.Count - _workers, 0, deliveries);
+        _workers += start;
+        return start;
+    }
+
+    private void QueueWorkers(int workers)
+    {
+        for (int i = 0; i < workers; i++) QueueWorker();
+    }
+
     // One delivery for each item of the pool: a handler may end on any thread, and the next is not to begin there.
     private void QueueWorker() => ThreadPool.UnsafeQueueUserWorkItem(static self => self.RunNext(), this, preferLocal: false);
 
@@ -149,9 +197,9 @@ internal sealed class Dispatcher : IDeliveryQueue
         TimerDelivery? delivery;
         lock (_gate)
         {
-            if (!_queue.TryDequeue(out delivery, out _))
+            if (HandlersFree <= 0 || !_queue.TryDequeue(out delivery, out _))
             {
-                _workers--;
+                _workers--; // whoever frees a handler starts another
                 return;
             }
 

@@ -13,6 +13,13 @@ internal interface IDeliveryQueue : IDisposable
     /// <returns>False if the queue was stopped: nothing was queued.</returns>
     bool TryAdd(List<TimerDelivery> deliveries);
 
+    /// <summary>Keeps a handler free for a delivery with no retry left, which is queued later.</summary>
+    /// <returns>False if no handler is free for it: it is to be handed back.</returns>
+    bool TryKeepHandler(TimerDelivery delivery);
+
+    /// <summary>A delivery for which a handler may be kept free will not be queued.</summary>
+    void FreeHandler(TimerDelivery delivery);
+
     /// <summary>Stops: what has not begun is returned, and nothing is taken any more.</summary>
     List<TimerDelivery> Stop();
 

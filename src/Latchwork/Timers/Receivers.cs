@@ -208,6 +208,13 @@ internal sealed class Receivers : IDeliveryQueue
         return true;
     }
 
+    /// <remarks>Nothing waits here: who is not given to a caller immediately is handed back.</remarks>
+    public bool TryKeepHandler(TimerDelivery delivery) => true;
+
+    public void FreeHandler(TimerDelivery delivery)
+    {
+    }
+
     public List<TimerDelivery> Stop()
     {
         bool hasJoined;

@@ -41,6 +41,9 @@ public sealed partial class TimerDelivery
     /// <summary>The attempts that the event has in all.</summary>
     internal long Attempts => MaxRetries + 1L;
 
+    /// <summary>Whether no retry is left: if the node dies now, the event is a dead letter, whether or not a handler has begun.</summary>
+    internal bool IsLastAttempt => Retries >= MaxRetries;
+
     /// <summary>The local lease expiry, by the monotonic clock.</summary>
     internal TimeSpan Deadline => new(Volatile.Read(ref _deadline));
 

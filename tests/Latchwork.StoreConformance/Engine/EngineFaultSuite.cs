@@ -25,6 +25,39 @@ public abstract class EngineFaultSuite(StoreFixture fixture) : EngineSuite(fixtu
         Faults.Claims.GroupBy(claim => claim.ClaimToken).Max(group => group.Count()).ShouldBeGreaterThan(1);
     }
 
+    [Fact]
+    public async Task What_a_repeated_claim_brings_with_no_retry_left_goes_back_immediately_if_no_handler_is_free()
+    {
+        await StopTimeAsync();
+        Faults.Partitions = 2;
+        string last = IdsIn(0, 2).First();
+        string hangs = IdsIn(1, 2).First();
+        bool isLost = true;
+        bool hasCome = false;
+        Faults.AfterClaim = (partition, claim) =>
+        {
+            if (partition.Index != 0 || claim.Events.Count == 0) return Task.CompletedTask;
+            if (Volatile.Read(ref isLost)) return Task.FromException(new LatchworkStoreException("The reply was lost by the test.", StoreOutcome.Unknown) { IsTransient = true });
+            Volatile.Write(ref hasCome, true);
+            return Task.CompletedTask;
+        };
+        var end = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        Node node = await JoinAsync((delivery, _) => delivery.Id == hangs ? end.Task : Task.CompletedTask, o => o.MaxConcurrency = 1);
+        await node.Timer.PostAsync(1, TimeSpan.Zero, new() { Id = last });
+        await AdvanceUntilAsync(() => Faults.Answers.Any(claim => claim.Events.Count > 0), Ms(10), "it is claimed, and nobody knows");
+        await node.Timer.PostAsync(1, TimeSpan.Zero, new() { Id = hangs });
+        await AdvanceUntilAsync(() => node.Got.Count == 1, Ms(10), "another partition has the handler");
+
+        Volatile.Write(ref isLost, false);
+        await AdvanceUntilAsync(() => Volatile.Read(ref hasCome), Ms(10), "the repeated claim is answered");
+
+        // No time passes from here on.
+        await Eventually.ReadsAsync(() => node.Timer.PeekAsync(last), one => one?.State == TimerState.Scheduled, "it is handed back");
+        end.SetResult();
+        await AdvanceUntilAsync(() => node.Got.Count == 2, Ms(10), "it runs when the handler is free");
+        (node.Got.Last().Id, node.Got.Last().Retries).ShouldBe((last, 0));
+    }
+
     [Theory]
     [InlineData(Fault.ThrowsAtOnce)]
     [InlineData(Fault.FailedTask)]

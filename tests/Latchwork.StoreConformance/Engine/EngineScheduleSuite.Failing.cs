@@ -52,6 +52,66 @@ public abstract partial class EngineScheduleSuite
         third.Ids.ShouldNotContain(IdAt(0));
     }
 
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task An_occurrence_with_no_retry_left_waits_for_no_handler_after_the_step(bool together)
+    {
+        const string Other = "other";
+        var end = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        Node node = await JoinAsync((_, _) => end.Task, o => o.MaxConcurrency = 1);
+        await WarmUpAsync(node);
+        await node.Timer.Schedules.AddOrUpdateAsync(Id, _minutes, "x"u8.ToArray(), new() { MaxRetries = 0 });
+        if (together) await node.Timer.PostAsync(1, _first + Ms(500) - _clock.GetUtcNow(), new() { Id = Other, MaxRetries = 3 });
+        TaskCompletionSource hold = Faults.Hold(nameof(IScheduleStore.AdvanceAsync));
+        await MoveToAsync(0, seconds: 1);
+        DistributedTimer undisturbed = Undisturbed();
+        await ReadsAsync(() => undisturbed.Schedules.GetAsync(Id), one => one!.Started == 1, "the step is made, and its answer on its way");
+        if (!together) await node.Timer.PostAsync(1, TimeSpan.Zero, new() { Id = Other, MaxRetries = 3 });
+        await ReadsAsync(() => undisturbed.GetStatsAsync(), stats => stats.InFlight == 2, "the other is claimed ahead");
+        Faults.Release(nameof(IScheduleStore.AdvanceAsync));
+        hold.SetResult();
+
+        (await NthAsync(node, 1)).Id.ShouldBe(IdAt(0));
+        node.Got.Count.ShouldBe(1);
+        end.SetResult();
+        (await NthAsync(node, 2)).Id.ShouldBe(Other);
+    }
+
+    [Fact]
+    public async Task An_occurrence_with_no_retry_left_does_not_begin_if_a_repeated_claim_brings_it_and_no_handler_is_free()
+    {
+        Faults.Partitions = 2;
+        int partition = TimerPartition.Of(Namespace, Id, 2).Index;
+        string hangs = IdsIn(1 - partition, 2).First();
+        bool isLost = true;
+        bool hasCome = false;
+        Faults.AfterClaim = (asked, claim) =>
+        {
+            if (asked.Index != partition || claim.Events.Count == 0) return Task.CompletedTask;
+            if (Volatile.Read(ref isLost)) return Task.FromException(new LatchworkStoreException("The reply was lost by the test.", StoreOutcome.Unknown) { IsTransient = true });
+            Volatile.Write(ref hasCome, true);
+            return Task.CompletedTask;
+        };
+        var end = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        Node node = await JoinAsync((delivery, _) => delivery.Id == hangs ? end.Task : Task.CompletedTask, o => o.MaxConcurrency = 1);
+        await node.Timer.Schedules.AddOrUpdateAsync(Id, _minutes, "x"u8.ToArray(), new() { MaxRetries = 0 });
+        await MoveToAsync(0);
+        await ComesAsync(() => Faults.Answers.Any(claim => claim.Events.Count > 0), "the occurrence is claimed, and nobody knows");
+        await node.Timer.PostAsync(1, TimeSpan.Zero, new() { Id = hangs });
+        await NthAsync(node, 1);
+
+        Volatile.Write(ref isLost, false);
+        await ComesAsync(() => Volatile.Read(ref hasCome), "the repeated claim is answered");
+
+        // No time passes from here on.
+        await Eventually.ReadsAsync(() => node.Timer.PeekAsync(IdAt(0)), one => one?.State == TimerState.Scheduled, "it is handed back");
+        (await node.Timer.Schedules.GetAsync(Id))!.Started.ShouldBe(0);
+        end.SetResult();
+        (await NthAsync(node, 2)).Id.ShouldBe(IdAt(0));
+        node.Got.Last().Retries.ShouldBe(0);
+    }
+
     [Fact]
     public async Task A_schedule_whose_occurrence_was_lost_is_found_and_none_is_repeated()
     {

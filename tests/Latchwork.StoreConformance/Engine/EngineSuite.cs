@@ -1,4 +1,5 @@
 using System.Collections.Concurrent;
+using Latchwork.Storage;
 using Latchwork.StoreConformance.Support;
 using Latchwork.Testing;
 using Xunit;
@@ -112,6 +113,10 @@ public abstract class EngineSuite(StoreFixture fixture) : IAsyncLifetime
         for (int i = 0; i < 8; i++) await node.Timer.PostAsync(i, TimeSpan.Zero, new() { Id = $"{Node.WarmUp}{i}" });
         await EmptyAsync(node.Timer);
     }
+
+    /// <summary>Ids of events that belong to a partition.</summary>
+    protected IEnumerable<string> IdsIn(int partition, int partitions) =>
+        Enumerable.Range(0, int.MaxValue).Select(i => $"e{i}").Where(id => TimerPartition.Of(Namespace, id, partitions).Index == partition);
 
     protected static Task EventuallyAsync(Func<bool> condition, string what) => Eventually.HoldsAsync(condition, what);
 

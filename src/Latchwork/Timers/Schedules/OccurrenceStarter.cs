@@ -10,7 +10,8 @@ namespace Latchwork;
 /// </summary>
 /// <remarks>
 /// While this is under way the delivery is held like any other, and its lease is extended. If the process dies before the step, the occurrence has not begun: it is
-/// delivered again, and no retry is spent. The step can be repeated: see <see cref="IScheduleStore.AdvanceAsync"/>.
+/// delivered again, and no retry is spent. The step can be repeated: see <see cref="IScheduleStore.AdvanceAsync"/>. After the step a death of the process spends
+/// a retry: so for what has none left a handler is kept free from before the step, and without one it is handed back.
 /// </remarks>
 internal sealed class OccurrenceStarter(LeaseHolder holder, IScheduleStore schedules, IDeliveryQueue queue, PartitionPauses pauses)
 {
@@ -33,9 +34,11 @@ internal sealed class OccurrenceStarter(LeaseHolder holder, IScheduleStore sched
     public void Begin(PartitionClient client, List<TimerDelivery> deliveries)
     {
         int pausesBefore = pauses.CountOf(client);
+        List<TimerDelivery> tooMany = deliveries.FindAll(delivery => delivery.IsLastAttempt && !queue.TryKeepHandler(delivery));
+        if (tooMany.Count > 0) deliveries = [.. deliveries.Except(tooMany)];
         lock (_gate)
         {
-            Task running = Task.Run(() => RunAsync(client, deliveries, pausesBefore));
+            Task running = Task.Run(() => Task.WhenAll([RunAsync(client, deliveries, pausesBefore), .. tooMany.Select(HandBackAsync)]));
             _underWay.Add(running);
             _ = running.ContinueWith(Forget, CancellationToken.None, TaskContinuationOptions.ExecuteSynchronously, TaskScheduler.Default);
         }
@@ -82,7 +85,7 @@ internal sealed class OccurrenceStarter(LeaseHolder holder, IScheduleStore sched
                     // Another may have it by now, and if not, it has not begun: its lease ends, and no retry is spent.
                     holder.OnLeaseLost(delivery, DeliveryEnd.LeaseRanOut, quietly: true);
                     delivery.MarkEnded();
-                    holder.DidNotRun(delivery);
+                    DidNotRun(delivery);
                     return;
                 }
 
@@ -112,7 +115,7 @@ internal sealed class OccurrenceStarter(LeaseHolder holder, IScheduleStore sched
                     Log(delivery, plan, answer.Outcome);
                     delivery.Settle(answer.Outcome == AdvanceOutcome.Waiting ? TimerOutcome.Stale : TimerOutcome.NotFound);
                     delivery.MarkEnded();
-                    holder.DidNotRun(delivery);
+                    DidNotRun(delivery);
                 }
 
                 return;
@@ -133,7 +136,7 @@ internal sealed class OccurrenceStarter(LeaseHolder holder, IScheduleStore sched
             // It was lost while the step was made. Its token is still good if nobody took it over: then it goes back as it is, instead of spending a retry when the lease ends.
             await holder.Calls.ReleaseAsync(client, delivery.Key, holder.Now + TimerSettings.LeaveGrace, holder.Aborted).OffStoreThread().ConfigureAwait(false);
             delivery.MarkEnded();
-            holder.DidNotRun(delivery);
+            DidNotRun(delivery);
             return;
         }
 
@@ -150,6 +153,12 @@ internal sealed class OccurrenceStarter(LeaseHolder holder, IScheduleStore sched
     private async Task HandBackAsync(TimerDelivery delivery)
     {
         await holder.HandBackAsync(delivery).ConfigureAwait(false);
+        DidNotRun(delivery);
+    }
+
+    private void DidNotRun(TimerDelivery delivery)
+    {
+        queue.FreeHandler(delivery);
         holder.DidNotRun(delivery);
     }
 
@@ -194,7 +203,7 @@ internal sealed class OccurrenceStarter(LeaseHolder holder, IScheduleStore sched
         bool isStopped = holder.Aborted.IsCancellationRequested;
         holder.OnLeaseLost(delivery, DeliveryEnd.LeftBehind, quietly: true);
         delivery.MarkEnded();
-        holder.DidNotRun(delivery);
+        DidNotRun(delivery);
         if (!isStopped) holder.Errors.Report(FailedOperation.Occurrence, e, delivery);
     }
 
