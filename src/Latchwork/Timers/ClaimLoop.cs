@@ -179,6 +179,7 @@ internal sealed class ClaimLoop : IDisposable
         }
 
         bool isRepetition = _unanswered is not null;
+        if (isRepetition) _holder.Capacity.PassOn(_onCapacityFreed); // it reserves nothing, and its server may not answer for long
         long calls = _intake.Calls; // before the places are counted that these want
         ClaimRequest request = _unanswered ?? NextRequest();
         TimeSpan sentAt = _holder.Now;
@@ -277,6 +278,9 @@ internal sealed class ClaimLoop : IDisposable
     private void OnCapacityFreed()
     {
         Interlocked.Exchange(ref _isFull, 0);
+        bool isClaiming;
+        lock (_gate) isClaiming = _claiming;
+        if (isClaiming) _holder.Capacity.PassOn(_onCapacityFreed); // the claim under way may have no answer for long
         AskAt(_holder.Now);
     }
 

@@ -38,12 +38,12 @@ internal sealed class NodeCapacity
         _maxConcurrency = maxConcurrency;
     }
 
-    /// <summary>How many more events may be claimed now.</summary>
+    /// <summary>How many more events may be claimed now, by a claim that was not called.</summary>
     public int Free
     {
         get
         {
-            lock (_gate) return Math.Max(0, FreeNow());
+            lock (_gate) return Math.Max(0, FreeForOthers());
         }
     }
 
@@ -74,21 +74,25 @@ internal sealed class NodeCapacity
         }
     }
 
-    /// <summary>Reserves up to <paramref name="want"/> places, each with a handler; as many as there are.</summary>
+    /// <summary>Reserves up to <paramref name="want"/> places, each with a handler; as many as there are, less those for which others were called.</summary>
     /// <param name="want">The most places.</param>
     /// <param name="free">How many of the handlers are free now.</param>
     /// <param name="claim">What is called for this claim when a handler is free: see <see cref="WhenHandlerFree"/>.</param>
     public int Reserve(int want, out int free, Action claim)
     {
+        bool wasCalled;
+        int take;
         lock (_gate)
         {
-            _called.Remove(claim);
-            int take = Math.Max(0, Math.Min(want, FreeNow()));
-            free = Math.Clamp(_maxConcurrency - _busy, 0, take);
+            wasCalled = _called.Remove(claim);
+            take = Math.Max(0, Math.Min(want, FreeForOthers()));
+            free = Math.Clamp(_maxConcurrency - _busy, 0, take); // while somebody is called nothing is claimed ahead, and all that is taken are free handlers
             _taken += take;
             _busy += take;
-            return take;
         }
+
+        if (wasCalled) Release(handlers: 0, places: 0); // others may claim ahead again
+        return take;
     }
 
     /// <summary>Takes places that were given back too early: what a claim brings must be held, even if nothing is free.</summary>
@@ -152,7 +156,7 @@ internal sealed class NodeCapacity
     {
         lock (_gate)
         {
-            if (FreeNow() <= 0)
+            if (FreeForOthers() <= 0)
             {
                 _waiting.Enqueue(claim);
                 return;
@@ -167,7 +171,7 @@ internal sealed class NodeCapacity
     {
         lock (_gate)
         {
-            if (HandlersFree() <= 0)
+            if (HandlersFree() <= _called.Count)
             {
                 _waitingForHandlers.Enqueue(claim);
                 return;
@@ -179,6 +183,17 @@ internal sealed class NodeCapacity
         claim();
     }
 
+    /// <summary>A claim that was called, or is being, cannot reserve anything yet: the handler is for others, and it has to wait anew.</summary>
+    public void PassOn(Action claim)
+    {
+        lock (_gate)
+        {
+            if (!_called.Remove(claim)) return;
+        }
+
+        Release(handlers: 0, places: 0);
+    }
+
     private void Release(int handlers, int places)
     {
         List<Action>? next = null;
@@ -186,13 +201,13 @@ internal sealed class NodeCapacity
         {
             _busy -= handlers;
             _taken -= places;
-            for (int free = HandlersFree(); free > 0 && _waitingForHandlers.TryDequeue(out Action? claim); free--)
+            for (int free = HandlersFree() - _called.Count; free > 0 && _waitingForHandlers.TryDequeue(out Action? claim); free--)
             {
                 _called.Add(claim);
                 (next ??= []).Add(claim);
             }
 
-            for (int free = FreeNow(); free > 0 && _waiting.TryDequeue(out Action? claim); free--) (next ??= []).Add(claim);
+            for (int free = FreeForOthers(); free > 0 && _waiting.TryDequeue(out Action? claim); free--) (next ??= []).Add(claim);
         }
 
         foreach (Action claim in next ?? []) claim();
@@ -200,6 +215,9 @@ internal sealed class NodeCapacity
 
     // Something that was to start soon did not (no thread of the pool is free, say): one at a time, until a handler has returned.
     private int FreeNow() => Math.Min(_maxInFlight - _taken, _overestimated ? 1 - _busy : _maxConcurrency + Ahead() - _busy);
+
+    // Each of those who were called is left a handler.
+    private int FreeForOthers() => FreeNow() - _called.Count;
 
     private int HandlersFree() => Math.Min(FreeNow(), _maxConcurrency - _busy);
 

@@ -150,6 +150,49 @@ public abstract class EngineSpreadSuite(StoreFixture fixture) : EngineSuite(fixt
     }
 
     [Fact]
+    public async Task A_partition_that_does_not_answer_keeps_no_other_from_the_handler_that_it_waited_for()
+    {
+        await StopTimeAsync();
+        Faults.Partitions = 2;
+        string last = IdsIn(0, 2).First();
+        string[] others = [.. IdsIn(1, 2).Take(61)];
+        var answer = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        bool isPosted = false;
+        bool isCut = false;
+        int unanswered = 0;
+        Faults.AfterClaim = (partition, claim) =>
+        {
+            if (partition.Index != 0) return Task.CompletedTask;
+            if (Volatile.Read(ref isCut))
+            {
+                Interlocked.Increment(ref unanswered);
+                return answer.Task;
+            }
+
+            Volatile.Write(ref isCut, claim.IsCut && Volatile.Read(ref isPosted));
+            return Task.CompletedTask;
+        };
+        Node node = await JoinAsync((delivery, _) => delivery.Id == others[0] ? _end.Task : Task.CompletedTask, o => o.MaxConcurrency = 1);
+        for (int i = 0; i < 8; i++) await node.Timer.PostAsync(i, TimeSpan.Zero, new() { Id = $"{Node.WarmUp}{i}" });
+        await AdvanceUntilAsync(async () => await node.Timer.GetStatsAsync() is { Scheduled: 0, InFlight: 0 }, Ms(100), "from now on it claims ahead");
+        await node.Timer.PostAsync(1, TimeSpan.Zero, new() { Id = others[0] });
+        await AdvanceUntilAsync(() => node.Got.Count == 1, Ms(100), "the handler is busy");
+        Volatile.Write(ref isPosted, true);
+        await node.Timer.PostAsync(1, TimeSpan.Zero, new() { Id = last });
+        await AdvanceUntilAsync(() => Volatile.Read(ref unanswered) == 1, Ms(100), "it waits for the handler, and its partition does not answer the next claim");
+
+        int claims = Faults.Claims.Count;
+        _end.SetResult();
+        await node.Timer.PostAsync([.. others.Skip(1).Select(id => new TimerPost(new byte[1], TimeSpan.Zero, new() { Id = id, MaxRetries = 3 }))]);
+        await AdvanceUntilAsync(() => node.Got.Count == others.Length, Ms(10), "the other partition's run");
+        Faults.Claims.Skip(claims).ShouldContain(claim => claim.Max > 1, "and are claimed ahead");
+
+        answer.SetResult();
+        await AdvanceUntilAsync(() => node.Got.Count == others.Length + 1, Ms(100), "the one that waited");
+        node.Got.Last().Id.ShouldBe(last);
+    }
+
+    [Fact]
     public async Task What_a_node_that_dies_had_claimed_ahead_is_not_dead()
     {
         await StopTimeAsync();
