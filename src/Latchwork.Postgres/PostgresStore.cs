@@ -75,9 +75,6 @@ public sealed class PostgresStore : LatchworkStore
     /// <inheritdoc/>
     public override long Reconnects => _notifications.Reconnects;
 
-    /// <summary>What executes statements, for tests.</summary>
-    internal SqlExecutor Executor => _executor;
-
     /// <summary>What wakes those who wait, for tests.</summary>
     internal NotificationExchange Notifications => _notifications;
 

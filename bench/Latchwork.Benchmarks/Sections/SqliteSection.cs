@@ -46,11 +46,12 @@ internal sealed class SqliteSection : Section
             bench.Add("SQLite: single posts, 64 in flight", Names.Latchwork, "/s", posts.Number("rate"));
             JsonObject bulk = await ours.AskAsync("bulk", new { inFlight = 1, batch = 1000, seconds = bench.Options.Seconds, warmUp = 0.5 });
             bench.Add("SQLite: batch posts", Names.Latchwork, "/s", bulk.Number("rate"));
-            foreach ((string who, int maxEvents, int maxInFlight) in ((string, int, int)[])[(Names.Latchwork, 8, 64), (Names.Tuned, 200, 1000)])
+            foreach ((string who, object listener) in ((string, object)[])[
+                (Names.Latchwork, new { count, limit = 60 }), (Names.Tuned, new { count, limit = 60, maxEvents = Names.TunedMaxEvents, maxInFlight = Names.TunedMaxInFlight })])
             {
                 await ours.AskAsync("open", new { ns = Bench.NewName() });
                 await ours.AskAsync("fill", new { count });
-                JsonObject drain = await ours.AskAsync("drain", new { count, maxEvents, maxInFlight, limit = 60 });
+                JsonObject drain = await ours.AskAsync("drain", listener);
                 bench.Add("SQLite: claimed and confirmed", who, "/s", drain.Number("rate"));
             }
         }

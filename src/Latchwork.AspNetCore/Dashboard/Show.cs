@@ -29,8 +29,6 @@ internal static class Show
 
     public static string Moment(DateTimeOffset time) => time.UtcDateTime.ToString("yyyy-MM-dd HH:mm:ss'Z'", CultureInfo.InvariantCulture);
 
-    public static string Iso(DateTimeOffset time) => time.UtcDateTime.ToString("O", CultureInfo.InvariantCulture);
-
     public static string Encode(string text) => Uri.EscapeDataString(text);
 
     /// <summary>The class of what has a severity.</summary>
