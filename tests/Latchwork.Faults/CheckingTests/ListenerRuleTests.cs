@@ -40,6 +40,9 @@ public sealed class ListenerRuleTests
     public void A_handler_that_began_late_because_the_time_for_leaving_was_up() => _script.Listener(1, 0, 10, 500, 2_600).Handled(1, 2_700).ShouldPass();
 
     [Fact]
+    public void A_listener_that_is_told_to_leave_while_it_joins() => _script.Listener(1, 0, 1_010, 1_000, 1_020, wasJoined: false).ShouldPass();
+
+    [Fact]
     public void A_join_that_failed() => _script.Add("l", new ListenerJoining(0, "n", 1)).Add("l", new ListenerLeaving(Script.Us(5), 1, WasJoined: false, 0)).ShouldPass();
 
     [Fact]

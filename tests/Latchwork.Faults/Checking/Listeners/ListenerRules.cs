@@ -11,7 +11,8 @@ internal sealed class ListenerRules(RunFacts run, CheckOptions options, CheckRep
     {
         foreach (ListenerFacts listener in run.Listeners.Values)
         {
-            if (listener is { Joined: not null, Leaving.WasJoined: false })
+            // The time of leaving is read before whether it is joined: who is told to leave while it joins need not be.
+            if (listener is { Joined: { } joined, Leaving.WasJoined: false } && joined.At <= listener.Leaving.At)
             {
                 Offend(Rules.Membership, listener, $"had joined, and was not joined any more at {Time(listener.Leaving.At)}, when it was told to leave for the first time", listener.Leaving.At);
             }
