@@ -7,7 +7,7 @@ namespace Latchwork.Faults.Work;
 
 /// <summary>
 /// A worker: <c>worker ROLE INDEX LIFE URI FOLDER SEED LONGEST-MS [lies]</c>. It takes <c>clock SECONDS</c>, <c>callbacks broken|whole</c> and <c>stop</c> from
-/// standard input, and ends at once when that ends, because then the harness is gone. SIGTERM stops it, too.
+/// standard input, and ends immediately when that ends, because then the harness is gone. SIGTERM stops it, too.
 /// </summary>
 internal static class WorkerProgram
 {

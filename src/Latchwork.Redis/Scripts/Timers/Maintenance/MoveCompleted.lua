@@ -5,7 +5,6 @@
 -- Returns 1.
 local meta, completed, completedids = unpack(KEYS)
 -- @include partition
--- @include completed
 -- @include placeCompleted
 if ARGV[4] == 'place' then
   placeCompleted(5)

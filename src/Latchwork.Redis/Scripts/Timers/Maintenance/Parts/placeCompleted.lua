@@ -1,5 +1,5 @@
 -- Lines of the history that come from elsewhere. Of an id that has one already the later completion stands.
--- Wants: completed.
+-- Wants: layout or partition; the locals `completed`, `completedids`.
 -- Gives: placeCompleted(index in ARGV of the first line: id, when it was completed in ms, record (see completed)).
 local function placeCompleted(first)
   local ids = {}
