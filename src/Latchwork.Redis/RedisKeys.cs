@@ -11,20 +11,20 @@ internal enum TimerKey
     Flight, // ZSET: id → end of the lease in ms. The events in flight
     Dead, // ZSET: id → time of death in ms. The dead letters
     Body, // HASH: id → most retries (7 digits), length of the headers (5 digits), headers, payload. Events in any state
-    Tries, // HASH: id → retries spent, number of failures; of a dead one also when it was due, and of what it died (see past.lua)
-    Past, // HASH: a digit and id → one of the last ten failures (see past.lua). The same events as in Tries
-    Lease, // HASH: id → token, retries, due time (and how far it is ahead of an absolute one), most retries, when it was claimed and node (see lease.lua). The events in flight
+    Tries, // HASH: id → retries spent, number of failures; of a dead one also when it was due, and of what it died (see events.lua)
+    Past, // HASH: a digit and id → one of the last ten failures (see events.lua). The same events as in Tries
+    Lease, // HASH: id → token, retries, due time (and how far it is ahead of an absolute one), most retries, when it was claimed and node (see events.lua). The events in flight
     Claims, // HASH: node → the ids that its last claim returned (MessagePack)
-    Nodes, // HASH: node → last seen, poll slot, whether it is full, what it holds, the token of its last claim (see listeners.lua)
+    Nodes, // HASH: node → last seen, poll slot, whether it is full, what it holds, the token of its last claim (see Claim.lua)
     Rotation, // ZSET: node → place. The order in which nodes with free capacity are notified
     PollSlots, // ZSET: node → its next poll slot in ms. The nodes that are not silent
-    Schedules, // HASH: schedule → its record without its body (see schedules.lua)
+    Schedules, // HASH: schedule → its record without its body (see events.lua)
     ScheduleBodies, // HASH: schedule → its body
     ScheduleIds, // ZSET: schedule → 0. In order of their bytes
-    Completed, // HASH: id → a completed event: outcome, retries spent, due time, most retries, when it was claimed and node (see completed.lua)
+    Completed, // HASH: id → a completed event: outcome, retries spent, due time, most retries, when it was claimed and node (see events.lua)
     CompletedIds, // ZSET: id → when it was completed, in ms. The same ids as in Completed
-    Counters, // HASH: what happened to events: in the minute and the hour that are not over, before, and in the minutes and hours that are kept (see counters.lua)
-    Absolute, // ZSET: id → by how many ms the score in Due is ahead of an absolute time (see absolute.lua). Scheduled events that have one
+    Counters, // HASH: what happened to events: in the minute and the hour that are not over, before, and in the minutes and hours that are kept (see partition.lua)
+    Absolute, // ZSET: id → by how many ms the score in Due is ahead of an absolute time (see events.lua). Scheduled events that have one
     Moved, // SET: the ids that came from another store. There only while the namespace is the target of a move
 }
 

@@ -1,6 +1,4 @@
-using System.Reflection;
 using System.Security.Cryptography;
-using System.Text.RegularExpressions;
 
 namespace Latchwork.Redis.Connections;
 
@@ -28,48 +26,4 @@ internal sealed class RedisScript(string name, string source)
 
     /// <summary>The same in lower-case hexadecimal digits.</summary>
     public string Sha1 => Convert.ToHexStringLower(Hash);
-}
-
-/// <summary>
-/// Reads the Lua scripts, which are resources of this assembly, and puts in the fragments that they share. A line
-/// <c>-- @include NAME</c> stands for the file <c>Parts/NAME.lua</c> beside the script or, if there is none, for that in the nearest folder above; a
-/// fragment may include others.
-/// </summary>
-internal static partial class RedisScripts
-{
-    /// <summary>Loads a script with its fragments: <c>Timers/Post</c>, for example. It throws if one is missing, or includes itself.</summary>
-    public static RedisScript Load(string path) => new(path, Resolve(path, Read));
-
-    /// <summary>Puts in the fragments; <paramref name="read"/> gives the text of a file, or null if there is none.</summary>
-    internal static string Resolve(string path, Func<string, string?> read) => Resolve(path, path, read, []) + "\n";
-
-    private static string Resolve(string path, string script, Func<string, string?> read, string[] open)
-    {
-        if (open.Contains(path)) throw new InvalidOperationException($"The script fragment '{path}' includes itself.");
-        string source = read(path) ?? throw new InvalidOperationException(
-            open is [.., var by] ? $"There is no script fragment '{path}', which '{by}' includes." : $"There is no script '{path}'.");
-        return Include().Replace(source.TrimEnd('\n'), include => Resolve(Find(include.Groups[1].Value, script, read), script, read, [.. open, path]));
-    }
-
-    /// <summary>The nearest fragment of a name; if there is none, where it should be.</summary>
-    private static string Find(string name, string script, Func<string, string?> read)
-    {
-        string nearest = "";
-        for (int end = script.LastIndexOf('/'); ; end = end <= 0 ? -1 : script.LastIndexOf('/', end - 1))
-        {
-            string path = $"{script[..(end + 1)]}Parts/{name}";
-            if (nearest.Length == 0) nearest = path;
-            if (read(path) is not null) return path;
-            if (end < 0) return nearest;
-        }
-    }
-
-    private static string? Read(string path)
-    {
-        using Stream? stream = Assembly.GetExecutingAssembly().GetManifestResourceStream(path + ".lua");
-        return stream is null ? null : new StreamReader(stream, Encoding.UTF8).ReadToEnd();
-    }
-
-    [GeneratedRegex(@"^[ \t]*-- @include (\S+)[ \t]*$", RegexOptions.Multiline)]
-    private static partial Regex Include();
 }

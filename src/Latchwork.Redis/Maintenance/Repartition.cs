@@ -212,7 +212,7 @@ internal sealed record RawEvent(string Id, IReadOnlyList<ReadOnlyMemory<byte>> F
     /// <summary>Whether it is in any state.</summary>
     public bool IsThere => Fields[DueTime].Length + Fields[LeaseEnd].Length + Fields[DeathTime].Length > 0;
 
-    /// <summary>The same, one that was held by TakeEvents, scheduled again for the due time in its lease (see lease.lua); neither its token nor its node has a space.</summary>
+    /// <summary>The same, one that was held by TakeEvents, scheduled again for the due time in its lease (see events.lua); neither its token nor its node has a space.</summary>
     public RawEvent Scheduled()
     {
         const int DueInLease = 3;

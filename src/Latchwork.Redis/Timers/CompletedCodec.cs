@@ -2,7 +2,7 @@ using System.Buffers.Text;
 
 namespace Latchwork.Redis.Timers;
 
-/// <summary>Lines of the history as they are stored: see completed.lua.</summary>
+/// <summary>Lines of the history as they are stored: see events.lua.</summary>
 internal static class CompletedCodec
 {
     /// <summary>Writes the record of a line.</summary>

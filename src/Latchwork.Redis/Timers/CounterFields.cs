@@ -2,7 +2,7 @@ using System.Buffers.Binary;
 
 namespace Latchwork.Redis.Timers;
 
-/// <summary>The counters of a partition as the scripts keep them: see counters.lua.</summary>
+/// <summary>The counters of a partition as the scripts keep them: see partition.lua.</summary>
 internal static class CounterFields
 {
     private const int SlotNumbers = 1 + CounterRing.Width, NowNumbers = 1 + 2 * CounterRing.Width;
@@ -27,7 +27,7 @@ internal static class CounterFields
         return CounterRing.Of(current[0], current.AsSpan(1, CounterRing.Width), current.AsSpan(1 + CounterRing.Width), before).Read(now, slots);
     }
 
-    /// <summary>The counters as arguments of a script that adds them: see addCounts.lua.</summary>
+    /// <summary>The counters as arguments of a script that adds them: see transfer.lua.</summary>
     public static RedisValue[] ToArguments(TimerCounters counters)
     {
         byte[] totals = new byte[CounterRing.Width * sizeof(double)];

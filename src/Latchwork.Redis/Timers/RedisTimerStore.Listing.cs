@@ -105,14 +105,14 @@ internal sealed partial class RedisTimerStore
     public async Task<TimerPause?> ResumeAsync(TimerPartition partition, CancellationToken cancellationToken) =>
         PauseText.Parse((await SendAsync(TimerScript.Resume, partition, cancellationToken, ChannelOf(partition)).ConfigureAwait(false)).Text);
 
-    // See deadLettered.lua.
+    // See deadOf in events.lua.
     private static (RedisValue Id, RedisValue Mark) DeathOf(DeadLetterKey key) => (
         key.Id,
         key.Stamp is { } stamp ? string.Create(CultureInfo.InvariantCulture, $"={stamp}")
         : key.DeadLetteredAt is { } shown ? shown.ToUnixTimeMilliseconds()
         : "");
 
-    /// <summary>Reads records of nodes (see listeners.lua). Those silent for an hour are about to be forgotten, and not listed any more.</summary>
+    /// <summary>Reads records of nodes (see Claim.lua). Those silent for an hour are about to be forgotten, and not listed any more.</summary>
     private static void ReadNodes(RedisReply reply, long nowUs, Dictionary<string, TimerNode> nodes)
     {
         const long SilentAfterMs = 3000;

@@ -198,7 +198,7 @@ internal sealed partial class RedisTimerStore
         return arguments.All;
     }
 
-    /// <summary>A failure as past.lua writes it.</summary>
+    /// <summary>A failure as events.lua writes it.</summary>
     private static byte[] Encode(AttemptFailure failure)
     {
         int node = Encoding.UTF8.GetByteCount(failure.NodeId), error = Encoding.UTF8.GetByteCount(failure.Error);

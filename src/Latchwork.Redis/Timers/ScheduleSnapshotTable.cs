@@ -115,7 +115,7 @@ internal sealed class ScheduleSnapshotTable : IScheduleTable
         return all;
     }
 
-    /// <summary>A record without its body, as it is stored: see schedules.lua.</summary>
+    /// <summary>A record without its body, as it is stored: see events.lua.</summary>
     public static RedisValue[] RecordArguments(ScheduleRecord record)
     {
         // Random, so that a record that was removed and added anew is distinguished from the former.
@@ -141,7 +141,7 @@ internal sealed class ScheduleSnapshotTable : IScheduleTable
         }
     }
 
-    // 's 1790000000000', 'f 5 token 0 1790000000000@0 3 1790000000009 node' (see lease.lua), 'd' or nothing.
+    // 's 1790000000000', 'f 5 token 0 1790000000000@0 3 1790000000009 node' (see events.lua), 'd' or nothing.
     private static OccurrencePlace? ReadPlace(string place)
     {
         if (place.Length == 0) return null;

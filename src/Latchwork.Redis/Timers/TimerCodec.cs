@@ -89,7 +89,7 @@ internal static class TimerCodec
     }
 
     /// <summary>
-    /// Reads what is stored of an event's failures (see past.lua): its record in the hash <c>tries</c> (retries, number of failures, due time, reason,
+    /// Reads what is stored of an event's failures (see events.lua): its record in the hash <c>tries</c> (retries, number of failures, due time, reason,
     /// and, if there were any, interruptions), which is empty if it never failed, and its last failures, the oldest first.
     /// </summary>
     public static EventPast DecodePast(ReadOnlySpan<byte> tries, ReadOnlySpan<byte> failures)

@@ -16,51 +16,74 @@ public sealed partial class ScriptSourceTests
         [.. Properties().Where(property => property.PropertyType == typeof(TimerScript)).Select(property => property.Name)];
 
     [Fact]
-    public void Fragments_are_put_in_where_they_are_included()
+    public void Every_script_and_every_function_of_a_library_is_in_use()
     {
-        var files = new Dictionary<string, string>
-        {
-            ["A/Main"] = "one\n  -- @include x\nfour\n",
-            ["A/Parts/x"] = "two\n-- @include y\n",
-            ["A/Parts/y"] = "three\n",
-        };
-        RedisScripts.Resolve("A/Main", files.GetValueOrDefault).ShouldBe("one\ntwo\nthree\nfour\n");
-    }
-
-    [Fact]
-    public void A_missing_script_or_fragment_is_named()
-    {
-        var files = new Dictionary<string, string> { ["A/Main"] = "-- @include gone\n" };
-        Should.Throw<InvalidOperationException>(() => RedisScripts.Resolve("A/Main", files.GetValueOrDefault)).Message.ShouldContain("A/Parts/gone");
-        Should.Throw<InvalidOperationException>(() => RedisScripts.Resolve("A/Other", files.GetValueOrDefault)).Message.ShouldContain("A/Other");
-        Should.Throw<InvalidOperationException>(() => RedisScripts.Load("Timers/Nothing")).Message.ShouldContain("Timers/Nothing");
-    }
-
-    [Fact]
-    public void A_fragment_that_includes_itself_is_refused()
-    {
-        var files = new Dictionary<string, string>
-        {
-            ["A/Main"] = "-- @include x\n",
-            ["A/Parts/x"] = "-- @include y\n",
-            ["A/Parts/y"] = "-- @include x\n",
-        };
-        Should.Throw<InvalidOperationException>(() => RedisScripts.Resolve("A/Main", files.GetValueOrDefault)).Message.ShouldContain("includes itself");
-    }
-
-    [Fact]
-    public void Every_script_and_every_fragment_is_in_use()
-    {
-        string[] files = [.. _assembly.GetManifestResourceNames().Where(name => name.StartsWith("Timers/", StringComparison.Ordinal))];
-        HashSet<string> included = [.. files.SelectMany(name => IncludeLine().Matches(Read(name)).Cast<Match>().Select(match => match.Groups[1].Value))];
         string[] loaded = [.. Properties().Select(property => property.Name)];
-        foreach (string file in files)
+        foreach (string file in Files().Except(Libraries())) loaded.ShouldContain(Path.GetFileNameWithoutExtension(file));
+        Files().Length.ShouldBeGreaterThan(30);
+
+        string[] sources = [.. Properties().Select(property => property.GetValue(null)).Select(value => ((value as TimerScript)?.Script ?? (RedisScript)value!).Source)];
+        foreach (string library in Libraries())
         {
-            string name = Path.GetFileNameWithoutExtension(file);
-            (file.Contains("/Parts/", StringComparison.Ordinal) ? included : [.. loaded]).ShouldContain(name);
+            foreach (Match function in Function().Matches(Read(library))) sources.ShouldContain(source => source.Contains(function.Value, StringComparison.Ordinal), $"{library}: {function.Value}");
+        }
+    }
+
+    [Theory]
+    [InlineData(nameof(TimerScript.Post))]
+    [InlineData(nameof(TimerScript.Claim))]
+    [InlineData(nameof(TimerScript.Confirm))]
+    public void Who_reads_a_post_a_claim_or_a_confirmation_opens_two_other_files_at_most(string name)
+    {
+        var opened = new HashSet<string>();
+        Open($"Timers/{name}.lua");
+        opened.Count.ShouldBe(2, string.Join(", ", opened));
+
+        void Open(string file)
+        {
+            foreach (Match include in IncludeLine().Matches(Read(file)))
+            {
+                string[] found = [.. Files().Where(other => other.EndsWith($"/{include.Groups[1].Value}.lua", StringComparison.Ordinal))];
+                if (opened.Add(found.ShouldHaveSingleItem())) Open(found[0]);
+            }
+        }
+    }
+
+    [Fact]
+    public void Scripts_share_functions_and_constants_only_and_include_them_before_anything_else()
+    {
+        Libraries().Length.ShouldBeInRange(3, 6);
+        foreach (string library in Libraries()) Should.NotThrow(() => new ScriptLibrary(library, Read(library)));
+        foreach (string file in Files().Except(Libraries()))
+        {
+            // What a script declares before could be mistaken by a library for something of its own.
+            string[] lines = [.. Read(file).Split('\n').SkipWhile(line => line.StartsWith("--", StringComparison.Ordinal)).Skip(1)];
+            lines.SkipWhile(line => IncludeLine().IsMatch(line)).ShouldNotContain(line => IncludeLine().IsMatch(line), file);
+        }
+    }
+
+    [Theory]
+    [MemberData(nameof(PartitionScripts))]
+    public void Every_name_in_a_script_is_declared_before_it_is_used_and_no_name_of_a_library_again(string name)
+    {
+        // What is not declared is a global variable to Lua, which Redis refuses when the line is run, and only then.
+        RedisScript script = Script(name).Script;
+        string code = LuaText().Replace(LuaComment().Replace(script.Source, ""), "''");
+        HashSet<string> known = [.. "KEYS ARGV redis struct cmsgpack bit math string table tonumber type unpack ipairs pairs pcall error".Split(' ')];
+        known.UnionWith("and break do else elseif end false for function if in local nil not or repeat return then true until while".Split(' '));
+        foreach (Match word in WordOrDeclaration().Matches(code))
+        {
+            string[] names = [.. Name().Matches(word.Groups["names"].Value).Select(match => match.Value)];
+            if (names.Length > 0) known.UnionWith(names);
+            else if (word.Groups["word"].Success) known.ShouldContain(word.Value, name);
         }
 
-        files.Length.ShouldBeGreaterThan(30);
+        string own = LuaComment().Replace(Read($"{script.Name}.lua"), "");
+        HashSet<string> shared = [.. Libraries().SelectMany(library => Declaration().Matches(Read(library))).SelectMany(match => Name().Matches(match.Groups["names"].Value)).Select(match => match.Value)];
+        foreach (Match declared in LocalAnywhere().Matches(own))
+        {
+            foreach (Match one in Name().Matches(declared.Groups["names"].Value)) shared.ShouldNotContain(one.Value, name);
+        }
     }
 
     [Theory]
@@ -76,7 +99,7 @@ public sealed partial class ScriptSourceTests
             string command = call.Groups[1].Value;
             if (command is "TIME" or "PUBLISH") continue;
             string key = call.Groups[2].Value;
-            if (key == "set") continue; // page.lua is given one of the keys
+            if (key == "set") continue; // the functions of pages.lua are given one of the keys
             declared.ShouldContain(key, $"{command} in {name}");
         }
 
@@ -102,32 +125,29 @@ public sealed partial class ScriptSourceTests
     public void A_script_that_frees_does_so_before_it_takes(string name)
     {
         // Redis refuses the first write of a script at its memory limit, unless that write takes no memory (see free in partition.lua).
-        string code = LuaComment().Replace(Read($"{Script(name).Script.Name}.lua"), "");
+        string code = WholeFunction().Replace(LuaComment().Replace(Read($"{Script(name).Script.Name}.lua"), ""), "");
         Match write = FirstWrite().Match(code);
         if (name is nameof(TimerScript.Post) or nameof(TimerScript.Open) or nameof(TimerScript.ImportEvents) or nameof(TimerScript.WriteEvents)) code.ShouldNotContain("free()");
         else if (write.Success) Free().Match(code).Index.ShouldBeInRange(1, write.Index);
     }
 
     [Fact]
-    public void Fragments_are_functions_that_are_included_where_a_script_begins_but_for_the_clock_that_not_every_confirmation_asks()
-    {
-        string[] within = [.. _assembly.GetManifestResourceNames().SelectMany(name => IncludeWithin().Matches(Read(name)).Select(include => $"{name} {include.Groups[1].Value}"))];
-        within.ShouldBe(["Timers/Confirm.lua clock"]);
-    }
-
-    [Fact]
     public void The_bounds_in_the_scripts_are_those_of_the_library()
     {
-        Read("Timers/Parts/take.lua").ShouldContain($"bytes > {Limits.MaxBatchBytes} ");
-        Read("Timers/Parts/take.lua").ShouldContain($"now - {Latchwork.Storage.ClaimRequest.BacklogAge}");
-        Read("Timers/Parts/page.lua").ShouldContain($"bytes > {Limits.MaxBatchBytes})");
-        Read("Timers/Parts/expire.lua").ShouldContain($"'LIMIT', 0, {Limits.MaxBatch})");
+        Read("Timers/Claim.lua").ShouldContain($"bytes > {Limits.MaxBatchBytes} ");
+        Read("Timers/Claim.lua").ShouldContain($"now - {Latchwork.Storage.ClaimRequest.BacklogAge}");
+        Read("Timers/Library/pages.lua").ShouldContain($"bytes > {Limits.MaxBatchBytes})");
+        Read("Timers/Library/events.lua").ShouldContain($"'LIMIT', 0, {Limits.MaxBatch})");
         Read("Timers/Claim.lua").ShouldContain($"{Limits.MaxBatch} - takenBack");
-        Read("Timers/Parts/past.lua").ShouldContain($"failures % {Limits.MaxFailures}");
-        Read("Timers/Parts/recall.lua").ShouldContain($"failures - {Limits.MaxFailures}, 0");
-        Read("Timers/Parts/take.lua").ShouldContain($"id) - {TimerCodec.BodyPrefix}");
-        Read("Timers/Parts/page.lua").ShouldContain($"id) - {TimerCodec.BodyPrefix}");
+        Read("Timers/Library/events.lua").ShouldContain($"failures % {Limits.MaxFailures}");
+        Read("Timers/Library/events.lua").ShouldContain($"failures - {Limits.MaxFailures}, 0");
+        Read("Timers/Claim.lua").ShouldContain($"id) - {TimerCodec.BodyPrefix}");
+        Read("Timers/Library/pages.lua").ShouldContain($"id) - {TimerCodec.BodyPrefix}");
     }
+
+    private static string[] Files() => [.. _assembly.GetManifestResourceNames().Where(name => name.StartsWith("Timers/", StringComparison.Ordinal))];
+
+    private static string[] Libraries() => [.. Files().Where(file => file.Contains("/Library/", StringComparison.Ordinal))];
 
     private static PropertyInfo[] Properties() => typeof(TimerScript).GetProperties(BindingFlags.Public | BindingFlags.Static);
 
@@ -144,8 +164,27 @@ public sealed partial class ScriptSourceTests
     [GeneratedRegex(@"^\s*-- @include (\w+)$", RegexOptions.Multiline)]
     private static partial Regex IncludeLine();
 
-    [GeneratedRegex(@"^[ \t]+-- @include (\w+)$", RegexOptions.Multiline)]
-    private static partial Regex IncludeWithin();
+    [GeneratedRegex(@"^local function \w+\(", RegexOptions.Multiline)]
+    private static partial Regex Function();
+
+    [GeneratedRegex(@"^local function .*?^end$", RegexOptions.Multiline | RegexOptions.Singleline)]
+    private static partial Regex WholeFunction();
+
+    // Of a declaration the names; of a use the word, unless it is a field.
+    [GeneratedRegex(@"\blocal function (?<names>\w+\([^)]*)|\bfunction\((?<names>[^)]*)|\blocal (?!function)(?<names>\w+(?:, \w+)*)|\bfor (?<names>\w+(?:, \w+)*)|(?<![\w.])(?<word>[A-Za-z_]\w*)|(?<=\.\.)(?<word>[A-Za-z_]\w*)")]
+    private static partial Regex WordOrDeclaration();
+
+    [GeneratedRegex(@"^local (?:function )?(?<names>\w+(?:, \w+)*)", RegexOptions.Multiline)]
+    private static partial Regex Declaration();
+
+    [GeneratedRegex(@"\blocal (?:function )?(?!function)(?<names>\w+(?:, \w+)*)")]
+    private static partial Regex LocalAnywhere();
+
+    [GeneratedRegex(@"[A-Za-z_]\w*")]
+    private static partial Regex Name();
+
+    [GeneratedRegex(@"'(?:\\.|[^'\\\n])*'")]
+    private static partial Regex LuaText();
 
     [GeneratedRegex(@"\bfree\(\)|call\('HDEL', meta, ''\)")]
     private static partial Regex Free();

@@ -4,13 +4,11 @@
 -- is kept; from 7 on for each delivery: id, token.
 -- Returns one digit a delivery: 0 done, 1 not found, 3 stale.
 local meta, flight, body, tries, past, lease, completed, completedids, counters = unpack(KEYS)
--- @include layout
--- @include lease
--- @include held
--- @include forget
--- @include completed
--- @include counters
-local outcomes, live = held(7, 2, '1')
+-- @include partition
+-- @include events
+local refusal = openPartition()
+if refusal then return refusal end
+local outcomes, live = heldOf(7, 2, '1')
 if #live > 0 then
   local ids, failed = {}, {}
   for i, it in ipairs(live) do
@@ -19,7 +17,7 @@ if #live > 0 then
   end
   local at, completedAt, aheadBy
   if ARGV[4] ~= '0' then
-    -- @include clock
+    readClock()
     at, completedAt, aheadBy = now, rawNow, ahead
   end
   free()

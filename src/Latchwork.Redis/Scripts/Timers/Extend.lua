@@ -3,11 +3,12 @@
 -- ARGV: 1 time, 2 format, 3 partitions, 4 lease in µs; from 5 on for each delivery: id, token.
 -- Returns one digit a delivery: 0 done, 1 not found, 3 stale.
 local meta, flight, body, lease = unpack(KEYS)
--- @include layout
--- @include clock
--- @include lease
--- @include held
-local outcomes, live = held(5, 2, false)
+-- @include partition
+-- @include events
+local refusal = openPartition()
+if refusal then return refusal end
+readClock()
+local outcomes, live = heldOf(5, 2, false)
 if #live > 0 then
   local deadline = math.ceil((nowUs + tonumber(ARGV[4])) / 1000)
   local ends = {}

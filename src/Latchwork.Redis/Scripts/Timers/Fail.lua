@@ -5,18 +5,12 @@
 -- token, node, error, retry in µs (below zero: never), reason to die of, 1 if the handler was interrupted.
 -- Returns one digit a delivery: 0 will be retried, 1 not found, 3 stale, 4 dead.
 local meta, due, flight, dead, body, tries, past, lease, rotation, pollslots, counters, absolute = unpack(KEYS)
-local channel = ARGV[4]
--- @include layout
--- @include clock
--- @include lease
--- @include absolute
--- @include held
--- @include past
--- @include forget
--- @include dead
--- @include roles
--- @include counters
-local outcomes, live = held(7, 7, '3')
+-- @include partition
+-- @include events
+local refusal = openPartition()
+if refusal then return refusal end
+readClock()
+local outcomes, live = heldOf(7, 7, '3')
 if #live > 0 then
   local ids = {}
   for i, it in ipairs(live) do ids[i] = it[2] end
@@ -71,7 +65,6 @@ if #live > 0 then
     call('ZADD', due, unpack(again))
     noteAbsolute(dated)
     wake(earliest)
-    keepRoles()
   end
   if #deadLettered > 0 then
     call('ZADD', dead, unpack(deadLettered))

@@ -4,12 +4,12 @@
 -- Returns {now in µs, 1 if there is more, offset of the clock in µs; for each event: id, end of the lease, record of tries or '', failures, body, due, token, node, claimed in ms,
 -- 1 if it has not begun}.
 local meta, flight, body, tries, past, lease, schedules = unpack(KEYS)
--- @include layout
--- @include clock
--- @include lease
--- @include recall
--- @include schedules
--- @include page
+-- @include partition
+-- @include events
+-- @include pages
+local refusal = openPartition()
+if refusal then return refusal end
+readClock()
 local rank = ARGV[5] == '' and 0 or rankAfter(flight, ARGV[5], ARGV[6])
 local items, more = page(flight, rank, tonumber(ARGV[4]))
 local ids = {}

@@ -3,7 +3,9 @@
 -- ARGV: 1 time, 2 format, 3 partitions.
 -- Returns 1 if the partition is new, else 0.
 local meta = unpack(KEYS)
--- @include layout
+-- @include partition
+local refusal = openPartition()
+if refusal then return refusal end
 if fresh then
   finish()
 end

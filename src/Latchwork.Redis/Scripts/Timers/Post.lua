@@ -1,17 +1,15 @@
 -- Schedules events.
 -- KEYS: meta, due, flight, dead, body, tries, past, lease, rotation, pollslots, counters, absolute.
 -- ARGV: 1 time, 2 format, 3 partitions, 4 channel, 5 one digit an event: what to do if it exists (0 replace, 1 refuse, 2 keep, 3 its id is
--- new), 6 the length of the largest payload with its headers; from 7 on for each event: id, due (see clock), body.
+-- new), 6 the length of the largest payload with its headers; from 7 on for each event: id, due (see dueAt), body.
 -- Returns {1 if the partition is new, one digit an event: 0 created, 1 replaced, 2 kept, 3 exists}.
 local meta, due, flight, dead, body, tries, past, lease, rotation, pollslots, counters, absolute = unpack(KEYS)
-local channel, modes = ARGV[4], ARGV[5]
--- @include layout
--- @include clock
--- @include lease
--- @include absolute
--- @include forget
--- @include counters
--- @include roles
+-- @include partition
+-- @include events
+local modes = ARGV[5]
+local refusal = openPartition()
+if refusal then return refusal end
+readClock()
 
 local n = (#ARGV - 6) / 3
 local leases = {}
@@ -85,14 +83,10 @@ if earliest then
   if #revoked > 0 then
     call('ZREM', flight, unpack(revoked))
     call('HDEL', lease, unpack(revoked))
-    for _, id in ipairs(revoked) do
-      local token, _, _, _, node = readLease(leases[id])
-      redis.pcall('PUBLISH', channel .. node, 'r ' .. #token .. ' ' .. token .. id)
-    end
+    for _, id in ipairs(revoked) do revoke(id, leases[id]) end
   end
-  if tonumber(ARGV[6]) > (tonumber(state[5]) or 0) then change('big', ARGV[6]) end
+  noteLargest(ARGV[6])
   wake(earliest)
-  keepRoles()
   count(POSTED, #places / 2)
   count(REPLACED, #former)
   keepCounts(now)

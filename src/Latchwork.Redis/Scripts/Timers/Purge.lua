@@ -1,13 +1,14 @@
 -- Deletes dead letters for good.
 -- KEYS: meta, dead, body, tries, past.
--- ARGV: 1 time, 2 format, 3 partitions; from 4 on for each event: id, time of death or '' (see deadLettered).
+-- ARGV: 1 time, 2 format, 3 partitions; from 4 on for each event: id, time of death or '' (see deadOf).
 -- Returns one digit an event: 0 done, 1 not found.
 local meta, dead, body, tries, past = unpack(KEYS)
--- @include layout
--- @include clock
--- @include deadLettered
--- @include forget
-local outcomes, ids = deadLettered(4)
+-- @include partition
+-- @include events
+local refusal = openPartition()
+if refusal then return refusal end
+readClock()
+local outcomes, ids = deadOf(4)
 if #ids > 0 then
   free()
   call('ZREM', dead, unpack(ids))

@@ -2,12 +2,13 @@
 -- KEYS: meta, due, dead, lease, schedules, schedulebodies.
 -- ARGV: 1 time, 2 format, 3 partitions, 4 1 to read the bodies, too, 5 how many schedules; then the schedules, and then ids of events.
 -- Returns {now in µs, {for each schedule: {} or {stamp, 1 if paused, expected or '', queued or '', rest of the record, body or '', id and place of each of its
--- occurrences in turn}}, {for each event: its place (see places)}, offset of the clock in µs}.
+-- occurrences in turn}}, {for each event: its place (see placeOf)}, offset of the clock in µs}.
 local meta, due, dead, lease, schedules, schedulebodies = unpack(KEYS)
--- @include layout
--- @include clock
--- @include schedules
--- @include places
+-- @include partition
+-- @include events
+local refusal = openPartition()
+if refusal then return refusal end
+readClock()
 local first = 6 + tonumber(ARGV[5])
 local records, places = {}, {}
 for i = 6, first - 1 do

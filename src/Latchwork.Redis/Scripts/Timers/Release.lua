@@ -3,15 +3,12 @@
 -- ARGV: 1 time, 2 format, 3 partitions, 4 channel; from 5 on for each delivery: id, token.
 -- Returns one digit a delivery: 0 done, 1 not found, 3 stale.
 local meta, due, flight, body, lease, rotation, pollslots, counters, absolute = unpack(KEYS)
-local channel = ARGV[4]
--- @include layout
--- @include clock
--- @include lease
--- @include absolute
--- @include held
--- @include roles
--- @include counters
-local outcomes, live = held(5, 2, '3')
+-- @include partition
+-- @include events
+local refusal = openPartition()
+if refusal then return refusal end
+readClock()
+local outcomes, live = heldOf(5, 2, '3')
 if #live > 0 then
   local ids, places, dated, earliest = {}, {}, {}, nil
   for i, it in ipairs(live) do
@@ -31,7 +28,6 @@ if #live > 0 then
   call('ZADD', due, unpack(places))
   noteAbsolute(dated)
   wake(earliest)
-  keepRoles()
   count(HANDED_BACK, #ids)
   keepCounts(now)
   finish()

@@ -1,15 +1,14 @@
 -- Schedules dead letters again, with no retry spent, no interruption counted, and their failures kept.
 -- KEYS: meta, due, dead, tries, rotation, pollslots, absolute.
--- ARGV: 1 time, 2 format, 3 partitions, 4 channel, 5 due (see clock); from 6 on for each event: id, time of death or '' (see deadLettered).
+-- ARGV: 1 time, 2 format, 3 partitions, 4 channel, 5 due (see dueAt); from 6 on for each event: id, time of death or '' (see deadOf).
 -- Returns one digit an event: 0 done, 1 not found.
 local meta, due, dead, tries, rotation, pollslots, absolute = unpack(KEYS)
-local channel = ARGV[4]
--- @include layout
--- @include clock
--- @include absolute
--- @include deadLettered
--- @include roles
-local outcomes, ids = deadLettered(6)
+-- @include partition
+-- @include events
+local refusal = openPartition()
+if refusal then return refusal end
+readClock()
+local outcomes, ids = deadOf(6)
 if #ids > 0 then
   local at, was = dueAt(ARGV[5])
   local places, spent, dated = {}, {}, {}
@@ -24,7 +23,6 @@ if #ids > 0 then
   noteAbsolute(dated)
   call('HSET', tries, unpack(spent))
   wake(at)
-  keepRoles()
   finish()
 end
 return table.concat(outcomes)

@@ -3,18 +3,16 @@
 -- ARGV: 1 time, 2 format, 3 partitions, 4 channel.
 -- Returns the pause that was ended, or ''.
 local meta, due, flight, rotation, pollslots = unpack(KEYS)
-local channel = ARGV[4]
--- @include layout
--- @include clock
--- @include roles
--- @include head
-local ended = pause
+-- @include partition
+local refusal = openPartition()
+if refusal then return refusal end
+readClock()
+local ended = state[13] or ''
 if ended == '' then return '' end
 free()
-pause = ''
+state[13] = ''
 call('HDEL', meta, 'pause')
 local earliest = head()
 if earliest then wake(earliest) end
-keepRoles()
 finish()
 return ended

@@ -4,12 +4,13 @@
 -- Returns {now in µs, scheduled, in flight, dead, trimmed, the earliest due time or '', its pause or '', {field, value… of the counters},
 -- offset of the clock in µs}. Of more than 200 absolute times that are to be dated anew those that are due behind them are not seen.
 local meta, due, flight, dead, counters, absolute = unpack(KEYS)
--- @include layout
--- @include clock
--- @include absolute
--- @include readCounters
+-- @include partition
+-- @include events
+local refusal = openPartition()
+if refusal then return refusal end
+readClock()
 local earliest = tonumber(call('ZRANGE', due, 0, 0, 'WITHSCORES')[2])
-if ahead > 0 and hasAbsolute then
+if ahead > 0 and state[14] == '1' then
   local found, ids = call('ZRANGEBYSCORE', due, '-inf', int(now), 'WITHSCORES', 'LIMIT', 0, 200), {}
   for i = 1, #found, 2 do ids[#ids + 1] = found[i] end
   local aheads = aheadOf(ids)

@@ -5,10 +5,11 @@
 -- Returns {how many schedules there are, now in µs by the server's clock, the id of the last that was looked at or '' (all were, or nothing was done), {id…
 -- that has none}, {id… that names one that is gone}}.
 local meta, due, dead, lease, schedules, scheduleids = unpack(KEYS)
--- @include layout
--- @include clock
--- @include schedules
--- @include places
+-- @include partition
+-- @include events
+local refusal = openPartition()
+if refusal then return refusal end
+readClock()
 local total = call('ZCARD', scheduleids)
 if total == 0 then return { 0, int(nowUs - offsetUs), '', {}, {} } end
 local found = call('HMGET', meta, 'import', 'scheduleswept')

@@ -5,11 +5,12 @@
 -- Returns {now in µs, the end of the window or '', 1 if there is more, offset of the clock in µs, {for each event: how far its
 -- due time is ahead of an absolute one, or nothing}; for each event: id, due, record of tries or '', failures, body}.
 local meta, due, body, tries, past, absolute = unpack(KEYS)
--- @include layout
--- @include clock
--- @include absolute
--- @include recall
--- @include page
+-- @include partition
+-- @include events
+-- @include pages
+local refusal = openPartition()
+if refusal then return refusal end
+readClock()
 local rank, stop
 if ARGV[8] == '1' then
   local offset, length = tonumber(ARGV[5]), tonumber(ARGV[6])

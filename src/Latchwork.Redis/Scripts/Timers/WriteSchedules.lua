@@ -1,22 +1,17 @@
 -- Makes a step on schedules and their occurrences, if everything is as it was read.
 -- KEYS: meta, due, flight, dead, body, tries, past, lease, rotation, pollslots, schedules, schedulebodies, scheduleids, counters, absolute.
 -- ARGV: 1 time, 2 format, 3 partitions, 4 channel, 5 1 if it is not to be refused at the memory limit, 6 the length of the largest body; then what must be so:
--- 'R' schedule stamp ('' for none), 'P' id place (see places); then what is to be done: 'S' schedule, how many parts, the parts of its
--- record (see schedules); 'B' schedule body; 'D' schedule (delete it); 'T' id due raw body (post it; raw: of an absolute time what was asked for, in ms of the
+-- 'R' schedule stamp ('' for none), 'P' id place (see placeOf); then what is to be done: 'S' schedule, how many parts, the parts of its
+-- record (see events); 'B' schedule body; 'D' schedule (delete it); 'T' id due raw body (post it; raw: of an absolute time what was asked for, in ms of the
 -- server's clock, else ''); 'X' id (remove it, whoever holds it is told); 'M' id due (schedule it
 -- then); 'H' id headers (instead of its own).
 -- Returns {1 if it was made, 1 if the partition is new}.
 local meta, due, flight, dead, body, tries, past, lease, rotation, pollslots, schedules, schedulebodies, scheduleids, counters, absolute = unpack(KEYS)
-local channel = ARGV[4]
--- @include layout
--- @include clock
--- @include lease
--- @include absolute
--- @include forget
--- @include roles
--- @include schedules
--- @include places
--- @include counters
+-- @include partition
+-- @include events
+local refusal = openPartition()
+if refusal then return refusal end
+readClock()
 local at = 7
 while ARGV[at] == 'R' or ARGV[at] == 'P' do
   local id, was = ARGV[at + 1], ARGV[at + 2]
@@ -46,10 +41,7 @@ local function drop(id)
   call('HDEL', lease, id)
   local wasThere = call('HDEL', body, id)
   forgetPast({ id })
-  if record then
-    local token, _, _, _, node = readLease(record)
-    redis.pcall('PUBLISH', channel .. node, 'r ' .. #token .. ' ' .. token .. id)
-  end
+  if record then revoke(id, record) end
   return wasThere
 end
 
@@ -102,11 +94,8 @@ while ARGV[at] do
     at = at + 3
   end
 end
-if largest > (tonumber(state[5]) or 0) then change('big', int(largest)) end
-if earliest then
-  wake(earliest)
-  keepRoles()
-end
+noteLargest(int(largest))
+if earliest then wake(earliest) end
 keepCounts(now)
 finish()
 return { 1, fresh and 1 or 0 }

@@ -26,7 +26,7 @@ internal readonly record struct CounterSlot(bool IsHour, long Number, long[] Cou
 /// The counters of one partition: those of the minute in which something was last counted, of the other minutes of its hour, and of all before. Minutes and hours that are over are slots,
 /// which the store keeps: <see cref="Minutes"/> and <see cref="Hours"/> of them, each in the place of its number modulo that.
 /// </summary>
-/// <remarks>The stores in memory and on SQLite run this code. It is also the readable model of counters.lua and of the functions on PostgreSQL. Not safe for several threads.</remarks>
+/// <remarks>The stores in memory and on SQLite run this code. It is also the readable model of the counters in partition.lua and of the functions on PostgreSQL. Not safe for several threads.</remarks>
 internal sealed class CounterRing
 {
     /// <summary>How many things are counted.</summary>

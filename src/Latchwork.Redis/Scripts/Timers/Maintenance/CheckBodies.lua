@@ -5,13 +5,13 @@
 -- flight: in flight, its lease over, so that it is taken back), 'damaged' (scheduled, and it cannot be read: put among the dead letters).
 local meta, due, flight, dead, body, tries, past, lease, absolute = unpack(KEYS)
 -- @include partition
--- @include clock
--- @include absolute
--- @include past
--- @include damaged
+-- @include events
+local refusal = openPartition(true)
+if refusal then return refusal end
+readClock()
 -- The values come along, so no more of them than make 1 MiB.
-local count = math.max(1, math.min(100, math.floor(1048576 / ((tonumber(state[5]) or 0) + 12))))
-local piece = call('HSCAN', body, ARGV[4], 'COUNT', count)
+local most = math.max(1, math.min(100, math.floor(1048576 / ((tonumber(state[5]) or 0) + 12))))
+local piece = call('HSCAN', body, ARGV[4], 'COUNT', most)
 local found, repairs = {}, ARGV[5] == '1'
 if repairs then
   free()

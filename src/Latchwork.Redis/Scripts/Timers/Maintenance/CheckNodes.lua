@@ -5,7 +5,9 @@
 -- Returns {the next cursor (0 at the end), {'lost', node…}}: silent for two hours, or not on the list of nodes.
 local meta, claims, nodes, rotation, pollslots = unpack(KEYS)
 -- @include partition
--- @include clock
+local refusal = openPartition(true)
+if refusal then return refusal end
+readClock()
 local names, cursor, found, repairs = {}, '0', {}, ARGV[5] == '1'
 if repairs then
   free()

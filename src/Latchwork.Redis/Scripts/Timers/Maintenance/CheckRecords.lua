@@ -4,7 +4,9 @@
 -- Returns {the next cursor (0 at the end), {'leftover', id…}}.
 local meta, due, flight, dead, body, tries, past, lease, completed, completedids = unpack(KEYS)
 -- @include partition
--- @include forget
+-- @include events
+local refusal = openPartition(true)
+if refusal then return refusal end
 local piece, found, repairs
 if ARGV[6] == '0' then
   piece = call('HSCAN', tries, ARGV[4], 'COUNT', 100)

@@ -7,13 +7,14 @@
 -- never repaired here: whoever listens takes it back).
 local meta, due, flight, dead, body, tries, past, lease, absolute = unpack(KEYS)
 -- @include partition
--- @include clock
--- @include after
--- @include forget
--- @include absolute
+-- @include events
+-- @include pages
+local refusal = openPartition(true)
+if refusal then return refusal end
+readClock()
 local set = ARGV[4] == '0' and due or ARGV[4] == '1' and flight or dead
 local rank = ARGV[5] == '' and 0 or rankAfter(set, ARGV[5], ARGV[6])
-local page = call('ZRANGE', set, rank, rank + 99, 'WITHSCORES')
+local listed = call('ZRANGE', set, rank, rank + 99, 'WITHSCORES')
 local found, repairs = {}, ARGV[7] == '1'
 if repairs then
   free()
@@ -22,8 +23,8 @@ local function note(what, id)
   found[#found + 1] = what
   found[#found + 1] = id
 end
-for i = 1, #page, 2 do
-  local id = page[i]
+for i = 1, #listed, 2 do
+  local id = listed[i]
   local scheduled, flies, died, held = call('ZSCORE', due, id), call('ZSCORE', flight, id), call('ZSCORE', dead, id), call('HEXISTS', lease, id) == 1
   local isFirst = ARGV[4] == '0' or ARGV[4] == '1' and not scheduled or ARGV[4] == '2' and not scheduled and not flies
   if not isFirst then
@@ -68,4 +69,4 @@ end
 if #changes > 0 then
   finish()
 end
-return { page, found }
+return { listed, found }

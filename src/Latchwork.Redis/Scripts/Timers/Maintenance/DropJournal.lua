@@ -4,6 +4,8 @@
 -- Returns 1.
 local meta, moved = unpack(KEYS)
 -- @include partition
+local refusal = openPartition(true)
+if refusal then return refusal end
 local phase = string.match(call('HGET', meta, 'import') or '', '^%a+')
 if phase ~= 'importing' and phase ~= 'closed' then call('UNLINK', moved) end
 return 1

@@ -2,16 +2,16 @@
 -- KEYS: meta, due, flight, dead, body, tries, past, rotation, pollslots, schedules, schedulebodies, scheduleids, moved, absolute.
 -- ARGV: 1 time, 2 format, 3 partitions, 4 channel, 5 move, 6 the length of the largest payload with its headers; from 7 on for each event: id,
 -- due in µs from now (below zero: overdue; behind 'a' if it is an absolute time), time since death in µs or '', body, retries, reason of death and how often its handlers were
--- interrupted (as at the end of a record of tries), number of failures, failure… (see past.lua). Of a record of a schedule (its id has U+001F at its end) the body is its own,
--- and instead of failures come its stamp, 1 if it is paused, expected, queued, rest, and the occurrences that began (see schedules.lua).
+-- interrupted (as at the end of a record of tries), number of failures, failure… (see events). Of a record of a schedule (its id has U+001F at its end) the body is its own,
+-- and instead of failures come its stamp, 1 if it is paused, expected, queued, rest, and the occurrences that began (see events).
 -- Returns one digit an event: 0 taken in, 1 came before, 2 its id is taken, 3 the import is not open for this move.
 local meta, due, flight, dead, body, tries, past, rotation, pollslots, schedules, schedulebodies, scheduleids, moved, absolute = unpack(KEYS)
-local channel = ARGV[4]
--- @include layout
--- @include clock
--- @include absolute
--- @include roles
--- @include later
+-- @include partition
+-- @include events
+-- @include transfer
+local refusal = openPartition()
+if refusal then return refusal end
+readClock()
 
 local function scheduleOf(id)
   return string.sub(id, -1) == '\31' and string.sub(id, 1, -2)
@@ -26,7 +26,7 @@ do
   end
 end
 
-local phase, move, count, place = string.match(call('HGET', meta, 'import') or '', '^(%a+) (%S+) (%d+) (.*)$')
+local phase, move, before, place = string.match(call('HGET', meta, 'import') or '', '^(%a+) (%S+) (%d+) (.*)$')
 local isSame = move == ARGV[5]
 -- One that came before is known even where the import is closed: whoever aborts a move asks for that.
 local came = isSame and call('SMISMEMBER', moved, unpack(ids)) or {}
@@ -93,11 +93,10 @@ if #arrived > 0 then
   if #records > 0 then call('HSET', tries, unpack(records)) end
   for start = 1, #failures, 400 do call('HSET', past, unpack(failures, start, math.min(start + 399, #failures))) end
   call('SADD', moved, unpack(arrived))
-  if tonumber(ARGV[6]) > (tonumber(state[5]) or 0) then change('big', ARGV[6]) end
-  change('import', phase .. ' ' .. move .. ' ' .. int(count + #arrived) .. ' ' .. place)
+  noteLargest(ARGV[6])
+  change('import', phase .. ' ' .. move .. ' ' .. int(before + #arrived) .. ' ' .. place)
   if earliest then
     wake(earliest)
-    keepRoles()
   end
   finish()
 end

@@ -4,8 +4,7 @@
 -- Returns {'free' (looked only), 'locked', 'done' (it has the new number already), or what stands in the way: 'listened', 'sealed', 'importing';
 -- the nodes, or the mark of the move}.
 local meta, pollslots = unpack(KEYS)
--- @include base
--- @include time
+-- @include partition
 local found = call('HMGET', meta, 'format', 'partitions', 'offset', 'seal', 'import')
 local number, belongs = found[2] or '', tonumber(ARGV[6]) < tonumber(ARGV[4])
 if found[1] and found[1] ~= ARGV[2] then return redis.error_reply('LWLAYOUT format=' .. found[1] .. ' partitions=' .. number) end
@@ -18,8 +17,8 @@ end
 if found[4] and found[4] ~= '' then return { 'sealed', found[4] } end
 local phase = string.match(found[5] or '', '^%a+')
 if phase == 'importing' or phase == 'closed' then return { 'importing', found[5] } end
-local now = math.floor((nowUs + (tonumber(found[3]) or 0)) / 1000)
-local nodes = call('ZRANGEBYSCORE', pollslots, int(now - 3000), '+inf', 'LIMIT', 0, 20)
+local ms = math.floor((timeUs() + (tonumber(found[3]) or 0)) / 1000)
+local nodes = call('ZRANGEBYSCORE', pollslots, int(ms - 3000), '+inf', 'LIMIT', 0, 20)
 if #nodes > 0 then return { 'listened', unpack(nodes) } end
 if ARGV[7] == '1' then return { 'free' } end
 call('HDEL', meta, '') -- see free in partition

@@ -5,11 +5,10 @@
 -- Returns {now in µs, offset of the clock in µs, field, value…}; or 1 if they were added, 0 if they had been already.
 local meta, counters = unpack(KEYS)
 -- @include partition
--- @include time
--- @include counters
--- @include addCounts
--- @include readCounters
-if not ARGV[4] then return { int(nowUs + (tonumber(state[4]) or 0)), state[4] or '0', unpack(readCounters()) } end
+-- @include transfer
+local refusal = openPartition(true)
+if refusal then return refusal end
+if not ARGV[4] then return { int(timeUs() + (tonumber(state[4]) or 0)), state[4] or '0', unpack(readCounters()) } end
 if ARGV[4] == '' then
   call('UNLINK', counters)
   return 0
@@ -18,5 +17,5 @@ local mark = 'f' .. ARGV[4]
 if call('HEXISTS', counters, mark) == 1 then return 0 end
 free()
 call('HSET', counters, mark, 1)
-addCounts((nowUs + (tonumber(state[4]) or 0)) / 1000, 5)
+addCounts((timeUs() + (tonumber(state[4]) or 0)) / 1000, 5)
 return 1

@@ -6,18 +6,18 @@
 -- Returns {seal, import, 1 if they were replaced, pause}.
 local meta, due, flight, dead, scheduleids, completed, completedids, counters = unpack(KEYS)
 -- @include partition
--- @include time
--- @include counters
--- @include addCounts
-local seal, import, pause = state[11] or '', call('HGET', meta, 'import') or '', state[13] or ''
-if not ARGV[4] or seal ~= ARGV[4] or import ~= ARGV[5] or pause ~= ARGV[9] then return { seal, import, 0, pause } end
-if ARGV[8] == '1' and call('ZCARD', due) + call('ZCARD', flight) + call('ZCARD', dead) + call('ZCARD', scheduleids) > 0 then return { seal, import, 0, pause } end
+-- @include transfer
+local refusal = openPartition(true)
+if refusal then return refusal end
+local seal, import, paused = state[11] or '', call('HGET', meta, 'import') or '', state[13] or ''
+if not ARGV[4] or seal ~= ARGV[4] or import ~= ARGV[5] or paused ~= ARGV[9] then return { seal, import, 0, paused } end
+if ARGV[8] == '1' and call('ZCARD', due) + call('ZCARD', flight) + call('ZCARD', dead) + call('ZCARD', scheduleids) > 0 then return { seal, import, 0, paused } end
 free()
 change('seal', ARGV[6])
 change('import', ARGV[7])
-if pause ~= ARGV[10] then change('pause', ARGV[10]) end
+if paused ~= ARGV[10] then change('pause', ARGV[10]) end
 if ARGV[8] == '1' then call('UNLINK', completed, completedids) end
 if ARGV[6] == '' and string.match(seal, '^%a+') == 'moved' then call('UNLINK', counters) end
-if ARGV[11] then addCounts((nowUs + (tonumber(state[4]) or 0)) / 1000, 11) end
+if ARGV[11] then addCounts((timeUs() + (tonumber(state[4]) or 0)) / 1000, 11) end
 finish()
 return { ARGV[6], ARGV[7], 1, ARGV[10] }

@@ -1,9 +1,11 @@
 -- Reads records of schedules that belong to another partition, deletes those that were placed there, or places them.
 -- KEYS: meta, schedules, schedulebodies, scheduleids.
--- ARGV: 1 time, 2 format, 3 partitions, 4 'read', 'drop' or 'place'; then to read and to drop the schedules; to place schedule, record (see schedules) and body in turn.
+-- ARGV: 1 time, 2 format, 3 partitions, 4 'read', 'drop' or 'place'; then to read and to drop the schedules; to place schedule, record (see events) and body in turn.
 -- Returns {record, body…} as they are stored, '' for one that is gone; else 1.
 local meta, schedules, schedulebodies, scheduleids = unpack(KEYS)
 -- @include partition
+local refusal = openPartition(true)
+if refusal then return refusal end
 if ARGV[4] == 'read' then
   local found = {}
   for i = 5, #ARGV do

@@ -3,15 +3,13 @@
 -- KEYS: meta, due, flight, dead, body, tries, past, lease, schedules, schedulebodies, scheduleids, absolute.
 -- ARGV: 1 time, 2 format, 3 partitions, 4 move; from 5 on the ids that have arrived.
 -- Returns a list of {now in µs, 0 scheduled / 1 in flight / 2 dead, due, deadline or time of death, record of tries or '', failures, body,
--- token or '', node or '', id, offset of the clock in µs, 1 if it is due at an absolute time}; of a record of a schedule {now in µs, 3, 0, 0, the rest of the record, '', body, '', '', id} (see schedules).
+-- token or '', node or '', id, offset of the clock in µs, 1 if it is due at an absolute time}; of a record of a schedule {now in µs, 3, 0, 0, the rest of the record, '', body, '', '', id} (see events).
 local meta, due, flight, dead, body, tries, past, lease, schedules, schedulebodies, scheduleids, absolute = unpack(KEYS)
 -- @include partition
--- @include clock
--- @include lease
--- @include absolute
--- @include recall
--- @include forget
--- @include schedules
+-- @include events
+local refusal = openPartition(true)
+if refusal then return refusal end
+readClock()
 if string.match(state[11] or '', '^%a+ (%S+)') ~= ARGV[4] then return redis.error_reply('LWMOVE ' .. (state[11] or '')) end
 
 if ARGV[5] then

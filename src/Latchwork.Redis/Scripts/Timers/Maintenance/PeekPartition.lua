@@ -3,7 +3,7 @@
 -- ARGV: 1 time, 2 format, 3 partitions (none of which matters).
 -- Returns {format or '' (it was never written), partitions, seal, import, events and schedules, 1 if there is a journal of a move, its pause or ''}.
 local meta, due, flight, dead, scheduleids, moved = unpack(KEYS)
--- @include base
+-- @include partition
 local found = call('HMGET', meta, 'format', 'partitions', 'seal', 'import', 'pause')
 return {
   found[1] or '', found[2] or '', found[3] or '', found[4] or '',

@@ -5,9 +5,10 @@
 -- record of tries, lease ('' for none), then slot and failure in turn}}.
 local meta, due, flight, dead, body, tries, past, lease, absolute = unpack(KEYS)
 -- @include partition
--- @include clock
--- @include lease
--- @include absolute
+-- @include events
+local refusal = openPartition(true)
+if refusal then return refusal end
+readClock()
 local items, bytes = {}, 0
 for i = 4, #ARGV do
   local id = ARGV[i]

@@ -4,5 +4,7 @@
 -- Returns what Completed does.
 local meta, completed, completedids = unpack(KEYS)
 -- @include partition
--- @include completedPage
+-- @include pages
+local refusal = openPartition(true)
+if refusal then return refusal end
 return completedPage(ARGV[5], ARGV[6], tonumber(ARGV[4]))

@@ -5,7 +5,9 @@
 -- Returns {id, score…}.
 local meta, due, flight, dead = unpack(KEYS)
 -- @include partition
--- @include after
+-- @include pages
+local refusal = openPartition(true)
+if refusal then return refusal end
 local set = ARGV[4] == '0' and due or ARGV[4] == '1' and flight or dead
 local rank = ARGV[5] == '' and 0 or rankAfter(set, ARGV[5], ARGV[6])
 return call('ZRANGE', set, rank, rank + ARGV[7] - 1, 'WITHSCORES')

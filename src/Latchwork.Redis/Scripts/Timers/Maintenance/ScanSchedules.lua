@@ -4,4 +4,6 @@
 -- Returns their ids.
 local meta, scheduleids = unpack(KEYS)
 -- @include partition
+local refusal = openPartition(true)
+if refusal then return refusal end
 return call('ZRANGEBYLEX', scheduleids, ARGV[4] == '' and '-' or '(' .. ARGV[4], '+', 'LIMIT', 0, ARGV[5])

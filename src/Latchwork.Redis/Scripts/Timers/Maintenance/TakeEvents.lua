@@ -4,9 +4,10 @@
 -- Returns one digit an event: 0 held, 1 it is not scheduled (any more).
 local meta, due, flight, body, tries, lease, absolute = unpack(KEYS)
 -- @include partition
--- @include clock
--- @include lease
--- @include absolute
+-- @include events
+local refusal = openPartition(true)
+if refusal then return refusal end
+readClock()
 free()
 local outcomes = {}
 for i = 7, #ARGV do

@@ -5,6 +5,8 @@
 -- Returns how many events it has that must be elsewhere first: 0 if it was done.
 local meta, due, flight, dead, body, tries, past, lease, claims, nodes, rotation, pollslots, schedules, schedulebodies, scheduleids, moved, completed, completedids, counters, absolute = unpack(KEYS)
 -- @include partition
+local refusal = openPartition(true)
+if refusal then return refusal end
 if ARGV[5] ~= '1' then
   local left = call('ZCARD', due) + call('ZCARD', flight) + call('ZCARD', dead) + call('ZCARD', scheduleids)
   if left > 0 then return left end

@@ -6,11 +6,11 @@
 -- Returns one digit an event: 0 placed, 1 left as it was.
 local meta, due, flight, dead, body, tries, past, lease, absolute = unpack(KEYS)
 -- @include partition
--- @include clock
--- @include lease
--- @include forget
--- @include absolute
--- @include later
+-- @include events
+-- @include transfer
+local refusal = openPartition(true)
+if refusal then return refusal end
+readClock()
 
 -- Times that mean the same by this partition's clock; rounded up, so that nothing is early.
 local shift = math.ceil((offsetUs - ARGV[4]) / 1000)
@@ -21,8 +21,8 @@ end
 -- Of an absolute time what was asked for stays.
 local function shiftedDue(at, was)
   if not was then return int(shifted(at)), nil end
-  local by = math.max(was + shift, ahead)
-  return int(at - was + by), int(by)
+  local aheadBy = math.max(was + shift, ahead)
+  return int(at - was + aheadBy), int(aheadBy)
 end
 
 local outcomes, ids, at = {}, {}, 6
@@ -75,7 +75,7 @@ if #ids > 0 then
   if #leases > 0 then call('HSET', lease, unpack(leases)) end
   if #records > 0 then call('HSET', tries, unpack(records)) end
   for start = 1, #failures, 400 do call('HSET', past, unpack(failures, start, math.min(start + 399, #failures))) end
-  if tonumber(ARGV[5]) > (tonumber(state[5]) or 0) then change('big', ARGV[5]) end
+  noteLargest(ARGV[5])
   finish()
 end
 return table.concat(outcomes)

@@ -1,4 +1,4 @@
--- What every script uses.
+-- What every script of the locker uses.
 -- Gives: call, int(n).
 local call = redis.call
 
