@@ -7,7 +7,6 @@ using Latchwork.Postgres.Maintenance;
 using Latchwork.Postgres.Notifications;
 using Latchwork.Postgres.Sql;
 using Latchwork.Postgres.Timers;
-using Latchwork.Postgres.Transfer;
 using Latchwork.Storage;
 using Latchwork.Threading;
 using Microsoft.Extensions.Logging.Abstractions;
@@ -44,8 +43,7 @@ public sealed class PostgresStore : LatchworkStore
         Locks = _locks = new PostgresLockerStore(_executor, _notifications, time);
         LockerTransactions = new PostgresLockerTransactions(_executor, _locks.Sweeper);
         Description = Describe(new NpgsqlConnectionStringBuilder(source.ConnectionString), settings.Schema);
-        Checker = new PostgresStoreChecker(_executor, Timers);
-        Transfer = new PostgresTransfer(_executor, timers, _locks, Description);
+        Maintenance = new PostgresMaintenance(_executor, timers, _locks, Description);
     }
 
     /// <inheritdoc/>
@@ -60,11 +58,7 @@ public sealed class PostgresStore : LatchworkStore
 
     /// <inheritdoc/>
     [Experimental("LATCHWORK001")]
-    public override IStoreChecker Checker { get; }
-
-    /// <inheritdoc/>
-    [Experimental("LATCHWORK001")]
-    public override IStoreTransfer Transfer { get; }
+    public override IStoreMaintenance Maintenance { get; }
 
     /// <inheritdoc/>
     public override ILockerStore Locks { get; }

@@ -33,7 +33,7 @@ internal static class RedisRefusal
         if (code is SealedCode or OtherMoveCode)
         {
             var seal = TransferMark.Parse(error.Message[code.Length..].Trim());
-            return code == SealedCode && seal is not null ? TransferRules.Refuse(unit, seal) : TransferRules.NotSealed(unit, seal);
+            return code == SealedCode && seal is not null ? MaintenanceRules.Refuse(unit, seal) : MaintenanceRules.NotSealed(unit, seal);
         }
 
         if (code == LayoutCode) return OtherLayout(error, layout, unit);
@@ -53,7 +53,7 @@ internal static class RedisRefusal
     {
         string found = error.Message[(LayoutCode.Length + 1)..];
         string partitions = PartsOf(found, "partitions="), mine = PartsOf(layout, "partitions=");
-        string message = $"{TransferRules.Capital(unit)} is laid out in Redis with {found}; this client works with {layout}. Nothing was changed.";
+        string message = $"{MaintenanceRules.Capital(unit)} is laid out in Redis with {found}; this client works with {layout}. Nothing was changed.";
         if (PartsOf(found, "format=") != PartsOf(layout, "format=")) return Refused("The namespace was made by another version of Latchwork.");
         if (partitions.Split('>') is not [_, var to])
             return Refused($"Set RedisOptions.Partitions, or '?partitions={partitions}' in the address, of every client; or stop all clients and run 'latchwork timer repartition {unit.Namespace} --to {mine}'.");

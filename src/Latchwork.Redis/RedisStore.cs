@@ -28,9 +28,7 @@ public sealed class RedisStore : LatchworkStore
             Replicated = writes.HasFlag(ReplicatedWrites.Publishes) ? writer : null,
         };
         (Timers, Locks) = (timers, locks);
-        Partitions = new Repartition(timers);
-        Checker = new RedisStoreChecker(timers, locks);
-        Transfer = new RedisTransfer(timers, locks, PlaceOf(connection.Description, options));
+        Maintenance = new RedisMaintenance(timers, locks, PlaceOf(connection.Description, options));
     }
 
     /// <inheritdoc/>
@@ -41,15 +39,7 @@ public sealed class RedisStore : LatchworkStore
 
     /// <inheritdoc/>
     [Experimental("LATCHWORK001")]
-    public override IStoreTransfer Transfer { get; }
-
-    /// <inheritdoc/>
-    [Experimental("LATCHWORK001")]
-    public override IStorePartitions Partitions { get; }
-
-    /// <inheritdoc/>
-    [Experimental("LATCHWORK001")]
-    public override IStoreChecker Checker { get; }
+    public override IStoreMaintenance Maintenance { get; }
 
     /// <inheritdoc/>
     public override string Description => _connection.Description;

@@ -6,7 +6,6 @@ using Latchwork.Sqlite.Locking;
 using Latchwork.Sqlite.Maintenance;
 using Latchwork.Sqlite.Notifications;
 using Latchwork.Sqlite.Timers;
-using Latchwork.Sqlite.Transfer;
 using Latchwork.Storage;
 using Latchwork.Storage.Rules;
 using Latchwork.Threading;
@@ -52,12 +51,12 @@ public sealed class SqliteStore : LatchworkStore
         _writer = new Writer(writing, new WriteScope(writing, settings.TimeProvider, _notifications), errors, settings);
         _reader = new Reader(reading, errors, settings);
         _notifications.Attach(_writer);
-        Timers = new SqliteTimerStore(_writer, _reader, _notifications, settings.TimeProvider);
+        var timers = new SqliteTimerStore(_writer, _reader, _notifications, settings.TimeProvider);
+        Timers = timers;
         _sweeper = new OutcomeSweeper(_writer, settings.TimeProvider, log);
         Locks = new SqliteLockerStore(_writer, _reader, _notifications, _sweeper, settings.TimeProvider);
         Description = $"sqlite:{settings.Path}";
-        Checker = new SqliteStoreChecker(_writer, _reader, Timers);
-        Transfer = new SqliteTransfer(_writer, _reader, _sweeper, Description);
+        Maintenance = new SqliteMaintenance(_writer, _reader, timers, _sweeper, Description);
         log.Opened(settings.Path, SqliteFile.Version, settings.Synchronous);
     }
 
@@ -69,11 +68,7 @@ public sealed class SqliteStore : LatchworkStore
 
     /// <inheritdoc/>
     [Experimental("LATCHWORK001")]
-    public override IStoreTransfer Transfer { get; }
-
-    /// <inheritdoc/>
-    [Experimental("LATCHWORK001")]
-    public override IStoreChecker Checker { get; }
+    public override IStoreMaintenance Maintenance { get; }
 
     /// <inheritdoc/>
     public override string Description { get; }

@@ -27,17 +27,9 @@ public abstract class LatchworkStore : IAsyncDisposable
     [Experimental("LATCHWORK001")]
     public virtual ILockerTransactions? LockerTransactions => null;
 
-    /// <summary>Moving namespaces to and from this store; null if it cannot.</summary>
+    /// <summary>Examining and repairing what this store holds, moving namespaces to and from it, and changing their number of partitions; null if it ends with the process.</summary>
     [Experimental("LATCHWORK001")]
-    public virtual IStoreTransfer? Transfer => null;
-
-    /// <summary>Changing the number of partitions of timer namespaces; null if this store has no partitions.</summary>
-    [Experimental("LATCHWORK001")]
-    public virtual IStorePartitions? Partitions => null;
-
-    /// <summary>Examining and repair what this store holds; null if there is nothing to examine.</summary>
-    [Experimental("LATCHWORK001")]
-    public virtual IStoreChecker? Checker => null;
+    public virtual IStoreMaintenance? Maintenance => null;
 
     /// <summary>Asks the store whether it answers, and what about it an operator should know. Made for health checks; it may be asked at any time.</summary>
     /// <param name="cancellationToken">A token that cancels the wait.</param>

@@ -1,4 +1,4 @@
-using Latchwork.Storage.Moving;
+using Latchwork.Storage.Maintenance;
 
 namespace Latchwork.Tools;
 

@@ -53,5 +53,11 @@ public sealed class RepartitionTests(RedisFixture fixture) : IClassFixture<Redis
         CliResult memory = await Tool.RunAsync("timer", "repartition", "x", "--to", "2", "--store", "memory:");
         memory.ExitCode.ShouldBe(ExitCodes.BadInput);
         memory.Error.ShouldContain("one partition");
+        using var scratch = new Scratch();
+        string store = $"sqlite:{scratch["latchwork.db"]}";
+        (await Tool.RunAsync("timer", "post", "-n", "x", "--in", "1h", "--store", store)).ExitCode.ShouldBe(0);
+        CliResult file = await Tool.RunAsync("timer", "repartition", "x", "--to", "2", "--store", store);
+        file.ExitCode.ShouldBe(ExitCodes.BadInput);
+        file.Error.ShouldContain("one partition");
     }
 }

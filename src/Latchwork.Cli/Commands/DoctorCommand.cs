@@ -27,9 +27,9 @@ internal static class DoctorCommand
         {
             if (ns is not null) await UnknownNamespace.CheckAnyAsync(store, ns, cancellationToken).ConfigureAwait(false);
             var sums = new Dictionary<(NamespaceRef? Unit, StoreProblem Problem, bool IsRepaired, string Detail), Sum>();
-            if (store.Checker is { } checker)
+            if (store.Maintenance is { } maintenance)
             {
-                await foreach (StoreFinding finding in checker.ExamineAsync(ns, fix, cancellationToken).ConfigureAwait(false))
+                await foreach (StoreFinding finding in maintenance.ExamineAsync(ns, fix, cancellationToken).ConfigureAwait(false))
                 {
                     // What is lost is named in full, as it goes.
                     if (finding is { Problem: StoreProblem.MissingPayload, IsRepaired: true })

@@ -23,8 +23,8 @@ internal static class DropCommand
         LatchworkStore store = await host.OpenStoreAsync(parsed, mustExist: true, cancellationToken).ConfigureAwait(false);
         await using (store.ConfigureAwait(false))
         {
-            if (store.Transfer is not { } transfer) throw new CliException(ExitCodes.BadInput, $"{store.Description} ends with this process, and nothing of it can be dropped; name another store with --store");
-            NamespaceDrop drop = await transfer.DropTimersAsync(ns, force, cancellationToken).ConfigureAwait(false)
+            if (store.Maintenance is not { } maintenance) throw new CliException(ExitCodes.BadInput, $"{store.Description} ends with this process, and nothing of it can be dropped; name another store with --store");
+            NamespaceDrop drop = await maintenance.DropTimersAsync(ns, force, cancellationToken).ConfigureAwait(false)
                 ?? throw UnknownNamespace.Refusal(store, "timer", ns, await store.Timers.NamespacesAsync(cancellationToken).ConfigureAwait(false), "'latchwork timer post' makes one");
             if (!drop.IsDropped) throw new CliException(ExitCodes.Conflict, Explain(ns, drop));
             printer.Result(

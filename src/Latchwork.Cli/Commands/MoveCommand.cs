@@ -2,7 +2,7 @@ using System.CommandLine;
 using Latchwork.Cli.Input;
 using Latchwork.Cli.Output;
 using Latchwork.Storage;
-using Latchwork.Storage.Moving;
+using Latchwork.Storage.Maintenance;
 
 namespace Latchwork.Cli.Commands;
 

@@ -2,6 +2,7 @@ using System.CommandLine;
 using Latchwork.Cli.Input;
 using Latchwork.Cli.Output;
 using Latchwork.Storage;
+using Latchwork.Storage.Rules;
 
 namespace Latchwork.Cli.Commands;
 
@@ -30,8 +31,7 @@ internal static class RepartitionCommand
         LatchworkStore store = await host.OpenStoreAsync(parsed, mustExist: true, cancellationToken).ConfigureAwait(false);
         await using (store.ConfigureAwait(false))
         {
-            if (store.Partitions is not { } partitions) throw new CliException(ExitCodes.BadInput, $"{store.Description} keeps each namespace in one partition; only Redis has more");
-            PartitionChange change = await ChangeAsync(partitions, ns, to, cancellationToken).ConfigureAwait(false)
+            PartitionChange change = await ChangeAsync(store, ns, to, cancellationToken).ConfigureAwait(false)
                 ?? throw UnknownNamespace.Refusal(store, "timer", ns, await store.Timers.NamespacesAsync(cancellationToken).ConfigureAwait(false), "'latchwork timer post' makes one");
             if (change.Obstacle is { } obstacle) throw new CliException(ExitCodes.Conflict, obstacle);
 
@@ -51,15 +51,20 @@ internal static class RepartitionCommand
         }
     }
 
-    private static async Task<PartitionChange?> ChangeAsync(IStorePartitions partitions, string ns, int to, CancellationToken cancellationToken)
+    private static async Task<PartitionChange?> ChangeAsync(LatchworkStore store, string ns, int to, CancellationToken cancellationToken)
     {
         try
         {
-            return await partitions.RepartitionAsync(ns, to, null, cancellationToken).ConfigureAwait(false);
+            IStoreMaintenance maintenance = store.Maintenance ?? throw MaintenanceRules.OnePartition(store.Description);
+            return await maintenance.RepartitionAsync(ns, to, null, cancellationToken).ConfigureAwait(false);
         }
         catch (OperationCanceledException e) when (cancellationToken.IsCancellationRequested)
         {
             throw new CliException(ExitCodes.Interrupted, "interrupted: run the same command again to continue", e);
+        }
+        catch (NotSupportedException e)
+        {
+            throw new CliException(ExitCodes.BadInput, e.Message, e);
         }
         catch (LatchworkStoreException e)
         {

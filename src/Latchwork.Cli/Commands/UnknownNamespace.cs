@@ -19,8 +19,8 @@ internal static class UnknownNamespace
     /// <summary>The same for keys. A store that cannot list them (the one in memory) has all.</summary>
     public static async Task CheckLocksAsync(LatchworkStore store, string ns, CancellationToken cancellationToken)
     {
-        if (store.Transfer is not { } transfer) return;
-        IReadOnlyList<NamespaceRef> all = await transfer.ListAsync(cancellationToken).ConfigureAwait(false);
+        if (store.Maintenance is not { } maintenance) return;
+        IReadOnlyList<NamespaceRef> all = await maintenance.ListAsync(cancellationToken).ConfigureAwait(false);
         string[] known = [.. all.Where(static one => one.Kind == TransferKind.Locks).Select(static one => one.Namespace)];
         if (!known.Contains(ns)) throw Refusal(store, "lock", ns, known, "'latchwork once' makes one");
     }
@@ -28,8 +28,8 @@ internal static class UnknownNamespace
     /// <summary>What a command about both says.</summary>
     public static async Task CheckAnyAsync(LatchworkStore store, string ns, CancellationToken cancellationToken)
     {
-        if (store.Transfer is not { } transfer) return;
-        IReadOnlyList<NamespaceRef> all = await transfer.ListAsync(cancellationToken).ConfigureAwait(false);
+        if (store.Maintenance is not { } maintenance) return;
+        IReadOnlyList<NamespaceRef> all = await maintenance.ListAsync(cancellationToken).ConfigureAwait(false);
         string[] known = [.. all.Select(static one => one.Namespace).Distinct(StringComparer.Ordinal).Order(StringComparer.Ordinal)];
         if (!known.Contains(ns)) throw Refusal(store, "timer or lock", ns, known, "'latchwork timer post' or 'latchwork once' makes one");
     }

@@ -142,7 +142,7 @@ internal static class PostgresFailures
     {
         string[] parts = e.MessageText.Split(' ', 3);
         var unit = new NamespaceRef(parts[0] == "timers" ? TransferKind.Timers : TransferKind.Locks, System.Text.Encoding.UTF8.GetString(Convert.FromHexString(parts[1])));
-        return TransferRules.Refuse(unit, TransferMark.Parse(parts[2])!);
+        return MaintenanceRules.Refuse(unit, TransferMark.Parse(parts[2])!);
     }
 
     private static LatchworkStoreException NotSent(string name, string why, bool isTransient, Exception inner) =>

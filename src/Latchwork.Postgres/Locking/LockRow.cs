@@ -69,7 +69,7 @@ internal sealed record LockRow(int NamespaceId, TransferMarks Marks, long Now, l
     };
 
     /// <summary>Refuses what has no place in a namespace that is being moved.</summary>
-    public LockRow Unsealed(string ns) => Marks.Seal is null ? this : throw TransferRules.Refuse(new NamespaceRef(TransferKind.Locks, ns), Marks.Seal);
+    public LockRow Unsealed(string ns) => Marks.Seal is null ? this : throw MaintenanceRules.Refuse(new NamespaceRef(TransferKind.Locks, ns), Marks.Seal);
 
     /// <summary>The statement that writes the key down, if nobody else did meanwhile.</summary>
     /// <param name="key">The key.</param>

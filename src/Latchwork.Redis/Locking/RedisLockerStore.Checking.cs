@@ -1,6 +1,6 @@
 namespace Latchwork.Redis.Locking;
 
-/// <content>Examining keys; see <see cref="IStoreChecker"/>.</content>
+/// <content>Examining keys; see <see cref="IStoreMaintenance"/>.</content>
 internal sealed partial class RedisLockerStore
 {
     /// <summary>The marks of moves; in a cluster there are none, as its locks cannot be moved.</summary>

@@ -1,6 +1,6 @@
 namespace Latchwork.Redis.Locking;
 
-/// <content>Moving a namespace; see <see cref="IStoreTransfer"/>.</content>
+/// <content>Moving a namespace; see <see cref="IStoreMaintenance"/>.</content>
 internal sealed partial class RedisLockerStore
 {
     /// <summary>About how many names a page reads. (The server may give more: as many as share a bucket of its table.)</summary>

@@ -17,156 +17,132 @@ namespace Latchwork.Redis.Maintenance;
 /// a process that is gone does nothing once it is over. Turning back is the same with <c>12&gt;5</c>, which replaces <c>5&gt;12</c>.
 /// </para>
 /// </remarks>
-internal sealed class Repartition(RedisTimerStore store) : IStorePartitions
+/// <param name="store">The store.</param>
+/// <param name="ns">The namespace.</param>
+/// <param name="mark">From which number to which.</param>
+/// <param name="progress">Is told how many events were moved.</param>
+internal sealed class Repartition(RedisTimerStore store, string ns, PartitionNumber mark, Action<long>? progress)
 {
     /// <summary>The most ids that are named.</summary>
     private const int MaxNamed = 20;
 
-    public async Task<PartitionChange?> RepartitionAsync(string ns, int partitions, Action<long>? progress, CancellationToken cancellationToken)
-    {
-        Limits.CheckId(ns, nameof(ns));
-        Limits.CheckRange(partitions, 1, RedisOptions.MaxPartitions, nameof(partitions));
-        PartitionState first = await store.PeekPartitionAsync(new TimerPartition(ns, 0), cancellationToken).ConfigureAwait(false);
-        if (first.Format.Length == 0) return null;
+    private readonly int _to = mark.To!.Value, _count = Math.Max(mark.From, mark.To.Value);
 
-        var now = PartitionNumber.Parse(first.Partitions);
-        if (now.To is null && now.From == partitions) return new PartitionChange(partitions, partitions, 0, null, []);
-        if (now.To is { } other && other != partitions && now.From != partitions)
+    public long Moved { get; private set; }
+    public List<string> Doubled { get; } = [];
+
+    /// <returns>What stands in the way; null if it was done.</returns>
+    public async Task<string?> MakeAsync(CancellationToken cancellationToken)
+    {
+        bool[] done = new bool[_count];
+        foreach (bool checkOnly in (bool[])[true, false])
         {
-            string help = $"The timer namespace '{ns}' is being changed from {now.From} to {other} partitions already. Continue with '--to {other}', or turn back with '--to {now.From}'.";
-            return new PartitionChange(now.From, partitions, 0, help, []);
+            for (int i = 0; i < _count; i++)
+            {
+                RedisReply reply = await SendAsync(TimerScript.LockPartition, i, cancellationToken, mark.From, _to, i, checkOnly ? 1 : 0).ConfigureAwait(false);
+                string[] answer = reply.Texts;
+                if (ObstacleOf(answer[0], answer[1..]) is { } obstacle) return obstacle;
+                done[i] = answer[0] == "done";
+            }
         }
 
-        int from = now.To is { } to && now.From == partitions ? to : now.From;
-        var run = new Run(store, ns, new PartitionNumber(from, partitions), progress);
-        string? obstacle = await run.MakeAsync(cancellationToken).ConfigureAwait(false);
-        return new PartitionChange(from, partitions, run.Moved, obstacle, run.Doubled);
+        // Of the first partition, which is locked first and opened last: nobody can change it any more. Each that is opened gets it before anybody can claim.
+        string pause = (await store.PeekPartitionAsync(new TimerPartition(ns, 0), cancellationToken).ConfigureAwait(false)).Pause;
+
+        if (!Array.Exists(done, static one => one))
+            for (int i = 0; i < _count; i++) await EmptyAsync(i, cancellationToken).ConfigureAwait(false);
+
+        for (int i = _count - 1; i >= 0; i--)
+        {
+            if (done[i]) continue;
+            long left = (await SendAsync(TimerScript.UnlockPartition, i, cancellationToken, _to, i < _to ? 1 : 0, pause).ConfigureAwait(false)).Number;
+            if (left > 0) throw new LatchworkStoreException($"Partition {i} of '{ns}' still has {left} events that belong elsewhere. Run it again; if that does not help, please report it.", StoreOutcome.NotApplied);
+        }
+
+        return null;
     }
 
-    /// <param name="store">The store.</param>
-    /// <param name="ns">The namespace.</param>
-    /// <param name="mark">From which number to which.</param>
-    /// <param name="progress">Is told how many events were moved.</param>
-    private sealed class Run(RedisTimerStore store, string ns, PartitionNumber mark, Action<long>? progress)
+    private ValueTask<RedisReply> SendAsync(
+        TimerScript script, int index, CancellationToken cancellationToken, params ReadOnlySpan<RedisValue> arguments) =>
+        store.SendAsync(script, new TimerPartition(ns, index), mark, cancellationToken, arguments);
+
+    private string? ObstacleOf(string answer, string[] names) => answer switch
     {
-        private readonly int _to = mark.To!.Value, _count = Math.Max(mark.From, mark.To.Value);
+        "listened" => $"Nodes listen to the timer namespace '{ns}': {string.Join(", ", names)}. Stop them first (one that died counts as listening for some seconds), and run it again.",
+        "sealed" => $"The timer namespace '{ns}' is closed, as it is or was moved to {TransferMark.Parse(names[0])!.Place}.",
+        "importing" => $"The timer namespace '{ns}' is the target of a move from {TransferMark.Parse(names[0])!.Place} that is not over. End that first.",
+        _ => null,
+    };
 
-        public long Moved { get; private set; }
-        public List<string> Doubled { get; } = [];
-
-        /// <returns>What stands in the way; null if it was done.</returns>
-        public async Task<string?> MakeAsync(CancellationToken cancellationToken)
+    /// <summary>Moves to their partitions the events that one partition has, and that belong to others.</summary>
+    private async Task EmptyAsync(int index, CancellationToken cancellationToken)
+    {
+        await MoveSchedulesAsync(index, cancellationToken).ConfigureAwait(false);
+        if (index >= Math.Min(mark.From, _to)) await MoveCountersAsync(index, cancellationToken).ConfigureAwait(false);
+        await store.MoveCompletedAsync(new TimerPartition(ns, index), mark, _to, cancellationToken).ConfigureAwait(false);
+        foreach (TimerState state in (TimerState[])[TimerState.Scheduled, TimerState.InFlight, TimerState.DeadLettered])
         {
-            bool[] done = new bool[_count];
-            foreach (bool checkOnly in (bool[])[true, false])
-            {
-                for (int i = 0; i < _count; i++)
-                {
-                    RedisReply reply = await SendAsync(TimerScript.LockPartition, i, cancellationToken, mark.From, _to, i, checkOnly ? 1 : 0).ConfigureAwait(false);
-                    string[] answer = reply.Texts;
-                    if (ObstacleOf(answer[0], answer[1..]) is { } obstacle) return obstacle;
-                    done[i] = answer[0] == "done";
-                }
-            }
-
-            // Of the first partition, which is locked first and opened last: nobody can change it any more. Each that is opened gets it before anybody can claim.
-            string pause = (await store.PeekPartitionAsync(new TimerPartition(ns, 0), cancellationToken).ConfigureAwait(false)).Pause;
-
-            if (!Array.Exists(done, static one => one))
-                for (int i = 0; i < _count; i++) await EmptyAsync(i, cancellationToken).ConfigureAwait(false);
-
-            for (int i = _count - 1; i >= 0; i--)
-            {
-                if (done[i]) continue;
-                long left = (await SendAsync(TimerScript.UnlockPartition, i, cancellationToken, _to, i < _to ? 1 : 0, pause).ConfigureAwait(false)).Number;
-                if (left > 0) throw new LatchworkStoreException($"Partition {i} of '{ns}' still has {left} events that belong elsewhere. Run it again; if that does not help, please report it.", StoreOutcome.NotApplied);
-            }
-
-            return null;
-        }
-
-        private ValueTask<RedisReply> SendAsync(
-            TimerScript script, int index, CancellationToken cancellationToken, params ReadOnlySpan<RedisValue> arguments) =>
-            store.SendAsync(script, new TimerPartition(ns, index), mark, cancellationToken, arguments);
-
-        private string? ObstacleOf(string answer, string[] names) => answer switch
-        {
-            "listened" => $"Nodes listen to the timer namespace '{ns}': {string.Join(", ", names)}. Stop them first (one that died counts as listening for some seconds), and run it again.",
-            "sealed" => $"The timer namespace '{ns}' is closed, as it is or was moved to {TransferMark.Parse(names[0])!.Place}.",
-            "importing" => $"The timer namespace '{ns}' is the target of a move from {TransferMark.Parse(names[0])!.Place} that is not over. End that first.",
-            _ => null,
-        };
-
-        /// <summary>Moves to their partitions the events that one partition has, and that belong to others.</summary>
-        private async Task EmptyAsync(int index, CancellationToken cancellationToken)
-        {
-            await MoveSchedulesAsync(index, cancellationToken).ConfigureAwait(false);
-            if (index >= Math.Min(mark.From, _to)) await MoveCountersAsync(index, cancellationToken).ConfigureAwait(false);
-            await store.MoveCompletedAsync(new TimerPartition(ns, index), mark, _to, cancellationToken).ConfigureAwait(false);
-            foreach (TimerState state in (TimerState[])[TimerState.Scheduled, TimerState.InFlight, TimerState.DeadLettered])
-            {
-                (string Id, string Score) last = ("", "");
-                while (true)
-                {
-                    RedisReply reply = await SendAsync(
-                        TimerScript.ScanEvents, index, cancellationToken, (int)state, last.Score, last.Id, Limits.MaxBatch).ConfigureAwait(false);
-                    (string Id, string Score)[] page = reply.Pairs;
-                    string[] leaving = [.. page.Select(static e => e.Id).Where(id => HomeOf(id, _to) != index)];
-                    while (leaving.Length > 0) leaving = leaving[(await MoveAsync(index, leaving, cancellationToken).ConfigureAwait(false))..];
-                    if (page.Length == 0) break;
-                    last = page[^1];
-                }
-            }
-        }
-
-        /// <summary>Moves the records of schedules as events are moved: placed as they are, then deleted. The same record again takes its own place.</summary>
-        private async Task MoveSchedulesAsync(int index, CancellationToken cancellationToken)
-        {
-            const int AtOnce = 20;
-            string last = "";
+            (string Id, string Score) last = ("", "");
             while (true)
             {
-                string[] page = (await SendAsync(TimerScript.ScanSchedules, index, cancellationToken, last, AtOnce).ConfigureAwait(false)).Texts;
-                if (page.Length == 0) return;
+                RedisReply reply = await SendAsync(
+                    TimerScript.ScanEvents, index, cancellationToken, (int)state, last.Score, last.Id, Limits.MaxBatch).ConfigureAwait(false);
+                (string Id, string Score)[] page = reply.Pairs;
+                string[] leaving = [.. page.Select(static e => e.Id).Where(id => HomeOf(id, _to) != index)];
+                while (leaving.Length > 0) leaving = leaving[(await MoveAsync(index, leaving, cancellationToken).ConfigureAwait(false))..];
+                if (page.Length == 0) break;
                 last = page[^1];
-                foreach (IGrouping<int, string> group in page.GroupBy(id => HomeOf(id, _to)).Where(group => group.Key != index))
-                {
-                    RedisValue[] ids = [.. group.Select(static id => (RedisValue)id)];
-                    RedisReply read = await SendAsync(TimerScript.MoveSchedules, index, cancellationToken, ["read", .. ids]).ConfigureAwait(false);
-                    RedisValue[] placed = [.. Enumerable.Range(0, ids.Length).Where(i => read[2 * i].Bytes.Length > 0).SelectMany(i => (RedisValue[])[ids[i], read[2 * i].Bytes, read[2 * i + 1].Bytes])];
-                    if (placed.Length > 0) await SendAsync(TimerScript.MoveSchedules, group.Key, cancellationToken, ["place", .. placed]).ConfigureAwait(false);
-                    await SendAsync(TimerScript.MoveSchedules, index, cancellationToken, ["drop", .. ids]).ConfigureAwait(false);
-                }
             }
         }
-
-        /// <summary>
-        /// Adds the counters of a partition that comes or goes to those of the first, once, and deletes them there: also of one that stays, as the change was turned back
-        /// after they were added.
-        /// </summary>
-        private async Task MoveCountersAsync(int index, CancellationToken cancellationToken)
-        {
-            TimerCounters counters = RedisTimerStore.ReadCounters(await SendAsync(TimerScript.MoveCounters, index, cancellationToken).ConfigureAwait(false));
-            if (counters == TimerCounters.Zero) return;
-            await SendAsync(TimerScript.MoveCounters, 0, cancellationToken, [index, .. CounterFields.ToArguments(counters)]).ConfigureAwait(false);
-            await SendAsync(TimerScript.MoveCounters, index, cancellationToken, "").ConfigureAwait(false);
-        }
-
-        /// <returns>How many of the ids it moved: as many as fit into a batch.</returns>
-        private async Task<int> MoveAsync(int index, string[] ids, CancellationToken cancellationToken)
-        {
-            // What was in its partition is right; what was in another one (a damage) replaces nothing. One that is gone was moved by another process.
-            (int count, _, List<string> taken) = await store.MoveAsync(
-                new TimerPartition(ns, index), mark, _to, ids, e => e with { Replace = HomeOf(e.Id, mark.From) == index }, cancellationToken).ConfigureAwait(false);
-            Doubled.AddRange(taken.Take(MaxNamed - Doubled.Count));
-            await SendAsync(TimerScript.DropEvents, index, cancellationToken, [.. ids[..count].Select(static id => (RedisValue)id)]).ConfigureAwait(false);
-            Moved += count;
-            progress?.Invoke(Moved);
-            return count;
-        }
-
-        private int HomeOf(string id, int partitions) => TimerPartition.Of(ns, id, partitions).Index;
     }
+
+    /// <summary>Moves the records of schedules as events are moved: placed as they are, then deleted. The same record again takes its own place.</summary>
+    private async Task MoveSchedulesAsync(int index, CancellationToken cancellationToken)
+    {
+        const int AtOnce = 20;
+        string last = "";
+        while (true)
+        {
+            string[] page = (await SendAsync(TimerScript.ScanSchedules, index, cancellationToken, last, AtOnce).ConfigureAwait(false)).Texts;
+            if (page.Length == 0) return;
+            last = page[^1];
+            foreach (IGrouping<int, string> group in page.GroupBy(id => HomeOf(id, _to)).Where(group => group.Key != index))
+            {
+                RedisValue[] ids = [.. group.Select(static id => (RedisValue)id)];
+                RedisReply read = await SendAsync(TimerScript.MoveSchedules, index, cancellationToken, ["read", .. ids]).ConfigureAwait(false);
+                RedisValue[] placed = [.. Enumerable.Range(0, ids.Length).Where(i => read[2 * i].Bytes.Length > 0).SelectMany(i => (RedisValue[])[ids[i], read[2 * i].Bytes, read[2 * i + 1].Bytes])];
+                if (placed.Length > 0) await SendAsync(TimerScript.MoveSchedules, group.Key, cancellationToken, ["place", .. placed]).ConfigureAwait(false);
+                await SendAsync(TimerScript.MoveSchedules, index, cancellationToken, ["drop", .. ids]).ConfigureAwait(false);
+            }
+        }
+    }
+
+    /// <summary>
+    /// Adds the counters of a partition that comes or goes to those of the first, once, and deletes them there: also of one that stays, as the change was turned back
+    /// after they were added.
+    /// </summary>
+    private async Task MoveCountersAsync(int index, CancellationToken cancellationToken)
+    {
+        TimerCounters counters = RedisTimerStore.ReadCounters(await SendAsync(TimerScript.MoveCounters, index, cancellationToken).ConfigureAwait(false));
+        if (counters == TimerCounters.Zero) return;
+        await SendAsync(TimerScript.MoveCounters, 0, cancellationToken, [index, .. CounterFields.ToArguments(counters)]).ConfigureAwait(false);
+        await SendAsync(TimerScript.MoveCounters, index, cancellationToken, "").ConfigureAwait(false);
+    }
+
+    /// <returns>How many of the ids it moved: as many as fit into a batch.</returns>
+    private async Task<int> MoveAsync(int index, string[] ids, CancellationToken cancellationToken)
+    {
+        // What was in its partition is right; what was in another one (a damage) replaces nothing. One that is gone was moved by another process.
+        (int count, _, List<string> taken) = await store.MoveAsync(
+            new TimerPartition(ns, index), mark, _to, ids, e => e with { Replace = HomeOf(e.Id, mark.From) == index }, cancellationToken).ConfigureAwait(false);
+        Doubled.AddRange(taken.Take(MaxNamed - Doubled.Count));
+        await SendAsync(TimerScript.DropEvents, index, cancellationToken, [.. ids[..count].Select(static id => (RedisValue)id)]).ConfigureAwait(false);
+        Moved += count;
+        progress?.Invoke(Moved);
+        return count;
+    }
+
+    private int HomeOf(string id, int partitions) => TimerPartition.Of(ns, id, partitions).Index;
 }
 
 /// <summary>The number of partitions as a partition records it: <c>5</c>, or <c>5&gt;12</c> (from, to) while it is being changed.</summary>

@@ -9,7 +9,7 @@ internal sealed partial class RedisTimerStore
         return new TimerPage([.. rows.Lines.Select(static row => CompletedCodec.Show(row.Id, row.At, row.Record.Span))], rows.Cursor);
     }
 
-    /// <inheritdoc cref="IStoreTransfer.ReadCompletedAsync"/>
+    /// <inheritdoc cref="IStoreMaintenance.ReadCompletedAsync"/>
     internal async Task<CompletedPage> ReadCompletedAsync(string ns, string? cursor, CancellationToken cancellationToken)
     {
         // Partition by partition: the cursor begins with the index.
@@ -32,8 +32,8 @@ internal sealed partial class RedisTimerStore
             next < partitions ? string.Create(CultureInfo.InvariantCulture, $"{next} {at}") : null);
     }
 
-    /// <inheritdoc cref="IStoreTransfer.ImportCompletedAsync"/>
-    internal async Task<bool> ImportCompletedAsync(string ns, string moveId, IReadOnlyList<CompletedEvent> lines, CancellationToken cancellationToken)
+    /// <inheritdoc cref="IStoreMaintenance.WriteCompletedAsync"/>
+    internal async Task<bool> WriteCompletedAsync(string ns, string moveId, IReadOnlyList<CompletedEvent> lines, CancellationToken cancellationToken)
     {
         CheckBatch(lines.Count);
         bool[] open = await EachAsync(lines.Select(line => TimerPartition.Of(ns, line.Id, partitions)).Distinct(), async partition =>

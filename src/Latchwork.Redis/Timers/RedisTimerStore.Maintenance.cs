@@ -14,13 +14,13 @@ internal sealed partial class RedisTimerStore
             reply[0].Text, reply[1].Text, TransferMark.Parse(reply[2].Text), TransferMark.Parse(reply[3].Text), reply[4].Number, reply[5].Number == 1, reply[6].Text);
     }
 
-    /// <inheritdoc cref="IStoreTransfer.DropTimersAsync"/>
+    /// <inheritdoc cref="IStoreMaintenance.DropTimersAsync"/>
     internal async Task<NamespaceDrop?> DropAsync(string ns, bool force, CancellationToken cancellationToken)
     {
         IReadOnlyList<string> known = await NamespacesAsync(cancellationToken).ConfigureAwait(false);
         if (!known.Contains(ns) && await FindAsync(ns, cancellationToken).ConfigureAwait(false) is null) return null;
         TransferMarks marks = (await MarksAsync(ns, null, cancellationToken).ConfigureAwait(false)).Marks;
-        if (marks.Import is { Phase: TransferPhase.Importing or TransferPhase.Closed } import) throw TransferRules.RefuseDrop(ns, import);
+        if (marks.Import is { Phase: TransferPhase.Importing or TransferPhase.Closed } import) throw MaintenanceRules.RefuseDrop(ns, import);
 
         // First a check of all of them, so that none is deleted as long as anything stands in the way of another.
         NamespaceDrop look = await PassAsync(lookOnly: true).ConfigureAwait(false);
@@ -46,7 +46,7 @@ internal sealed partial class RedisTimerStore
             return new NamespaceDrop(
                 Array.TrueForAll(parts, static part => part.IsDropped),
                 parts.Sum(static part => part.Events),
-                [.. parts.SelectMany(static part => part.Listeners).Distinct(StringComparer.Ordinal).Take(TransferRules.MaxNamed)]);
+                [.. parts.SelectMany(static part => part.Listeners).Distinct(StringComparer.Ordinal).Take(MaintenanceRules.MaxNamed)]);
         }
     }
 
@@ -58,19 +58,19 @@ internal sealed partial class RedisTimerStore
     internal async Task<(int Read, List<string> Placed, List<string> Taken)> MoveAsync(
         TimerPartition partition, PartitionNumber mark, int count, IReadOnlyList<string> ids, Func<RawEvent, RawEvent> change, CancellationToken cancellationToken)
     {
-        (long clockOffset, RawEvent[] read) = await ReadEventsAsync(partition, mark, ids, cancellationToken).ConfigureAwait(false);
+        (long clockOffset, RawEvent[] read) = await ReadRawAsync(partition, mark, ids, cancellationToken).ConfigureAwait(false);
         List<string> written = [], taken = [];
         foreach (IGrouping<TimerPartition, RawEvent> group in read.Where(static e => e.IsThere).GroupBy(e => TimerPartition.Of(partition.Namespace, e.Id, count)))
         {
             RawEvent[] events = [.. group.Select(change)];
-            bool[] answers = await WriteEventsAsync(group.Key, mark, clockOffset, events, cancellationToken).ConfigureAwait(false);
+            bool[] answers = await WriteRawAsync(group.Key, mark, clockOffset, events, cancellationToken).ConfigureAwait(false);
             for (int i = 0; i < events.Length; i++) (answers[i] ? written : taken).Add(events[i].Id);
         }
 
         return (read.Length, written, taken);
     }
 
-    private async Task<(long ClockOffset, RawEvent[] Events)> ReadEventsAsync(
+    private async Task<(long ClockOffset, RawEvent[] Events)> ReadRawAsync(
         TimerPartition partition, PartitionNumber mark, IReadOnlyList<string> ids, CancellationToken cancellationToken)
     {
         CheckBatch(ids.Count);
@@ -85,7 +85,7 @@ internal sealed partial class RedisTimerStore
         return (reply[0].Number, events);
     }
 
-    private async Task<bool[]> WriteEventsAsync(
+    private async Task<bool[]> WriteRawAsync(
         TimerPartition partition, PartitionNumber mark, long clockOffset, RawEvent[] events, CancellationToken cancellationToken)
     {
         int largest = Math.Max(0, events.Max(static e => e.Body.Length) - TimerCodec.BodyPrefix);

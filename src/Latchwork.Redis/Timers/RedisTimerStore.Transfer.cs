@@ -1,7 +1,7 @@
 namespace Latchwork.Redis.Timers;
 
 /// <content>
-/// Moving a namespace; see <see cref="IStoreTransfer"/>. Of several partitions each has marks of its own, and each step is a step for each of
+/// Moving a namespace; see <see cref="IStoreMaintenance"/>. Of several partitions each has marks of its own, and each step is a step for each of
 /// them: <see cref="PartedMarks"/> says why a step that was cut off in between is the step before it, and can be made again.
 /// </content>
 internal sealed partial class RedisTimerStore
@@ -31,13 +31,13 @@ internal sealed partial class RedisTimerStore
         return (next, true);
     }
 
-    public async Task<SealAnswer> SealAsync(string ns, string moveId, string target, bool checkOnly, CancellationToken cancellationToken)
+    public async Task<CloseAnswer> CloseAsync(string ns, string moveId, string target, bool checkOnly, CancellationToken cancellationToken)
     {
-        if (partitions == 1) return await SealAsync(new TimerPartition(ns, 0), moveId, target, checkOnly, cancellationToken).ConfigureAwait(false);
+        if (partitions == 1) return await CloseAsync(new TimerPartition(ns, 0), moveId, target, checkOnly, cancellationToken).ConfigureAwait(false);
 
         // First a check of all of them, so that none is closed as long as anything stands in the way of another.
-        SealAnswer[] looks = await EachAsync(
-            PartitionsOf(ns), partition => SealAsync(partition, moveId, target, checkOnly: true, cancellationToken)).ConfigureAwait(false);
+        CloseAnswer[] looks = await EachAsync(
+            PartitionsOf(ns), partition => CloseAsync(partition, moveId, target, checkOnly: true, cancellationToken)).ConfigureAwait(false);
         if (Array.Exists(looks, IsInTheWay) || checkOnly) return Sum(looks);
 
         // Closing that was cut off is continued, under its own id.
@@ -45,18 +45,18 @@ internal sealed partial class RedisTimerStore
         for (int i = 0; i < looks.Length; i++)
         {
             if (looks[i].Seal is not null) continue;
-            looks[i] = await SealAsync(new TimerPartition(ns, i), moveId, target, checkOnly: false, cancellationToken).ConfigureAwait(false);
+            looks[i] = await CloseAsync(new TimerPartition(ns, i), moveId, target, checkOnly: false, cancellationToken).ConfigureAwait(false);
             if (looks[i].Seal is not { } seal) return Sum(looks);
             (moveId, target) = (seal.MoveId, seal.Place); // of two movers that begin together, the one that seals the first partition names the move
         }
 
         return Sum(looks);
 
-        static bool IsInTheWay(SealAnswer answer) => answer.Seal is null && (answer.Listeners.Count > 0 || answer.LeaseLeft > TimeSpan.Zero);
+        static bool IsInTheWay(CloseAnswer answer) => answer.Seal is null && (answer.Listeners.Count > 0 || answer.LeaseLeft > TimeSpan.Zero);
 
-        static SealAnswer Sum(SealAnswer[] answers) => new(
+        static CloseAnswer Sum(CloseAnswer[] answers) => new(
             Array.TrueForAll(answers, static answer => answer.Seal is not null) ? PartedMarks.Whole([.. answers.Select(static answer => new TransferMarks(answer.Seal, null))]).Seal : null,
-            [.. answers.SelectMany(static answer => answer.Listeners).Distinct(StringComparer.Ordinal).Take(TransferRules.MaxNamed)],
+            [.. answers.SelectMany(static answer => answer.Listeners).Distinct(StringComparer.Ordinal).Take(MaintenanceRules.MaxNamed)],
             answers.Max(static answer => answer.LeaseLeft));
     }
 
@@ -138,10 +138,10 @@ internal sealed partial class RedisTimerStore
         static RedisValue TextOfPause(TimerPause? pause) => pause is null ? "" : PauseText.Write(pause);
     }
 
-    private async Task<SealAnswer> SealAsync(TimerPartition partition, string moveId, string target, bool checkOnly, CancellationToken cancellationToken)
+    private async Task<CloseAnswer> CloseAsync(TimerPartition partition, string moveId, string target, bool checkOnly, CancellationToken cancellationToken)
     {
         RedisReply reply = await SendAsync(TimerScript.CloseForMove, partition, cancellationToken, moveId, target, checkOnly ? 1 : 0).ConfigureAwait(false);
-        return new SealAnswer(TransferMark.Parse(reply[0].Text), reply.Texts[2..], TimerCodec.Span(reply[1].Number));
+        return new CloseAnswer(TransferMark.Parse(reply[0].Text), reply.Texts[2..], TimerCodec.Span(reply[1].Number));
     }
 
     private async Task<IReadOnlyList<TransferEvent>> NextAsync(TimerPartition partition, string moveId, IReadOnlyList<string> arrived, CancellationToken cancellationToken)
@@ -164,18 +164,18 @@ internal sealed partial class RedisTimerStore
         if (reply[Kind].Number == OfSchedule)
         {
             ScheduleRecord record = ScheduleCodec.Decode(reply[Id].Text[..^1], reply[Rest].Bytes);
-            return TransferRules.Pack(record with { Body = reply[Body].Bytes });
+            return MaintenanceRules.Pack(record with { Body = reply[Body].Bytes });
         }
 
         TimerSnapshot snapshot = ReadSnapshot(reply[Id].Text, reply, Offset);
-        return TransferRules.Pack(snapshot, TimerCodec.Now(reply[Now], reply[Offset]), reply[When].Number);
+        return MaintenanceRules.Pack(snapshot, TimerCodec.Now(reply[Now], reply[Offset]), reply[When].Number);
     }
 
     private RedisValue[] ImportArguments(TimerPartition partition, string moveId, IReadOnlyList<TransferEvent> events)
     {
         byte[][] bodies = [.. events.Select(static e => TimerCodec.EncodeBody(e.MaxRetries, e.Headers, e.Payload.Span))];
         int largest = bodies.Max(static body => body.Length) - TimerCodec.BodyPrefix;
-        RedisValue[]?[] records = [.. events.Select(static e => OccurrenceId.IsRecord(e.Id) ? ScheduleSnapshotTable.RecordArguments(TransferRules.Unpack(e)) : null)];
+        RedisValue[]?[] records = [.. events.Select(static e => OccurrenceId.IsRecord(e.Id) ? ScheduleSnapshotTable.RecordArguments(MaintenanceRules.Unpack(e)) : null)];
         ArgumentList arguments = Begin(
             partitions, events.Select((e, i) => 7 + (records[i]?.Length ?? e.Failures.Count)).Sum(), ChannelOf(partition), moveId, largest);
         for (int i = 0; i < bodies.Length; i++)
@@ -183,7 +183,7 @@ internal sealed partial class RedisTimerStore
             TransferEvent moved = events[i];
             if (records[i] is { } record)
             {
-                arguments.Add(moved.Id, 0, "", TransferRules.Unpack(moved).Body, 0, "0", record.Length);
+                arguments.Add(moved.Id, 0, "", MaintenanceRules.Unpack(moved).Body, 0, "0", record.Length);
                 arguments.Add(record);
                 continue;
             }

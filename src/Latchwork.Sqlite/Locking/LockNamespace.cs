@@ -38,7 +38,7 @@ internal readonly record struct LockNamespace(long Id, string Name, TransferMark
     public LockNamespace Unsealed() => Marks.Seal is null ? this : throw Refusal();
 
     /// <summary>What its clients read while it is closed.</summary>
-    public LatchworkStoreException Refusal() => TransferRules.Refuse(new NamespaceRef(TransferKind.Locks, Name), Marks.Seal!);
+    public LatchworkStoreException Refusal() => MaintenanceRules.Refuse(new NamespaceRef(TransferKind.Locks, Name), Marks.Seal!);
 
     /// <summary>What its lockers have done.</summary>
     public static LockerStats CountsOf(SqliteFile file, string ns)

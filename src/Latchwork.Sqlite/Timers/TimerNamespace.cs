@@ -170,7 +170,7 @@ internal sealed class TimerNamespace
 
     /// <summary>Refuses what would change a namespace that is being moved.</summary>
     public TimerNamespace Unsealed() =>
-        Seal is null ? this : throw TransferRules.Refuse(new NamespaceRef(TransferKind.Timers, _partition.Namespace), Seal);
+        Seal is null ? this : throw MaintenanceRules.Refuse(new NamespaceRef(TransferKind.Timers, _partition.Namespace), Seal);
 
     /// <summary>Notes that it is being moved, or was.</summary>
     public void SetMarks(SqliteFile file, TransferMarks marks)

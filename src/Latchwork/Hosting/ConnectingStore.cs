@@ -46,14 +46,8 @@ internal sealed class ConnectingStore : LatchworkStore
 
     public override ILockerTransactions? LockerTransactions => _store?.LockerTransactions;
 
-    /// <remarks>Until the store is open there is nothing to move from or to.</remarks>
-    public override IStoreTransfer? Transfer => _store?.Transfer;
-
     /// <remarks>Null until the store is open.</remarks>
-    public override IStorePartitions? Partitions => _store?.Partitions;
-
-    /// <remarks>Null until the store is open.</remarks>
-    public override IStoreChecker? Checker => _store?.Checker;
+    public override IStoreMaintenance? Maintenance => _store?.Maintenance;
 
     /// <summary>Why the store could not be opened the last time; null if it is open or was not tried yet.</summary>
     public Exception? LastError => _lastError;

@@ -44,11 +44,7 @@ internal sealed class BorrowedStore(LatchworkStore inner) : LatchworkStore
 
     public override string Description => inner.Description;
 
-    public override IStoreTransfer? Transfer => inner.Transfer;
-
-    public override IStorePartitions? Partitions => inner.Partitions;
-
-    public override IStoreChecker? Checker => inner.Checker;
+    public override IStoreMaintenance? Maintenance => inner.Maintenance;
 
     public override long Reconnects => inner.Reconnects;
 

@@ -191,7 +191,7 @@ internal sealed partial class StoreMonitor : IAsyncDisposable
         if (!IsOlder(_listedAt, ListAge)) return;
         _warnings = await _store.CheckAsync(cancellationToken).OffStoreThread().ConfigureAwait(false);
         IReadOnlyList<string> listed = await _store.Timers.NamespacesAsync(cancellationToken).OffStoreThread().ConfigureAwait(false);
-        if (_store.Transfer is { } transfer)
+        if (_store.Maintenance is { } transfer)
         {
             IReadOnlyList<NamespaceRef> all = await transfer.ListAsync(cancellationToken).OffStoreThread().ConfigureAwait(false);
             _lockers = [.. all.Where(static one => one.Kind == TransferKind.Locks).Select(static one => one.Namespace).Union(_knownLockers).Order(StringComparer.Ordinal)];

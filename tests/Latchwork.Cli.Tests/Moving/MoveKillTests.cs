@@ -54,12 +54,12 @@ public sealed class MoveKillTests(PairFixture pair) : IClassFixture<PairFixture>
         }
         while (cursor is not null);
         found.Order(StringComparer.Ordinal).ShouldBe(ids);
-        TransferMark seal = (await source.Transfer!.PeekAsync(new(TransferKind.Timers, ns), default)).Seal.ShouldNotBeNull();
+        TransferMark seal = (await source.Maintenance!.ReadMarksAsync(new(TransferKind.Timers, ns), default)).Seal.ShouldNotBeNull();
         seal.Phase.ShouldBe(TransferPhase.Moved);
-        (await source.Transfer.NextEventsAsync(ns, seal.MoveId, [], default)).ShouldBeEmpty();
+        (await source.Maintenance.ReadEventsAsync(ns, seal.MoveId, [], default)).ShouldBeEmpty();
         (await Should.ThrowAsync<LatchworkStoreException>(() => source.Timers.GetStatsAsync(partition, default))).Outcome.ShouldBe(StoreOutcome.NotApplied);
     }
 
     private static async Task<long> ArrivedAsync(LatchworkStore target, string ns) =>
-        (await target.Transfer!.PeekAsync(new(TransferKind.Timers, ns), default)).Import?.Count ?? 0;
+        (await target.Maintenance!.ReadMarksAsync(new(TransferKind.Timers, ns), default)).Import?.Count ?? 0;
 }

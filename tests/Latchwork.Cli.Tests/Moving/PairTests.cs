@@ -1,5 +1,5 @@
 using Latchwork.StoreConformance.Support;
-using Latchwork.StoreConformance.Transfer;
+using Latchwork.StoreConformance.Maintenance;
 using Xunit;
 
 namespace Latchwork.Cli.Tests.Moving;

@@ -23,7 +23,7 @@ public sealed class RecordingStore(LatchworkStore inner, HistoryWriter history) 
     public override string Description => inner.Description;
 
     /// <inheritdoc/>
-    public override IStoreTransfer? Transfer => inner.Transfer;
+    public override IStoreMaintenance? Maintenance => inner.Maintenance;
 
     /// <inheritdoc/>
     public override long Reconnects => inner.Reconnects;

@@ -10,7 +10,7 @@ internal sealed class FinalScan(HistoryWriter history, string folder, Distribute
     /// <summary>Writes which namespaces the store lists: before the harness uses one itself.</summary>
     public static async Task WriteNamespacesAsync(HistoryWriter history, LatchworkStore store)
     {
-        IReadOnlyList<NamespaceRef> all = await store.Transfer!.ListAsync(CancellationToken.None);
+        IReadOnlyList<NamespaceRef> all = await store.Maintenance!.ListAsync(CancellationToken.None);
         history.Write(new FinalNamespaces(MonotonicTime.Now, Of(TransferKind.Timers), Of(TransferKind.Locks)));
 
         string[] Of(TransferKind kind) => [.. all.Where(one => one.Kind == kind).Select(one => one.Namespace)];

@@ -20,6 +20,13 @@ public sealed class MaintenanceTests
     }
 
     [Fact]
+    public async Task Another_number_of_partitions_is_refused_by_name()
+    {
+        await using PostgresStore store = await OpenAsync();
+        (await Should.ThrowAsync<NotSupportedException>(() => store.Maintenance.RepartitionAsync("ns", 2, null, default))).Message.ShouldStartWith($"{store.Description} keeps each namespace in one partition");
+    }
+
+    [Fact]
     public async Task Counts_that_another_hand_has_made_wrong_are_found_and_put_right()
     {
         await using PostgresStore store = await OpenAsync();
@@ -158,7 +165,7 @@ public sealed class MaintenanceTests
     private static async Task<List<StoreFinding>> ExamineAsync(PostgresStore store, bool fix)
     {
         var findings = new List<StoreFinding>();
-        await foreach (StoreFinding finding in store.Checker.ExamineAsync(null, fix, CancellationToken.None)) findings.Add(finding);
+        await foreach (StoreFinding finding in store.Maintenance.ExamineAsync(null, fix, CancellationToken.None)) findings.Add(finding);
         return findings;
     }
 

@@ -111,7 +111,7 @@ public sealed class ClusterConnectingTests(ClusterFixture fixture)
     {
         await using RedisStore store = await fixture.ConnectAsync();
         LatchworkStoreException error = await Should.ThrowAsync<LatchworkStoreException>(
-            () => store.Transfer.PeekAsync(new NamespaceRef(TransferKind.Locks, "reports"), CancellationToken.None));
+            () => store.Maintenance.ReadMarksAsync(new NamespaceRef(TransferKind.Locks, "reports"), CancellationToken.None));
         error.Message.ShouldContain("'reports'");
         error.Message.ShouldContain("Redis Cluster");
     }

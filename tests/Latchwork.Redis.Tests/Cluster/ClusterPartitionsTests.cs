@@ -17,7 +17,7 @@ public sealed class ClusterPartitionsTests(ClusterFixture fixture)
         await using var before = new DistributedTimer(whole, new() { Namespace = ns });
         await before.PostAsync([.. ids.Select(id => new TimerPost("{}"u8.ToArray(), TimeSpan.FromHours(1), new() { Id = id }))]);
 
-        PartitionChange change = (await whole.Partitions.RepartitionAsync(ns, 12, null, CancellationToken.None))!;
+        PartitionChange change = (await whole.Maintenance.RepartitionAsync(ns, 12, null, CancellationToken.None))!;
         (change.From, change.To, change.Obstacle).ShouldBe((1, 12, null));
         await using (RedisStore parted = await fixture.ConnectAsync(partitions: 12))
         {
@@ -27,7 +27,7 @@ public sealed class ClusterPartitionsTests(ClusterFixture fixture)
                 () => before.PostAsync("{}"u8.ToArray(), TimeSpan.FromHours(1), new() { Id = "late" }));
             error.Message.ShouldContain("12");
             error.Outcome.ShouldBe(StoreOutcome.NotApplied);
-            (await parted.Partitions.RepartitionAsync(ns, 1, null, CancellationToken.None))!.Obstacle.ShouldBeNull();
+            (await parted.Maintenance.RepartitionAsync(ns, 1, null, CancellationToken.None))!.Obstacle.ShouldBeNull();
         }
 
         (await before.UpcomingAsync().Select(e => e.Id).ToListAsync()).Order().ShouldBe(ids);

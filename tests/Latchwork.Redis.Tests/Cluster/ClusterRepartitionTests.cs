@@ -17,19 +17,19 @@ public sealed class ClusterRepartitionTests(ClusterFixture fixture)
         await using (var timer = new DistributedTimer(one, new() { Namespace = ns }))
             await timer.PostAsync([.. Enumerable.Range(0, 300).Select(i => new TimerPost(Encoding.UTF8.GetBytes($"{i}"), TimeSpan.FromHours(1), new() { Id = $"id{i}" }))]);
 
-        (await one.Partitions.RepartitionAsync(ns, 12, null, default)).ShouldNotBeNull().Obstacle.ShouldBeNull();
+        (await one.Maintenance.RepartitionAsync(ns, 12, null, default)).ShouldNotBeNull().Obstacle.ShouldBeNull();
         await using (var timer = new DistributedTimer(twelve, new() { Namespace = ns }))
         {
             (await timer.GetStatsAsync()).Scheduled.ShouldBe(300);
             (await timer.UpcomingAsync().ToListAsync()).Select(e => e.Id).Order().ShouldBe(Enumerable.Range(0, 300).Select(i => $"id{i}").Order());
             await twelve.Timers.PostAsync(new(ns, Home("stray", 12) == 3 ? 4 : 3), [new("stray", TimeSpan.FromHours(1), "x"u8.ToArray(), 0, IfExists.Fail, null, false)], default);
-            StoreFinding stray = (await twelve.Checker.ExamineAsync(ns, true, default).ToListAsync()).ShouldHaveSingleItem();
+            StoreFinding stray = (await twelve.Maintenance.ExamineAsync(ns, true, default).ToListAsync()).ShouldHaveSingleItem();
             (stray.Problem, stray.IsRepaired).ShouldBe((StoreProblem.WrongPartition, true));
             (await timer.PeekAsync("stray")).ShouldNotBeNull();
         }
 
-        (await one.Partitions.RepartitionAsync(ns, 5, null, default)).ShouldNotBeNull().Obstacle.ShouldBeNull();
-        (await five.Checker.ExamineAsync(ns, false, default).ToListAsync()).ShouldBeEmpty();
+        (await one.Maintenance.RepartitionAsync(ns, 5, null, default)).ShouldNotBeNull().Obstacle.ShouldBeNull();
+        (await five.Maintenance.ExamineAsync(ns, false, default).ToListAsync()).ShouldBeEmpty();
         await using (var timer = new DistributedTimer(five, new() { Namespace = ns })) (await timer.GetStatsAsync()).Scheduled.ShouldBe(301);
     }
 

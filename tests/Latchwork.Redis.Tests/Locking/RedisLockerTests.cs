@@ -73,7 +73,7 @@ public sealed class RedisLockerTests : IAsyncLifetime
         clock.Advance(TimeSpan.FromSeconds(10));
         await locker.RunOnceAsync("k", (_, _) => Task.FromResult("after"));
         await Eventually.ReadsAsync(
-            () => _storeB.Transfer!.ListAsync(CancellationToken.None), all => all.Any(one => one.Namespace == "emptied"), "whoever moves all finds it");
+            () => _storeB.Maintenance!.ListAsync(CancellationToken.None), all => all.Any(one => one.Namespace == "emptied"), "whoever moves all finds it");
     }
 
     [Fact]

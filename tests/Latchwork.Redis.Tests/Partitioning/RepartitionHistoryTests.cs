@@ -36,7 +36,7 @@ public sealed class RepartitionHistoryTests(PartitionedFixture fixture) : IClass
 
         before.Count.ShouldBe(Count);
         clock.Advance(TimeSpan.FromMinutes(1));
-        foreach (int number in (int[])[to, from, to]) (await old.Partitions.RepartitionAsync(ns, number, null, default)).ShouldNotBeNull().Obstacle.ShouldBeNull();
+        foreach (int number in (int[])[to, from, to]) (await old.Maintenance.RepartitionAsync(ns, number, null, default)).ShouldNotBeNull().Obstacle.ShouldBeNull();
 
         await using RedisStore next = await PartitionedFixture.ConnectAsync(fixture.Server, to, clock);
         await using var after = new DistributedTimer(next, new() { Namespace = ns });

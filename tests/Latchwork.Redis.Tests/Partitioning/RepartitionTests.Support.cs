@@ -12,13 +12,13 @@ public sealed partial class RepartitionTests
     private static TimerEntry Entry(string id, double dueInMs = 0, int maxRetries = 0, string payload = "{}", IReadOnlyDictionary<string, string>? headers = null) =>
         new(id, Due.In(TimeSpan.FromMilliseconds(dueInMs)), Encoding.UTF8.GetBytes(payload), maxRetries, IfExists.Fail, headers, IdIsNew: false);
 
-    private async Task<PartitionChange> RepartitionAsync(RedisStore store, int to) => (await store.Partitions.RepartitionAsync(_ns, to, null, default)).ShouldNotBeNull();
+    private async Task<PartitionChange> RepartitionAsync(RedisStore store, int to) => (await store.Maintenance.RepartitionAsync(_ns, to, null, default)).ShouldNotBeNull();
 
     private void LetNodesDie() => _clock.Advance(TimeSpan.FromMinutes(1));
 
     private async Task<RedisStore> ConnectAsync(int partitions)
     {
-        if (_stores.Find(store => store.Transfer.Place.EndsWith($"partitions={partitions}", StringComparison.Ordinal)) is { } known) return known;
+        if (_stores.Find(store => store.Maintenance.Place.EndsWith($"partitions={partitions}", StringComparison.Ordinal)) is { } known) return known;
         RedisStore made = await PartitionedFixture.ConnectAsync(fixture.Server, partitions, _clock);
         _stores.Add(made);
         return made;

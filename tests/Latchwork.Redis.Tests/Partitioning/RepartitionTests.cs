@@ -137,7 +137,7 @@ public sealed partial class RepartitionTests(PartitionedFixture fixture) : IClas
             PartitionChange? change = null;
             try
             {
-                change = await stopping.Partitions.RepartitionAsync(ns, to, null, default);
+                change = await stopping.Maintenance.RepartitionAsync(ns, to, null, default);
             }
             catch (StoppedException)
             {
@@ -149,7 +149,7 @@ public sealed partial class RepartitionTests(PartitionedFixture fixture) : IClas
                 // Until it has come to its end, nobody is served; then only who has the new number is.
                 bool served = await IsServedAsync(await ConnectAsync(to), ns);
                 if (served) await ShouldBeRefusedAsync(steady, "partitions=", ns);
-                change = await steady.Partitions.RepartitionAsync(ns, to, null, default);
+                change = await steady.Maintenance.RepartitionAsync(ns, to, null, default);
             }
 
             change.ShouldNotBeNull().Obstacle.ShouldBeNull();
@@ -178,14 +178,14 @@ public sealed partial class RepartitionTests(PartitionedFixture fixture) : IClas
             (RedisStore stopping, StoppingConnection connection) = await ConnectOverAsync(2, stopAt, afterEffect: stopAt % 2 == 0);
             try
             {
-                await stopping.Partitions.RepartitionAsync(ns, 5, null, default);
+                await stopping.Maintenance.RepartitionAsync(ns, 5, null, default);
             }
             catch (StoppedException)
             {
                 connection.Happened.ShouldBeTrue();
             }
 
-            (await steady.Partitions.RepartitionAsync(ns, 2, null, default)).ShouldNotBeNull().Obstacle.ShouldBeNull();
+            (await steady.Maintenance.RepartitionAsync(ns, 2, null, default)).ShouldNotBeNull().Obstacle.ShouldBeNull();
             Dictionary<string, string> after = await ReadAsync(steady, 2, ns);
             after.Keys.Order().ShouldBe(before.Keys.Order(), $"stopped at {stopAt}");
             foreach ((string id, string was) in before) after[id].ShouldBe(was, id);
@@ -238,7 +238,7 @@ public sealed partial class RepartitionTests(PartitionedFixture fixture) : IClas
                 }
             }
         });
-        (await stopping.Partitions.RepartitionAsync(_ns, 6, null, default)).ShouldNotBeNull().Obstacle.ShouldBeNull();
+        (await stopping.Maintenance.RepartitionAsync(_ns, 6, null, default)).ShouldNotBeNull().Obstacle.ShouldBeNull();
         (kept > 3 && refused > 30).ShouldBeTrue($"{kept} kept, {refused} refused");
         (await ReadAsync(coming, 6)).Keys.Order().ShouldBe(expected.Order());
     }
@@ -280,16 +280,16 @@ public sealed partial class RepartitionTests(PartitionedFixture fixture) : IClas
     public async Task What_cannot_be_done_is_said()
     {
         RedisStore store = await ConnectAsync(2);
-        (await store.Partitions.RepartitionAsync(_ns, 3, null, default)).ShouldBeNull();
+        (await store.Maintenance.RepartitionAsync(_ns, 3, null, default)).ShouldBeNull();
         await store.Timers.OpenAsync(_ns, default);
         (RedisStore stopping, _) = await ConnectOverAsync(2, 7, false);
-        await Should.ThrowAsync<StoppedException>(() => stopping.Partitions.RepartitionAsync(_ns, 3, null, default));
+        await Should.ThrowAsync<StoppedException>(() => stopping.Maintenance.RepartitionAsync(_ns, 3, null, default));
         (await RepartitionAsync(store, 7)).Obstacle.ShouldNotBeNull().ShouldContain("--to 3");
         (await RepartitionAsync(store, 2)).Obstacle.ShouldBeNull();
         (await Should.ThrowAsync<ArgumentOutOfRangeException>(() => RepartitionAsync(store, 2000))).Message.ShouldContain("1024");
 
         var unit = new NamespaceRef(TransferKind.Timers, _ns);
-        (await store.Transfer.SealAsync(unit, "m", "elsewhere", checkOnly: false, default)).Seal.ShouldNotBeNull();
+        (await store.Maintenance.CloseAsync(unit, "m", "elsewhere", checkOnly: false, default)).Seal.ShouldNotBeNull();
         (await RepartitionAsync(store, 3)).Obstacle.ShouldNotBeNull().ShouldContain("elsewhere");
     }
 

@@ -224,8 +224,8 @@ public sealed class StoreCheckerTests(PartitionedFixture fixture) : IClassFixtur
         StoreFinding far = (await ExamineAsync(fix: true)).ShouldHaveSingleItem();
         far.Problem.ShouldBe(StoreProblem.StrayPartition);
         far.Detail.ShouldContain("partition 9");
-        (await _store.Partitions.RepartitionAsync(_ns, 12, null, default)).ShouldNotBeNull().Obstacle.ShouldBeNull();
-        (await _store.Partitions.RepartitionAsync(_ns, 5, null, default)).ShouldNotBeNull().Obstacle.ShouldBeNull();
+        (await _store.Maintenance.RepartitionAsync(_ns, 12, null, default)).ShouldNotBeNull().Obstacle.ShouldBeNull();
+        (await _store.Maintenance.RepartitionAsync(_ns, 5, null, default)).ShouldNotBeNull().Obstacle.ShouldBeNull();
         (await ExamineAsync(fix: false)).ShouldBeEmpty();
         (await _timer.PeekAsync("far")).ShouldNotBeNull("it came in by the detour that was advised");
 
@@ -270,7 +270,7 @@ public sealed class StoreCheckerTests(PartitionedFixture fixture) : IClassFixtur
         await using RedisStore store = await PartitionedFixture.ConnectAsync(fixture.Server, 1, null, prefix);
         await using var locker = new ProcessLocker(store, new() { Namespace = ns });
         await using WorkLease lease = await locker.AcquireAsync("key");
-        async Task<List<StoreFinding>> ExamineAsync(bool fix) => await store.Checker.ExamineAsync(ns, fix, default).ToListAsync();
+        async Task<List<StoreFinding>> ExamineAsync(bool fix) => await store.Maintenance.ExamineAsync(ns, fix, default).ToListAsync();
         (await ExamineAsync(false)).ShouldBeEmpty();
         string name = prefix + "{l:locks:other}:lock";
         await RunAsync("SET", name, "x");
@@ -292,7 +292,7 @@ public sealed class StoreCheckerTests(PartitionedFixture fixture) : IClassFixtur
         return fails && delivery.Id.EndsWith('3') ? throw new InvalidOperationException("no") : Task.CompletedTask;
     });
 
-    private async Task<List<StoreFinding>> ExamineAsync(bool fix) => await _store.Checker.ExamineAsync(_ns, fix, default).ToListAsync();
+    private async Task<List<StoreFinding>> ExamineAsync(bool fix) => await _store.Maintenance.ExamineAsync(_ns, fix, default).ToListAsync();
 
     private TimerPartition Home(string id) => TimerPartition.Of(_ns, id, PartitionedFixture.Partitions);
 

@@ -57,7 +57,7 @@ public sealed class DamagedRecordTests(PartitionedFixture fixture) : IClassFixtu
         (scheduled.IsDamaged, scheduled.State).ShouldBe((true, TimerState.Scheduled));
         if (stored is { Length: > 0 })
         {
-            StoreFinding found = (await _store.Checker!.ExamineAsync(_ns, fix: false, default).ToListAsync()).ShouldHaveSingleItem();
+            StoreFinding found = (await _store.Maintenance!.ExamineAsync(_ns, fix: false, default).ToListAsync()).ShouldHaveSingleItem();
             (found.Problem, found.IsRepaired).ShouldBe((StoreProblem.DamagedRecord, false));
         }
 

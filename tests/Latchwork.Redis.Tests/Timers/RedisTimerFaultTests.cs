@@ -69,7 +69,7 @@ public sealed class RedisTimerFaultTests(RedisTimerFixture fixture) : RedisTimer
         (seen.State, seen.IsDamaged, seen.CompletedAt, seen.NodeId, seen.Outcome).ShouldBe((TimerState.Completed, true, lines[0].CompletedAt, null, null));
 
         await Server.CommandAsync("HSET", key, "gone", "0 - 1 0 1 n1");
-        StoreFinding finding = (await Store.Checker!.ExamineAsync(Partition.Namespace, fix: true, default).ToListAsync()).ShouldHaveSingleItem();
+        StoreFinding finding = (await Store.Maintenance!.ExamineAsync(Partition.Namespace, fix: true, default).ToListAsync()).ShouldHaveSingleItem();
         (finding.Problem, finding.Names.Single()).ShouldBe((StoreProblem.LeftoverRecord, "gone"));
         (await Server.CommandAsync("HEXISTS", key, "gone")).ShouldBe("0");
     }

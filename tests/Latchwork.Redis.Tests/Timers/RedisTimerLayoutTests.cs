@@ -98,19 +98,19 @@ public sealed class RedisTimerLayoutTests(RedisTimerFixture fixture) : RedisTime
             () => timers.UpcomingAsync(Partition, null, null, null, 10, CancellationToken.None),
             () => timers.DeadLettersAsync(Partition, null, 10, CancellationToken.None),
             () => timers.CompletedAsync(Partition, null, 10, CancellationToken.None),
-            () => store.Transfer.ReadCompletedAsync(Partition.Namespace, null, CancellationToken.None),
-            () => store.Transfer.ImportCompletedAsync(Partition.Namespace, "m", [new("c", Clock.GetUtcNow(), Clock.GetUtcNow(), Clock.GetUtcNow(), "n1", 0, 0, CompletedOutcome.Succeeded)], CancellationToken.None),
+            () => store.Maintenance.ReadCompletedAsync(Partition.Namespace, null, CancellationToken.None),
+            () => store.Maintenance.WriteCompletedAsync(Partition.Namespace, "m", [new("c", Clock.GetUtcNow(), Clock.GetUtcNow(), Clock.GetUtcNow(), "n1", 0, 0, CompletedOutcome.Succeeded)], CancellationToken.None),
             () => timers.RequeueAsync(Partition, [new("a", null)], TimeSpan.Zero, CancellationToken.None),
             () => timers.PurgeAsync(Partition, [new("a", null)], CancellationToken.None),
             () => timers.GetNodesAsync(Partition, CancellationToken.None),
             () => timers.GetStatsAsync(Partition, CancellationToken.None),
             () => timers.LeaveAsync(Partition, "n1", CancellationToken.None),
-            () => store.Transfer.PeekAsync(Unit, CancellationToken.None),
-            () => store.Transfer.SealAsync(Unit, "m", "elsewhere", checkOnly: false, CancellationToken.None),
-            () => store.Transfer.ChangeAsync(Unit, new(null, null), new(null, new(TransferPhase.Importing, "m", 0, "elsewhere")), CancellationToken.None),
-            () => store.Transfer.NextEventsAsync(Partition.Namespace, "m", ["b"], CancellationToken.None),
-            () => store.Transfer.ImportEventsAsync(Partition.Namespace, "m", [new("c", default, new Dictionary<string, string>(), 0, 0, TimeSpan.Zero, [], null)], CancellationToken.None),
-            () => store.Transfer.DropJournalAsync(Unit, CancellationToken.None),
+            () => store.Maintenance.ReadMarksAsync(Unit, CancellationToken.None),
+            () => store.Maintenance.CloseAsync(Unit, "m", "elsewhere", checkOnly: false, CancellationToken.None),
+            () => store.Maintenance.SwitchAsync(Unit, new(null, null), new(null, new(TransferPhase.Importing, "m", 0, "elsewhere")), CancellationToken.None),
+            () => store.Maintenance.ReadEventsAsync(Partition.Namespace, "m", ["b"], CancellationToken.None),
+            () => store.Maintenance.WriteEventsAsync(Partition.Namespace, "m", [new("c", default, new Dictionary<string, string>(), 0, 0, TimeSpan.Zero, [], null)], CancellationToken.None),
+            () => store.Maintenance.DropJournalAsync(Unit, CancellationToken.None),
         ];
         foreach (Func<Task> operation in operations)
         {
@@ -173,7 +173,7 @@ public sealed class RedisTimerLayoutTests(RedisTimerFixture fixture) : RedisTime
         await using RedisServer server = await RedisServer.StartAsync(new RedisServerOptions { UnixSocket = true });
         await using RedisStore store = await RedisTimerFixture.ConnectAsync(server);
         await store.Timers.OpenAsync("n", CancellationToken.None);
-        (await store.Transfer.DropTimersAsync("n", force: false, CancellationToken.None))!.IsDropped.ShouldBeTrue();
+        (await store.Maintenance.DropTimersAsync("n", force: false, CancellationToken.None))!.IsDropped.ShouldBeTrue();
         await store.Timers.PostAsync(new TimerPartition("n", 0), [Entry("a")], CancellationToken.None);
         (await store.CheckAsync()).ShouldAllBe(warning => warning.Code != LossMonitor.Code);
     }

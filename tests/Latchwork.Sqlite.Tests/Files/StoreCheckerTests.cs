@@ -15,6 +15,13 @@ public sealed class StoreCheckerTests : IDisposable
     public void Dispose() => _folder.Dispose();
 
     [Fact]
+    public async Task Another_number_of_partitions_is_refused_by_name()
+    {
+        await using SqliteStore store = await SqliteStore.OpenAsync(_folder.Database);
+        (await Should.ThrowAsync<NotSupportedException>(() => store.Maintenance.RepartitionAsync("n", 2, null, default))).Message.ShouldStartWith($"{store.Description} keeps each namespace in one partition");
+    }
+
+    [Fact]
     public async Task Damage_is_found_and_repaired_while_a_node_listens()
     {
         await using SqliteStore store = await SqliteStore.OpenAsync(_folder.Database);
@@ -97,5 +104,5 @@ public sealed class StoreCheckerTests : IDisposable
         await load;
     }
 
-    private static async Task<List<StoreFinding>> ExamineAsync(SqliteStore store, bool fix) => await store.Checker.ExamineAsync("n", fix, default).ToListAsync();
+    private static async Task<List<StoreFinding>> ExamineAsync(SqliteStore store, bool fix) => await store.Maintenance.ExamineAsync("n", fix, default).ToListAsync();
 }

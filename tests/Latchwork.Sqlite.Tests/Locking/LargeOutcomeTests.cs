@@ -1,7 +1,7 @@
 using System.Globalization;
 using Latchwork.Sqlite.Tests.Support;
 using Latchwork.Storage;
-using Latchwork.Storage.Moving;
+using Latchwork.Storage.Maintenance;
 using Latchwork.StoreConformance.Support;
 using Latchwork.Testing;
 using Shouldly;

@@ -105,7 +105,7 @@ public abstract class ScheduleExaminationSuite(StoreFixture fixture) : ScheduleS
     }
 
     // A store that moves and repairs nothing has no doctor; what it would say of schedules is asked of all.
-    private async Task<List<StoreFinding>> ExamineAsync(bool fix) => await (Store.Checker?.ExamineAsync(Partition.Namespace, fix, CancellationToken.None)
+    private async Task<List<StoreFinding>> ExamineAsync(bool fix) => await (Store.Maintenance?.ExamineAsync(Partition.Namespace, fix, CancellationToken.None)
         ?? ScheduleExaminer.ExamineAsync(Timers, Unit, Partition, fix, CancellationToken.None)).ToListAsync();
 
     private async Task DeclareAsync(string id, int? minute, bool isPaused = false) =>
