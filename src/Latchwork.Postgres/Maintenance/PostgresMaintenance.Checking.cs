@@ -65,7 +65,7 @@ internal sealed partial class PostgresMaintenance
         var unit = new NamespaceRef(TransferKind.Timers, name);
         (TransferMark? seal, TransferMark? import) = Marks(session, "timer_partitions", id);
         List<StoreFinding> findings = [.. MaintenanceRules.UnfinishedMoves(unit, seal, import)];
-        if (!import.IsUnderWay() && Number(session, "SELECT count(*) FROM (SELECT 1 FROM @schema@.timer_imported WHERE partition_id = $1 LIMIT 1) one", id) > 0)
+        if (!import.IsUnderWay() && MaintainedNamespace.Number(session, "SELECT count(*) FROM (SELECT 1 FROM @schema@.timer_imported WHERE partition_id = $1 LIMIT 1) one", id) > 0)
         {
             if (fix)
             {

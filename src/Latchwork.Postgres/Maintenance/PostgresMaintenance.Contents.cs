@@ -2,6 +2,7 @@ using Latchwork.Postgres.Connections;
 using Latchwork.Postgres.Locking;
 using Latchwork.Postgres.Timers;
 using Latchwork.Storage;
+using Latchwork.Storage.Maintenance;
 using Latchwork.Storage.Rules;
 
 namespace Latchwork.Postgres.Maintenance;
@@ -15,7 +16,7 @@ internal sealed partial class PostgresMaintenance
             new NamespaceRef(TransferKind.Timers, ns),
             (session, space) =>
             {
-                if (space.Marks.Seal?.MoveId != moveId) throw MaintenanceRules.NotSealed(space.Unit, space.Marks.Seal);
+                MaintenanceSteps.CheckClosedFor(space, moveId);
                 session.Run(new SqlStatement(
                     """
                     WITH gone AS (DELETE FROM @schema@.timer_events WHERE partition_id = $1 AND id = ANY ($2) RETURNING state)
@@ -51,7 +52,7 @@ internal sealed partial class PostgresMaintenance
             new NamespaceRef(TransferKind.Locks, ns),
             (session, space) =>
             {
-                if (space.Marks.Seal?.MoveId != moveId) throw MaintenanceRules.NotSealed(space.Unit, space.Marks.Seal);
+                MaintenanceSteps.CheckClosedFor(space, moveId);
                 session.Run(new SqlStatement("DELETE FROM @schema@.locks WHERE namespace_id = $1 AND name = ANY ($2) AND node IS NULL").With(space.Id).With(Utf8.Bytes(arrived)));
                 (List<byte[]> names, bool hasMore) = Names(session, space, cursor);
                 var keys = new List<TransferKey>();
@@ -77,9 +78,8 @@ internal sealed partial class PostgresMaintenance
             new NamespaceRef(TransferKind.Locks, ns),
             (session, space) =>
             {
-                if (space.Marks.Seal is { } seal) throw MaintenanceRules.Refuse(space.Unit, seal);
                 var outcomes = new ImportOutcome[keys.Count];
-                if (space.Marks.Import is not { Phase: TransferPhase.Importing } || space.Marks.Import.MoveId != moveId)
+                if (!MaintenanceSteps.TakesIn(space, moveId))
                 {
                     Array.Fill(outcomes, ImportOutcome.Closed);
                     return outcomes;
@@ -113,13 +113,6 @@ internal sealed partial class PostgresMaintenance
             unit,
             (session, space) =>
             {
-                if (space.Marks.Seal is { } seal) throw MaintenanceRules.Refuse(unit, seal);
-                var answers = new ImportOutcome[events.Count];
-                TransferMark? import = space.Marks.Import;
-                bool isSame = import?.MoveId == moveId;
-                if (import is not { Phase: TransferPhase.Importing } || !isSame) Array.Fill(answers, ImportOutcome.Closed);
-
-                // One that came before is known even where the import is closed: whoever aborts a move asks for that.
                 byte[][] ids = Utf8.Bytes([.. events.Select(static one => one.Id)]);
                 HashSet<string> known = Ids(session, "SELECT id FROM @schema@.timer_imported WHERE partition_id = $1 AND id = ANY ($2)", space, ids);
                 HashSet<string> present = Ids(
@@ -127,12 +120,7 @@ internal sealed partial class PostgresMaintenance
                     "SELECT id FROM @schema@.timer_events WHERE partition_id = $1 AND id = ANY ($2) UNION ALL SELECT id || '\\x1f'::bytea FROM @schema@.timer_schedules WHERE partition_id = $1 AND id || '\\x1f'::bytea = ANY ($2)",
                     space,
                     ids);
-                for (int i = 0; i < answers.Length; i++)
-                {
-                    if (isSame && known.Contains(events[i].Id)) answers[i] = ImportOutcome.Known;
-                    else if (answers[i] != ImportOutcome.Closed && present.Contains(events[i].Id)) answers[i] = ImportOutcome.Conflict;
-                }
-
+                ImportOutcome[] answers = MaintenanceSteps.Judge(space, moveId, events, known.Contains, present.Contains);
                 return (answers, answers.Contains(ImportOutcome.Conflict) ? long.MaxValue : TakeIn(session, space, events, answers));
             },
             cancellationToken).ConfigureAwait(false);
@@ -141,7 +129,7 @@ internal sealed partial class PostgresMaintenance
     }
 
     /// <returns>When the earliest of them is due; <see cref="long.MaxValue"/> if none is.</returns>
-    private static long TakeIn(SqlSession session, Space space, IReadOnlyList<TransferEvent> events, ImportOutcome[] outcomes)
+    private static long TakeIn(SqlSession session, MaintainedNamespace space, IReadOnlyList<TransferEvent> events, ImportOutcome[] outcomes)
     {
         long earliest = long.MaxValue;
         int count = 0, dead = 0, records = 0;
@@ -174,11 +162,11 @@ internal sealed partial class PostgresMaintenance
 
         if (count + records == 0) return earliest;
         session.Run(new SqlStatement("SELECT @schema@.timer_count($1, $2, 0, $3, 0)").With(space.Id).With(count - dead).With(dead));
-        SetMarks(session, space, space.Marks with { Import = space.Marks.Import! with { Count = space.Marks.Import.Count + count + records } });
+        MaintenanceSteps.CountImported(space, count + records);
         return earliest;
     }
 
-    private static HashSet<string> Ids(SqlSession session, string query, Space space, byte[][] ids) => session.Read(
+    private static HashSet<string> Ids(SqlSession session, string query, MaintainedNamespace space, byte[][] ids) => session.Read(
         new SqlStatement(query).With(space.Id).With(ids),
         static rows =>
         {
@@ -188,12 +176,11 @@ internal sealed partial class PostgresMaintenance
         });
 
     /// <summary>The first events, in an order that nothing changes: as the namespace is closed, it is a prefix of what was there at the call before.</summary>
-    private static List<TransferEvent> Next(SqlSession session, Space space)
+    private static IReadOnlyList<TransferEvent> Next(SqlSession session, MaintainedNamespace space)
     {
-        var page = new List<TransferEvent>();
-        int bytes = 0;
+        var page = new EventPage();
         _ = Add("e.state = 0 ORDER BY e.due, e.id") && Add("e.state = 1 ORDER BY e.until, e.id") && Add("e.state = 2 ORDER BY e.until, e.id");
-        return page;
+        return page.Events;
 
         bool Add(string which) => session.Read(
             new SqlStatement($"SELECT {PostgresTimerStore.SnapshotColumns} FROM @schema@.timer_events e WHERE e.partition_id = $1 AND {which} LIMIT $2").With(space.Id).With(Limits.MaxBatch),
@@ -201,10 +188,7 @@ internal sealed partial class PostgresMaintenance
             {
                 while (rows.Read())
                 {
-                    TransferEvent moved = MaintenanceRules.Pack(PostgresTimerStore.ReadSnapshot(rows, space.Now), space.Now, rows.IsDBNull(8) ? 0 : rows.GetInt64(8));
-                    bytes += MaintenanceRules.Weight(moved);
-                    if (page.Count == Limits.MaxBatch || (page.Count > 0 && bytes > Limits.MaxBatchBytes)) return false;
-                    page.Add(moved);
+                    if (!page.TryAdd(MaintenanceRules.Pack(PostgresTimerStore.ReadSnapshot(rows, space.Now), space.Now, rows.IsDBNull(8) ? 0 : rows.GetInt64(8)))) return false;
                 }
 
                 return true;
@@ -212,7 +196,7 @@ internal sealed partial class PostgresMaintenance
     }
 
     /// <summary>The next keys by name, as many as have 1 MiB in their outcomes, and whether there are more.</summary>
-    private static (List<byte[]> Names, bool HasMore) Names(SqlSession session, Space space, string? after) => session.Read(
+    private static (List<byte[]> Names, bool HasMore) Names(SqlSession session, MaintainedNamespace space, string? after) => session.Read(
         new SqlStatement("SELECT name, coalesce(octet_length(outcome), 0) FROM @schema@.locks WHERE namespace_id = $1 AND name > $2 ORDER BY name LIMIT $3")
             .With(space.Id).With(after is null ? Array.Empty<byte>() : Convert.FromHexString(after)).With(Limits.MaxBatch + 1),
         static rows =>

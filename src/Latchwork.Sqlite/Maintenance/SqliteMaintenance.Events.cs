@@ -1,6 +1,7 @@
 using Latchwork.Sqlite.Database;
 using Latchwork.Sqlite.Timers;
 using Latchwork.Storage;
+using Latchwork.Storage.Maintenance;
 using Latchwork.Storage.Rules;
 
 namespace Latchwork.Sqlite.Maintenance;
@@ -12,17 +13,17 @@ internal sealed partial class SqliteMaintenance
         writer.RunAsync<IReadOnlyList<TransferEvent>>(
             scope =>
             {
-                TimerNamespace sealedOne = TimersOf(scope, ns);
-                if (sealedOne.Seal?.MoveId != moveId) throw MaintenanceRules.NotSealed(new NamespaceRef(TransferKind.Timers, ns), sealedOne.Seal);
-                var events = new TimerEvents(scope.File, sealedOne);
-                var schedules = new ScheduleTable(scope.File, sealedOne, sealedOne.Now());
+                var source = new MaintainedTimers(scope, ns);
+                MaintenanceSteps.CheckClosedFor(source, moveId);
+                var events = new TimerEvents(scope.File, source.Timers);
+                var schedules = new ScheduleTable(scope.File, source.Timers, source.Timers.Now());
                 foreach (string id in arrived)
                 {
                     if (OccurrenceId.IsRecord(id)) schedules.Delete(OccurrenceId.ScheduleOf(id)!);
                     else if (events.Find(id) is { } place) events.Remove(place);
                 }
 
-                return Next(scope.File, sealedOne, schedules);
+                return Next(scope.File, source.Timers, schedules);
             },
             isDurable: true,
             cancellationToken);
@@ -31,28 +32,20 @@ internal sealed partial class SqliteMaintenance
         writer.RunAsync<IReadOnlyList<ImportOutcome>>(
             scope =>
             {
-                TimerNamespace target = TimersOf(scope, ns).Unsealed();
-                var outcomes = new ImportOutcome[events.Count];
-                if (target.Import is not { Phase: TransferPhase.Importing } || target.Import.MoveId != moveId) Array.Fill(outcomes, ImportOutcome.Closed);
-
-                // One that came before is known even where the import is closed: whoever aborts a move asks for that.
-                var table = new TimerEvents(scope.File, target);
-                var schedules = new ScheduleTable(scope.File, target, target.Now());
-                bool isSame = target.Import?.MoveId == moveId;
-                for (int i = 0; i < outcomes.Length; i++)
-                {
-                    if (isSame && IsInJournal(scope.File, target.Id, events[i].Id)) outcomes[i] = ImportOutcome.Known;
-                    else if (outcomes[i] != ImportOutcome.Closed && IsTaken(table, schedules, events[i].Id)) outcomes[i] = ImportOutcome.Conflict;
-                }
-
+                var target = new MaintainedTimers(scope, ns);
+                var table = new TimerEvents(scope.File, target.Timers);
+                var schedules = new ScheduleTable(scope.File, target.Timers, target.Timers.Now());
+                ImportOutcome[] outcomes = MaintenanceSteps.Judge(
+                    target, moveId, events, id => IsInJournal(scope.File, target.Timers.Id, id), id => IsTaken(table, schedules, id));
                 if (!outcomes.Contains(ImportOutcome.Conflict)) TakeIn(scope.File, target, table, events, outcomes);
                 return outcomes;
             },
             isDurable: true,
             cancellationToken);
 
-    private static void TakeIn(SqliteFile file, TimerNamespace ns, TimerEvents table, IReadOnlyList<TransferEvent> events, ImportOutcome[] outcomes)
+    private static void TakeIn(SqliteFile file, MaintainedTimers target, TimerEvents table, IReadOnlyList<TransferEvent> events, ImportOutcome[] outcomes)
     {
+        TimerNamespace ns = target.Timers;
         StoreTime now = ns.Now();
         long earliest = long.MaxValue;
         int count = 0;
@@ -63,7 +56,7 @@ internal sealed partial class SqliteMaintenance
             count++;
             if (OccurrenceId.IsRecord(events[i].Id))
             {
-                new ScheduleTable(file, ns, now).Save(ScheduleCodec.Decode(OccurrenceId.ScheduleOf(events[i].Id)!, events[i].Payload));
+                new ScheduleTable(file, ns, now).Save(MaintenanceRules.Unpack(events[i]));
                 continue;
             }
 
@@ -73,7 +66,7 @@ internal sealed partial class SqliteMaintenance
         }
 
         if (count == 0) return;
-        ns.SetMarks(file, ns.Marks with { Import = ns.Import! with { Count = ns.Import.Count + count } });
+        MaintenanceSteps.CountImported(target, count);
         if (earliest != long.MaxValue) ns.Wakes.Wake(earliest, now);
     }
 
@@ -88,7 +81,7 @@ internal sealed partial class SqliteMaintenance
 
     /// <summary>The first records of schedules, before all events: so no occurrence is anywhere where its schedule is not.</summary>
     /// <returns>Whether these are all.</returns>
-    private static bool AddRecords(TimerEvents events, ScheduleTable schedules, StoreTime now, List<TransferEvent> page, ref int bytes)
+    private static bool AddRecords(TimerEvents events, ScheduleTable schedules, StoreTime now, EventPage page)
     {
         string? after = null;
         while (true)
@@ -102,10 +95,7 @@ internal sealed partial class SqliteMaintenance
                     if (id is not null && events.Find(id) is { IsInFlight: true } place) events.PutBack(place, now);
                 }
 
-                TransferEvent moved = MaintenanceRules.Pack(record);
-                bytes += MaintenanceRules.Weight(moved);
-                if (page.Count == Limits.MaxBatch || (page.Count > 0 && bytes > Limits.MaxBatchBytes)) return false;
-                page.Add(moved);
+                if (!page.TryAdd(MaintenanceRules.Pack(record))) return false;
             }
 
             if (records.Count == 0) return true;
@@ -114,12 +104,11 @@ internal sealed partial class SqliteMaintenance
     }
 
     /// <summary>The first events, in an order that nothing changes: as the namespace is closed, it is a prefix of what was there at the call before.</summary>
-    private static List<TransferEvent> Next(SqliteFile file, TimerNamespace ns, ScheduleTable schedules)
+    private static IReadOnlyList<TransferEvent> Next(SqliteFile file, TimerNamespace ns, ScheduleTable schedules)
     {
         StoreTime now = ns.Now();
-        var page = new List<TransferEvent>();
-        int bytes = 0;
-        _ = AddRecords(new TimerEvents(file, ns), schedules, now, page, ref bytes) && Add(file[
+        var page = new EventPage();
+        _ = AddRecords(new TimerEvents(file, ns), schedules, now, page) && Add(file[
                 $"""
                 SELECT {SqliteTimerStore.SnapshotColumns} FROM scheduled s JOIN events e ON e.key = s.key
                 LEFT JOIN leases l ON l.key = e.key LEFT JOIN dead d ON d.key = e.key
@@ -135,7 +124,7 @@ internal sealed partial class SqliteMaintenance
                 SELECT {SqliteTimerStore.SnapshotColumns} FROM dead d JOIN events e ON e.key = d.key LEFT JOIN leases l ON l.key = e.key
                 WHERE d.namespace = ? ORDER BY d.died, d.id LIMIT ?
                 """]);
-        return page;
+        return page.Events;
 
         bool Add(Statement rows)
         {
@@ -143,10 +132,7 @@ internal sealed partial class SqliteMaintenance
             {
                 while (rows.Step())
                 {
-                    TransferEvent moved = MaintenanceRules.Pack(SqliteTimerStore.ReadSnapshot(rows, now), now, deadline: rows.Long(7));
-                    bytes += MaintenanceRules.Weight(moved);
-                    if (page.Count == Limits.MaxBatch || (page.Count > 0 && bytes > Limits.MaxBatchBytes)) return false;
-                    page.Add(moved);
+                    if (!page.TryAdd(MaintenanceRules.Pack(SqliteTimerStore.ReadSnapshot(rows, now), now, deadline: rows.Long(7)))) return false;
                 }
             }
 

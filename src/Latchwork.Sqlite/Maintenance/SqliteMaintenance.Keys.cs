@@ -1,5 +1,6 @@
 using Latchwork.Sqlite.Locking;
 using Latchwork.Storage;
+using Latchwork.Storage.Maintenance;
 using Latchwork.Storage.Rules;
 
 namespace Latchwork.Sqlite.Maintenance;
@@ -11,8 +12,8 @@ internal sealed partial class SqliteMaintenance
         writer.RunAsync(
             scope =>
             {
-                var source = LockNamespace.Of(scope.File, ns);
-                if (source.Marks.Seal?.MoveId != moveId) throw MaintenanceRules.NotSealed(new NamespaceRef(TransferKind.Locks, ns), source.Marks.Seal);
+                var source = new MaintainedLocks(scope, ns);
+                MaintenanceSteps.CheckClosedFor(source, moveId);
                 foreach (string key in arrived) LockRows.Drop(scope.File, source.Id, key);
 
                 long now = scope.Microseconds;
@@ -37,9 +38,9 @@ internal sealed partial class SqliteMaintenance
         writer.RunAsync<IReadOnlyList<ImportOutcome>>(
             scope =>
             {
-                var target = LockNamespace.Of(scope.File, ns).Unsealed();
+                var target = new MaintainedLocks(scope, ns);
                 var outcomes = new ImportOutcome[keys.Count];
-                if (target.Marks.Import is not { Phase: TransferPhase.Importing } || target.Marks.Import.MoveId != moveId)
+                if (!MaintenanceSteps.TakesIn(target, moveId))
                 {
                     Array.Fill(outcomes, ImportOutcome.Closed);
                     return outcomes;

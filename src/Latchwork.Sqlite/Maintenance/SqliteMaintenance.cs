@@ -2,6 +2,7 @@ using Latchwork.Sqlite.Database;
 using Latchwork.Sqlite.Locking;
 using Latchwork.Sqlite.Timers;
 using Latchwork.Storage;
+using Latchwork.Storage.Maintenance;
 using Latchwork.Storage.Rules;
 
 namespace Latchwork.Sqlite.Maintenance;
@@ -11,9 +12,6 @@ internal sealed partial class SqliteMaintenance(Writer writer, Reader reader, Sq
 {
     /// <summary>The most entries of the journal that one step drops.</summary>
     private const int MaxDropped = 2_000;
-
-    /// <summary>The tables whose rows belong to a namespace of timers.</summary>
-    private static readonly string[] _tablesOfEvents = ["scheduled", "leases", "dead", "events", "imported", "schedules", "timer_counts", "completed"];
 
     public string Place => place;
 
@@ -25,76 +23,19 @@ internal sealed partial class SqliteMaintenance(Writer writer, Reader reader, Sq
 
     // One transaction: whoever posts comes before it, or after it.
     public Task<NamespaceDrop?> DropTimersAsync(string ns, bool force, CancellationToken cancellationToken) =>
-        writer.RunAsync<NamespaceDrop?>(
-            scope =>
-            {
-                var partition = new TimerPartition(ns, 0);
-                if (TimerNamespace.Find(scope.File, scope.Time, partition) is null) return null;
-                TimerNamespace found = scope.Namespace(partition).Unsealed();
-                if (found.Import is { Phase: TransferPhase.Importing or TransferPhase.Closed } import) throw MaintenanceRules.RefuseDrop(ns, import);
-                StoreTime now = found.Now();
-                string[] listeners = [.. found.Wakes.List(now).Where(node => node.State != TimerNodeState.Silent).Take(MaintenanceRules.MaxNamed).Select(node => node.NodeId)];
-                long events = found.Scheduled + found.InFlight + found.DeadLetters + ScheduleTable.Count(scope.File, found);
-                if (listeners.Length > 0 || (events > 0 && !force)) return new NamespaceDrop(false, events, listeners);
-                foreach (string table in _tablesOfEvents) scope.File[$"DELETE FROM {table} WHERE namespace = ?"].Set(found.Id).Run();
-                scope.File["DELETE FROM timer_namespaces WHERE id = ?"].Set(found.Id).Run();
-                scope.Remove(partition);
-                return new NamespaceDrop(true, events, []);
-            },
+        writer.RunAsync(
+            scope => TimerNamespace.Find(scope.File, scope.Time, new TimerPartition(ns, 0)) is null ? null : MaintenanceSteps.Drop(new MaintainedTimers(scope, ns), force),
             isDurable: true,
             cancellationToken);
 
     public Task<TransferMarks> ReadMarksAsync(NamespaceRef unit, CancellationToken cancellationToken) =>
-        writer.RunAsync(scope => Marks(scope, unit), isDurable: false, cancellationToken);
+        writer.RunAsync(scope => Open(scope, unit).Marks, isDurable: false, cancellationToken);
 
     public Task<CloseAnswer> CloseAsync(NamespaceRef unit, string moveId, string target, bool checkOnly, CancellationToken cancellationToken) =>
-        writer.RunAsync(
-            scope =>
-            {
-                if (Marks(scope, unit).Seal is { } seal) return new CloseAnswer(seal, [], TimeSpan.Zero);
-                string[] listeners = [];
-                TimeSpan leaseLeft = TimeSpan.Zero;
-                long count = 0;
-                if (unit.Kind == TransferKind.Timers)
-                {
-                    TimerNamespace ns = TimersOf(scope, unit.Namespace);
-                    StoreTime now = ns.Now();
-                    listeners = [.. ns.Wakes.List(now).Where(node => node.State != TimerNodeState.Silent).Take(MaintenanceRules.MaxNamed).Select(node => node.NodeId)];
-                    leaseLeft = LastLease(scope.File, ns) is { } deadline ? now.Until(deadline) : TimeSpan.Zero;
-                    count = ns.Scheduled + ns.InFlight + ns.DeadLetters + ScheduleTable.Count(scope.File, ns);
-                }
-
-                if (checkOnly || listeners.Length > 0 || leaseLeft > TimeSpan.Zero) return new CloseAnswer(null, listeners, leaseLeft);
-                var made = new TransferMark(TransferPhase.Moving, moveId, count, target);
-                SetMarks(scope, unit, Marks(scope, unit) with { Seal = made });
-                return new CloseAnswer(made, [], TimeSpan.Zero);
-            },
-            isDurable: true,
-            cancellationToken);
+        writer.RunAsync(scope => MaintenanceSteps.Close(Open(scope, unit), moveId, target, checkOnly), isDurable: true, cancellationToken);
 
     public Task<bool> SwitchAsync(NamespaceRef unit, TransferMarks expected, TransferMarks wanted, CancellationToken cancellationToken) =>
-        writer.RunAsync(
-            scope =>
-            {
-                if (Marks(scope, unit) != expected) return false;
-                bool ends = wanted.Seal is { Phase: TransferPhase.Moved } && wanted.Seal != expected.Seal;
-                if (ends && !IsEmpty(scope, unit)) return false;
-                SetMarks(scope, unit, wanted);
-                if (unit.Kind == TransferKind.Locks)
-                {
-                    LockNamespace locks = LockNamespace.Of(scope.File, unit.Namespace);
-                    if (wanted.EndsSeal(expected)) locks.ClearCounts(scope.File);
-                    if (wanted.LockerStats is { } stats) locks.Count(scope.File, stats);
-                    return true;
-                }
-
-                if (ends) new CompletedTable(scope.File, TimersOf(scope, unit.Namespace)).Clear();
-                if (wanted.EndsSeal(expected)) TimersOf(scope, unit.Namespace).ClearCounters(scope.File);
-                if (wanted.Counters is { } counters) TimersOf(scope, unit.Namespace).AddCounters(scope.File, counters);
-                return true;
-            },
-            isDurable: true,
-            cancellationToken);
+        writer.RunAsync(scope => MaintenanceSteps.Switch(Open(scope, unit), expected, wanted), isDurable: true, cancellationToken);
 
     public Task<TimerCounters> ReadCountersAsync(string ns, CancellationToken cancellationToken) =>
         writer.RunAsync(scope => TimersOf(scope, ns).Counters(scope.File), isDurable: false, cancellationToken);
@@ -106,11 +47,11 @@ internal sealed partial class SqliteMaintenance(Writer writer, Reader reader, Sq
         writer.RunAsync(
             scope =>
             {
-                TimerNamespace target = TimersOf(scope, ns).Unsealed();
-                if (target.Import is not { Phase: TransferPhase.Importing } || target.Import.MoveId != moveId) return false;
-                var table = new CompletedTable(scope.File, target);
+                var target = new MaintainedTimers(scope, ns);
+                if (!MaintenanceSteps.TakesIn(target, moveId)) return false;
+                var table = new CompletedTable(scope.File, target.Timers);
                 foreach (CompletedEvent line in lines) table.Import(line);
-                table.Trim(new CompletedTrim(target.Completed - Limits.MaxCompleted, TooOld: 0));
+                table.Trim(new CompletedTrim(target.Timers.Completed - Limits.MaxCompleted, TooOld: 0));
                 return true;
             },
             isDurable: true,
@@ -126,7 +67,7 @@ internal sealed partial class SqliteMaintenance(Writer writer, Reader reader, Sq
             scope =>
             {
                 TimerNamespace ns = TimersOf(scope, unit.Namespace);
-                if (ns.Import is { Phase: TransferPhase.Importing or TransferPhase.Closed }) return true;
+                if (ns.Import.IsUnderWay()) return true;
                 scope.File["DELETE FROM imported WHERE namespace = ?1 AND id IN (SELECT id FROM imported WHERE namespace = ?1 LIMIT ?2)"]
                     .Set(ns.Id).Set(MaxDropped).Run();
                 return scope.File.Changes < MaxDropped;
@@ -152,32 +93,6 @@ internal sealed partial class SqliteMaintenance(Writer writer, Reader reader, Sq
 
     private static TimerNamespace TimersOf(WriteScope scope, string ns) => scope.Namespace(new TimerPartition(ns, 0));
 
-    private static TransferMarks Marks(WriteScope scope, NamespaceRef unit)
-    {
-        if (unit.Kind == TransferKind.Locks) return LockNamespace.Of(scope.File, unit.Namespace).Marks;
-        return TimersOf(scope, unit.Namespace).Marks;
-    }
-
-    private static void SetMarks(WriteScope scope, NamespaceRef unit, TransferMarks marks)
-    {
-        if (unit.Kind == TransferKind.Timers) TimersOf(scope, unit.Namespace).SetMarks(scope.File, marks);
-        else LockNamespace.Of(scope.File, unit.Namespace).SetMarks(scope.File, marks);
-    }
-
-    private static bool IsEmpty(WriteScope scope, NamespaceRef unit)
-    {
-        if (unit.Kind == TransferKind.Timers)
-        {
-            return TimersOf(scope, unit.Namespace) is { Scheduled: 0, InFlight: 0, DeadLetters: 0 } ns && ScheduleTable.Count(scope.File, ns) == 0;
-        }
-
-        using Statement row = scope.File["SELECT 1 FROM locks WHERE namespace = ? LIMIT 1"].Set(LockNamespace.Of(scope.File, unit.Namespace).Id);
-        return !row.Step();
-    }
-
-    private static long? LastLease(SqliteFile file, TimerNamespace ns)
-    {
-        using Statement row = file["SELECT max(deadline) FROM leases WHERE namespace = ?"].Set(ns.Id);
-        return row.Step() ? row.LongOrNull(0) : null;
-    }
+    private static IMaintainedNamespace Open(WriteScope scope, NamespaceRef unit) =>
+        unit.Kind == TransferKind.Timers ? new MaintainedTimers(scope, unit.Namespace) : new MaintainedLocks(scope, unit.Namespace);
 }

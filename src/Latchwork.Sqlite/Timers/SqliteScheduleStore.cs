@@ -51,7 +51,7 @@ internal sealed class SqliteScheduleStore(Writer writer, Reader reader, TimeProv
                 var strays = new List<ScheduleRecord>();
                 var nothing = new ScheduleSweep(ScheduleTable.Count(scope.File, ns), table.Now.ToDateTimeOffset(), strays, null);
                 if (nothing.Total == 0 || (cursor is null && !Begins(scope.File, ns, table.Now, interval))) return nothing;
-                if (ns.Import is { Phase: TransferPhase.Importing or TransferPhase.Closed }) return nothing; // the occurrences are still to come
+                if (ns.Import.IsUnderWay()) return nothing; // the occurrences are still to come
 
                 List<ScheduleRecord> records = table.After(cursor, ScheduleSweep.MaxLooked);
                 foreach (ScheduleRecord record in records)

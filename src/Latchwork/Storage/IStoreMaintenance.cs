@@ -125,8 +125,9 @@ public interface IStoreMaintenance
     Task<LockerStats> ReadLockerStatsAsync(string ns, CancellationToken cancellationToken);
 
     /// <summary>
-    /// Switches a namespace from one phase of a move to the next: replaces both marks if they are as expected, and if a seal becomes <see cref="TransferPhase.Moved"/> only of a namespace that is empty. Counters in the wanted marks are
-    /// added in the same step (see <see cref="TransferMarks.Counters"/>); a namespace that was moved away and is opened again counts anew.
+    /// Switches a namespace from one phase of a move to the next: replaces both marks if they are as expected, and if a seal becomes
+    /// <see cref="TransferPhase.Moved"/> only of a namespace that is empty. Counters in the wanted marks are added in the same step (see
+    /// <see cref="TransferMarks.Counters"/>); a namespace that was moved away and is opened again counts anew.
     /// </summary>
     /// <param name="unit">The namespace.</param>
     /// <param name="expected">The marks as they were seen.</param>
