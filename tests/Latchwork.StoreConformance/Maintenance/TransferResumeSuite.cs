@@ -36,6 +36,7 @@ public abstract class TransferResumeSuite(StoreFixture fixture) : TransferSuite(
             (await Target.Maintenance!.ReadMarksAsync(Timers(ns), default)).Import!.Phase.ShouldBe(TransferPhase.Done, at);
             TimerSnapshot later = await PeekAsync(Target, ns, "later");
             later.TimeLeft.ShouldBe(TimeSpan.FromHours(1), at);
+            await DropAsync(ns);
             n.ShouldBeLessThan(200);
         }
     }
@@ -63,13 +64,15 @@ public abstract class TransferResumeSuite(StoreFixture fixture) : TransferSuite(
 
             List<string> here = isOver ? [] : await IdsAsync(Source, ns), there = await IdsAsync(Target, ns);
             here.Concat(there).Concat(delivered).Order(StringComparer.Ordinal).ShouldBe(Ids().Order(StringComparer.Ordinal), at);
-            if (isOver) continue;
-            await PostAsync(Source, ns, Entry("new", 0));
-            if (n % 4 != 0) continue;
+            if (!isOver) await PostAsync(Source, ns, Entry("new", 0));
+            if (!isOver && n % 4 == 0)
+            {
+                // What is left can be moved after all, in another move.
+                await Move(ns).RunAsync(default);
+                (await IdsAsync(Target, ns)).Concat(delivered).Order(StringComparer.Ordinal).ShouldBe(Ids().Append("new").Order(StringComparer.Ordinal), at);
+            }
 
-            // What is left can be moved after all, in another move.
-            await Move(ns).RunAsync(default);
-            (await IdsAsync(Target, ns)).Concat(delivered).Order(StringComparer.Ordinal).ShouldBe(Ids().Append("new").Order(StringComparer.Ordinal), at);
+            await DropAsync(ns);
         }
     }
 
@@ -84,6 +87,17 @@ public abstract class TransferResumeSuite(StoreFixture fixture) : TransferSuite(
             await Task.WhenAll(movers);
             await Move(ns).RunAsync(default);
             (await IdsAsync(Target, ns)).Order(StringComparer.Ordinal).ShouldBe(Ids().Order(StringComparer.Ordinal));
+        }
+    }
+
+    /// <summary>Some stores list a namespace by reading through all keys: what is left of one round would be steps of every later one.</summary>
+    private async Task DropAsync(string ns)
+    {
+        foreach (IStoreMaintenance store in (IStoreMaintenance[])[Source.Maintenance!, Target.Maintenance!])
+        {
+            TransferMarks marks = await store.ReadMarksAsync(Timers(ns), default);
+            (await store.SwitchAsync(Timers(ns), marks, new TransferMarks(null, null), default)).ShouldBeTrue();
+            await store.DropTimersAsync(ns, force: true, default);
         }
     }
 
