@@ -101,7 +101,7 @@ internal sealed class ClusterMonitor : IAsyncDisposable
         long epoch = map.Nodes.Max(EpochOf);
         if (epoch < _epoch) return;
         _epoch = epoch;
-        HashSet<EndPoint> primaries = [.. map.Nodes.Where(node => node is { IsReplica: false, EndPoint: not null } && node.Slots.Count > 0).Select(node => node.EndPoint!)];
+        HashSet<EndPoint> primaries = [.. RedisConnection.PrimariesOf(map)];
         if (primaries.Count == 0 || primaries.SetEquals(_primaries)) return;
         foreach (EndPoint former in _primaries.Except(primaries)) _link.Abort(former);
         _primaries = primaries;

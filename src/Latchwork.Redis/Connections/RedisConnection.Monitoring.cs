@@ -28,16 +28,14 @@ internal sealed partial class RedisConnection
     }
 
     /// <summary>The primaries of a cluster that have slots, as one of its members says.</summary>
-    internal static IReadOnlyList<EndPoint> PrimariesOf(IConnectionMultiplexer multiplexer)
-    {
-        foreach (IServer server in multiplexer.GetServers())
-        {
-            if (server is { IsConnected: true, ClusterConfiguration: { } configuration })
-                return [.. configuration.Nodes.Where(node => node is { IsReplica: false, EndPoint: not null } && node.Slots.Count > 0).OrderBy(node => node.Slots.Min(range => range.From)).Select(node => node.EndPoint!)];
-        }
+    internal static IReadOnlyList<EndPoint> PrimariesOf(IConnectionMultiplexer multiplexer) =>
+        multiplexer.GetServers().Where(static server => server.IsConnected).Select(static server => server.ClusterConfiguration).FirstOrDefault(static map => map is not null) is { } map
+            ? PrimariesOf(map)
+            : [];
 
-        return [];
-    }
+    /// <summary>The primaries that have slots, by the first of them.</summary>
+    internal static IReadOnlyList<EndPoint> PrimariesOf(ClusterConfiguration map) =>
+        [.. map.Nodes.Where(static node => node is { IsReplica: false, EndPoint: not null } && node.Slots.Count > 0).OrderBy(static node => node.Slots.Min(static range => range.From)).Select(static node => node.EndPoint!)];
 
     // Until a connection that was lost is there again: why it is not. The client raises its events on the pool, in any order, so that the one of the
     // loss may come after the one of its end; therefore its state is checked as well.

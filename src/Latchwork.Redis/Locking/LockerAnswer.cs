@@ -30,12 +30,12 @@ internal ref struct LockerAnswer
                 case Held:
                     (long fencingToken, long left, long age) = (answer.NextNumber(), answer.NextNumber(), answer.NextNumber());
                     string nonce = answer.NextText(answer.NextByte());
-                    return new LockHeld(fencingToken, answer.NextText(answer._rest.Length), RedisLockerStore.Span(left), RedisLockerStore.Span(age), nonce);
+                    return new LockHeld(fencingToken, answer.NextText(answer._rest.Length), TimerCodec.Span(left), TimerCodec.Span(age), nonce);
                 case Outcome:
                     (fencingToken, age) = (answer.NextNumber(), answer.NextNumber());
                     var kind = (LockerOutcomeKind)answer.NextByte();
                     bool isFresh = answer.NextByte() != 0;
-                    return new LockerOutcome(fencingToken, kind, apart ?? answer._rest, isFresh, RedisLockerStore.Span(age));
+                    return new LockerOutcome(fencingToken, kind, apart ?? answer._rest, isFresh, TimerCodec.Span(age));
             }
         }
         catch (ArgumentOutOfRangeException)

@@ -67,7 +67,7 @@ internal readonly record struct LockerStep(LockerKey Key, byte[] Operation, Read
 
         public byte[] Bytes { get; }
 
-        public void Add(TimeSpan length) => Add(RedisLockerStore.Microseconds(length));
+        public void Add(TimeSpan length) => Add(TimerCodec.Microseconds(length));
 
         // Whole numbers below 2^53, which a double holds exactly.
         public void Add(long number)

@@ -3,9 +3,9 @@ namespace Latchwork.Redis.Locking;
 /// <summary>
 /// Locks in Redis. Lua scripts decide (see <c>Scripts/Locking</c>), this class translates. Concurrent operations on different keys of a namespace
 /// share a script, except in a cluster, where the keys are in different slots. Renewals are sent over the connection for renewals, so that they do
-/// not wait for a free thread of the pool.
+/// not wait for a free thread of the pool. The connection stays its owner's; a time provider is a clock to use instead of the server's.
 /// </summary>
-internal sealed partial class RedisLockerStore : ILockerStore
+internal sealed partial class RedisLockerStore(IRedisConnection connection, RedisKeys keys, TimeProvider? timeProvider = null) : ILockerStore
 {
     /// <summary>The version of the layout of keys and records.</summary>
     internal const int Format = 2;
@@ -15,42 +15,29 @@ internal sealed partial class RedisLockerStore : ILockerStore
 
     private const string Layout = "format=2";
 
-    private readonly IRedisConnection _connection;
-    private readonly RedisKeys _keys;
-    private readonly TimeProvider? _timeProvider;
     private readonly ConcurrentDictionary<LockerKey, Task> _subscribing = new();
     private readonly ConcurrentDictionary<string, Batcher<LockerStep, RedisReply>> _batchers = new(StringComparer.Ordinal);
-
-    /// <summary>Creates the store.</summary>
-    /// <param name="connection">The connection, which stays its owner's.</param>
-    /// <param name="keys">The keys.</param>
-    /// <param name="timeProvider">A clock to use instead of the server's; null for the server's.</param>
-    public RedisLockerStore(IRedisConnection connection, RedisKeys keys, TimeProvider? timeProvider = null)
-    {
-        _connection = connection;
-        _keys = keys;
-        _timeProvider = timeProvider;
-    }
 
     /// <summary>Where publications go that wait for replicas; null if they do not wait.</summary>
     public ReplicatedWriter? Replicated { get; init; }
 
-    /// <summary>The time for the scripts: empty text for the server's own.</summary>
-    private RedisValue Now =>
-        _timeProvider is null ? "" : _timeProvider.GetMicroseconds();
+    internal IRedisConnection Connection => connection;
 
-    /// <inheritdoc/>
+    internal RedisKeys Keys => keys;
+
+    /// <summary>The time for the scripts: empty text for the server's own.</summary>
+    internal RedisValue Now => timeProvider is null ? "" : timeProvider.GetMicroseconds();
+
     public async Task OpenAsync(string ns, CancellationToken cancellationToken) =>
         await TranslateAsync(
-            _connection.EvaluateAsync(
+            connection.EvaluateAsync(
                 LockerScripts.Open,
-                _keys.IsInCluster ? [_keys.LockerNamespaces] : [_keys.LockerNamespaces, _keys.SealOf(ns)],
+                keys.IsInCluster ? [keys.LockerNamespaces] : [keys.LockerNamespaces, keys.SealOf(ns)],
                 [ns, Format],
                 cancellationToken),
             LockerScripts.Open,
             ns).ConfigureAwait(false);
 
-    /// <inheritdoc/>
     public async Task<LockerReply> RequestAsync(LockerKey key, LockerRequest request, CancellationToken cancellationToken)
     {
         if (_subscribing.TryGetValue(key, out Task? subscribing)) await subscribing.WaitAsync(cancellationToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
@@ -60,16 +47,14 @@ internal sealed partial class RedisLockerStore : ILockerStore
         return LockerAnswer.Read(reply);
     }
 
-    /// <inheritdoc/>
     public async Task<bool> RenewAsync(LockerKey key, long fencingToken, string nonce, TimeSpan lease, CancellationToken cancellationToken)
     {
         cancellationToken.ThrowIfCancellationRequested();
-        (RedisKey[] keys, RedisValue[] arguments) = ListOf([LockerStep.Renew(key, fencingToken, nonce, lease)]);
-        RedisReply reply = await TranslateAsync(_connection.RenewAsync(LockerScripts.Step, keys, arguments, lease), LockerScripts.Step, key.Namespace).ConfigureAwait(false);
+        (RedisKey[] names, RedisValue[] arguments) = ListOf([LockerStep.Renew(key, fencingToken, nonce, lease)]);
+        RedisReply reply = await TranslateAsync(connection.RenewAsync(LockerScripts.Step, names, arguments, lease), LockerScripts.Step, key.Namespace).ConfigureAwait(false);
         return Judge(key, reply[0]).Number != 0;
     }
 
-    /// <inheritdoc/>
     public async Task<PublishOutcome> PublishAsync(LockerKey key, LockerPublication publication, CancellationToken cancellationToken)
     {
         // In a list it is sent, and sent again, although its caller has given up and may write over the array.
@@ -77,18 +62,16 @@ internal sealed partial class RedisLockerStore : ILockerStore
         var step = LockerStep.Publish(key, publication);
         if (Replicated is null) return OutcomeOf(Judge(key, await StepAsync(step, cancellationToken).ConfigureAwait(false)));
 
-        (RedisKey[] keys, RedisValue[] arguments) = ListOf([step]);
+        (RedisKey[] names, RedisValue[] arguments) = ListOf([step]);
         (RedisReply reply, LatchworkStoreException? shortfall) = await TranslateAsync(
-            Replicated.EvaluateAsync(LockerScripts.Step, keys, arguments, cancellationToken), LockerScripts.Step, key.Namespace).ConfigureAwait(false);
+            Replicated.EvaluateAsync(LockerScripts.Step, names, arguments, cancellationToken), LockerScripts.Step, key.Namespace).ConfigureAwait(false);
         PublishOutcome outcome = OutcomeOf(Judge(key, reply[0]));
         return outcome == PublishOutcome.Accepted && shortfall is not null ? throw shortfall : outcome;
     }
 
-    /// <inheritdoc/>
     public async Task<bool> ReleaseAsync(LockerKey key, long? fencingToken, string nonce, CancellationToken cancellationToken) =>
         Judge(key, await StepAsync(LockerStep.Release(key, fencingToken, nonce), cancellationToken).ConfigureAwait(false)).Number != 0;
 
-    /// <inheritdoc/>
     public async Task<LockerOutcome?> TryGetAsync(LockerKey key, CancellationToken cancellationToken)
     {
         RedisReply reply = await EvaluateAsync(LockerScripts.TryGet, key, [Now, Format], cancellationToken).ConfigureAwait(false);
@@ -96,22 +79,20 @@ internal sealed partial class RedisLockerStore : ILockerStore
         return new LockerOutcome(reply[0].Number, Kind(reply[1]), reply[3].Bytes, IsFresh: true, Span(reply[2]));
     }
 
-    /// <inheritdoc/>
     public async Task<bool> ForgetAsync(LockerKey key, TimeSpan lockTimeout, CancellationToken cancellationToken)
     {
         RedisReply reply = await EvaluateAsync(
-            LockerScripts.Forget, key, [Now, Format, Microseconds(lockTimeout), _keys.LockerChannelEnd], cancellationToken).ConfigureAwait(false);
+            LockerScripts.Forget, key, [Now, Format, TimerCodec.Microseconds(lockTimeout), keys.LockerChannelEnd], cancellationToken).ConfigureAwait(false);
         return reply.Number != 0;
     }
 
-    /// <inheritdoc/>
     public Task<IAsyncDisposable> SubscribeAsync(LockerKey key, Action<LockerNotification?> onNotified, CancellationToken cancellationToken)
     {
         // Nothing may be awaited before this call: a request that is made next must be decided after the subscription took effect. Where the
         // connection does not send both in order, the request waits for the subscription instead.
-        Task<IAsyncDisposable> subscribing = _connection.SubscribeAsync(
-            _keys.Of(key).Channel, message => onNotified(LockerAnswer.ReadNotification(message)), () => onNotified(null), cancellationToken).AsTask();
-        return _connection.OrdersSubscriptions || subscribing.IsCompleted ? subscribing : NoteAsync(key, subscribing);
+        Task<IAsyncDisposable> subscribing = connection.SubscribeAsync(
+            keys.Of(key).Channel, message => onNotified(LockerAnswer.ReadNotification(message)), () => onNotified(null), cancellationToken).AsTask();
+        return connection.OrdersSubscriptions || subscribing.IsCompleted ? subscribing : NoteAsync(key, subscribing);
     }
 
     private async Task<IAsyncDisposable> NoteAsync(LockerKey key, Task<IAsyncDisposable> subscribing)
@@ -127,10 +108,6 @@ internal sealed partial class RedisLockerStore : ILockerStore
         }
     }
 
-    internal static long Microseconds(TimeSpan span) => TimerCodec.Microseconds(span);
-
-    internal static TimeSpan Span(long microseconds) => TimerCodec.Span(microseconds);
-
     private static TimeSpan Span(in RedisReply microseconds) => TimerCodec.Span(microseconds.Number);
 
     private static PublishOutcome OutcomeOf(RedisReply reply) => reply.Number != 0 ? PublishOutcome.Accepted : PublishOutcome.Superseded;
@@ -140,7 +117,7 @@ internal sealed partial class RedisLockerStore : ILockerStore
     /// <summary>Does one operation, in company with others that come at the same time. The answer is to be judged (see <see cref="Judge"/>).</summary>
     private Task<RedisReply> StepAsync(LockerStep step, CancellationToken cancellationToken)
     {
-        if (_keys.IsInCluster) return SendAsync(step, cancellationToken);
+        if (keys.IsInCluster) return SendAsync(step, cancellationToken);
         if (!_batchers.TryGetValue(step.Key.Namespace, out Batcher<LockerStep, RedisReply>? batcher))
         {
             batcher = _batchers.GetOrAdd(step.Key.Namespace, static (_, self) => new(
@@ -158,9 +135,9 @@ internal sealed partial class RedisLockerStore : ILockerStore
 
     private async Task<IReadOnlyList<RedisReply>> SendAsync(IReadOnlyList<LockerStep> steps, CancellationToken cancellationToken)
     {
-        (RedisKey[] keys, RedisValue[] arguments) = ListOf(steps);
+        (RedisKey[] names, RedisValue[] arguments) = ListOf(steps);
         RedisReply reply = await TranslateAsync(
-            _connection.EvaluateAsync(LockerScripts.Step, keys, arguments, cancellationToken), LockerScripts.Step, steps[0].Key.Namespace).ConfigureAwait(false);
+            connection.EvaluateAsync(LockerScripts.Step, names, arguments, cancellationToken), LockerScripts.Step, steps[0].Key.Namespace).ConfigureAwait(false);
         var answers = new RedisReply[steps.Count];
         for (int i = 0; i < answers.Length; i++) answers[i] = reply[i];
         return answers;
@@ -168,23 +145,23 @@ internal sealed partial class RedisLockerStore : ILockerStore
 
     private (RedisKey[] Keys, RedisValue[] Arguments) ListOf(IReadOnlyList<LockerStep> steps)
     {
-        var keys = new RedisKey[1 + 2 * steps.Count];
+        var list = new RedisKey[1 + 2 * steps.Count];
         int publications = 0;
         for (int i = 0; i < steps.Count; i++) publications += steps[i].Bytes is null ? 0 : 1;
         var arguments = new RedisValue[3 + steps.Count + publications];
-        (arguments[0], arguments[1], arguments[2]) = (Now, Format, _keys.LockerChannelEnd);
+        (arguments[0], arguments[1], arguments[2]) = (Now, Format, keys.LockerChannelEnd);
         int next = 3;
         for (int i = 0; i < steps.Count; i++)
         {
-            LockerKeys names = _keys.Of(steps[i].Key);
-            if (i == 0) keys[0] = names.Seal;
-            keys[1 + 2 * i] = names.Lock;
-            keys[2 + 2 * i] = names.Data;
+            LockerKeys names = keys.Of(steps[i].Key);
+            if (i == 0) list[0] = names.Seal;
+            list[1 + 2 * i] = names.Lock;
+            list[2 + 2 * i] = names.Data;
             arguments[next++] = steps[i].Operation;
             if (steps[i].Bytes is { } bytes) arguments[next++] = bytes;
         }
 
-        return (keys, arguments);
+        return (list, arguments);
     }
 
     /// <summary>An answer of a list, unless it is a refusal.</summary>
@@ -198,13 +175,13 @@ internal sealed partial class RedisLockerStore : ILockerStore
     }
 
     /// <summary>Evaluates a script on one key.</summary>
-    private ValueTask<RedisReply> EvaluateAsync(RedisScript script, LockerKey key, RedisValue[] arguments, CancellationToken cancellationToken) =>
-        TranslateAsync(_connection.EvaluateAsync(script, _keys.Of(key).All, arguments, cancellationToken), script, key.Namespace, key.Key);
+    internal ValueTask<RedisReply> EvaluateAsync(RedisScript script, LockerKey key, RedisValue[] arguments, CancellationToken cancellationToken) =>
+        TranslateAsync(connection.EvaluateAsync(script, keys.Of(key).All, arguments, cancellationToken), script, key.Namespace, key.Key);
 
-    private ValueTask<RedisReply> EvaluateAsync(RedisScript script, RedisKey[] keys, RedisValue[] arguments, CancellationToken cancellationToken) =>
-        TranslateAsync(_connection.EvaluateAsync(script, keys, arguments, cancellationToken), script);
+    internal ValueTask<RedisReply> EvaluateAsync(RedisScript script, RedisKey[] names, RedisValue[] arguments, CancellationToken cancellationToken) =>
+        TranslateAsync(connection.EvaluateAsync(script, names, arguments, cancellationToken), script);
 
-    private static ValueTask<T> TranslateAsync<T>(ValueTask<T> pending, RedisScript script, string ns = "", string? key = null) =>
+    internal static ValueTask<T> TranslateAsync<T>(ValueTask<T> pending, RedisScript script, string ns = "", string? key = null) =>
         RedisRefusal.TranslateAsync(pending, script, Layout, UnitOf(ns), key);
 
     private static NamespaceRef UnitOf(string ns) => new(TransferKind.Locks, ns);

@@ -98,7 +98,7 @@ internal sealed class PartitionChecker(RedisTimerStore store, NamespaceRef unit,
         {
             string[] rest = [.. strays[next..].Select(static e => e.Id)];
             (int count, List<string> written, List<string> refused) =
-                await store.MoveAsync(partition, number, number.From, rest, e => Freed(e) with { Replace = false }, cancellationToken).ConfigureAwait(false);
+                await RawEvent.MoveAsync(store, partition, number, number.From, rest, e => Freed(e) with { Replace = false }, cancellationToken).ConfigureAwait(false);
             next += count;
             moved.AddRange(written);
             taken.AddRange(refused);

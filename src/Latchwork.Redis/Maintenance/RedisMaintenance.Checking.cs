@@ -17,7 +17,7 @@ internal sealed partial class RedisMaintenance
     private async IAsyncEnumerable<StoreFinding> ExamineTimersAsync(string ns, bool fix, [EnumeratorCancellation] CancellationToken cancellationToken)
     {
         var unit = new NamespaceRef(TransferKind.Timers, ns);
-        PartitionState first = await timers.PeekPartitionAsync(new TimerPartition(ns, 0), cancellationToken).ConfigureAwait(false);
+        PartitionState first = await PartitionState.ReadAsync(timers, new TimerPartition(ns, 0), cancellationToken).ConfigureAwait(false);
         if (first.Format.Length == 0) yield break;
         var number = PartitionNumber.Parse(first.Partitions);
         if (number.To is { } to)
@@ -30,7 +30,7 @@ internal sealed partial class RedisMaintenance
         for (int i = 0; i < RedisOptions.MaxPartitions; i++)
         {
             var partition = new TimerPartition(ns, i);
-            PartitionState state = i == 0 ? first : await timers.PeekPartitionAsync(partition, cancellationToken).ConfigureAwait(false);
+            PartitionState state = i == 0 ? first : await PartitionState.ReadAsync(timers, partition, cancellationToken).ConfigureAwait(false);
             if (state.Format.Length == 0) continue;
             if (i >= number.From)
             {
@@ -80,12 +80,12 @@ internal sealed partial class RedisMaintenance
     private async IAsyncEnumerable<StoreFinding> ExamineLocksAsync(string ns, bool fix, [EnumeratorCancellation] CancellationToken cancellationToken)
     {
         var unit = new NamespaceRef(TransferKind.Locks, ns);
-        TransferMarks marks = await locks.FindMarksAsync(ns, cancellationToken).ConfigureAwait(false);
+        TransferMarks marks = await FindMarksAsync(ns, cancellationToken).ConfigureAwait(false);
         foreach (StoreFinding finding in MaintenanceRules.UnfinishedMoves(unit, marks.Seal, marks.Import)) yield return finding;
         string? cursor = null;
         do
         {
-            (IReadOnlyList<string> keys, cursor) = await locks.CheckLifeAsync(ns, cursor, fix, cancellationToken).ConfigureAwait(false);
+            (IReadOnlyList<string> keys, cursor) = await CheckLifeAsync(ns, cursor, fix, cancellationToken).ConfigureAwait(false);
             if (keys.Count > 0) yield return new StoreFinding(StoreProblem.EndlessLock, unit, keys, fix);
         }
         while (cursor is not null);

@@ -16,14 +16,46 @@ internal sealed partial class RedisMaintenance(RedisTimerStore timers, RedisLock
         ];
     }
 
-    public Task<NamespaceDrop?> DropTimersAsync(string ns, bool force, CancellationToken cancellationToken) => timers.DropAsync(ns, force, cancellationToken);
+    public async Task<NamespaceDrop?> DropTimersAsync(string ns, bool force, CancellationToken cancellationToken)
+    {
+        IReadOnlyList<string> known = await timers.NamespacesAsync(cancellationToken).ConfigureAwait(false);
+        if (!known.Contains(ns) && await timers.FindAsync(ns, cancellationToken).ConfigureAwait(false) is null) return null;
+        TransferMarks marks = (await MarksAsync(ns, null, cancellationToken).ConfigureAwait(false)).Marks;
+        if (marks.Import.IsUnderWay()) throw MaintenanceRules.RefuseDrop(ns, marks.Import!);
+
+        // First a check of all of them, so that none is deleted as long as anything stands in the way of another.
+        NamespaceDrop look = await PassAsync(lookOnly: true).ConfigureAwait(false);
+        if (look.Listeners.Count > 0 || (look.Events > 0 && !force)) return look;
+        NamespaceDrop drop = await PassAsync(lookOnly: false).ConfigureAwait(false);
+        if (!drop.IsDropped) return drop;
+
+        // A post that begins the namespace anew notes it in the list, perhaps before it is taken off it here.
+        timers.Forget(ns);
+        await timers.EvaluateAsync(TimerScript.Unregister, ns, cancellationToken).ConfigureAwait(false);
+        bool[] again = await RedisTimerStore.EachAsync(timers.PartitionsOf(ns), partition => timers.ExistsAsync(partition, cancellationToken)).ConfigureAwait(false);
+        if (again.Contains(true)) await timers.RegisterAgainAsync(ns, cancellationToken).ConfigureAwait(false);
+        return drop;
+
+        async Task<NamespaceDrop> PassAsync(bool lookOnly)
+        {
+            NamespaceDrop[] parts = await RedisTimerStore.EachAsync(timers.PartitionsOf(ns), async partition =>
+            {
+                RedisReply reply = await timers.SendAsync(TimerScript.DropNamespace, partition, cancellationToken, force ? 1 : 0, lookOnly ? 1 : 0).ConfigureAwait(false);
+                return new NamespaceDrop(reply[1].Number == 1, reply[0].Number, reply.Texts[2..]);
+            }).ConfigureAwait(false);
+            return new NamespaceDrop(
+                Array.TrueForAll(parts, static part => part.IsDropped),
+                parts.Sum(static part => part.Events),
+                [.. parts.SelectMany(static part => part.Listeners).Distinct(StringComparer.Ordinal).Take(MaintenanceRules.MaxNamed)]);
+        }
+    }
 
     public async Task<TransferMarks> ReadMarksAsync(NamespaceRef unit, CancellationToken cancellationToken) =>
         (await MarksAsync(unit, null, cancellationToken).ConfigureAwait(false)).Marks;
 
     public async Task<CloseAnswer> CloseAsync(NamespaceRef unit, string moveId, string target, bool checkOnly, CancellationToken cancellationToken)
     {
-        if (unit.Kind == TransferKind.Timers) return await timers.CloseAsync(unit.Namespace, moveId, target, checkOnly, cancellationToken).ConfigureAwait(false);
+        if (unit.Kind == TransferKind.Timers) return await CloseAsync(unit.Namespace, moveId, target, checkOnly, cancellationToken).ConfigureAwait(false);
         while (true)
         {
             TransferMarks marks = await ReadMarksAsync(unit, cancellationToken).ConfigureAwait(false);
@@ -36,38 +68,11 @@ internal sealed partial class RedisMaintenance(RedisTimerStore timers, RedisLock
     public async Task<bool> SwitchAsync(NamespaceRef unit, TransferMarks expected, TransferMarks wanted, CancellationToken cancellationToken) =>
         (await MarksAsync(unit, (expected, wanted), cancellationToken).ConfigureAwait(false)).Changed;
 
-    public Task<TimerCounters> ReadCountersAsync(string ns, CancellationToken cancellationToken) => timers.ReadCountersAsync(ns, cancellationToken);
-
-    public Task<CompletedPage> ReadCompletedAsync(string ns, string? cursor, CancellationToken cancellationToken) => timers.ReadCompletedAsync(ns, cursor, cancellationToken);
-
-    public Task<bool> WriteCompletedAsync(string ns, string moveId, IReadOnlyList<CompletedEvent> lines, CancellationToken cancellationToken) =>
-        timers.WriteCompletedAsync(ns, moveId, lines, cancellationToken);
-
-    public Task<LockerStats> ReadLockerStatsAsync(string ns, CancellationToken cancellationToken) => locks.ReadCountsAsync(ns, cancellationToken);
-
-    public async Task<bool> DropJournalAsync(NamespaceRef unit, CancellationToken cancellationToken)
-    {
-        if (unit.Kind == TransferKind.Timers) await timers.DropJournalAsync(unit.Namespace, cancellationToken).ConfigureAwait(false);
-        return true;
-    }
-
-    public Task<IReadOnlyList<TransferEvent>> ReadEventsAsync(string ns, string moveId, IReadOnlyList<string> arrived, CancellationToken cancellationToken) =>
-        timers.NextAsync(ns, moveId, arrived, cancellationToken);
-
-    public Task<IReadOnlyList<ImportOutcome>> WriteEventsAsync(string ns, string moveId, IReadOnlyList<TransferEvent> events, CancellationToken cancellationToken) =>
-        timers.ImportAsync(ns, moveId, events, cancellationToken);
-
-    public Task<TransferKeyPage> ReadKeysAsync(string ns, string moveId, IReadOnlyList<string> arrived, string? cursor, CancellationToken cancellationToken) =>
-        locks.NextAsync(ns, moveId, arrived, cursor, cancellationToken);
-
-    public Task<IReadOnlyList<ImportOutcome>> WriteKeysAsync(string ns, string moveId, IReadOnlyList<TransferKey> keys, CancellationToken cancellationToken) =>
-        locks.ImportAsync(ns, moveId, keys, cancellationToken);
-
     public async Task<PartitionChange?> RepartitionAsync(string ns, int partitions, Action<long>? progress, CancellationToken cancellationToken)
     {
         Limits.CheckId(ns, nameof(ns));
         Limits.CheckRange(partitions, 1, RedisOptions.MaxPartitions, nameof(partitions));
-        PartitionState first = await timers.PeekPartitionAsync(new TimerPartition(ns, 0), cancellationToken).ConfigureAwait(false);
+        PartitionState first = await PartitionState.ReadAsync(timers, new TimerPartition(ns, 0), cancellationToken).ConfigureAwait(false);
         if (first.Format.Length == 0) return null;
 
         var now = PartitionNumber.Parse(first.Partitions);
@@ -87,6 +92,6 @@ internal sealed partial class RedisMaintenance(RedisTimerStore timers, RedisLock
     private Task<(TransferMarks Marks, bool Changed)> MarksAsync(
         NamespaceRef unit, (TransferMarks Expected, TransferMarks Next)? change, CancellationToken cancellationToken) =>
         unit.Kind == TransferKind.Timers
-            ? timers.MarksAsync(unit.Namespace, change, cancellationToken)
-            : locks.MarksAsync(unit.Namespace, change, cancellationToken);
+            ? MarksAsync(unit.Namespace, change, cancellationToken)
+            : MarksOfLocksAsync(unit.Namespace, change, cancellationToken);
 }

@@ -47,7 +47,7 @@ internal sealed class Repartition(RedisTimerStore store, string ns, PartitionNum
         }
 
         // Of the first partition, which is locked first and opened last: nobody can change it any more. Each that is opened gets it before anybody can claim.
-        string pause = (await store.PeekPartitionAsync(new TimerPartition(ns, 0), cancellationToken).ConfigureAwait(false)).Pause;
+        string pause = (await PartitionState.ReadAsync(store, new TimerPartition(ns, 0), cancellationToken).ConfigureAwait(false)).Pause;
 
         if (!Array.Exists(done, static one => one))
             for (int i = 0; i < _count; i++) await EmptyAsync(i, cancellationToken).ConfigureAwait(false);
@@ -79,7 +79,7 @@ internal sealed class Repartition(RedisTimerStore store, string ns, PartitionNum
     {
         await MoveSchedulesAsync(index, cancellationToken).ConfigureAwait(false);
         if (index >= Math.Min(mark.From, _to)) await MoveCountersAsync(index, cancellationToken).ConfigureAwait(false);
-        await store.MoveCompletedAsync(new TimerPartition(ns, index), mark, _to, cancellationToken).ConfigureAwait(false);
+        await MoveCompletedAsync(new TimerPartition(ns, index), cancellationToken).ConfigureAwait(false);
         foreach (TimerState state in (TimerState[])[TimerState.Scheduled, TimerState.InFlight, TimerState.DeadLettered])
         {
             (string Id, string Score) last = ("", "");
@@ -117,13 +117,33 @@ internal sealed class Repartition(RedisTimerStore store, string ns, PartitionNum
         }
     }
 
+    /// <summary>Moves to their partitions the lines that one partition has, and that belong to others.</summary>
+    private async Task MoveCompletedAsync(TimerPartition partition, CancellationToken cancellationToken)
+    {
+        string? cursor = null;
+        do
+        {
+            CompletedRows rows = await store.ReadCompletedAsync(TimerScript.ScanCompleted, partition, mark.ToString(), cursor, Limits.MaxBatch, cancellationToken).ConfigureAwait(false);
+            foreach (IGrouping<TimerPartition, CompletedRow> group in rows.Lines.GroupBy(row => TimerPartition.Of(ns, row.Id, _to)).Where(group => group.Key != partition))
+            {
+                RedisValue[] placed = [.. group.SelectMany(static row => (RedisValue[])[row.Id, row.At, row.Record])];
+                RedisValue[] ids = [.. group.Select(static row => (RedisValue)row.Id)];
+                await SendAsync(TimerScript.MoveCompleted, group.Key.Index, cancellationToken, ["place", .. placed]).ConfigureAwait(false);
+                await SendAsync(TimerScript.MoveCompleted, partition.Index, cancellationToken, ["drop", .. ids]).ConfigureAwait(false);
+            }
+
+            cursor = rows.Cursor;
+        }
+        while (cursor is not null);
+    }
+
     /// <summary>
     /// Adds the counters of a partition that comes or goes to those of the first, once, and deletes them there: also of one that stays, as the change was turned back
     /// after they were added.
     /// </summary>
     private async Task MoveCountersAsync(int index, CancellationToken cancellationToken)
     {
-        TimerCounters counters = RedisTimerStore.ReadCounters(await SendAsync(TimerScript.MoveCounters, index, cancellationToken).ConfigureAwait(false));
+        TimerCounters counters = CounterFields.Read(await SendAsync(TimerScript.MoveCounters, index, cancellationToken).ConfigureAwait(false));
         if (counters == TimerCounters.Zero) return;
         await SendAsync(TimerScript.MoveCounters, 0, cancellationToken, [index, .. CounterFields.ToArguments(counters)]).ConfigureAwait(false);
         await SendAsync(TimerScript.MoveCounters, index, cancellationToken, "").ConfigureAwait(false);
@@ -133,8 +153,8 @@ internal sealed class Repartition(RedisTimerStore store, string ns, PartitionNum
     private async Task<int> MoveAsync(int index, string[] ids, CancellationToken cancellationToken)
     {
         // What was in its partition is right; what was in another one (a damage) replaces nothing. One that is gone was moved by another process.
-        (int count, _, List<string> taken) = await store.MoveAsync(
-            new TimerPartition(ns, index), mark, _to, ids, e => e with { Replace = HomeOf(e.Id, mark.From) == index }, cancellationToken).ConfigureAwait(false);
+        (int count, _, List<string> taken) = await RawEvent.MoveAsync(
+            store, new TimerPartition(ns, index), mark, _to, ids, e => e with { Replace = HomeOf(e.Id, mark.From) == index }, cancellationToken).ConfigureAwait(false);
         Doubled.AddRange(taken.Take(MaxNamed - Doubled.Count));
         await SendAsync(TimerScript.DropEvents, index, cancellationToken, [.. ids[..count].Select(static id => (RedisValue)id)]).ConfigureAwait(false);
         Moved += count;
@@ -143,58 +163,4 @@ internal sealed class Repartition(RedisTimerStore store, string ns, PartitionNum
     }
 
     private int HomeOf(string id, int partitions) => TimerPartition.Of(ns, id, partitions).Index;
-}
-
-/// <summary>The number of partitions as a partition records it: <c>5</c>, or <c>5&gt;12</c> (from, to) while it is being changed.</summary>
-internal readonly record struct PartitionNumber(int From, int? To)
-{
-    /// <exception cref="LatchworkStoreException">It is not of a form that this version writes.</exception>
-    public static PartitionNumber Parse(string text)
-    {
-        string[] parts = text.Split('>');
-        if (parts.Length <= 2 && TryRead(parts[0], out int from))
-        {
-            if (parts.Length == 1) return new PartitionNumber(from, null);
-            if (TryRead(parts[1], out int to)) return new PartitionNumber(from, to);
-        }
-
-        throw new LatchworkStoreException($"The number of partitions is recorded as '{text}', which this version does not understand.", StoreOutcome.NotApplied);
-    }
-
-    public override string ToString() => string.Create(CultureInfo.InvariantCulture, $"{From}{(To is null ? "" : ">")}{To}");
-
-    private static bool TryRead(string text, out int number) =>
-        int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out number) && number is >= 1 and <= RedisOptions.MaxPartitions;
-}
-
-/// <summary>
-/// What a partition says of itself: the format of its records (empty if it was never written), the number of partitions (see
-/// <see cref="PartitionNumber"/>), the marks of moves from and to here, how many events it has in any state, whether there is a journal of a move, and its
-/// pause as it is stored.
-/// </summary>
-internal sealed record PartitionState(string Format, string Partitions, TransferMark? Seal, TransferMark? Import, long Events, bool HasJournal, string Pause);
-
-/// <summary>All that is stored of an event on its way from one partition to another.</summary>
-/// <param name="Id">Its id.</param>
-/// <param name="Fields">Due time (as in a lease), end of the lease, time of death, body, record of its tries, lease (empty for none); then slot and failure in turn.</param>
-/// <param name="Replace">Whether what has its id in the other partition is replaced.</param>
-internal sealed record RawEvent(string Id, IReadOnlyList<ReadOnlyMemory<byte>> Fields, bool Replace)
-{
-    public const int FirstFailure = 6;
-    private const int DueTime = 0, LeaseEnd = 1, DeathTime = 2, Payload = 3, Lease = 5;
-
-    public ReadOnlyMemory<byte> Body => Fields[Payload];
-
-    /// <summary>Whether it is in any state.</summary>
-    public bool IsThere => Fields[DueTime].Length + Fields[LeaseEnd].Length + Fields[DeathTime].Length > 0;
-
-    /// <summary>The same, one that was held by TakeEvents, scheduled again for the due time in its lease (see events.lua); neither its token nor its node has a space.</summary>
-    public RawEvent Scheduled()
-    {
-        const int DueInLease = 3;
-        ReadOnlyMemory<byte>[] fields = [.. Fields];
-        string due = Encoding.ASCII.GetString(fields[Lease].Span).Split(' ')[DueInLease];
-        (fields[DueTime], fields[LeaseEnd], fields[Lease]) = (Encoding.ASCII.GetBytes(due), default, default);
-        return this with { Fields = fields };
-    }
 }

@@ -7,6 +7,9 @@ internal static class CounterFields
 {
     private const int SlotNumbers = 1 + CounterRing.Width, NowNumbers = 1 + 2 * CounterRing.Width;
 
+    /// <summary>Reads a reply of MoveCounters.</summary>
+    public static TimerCounters Read(RedisReply reply) => Read(reply, 2, TimerCodec.Now(reply[0], reply[1]));
+
     /// <summary>Reads the fields of the hash.</summary>
     /// <param name="fields">Names and values in turn.</param>
     /// <param name="first">The first of them.</param>

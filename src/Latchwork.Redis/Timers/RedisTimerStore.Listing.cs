@@ -132,7 +132,7 @@ internal sealed partial class RedisTimerStore
     }
 
     /// <summary>Reads what the scripts Peek and Next say of an event; from <paramref name="offset"/> on the offset of the clock, and whether its time is absolute.</summary>
-    private static TimerSnapshot ReadSnapshot(string id, RedisReply reply, int offset)
+    internal static TimerSnapshot ReadSnapshot(string id, RedisReply reply, int offset)
     {
         var state = (TimerState)reply[1].Number;
         TimerSnapshot snapshot = Snapshot(id, state, TimerCodec.Now(reply[0], reply[offset]), reply[2].Number, reply[3].Number, reply[4], reply[5], reply[6]) with { IsAbsolute = reply[offset + 1].Number == 1 };

@@ -24,6 +24,9 @@ internal sealed partial class RedisTimerStore(IRedisConnection connection, Redis
     private readonly ConcurrentDictionary<string, bool> _opened = new();
     private RedisScheduleStore? _schedules;
 
+    /// <summary>How many partitions a namespace has.</summary>
+    public int Partitions => partitions;
+
     public IScheduleStore Schedules => ScheduleStore;
 
     internal RedisScheduleStore ScheduleStore => LazyInitializer.EnsureInitialized(ref _schedules, () => new RedisScheduleStore(this));
@@ -179,7 +182,7 @@ internal sealed partial class RedisTimerStore(IRedisConnection connection, Redis
     // What is kept at all is kept for a millisecond at least: zero would say that nothing is.
     private static long RetentionOf(CompletedLimits completed) => completed.Keeps ? Math.Max(1, (long)completed.Retention.TotalMilliseconds) : 0;
 
-    private async Task<bool> ExistsAsync(TimerPartition partition, CancellationToken cancellationToken) =>
+    internal async Task<bool> ExistsAsync(TimerPartition partition, CancellationToken cancellationToken) =>
         (await SendAsync(TimerScript.Find, partition, cancellationToken).ConfigureAwait(false)).Number == 1;
 
     private RedisValue[] PostArguments(TimerPartition partition, IReadOnlyList<TimerEntry> entries)
@@ -239,16 +242,16 @@ internal sealed partial class RedisTimerStore(IRedisConnection connection, Redis
         TimerCodec.Outcomes(await pending.ConfigureAwait(false), static digit => (TimerOutcome)digit);
 
     /// <summary>The bound that keeps every script short. The engine splits what is larger.</summary>
-    private static void CheckBatch(int count)
+    internal static void CheckBatch(int count)
     {
         if (count > Limits.MaxBatch)
             throw new ArgumentOutOfRangeException(nameof(count), count, $"A batch holds at most {Limits.MaxBatch} elements.");
     }
 
-    private IEnumerable<TimerPartition> PartitionsOf(string ns, int from = 0) => Enumerable.Range(from, partitions - from).Select(i => new TimerPartition(ns, i));
+    internal IEnumerable<TimerPartition> PartitionsOf(string ns, int from = 0) => Enumerable.Range(from, partitions - from).Select(i => new TimerPartition(ns, i));
 
     /// <summary>Does something with several partitions: up to <see cref="MaxAtOnce"/> at a time, so that they share round trips.</summary>
-    private static async Task<T[]> EachAsync<T>(IEnumerable<TimerPartition> all, Func<TimerPartition, Task<T>> body)
+    internal static async Task<T[]> EachAsync<T>(IEnumerable<TimerPartition> all, Func<TimerPartition, Task<T>> body)
     {
         var results = new List<T>();
         foreach (TimerPartition[] some in all.Chunk(MaxAtOnce)) results.AddRange(await Task.WhenAll(some.Select(body)).ConfigureAwait(false));
@@ -277,7 +280,7 @@ internal sealed partial class RedisTimerStore(IRedisConnection connection, Redis
     /// Begins the arguments of a script with those that every script has (time, format, number of partitions as recorded) and then the
     /// <paramref name="first"/> ones. The caller adds <paramref name="count"/> more.
     /// </summary>
-    private ArgumentList Begin(RedisValue number, int count, params ReadOnlySpan<RedisValue> first)
+    internal ArgumentList Begin(RedisValue number, int count, params ReadOnlySpan<RedisValue> first)
     {
         const int Common = 3;
         var arguments = new ArgumentList(Common + first.Length + count);
@@ -310,7 +313,7 @@ internal sealed partial class RedisTimerStore(IRedisConnection connection, Redis
 
     /// <summary>Evaluates a script that waits for replicas, if writes do.</summary>
     /// <returns>Its reply, and what to throw if it has written something; null if enough replicas have it.</returns>
-    private async Task<(RedisReply Reply, LatchworkStoreException? Shortfall)> WriteAsync(
+    internal async Task<(RedisReply Reply, LatchworkStoreException? Shortfall)> WriteAsync(
         TimerScript script, TimerPartition partition, RedisValue[] arguments, CancellationToken cancellationToken)
     {
         if (Replicated is null) return (await SendAsync(script, partition, arguments, cancellationToken).ConfigureAwait(false), null);
@@ -319,7 +322,7 @@ internal sealed partial class RedisTimerStore(IRedisConnection connection, Redis
     }
 
     /// <summary>Evaluates a script on the list of namespaces.</summary>
-    private ValueTask<RedisReply> EvaluateAsync(RedisScript script, RedisValue argument, CancellationToken cancellationToken) =>
+    internal ValueTask<RedisReply> EvaluateAsync(RedisScript script, RedisValue argument, CancellationToken cancellationToken) =>
         TranslateAsync(connection.EvaluateAsync(script, [keySpace.TimerNamespaces], [argument], cancellationToken), script);
 
     private ValueTask<T> TranslateAsync<T>(ValueTask<T> pending, RedisScript script, string ns = "") =>
@@ -331,6 +334,13 @@ internal sealed partial class RedisTimerStore(IRedisConnection connection, Redis
         if (_registered.ContainsKey(ns)) return;
         await EvaluateAsync(TimerScript.Register, ns, cancellationToken).ConfigureAwait(false);
         _registered.TryAdd(ns, true);
+    }
+
+    /// <summary>The namespace was dropped: whoever writes to it next notes it anew, and nothing was lost.</summary>
+    internal void Forget(string ns)
+    {
+        _registered.TryRemove(ns, out _);
+        _opened.TryRemove(ns, out _);
     }
 
     /// <summary>
@@ -354,18 +364,18 @@ internal sealed partial class RedisTimerStore(IRedisConnection connection, Redis
             if (isLost) _opened.TryAdd(ns, true);
         }
     }
+}
 
-    /// <summary>The arguments of a script in their order. How many there will be is known, so that no batch is copied.</summary>
-    private struct ArgumentList(int count)
+/// <summary>The arguments of a script in their order. How many there will be is known, so that no batch is copied.</summary>
+internal struct ArgumentList(int count)
+{
+    private int _next;
+
+    public RedisValue[] All { get; } = new RedisValue[count];
+
+    public void Add(params ReadOnlySpan<RedisValue> values)
     {
-        private int _next;
-
-        public RedisValue[] All { get; } = new RedisValue[count];
-
-        public void Add(params ReadOnlySpan<RedisValue> values)
-        {
-            values.CopyTo(All.AsSpan(_next));
-            _next += values.Length;
-        }
+        values.CopyTo(All.AsSpan(_next));
+        _next += values.Length;
     }
 }
