@@ -170,9 +170,7 @@ internal static class RedisConnectionString
         if (uri.Key is not null && uri.Certificate is null) problems.Add("the option 'key' needs a certificate file, the option 'cert'");
         settings.SslHost = uri.TlsHost;
         settings.Ssl |= uri.TlsHost is not null || uri.Authority is not null || uri.Certificate is not null;
-        if (!settings.Ssl) return;
-        if (settings.EndPoints.Any(static endpoint => endpoint is UnixDomainSocketEndPoint)) problems.Add("a unix socket cannot be used with TLS");
-        settings.SslClientAuthenticationOptions = new TlsFiles(uri.Authority, uri.Certificate, uri.Key).For;
+        if (settings.Ssl) settings.SslClientAuthenticationOptions = new TlsFiles(uri.Authority, uri.Certificate, uri.Key).For;
     }
 
     // A name that is not known may be a piece of something else: of a password with a '&' or a ',' that stands before it.

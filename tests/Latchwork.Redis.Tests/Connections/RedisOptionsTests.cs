@@ -166,6 +166,10 @@ public sealed partial class RedisOptionsTests
     }
 
     [Fact]
+    public void A_socket_with_TLS_is_named_once() =>
+        Refused("unix:///run/redis.sock?tlsHost=x").Message.Split("cannot be used with TLS").Length.ShouldBe(2);
+
+    [Fact]
     public void All_that_is_wrong_is_named_together_and_no_password()
     {
         string message = Refused("rediss://me:hunter2@host:99999,ho st/x?connectTimeout=never&pass=hunter2&ca=/nowhere&waitWrites=some&commandTimeout=11m").Message;
