@@ -15,8 +15,8 @@ internal sealed partial class RedisMaintenance
         if (change is not null) await timers.RegisterAsync(ns, cancellationToken).ConfigureAwait(false);
         if (timers.Partitions == 1) return await MarksAsync(new TimerPartition(ns, 0), change, cancellationToken).ConfigureAwait(false);
 
-        TransferMarks[] parts = await RedisTimerStore.EachAsync(
-            timers.PartitionsOf(ns), async partition => (await MarksAsync(partition, null, cancellationToken).ConfigureAwait(false)).Marks).ConfigureAwait(false);
+        TransferMarks[] parts = await timers.EachAsync(
+            ns, async partition => (await MarksAsync(partition, null, cancellationToken).ConfigureAwait(false)).Marks).ConfigureAwait(false);
         TransferMarks seen = PartedMarks.Whole(parts);
         if (change is not var (expected, next) || seen != expected) return (seen, false);
         for (int i = 0; i < parts.Length; i++)
@@ -36,8 +36,8 @@ internal sealed partial class RedisMaintenance
         if (timers.Partitions == 1) return await CloseAsync(new TimerPartition(ns, 0), moveId, target, checkOnly, cancellationToken).ConfigureAwait(false);
 
         // First a check of all of them, so that none is closed as long as anything stands in the way of another.
-        CloseAnswer[] looks = await RedisTimerStore.EachAsync(
-            timers.PartitionsOf(ns), partition => CloseAsync(partition, moveId, target, checkOnly: true, cancellationToken)).ConfigureAwait(false);
+        CloseAnswer[] looks = await timers.EachAsync(
+            ns, partition => CloseAsync(partition, moveId, target, checkOnly: true, cancellationToken)).ConfigureAwait(false);
         if (Array.Exists(looks, IsInTheWay) || checkOnly) return Sum(looks);
 
         // Closing that was cut off is continued, under its own id.
@@ -60,14 +60,14 @@ internal sealed partial class RedisMaintenance
             answers.Max(static answer => answer.LeaseLeft));
     }
 
-    public async Task<TimerCounters> ReadCountersAsync(string ns, CancellationToken cancellationToken) => CounterSum.Of(await RedisTimerStore.EachAsync(
-        timers.PartitionsOf(ns),
+    public async Task<TimerCounters> ReadCountersAsync(string ns, CancellationToken cancellationToken) => CounterSum.Of(await timers.EachAsync(
+        ns,
         async partition => CounterFields.Read(await timers.SendAsync(TimerScript.MoveCounters, partition, cancellationToken).ConfigureAwait(false))).ConfigureAwait(false));
 
     public async Task<bool> DropJournalAsync(NamespaceRef unit, CancellationToken cancellationToken)
     {
         if (unit.Kind == TransferKind.Timers)
-            await RedisTimerStore.EachAsync(timers.PartitionsOf(unit.Namespace), partition => timers.SendAsync(TimerScript.DropJournal, partition, cancellationToken).AsTask()).ConfigureAwait(false);
+            await timers.EachAsync(unit.Namespace, partition => timers.SendAsync(TimerScript.DropJournal, partition, cancellationToken).AsTask()).ConfigureAwait(false);
         return true;
     }
 

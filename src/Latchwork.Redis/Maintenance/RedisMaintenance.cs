@@ -32,13 +32,13 @@ internal sealed partial class RedisMaintenance(RedisTimerStore timers, RedisLock
         // A post that begins the namespace anew notes it in the list, perhaps before it is taken off it here.
         timers.Forget(ns);
         await timers.EvaluateAsync(TimerScript.Unregister, ns, cancellationToken).ConfigureAwait(false);
-        bool[] again = await RedisTimerStore.EachAsync(timers.PartitionsOf(ns), partition => timers.ExistsAsync(partition, cancellationToken)).ConfigureAwait(false);
+        bool[] again = await timers.EachAsync(ns, partition => timers.ExistsAsync(partition, cancellationToken)).ConfigureAwait(false);
         if (again.Contains(true)) await timers.RegisterAgainAsync(ns, cancellationToken).ConfigureAwait(false);
         return drop;
 
         async Task<NamespaceDrop> PassAsync(bool lookOnly)
         {
-            NamespaceDrop[] parts = await RedisTimerStore.EachAsync(timers.PartitionsOf(ns), async partition =>
+            NamespaceDrop[] parts = await timers.EachAsync(ns, async partition =>
             {
                 RedisReply reply = await timers.SendAsync(TimerScript.DropNamespace, partition, cancellationToken, force ? 1 : 0, lookOnly ? 1 : 0).ConfigureAwait(false);
                 return new NamespaceDrop(reply[1].Number == 1, reply[0].Number, reply.Texts[2..]);

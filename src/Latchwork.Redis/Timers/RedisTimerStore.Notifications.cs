@@ -8,7 +8,7 @@ internal sealed partial class RedisTimerStore
         var subscriptions = new Subscriptions();
         try
         {
-            await EachAsync(PartitionsOf(ns), SubscribeAsync).ConfigureAwait(false);
+            await EachAsync(ns, SubscribeAsync).ConfigureAwait(false);
         }
         catch
         {

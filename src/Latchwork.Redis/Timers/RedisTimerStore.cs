@@ -248,7 +248,10 @@ internal sealed partial class RedisTimerStore(IRedisConnection connection, Redis
             throw new ArgumentOutOfRangeException(nameof(count), count, $"A batch holds at most {Limits.MaxBatch} elements.");
     }
 
-    internal IEnumerable<TimerPartition> PartitionsOf(string ns, int from = 0) => Enumerable.Range(from, partitions - from).Select(i => new TimerPartition(ns, i));
+    private IEnumerable<TimerPartition> PartitionsOf(string ns, int from = 0) => Enumerable.Range(from, partitions - from).Select(i => new TimerPartition(ns, i));
+
+    /// <summary>Does something with every partition of a namespace.</summary>
+    internal Task<T[]> EachAsync<T>(string ns, Func<TimerPartition, Task<T>> body) => EachAsync(PartitionsOf(ns), body);
 
     /// <summary>Does something with several partitions: up to <see cref="MaxAtOnce"/> at a time, so that they share round trips.</summary>
     internal static async Task<T[]> EachAsync<T>(IEnumerable<TimerPartition> all, Func<TimerPartition, Task<T>> body)

@@ -15,7 +15,7 @@ internal sealed class UnitAbort(IStoreMaintenance source, IStoreMaintenance targ
         if (marks.Seal is not { } seal) return await EndAsync(await target.ReadMarksAsync(unit, cancellationToken).ConfigureAwait(false), cancellationToken).ConfigureAwait(false);
         if (seal.Place != target.Place) throw new MoveRefusedException($"{unit} is being moved to {seal.Place}. Give that as the target to abort it.");
 
-        await CloseAsync(seal, cancellationToken).ConfigureAwait(false);
+        await CloseImportAsync(seal, cancellationToken).ConfigureAwait(false);
         if (unit.Kind == TransferKind.Timers) await DeleteArrivedAsync(seal.MoveId, cancellationToken).ConfigureAwait(false);
         if (!await source.SwitchAsync(unit, marks, marks with { Seal = null }, cancellationToken).ConfigureAwait(false))
         {
@@ -26,7 +26,7 @@ internal sealed class UnitAbort(IStoreMaintenance source, IStoreMaintenance targ
         return report with { End = MoveEnd.Aborted };
     }
 
-    private async Task CloseAsync(TransferMark seal, CancellationToken cancellationToken)
+    private async Task CloseImportAsync(TransferMark seal, CancellationToken cancellationToken)
     {
         TransferMarks marks = await target.ReadMarksAsync(unit, cancellationToken).ConfigureAwait(false);
         if (marks.Import is { Phase: TransferPhase.Closed } closed && closed.MoveId == seal.MoveId) return;
