@@ -49,7 +49,7 @@ internal sealed class PostgresLockerStore : ILockerStore, IDisposable
     }
 
     public Task<LockerReply> RequestAsync(LockerKey key, LockerRequest request, CancellationToken cancellationToken) =>
-        ChangeAsync(_executor.Work, "request for a lock", key, (record, now) => (record.Request(request, now), false), cancellationToken);
+        ChangeAsync(_executor.Work, "request for a lock", key, (record, now) => (record.Request(request, now), false), cancellationToken, creates: true);
 
     public Task<bool> RenewAsync(LockerKey key, long fencingToken, string nonce, TimeSpan lease, CancellationToken cancellationToken) =>
         ChangeAsync(
@@ -239,6 +239,7 @@ internal sealed class PostgresLockerStore : ILockerStore, IDisposable
     /// <param name="cancellationToken">A token that cancels the wait.</param>
     /// <param name="wasOwner">For what an owner does: whether the answer says that it is the owner. It may end its run even while the namespace is closed.</param>
     /// <param name="tellsOwner">Whether there is a notification even if nobody waits, as the owner is to get it.</param>
+    /// <param name="creates">Whether a key, or a namespace, that is not known is made; without it nothing is written of it.</param>
     private Task<T> ChangeAsync<T>(
         SqlLane lane,
         string name,
@@ -246,16 +247,24 @@ internal sealed class PostgresLockerStore : ILockerStore, IDisposable
         Func<LockRecord, long, (T Answer, bool Notify)> act,
         CancellationToken cancellationToken,
         Func<T, bool>? wasOwner = null,
-        bool tellsOwner = false) =>
-        lane.RunAsync(name, session => Change(session, key, act, wasOwner, tellsOwner), cancellationToken);
+        bool tellsOwner = false,
+        bool creates = false) =>
+        lane.RunAsync(name, session => Change(session, key, act, wasOwner, tellsOwner, creates), cancellationToken);
 
-    private T Change<T>(SqlSession session, LockerKey key, Func<LockRecord, long, (T Answer, bool Notify)> act, Func<T, bool>? wasOwner, bool tellsOwner = false)
+    private T Change<T>(
+        SqlSession session, LockerKey key, Func<LockRecord, long, (T Answer, bool Notify)> act, Func<T, bool>? wasOwner, bool tellsOwner = false, bool creates = false)
     {
         long since = TimeProvider.System.GetTimestamp();
         while (true)
         {
-            LockRow row = Find(session, key) ?? OpenAndFind(session, key);
+            if ((Find(session, key) ?? (creates ? OpenAndFind(session, key) : null)) is not { } row) return act(new LockRecord(), 0).Answer; // of what is not known, the time decides nothing
             if (wasOwner is null) row.Unsealed(key.Namespace);
+            if (row.State is null && !creates)
+            {
+                row.Unsealed(key.Namespace);
+                return act(new LockRecord(), row.Now).Answer;
+            }
+
             LockRecord record = Record(session, row, key);
             try
             {

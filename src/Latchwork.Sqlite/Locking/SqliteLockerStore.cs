@@ -27,7 +27,7 @@ internal sealed class SqliteLockerStore(Writer writer, Reader reader, Notificati
 
     // Not durable: no owner outlives a loss of power, and the next fencing token is then greater all the same, because the clock went on.
     public Task<LockerReply> RequestAsync(LockerKey key, LockerRequest request, CancellationToken cancellationToken) =>
-        Change(key, isDurable: false, (record, now) => (record.Request(request, now), false), cancellationToken);
+        Change(key, isDurable: false, (record, now) => (record.Request(request, now), false), cancellationToken, creates: true);
 
     public Task<bool> RenewAsync(LockerKey key, long fencingToken, string nonce, TimeSpan lease, CancellationToken cancellationToken) =>
         Change(key, isDurable: false, (record, now) => (record.Renew(fencingToken, nonce, lease, now), false), cancellationToken, static renewed => renewed);
@@ -134,17 +134,29 @@ internal sealed class SqliteLockerStore(Writer writer, Reader reader, Notificati
     /// <param name="act">Decides.</param>
     /// <param name="cancellationToken">A token that cancels the wait.</param>
     /// <param name="wasOwner">For what an owner does: whether the answer says that it is the owner. It may end its run even while the namespace is closed.</param>
+    /// <param name="creates">Whether a key, or a namespace, that is not known is made; without it nothing is written of it.</param>
     private Task<T> Change<T>(
-        LockerKey key, bool isDurable, Func<LockRecord, long, (T Answer, bool Notify)> act, CancellationToken cancellationToken, Func<T, bool>? wasOwner = null) =>
+        LockerKey key,
+        bool isDurable,
+        Func<LockRecord, long, (T Answer, bool Notify)> act,
+        CancellationToken cancellationToken,
+        Func<T, bool>? wasOwner = null,
+        bool creates = false) =>
         writer.RunAsync(
             scope =>
             {
-                var ns = LockNamespace.Of(scope.File, key.Namespace);
-                if (wasOwner is null) ns.Unsealed();
                 long now = scope.Microseconds;
+                if ((creates ? LockNamespace.Of(scope.File, key.Namespace) : LockNamespace.Find(scope.File, key.Namespace)) is not { } ns) return act(new LockRecord(), now).Answer;
+                if (wasOwner is null) ns.Unsealed();
                 LockRows.Sweep(scope.File, ns.Id, key.Key, now);
                 OutcomeRows.Sweep(scope.File, now, SweptByEach);
                 LockState? before = LockRows.Find(scope.File, ns.Id, key.Key);
+                if (before is null && !creates)
+                {
+                    ns.Unsealed();
+                    return act(new LockRecord(), now).Answer;
+                }
+
                 LockRecord record = LockRows.Record(scope.File, ns.Id, key.Key, before);
                 (T answer, bool notify) = act(record, now);
                 if (wasOwner?.Invoke(answer) == false) ns.Unsealed();

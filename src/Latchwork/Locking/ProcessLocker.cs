@@ -138,7 +138,7 @@ public sealed partial class ProcessLocker : IProcessLocker, IAsyncDisposable
     {
         // What we own by now is what the store will take from us; what we are granted afterwards is not.
         HeldLock[] held = [.. _core.Held.Where(h => h.Key == key)];
-        bool known = await AskAsync(key, k => _core.Store.ForgetAsync(k, _core.Options.LockTimeout, cancellationToken), cancellationToken).ConfigureAwait(false);
+        bool known = await LookAsync(key, k => _core.Store.ForgetAsync(k, _core.Options.LockTimeout, cancellationToken), cancellationToken).ConfigureAwait(false);
         foreach (HeldLock one in held) one.Supersede();
         return known;
     }

@@ -43,6 +43,41 @@ public abstract class LockerForgettingSuite(StoreFixture fixture) : LockerSuite(
     }
 
     [Fact]
+    public async Task Nothing_but_a_request_makes_a_namespace_or_a_key()
+    {
+        string ns = Namespace + "-typo";
+        await using (var locker = new ProcessLocker(Store, new() { Namespace = ns, TimeProvider = Clock }))
+        {
+            (await locker.ForgetAsync("k")).ShouldBeFalse();
+            (await locker.PeekAsync("k")).ShouldBeNull();
+            (await locker.TryGetAsync("k")).ShouldBeNull();
+            (await locker.PublishAsync("k", 1, Bytes("v"))).ShouldBe(PublishOutcome.Superseded);
+            (await locker.FailAsync("k", 1, "kind", "message")).ShouldBe(PublishOutcome.Superseded);
+            (await locker.GetStatsAsync()).Runs.ShouldBe(0);
+        }
+
+        await ChangesNothingAsync(ns, "k");
+        if (Store.Maintenance is { } maintenance) (await maintenance.ListAsync(CancellationToken.None)).ShouldNotContain(new NamespaceRef(TransferKind.Locks, ns));
+
+        // In a namespace that is used, it is the key that is not made: its first fencing token is not one more than that of something that was written down.
+        await ChangesNothingAsync(Namespace, "k");
+        long now = Clock.GetUtcNow().ToUnixTimeMilliseconds() * 1_000;
+        (await TakeAsync("a")).ShouldBeInRange(now, now + 1_000);
+        if (Store.Maintenance is { } listed) (await listed.ListAsync(CancellationToken.None)).ShouldContain(new NamespaceRef(TransferKind.Locks, Namespace));
+    }
+
+    private async Task ChangesNothingAsync(string ns, string name)
+    {
+        var key = new LockerKey(ns, name);
+        (await Locks.ForgetAsync(key, LockTimeout, CancellationToken.None)).ShouldBeFalse();
+        (await Locks.RenewAsync(key, 1, "a", Lease, CancellationToken.None)).ShouldBeFalse();
+        (await Locks.ReleaseAsync(key, null, "a", CancellationToken.None)).ShouldBeFalse();
+        (await Locks.TryGetAsync(key, CancellationToken.None)).ShouldBeNull();
+        var publication = new LockerPublication(1, null, LockerOutcomeKind.Value, Bytes("v"), Lease, HandOver);
+        (await Locks.PublishAsync(key, publication, CancellationToken.None)).ShouldBe(PublishOutcome.Superseded);
+    }
+
+    [Fact]
     public async Task A_key_can_be_looked_at()
     {
         long fencingToken = await TakeAsync("a");
