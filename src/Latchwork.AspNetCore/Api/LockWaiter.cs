@@ -26,7 +26,8 @@ internal sealed class LockWaiter(LockerRequest request, LockHeld held, bool keep
     /// <returns>False if nobody waits any more.</returns>
     public bool TryGive(LockerReply reply) => _reply.TrySetResult(reply);
 
-    public void Fail(Exception exception) => _reply.TrySetException(exception);
+    /// <returns>False if nobody waits any more.</returns>
+    public bool Fail(Exception exception) => _reply.TrySetException(exception);
 
     public void GiveUp() => _reply.TrySetCanceled();
 }

@@ -26,10 +26,15 @@ internal sealed class LockWatch(HttpApi api, LockWaits waits, LockerKey key, boo
 
     // Until the first question is answered nothing is known here.
     private bool _isAsking = true;
+    private LockWaiter? _askedFor;
     private bool _mustAsk = true;
     private long _askAt;
     private Exception? _failure;
     private int _failures;
+
+    /// <summary>The failure of a request that was sent, and is not answered.</summary>
+    public static LatchworkStoreException NotAnswered() =>
+        new("The wait is over, and the store has not answered: whether the key was granted is not known.", StoreOutcome.Unknown) { IsTransient = true };
 
     public LockerKey Key => key;
 
@@ -84,6 +89,16 @@ internal sealed class LockWatch(HttpApi api, LockWaits waits, LockerKey key, boo
         {
             waiter.HasWaited = true;
             if (!_isAsking) End(waiter);
+        }
+    }
+
+    /// <summary>The store has not answered a while after the wait of a request was over: what is known is said, and a grant that comes yet is given back.</summary>
+    public void GiveUp(LockWaiter waiter)
+    {
+        lock (_gate)
+        {
+            _waiting.Remove(waiter);
+            waiter.Fail(_askedFor == waiter ? NotAnswered() : NotKnown("the store has not answered yet."));
         }
     }
 
@@ -172,7 +187,11 @@ internal sealed class LockWatch(HttpApi api, LockWaits waits, LockerKey key, boo
                 failure = e;
             }
 
-            if (!Take(waiter, reply, failure) && reply is LockGranted granted && !waiter.KeepsGrant) await ReleaseAsync(granted, waiter.Request.Nonce).ConfigureAwait(false);
+            if (!Take(waiter, reply, failure) && !waiter.KeepsGrant && (reply is LockGranted || failure is LatchworkStoreException { Outcome: StoreOutcome.Unknown }))
+            {
+                await waits.GiveBackAsync(key, waiter.Request.Nonce).ConfigureAwait(false);
+            }
+
             if (reply is null or LockHeld) return;
         }
     }
@@ -183,6 +202,7 @@ internal sealed class LockWatch(HttpApi api, LockWaits waits, LockerKey key, boo
         {
             LockWaiter? first = _waiting.First?.Value;
             _isAsking = first is not null;
+            _askedFor = first;
             return first;
         }
     }
@@ -191,12 +211,13 @@ internal sealed class LockWatch(HttpApi api, LockWaits waits, LockerKey key, boo
     /// <param name="waiter">For whom it was asked.</param>
     /// <param name="reply">The answer; null if there was none.</param>
     /// <param name="failure">Why there was none.</param>
-    /// <returns>Whether the waiter has got it, or waits on.</returns>
+    /// <returns>Whether the waiter has got it, whatever it is, or waits on.</returns>
     private bool Take(LockWaiter waiter, LockerReply? reply, Exception? failure)
     {
         lock (_gate)
         {
             _isAsking = false;
+            _askedFor = null;
             _failure = failure;
             if (failure is not null) _failures++;
             var held = reply as LockHeld;
@@ -205,7 +226,7 @@ internal sealed class LockWatch(HttpApi api, LockWaits waits, LockerKey key, boo
             bool waitsOn = held is not null && !waiter.HasWaited;
             if (!waitsOn) _waiting.Remove(waiter);
             bool isGiven = reply is not null && !waitsOn && waiter.TryGive(reply);
-            if (failure is not null) waiter.Fail(failure);
+            if (failure is not null) isGiven = waiter.Fail(failure);
             foreach (LockWaiter other in _waiting.Where(static other => other.HasWaited).ToArray()) End(other);
             return waitsOn || isGiven;
         }
@@ -216,33 +237,17 @@ internal sealed class LockWatch(HttpApi api, LockWaits waits, LockerKey key, boo
     {
         _waiting.Remove(waiter);
         if (_failure is null || waiter.FailuresBefore == _failures) waiter.TryGive(waiter.Held); // its own question was answered after that failure
-        else waiter.Fail(_failure is LatchworkStoreException e ? NotKnown(e) : _failure);
+        else waiter.Fail(_failure is LatchworkStoreException e ? NotKnown($"the store failed when it was asked last: {e.Message}", e) : _failure);
     }
 
     // Nothing of its own was sent.
-    private static LatchworkStoreException NotKnown(LatchworkStoreException failure) => new(
-        $"The wait is over, and whether the key is another's still is not known, as the store failed when it was asked last: {failure.Message}", StoreOutcome.NotApplied, failure)
-    { IsTransient = failure.IsTransient };
+    private static LatchworkStoreException NotKnown(string why, LatchworkStoreException? failure = null) =>
+        new($"The wait is over, and whether the key is another's still is not known, as {why}", StoreOutcome.NotApplied, failure) { IsTransient = failure?.IsTransient != false };
 
     private long NextAfter(LockHeld? held)
     {
         TimeSpan pause = held is not null && held.LeaseLeft + _roundedUp < FallbackPollInterval ? held.LeaseLeft + _roundedUp : FallbackPollInterval;
         return api.Time.GetTimestamp() + (long)(pause.TotalSeconds * api.Time.TimestampFrequency);
-    }
-
-    // It was granted to a request that had been given up in the same moment.
-    private async Task ReleaseAsync(LockGranted granted, string nonce)
-    {
-        try
-        {
-            await api.Store.Locks.ReleaseAsync(key, granted.FencingToken, nonce, CancellationToken.None).OffStoreThread().ConfigureAwait(false);
-        }
-#pragma warning disable CA1031 // Nobody waits for this: it is logged, and the lease runs out.
-        catch (Exception e)
-#pragma warning restore CA1031
-        {
-            api.Log?.ReleaseFailed(e, key.Namespace);
-        }
     }
 
     private static TaskCompletionSource New() => new(TaskCreationOptions.RunContinuationsAsynchronously);

@@ -159,6 +159,7 @@ public sealed class LockTests
     public async Task A_question_under_way_when_a_wait_ends_is_waited_for()
     {
         await using ApiHost host = await ApiHost.StartAsync();
+        host.Api.LockWaits.AnswerTime = TimeSpan.FromMinutes(1);
         await host.DoAsync("locks/request", new { key = "k", lease = "1h" });
         Task<(int Status, JsonElement Body)> first = host.PostAsync("locks/request", new { key = "k", wait = "60s" });
         await Eventually.HoldsAsync(() => host.Store.LockRequests == 3, "the watch of the key has asked once");
@@ -177,6 +178,54 @@ public sealed class LockTests
         answer.SetException(new LatchworkStoreException("The server is away.", StoreOutcome.Unknown) { IsTransient = true });
         (await first).Body.GetProperty("outcome").GetString().ShouldBe("unknown");
         (await brief).Body.GetProperty("outcome").GetString().ShouldBe("notApplied", "nothing of its own was sent");
+    }
+
+    [Fact]
+    public async Task A_store_that_does_not_answer_holds_up_no_answer_and_what_it_grants_later_is_given_back()
+    {
+        await using ApiHost host = await ApiHost.StartAsync();
+        await host.DoAsync("locks/request", new { key = "held", lease = "1h" });
+        Task<(int Status, JsonElement Body)> first = host.PostAsync("locks/request", new { key = "held", wait = "5s" });
+        Task<(int Status, JsonElement Body)> second = host.PostAsync("locks/request", new { key = "held", wait = "5s" });
+        await Eventually.HoldsAsync(() => host.Api.LockWaits.Count == 2 && host.Store.LockRequests >= 4, "both wait");
+        TaskCompletionSource answers = new(TaskCreationOptions.RunContinuationsAsynchronously);
+        host.Store.BeforeLockRequest = _ => answers.Task;
+
+        // One that is sent now, and the two that wait, of which the store is asked for one.
+        (int status, JsonElement problem) = await host.PostAsync("locks/request", new { key = "k", wait = "0s", lease = "1h" });
+        (status, problem.GetProperty("outcome").GetString()).ShouldBe((503, "unknown"));
+        (int Status, JsonElement Body)[] both = await Task.WhenAll(first, second);
+        both.ShouldAllBe(one => one.Status == 503);
+        both.Select(one => one.Body.GetProperty("outcome").GetString()).ShouldBe(["unknown", "notApplied"], ignoreOrder: true);
+        host.Api.LockWaits.Count.ShouldBe(0);
+
+        host.Store.BeforeLockRequest = null;
+        answers.SetResult();
+        await Eventually.ReadsAsync(async () => (await host.PostAsync("locks/request", new { key = "k", wait = "1ms" })).Status, got => got == 201, "the key is free");
+        await host.DoAsync("locks/forget", new { key = "held" });
+        await Eventually.ReadsAsync(async () => (await host.PostAsync("locks/request", new { key = "held", wait = "1ms" })).Status, got => got == 201, "the key is free");
+    }
+
+    [Fact]
+    public async Task A_request_whose_outcome_is_unknown_is_answered_before_it_is_released_and_so_is_one_that_failed_behind_it()
+    {
+        await using ApiHost host = await ApiHost.StartAsync();
+        TaskCompletionSource releases = new(TaskCreationOptions.RunContinuationsAsynchronously), asked = new(TaskCreationOptions.RunContinuationsAsynchronously);
+        host.Store.BeforeLockRelease = _ =>
+        {
+            asked.TrySetResult();
+            return releases.Task;
+        };
+        host.Store.BeforeLockRequest = request => host.Store.Inner.Locks.RequestAsync(new("locker", "k"), request, default).ContinueWith(
+            _ => throw new LatchworkStoreException("The connection broke.", StoreOutcome.Unknown), TaskScheduler.Default);
+        (int status, JsonElement problem) = await host.PostAsync("locks/request", new { key = "k", wait = "0s", lease = "1h" });
+        (status, problem.GetProperty("outcome").GetString()).ShouldBe((503, "unknown"));
+        await asked.Task;
+        releases.Task.IsCompleted.ShouldBeFalse("the answer has not waited for it");
+        host.Store.BeforeLockRequest = null;
+        (await host.PostAsync("locks/request", new { key = "k", wait = "1ms" })).Status.ShouldBe(504, "it was granted");
+        releases.SetResult();
+        await Eventually.ReadsAsync(async () => (await host.PostAsync("locks/request", new { key = "k", wait = "1ms" })).Status, got => got == 201, "the key is free");
     }
 
     [Fact]

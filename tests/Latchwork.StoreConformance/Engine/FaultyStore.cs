@@ -48,6 +48,13 @@ public sealed class FaultyStore(LatchworkStore inner) : LatchworkStore
         set => _locks.BeforeRequest = value;
     }
 
+    /// <summary>Called with the nonce of each release of a key before the store gets it: it may fail, or take its time.</summary>
+    public Func<string, Task>? BeforeLockRelease
+    {
+        get => _locks.BeforeRelease;
+        set => _locks.BeforeRelease = value;
+    }
+
     public override ITimerTransactions? TimerTransactions => inner.TimerTransactions;
 
     public override string Description => inner.Description;

@@ -16,11 +16,20 @@ internal sealed class InstrumentedLockerStore(ILockerStore inner) : PassingLocke
     /// <summary>Called with each request before the store gets it: it may fail, or take its time.</summary>
     public Func<LockerRequest, Task>? BeforeRequest { get; set; }
 
+    /// <summary>Called with the nonce of each release before the store gets it: it may fail, or take its time.</summary>
+    public Func<string, Task>? BeforeRelease { get; set; }
+
     public override async Task<LockerReply> RequestAsync(LockerKey key, LockerRequest request, CancellationToken cancellationToken)
     {
         Interlocked.Increment(ref _requests);
         if (BeforeRequest is { } before) await before(request).ConfigureAwait(false);
         return await base.RequestAsync(key, request, cancellationToken).ConfigureAwait(false);
+    }
+
+    public override async Task<bool> ReleaseAsync(LockerKey key, long? fencingToken, string nonce, CancellationToken cancellationToken)
+    {
+        if (BeforeRelease is { } before) await before(nonce).ConfigureAwait(false);
+        return await base.ReleaseAsync(key, fencingToken, nonce, cancellationToken).ConfigureAwait(false);
     }
 
     public override async Task<bool> RenewAsync(LockerKey key, long fencingToken, string nonce, TimeSpan lease, CancellationToken cancellationToken)

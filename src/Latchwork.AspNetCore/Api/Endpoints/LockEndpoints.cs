@@ -100,7 +100,6 @@ internal static class LockEndpoints
         group.MapChange<LockKeyBody, KeyOutcomeAnswer>(api, "/locks/forget", "Forgets a key: its result is dropped, and work in progress is superseded.", async (body, context) =>
         {
             LockerKey key = KeyOf(body.Namespace, body.Key);
-            await api.OpenLockerAsync(key.Namespace, context.RequestAborted).ConfigureAwait(false);
             bool wasThere = await api.Store.Locks.ForgetAsync(key, _defaultLockTimeout, context.RequestAborted).OffStoreThread().ConfigureAwait(false);
             return wasThere ? ApiJson.Ok(new KeyOutcomeAnswer(key.Key, "done")) : ApiProblems.NotFound("key");
         });
@@ -153,38 +152,17 @@ internal static class LockEndpoints
         string nonce = body.Token is null ? Nonces.Next() : LockToken.NonceOf(context, body.Token);
         await api.OpenLockerAsync(key.Namespace, context.RequestAborted).ConfigureAwait(false);
         using var end = CancellationTokenSource.CreateLinkedTokenSource(context.RequestAborted, api.Stopping);
-        try
+        LockerReply reply = await api.LockWaits.RequestAsync(
+            key, new LockerRequest(api.NodeId, nonce, lease, ceiling, WaitingFor: null, body.LockOnly), keepsGrant: body.Token is not null, wait, end.Token).ConfigureAwait(false);
+        if (reply is LockGranted && body.Token is null && context.RequestAborted.IsCancellationRequested) api.LockWaits.GiveBack(key, nonce);
+        context.RequestAborted.ThrowIfCancellationRequested();
+        return reply switch
         {
-            LockerReply reply = await api.LockWaits.RequestAsync(
-                key, new LockerRequest(api.NodeId, nonce, lease, ceiling, WaitingFor: null, body.LockOnly), keepsGrant: body.Token is not null, wait, end.Token).ConfigureAwait(false);
-            context.RequestAborted.ThrowIfCancellationRequested();
-            return reply switch
-            {
-                LockGranted granted => ApiJson.Ok(
-                    new LockAnswer("locked", granted.FencingToken, new LockToken(granted.FencingToken, nonce).ToString(), Read.Milliseconds(lease), granted.TakenOver), StatusCodes.Status201Created),
-                LockerOutcome outcome => ApiJson.Ok(Show(outcome)),
-                _ => Held(),
-            };
-        }
-        catch (Exception e) when (e is OperationCanceledException or LatchworkStoreException { Outcome: StoreOutcome.Unknown })
-        {
-            // It may have been granted. Who chose the token can ask again; anybody else would only wait for the lease to run out.
-            // Its token may also belong to a second request by now, which was sent because this one was given up, and has been answered.
-            if (body.Token is null) await ReleaseAsync(api, key, nonce).ConfigureAwait(false);
-            throw;
-        }
-    }
-
-    private static async Task ReleaseAsync(HttpApi api, LockerKey key, string nonce)
-    {
-        try
-        {
-            await api.Store.Locks.ReleaseAsync(key, fencingToken: null, nonce, CancellationToken.None).OffStoreThread().ConfigureAwait(false);
-        }
-        catch (Exception e) when (e is LatchworkStoreException or ObjectDisposedException)
-        {
-            api.Log?.ReleaseFailed(e, key.Namespace); // what the request ended with is told all the same
-        }
+            LockGranted granted => ApiJson.Ok(
+                new LockAnswer("locked", granted.FencingToken, new LockToken(granted.FencingToken, nonce).ToString(), Read.Milliseconds(lease), granted.TakenOver), StatusCodes.Status201Created),
+            LockerOutcome outcome => ApiJson.Ok(Show(outcome)),
+            _ => Held(),
+        };
     }
 
     private static IResult Held() => ApiProblems.Of(StatusCodes.Status504GatewayTimeout, "The wait is over", "The key is another owner's still.", ("result", "held"));
