@@ -45,7 +45,9 @@ internal static class AccessRules
         services.AddSingleton(token);
         services.AddSingleton(TimeProvider.System);
         services.AddSingleton<WrongTokens>();
-        services.AddOptions<CookieAuthenticationOptions>(Session).Configure<IServer>(static (options, server) => options.Cookie = Cookie(CookieName(server)));
+        services.AddSingleton<Sessions>();
+        services.AddOptions<CookieAuthenticationOptions>(Session).Configure<IServer, Sessions>(
+            static (options, server, sessions) => (options.Cookie, options.SessionStore) = (Cookie(CookieName(server)), sessions));
         services.AddAuthentication()
             .AddScheme<AuthenticationSchemeOptions, BearerHandler>(Bearer, null)
             .AddCookie(Session, static options =>

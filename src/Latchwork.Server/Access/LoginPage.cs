@@ -89,7 +89,7 @@ internal static partial class LoginPage
         context.Response.Headers.Location = target;
     }
 
-    // The cookie is all there is of a session: it is removed from the browser.
+    // The session ends, and the browser's cookie with it.
     private static async Task SignOutAsync(HttpContext context)
     {
         if (IsOfOtherSite(context))

@@ -133,6 +133,25 @@ public sealed class ServerTests : IDisposable
     }
 
     [Fact]
+    public async Task A_session_that_was_signed_out_is_over_for_a_copy_of_its_cookie_too()
+    {
+        await using ServerProcess server = await ServerProcess.StartAsync("--store", Store);
+        string session = await LogInAsync(server), other = await LogInAsync(server);
+        (await StatusAsync(session)).ShouldBe(HttpStatusCode.OK);
+
+        using (HttpResponseMessage signedOut = await server.SendAsync(HttpMethod.Post, "/latchwork/logout", cookie: session)) signedOut.StatusCode.ShouldBe(HttpStatusCode.SeeOther);
+
+        (await StatusAsync(session)).ShouldBe(HttpStatusCode.Unauthorized);
+        (await StatusAsync(other)).ShouldBe(HttpStatusCode.OK);
+
+        async Task<HttpStatusCode> StatusAsync(string cookie)
+        {
+            using HttpResponseMessage page = await server.SendAsync(HttpMethod.Get, "/latchwork/nodes", cookie: cookie);
+            return page.StatusCode;
+        }
+    }
+
+    [Fact]
     public async Task Read_only_it_changes_nothing_and_makes_no_file()
     {
         (int exitCode, _, string error) = await ServerProcess.RunAsync("--store", Store, "--read-only");
