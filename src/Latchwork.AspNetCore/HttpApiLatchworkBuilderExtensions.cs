@@ -1,8 +1,10 @@
 using Latchwork.Api;
 using Latchwork.Security;
 using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.DependencyInjection.Extensions;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Options;
 
 namespace Latchwork;
 
@@ -25,16 +27,11 @@ public static class HttpApiLatchworkBuilderExtensions
         if (builder.Services.Any(service => service.IsKeyedService && service.ServiceType == typeof(HttpApi) && name.Equals(service.ServiceKey))) return builder;
 
         AccessGuard.AddTo(builder.Services);
-        builder.Services.AddOptions<HttpApiOptions>(name)
-            .Validate(static options => options.MaxPayloadBytes is >= 1 and <= 256 << 20, "'MaxPayloadBytes' must be 1 to 268435456.")
-            .Validate(static options => options.MaxWaiting is >= 1 and <= HttpApiOptions.MaxMaxWaiting, "'MaxWaiting' must be 1 to 10000.")
-            .Validate(
-                static options => options.CompletedRetention == TimeSpan.Zero || (options.CompletedRetention >= TimeSpan.FromSeconds(1) && options.CompletedRetention <= Limits.MaxDelay),
-                "'CompletedRetention' must be zero, or between 1 s and 100 years.")
-            .ValidateOnStart();
+        builder.Services.TryAddSingleton<IValidateOptions<HttpApiOptions>>(new OptionSetValidator<HttpApiOptions>(HttpApiOptions.Set));
+        builder.Services.AddOptions<HttpApiOptions>(name).ValidateOnStart();
         builder.Services.AddKeyedSingleton(name, (services, _) => new HttpApi(
             key is null ? services.GetRequiredService<LatchworkStore>() : services.GetRequiredKeyedService<LatchworkStore>(key),
-            services.GetRequiredService<Microsoft.Extensions.Options.IOptionsMonitor<HttpApiOptions>>().Get(name),
+            services.GetRequiredService<IOptionsMonitor<HttpApiOptions>>().Get(name),
             services.GetService<ILoggerFactory>(),
             services.GetService<TimeProvider>() ?? TimeProvider.System,
             services.GetRequiredService<IHostApplicationLifetime>().ApplicationStopping));

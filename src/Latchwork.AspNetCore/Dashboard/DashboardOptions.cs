@@ -1,3 +1,4 @@
+using Latchwork.Configuration;
 using Microsoft.AspNetCore.Http;
 
 namespace Latchwork;
@@ -5,6 +6,13 @@ namespace Latchwork;
 /// <summary>Who may do what on the dashboard, and how many may watch it. See <c>AddDashboard</c>.</summary>
 public sealed class DashboardOptions
 {
+    /// <summary>What each of them may be.</summary>
+    internal static OptionSet<DashboardOptions> Set { get; } = new OptionSet<DashboardOptions>(static () => new())
+        .Policy(nameof(ReadPolicy), static o => o.ReadPolicy, "none")
+        .Policy(nameof(ChangePolicy), static o => o.ChangePolicy, "none: read-only for all")
+        .Policy(nameof(PayloadPolicy), static o => o.PayloadPolicy, "none: shown in Development alone")
+        .Number(nameof(MaxStreams), 0, 10_000, static o => o.MaxStreams, static (o, value) => o.MaxStreams = value);
+
     /// <summary>The most streams that may be open by default.</summary>
     public const int DefaultMaxStreams = 200;
 
@@ -23,7 +31,7 @@ public sealed class DashboardOptions
     /// </summary>
     public string? PayloadPolicy { get; set; }
 
-    /// <summary>How many browser tabs may be kept up to date at the same time by this process: 0 (none is) to 10,000; default 200. Others can reload.</summary>
+    /// <summary>How many browser tabs may be kept up to date at the same time by this process: 0 to 10,000; default 200. Others can reload.</summary>
     public int MaxStreams { get; set; } = DefaultMaxStreams;
 
     /// <summary>Where the browser of a request signs out, relative to the pages, by a post without fields; null if it cannot. For <c>latchwork-server</c>.</summary>

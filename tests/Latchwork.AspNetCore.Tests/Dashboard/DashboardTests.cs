@@ -316,7 +316,9 @@ public sealed class DashboardTests
             Should.Throw<InvalidOperationException>(() => app.MapLatchworkDashboard("/other", "reports")).Message.ShouldContain("'reports'");
         }
 
-        Should.Throw<Exception>(() => DashboardHost.StartAsync(options => options.MaxStreams = -1)).Message.ShouldContain("'MaxStreams' must be between 0 and 10000; it is -1.");
+        string message = Should.Throw<Exception>(() => DashboardHost.StartAsync(options => (options.MaxStreams, options.ReadPolicy) = (-1, ""))).Message;
+        message.ShouldContain("'MaxStreams' must be between 0 and 10000; it is -1.");
+        message.ShouldContain("'ReadPolicy' must be the name of an authorization policy, or null; it is empty.");
         (await Should.ThrowAsync<InvalidOperationException>(() => DashboardHost.StartAsync(options => options.ChangePolicy = "ops"))).Message.ShouldContain("'ops'");
     }
 }

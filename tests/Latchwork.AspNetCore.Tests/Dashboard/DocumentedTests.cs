@@ -1,3 +1,4 @@
+using Latchwork.StoreConformance.Support;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Routing;
 using Microsoft.Extensions.DependencyInjection;
@@ -6,9 +7,16 @@ using Xunit;
 
 namespace Latchwork.AspNetCore.Tests.Dashboard;
 
-/// <summary>The program of docs/dashboard.md.</summary>
+/// <summary>What docs/dashboard.md and docs/http.md say: a program, and the options.</summary>
 public sealed class DocumentedTests
 {
+    [Fact]
+    public void The_documentation_has_the_options()
+    {
+        OptionDocs.Check<DashboardOptions>("dashboard.md", "Adding it", DashboardOptions.Set.Describe(), "Latchwork.AspNetCore/Dashboard/DashboardOptions.cs");
+        OptionDocs.Check<HttpApiOptions>("http.md", "Options", HttpApiOptions.Set.Describe(), "Latchwork.AspNetCore/HttpApiOptions.cs");
+    }
+
     [Fact]
     public async Task The_program_of_the_documentation_maps_the_dashboard()
     {
