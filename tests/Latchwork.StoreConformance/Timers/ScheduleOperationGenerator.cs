@@ -14,7 +14,20 @@ public sealed class ScheduleOperationGenerator(Random random)
     /// <summary>The next operation, in view of how things stand.</summary>
     public TimerOperation Next(TimerModelRun run)
     {
-        TimerModel model = run.Model;
+        TimerOperation next = NextOf(run.Model);
+        if (next is not (DeclareOperation or PauseScheduleOperation or CancelOccurrenceOperation or CallTriggerOperation) || random.Next(2) == 0) return next;
+        var between = new List<TimerOperation>();
+        for (int count = random.Next(1, 4); between.Count < count;)
+        {
+            // When time passes in between, the call is neither before nor after it.
+            if (NextOf(run.Model) is not AdvanceOperation and var other) between.Add(other);
+        }
+
+        return new MetOperation(next, between);
+    }
+
+    private TimerOperation NextOf(TimerModel model)
+    {
         ModelEvent[] held = [.. model.Events.Where(e => e.State == TimerState.InFlight)];
         ModelEvent[] waiting = [.. held.Where(e => model.Schedules.HasNotBegun(e.Id))], begun = [.. held.Except(waiting)];
         return random.Next(100) switch
@@ -23,7 +36,8 @@ public sealed class ScheduleOperationGenerator(Random random)
             < 10 => new RemoveScheduleOperation(Pick(_ids)),
             < 12 => new PauseScheduleOperation(Pick(_ids), IsPaused: true),
             < 17 => new PauseScheduleOperation(Pick(_ids), IsPaused: false),
-            < 22 => new TriggerOperation(Pick(_ids), $"t{++_names}"),
+            < 20 => new TriggerOperation(Pick(_ids), $"t{++_names}"),
+            < 22 => new CallTriggerOperation(Pick(_ids)),
             < 28 when held.Length > 0 => new ReadScheduleOperation(Pick(held).Id),
             < 46 when held.Length > 0 => Begin(Pick(waiting.Length > 0 && random.Next(4) > 0 ? waiting : held)),
             < 62 when begun.Length > 0 => Settle(Pick(begun)),

@@ -59,6 +59,33 @@ public sealed record TriggerOperation(string Id, string Name) : TimerOperation
     public override string ToString() => $"trigger {Id} as {Name}";
 }
 
+/// <summary>A trigger as a person makes it.</summary>
+public sealed record CallTriggerOperation(string Id) : TimerOperation
+{
+    public override async Task CheckAsync(TimerModelRun run)
+    {
+        TriggerResult result = await run.Timer.Schedules.TriggerAsync(Id);
+        string? occurrence = result.OccurrenceId;
+        if (result.Outcome == TriggerOutcome.Skipped)
+        {
+            ScheduleReading reading = await run.Timers.Schedules!.ReadAsync(run.Partition, [Id], CancellationToken.None);
+            occurrence = reading.Records[0]!.History[^1].Id; // its id is told only if there is an event
+        }
+
+        TriggerDecision? model = run.Model.Schedules.Trigger(run.Model, Id, occurrence ?? "");
+        TriggerOutcome expected = model switch
+        {
+            null => TriggerOutcome.NotFound,
+            TriggerDecision.Posted => TriggerOutcome.Triggered,
+            TriggerDecision.Queued => TriggerOutcome.Queued,
+            _ => TriggerOutcome.Skipped,
+        };
+        TimerModelRun.Compare([expected], [result.Outcome]);
+    }
+
+    public override string ToString() => $"trigger {Id} by a call";
+}
+
 /// <summary>A node that holds an occurrence reads its schedule. What happens before its next step, it does not know.</summary>
 public sealed record ReadScheduleOperation(string Occurrence) : TimerOperation
 {

@@ -14,7 +14,13 @@ public sealed class TimerModelRun(LatchworkStore store, ManualTimeProvider clock
     public ITimerStore Timers { get; } = store.Timers;
 
     /// <summary>What declares schedules, and changes them.</summary>
-    public DistributedTimer Timer => _timer ??= new DistributedTimer(store, new() { Namespace = Partition.Namespace, TimeProvider = Clock });
+    public DistributedTimer Timer => _timer ??= new DistributedTimer(new MeetingStore(store, this), new() { Namespace = Partition.Namespace, TimeProvider = Clock });
+
+    /// <summary>What others do before calls of <see cref="Timer"/> that have read a schedule write it.</summary>
+    public Queue<TimerOperation> InBetween { get; } = [];
+
+    /// <summary>The occurrence that such a call cancels.</summary>
+    public string? Cancelled { get; set; }
 
     /// <summary>Schedules as nodes have read them for occurrences that they hold, and as they were in the model.</summary>
     public Dictionary<string, (ScheduleRecord? Record, ModelSchedule? Model)> Readings { get; } = [];
