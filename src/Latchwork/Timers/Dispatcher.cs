@@ -64,6 +64,8 @@ internal sealed class Dispatcher : IDeliveryQueue
 
     /// <summary>Queues deliveries.</summary>
     /// <returns>False if the dispatcher was stopped: nothing was queued.</returns>
+    public bool TakesTogether => false;
+
     public bool TryAdd(List<TimerDelivery> deliveries)
     {
         List<TimerDelivery> tooMany = [];
@@ -72,9 +74,9 @@ internal sealed class Dispatcher : IDeliveryQueue
         {
             if (_stopped) return false;
             int lastAttempts = deliveries.Exists(static delivery => delivery.IsLastAttempt) ? LastAttempts() : 0;
+            if (_expected.Count > 0) _expected.ExceptWith(deliveries); // all of them first: the handlers that are kept for some are not taken from the others
             foreach (TimerDelivery delivery in deliveries)
             {
-                _expected.Remove(delivery);
                 if (delivery.IsLastAttempt && lastAttempts++ >= HandlersFree) tooMany.Add(delivery);
                 else _queue.Enqueue(delivery, (!delivery.IsLastAttempt, delivery.Due, _sequence++));
             }

@@ -3,6 +3,9 @@ namespace Latchwork;
 /// <summary>Where a listener puts what its claims bring: handlers take it from there, or callers who wait for it.</summary>
 internal interface IDeliveryQueue : IDisposable
 {
+    /// <summary>Whether what one claim brought is best added together: a caller who is given some of it waits no more, and the rest would be handed back.</summary>
+    bool TakesTogether { get; }
+
     /// <summary>Ends when the queue was stopped and no handler runs.</summary>
     Task Idle { get; }
 

@@ -44,6 +44,8 @@ internal sealed class Receivers : IDeliveryQueue
         Capacity = new NodeCapacity(settings.MaxInFlight, maxConcurrency: 0);
     }
 
+    public bool TakesTogether => true;
+
     /// <summary>What may be claimed: as many events as the callers want together.</summary>
     public NodeCapacity Capacity { get; }
 

@@ -286,6 +286,29 @@ public abstract class EngineReceiveSuite(StoreFixture fixture) : EngineSuite(fix
     }
 
     [Fact]
+    public async Task Occurrences_of_one_instant_are_given_to_a_caller_as_many_as_it_wants_and_none_is_handed_back()
+    {
+        ManualTimeProvider clock = await StopTimeAsync();
+        DistributedTimer timer = NewTimer();
+        const int Schedules = 60;
+        for (int i = 0; i < Schedules; i++) await timer.Schedules.AddOrUpdateAsync($"s{i}", Schedule.Cron("0 0 1 1 *"), "x"u8.ToArray());
+        DateTimeOffset at = (await timer.Schedules.GetAsync("s0"))!.Next!.Value;
+        clock.Advance(at - clock.GetUtcNow());
+
+        int got = 0;
+        for (int calls = 1; got < Schedules; calls++)
+        {
+            IReadOnlyList<TimerDelivery> deliveries = await timer.ReceiveAsync(20, TestTimeout);
+            got += deliveries.Count;
+            calls.ShouldBeLessThanOrEqualTo(Schedules / 10, "a call brings what it asked for, and not one");
+            foreach (TimerDelivery delivery in deliveries) (await delivery.ConfirmAsync()).ShouldBe(TimerOutcome.Done);
+        }
+
+        TimerCounts counts = (await timer.GetStatsAsync()).Counters.Totals;
+        (counts.Delivered, counts.Confirmed, counts.HandedBack).ShouldBe((Schedules, Schedules, 0));
+    }
+
+    [Fact]
     public async Task In_a_pause_nothing_is_given_away_and_afterwards_it_is()
     {
         DistributedTimer timer = NewTimer();

@@ -52,6 +52,8 @@ internal sealed class OccurrenceStarter(LeaseHolder holder, IScheduleStore sched
     // Never throws.
     private async Task RunAsync(PartitionClient client, List<TimerDelivery> deliveries, int pausesBefore)
     {
+        Round? all = queue.TakesTogether ? NewRound(deliveries.Count) : null;
+        List<Task> starting = [];
         foreach (TimerDelivery[] piece in deliveries.Chunk(ScheduleReader.MaxRead))
         {
             Dictionary<string, ScheduleRecord?> records = [];
@@ -65,17 +67,29 @@ internal sealed class OccurrenceStarter(LeaseHolder holder, IScheduleStore sched
             catch (Exception e)
 #pragma warning restore CA1031
             {
-                foreach (TimerDelivery delivery in piece) GiveUp(delivery, e);
+                foreach (TimerDelivery delivery in piece)
+                {
+                    GiveUp(delivery, e);
+                    if (all is not null) await all.AnsweredAsync(null).ConfigureAwait(false);
+                }
+
                 continue;
             }
 
-            await Task.WhenAll(piece.Select(delivery => StartAsync(client, delivery, records[OccurrenceId.ScheduleOf(delivery.Id)!], pausesBefore))).ConfigureAwait(false);
+            Round round = all ?? NewRound(piece.Length);
+            starting.AddRange(piece.Select(delivery => StartAsync(client, delivery, records[OccurrenceId.ScheduleOf(delivery.Id)!], pausesBefore, round)));
+            if (all is null) await Task.WhenAll(starting).ConfigureAwait(false);
         }
+
+        await Task.WhenAll(starting).ConfigureAwait(false);
+
+        Round NewRound(int count) => new(count, started => DispatchAsync(client, started, pausesBefore));
     }
 
     // Never throws.
-    private async Task StartAsync(PartitionClient client, TimerDelivery delivery, ScheduleRecord? record, int pausesBefore)
+    private async Task StartAsync(PartitionClient client, TimerDelivery delivery, ScheduleRecord? record, int pausesBefore, Round round)
     {
+        bool isInRound = true;
         try
         {
             for (int changes = 0; ; changes++)
@@ -96,9 +110,10 @@ internal sealed class OccurrenceStarter(LeaseHolder holder, IScheduleStore sched
                 }
 
                 (OccurrenceAdvance advance, OccurrencePlan? plan) = Plan(delivery, record);
-                AdvanceAnswer answer = await RepeatAsync(token => client.Advances.AddAsync(advance, token), [delivery]).ConfigureAwait(false);
+                AdvanceAnswer answer = await RepeatAsync(token => client.Advances.AddAsync(advance, token), [delivery], LeaveRoundAsync).ConfigureAwait(false);
                 if (answer.Outcome == AdvanceOutcome.Changed)
                 {
+                    await LeaveRoundAsync().ConfigureAwait(false);
                     record = answer.Record;
                     if (changes < MaxChanges) continue;
                     await HandBackAsync(delivery).ConfigureAwait(false);
@@ -107,7 +122,14 @@ internal sealed class OccurrenceStarter(LeaseHolder holder, IScheduleStore sched
                 {
                     if (advance.Headers is { } headers) delivery.Redate(headers);
                     Log(delivery, plan, answer.Outcome);
-                    await DispatchAsync(client, delivery, pausesBefore).ConfigureAwait(false);
+                    if (!isInRound)
+                    {
+                        await DispatchAsync(client, [delivery], pausesBefore).ConfigureAwait(false);
+                        return;
+                    }
+
+                    isInRound = false;
+                    await round.AnsweredAsync(delivery).ConfigureAwait(false);
                 }
                 else
                 {
@@ -127,27 +149,49 @@ internal sealed class OccurrenceStarter(LeaseHolder holder, IScheduleStore sched
         {
             GiveUp(delivery, e);
         }
+        finally
+        {
+            await LeaveRoundAsync().ConfigureAwait(false);
+        }
+
+        Task LeaveRoundAsync()
+        {
+            if (!isInRound) return Task.CompletedTask;
+            isInRound = false;
+            return round.AnsweredAsync(null);
+        }
     }
 
-    private async Task DispatchAsync(PartitionClient client, TimerDelivery delivery, int pausesBefore)
+    private async Task DispatchAsync(PartitionClient client, List<TimerDelivery> started, int pausesBefore)
     {
-        if (delivery.IsOver)
+        List<TimerDelivery> over = started.FindAll(static delivery => delivery.IsOver);
+        if (over.Count > 0) started = [.. started.Except(over)];
+        foreach (TimerDelivery delivery in started) delivery.QueuedAt = holder.Now; // what it has waited for until now says nothing about this node's handlers
+        if (started.Count > 0 && pauses.CountOf(client) == pausesBefore && queue.TryAdd(started))
         {
-            // It was lost while the step was made. Its token is still good if nobody took it over: then it goes back as it is, instead of spending a retry when the lease ends.
+            if (pauses.CountOf(client) != pausesBefore) pauses.HandBackUnstarted(client);
+            started = [];
+        }
+
+        // The node leaves, or the namespace is paused; whoever claims the others next finds that they have begun.
+        await Task.WhenAll([.. over.Select(delivery => ReturnAsync(client, delivery)), .. started.Select(HandBackAsync)]).ConfigureAwait(false);
+    }
+
+    // It was lost while the step was made. Its token is still good if nobody took it over: then it goes back as it is, instead of spending a retry when the lease ends.
+    private async Task ReturnAsync(PartitionClient client, TimerDelivery delivery)
+    {
+        try
+        {
             await holder.Calls.ReleaseAsync(client, delivery.Key, holder.Now + TimerSettings.LeaveGrace, holder.Aborted).OffStoreThread().ConfigureAwait(false);
             delivery.MarkEnded();
             DidNotRun(delivery);
-            return;
         }
-
-        delivery.QueuedAt = holder.Now; // what it has waited for until now says nothing about this node's handlers
-        if (pauses.CountOf(client) == pausesBefore && queue.TryAdd([delivery]))
+#pragma warning disable CA1031 // Nobody waits for this: it is reported, and the lease runs out.
+        catch (Exception e)
+#pragma warning restore CA1031
         {
-            if (pauses.CountOf(client) != pausesBefore) pauses.HandBackUnstarted(client);
-            return;
+            GiveUp(delivery, e);
         }
-
-        await HandBackAsync(delivery).ConfigureAwait(false); // the node leaves, or the namespace is paused; whoever claims it next finds that it has begun
     }
 
     private async Task HandBackAsync(TimerDelivery delivery)
@@ -182,7 +226,10 @@ internal sealed class OccurrenceStarter(LeaseHolder holder, IScheduleStore sched
     }
 
     /// <summary>A store that does not answer is asked again for as long as the lease lasts, which is extended meanwhile.</summary>
-    private async Task<T> RepeatAsync<T>(Func<CancellationToken, Task<T>> call, TimerDelivery[] deliveries)
+    /// <param name="call">Asks it.</param>
+    /// <param name="deliveries">What it is asked about.</param>
+    /// <param name="onFailed">Called before it is asked again; null for nothing.</param>
+    private async Task<T> RepeatAsync<T>(Func<CancellationToken, Task<T>> call, TimerDelivery[] deliveries, Func<Task>? onFailed = null)
     {
         for (int n = 0; ; n++)
         {
@@ -193,6 +240,7 @@ internal sealed class OccurrenceStarter(LeaseHolder holder, IScheduleStore sched
             }
             catch (LatchworkStoreException e) when ((e.IsTransient || e.Outcome == StoreOutcome.Unknown) && Array.Exists(deliveries, delivery => !delivery.IsOver && holder.Now + pause < delivery.Deadline))
             {
+                if (onFailed is not null) await onFailed().ConfigureAwait(false);
                 await Task.Delay(pause, holder.Settings.Time, holder.Aborted).ConfigureAwait(false);
             }
         }
@@ -222,6 +270,31 @@ internal sealed class OccurrenceStarter(LeaseHolder holder, IScheduleStore sched
         else if (outcome == AdvanceOutcome.Run && plan is { Missed: > 0 })
         {
             holder.Errors.Log.OccurrencesMissed(shown, holder.Settings.Namespace, plan.IsMore ? $"more than {plan.Missed}" : $"{plan.Missed}");
+        }
+    }
+
+    /// <summary>
+    /// Occurrences whose steps are sent together, and answered together as a rule. What may run is passed on when all are answered, together: who takes several takes
+    /// them at a time, and a caller that waits for events is given as many as it wants. What has to be asked again does not hold up the others.
+    /// </summary>
+    private sealed class Round(int count, Func<List<TimerDelivery>, Task> dispatch)
+    {
+        private readonly Lock _gate = new();
+        private readonly List<TimerDelivery> _started = [];
+        private int _left = count;
+
+        /// <summary>One is answered.</summary>
+        /// <param name="started">The one that is to run; null if it is not, or has to be asked about again.</param>
+        /// <returns>A task that ends, with the last of a round, when all that run have been passed on.</returns>
+        public Task AnsweredAsync(TimerDelivery? started)
+        {
+            lock (_gate)
+            {
+                if (started is not null) _started.Add(started);
+                if (--_left > 0) return Task.CompletedTask;
+            }
+
+            return _started.Count > 0 ? dispatch(_started) : Task.CompletedTask;
         }
     }
 }
