@@ -22,6 +22,9 @@ internal sealed class NamespaceReader(LatchworkStore store, string ns, TimeProvi
     /// <summary>The next call reads anew.</summary>
     public void ForgetAge() => _readAt = _windowsReadAt = null;
 
+    /// <summary>Whether it was read at a time or later, by the timestamps of the clock.</summary>
+    public bool WasReadSince(long timestamp) => _readAt >= timestamp;
+
     /// <summary>Reads its counts and nodes, unless they are young enough.</summary>
     /// <exception cref="LatchworkStoreException">The store does not answer.</exception>
     public async Task ReadAsync(CancellationToken cancellationToken)

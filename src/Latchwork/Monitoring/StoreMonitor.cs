@@ -17,7 +17,7 @@ internal sealed partial class StoreMonitor : IAsyncDisposable
     /// <summary>Namespaces on a page of the overview.</summary>
     public const int PageSize = 50;
 
-    /// <summary>How many namespaces are read for the first time in one look. Reading all of a large store takes several looks.</summary>
+    /// <summary>How many namespaces are read for the first time, or for the first time after a pause, in one look. Reading all of a large store takes several looks.</summary>
     public const int MaxFirst = 1000;
 
     /// <summary>How many of the namespaces that are not shown are read again in one look.</summary>
@@ -41,6 +41,9 @@ internal sealed partial class StoreMonitor : IAsyncDisposable
     /// <summary>How often the list of namespaces, the counts of lockers and the warnings of the store are read.</summary>
     public static readonly TimeSpan ListAge = TimeSpan.FromSeconds(10);
 
+    /// <summary>When nobody has looked for that long, what was read before says nothing of what is: all is read anew.</summary>
+    public static readonly TimeSpan PauseAge = TimeSpan.FromSeconds(10);
+
     /// <summary>How long a look waits for the store.</summary>
     public static readonly TimeSpan Timeout = TimeSpan.FromSeconds(5);
 
@@ -56,6 +59,7 @@ internal sealed partial class StoreMonitor : IAsyncDisposable
     private IReadOnlyList<LockerRow> _lockerRows;
     private IReadOnlyList<StoreWarning> _warnings = [];
     private long? _listedAt, _slicedAt, _lockersReadAt, _failedAt;
+    private long _lookingSince;
     private DateTimeOffset? _unavailableSince;
     private string? _lastError;
     private string _lastSliced = "";
@@ -209,11 +213,12 @@ internal sealed partial class StoreMonitor : IAsyncDisposable
 
     private void Add(string ns) => _namespaces.GetOrAdd(ns, static (ns, monitor) => new NamespaceReader(monitor._store, ns, monitor._time), this);
 
-    // Namespaces that were never read first, then the others in turn.
+    // Namespaces that were never read first, or not since somebody looks again, then the others in turn.
     private async Task ReadSliceAsync(CancellationToken cancellationToken)
     {
         if (!IsOlder(_slicedAt, MaxAge)) return;
-        NamespaceReader[] fresh = [.. _namespaces.Values.Where(static one => one.Row.ReadAt is null).Take(MaxFirst)];
+        if (IsOlder(_slicedAt, PauseAge)) _lookingSince = _time.GetTimestamp();
+        NamespaceReader[] fresh = [.. _namespaces.Values.Where(one => !one.WasReadSince(_lookingSince)).Take(MaxFirst)];
         if (fresh.Length > 0)
         {
             await ReadAsync(fresh, cancellationToken).ConfigureAwait(false);

@@ -16,7 +16,7 @@ internal sealed class CountedStore : LatchworkStore
 
     public ConcurrentQueue<string> Commands { get; } = [];
 
-    /// <summary>What every command that looks fails with.</summary>
+    /// <summary>What every command that looks fails with, and pausing.</summary>
     public LatchworkStoreException? Fault { get; set; }
 
     /// <summary>What every command that looks waits for, whatever its token says.</summary>
@@ -51,6 +51,9 @@ internal sealed class CountedStore : LatchworkStore
     {
         public override Task<IReadOnlyList<string>> NamespacesAsync(CancellationToken cancellationToken) =>
             store.RunAsync(nameof(NamespacesAsync), null, () => base.NamespacesAsync(cancellationToken));
+
+        public override Task<TimerPause> PauseAsync(TimerPartition partition, PauseRequest request, CancellationToken cancellationToken) =>
+            store.RunAsync(nameof(PauseAsync), partition.Namespace, () => base.PauseAsync(partition, request, cancellationToken));
 
         public override async Task<IReadOnlyList<TimerOutcome>> PurgeAsync(TimerPartition partition, IReadOnlyList<DeadLetterKey> keys, CancellationToken cancellationToken)
         {

@@ -173,6 +173,28 @@ public sealed class StoreMonitorTests : IAsyncDisposable
     }
 
     [Fact]
+    public async Task Who_looks_after_a_pause_sees_what_is_and_not_what_was()
+    {
+        for (int i = 0; i < 500; i++) await PostAsync($"ns{i:000}", TimeSpan.FromHours(1));
+        await OverviewAsync();
+        await PostAsync("ns499", TimeSpan.Zero, "2");
+        await PostAsync("ns498", TimeSpan.FromHours(1), "2");
+        _time.Advance(TimeSpan.FromMinutes(1));
+        _store.Commands.Clear();
+
+        OverviewPage page = await OverviewAsync();
+
+        page.Rows[0].Namespace.ShouldBe("ns499", "one look says where the trouble is");
+        (page.Totals.Scheduled, page.Totals.NotRead).ShouldBe((502, 0));
+        _store.Count()["GetStatsAsync"].ShouldBe(500);
+
+        _store.Commands.Clear();
+        _time.Advance(StoreMonitor.MaxAge);
+        await OverviewAsync();
+        _store.Count()["GetStatsAsync"].ShouldBeLessThanOrEqualTo(StoreMonitor.PageSize + StoreMonitor.Slice, "who goes on looking reads a slice");
+    }
+
+    [Fact]
     public async Task A_store_that_does_not_answer_is_shown_as_such_with_what_was_read_last()
     {
         await PostAsync("orders");
