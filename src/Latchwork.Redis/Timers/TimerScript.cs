@@ -1,9 +1,16 @@
 namespace Latchwork.Redis.Timers;
 
-/// <summary>A script that works on one partition, and the keys that it declares.</summary>
+/// <summary>A script that works on one partition, and the keys that it declares. It is put together when it is first used: a process needs few of them.</summary>
 internal sealed class TimerScript
 {
-    private TimerScript(RedisScript script) => (Script, Keys) = (script, KeysOf(script));
+    private readonly Lazy<(RedisScript Script, TimerKey[] Keys)> _loaded;
+
+    private TimerScript(string path) => _loaded = new(() =>
+    {
+        RedisScript script = RedisScripts.Load(path);
+        return (script, KeysOf(script));
+    });
+
     public static TimerScript Open { get; } = Load(nameof(Open));
     public static TimerScript Find { get; } = Load(nameof(Find));
     public static TimerScript Post { get; } = Load(nameof(Post));
@@ -62,12 +69,12 @@ internal sealed class TimerScript
     public static RedisScript Unregister { get; } = RedisScripts.Load("Timers/Unregister");
     public static RedisScript Namespaces { get; } = RedisScripts.Load("Timers/Namespaces");
 
-    public RedisScript Script { get; }
+    public RedisScript Script => _loaded.Value.Script;
 
     /// <summary>The keys, in the order in which the script unpacks them.</summary>
-    public TimerKey[] Keys { get; }
+    public TimerKey[] Keys => _loaded.Value.Keys;
 
-    private static TimerScript Load(string name) => new(RedisScripts.Load($"Timers/{name}"));
+    private static TimerScript Load(string name) => new($"Timers/{name}");
 
     private static TimerScript LoadMaintenance(string name) => Load($"Maintenance/{name}");
 
