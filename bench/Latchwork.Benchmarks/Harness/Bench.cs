@@ -23,11 +23,13 @@ internal sealed class Bench(Options options, RedisProcess server, string root, S
     public Task<ContenderProcess> StartPeerAsync(string name) => StartAsync(name, server.Port.ToString(CultureInfo.InvariantCulture));
 
     /// <summary>One of ours, on the run's Redis unless said otherwise; it ends with the section.</summary>
-    public Task<ContenderProcess> StartOursAsync(string? store = null) => StartAsync("latchwork", store ?? server.Uri);
+    /// <param name="store">Its address.</param>
+    /// <param name="spins">Whether idle threads of its pool spin before they sleep, as .NET has it (a program says otherwise with <c>ThreadPoolSpinCount</c>).</param>
+    public Task<ContenderProcess> StartOursAsync(string? store = null, bool spins = true) => StartAsync("latchwork", store ?? server.Uri, spins);
 
-    public async Task<ContenderProcess> StartAsync(string name, string store)
+    public async Task<ContenderProcess> StartAsync(string name, string store, bool spins = true)
     {
-        ContenderProcess contender = await ContenderProcess.StartAsync(name, store, root);
+        ContenderProcess contender = await ContenderProcess.StartAsync(name, store, root, spins);
         _started.Add(contender);
         return contender;
     }

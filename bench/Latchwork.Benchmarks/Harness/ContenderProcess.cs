@@ -39,7 +39,8 @@ internal sealed class ContenderProcess : IAsyncDisposable
     /// <param name="name">A kind of ours (see <c>Contenders</c>), the name of a file under <c>bench/peers</c>, or a library of bench/Latchwork.Benchmarks.Peers.</param>
     /// <param name="store">The store's address for ours; for peers the port, and perhaps a word more after a space.</param>
     /// <param name="root">The repository's root.</param>
-    public static async Task<ContenderProcess> StartAsync(string name, string store, string root)
+    /// <param name="spins">Whether idle threads of .NET's pool spin before they sleep.</param>
+    public static async Task<ContenderProcess> StartAsync(string name, string store, string root, bool spins = true)
     {
         string script = Path.Combine(root, "bench", "peers", $"{name}.mjs");
         string[] words;
@@ -65,6 +66,7 @@ internal sealed class ContenderProcess : IAsyncDisposable
         };
         // The old client of dtimer speaks of deprecations.
         start.Environment["NODE_NO_WARNINGS"] = "1";
+        if (!spins) start.Environment["DOTNET_ThreadPool_UnfairSemaphoreSpinLimit"] = "0";
         var contender = new ContenderProcess(name, Process.Start(start) ?? throw new InvalidOperationException($"{name} did not start."));
         try
         {

@@ -36,6 +36,7 @@ internal static class Names
 {
     public const string Latchwork = "Latchwork";
     public const string Tuned = "Latchwork, tuned";
+    public const string Quiet = "Latchwork, idle threads of the pool do not spin";
     public const string Kept = "Latchwork, tuned, completed kept";
     public const string Raw = "raw ZADD + HSET";
     public const string RawVariadic = "raw, one ZADD and HSET a batch";
