@@ -38,6 +38,11 @@ public sealed class PublicApiTests
         Directory.EnumerateFiles(Repository.PathTo("api")).Select(file => Path.GetFileNameWithoutExtension(file))
             .ShouldBeSubsetOf(Repository.Libraries);
 
+    /// <summary>Each is one more that a user has to know. A new one takes the place of another, or has a reason to raise the number.</summary>
+    [Fact]
+    public void The_core_has_at_most_72_types_that_are_not_experimental() =>
+        File.ReadLines(Repository.PathTo("api", "Latchwork.txt")).Count(line => line.StartsWith("public ", StringComparison.Ordinal)).ShouldBeLessThanOrEqualTo(72);
+
     private static Assembly Load(string library)
     {
         string path = Path.Combine(AppContext.BaseDirectory, library + ".dll");
