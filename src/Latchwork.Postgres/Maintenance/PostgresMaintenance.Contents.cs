@@ -19,7 +19,7 @@ internal sealed partial class PostgresMaintenance
                 MaintenanceSteps.CheckClosedFor(space, moveId);
                 session.Run(new SqlStatement(
                     """
-                    WITH gone AS (DELETE FROM @schema@.timer_events WHERE partition_id = $1 AND id = ANY ($2) RETURNING state)
+                    WITH gone AS (DELETE FROM @schema@.timer_events WHERE ctid = ANY (ARRAY(SELECT l.at_tid FROM @schema@.timer_locked($1, $2) l)) RETURNING state)
                     INSERT INTO @schema@.timer_counts
                     SELECT $1, -count(*) FILTER (WHERE state = 0), -count(*) FILTER (WHERE state = 1), -count(*) FILTER (WHERE state = 2), 0 FROM gone HAVING count(*) > 0
                     """).With(space.Id).With(Utf8.Bytes(arrived)));
@@ -35,7 +35,7 @@ internal sealed partial class PostgresMaintenance
                     """
                     WITH back AS (
                         UPDATE @schema@.timer_events SET state = 0, until = NULL, token = NULL, node = NULL
-                        WHERE partition_id = $1 AND id = ANY ($2) AND state = 1 RETURNING 1
+                        WHERE ctid = ANY (ARRAY(SELECT l.at_tid FROM @schema@.timer_locked($1, $2) l WHERE l.state = 1)) RETURNING 1
                     )
                     INSERT INTO @schema@.timer_counts SELECT $1, count(*), -count(*), 0, 0 FROM back HAVING count(*) > 0
                     """).With(space.Id).With(Utf8.Bytes(waiting)));
@@ -53,7 +53,12 @@ internal sealed partial class PostgresMaintenance
             (session, space) =>
             {
                 MaintenanceSteps.CheckClosedFor(space, moveId);
-                session.Run(new SqlStatement("DELETE FROM @schema@.locks WHERE namespace_id = $1 AND name = ANY ($2) AND node IS NULL").With(space.Id).With(Utf8.Bytes(arrived)));
+                session.Run(new SqlStatement(
+                    """
+                    DELETE FROM @schema@.locks WHERE ctid = ANY (ARRAY(
+                        SELECT l.ctid FROM unnest($2) AS g (name) CROSS JOIN LATERAL (
+                            SELECT k.ctid FROM @schema@.locks k WHERE k.namespace_id = $1 AND k.name = g.name AND k.node IS NULL OFFSET 0) l))
+                    """).With(space.Id).With(Utf8.Bytes(arrived)));
                 (List<byte[]> names, bool hasMore) = Names(session, space, cursor);
                 var keys = new List<TransferKey>();
                 foreach (byte[] name in names)
@@ -114,10 +119,10 @@ internal sealed partial class PostgresMaintenance
             (session, space) =>
             {
                 byte[][] ids = Utf8.Bytes([.. events.Select(static one => one.Id)]);
-                HashSet<string> known = Ids(session, "SELECT id FROM @schema@.timer_imported WHERE partition_id = $1 AND id = ANY ($2)", space, ids);
+                HashSet<string> known = Ids(session, "SELECT g.id FROM unnest($2) AS g (id) CROSS JOIN LATERAL (SELECT 1 FROM @schema@.timer_imported i WHERE i.partition_id = $1 AND i.id = g.id OFFSET 0) i", space, ids);
                 HashSet<string> present = Ids(
                     session,
-                    "SELECT id FROM @schema@.timer_events WHERE partition_id = $1 AND id = ANY ($2) UNION ALL SELECT id || '\\x1f'::bytea FROM @schema@.timer_schedules WHERE partition_id = $1 AND id || '\\x1f'::bytea = ANY ($2)",
+                    "SELECT g.id FROM unnest($2) AS g (id) CROSS JOIN LATERAL (SELECT 1 FROM @schema@.timer_events e WHERE e.partition_id = $1 AND e.id = g.id OFFSET 0) e UNION ALL SELECT id || '\\x1f'::bytea FROM @schema@.timer_schedules WHERE partition_id = $1 AND id || '\\x1f'::bytea = ANY ($2)",
                     space,
                     ids);
                 ImportOutcome[] answers = MaintenanceSteps.Judge(space, moveId, events, known.Contains, present.Contains);

@@ -24,6 +24,7 @@ CREATE TABLE @schema@.timer_partitions (
     backup_node  bytea,                        -- who asks a little later
     backup_at    bigint   NOT NULL DEFAULT 0,  -- ms
     stalled      integer  NOT NULL DEFAULT 0,  -- how often in a row all that was due was locked by somebody
+    leases_from  bigint   NOT NULL DEFAULT 0,  -- ms: no lease ends before that; only claims make leases, and they lock this row
     swept        bigint   NOT NULL DEFAULT 0,  -- µs: when old nodes were last forgotten
     schedules_swept bigint,                    -- ms: when somebody last looked for schedules without an occurrence
     count_minute bigint    NOT NULL DEFAULT 0, -- the minute (since 1970) in which something was last counted (see CounterRing); together with what is in timer_counts
@@ -223,20 +224,24 @@ END $$;
 
 -- The offset of the clock as it is written down, for absolute due times. Who does not lock the partition's row sees an offset that nobody may note before time has passed, and it
 -- would make them late; with the one that is noted they are early, if anything, and claims date them anew.
-CREATE FUNCTION @schema@.timer_noted_offset(part @schema@.timer_partitions) RETURNS bigint LANGUAGE sql STABLE AS $$
-    SELECT CASE WHEN part.clock_offset > 0 THEN (SELECT p.clock_offset FROM @schema@.timer_partitions p WHERE p.id = part.id) ELSE 0 END
-$$;
+CREATE FUNCTION @schema@.timer_noted_offset(part @schema@.timer_partitions) RETURNS bigint LANGUAGE plpgsql STABLE AS $$
+BEGIN
+    IF part.clock_offset = 0 THEN RETURN 0; END IF;
+    RETURN (SELECT p.clock_offset FROM @schema@.timer_partitions p WHERE p.id = part.id);
+END $$;
 
--- Writes down what changed in a partition whose row is locked.
-CREATE FUNCTION @schema@.timer_save(part @schema@.timer_partitions) RETURNS void LANGUAGE sql AS $$
+-- Writes down what changed in a partition whose row is locked. In PL/pgSQL, like what else every operation does: a session keeps its plans, and
+-- plans the body of a function in SQL at every call.
+CREATE FUNCTION @schema@.timer_save(part @schema@.timer_partitions) RETURNS void LANGUAGE plpgsql AS $$
+BEGIN
     UPDATE @schema@.timer_partitions p SET
         clock_last = part.clock_last, clock_offset = part.clock_offset, scheduled = part.scheduled, in_flight = part.in_flight, dead = part.dead,
         evicted = part.evicted, completed = part.completed, primary_node = part.primary_node, primary_at = part.primary_at,
         primary_since = part.primary_since, backup_node = part.backup_node,
-        backup_at = part.backup_at, stalled = part.stalled, swept = part.swept,
+        backup_at = part.backup_at, stalled = part.stalled, leases_from = part.leases_from, swept = part.swept,
         count_minute = part.count_minute, minute_counts = part.minute_counts, hour_counts = part.hour_counts, before_counts = part.before_counts
-    WHERE p.id = part.id
-$$;
+    WHERE p.id = part.id;
+END $$;
 
 -- Notes changes of the counts, and what has happened (p_now in µs: when).
 CREATE FUNCTION @schema@.timer_count(
@@ -395,10 +400,12 @@ BEGIN
 END $$;
 
 -- A primary waker that is 25 ms late is woken no more until it asks again.
-CREATE FUNCTION @schema@.timer_drop_late_primary(part @schema@.timer_partitions) RETURNS void LANGUAGE sql AS $$
-    UPDATE @schema@.timer_nodes n SET place = 0
-    WHERE n.partition_id = part.id AND n.node = part.primary_node AND part.primary_at < part.clock_last / 1000 - 25
-$$;
+CREATE FUNCTION @schema@.timer_drop_late_primary(part @schema@.timer_partitions) RETURNS void LANGUAGE plpgsql AS $$
+BEGIN
+    IF part.primary_at < part.clock_last / 1000 - 25 THEN
+        UPDATE @schema@.timer_nodes n SET place = 0 WHERE n.partition_id = part.id AND n.node = part.primary_node;
+    END IF;
+END $$;
 
 -- The backup waker keeps its place: the next head is its.
 CREATE FUNCTION @schema@.timer_appoint_backup(part @schema@.timer_partitions, p_at bigint) RETURNS @schema@.timer_partitions LANGUAGE plpgsql AS $$
@@ -466,6 +473,16 @@ BEGIN
     PERFORM @schema@.timer_save(@schema@.timer_appoint(@schema@.timer_retire(part), at));
 END $$;
 
+-- Locks the rows of events, in order of their ids, and answers where they are: whoever has locked a row may change it by its ctid, as long as the transaction
+-- has not done so yet. Each id is a search of its own, as a plan that joins sets of ids with events would depend on what was last known of the table's
+-- size, which is zero when a queue was empty at its last vacuum: then it is a search through the whole partition.
+CREATE FUNCTION @schema@.timer_locked(p_part integer, p_ids bytea[]) RETURNS TABLE (id bytea, state smallint, token bytea, at_tid tid)
+LANGUAGE plpgsql SET enable_seqscan = off SET enable_bitmapscan = off AS $$
+BEGIN
+    RETURN QUERY SELECT e.* FROM (SELECT DISTINCT g.id FROM unnest(p_ids) AS g (id) ORDER BY g.id) g
+        CROSS JOIN LATERAL (SELECT e.id, e.state, e.token, e.ctid FROM @schema@.timer_events e WHERE e.partition_id = p_part AND e.id = g.id FOR UPDATE) e;
+END $$;
+
 -- Schedules events. New ids are added in the order of their bytes, then rows that exist are locked in that order: transactions that post several
 -- of the same ids do not wait for each other in a circle. Outcomes: 0 created, 1 replaced, 2 kept, 3 exists.
 CREATE FUNCTION @schema@.timer_post(
@@ -485,9 +502,30 @@ DECLARE
     added integer;
     replaced integer;
     missing boolean;
+    all_new boolean;
 BEGIN
     outcomes := array_fill(NULL::integer, ARRAY[cardinality(p_ids)]);
+
+    -- As a rule all ids of a batch are new. Then it costs less to look first, and to add them without asking at each. Not in a transaction of the application, which may post any
+    -- number of batches: what can fail here is a transaction within it.
+    IF NOT p_hint AND cardinality(p_ids) >= 64 THEN
+        SELECT count(*) = cardinality(p_ids) AND count(e.id) = 0 INTO all_new FROM (SELECT DISTINCT g.id FROM unnest(p_ids) AS g (id)) g
+        LEFT JOIN LATERAL (SELECT o.id FROM @schema@.timer_events o WHERE o.partition_id = p_part AND o.id = g.id OFFSET 0) e ON true;
+        IF all_new THEN
+            BEGIN
+                INSERT INTO @schema@.timer_events (partition_id, state, retries, max_retries, due, raw_due, id, headers, payload)
+                SELECT p_part, 0, 0, g.max, @schema@.timer_due(g.due, now_us, noted), @schema@.timer_raw(g.due), g.id, g.headers, g.payload
+                FROM unnest(p_ids, p_dues, p_max, p_headers, p_payloads) AS g (id, due, max, headers, payload) ORDER BY g.id;
+                scheduled := cardinality(p_ids);
+                SELECT min(@schema@.timer_due(g.due, now_us, noted)) INTO earliest FROM unnest(p_dues) AS g (due);
+                outcomes := array_fill(0, ARRAY[cardinality(p_ids)]);
+            EXCEPTION WHEN unique_violation THEN
+                NULL; -- somebody has added one of them meanwhile
+            END;
+        END IF;
+    END IF;
     LOOP
+        EXIT WHEN array_position(outcomes, NULL) IS NULL;
         WITH given AS MATERIALIZED (
             SELECT DISTINCT ON (g.id) g.n, g.id, @schema@.timer_due(g.due, now_us, noted) AS due, @schema@.timer_raw(g.due) AS raw, g.max, g.headers, g.payload
             FROM unnest(p_ids, p_dues, p_max, p_headers, p_payloads) WITH ORDINALITY AS g (id, due, max, headers, payload, n)
@@ -521,9 +559,7 @@ BEGIN
         END LOOP;
         EXIT WHEN array_position(outcomes, NULL) IS NULL;
 
-        PERFORM 1 FROM @schema@.timer_events e
-            WHERE e.partition_id = p_part AND e.id IN (SELECT g.id FROM unnest(p_ids) WITH ORDINALITY AS g (id, n) WHERE outcomes[g.n] IS NULL)
-            ORDER BY e.id FOR UPDATE;
+        PERFORM @schema@.timer_locked(p_part, ARRAY(SELECT g.id FROM unnest(p_ids) WITH ORDINALITY AS g (id, n) WHERE outcomes[g.n] IS NULL));
         missing := false;
         FOR i IN 1..cardinality(p_ids) LOOP
             CONTINUE WHEN outcomes[i] IS NOT NULL;
@@ -566,15 +602,13 @@ DECLARE
     gone integer;
 BEGIN
     WITH oldest AS MATERIALIZED (
-        SELECT e.id, e.until FROM @schema@.timer_events e WHERE e.partition_id = part.id AND e.state = 2
+        SELECT e.ctid AS at_tid, e.id, e.until FROM @schema@.timer_events e WHERE e.partition_id = part.id AND e.state = 2
         ORDER BY e.until, e.id LIMIT 200 FOR UPDATE SKIP LOCKED
     ), numbered AS (
-        SELECT o.id, o.until, row_number() OVER (ORDER BY o.until, o.id) AS n FROM oldest o
-    ), deleted AS (
-        DELETE FROM @schema@.timer_events e USING numbered o
-        WHERE e.partition_id = part.id AND e.id = o.id AND (o.n <= too_many OR o.until < too_old) RETURNING 1
+        SELECT o.at_tid, o.until, row_number() OVER (ORDER BY o.until, o.id) AS n FROM oldest o
     )
-    SELECT count(*) INTO gone FROM deleted;
+    DELETE FROM @schema@.timer_events e WHERE e.ctid = ANY (ARRAY(SELECT o.at_tid FROM numbered o WHERE o.n <= too_many OR o.until < too_old));
+    GET DIAGNOSTICS gone = ROW_COUNT;
     RETURN gone;
 END $$;
 
@@ -590,9 +624,9 @@ DECLARE
 BEGIN
     IF going > 0 THEN
         WITH later AS MATERIALIZED (
-            SELECT c.id FROM @schema@.timer_completed c WHERE c.partition_id = p_part AND c.completed > p_now ORDER BY c.completed, c.id LIMIT going FOR UPDATE SKIP LOCKED
+            SELECT c.ctid AS at_tid FROM @schema@.timer_completed c WHERE c.partition_id = p_part AND c.completed > p_now ORDER BY c.completed, c.id LIMIT going FOR UPDATE SKIP LOCKED
         )
-        DELETE FROM @schema@.timer_completed c USING later l WHERE c.partition_id = p_part AND c.id = l.id;
+        DELETE FROM @schema@.timer_completed c WHERE c.ctid = ANY (ARRAY(SELECT l.at_tid FROM later l));
         GET DIAGNOSTICS to_come = ROW_COUNT;
         going := going - to_come;
     END IF;
@@ -600,13 +634,13 @@ BEGIN
         SELECT 1 FROM @schema@.timer_completed c WHERE c.partition_id = p_part AND c.completed < p_before ORDER BY c.completed, c.id LIMIT 200) o;
     IF going = 0 THEN RETURN to_come; END IF;
     WITH oldest AS MATERIALIZED (
-        SELECT c.id, c.completed FROM @schema@.timer_completed c WHERE c.partition_id = p_part ORDER BY c.completed, c.id LIMIT going
+        SELECT c.ctid AS at_tid, c.completed FROM @schema@.timer_completed c WHERE c.partition_id = p_part ORDER BY c.completed, c.id LIMIT going
     ), locked AS MATERIALIZED (
-        SELECT c.id FROM oldest o JOIN @schema@.timer_completed c ON c.partition_id = p_part AND c.id = o.id AND c.completed = o.completed FOR UPDATE OF c SKIP LOCKED
-    ), deleted AS (
-        DELETE FROM @schema@.timer_completed c USING locked l WHERE c.partition_id = p_part AND c.id = l.id RETURNING 1
+        SELECT c.ctid AS at_tid FROM @schema@.timer_completed c
+        WHERE c.ctid = ANY (ARRAY(SELECT o.at_tid FROM oldest o)) AND c.completed <= (SELECT max(o.completed) FROM oldest o) FOR UPDATE SKIP LOCKED
     )
-    SELECT count(*) INTO gone FROM deleted;
+    DELETE FROM @schema@.timer_completed c WHERE c.ctid = ANY (ARRAY(SELECT l.at_tid FROM locked l));
+    GET DIAGNOSTICS gone = ROW_COUNT;
     RETURN gone + to_come;
 END $$;
 
@@ -624,6 +658,7 @@ DECLARE
     deadline bigint;
     taken_back integer := 0;
     expired bytea[];
+    expired_at tid[];
     evicted_now integer;
     wanted integer;
     first_due bigint;
@@ -651,8 +686,8 @@ BEGIN
     -- Absolute times that were written down before the offset grew are dated anew, a bounded number. With an offset of zero there are none.
     IF offset_us > 0 THEN
         UPDATE @schema@.timer_events e SET due = e.raw_due + @schema@.timer_ahead(offset_us)
-        WHERE e.partition_id = p_part AND e.id = ANY (ARRAY(
-            SELECT b.id FROM @schema@.timer_events b
+        WHERE e.ctid = ANY (ARRAY(
+            SELECT b.ctid FROM @schema@.timer_events b
             WHERE b.partition_id = p_part AND b.state = 0 AND b.raw_due IS NOT NULL AND b.due - b.raw_due < @schema@.timer_ahead(offset_us)
             ORDER BY b.due - b.raw_due LIMIT 200 FOR UPDATE SKIP LOCKED));
     END IF;
@@ -679,12 +714,12 @@ BEGIN
     -- A node whose lease ran out spent an attempt. The event is due since then, or dead-lettered. An occurrence that has not begun is handed back: that is
     -- seen by a statement of its own, after the rows are locked, as a step that has begun it may just have been committed.
     dead_lettered := 0;
-    SELECT array_agg(x.id) INTO expired FROM (
-        SELECT e.id FROM @schema@.timer_events e WHERE e.partition_id = p_part AND e.state = 1 AND e.until <= now_ms
+    SELECT array_agg(x.id), array_agg(x.at_tid) INTO expired, expired_at FROM (
+        SELECT e.id, e.ctid AS at_tid FROM @schema@.timer_events e WHERE e.partition_id = p_part AND e.state = 1 AND e.until >= part.leases_from AND e.until <= now_ms
         ORDER BY e.until LIMIT 200 FOR UPDATE SKIP LOCKED) x;
     IF expired IS NOT NULL THEN
         WITH given AS MATERIALIZED (
-            SELECT x.id, @schema@.timer_not_begun(p_part, x.id) AS is_free FROM unnest(expired) AS x (id)
+            SELECT x.at_tid, @schema@.timer_not_begun(p_part, x.id) AS is_free FROM unnest(expired, expired_at) AS x (id, at_tid)
         ), back AS (
             UPDATE @schema@.timer_events e SET
                 state = CASE WHEN g.is_free OR e.retries < e.max_retries THEN 0 ELSE 2 END,
@@ -696,7 +731,7 @@ BEGIN
                 token = NULL, node = NULL,
                 failures = CASE WHEN g.is_free THEN e.failures
                     ELSE @schema@.timer_failures(e.failures, @schema@.timer_failure(e.retries + 1, now_ms, e.node, 'lease expired')) END
-            FROM given g WHERE e.partition_id = p_part AND e.id = g.id RETURNING e.id, e.state
+            FROM given g WHERE e.ctid = g.at_tid RETURNING e.id, e.state
         )
         SELECT count(*), count(*) FILTER (WHERE b.state = 2), array_agg(b.id) FILTER (WHERE b.state = 2 AND position('\x1f'::bytea IN b.id) > 0)
         INTO taken_back, dead_lettered, ended FROM back b;
@@ -717,6 +752,7 @@ BEGIN
     IF now_us - part.swept >= 60000000 THEN
         DELETE FROM @schema@.timer_nodes n WHERE n.partition_id = p_part AND n.last_seen < now_us - 3600000000 AND n.node <> p_node;
         part.swept := now_us;
+        part.leases_from := 0; -- it is found anew below, should anybody have changed rows by hand
     END IF;
     SELECT * INTO me FROM @schema@.timer_nodes n WHERE n.partition_id = p_part AND n.node = p_node;
     is_repeated := coalesce(me.claim_token = p_token, false);
@@ -724,17 +760,14 @@ BEGIN
     IF is_repeated THEN
         -- The reply was lost: the same events once more, as far as they still belong to it.
         WITH mine AS MATERIALIZED (
-            SELECT e.id FROM @schema@.timer_events e WHERE e.partition_id = p_part AND e.state = 1 AND e.token = p_token
+            SELECT e.ctid AS at_tid FROM @schema@.timer_events e WHERE e.partition_id = p_part AND e.state = 1 AND e.token = p_token
             ORDER BY e.due, e.id LIMIT 200 FOR UPDATE SKIP LOCKED
         ), renewed AS (
-            UPDATE @schema@.timer_events e SET until = greatest(e.until, deadline) FROM mine m
-            WHERE e.partition_id = p_part AND e.id = m.id
+            UPDATE @schema@.timer_events e SET until = greatest(e.until, deadline) WHERE e.ctid = ANY (ARRAY(SELECT m.at_tid FROM mine m))
             RETURNING e.id, e.payload, e.headers, e.retries, e.max_retries, @schema@.timer_due_now(e.due, e.raw_due, offset_us) AS due, e.first_claimed
         )
-        SELECT array_agg(r.id ORDER BY r.due, r.id), array_agg(r.payload ORDER BY r.due, r.id), array_agg(r.headers ORDER BY r.due, r.id),
-            array_agg(r.retries ORDER BY r.due, r.id), array_agg(r.max_retries ORDER BY r.due, r.id), array_agg(r.due ORDER BY r.due, r.id),
-            array_agg(r.first_claimed ORDER BY r.due, r.id)
-        INTO ids, payloads, headers, retries, max_retries, dues, firsts FROM renewed r;
+        SELECT array_agg(r.id), array_agg(r.payload), array_agg(r.headers), array_agg(r.retries), array_agg(r.max_retries), array_agg(r.due), array_agg(r.first_claimed)
+        INTO ids, payloads, headers, retries, max_retries, dues, firsts FROM (SELECT * FROM renewed o ORDER BY o.due, o.id) r;
     ELSE
         wanted := CASE WHEN pause IS NULL THEN greatest(0, least(p_max, p_capacity, 200 - taken_back)) ELSE 0 END;
         IF wanted > 0 THEN
@@ -745,38 +778,37 @@ BEGIN
             is_backlog := first_due < now_ms - 100;
             -- Of what is to be dated anew more than above may be among them: that is not taken. It ends before the first that is one too many of those with no retry left.
             WITH old AS MATERIALIZED (
-                SELECT e.id, e.due, @schema@.timer_due_now(e.due, e.raw_due, offset_us) <= now_ms AS is_due, octet_length(e.payload) AS size, e.retries >= e.max_retries AS is_last
-                FROM @schema@.timer_events e WHERE e.partition_id = p_part AND e.state = 0 AND e.due <= now_ms
+                SELECT e.ctid AS at_tid, e.id, e.due, @schema@.timer_due_now(e.due, e.raw_due, offset_us) <= now_ms AS is_due, octet_length(e.payload) AS size, e.retries >= e.max_retries AS is_last
+                FROM @schema@.timer_events e WHERE e.partition_id = p_part AND e.state = 0 AND e.due >= first_due AND e.due <= now_ms
                 ORDER BY e.due, e.id LIMIT CASE WHEN is_backlog THEN (wanted + 2) / 2 ELSE wanted END FOR UPDATE SKIP LOCKED
             ), fresh AS MATERIALIZED (
-                SELECT e.id, e.due, @schema@.timer_due_now(e.due, e.raw_due, offset_us) <= now_ms AS is_due, octet_length(e.payload) AS size, e.retries >= e.max_retries AS is_last
-                FROM @schema@.timer_events e WHERE e.partition_id = p_part AND e.state = 0 AND e.due <= now_ms AND is_backlog
+                SELECT e.ctid AS at_tid, e.id, e.due, @schema@.timer_due_now(e.due, e.raw_due, offset_us) <= now_ms AS is_due, octet_length(e.payload) AS size, e.retries >= e.max_retries AS is_last
+                FROM @schema@.timer_events e WHERE e.partition_id = p_part AND e.state = 0 AND e.due >= first_due AND e.due <= now_ms AND is_backlog
                 ORDER BY e.due DESC, e.id DESC LIMIT (wanted + 2) / 2 FOR UPDATE SKIP LOCKED
             ), placed AS (
-                SELECT u.id, u.size, u.is_last, min(u.place) AS place FROM (
-                    SELECT o.id, o.size, o.is_last, 2 * row_number() OVER (ORDER BY o.due, o.id) - CASE WHEN p_oldest THEN 1 ELSE 0 END AS place FROM old o WHERE o.is_due
+                SELECT u.at_tid, u.size, u.is_last, min(u.place) AS place FROM (
+                    SELECT o.at_tid, o.size, o.is_last, 2 * row_number() OVER (ORDER BY o.due, o.id) - CASE WHEN p_oldest THEN 1 ELSE 0 END AS place FROM old o WHERE o.is_due
                     UNION ALL
-                    SELECT f.id, f.size, f.is_last, 2 * row_number() OVER (ORDER BY f.due DESC, f.id DESC) - CASE WHEN p_oldest THEN 0 ELSE 1 END FROM fresh f WHERE f.is_due
-                ) u GROUP BY u.id, u.size, u.is_last
+                    SELECT f.at_tid, f.size, f.is_last, 2 * row_number() OVER (ORDER BY f.due DESC, f.id DESC) - CASE WHEN p_oldest THEN 0 ELSE 1 END FROM fresh f WHERE f.is_due
+                ) u GROUP BY u.at_tid, u.size, u.is_last
             ), chosen AS MATERIALIZED (
-                SELECT s.id, s.lasts > p_last AS is_beyond FROM (
-                    SELECT p.id, row_number() OVER (ORDER BY p.place) AS n, sum(p.size) OVER (ORDER BY p.place) AS bytes,
+                SELECT s.at_tid, s.lasts > p_last AS is_beyond FROM (
+                    SELECT p.at_tid, row_number() OVER (ORDER BY p.place) AS n, sum(p.size) OVER (ORDER BY p.place) AS bytes,
                         count(*) FILTER (WHERE p.is_last) OVER (ORDER BY p.place) AS lasts
                     FROM placed p
                 ) s WHERE s.n <= wanted AND (s.n = 1 OR s.bytes <= 1048576)
             ), taken AS (
                 UPDATE @schema@.timer_events e SET state = 1, due = @schema@.timer_due_now(e.due, e.raw_due, offset_us), until = deadline, token = p_token, node = p_node, claimed = now_ms,
                     first_claimed = CASE WHEN position('\x1f'::bytea IN e.id) > 0 THEN coalesce(e.first_claimed, now_us) END
-                FROM chosen c
-                WHERE e.partition_id = p_part AND e.id = c.id AND e.state + 0 = 0 AND NOT c.is_beyond
+                WHERE e.ctid = ANY (ARRAY(SELECT c.at_tid FROM chosen c WHERE NOT c.is_beyond))
                 RETURNING e.id, e.payload, e.headers, e.retries, e.max_retries, e.due, e.first_claimed
             )
-            SELECT array_agg(t.id ORDER BY t.due, t.id), array_agg(t.payload ORDER BY t.due, t.id), array_agg(t.headers ORDER BY t.due, t.id),
-                array_agg(t.retries ORDER BY t.due, t.id), array_agg(t.max_retries ORDER BY t.due, t.id), array_agg(t.due ORDER BY t.due, t.id),
-                array_agg(t.first_claimed ORDER BY t.due, t.id), (SELECT coalesce(bool_or(c.is_beyond), false) FROM chosen c)
-            INTO ids, payloads, headers, retries, max_retries, dues, firsts, is_cut FROM taken t;
+            SELECT array_agg(t.id), array_agg(t.payload), array_agg(t.headers), array_agg(t.retries), array_agg(t.max_retries), array_agg(t.due), array_agg(t.first_claimed),
+                (SELECT coalesce(bool_or(c.is_beyond), false) FROM chosen c)
+            INTO ids, payloads, headers, retries, max_retries, dues, firsts, is_cut FROM (SELECT * FROM taken o ORDER BY o.due, o.id) t;
             part.scheduled := part.scheduled - coalesce(cardinality(ids), 0);
             part.in_flight := part.in_flight + coalesce(cardinality(ids), 0);
+            IF ids IS NOT NULL THEN part.leases_from := least(part.leases_from, deadline); END IF;
         END IF;
     END IF;
 
@@ -786,11 +818,22 @@ BEGIN
     END IF;
 
     -- What is the next that may be taken: nothing in a pause. What others hold locked may not: it is asked for again after 50 ms, and then ever more seldom.
-    IF pause IS NULL THEN head := @schema@.timer_head(p_part); END IF;
+    -- No search goes through what earlier claims have taken, and vacuum has not removed yet, more often than it must: what comes before an event that was found
+    -- to be the first is committed later, and notifies.
+    IF pause IS NULL THEN
+        IF first_due IS NULL OR claimed > 0 THEN
+            SELECT e.due INTO first_due FROM @schema@.timer_events e
+            WHERE e.partition_id = p_part AND e.state = 0 AND e.due >= coalesce(first_due, 0) ORDER BY e.due, e.id LIMIT 1;
+        END IF;
+        SELECT e.until INTO part.leases_from FROM @schema@.timer_events e
+        WHERE e.partition_id = p_part AND e.state = 1 AND e.until >= part.leases_from ORDER BY e.until LIMIT 1;
+        head := least(first_due, part.leases_from);
+        part.leases_from := coalesce(part.leases_from, 9223372036854775807);
+    END IF;
     IF head <= now_ms THEN
-        PERFORM 1 FROM @schema@.timer_events e WHERE e.partition_id = p_part AND e.state = 0 AND e.due <= now_ms ORDER BY e.due, e.id LIMIT 1 FOR UPDATE SKIP LOCKED;
+        PERFORM 1 FROM @schema@.timer_events e WHERE e.partition_id = p_part AND e.state = 0 AND e.due >= head AND e.due <= now_ms ORDER BY e.due, e.id LIMIT 1 FOR UPDATE SKIP LOCKED;
         IF NOT FOUND THEN
-            PERFORM 1 FROM @schema@.timer_events e WHERE e.partition_id = p_part AND e.state = 1 AND e.until <= now_ms ORDER BY e.until LIMIT 1 FOR UPDATE SKIP LOCKED;
+            PERFORM 1 FROM @schema@.timer_events e WHERE e.partition_id = p_part AND e.state = 1 AND e.until >= head AND e.until <= now_ms ORDER BY e.until LIMIT 1 FOR UPDATE SKIP LOCKED;
         END IF;
         IF FOUND THEN
             part.stalled := 0;
@@ -848,7 +891,7 @@ BEGIN
                 SELECT count(*) INTO rivals FROM @schema@.timer_nodes n WHERE n.partition_id = p_part AND n.place > 0 AND n.node <> p_node;
                 rivals := least(rivals * greatest(1, claimed) * 8, 1000);
                 SELECT count(*) <= rivals INTO yields FROM (
-                    SELECT 1 FROM @schema@.timer_events e WHERE e.partition_id = p_part AND e.state = 0 AND e.due <= now_ms ORDER BY e.due, e.id LIMIT rivals + 1) d;
+                    SELECT 1 FROM @schema@.timer_events e WHERE e.partition_id = p_part AND e.state = 0 AND e.due >= head AND e.due <= now_ms ORDER BY e.due, e.id LIMIT rivals + 1) d;
             END IF;
         END IF;
     END IF;
@@ -930,28 +973,28 @@ BEGIN
     PERFORM @schema@.timer_save(part);
 END $$;
 
--- Locks the rows of deliveries, in order of their ids, and answers which of them their holders still have: outcomes, and the ids of those with outcome 0.
+-- Locks the rows of deliveries, in order of their ids, and answers which of them their holders still have: outcomes, and where the rows of those with outcome 0 are.
 -- What is given again has the outcome p_again. As a rule all are held, which sorting shows; telling them apart compares each with each.
-CREATE FUNCTION @schema@.timer_held(p_part integer, p_ids bytea[], p_tokens bytea[], p_again integer, OUT outcomes integer[], OUT held bytea[])
+CREATE FUNCTION @schema@.timer_held(p_part integer, p_ids bytea[], p_tokens bytea[], p_again integer, OUT outcomes integer[], OUT held tid[])
 LANGUAGE plpgsql SET enable_seqscan = off SET enable_bitmapscan = off AS $$
 DECLARE
     given bytea[];
     given_tokens bytea[];
+    present bytea[];
     tokens bytea[];
     states smallint[];
 BEGIN
-    SELECT array_agg(x.id), array_agg(x.token), array_agg(x.state) INTO held, tokens, states FROM (
-        SELECT e.id, e.token, e.state FROM @schema@.timer_events e WHERE e.partition_id = p_part AND e.id = ANY (p_ids) ORDER BY e.id FOR UPDATE) x;
+    SELECT array_agg(x.id), array_agg(x.token), array_agg(x.state), array_agg(x.at_tid) INTO present, tokens, states, held FROM @schema@.timer_locked(p_part, p_ids) x;
     SELECT array_agg(s.id), array_agg(s.token) INTO given, given_tokens FROM (SELECT g.id, g.token FROM unnest(p_ids, p_tokens) AS g (id, token) ORDER BY g.id) s;
-    IF held = given AND tokens = given_tokens AND 1 = ALL (states) THEN
+    IF present = given AND tokens = given_tokens AND 1 = ALL (states) THEN
         outcomes := array_fill(0, ARRAY[cardinality(p_ids)]);
         RETURN;
     END IF;
     WITH judged AS (
-        SELECT g.n, g.id, x.id IS NULL AS is_gone, min(g.n) FILTER (WHERE x.state = 1 AND x.token = g.token) OVER (PARTITION BY g.id) AS first
-        FROM unnest(p_ids, p_tokens) WITH ORDINALITY AS g (id, token, n) LEFT JOIN unnest(held, tokens, states) AS x (id, token, state) ON x.id = g.id
+        SELECT g.n, x.at_tid, x.id IS NULL AS is_gone, min(g.n) FILTER (WHERE x.state = 1 AND x.token = g.token) OVER (PARTITION BY g.id) AS first
+        FROM unnest(p_ids, p_tokens) WITH ORDINALITY AS g (id, token, n) LEFT JOIN unnest(present, tokens, states, held) AS x (id, token, state, at_tid) ON x.id = g.id
     )
-    SELECT array_agg(CASE WHEN j.n = j.first THEN 0 WHEN j.is_gone THEN 1 WHEN j.n > j.first THEN p_again ELSE 3 END ORDER BY j.n), array_agg(j.id) FILTER (WHERE j.n = j.first)
+    SELECT array_agg(CASE WHEN j.n = j.first THEN 0 WHEN j.is_gone THEN 1 WHEN j.n > j.first THEN p_again ELSE 3 END ORDER BY j.n), array_agg(j.at_tid) FILTER (WHERE j.n = j.first)
     INTO outcomes, held FROM judged j;
 END $$;
 
@@ -963,13 +1006,13 @@ LANGUAGE plpgsql SET enable_seqscan = off SET enable_bitmapscan = off SET enable
 DECLARE
     part @schema@.timer_partitions := @schema@.timer_enter(p_part, p_clock, p_wait, false);
     raw_ms bigint := (part.clock_last - part.clock_offset) / 1000; -- by the server's clock
-    held bytea[];
+    held tid[];
     gone integer;
     added integer;
 BEGIN
     SELECT h.outcomes, h.held INTO outcomes, held FROM @schema@.timer_held(p_part, p_ids, p_tokens, 1) h;
     WITH deleted AS (
-        DELETE FROM @schema@.timer_events e WHERE e.partition_id = p_part AND e.id = ANY (held)
+        DELETE FROM @schema@.timer_events e WHERE e.ctid = ANY (held)
         RETURNING e.id, e.retries, e.max_retries, e.due, e.raw_due, e.claimed, e.node
     ), kept AS (
         INSERT INTO @schema@.timer_completed AS c
@@ -1001,16 +1044,17 @@ DECLARE
     part @schema@.timer_partitions := @schema@.timer_enter(p_part, p_clock, p_wait, false);
     deadline bigint := (part.clock_last + p_lease + 999) / 1000;
     free bytea[];
+    free_at tid[];
     present bytea[];
     held bytea[];
     given bytea[];
     tokens bytea[];
 BEGIN
     FOR tries IN 1..5 LOOP
-        SELECT array_agg(f.id) INTO free FROM (
-            SELECT e.id FROM @schema@.timer_events e WHERE e.partition_id = p_part AND e.id = ANY (p_ids) ORDER BY e.id FOR NO KEY UPDATE SKIP LOCKED) f;
-        SELECT array_agg(x.id), array_agg(x.token) INTO present, held FROM (
-            SELECT e.id, e.token FROM @schema@.timer_events e WHERE e.partition_id = p_part AND e.id = ANY (p_ids) ORDER BY e.id) x;
+        SELECT array_agg(f.id), array_agg(f.ctid) INTO free, free_at FROM (SELECT DISTINCT g.id FROM unnest(p_ids) AS g (id) ORDER BY g.id) s CROSS JOIN LATERAL (
+            SELECT e.id, e.ctid FROM @schema@.timer_events e WHERE e.partition_id = p_part AND e.id = s.id FOR NO KEY UPDATE SKIP LOCKED) f;
+        SELECT array_agg(x.id), array_agg(x.token) INTO present, held FROM (SELECT DISTINCT g.id FROM unnest(p_ids) AS g (id) ORDER BY g.id) s CROSS JOIN LATERAL (
+            SELECT e.id, e.token FROM @schema@.timer_events e WHERE e.partition_id = p_part AND e.id = s.id OFFSET 0) x; -- each a search of its own: see timer_locked
         EXIT WHEN tries = 5 OR coalesce(cardinality(free), 0) >= coalesce(cardinality(present), 0);
         PERFORM pg_sleep(0.01);
     END LOOP;
@@ -1018,15 +1062,15 @@ BEGIN
     -- As a rule all are free, and still their holder's.
     SELECT array_agg(s.id), array_agg(s.token) INTO given, tokens FROM (SELECT g.id, g.token FROM unnest(p_ids, p_tokens) AS g (id, token) ORDER BY g.id) s;
     IF free = given AND present = given AND held = tokens THEN
-        UPDATE @schema@.timer_events e SET until = greatest(e.until, deadline) WHERE e.partition_id = p_part AND e.id = ANY (free);
+        UPDATE @schema@.timer_events e SET until = greatest(e.until, deadline) WHERE e.ctid = ANY (free_at);
         outcomes := array_fill(0, ARRAY[cardinality(p_ids)]);
         RETURN;
     END IF;
     WITH given AS MATERIALIZED (
         SELECT g.n, g.id, g.token FROM unnest(p_ids, p_tokens) WITH ORDINALITY AS g (id, token, n)
     ), extended AS (
-        UPDATE @schema@.timer_events e SET until = greatest(e.until, deadline) FROM (SELECT DISTINCT g.id, g.token FROM given g) d
-        WHERE e.partition_id = p_part AND e.id = d.id AND e.id = ANY (free) AND e.state + 0 = 1 AND e.token = d.token RETURNING e.id, d.token
+        UPDATE @schema@.timer_events e SET until = greatest(e.until, deadline) FROM unnest(free, free_at) AS f (id, at_tid), (SELECT DISTINCT g.id, g.token FROM given g) d
+        WHERE e.ctid = f.at_tid AND d.id = f.id AND e.state + 0 = 1 AND e.token = d.token RETURNING e.id, d.token
     )
     SELECT array_agg(
         CASE
@@ -1043,13 +1087,13 @@ CREATE FUNCTION @schema@.timer_release(p_part integer, p_clock bigint, p_wait in
 LANGUAGE plpgsql SET enable_seqscan = off SET enable_bitmapscan = off SET enable_hashjoin = off SET enable_mergejoin = off AS $$
 DECLARE
     part @schema@.timer_partitions := @schema@.timer_enter(p_part, p_clock, p_wait, false);
-    held bytea[];
+    held tid[];
     back integer;
 BEGIN
     SELECT h.outcomes, h.held INTO outcomes, held FROM @schema@.timer_held(p_part, p_ids, p_tokens, 3) h;
     WITH released AS (
         UPDATE @schema@.timer_events e SET state = 0, due = @schema@.timer_due_now(e.due, e.raw_due, part.clock_offset), until = NULL, token = NULL, node = NULL
-        WHERE e.partition_id = p_part AND e.id = ANY (held) RETURNING e.due
+        WHERE e.ctid = ANY (held) RETURNING e.due
     )
     SELECT count(*), min(r.due) INTO back, earliest FROM released r;
     PERFORM @schema@.timer_count(p_part, back, -back, 0, 0, part.clock_last, p_handed_back => back);
@@ -1073,7 +1117,7 @@ DECLARE
     evicted_now integer := 0;
     dead_now bigint;
 BEGIN
-    PERFORM 1 FROM @schema@.timer_events e WHERE e.partition_id = p_part AND e.id = ANY (p_ids) ORDER BY e.id FOR UPDATE;
+    PERFORM @schema@.timer_locked(p_part, p_ids);
     FOR i IN 1..cardinality(p_ids) LOOP
         SELECT e.state, e.token, e.retries, e.max_retries, @schema@.timer_due_now(e.due, e.raw_due, part.clock_offset) AS due, e.interruptions INTO old FROM @schema@.timer_events e WHERE e.partition_id = p_part AND e.id = p_ids[i];
         IF NOT FOUND THEN
@@ -1170,7 +1214,7 @@ DECLARE
     old record;
     done integer := 0;
 BEGIN
-    PERFORM 1 FROM @schema@.timer_events e WHERE e.partition_id = p_part AND e.id = ANY (p_ids) ORDER BY e.id FOR UPDATE;
+    PERFORM @schema@.timer_locked(p_part, p_ids);
     FOR i IN 1..cardinality(p_ids) LOOP
         SELECT e.state, e.until INTO old FROM @schema@.timer_events e WHERE e.partition_id = p_part AND e.id = p_ids[i];
         IF NOT FOUND OR old.state <> 2 OR old.until <> coalesce(p_stamps[i], p_since[i] + @schema@.timer_ahead(part.clock_offset)) THEN

@@ -188,7 +188,7 @@ internal sealed class PostgresScheduleStore(SqlExecutor executor, PostgresTimerS
     private static string[] Unclosed(SqlSession session, int number, List<(string Schedule, string Occurrence)> named)
     {
         HashSet<string> alive = session.Read(
-            new SqlStatement("SELECT e.id FROM @schema@.timer_events e WHERE e.partition_id = $1 AND e.id = ANY ($2) AND e.state <> 2")
+            new SqlStatement("SELECT g.id FROM unnest($2) AS g (id) CROSS JOIN LATERAL (SELECT e.state FROM @schema@.timer_events e WHERE e.partition_id = $1 AND e.id = g.id OFFSET 0) e WHERE e.state <> 2")
                 .With(number).With(Utf8.Bytes([.. named.Select(static one => one.Occurrence)])),
             static rows =>
             {

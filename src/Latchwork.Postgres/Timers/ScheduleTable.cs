@@ -61,7 +61,7 @@ internal sealed class ScheduleTable(SqlSession session, int partition, StoreTime
     public void LockEvents(IEnumerable<string> ids)
     {
         string[] all = [.. ids.Concat(_records.Values.OfType<ScheduleRecord>().SelectMany(static one => (string?[])[one.ExpectedId, one.QueuedId]).OfType<string>()).Distinct(StringComparer.Ordinal)];
-        session.Run(new SqlStatement("SELECT 1 FROM @schema@.timer_events e WHERE e.partition_id = $1 AND e.id = ANY ($2) ORDER BY e.id FOR UPDATE").With(partition).With(Utf8.Bytes(all)));
+        session.Run(new SqlStatement("SELECT count(*) FROM @schema@.timer_locked($1, $2)").With(partition).With(Utf8.Bytes(all)));
     }
 
     /// <summary>Reads where the expected occurrences of the records stand, all together.</summary>
@@ -70,7 +70,8 @@ internal sealed class ScheduleTable(SqlSession session, int partition, StoreTime
         string[] ids = [.. _records.Values.Select(static one => one?.ExpectedId).OfType<string>()];
         foreach (string id in ids) _places[id] = null;
         session.Read(
-            new SqlStatement("SELECT e.id, e.state, e.due, e.token FROM @schema@.timer_events e WHERE e.partition_id = $1 AND e.id = ANY ($2)").With(partition).With(Utf8.Bytes(ids)),
+            new SqlStatement("SELECT e.* FROM unnest($2) AS g (id) CROSS JOIN LATERAL (SELECT e.id, e.state, e.due, e.token FROM @schema@.timer_events e WHERE e.partition_id = $1 AND e.id = g.id OFFSET 0) e")
+                .With(partition).With(Utf8.Bytes(ids)),
             rows =>
             {
                 while (rows.Read()) _places[Utf8.Text(rows.GetFieldValue<byte[]>(0))] = ReadPlace(rows, 1);

@@ -63,6 +63,32 @@ public sealed class TransactionWaitingTests(PostgresFixture fixture) : Transacti
         _errors.ShouldBeEmpty();
     }
 
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task A_batch_of_new_ids_of_which_one_is_being_posted_waits_for_that_and_is_posted_as_a_whole(bool isCommitted)
+    {
+        await using PostgresStore store = await _fixture.OpenWithAsync(static options => options.LockTimeout = TimeSpan.FromSeconds(50));
+        await using var timer = new DistributedTimer(store, new() { Namespace = _ns });
+        await using NpgsqlConnection connection = await _database.OpenConnectionAsync();
+        await using NpgsqlTransaction transaction = await connection.BeginTransactionAsync();
+        await _timer.WithTransaction(transaction).PostAsync("{}"u8.ToArray(), TimeSpan.FromHours(1), new() { Id = "50" });
+
+        Task<IReadOnlyList<PostResult>> batch = timer.PostAsync(
+            [.. Enumerable.Range(0, 100).Select(static i => new TimerPost("{}"u8.ToArray(), TimeSpan.FromHours(1), new() { Id = $"{i}", IfExists = IfExists.Keep }))]);
+        await Eventually.ReadsAsync(
+            () => AskAsync<long>($"SELECT count(*) FROM pg_locks WHERE NOT granted AND locktype = 'transactionid' AND {connection.ProcessID} = ANY (pg_blocking_pids(pid))"),
+            static waiting => waiting == 1,
+            "the batch waits");
+        if (isCommitted) await transaction.CommitAsync();
+        else await transaction.RollbackAsync();
+
+        IReadOnlyList<PostResult> results = await batch.WaitAsync(_timeout);
+        results.Where(static one => one.Outcome == PostOutcome.Kept).Select(static one => one.Id).ShouldBe(isCommitted ? ["50"] : []);
+        results.Count(static one => one.Outcome == PostOutcome.Created).ShouldBe(isCommitted ? 99 : 100);
+        (await timer.GetStatsAsync()).Scheduled.ShouldBe(100);
+    }
+
     [Fact]
     public async Task A_business_row_and_a_post_in_opposite_orders_never_wait_for_each_other_in_a_circle()
     {
