@@ -117,6 +117,10 @@ internal static class PostgresFailures
     public static LatchworkStoreException TooMany(string name, int max) => Transient(
         $"The {name} was not sent: {max} operations wait for PostgreSQL already; it cannot keep up.", StoreOutcome.NotApplied);
 
+    /// <summary>A commit that did not wait for the synchronous standby.</summary>
+    public static LatchworkStoreException NotReplicated() => Transient(
+        "The operation is committed, but somebody, or the timeout, cancelled its wait for the synchronous standby: after a failover it may not have happened.", StoreOutcome.Unknown);
+
     /// <summary>A refusal that PostgreSQL knows nothing of.</summary>
     public static LatchworkStoreException Refuse(string message) => new(message, StoreOutcome.NotApplied);
 

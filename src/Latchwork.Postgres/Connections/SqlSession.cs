@@ -8,6 +8,7 @@ internal sealed class SqlSession(NpgsqlDataSource source, PostgresSettings setti
 {
     private readonly int _timeout = (int)Math.Ceiling(settings.CommandTimeout.TotalSeconds);
     private NpgsqlConnection? _connection;
+    private bool _isUnreplicated;
 
     /// <summary>The connection.</summary>
     public NpgsqlConnection Connection => _connection ?? throw new InvalidOperationException("The session is not open.");
@@ -19,6 +20,7 @@ internal sealed class SqlSession(NpgsqlDataSource source, PostgresSettings setti
         Drop();
         using var none = new TransactionScope(TransactionScopeOption.Suppress);
         NpgsqlConnection connection = source.CreateConnection();
+        connection.Notice += OnNotice;
         try
         {
             connection.Open();
@@ -44,6 +46,7 @@ internal sealed class SqlSession(NpgsqlDataSource source, PostgresSettings setti
             // To the end: what went wrong in the commit is only said there.
         }
 
+        CheckReplicated();
         return result;
     }
 
@@ -51,7 +54,9 @@ internal sealed class SqlSession(NpgsqlDataSource source, PostgresSettings setti
     public int Run(SqlStatement statement)
     {
         using NpgsqlCommand command = Prepare(statement);
-        return command.ExecuteNonQuery();
+        int rows = command.ExecuteNonQuery();
+        CheckReplicated();
+        return rows;
     }
 
     /// <summary>Gives the connection back, or closes it if it is broken.</summary>
@@ -63,8 +68,20 @@ internal sealed class SqlSession(NpgsqlDataSource source, PostgresSettings setti
 
     public void Dispose() => Drop();
 
+    // A commit that waits for a synchronous standby, and is cancelled, is acknowledged with a warning. It has no SQLSTATE of its own, and its text is that of the server's language.
+    private void OnNotice(object? sender, NpgsqlNoticeEventArgs e)
+    {
+        if (e.Notice.Routine == "SyncRepWaitForLSN") _isUnreplicated = true;
+    }
+
+    private void CheckReplicated()
+    {
+        if (_isUnreplicated) throw PostgresFailures.NotReplicated();
+    }
+
     private NpgsqlCommand Prepare(SqlStatement statement)
     {
+        _isUnreplicated = false;
         NpgsqlCommand command = statement.ToCommand(Connection, settings, _timeout);
         if (!statement.IsFrequent || !kinds.CanPrepare(Connection)) return command;
         try

@@ -14,7 +14,7 @@ namespace Latchwork.StoreConformance.Support;
 public sealed class PostgresServer : IAsyncDisposable
 {
     private const int SigInt = 2, SigQuit = 3, SigKill = 9;
-    private const string Ready = "database system is ready to accept connections";
+    private const string Ready = "database system is ready to accept"; // connections, or read-only connections of a standby
 
     private static readonly int _sigstop = OperatingSystem.IsMacOS() ? 17 : 19;
     private static readonly int _sigcont = OperatingSystem.IsMacOS() ? 19 : 18;
@@ -84,13 +84,74 @@ public sealed class PostgresServer : IAsyncDisposable
         }
     }
 
+    /// <summary>Starts a standby that streams from a server, with a port and a folder of its own.</summary>
+    /// <param name="primary">The server.</param>
+    /// <param name="tablespace">Where the primary has a tablespace, and where the standby is to have its copy of it; null if there is none.</param>
+    /// <param name="settings">More settings. They must suit those of the primary.</param>
+    public static async Task<PostgresServer> FollowAsync(PostgresServer primary, (string From, string To)? tablespace = null, params string[] settings)
+    {
+        var standby = new PostgresServer(settings);
+        try
+        {
+            PostgresProgram.Give(standby.Folder);
+            standby.Port = RedisServer.FreePort();
+            await standby.FollowAgainAsync(primary, tablespace);
+            return standby;
+        }
+        catch
+        {
+            await standby.DisposeAsync();
+            throw;
+        }
+    }
+
+    /// <summary>Makes of a server that has ended a standby, on its former port. What it had is thrown away.</summary>
+    /// <param name="primary">What it is to stream from.</param>
+    /// <param name="tablespace">As in <see cref="FollowAsync"/>.</param>
+    public async Task FollowAgainAsync(PostgresServer primary, (string From, string To)? tablespace = null)
+    {
+        if (Directory.Exists(DataFolder)) Directory.Delete(DataFolder, recursive: true);
+        string port = primary.Port.ToString(CultureInfo.InvariantCulture);
+        string[] moved = tablespace is { } place ? [$"--tablespace-mapping={place.From}={place.To}"] : [];
+        await RunAsync("pg_basebackup", ["-D", DataFolder, "-h", "127.0.0.1", "-p", port, "-U", "postgres", "-R", "-X", "stream", "-c", "fast", "--no-sync", .. moved]);
+        await LaunchAsync();
+    }
+
+    /// <summary>Makes a standby the primary.</summary>
+    public Task PromoteAsync() => RunAsync("pg_ctl", ["promote", "-w", "-D", DataFolder]);
+
+    /// <summary>Whether, and how, a standby streams from this server: <c>sync</c>, <c>async</c>, or nothing.</summary>
+    public Task<string> StandbyAsync() => AskAsync("SELECT sync_state FROM pg_stat_replication WHERE state = 'streaming'");
+
+    /// <summary>Whether the standby has received all that was written.</summary>
+    public async Task<bool> HasStandbyAllAsync() => await AskAsync("SELECT flush_lsn >= pg_current_wal_lsn() FROM pg_stat_replication") == "t";
+
+    private async Task<string> AskAsync(string query)
+    {
+        using Process process = Start("psql", [.. PsqlArguments, "-Atc", query]);
+        Task<string> output = process.StandardOutput.ReadToEndAsync(), errors = process.StandardError.ReadToEndAsync();
+        await process.WaitForExitAsync();
+        return process.ExitCode == 0 ? (await output).Trim() : throw new InvalidOperationException($"psql failed:\n{await errors}");
+    }
+
+    /// <summary>Executes statements with psql, each by itself, on a connection of its own.</summary>
+    public Task RunAsync(params string[] statements) => RunAsync("psql", [.. PsqlArguments, .. statements.SelectMany(static statement => (string[])["-c", statement])]);
+
+    /// <summary>Sets something that needs no restart.</summary>
+    /// <param name="name">The setting.</param>
+    /// <param name="value">Its value.</param>
+    public Task SetAsync(string name, string value) => RunAsync($"ALTER SYSTEM SET {name} = '{value}'", "SELECT pg_reload_conf()");
+
+    /// <summary>Gives a folder to the user that servers run as.</summary>
+    public static void Give(string folder) => PostgresProgram.Give(folder);
+
     /// <summary>Runs a script with psql, in one transaction.</summary>
     public async Task RunScriptAsync(string script)
     {
         string file = Path.Combine(Folder, $"{Guid.NewGuid():N}.sql");
         await File.WriteAllTextAsync(file, script);
         PostgresProgram.Give(file);
-        await RunAsync("psql", ["-h", "127.0.0.1", "-p", Port.ToString(CultureInfo.InvariantCulture), "-U", "postgres", "-v", "ON_ERROR_STOP=1", "--single-transaction", "-q", "-f", file]);
+        await RunAsync("psql", [.. PsqlArguments, "--single-transaction", "-f", file]);
     }
 
     /// <summary>Starts it again on the same port and folder.</summary>
@@ -128,6 +189,8 @@ public sealed class PostgresServer : IAsyncDisposable
     }
 
     private string DataFolder => Path.Combine(Folder, "data");
+
+    private string[] PsqlArguments => ["-h", "127.0.0.1", "-p", Port.ToString(CultureInfo.InvariantCulture), "-U", "postgres", "-v", "ON_ERROR_STOP=1", "-q"];
 
     private async Task LaunchAsync()
     {

@@ -13,6 +13,9 @@ public sealed class SmallDisk : IDisposable
     /// <summary>Whether one can be mounted here: only by root on Linux, and not in every container.</summary>
     public static bool IsPossible => _isPossible.Value;
 
+    /// <summary>Where it is mounted.</summary>
+    public string Folder => _folder.FullName;
+
     public string Database => Path.Combine(_folder.FullName, "latchwork.db");
 
     /// <summary>Takes up all the room that is left.</summary>
