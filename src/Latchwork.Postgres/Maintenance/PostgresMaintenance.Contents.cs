@@ -35,9 +35,9 @@ internal sealed partial class PostgresMaintenance
                     """
                     WITH back AS (
                         UPDATE @schema@.timer_events SET state = 0, until = NULL, token = NULL, node = NULL
-                        WHERE ctid = ANY (ARRAY(SELECT l.at_tid FROM @schema@.timer_locked($1, $2) l WHERE l.state = 1)) RETURNING 1
+                        WHERE ctid = ANY (ARRAY(SELECT l.at_tid FROM @schema@.timer_locked($1, $2) l WHERE l.state = 1)) RETURNING due
                     )
-                    INSERT INTO @schema@.timer_counts SELECT $1, count(*), -count(*), 0, 0 FROM back HAVING count(*) > 0
+                    SELECT @schema@.timer_count($1, count(*)::integer, -count(*)::integer, 0, 0, p_earliest => min(due)) FROM back
                     """).With(space.Id).With(Utf8.Bytes(waiting)));
                 return records.ConvertAll(MaintenanceRules.Pack);
             },
@@ -166,7 +166,8 @@ internal sealed partial class PostgresMaintenance
         }
 
         if (count + records == 0) return earliest;
-        session.Run(new SqlStatement("SELECT @schema@.timer_count($1, $2, 0, $3, 0)").With(space.Id).With(count - dead).With(dead));
+        session.Run(new SqlStatement("SELECT @schema@.timer_count($1, $2, 0, $3, 0, p_earliest => $4)")
+            .With(space.Id).With(count - dead).With(dead).With(earliest == long.MaxValue ? (long?)null : earliest));
         MaintenanceSteps.CountImported(space, count + records);
         return earliest;
     }

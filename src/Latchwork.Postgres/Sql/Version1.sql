@@ -24,6 +24,8 @@ CREATE TABLE @schema@.timer_partitions (
     backup_node  bytea,                        -- who asks a little later
     backup_at    bigint   NOT NULL DEFAULT 0,  -- ms
     stalled      integer  NOT NULL DEFAULT 0,  -- how often in a row all that was due was locked by somebody
+    due_from     bigint   NOT NULL DEFAULT 0,  -- ms: nothing that is scheduled is due before that, unless a line of timer_counts says so. Only claims move it, so that none goes again
+                                               -- through what others have taken and vacuum has not removed yet
     leases_from  bigint   NOT NULL DEFAULT 0,  -- ms: no lease ends before that; only claims make leases, and they lock this row
     swept        bigint   NOT NULL DEFAULT 0,  -- µs: when old nodes were last forgotten
     schedules_swept bigint,                    -- ms: when somebody last looked for schedules without an occurrence
@@ -95,7 +97,8 @@ CREATE TABLE @schema@.timer_counts (
     dead_rejected integer,
     dead_unreadable integer,
     dead_damaged integer,
-    completed    integer                       -- lines of the history that came, less those that went
+    completed    integer,                      -- lines of the history that came, less those that went
+    earliest     bigint                        -- ms: when the earliest that was scheduled is due; null: nothing was
 );
 CREATE INDEX timer_counts_by_partition ON @schema@.timer_counts (partition_id);
 -- For confirmations, which sum what they have completed: posts, of which there may be millions before a claim adds them up, are not in it.
@@ -238,24 +241,25 @@ BEGIN
         clock_last = part.clock_last, clock_offset = part.clock_offset, scheduled = part.scheduled, in_flight = part.in_flight, dead = part.dead,
         evicted = part.evicted, completed = part.completed, primary_node = part.primary_node, primary_at = part.primary_at,
         primary_since = part.primary_since, backup_node = part.backup_node,
-        backup_at = part.backup_at, stalled = part.stalled, leases_from = part.leases_from, swept = part.swept,
+        backup_at = part.backup_at, stalled = part.stalled, due_from = part.due_from, leases_from = part.leases_from, swept = part.swept,
         count_minute = part.count_minute, minute_counts = part.minute_counts, hour_counts = part.hour_counts, before_counts = part.before_counts
     WHERE p.id = part.id;
 END $$;
 
--- Notes changes of the counts, and what has happened (p_now in µs: when).
+-- Notes changes of the counts, and what has happened (p_now in µs: when). Whoever schedules something, or changes when it is due, says when the earliest is: it is committed
+-- with that, so a claim that can see the one can see the other.
 CREATE FUNCTION @schema@.timer_count(
     p_part integer, p_scheduled integer, p_in_flight integer, p_dead integer, p_evicted integer, p_now bigint DEFAULT NULL,
     p_posted integer DEFAULT NULL, p_replaced integer DEFAULT NULL, p_cancelled integer DEFAULT NULL,
     p_confirmed integer DEFAULT NULL, p_failed integer DEFAULT NULL, p_handed_back integer DEFAULT NULL,
     p_dead_exhausted integer DEFAULT NULL, p_dead_expired integer DEFAULT NULL, p_dead_rejected integer DEFAULT NULL,
-    p_dead_unreadable integer DEFAULT NULL, p_dead_damaged integer DEFAULT NULL, p_completed integer DEFAULT NULL)
+    p_dead_unreadable integer DEFAULT NULL, p_dead_damaged integer DEFAULT NULL, p_completed integer DEFAULT NULL, p_earliest bigint DEFAULT NULL)
 RETURNS void LANGUAGE plpgsql AS $$
 BEGIN
-    IF p_scheduled <> 0 OR p_in_flight <> 0 OR p_dead <> 0 OR p_evicted <> 0 OR p_posted > 0 OR p_completed <> 0 THEN
+    IF p_scheduled <> 0 OR p_in_flight <> 0 OR p_dead <> 0 OR p_evicted <> 0 OR p_posted > 0 OR p_completed <> 0 OR p_earliest IS NOT NULL THEN
         INSERT INTO @schema@.timer_counts VALUES (
             p_part, p_scheduled, p_in_flight, p_dead, p_evicted, p_now / 60000000,
-            p_posted, p_replaced, p_cancelled, p_confirmed, p_failed, p_handed_back, p_dead_exhausted, p_dead_expired, p_dead_rejected, p_dead_unreadable, p_dead_damaged, p_completed);
+            p_posted, p_replaced, p_cancelled, p_confirmed, p_failed, p_handed_back, p_dead_exhausted, p_dead_expired, p_dead_rejected, p_dead_unreadable, p_dead_damaged, p_completed, p_earliest);
     END IF;
 END $$;
 
@@ -348,12 +352,18 @@ BEGIN
     END IF;
 END $$;
 
+-- From when on events that are scheduled can be due.
+CREATE FUNCTION @schema@.timer_due_from(part @schema@.timer_partitions) RETURNS bigint LANGUAGE sql STABLE AS $$
+    SELECT least(part.due_from, (SELECT min(c.earliest) FROM @schema@.timer_counts c WHERE c.partition_id = part.id))
+$$;
+
 -- When the next event falls due, or the next lease runs out, in ms; null if nothing will. In a pause it is what nobody may take: see timer_claim.
 CREATE FUNCTION @schema@.timer_head(p_part integer) RETURNS bigint LANGUAGE sql STABLE
 SET enable_seqscan = off SET enable_bitmapscan = off AS $$
     SELECT least(
-        (SELECT e.due FROM @schema@.timer_events e WHERE e.partition_id = p_part AND e.state = 0 ORDER BY e.due, e.id LIMIT 1),
-        (SELECT e.until FROM @schema@.timer_events e WHERE e.partition_id = p_part AND e.state = 1 ORDER BY e.until LIMIT 1))
+        (SELECT e.due FROM @schema@.timer_events e WHERE e.partition_id = p.id AND e.state = 0 AND e.due >= @schema@.timer_due_from(p) ORDER BY e.due, e.id LIMIT 1),
+        (SELECT e.until FROM @schema@.timer_events e WHERE e.partition_id = p.id AND e.state = 1 AND e.until >= p.leases_from ORDER BY e.until LIMIT 1))
+    FROM @schema@.timer_partitions p WHERE p.id = p_part
 $$;
 
 -- Notifies the next node of the rotation but two, to ask after a time, and puts it at the end unless it keeps its place. A node that nobody hears
@@ -589,7 +599,7 @@ BEGIN
         EXIT WHEN NOT missing;
     END LOOP;
     SELECT count(*) FILTER (WHERE o.outcome < 2), count(*) FILTER (WHERE o.outcome = 1) INTO added, replaced FROM unnest(outcomes) AS o (outcome);
-    PERFORM @schema@.timer_count(p_part, scheduled, in_flight, dead, 0, now_us, p_posted => added, p_replaced => nullif(replaced, 0));
+    PERFORM @schema@.timer_count(p_part, scheduled, in_flight, dead, 0, now_us, p_posted => added, p_replaced => nullif(replaced, 0), p_earliest => earliest);
     IF p_hint THEN PERFORM @schema@.timer_hint(part, earliest); END IF;
 END $$;
 
@@ -661,6 +671,8 @@ DECLARE
     expired_at tid[];
     evicted_now integer;
     wanted integer;
+    due_from bigint := part.due_from;
+    lines integer := 0;
     first_due bigint;
     is_backlog boolean;
     me @schema@.timer_nodes;
@@ -692,17 +704,19 @@ BEGIN
             ORDER BY b.due - b.raw_due LIMIT 200 FOR UPDATE SKIP LOCKED));
     END IF;
 
-    -- The counts that others have appended: of one minute, as a rule.
+    -- The counts that others have appended: of one minute, as a rule. They tell whether something is due earlier than was known.
     FOR others IN
         WITH gone AS (
             DELETE FROM @schema@.timer_counts c
             WHERE c.ctid = ANY (ARRAY(SELECT s.ctid FROM @schema@.timer_counts s WHERE s.partition_id = p_part LIMIT 1000))
             RETURNING c.*
         )
-        SELECT s.minute, sum(s.scheduled) AS scheduled, sum(s.in_flight) AS in_flight, sum(s.dead) AS dead, sum(s.evicted) AS evicted, coalesce(sum(s.completed), 0) AS completed,
+        SELECT s.minute, count(*) AS lines, min(s.earliest) AS earliest, sum(s.scheduled) AS scheduled, sum(s.in_flight) AS in_flight, sum(s.dead) AS dead, sum(s.evicted) AS evicted, coalesce(sum(s.completed), 0) AS completed,
             ARRAY[coalesce(sum(s.posted), 0), coalesce(sum(s.replaced), 0), coalesce(sum(s.cancelled), 0), 0, coalesce(sum(s.confirmed), 0), coalesce(sum(s.failed), 0), coalesce(sum(s.handed_back), 0), 0, coalesce(sum(s.dead_exhausted), 0), coalesce(sum(s.dead_expired), 0), coalesce(sum(s.dead_rejected), 0), coalesce(sum(s.dead_unreadable), 0), coalesce(sum(s.dead_damaged), 0)] AS counts
         FROM gone s GROUP BY s.minute ORDER BY s.minute
     LOOP
+        lines := lines + others.lines;
+        due_from := least(due_from, others.earliest);
         part.scheduled := part.scheduled + others.scheduled;
         part.in_flight := part.in_flight + others.in_flight;
         part.dead := part.dead + others.dead;
@@ -710,6 +724,7 @@ BEGIN
         part.completed := part.completed + others.completed;
         IF others.minute IS NOT NULL THEN part := @schema@.timer_tally(part, others.minute, others.counts); END IF;
     END LOOP;
+    IF lines >= 1000 THEN due_from := 0; END IF; -- there may be more, which say something else
 
     -- A node whose lease ran out spent an attempt. The event is due since then, or dead-lettered. An occurrence that has not begun is handed back: that is
     -- seen by a statement of its own, after the rows are locked, as a step that has begun it may just have been committed.
@@ -731,10 +746,11 @@ BEGIN
                 token = NULL, node = NULL,
                 failures = CASE WHEN g.is_free THEN e.failures
                     ELSE @schema@.timer_failures(e.failures, @schema@.timer_failure(e.retries + 1, now_ms, e.node, 'lease expired')) END
-            FROM given g WHERE e.ctid = g.at_tid RETURNING e.id, e.state
+            FROM given g WHERE e.ctid = g.at_tid RETURNING e.id, e.state, e.due
         )
         SELECT count(*), count(*) FILTER (WHERE b.state = 2), array_agg(b.id) FILTER (WHERE b.state = 2 AND position('\x1f'::bytea IN b.id) > 0)
-        INTO taken_back, dead_lettered, ended FROM back b;
+            , least(due_from, min(b.due) FILTER (WHERE b.state = 0))
+        INTO taken_back, dead_lettered, ended, due_from FROM back b;
     END IF;
     part.in_flight := part.in_flight - taken_back;
     part.scheduled := part.scheduled + taken_back - dead_lettered;
@@ -771,7 +787,7 @@ BEGIN
     ELSE
         wanted := CASE WHEN pause IS NULL THEN greatest(0, least(p_max, p_capacity, 200 - taken_back)) ELSE 0 END;
         IF wanted > 0 THEN
-            SELECT e.due INTO first_due FROM @schema@.timer_events e WHERE e.partition_id = p_part AND e.state = 0 ORDER BY e.due, e.id LIMIT 1;
+            SELECT e.due INTO first_due FROM @schema@.timer_events e WHERE e.partition_id = p_part AND e.state = 0 AND e.due >= due_from ORDER BY e.due, e.id LIMIT 1;
         END IF;
         IF first_due <= now_ms THEN
             -- In a backlog the oldest and the newest in turn: each row has a place counted from either end, and the nearer one counts.
@@ -823,13 +839,15 @@ BEGIN
     IF pause IS NULL THEN
         IF first_due IS NULL OR claimed > 0 THEN
             SELECT e.due INTO first_due FROM @schema@.timer_events e
-            WHERE e.partition_id = p_part AND e.state = 0 AND e.due >= coalesce(first_due, 0) ORDER BY e.due, e.id LIMIT 1;
+            WHERE e.partition_id = p_part AND e.state = 0 AND e.due >= coalesce(first_due, due_from) ORDER BY e.due, e.id LIMIT 1;
         END IF;
         SELECT e.until INTO part.leases_from FROM @schema@.timer_events e
         WHERE e.partition_id = p_part AND e.state = 1 AND e.until >= part.leases_from ORDER BY e.until LIMIT 1;
         head := least(first_due, part.leases_from);
         part.leases_from := coalesce(part.leases_from, 9223372036854775807);
+        due_from := coalesce(first_due, 9223372036854775807);
     END IF;
+    part.due_from := CASE WHEN lines >= 1000 THEN 0 ELSE due_from END;
     IF head <= now_ms THEN
         PERFORM 1 FROM @schema@.timer_events e WHERE e.partition_id = p_part AND e.state = 0 AND e.due >= head AND e.due <= now_ms ORDER BY e.due, e.id LIMIT 1 FOR UPDATE SKIP LOCKED;
         IF NOT FOUND THEN
@@ -1096,7 +1114,7 @@ BEGIN
         WHERE e.ctid = ANY (held) RETURNING e.due
     )
     SELECT count(*), min(r.due) INTO back, earliest FROM released r;
-    PERFORM @schema@.timer_count(p_part, back, -back, 0, 0, part.clock_last, p_handed_back => back);
+    PERFORM @schema@.timer_count(p_part, back, -back, 0, 0, part.clock_last, p_handed_back => back, p_earliest => earliest);
 END $$;
 
 -- Ends deliveries that failed. p_retry is in µs, null for never. The first nine times that a handler is interrupted hand the event back: it is
@@ -1152,7 +1170,7 @@ BEGIN
     END LOOP;
     PERFORM @schema@.timer_count(
         p_part, retried, -retried - died, died, 0, part.clock_last, p_failed => retried + died - handed_back, p_handed_back => handed_back,
-        p_dead_exhausted => reasons[1], p_dead_expired => reasons[2], p_dead_rejected => reasons[3], p_dead_unreadable => reasons[4], p_dead_damaged => reasons[5]);
+        p_dead_exhausted => reasons[1], p_dead_expired => reasons[2], p_dead_rejected => reasons[3], p_dead_unreadable => reasons[4], p_dead_damaged => reasons[5], p_earliest => earliest);
     IF died > 0 THEN
         -- One snapshot of both: a claim may have added the counts up meanwhile.
         SELECT p.dead + coalesce((SELECT sum(c.dead) FROM @schema@.timer_counts c WHERE c.partition_id = p_part), 0) INTO dead_now
@@ -1200,6 +1218,7 @@ BEGIN
     IF outcome <> 0 THEN RETURN; END IF;
     earliest := @schema@.timer_due(p_due, part.clock_last, @schema@.timer_noted_offset(part));
     UPDATE @schema@.timer_events e SET due = earliest, raw_due = @schema@.timer_raw(p_due) WHERE e.partition_id = p_part AND e.id = p_id;
+    PERFORM @schema@.timer_count(p_part, 0, 0, 0, 0, p_earliest => earliest);
     IF p_hint THEN PERFORM @schema@.timer_hint(part, earliest); END IF;
 END $$;
 
@@ -1230,7 +1249,7 @@ BEGIN
         outcomes[i] := 0;
         done := done + 1;
     END LOOP;
-    PERFORM @schema@.timer_count(p_part, CASE WHEN p_due IS NULL THEN 0 ELSE done END, 0, -done, 0);
+    PERFORM @schema@.timer_count(p_part, CASE WHEN p_due IS NULL THEN 0 ELSE done END, 0, -done, 0, p_earliest => earliest);
 END $$;
 
 -- A namespace of locks.

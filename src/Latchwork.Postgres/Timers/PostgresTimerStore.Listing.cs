@@ -132,9 +132,9 @@ internal sealed partial class PostgresTimerStore
                     SELECT p.scheduled + coalesce(c.scheduled, 0), p.in_flight + coalesce(c.in_flight, 0), p.dead + coalesce(c.dead, 0), p.evicted + coalesce(c.evicted, 0),
                         (SELECT min(f.due) FILTER (WHERE f.due <= $2) FROM (
                             SELECT @schema@.timer_due_now(e.due, e.raw_due, $3) AS due FROM @schema@.timer_events e
-                            WHERE e.partition_id = p.id AND e.state = 0 AND e.due <= $2 ORDER BY e.due, e.id LIMIT CASE WHEN $3 > 0 THEN 200 ELSE 1 END) f), p.pause, {CounterRows.Columns}
+                            WHERE e.partition_id = p.id AND e.state = 0 AND e.due >= least(p.due_from, c.earliest) AND e.due <= $2 ORDER BY e.due, e.id LIMIT CASE WHEN $3 > 0 THEN 200 ELSE 1 END) f), p.pause, {CounterRows.Columns}
                     FROM @schema@.timer_partitions p CROSS JOIN (
-                        SELECT sum(scheduled) AS scheduled, sum(in_flight) AS in_flight, sum(dead) AS dead, sum(evicted) AS evicted
+                        SELECT sum(scheduled) AS scheduled, sum(in_flight) AS in_flight, sum(dead) AS dead, sum(evicted) AS evicted, min(earliest) AS earliest
                         FROM @schema@.timer_counts WHERE partition_id = $1) c {CounterRows.Source}
                     WHERE p.id = $1
                     """).With(number).With(now.Milliseconds).With(now.Offset / TimeSpan.TicksPerMicrosecond),

@@ -157,9 +157,10 @@ internal sealed class ScheduleTable(SqlSession session, int partition, StoreTime
     /// <summary>Notes how the counts of the partition have changed, before the commit.</summary>
     public void SaveCounts()
     {
-        if (_scheduled == 0 && _inFlight == 0 && _dead == 0 && _posted == 0) return;
-        session.Run(new SqlStatement("SELECT @schema@.timer_count($1, $2, $3, $4, 0, $5, $6, $7, $8)")
-            .With(partition).With(_scheduled).With(_inFlight).With(_dead).With(Now.Ticks / TimeSpan.TicksPerMicrosecond).With(_posted).With(_replaced).With(_cancelled));
+        long? earliest = Earliest == long.MaxValue ? null : Earliest;
+        if (_scheduled == 0 && _inFlight == 0 && _dead == 0 && _posted == 0 && earliest is null) return;
+        session.Run(new SqlStatement("SELECT @schema@.timer_count($1, $2, $3, $4, 0, $5, $6, $7, $8, p_earliest => $9)")
+            .With(partition).With(_scheduled).With(_inFlight).With(_dead).With(Now.Ticks / TimeSpan.TicksPerMicrosecond).With(_posted).With(_replaced).With(_cancelled).With(earliest));
     }
 
     private static OccurrencePlace? ReadPlace(NpgsqlDataReader row, int first) =>
