@@ -22,6 +22,9 @@ public sealed class PostgresFixture : StoreFixture, IAsyncLifetime
     private string _schema = null!;
     private NpgsqlDataSource _connections = null!;
 
+    /// <summary>The schema of the stores.</summary>
+    public string Schema => _schema;
+
     /// <summary>Not every instant is written down; one in 50 ms is.</summary>
     public override TimeSpan ClockTolerance => TimeSpan.FromMilliseconds(50);
 

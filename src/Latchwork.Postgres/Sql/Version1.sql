@@ -748,8 +748,8 @@ BEGIN
                     ELSE @schema@.timer_failures(e.failures, @schema@.timer_failure(e.retries + 1, now_ms, e.node, 'lease expired')) END
             FROM given g WHERE e.ctid = g.at_tid RETURNING e.id, e.state, e.due
         )
-        SELECT count(*), count(*) FILTER (WHERE b.state = 2), array_agg(b.id) FILTER (WHERE b.state = 2 AND position('\x1f'::bytea IN b.id) > 0)
-            , least(due_from, min(b.due) FILTER (WHERE b.state = 0))
+        SELECT count(*), count(*) FILTER (WHERE b.state = 2), array_agg(b.id) FILTER (WHERE b.state = 2 AND position('\x1f'::bytea IN b.id) > 0),
+            least(due_from, min(b.due) FILTER (WHERE b.state = 0))
         INTO taken_back, dead_lettered, ended, due_from FROM back b;
     END IF;
     part.in_flight := part.in_flight - taken_back;
