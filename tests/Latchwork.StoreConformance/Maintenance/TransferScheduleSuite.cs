@@ -152,12 +152,12 @@ public abstract class TransferScheduleSuite(StoreFixture fixture) : TransferSuit
         {
             string ns = NewNamespace(), at = $"stopped at step {n}";
             await Source.Timers.OpenAsync(ns, default);
-            for (int i = 0; i < Schedules; i++)
+            await Task.WhenAll(Enumerable.Range(0, Schedules).Select(i =>
             {
                 string id = $"s{i:000}";
                 var next = new TimerEntry($"{id}\u001F1", Due.At(Clock.GetUtcNow().AddHours(1)), "x"u8.ToArray(), 0, IfExists.Replace, null, IdIsNew: false);
-                await Source.Timers.Schedules!.WriteAsync(Partition(ns), new ScheduleWrite(id, null, "in", "body"u8.ToArray(), false, next), default);
-            }
+                return Source.Timers.Schedules!.WriteAsync(Partition(ns), new ScheduleWrite(id, null, "in", "body"u8.ToArray(), false, next), default);
+            }));
 
             stopped = await StoppedAsync(ns, n, afterEffect);
             bool isRefused = false;
