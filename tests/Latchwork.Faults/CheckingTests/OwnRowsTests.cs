@@ -69,11 +69,22 @@ public sealed class OwnRowsTests : IDisposable
         Compare().ShouldHaveSingleItem().ShouldContain("is still there");
     }
 
+    [Fact]
+    public void What_was_under_way_while_writes_could_be_lost_is_not_judged_and_what_came_after_is()
+    {
+        _history.Write(new FaultStarted(0, 1, "failoverAsynchronous", "store") { LossWindow = 0 });
+        Post("lost", Ending.Answered);
+        _history.Write(new FaultEnded(3, 1));
+        Compare().ShouldBeEmpty();
+        Post("missing", Ending.Answered, at: 4);
+        Compare().ShouldHaveSingleItem().ShouldContain("missing: its transaction was committed, and its row is not there");
+    }
+
     private List<string> Compare() => [.. new OwnRows(_posted, _handled).Compare(_folder)];
 
     private static FinalEvent Left(string version) => new(1, "n", version, version, TimerState.DeadLettered, 0, 0);
 
-    private void Post(string version, Ending ending) => Write(new OperationStarted(1, _history.NextOp(), Verb.Post, "n", version) { Version = version, InTransaction = true }, ending);
+    private void Post(string version, Ending ending, long at = 1) => Write(new OperationStarted(at, _history.NextOp(), Verb.Post, "n", version) { Version = version, InTransaction = true }, ending);
 
     private void Confirm(string version, string token, Ending ending) =>
         Write(new OperationStarted(1, _history.NextOp(), Verb.Confirm, "n", version) { Version = version, Token = token, InTransaction = true }, ending);
@@ -83,6 +94,6 @@ public sealed class OwnRowsTests : IDisposable
     private void Write(OperationStarted start, Ending ending)
     {
         _history.Write(start);
-        _history.Write(new OperationEnded(2, start.Op, ending));
+        _history.Write(new OperationEnded(start.At + 1, start.Op, ending));
     }
 }

@@ -29,7 +29,7 @@ public sealed class WorkerProxy : IAsyncDisposable
     private readonly TcpListener _listener = new(IPAddress.Loopback, 0);
     private readonly ConcurrentDictionary<Socket, bool> _sockets = new();
     private readonly CancellationTokenSource _over = new();
-    private readonly int _target;
+    private readonly Func<int> _target;
     private readonly Func<NotificationFilter> _newFilter;
     private readonly Task _accepting;
     private volatile TaskCompletionSource _released = new(TaskCreationOptions.RunContinuationsAsynchronously);
@@ -43,6 +43,13 @@ public sealed class WorkerProxy : IAsyncDisposable
     /// <param name="target">The server's port on this machine.</param>
     /// <param name="newFilter">Makes what follows the server's side of a connection; null for that of Redis.</param>
     public WorkerProxy(int target, Func<NotificationFilter>? newFilter = null)
+        : this(() => target, newFilter)
+    {
+    }
+
+    /// <param name="target">Gives the port on this machine of the server that a new connection is for.</param>
+    /// <param name="newFilter">Makes what follows the server's side of a connection; null for that of Redis.</param>
+    public WorkerProxy(Func<int> target, Func<NotificationFilter>? newFilter = null)
     {
         _target = target;
         _newFilter = newFilter ?? (static () => new PushFilter());
@@ -121,7 +128,7 @@ public sealed class WorkerProxy : IAsyncDisposable
         _sockets[near] = _sockets[far] = true;
         try
         {
-            await far.ConnectAsync(IPAddress.Loopback, _target, _over.Token);
+            await far.ConnectAsync(IPAddress.Loopback, _target(), _over.Token);
             await Task.WhenAny(PumpAsync(near, far, Direction.ToServer), PumpAsync(far, near, Direction.FromServer));
         }
         catch (Exception e) when (e is SocketException or ObjectDisposedException or OperationCanceledException)

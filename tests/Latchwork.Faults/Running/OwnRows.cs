@@ -4,7 +4,8 @@ namespace Latchwork.Faults.Running;
 
 /// <summary>
 /// Compares the rows that the application wrote in its transactions with the history: no event of a transaction that was rolled back was ever
-/// delivered, none of a committed one is missing, and what was handled in a transaction was handled once.
+/// delivered, none of a committed one is missing, and what was handled in a transaction was handled once. What was under way while acknowledged writes
+/// could be lost is not judged: rows and events are lost together, but the history does not say which.
 /// </summary>
 /// <param name="posted">The versions that were posted in transactions which were committed.</param>
 /// <param name="handled">The versions that were confirmed in transactions which were committed, each with the delivery's token.</param>
@@ -20,6 +21,8 @@ internal sealed class OwnRows(IReadOnlySet<string> posted, IReadOnlyDictionary<s
         var delivered = new HashSet<string>(StringComparer.Ordinal);
         var left = new HashSet<string>(StringComparer.Ordinal);
         var purged = new HashSet<string>(StringComparer.Ordinal);
+        var times = new Dictionary<(string Process, long Op), long>();
+        var windows = new Dictionary<int, (long From, long To)>();
         foreach (HistoryLine line in new HistoryReader(folder).Read())
         {
             switch (line.Entry)
@@ -29,6 +32,13 @@ internal sealed class OwnRows(IReadOnlySet<string> posted, IReadOnlyDictionary<s
                     break;
                 case OperationEnded end when starts.ContainsKey((line.Process, end.Op)):
                     ends[(line.Process, end.Op)] = end.Ending;
+                    times[(line.Process, end.Op)] = end.At;
+                    break;
+                case FaultStarted { LossWindow: { } window } fault:
+                    windows[fault.Fault] = (fault.At - window, long.MaxValue);
+                    break;
+                case FaultEnded fault when windows.TryGetValue(fault.Fault, out (long From, long To) open):
+                    windows[fault.Fault] = open with { To = fault.At };
                     break;
                 case OperationStarted { Verb: Verb.Purge } purge:
                     purged.Add(purge.Id!); // a lease that ran out made it a dead letter, and whoever had claimed it never heard of it
@@ -44,6 +54,8 @@ internal sealed class OwnRows(IReadOnlySet<string> posted, IReadOnlyDictionary<s
 
         foreach ((var key, OperationStarted start) in starts)
         {
+            long ended = times.GetValueOrDefault(key, long.MaxValue);
+            if (windows.Values.Any(window => start.At <= window.To && window.From <= ended)) continue;
             string version = start.Version!;
             Ending? ending = ends.TryGetValue(key, out Ending known) ? known : null;
             bool isThere = start.Verb == Verb.Post ? posted.Contains(version) : handled.GetValueOrDefault(version) == start.Token;
