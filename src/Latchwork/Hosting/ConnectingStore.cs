@@ -15,6 +15,7 @@ internal sealed class ConnectingStore : LatchworkStore
     private readonly CancellationTokenSource _closing = new();
     private readonly TaskCompletionSource<LatchworkStore> _opened = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly Lock _gate = new();
+    private readonly ConnectingStoreMaintenance _maintenance;
     private TaskCompletionSource _news = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private volatile LatchworkStore? _store;
     private volatile Exception? _lastError;
@@ -32,6 +33,7 @@ internal sealed class ConnectingStore : LatchworkStore
         _log = log;
         Timers = new ConnectingTimerStore(this);
         Locks = new ConnectingLockerStore(this);
+        _maintenance = new ConnectingStoreMaintenance(this);
     }
 
     public override ITimerStore Timers { get; }
@@ -46,8 +48,8 @@ internal sealed class ConnectingStore : LatchworkStore
 
     public override ILockerTransactions? LockerTransactions => _store?.LockerTransactions;
 
-    /// <remarks>Null until the store is open.</remarks>
-    public override IStoreMaintenance? Maintenance => _store?.Maintenance;
+    /// <remarks>Until the store is open nobody knows whether it has any: its steps wait for that, and are refused if it has none.</remarks>
+    public override IStoreMaintenance? Maintenance => _store is { } store ? store.Maintenance : _maintenance;
 
     /// <summary>Why the store could not be opened the last time; null if it is open or was not tried yet.</summary>
     public Exception? LastError => _lastError;
@@ -90,6 +92,10 @@ internal sealed class ConnectingStore : LatchworkStore
         ObjectDisposedException.ThrowIf(opened.IsCanceled, typeof(LatchworkStore));
         return opened.IsCompletedSuccessfully ? await opened.ConfigureAwait(false) : throw NotOpen("and refuses");
     }
+
+    /// <summary>The store, if it is open now.</summary>
+    /// <exception cref="LatchworkStoreException">It is not.</exception>
+    public LatchworkStore GetIfOpen() => _store ?? throw NotOpen("and is not waited for here");
 
     /// <remarks>A counter: it does not fall when the store is closed.</remarks>
     public override long Reconnects => _store?.Reconnects ?? Interlocked.Read(ref _reconnects);

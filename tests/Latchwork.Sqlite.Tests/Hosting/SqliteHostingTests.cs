@@ -1,4 +1,5 @@
 using Latchwork.Sqlite.Tests.Support;
+using Latchwork.Storage;
 using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
@@ -34,6 +35,18 @@ public sealed class SqliteHostingTests : IDisposable
         await again.StartAsync();
         (await handled.Task.WaitAsync(TimeSpan.FromSeconds(30))).ShouldBe("hello");
         await again.StopAsync();
+    }
+
+    [Fact]
+    public async Task Maintenance_waits_until_the_file_is_open()
+    {
+        using IHost app = Build([], builder => builder.UseSqlite(_folder.Database));
+        LatchworkStore store = app.Services.GetRequiredService<LatchworkStore>();
+        IStoreMaintenance maintenance = store.Maintenance.ShouldNotBeNull();
+        Should.Throw<LatchworkStoreException>(() => maintenance.Place).Outcome.ShouldBe(StoreOutcome.NotApplied);
+        (await maintenance.ListAsync(default)).ShouldBeEmpty();
+        (await maintenance.ExamineAsync(null, fix: false, default).ToListAsync()).ShouldBeEmpty();
+        maintenance.Place.ShouldBe($"sqlite:{_folder.Database}");
     }
 
     [Fact]

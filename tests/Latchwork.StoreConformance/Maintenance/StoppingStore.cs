@@ -37,8 +37,12 @@ internal sealed class StoppingStore(LatchworkStore store, Stop stop) : Latchwork
 
     public override ValueTask DisposeAsync() => store.DisposeAsync();
 
-    private sealed class StoppingMaintenance(IStoreMaintenance inner, Stop stop) : DelegatingMaintenance(inner)
+    private sealed class StoppingMaintenance(IStoreMaintenance inner, Stop stop) : DelegatingStoreMaintenance
     {
-        protected override Task<T> PassAsync<T>(Func<Task<T>> operation) => stop.Pass(operation);
+        public override string Place => inner.Place;
+
+        public override IAsyncEnumerable<StoreFinding> ExamineAsync(string? ns, bool fix, CancellationToken cancellationToken) => inner.ExamineAsync(ns, fix, cancellationToken);
+
+        protected override Task<T> PassAsync<T>(Func<IStoreMaintenance, Task<T>> call, CancellationToken cancellationToken) => stop.Pass(() => call(inner));
     }
 }

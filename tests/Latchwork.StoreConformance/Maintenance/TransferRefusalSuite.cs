@@ -202,8 +202,12 @@ public abstract class TransferRefusalSuite(StoreFixture fixture) : TransferSuite
         (await Source.Timers.GetStatsAsync(Partition(ns), default)).WithoutCounters().ShouldBe(new TimerStats(1, 0, 0, 0, null));
     }
 
-    private sealed class RenamedMaintenance(IStoreMaintenance inner) : DelegatingMaintenance(inner)
+    private sealed class RenamedMaintenance(IStoreMaintenance inner) : DelegatingStoreMaintenance
     {
         public override string Place => "alias:";
+
+        public override IAsyncEnumerable<StoreFinding> ExamineAsync(string? ns, bool fix, CancellationToken cancellationToken) => inner.ExamineAsync(ns, fix, cancellationToken);
+
+        protected override Task<T> PassAsync<T>(Func<IStoreMaintenance, Task<T>> call, CancellationToken cancellationToken) => call(inner);
     }
 }
