@@ -34,7 +34,7 @@ internal static class ShortRun
         Seed = seed,
         Length = TimeSpan.FromSeconds(seconds),
         Faults = faults,
-        Workers = 6,
+        Workers = 4, // what a process costs is its start, and each fault needs one and some who go on
         Out = Directory.CreateTempSubdirectory("latchwork-faults-").FullName,
     };
 
