@@ -461,8 +461,10 @@ BEGIN
 END $$;
 
 -- Something was scheduled, and that is committed: notifies two nodes if it is due earlier than the primary waker knows. It locks the partition's
--- row, so it comes before or after a claim's look at the head, never in between.
-CREATE FUNCTION @schema@.timer_wake(p_part integer, p_clock bigint, p_wait integer, p_earliest bigint) RETURNS void LANGUAGE plpgsql AS $$
+-- row, so it comes before or after a claim's look at the head, never in between. Here, and where else it is set, a session would otherwise plan some searches
+-- at every call, as their plans for the values at hand seem to cost less.
+CREATE FUNCTION @schema@.timer_wake(p_part integer, p_clock bigint, p_wait integer, p_earliest bigint) RETURNS void LANGUAGE plpgsql
+SET plan_cache_mode = force_generic_plan AS $$
 DECLARE
     part @schema@.timer_partitions;
     last bigint;
@@ -660,7 +662,7 @@ CREATE FUNCTION @schema@.timer_claim(
     p_retention bigint, p_keep bigint, p_oldest boolean, p_yields boolean, p_completed_retention bigint, p_completed_keep bigint, p_last integer,
     OUT ids bytea[], OUT payloads bytea[], OUT headers bytea[], OUT retries integer[], OUT max_retries integer[], OUT dues bigint[],
     OUT now_us bigint, OUT ask_us bigint, OUT dead_lettered integer, OUT pause bytea, OUT ended bytea[], OUT firsts bigint[], OUT offset_us bigint, OUT is_cut boolean)
-LANGUAGE plpgsql SET enable_seqscan = off SET enable_bitmapscan = off SET enable_hashjoin = off SET enable_mergejoin = off AS $$
+LANGUAGE plpgsql SET enable_seqscan = off SET enable_bitmapscan = off SET enable_hashjoin = off SET enable_mergejoin = off SET plan_cache_mode = force_generic_plan AS $$
 DECLARE
     part @schema@.timer_partitions := @schema@.timer_enter(p_part, p_clock, p_wait, true);
     now_ms bigint;
@@ -1020,7 +1022,7 @@ END $$;
 -- written; what is too much of it goes only where p_trim says so: in a transaction of the application no line of another id is locked.
 CREATE FUNCTION @schema@.timer_confirm(
     p_part integer, p_clock bigint, p_wait integer, p_ids bytea[], p_tokens bytea[], p_retention bigint, p_keep bigint, p_outcome integer, p_trim boolean, OUT outcomes integer[])
-LANGUAGE plpgsql SET enable_seqscan = off SET enable_bitmapscan = off SET enable_hashjoin = off SET enable_mergejoin = off AS $$
+LANGUAGE plpgsql SET enable_seqscan = off SET enable_bitmapscan = off SET enable_hashjoin = off SET enable_mergejoin = off SET plan_cache_mode = force_generic_plan AS $$
 DECLARE
     part @schema@.timer_partitions := @schema@.timer_enter(p_part, p_clock, p_wait, false);
     raw_ms bigint := (part.clock_last - part.clock_offset) / 1000; -- by the server's clock
