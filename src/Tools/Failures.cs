@@ -15,17 +15,10 @@ internal static class Failures
         MoveRefusedException e => (ExitCodes.Conflict, e.Message),
         LatchworkStoreException { Outcome: StoreOutcome.Unknown } e => (ExitCodes.Failure, $"{e.Message} (it may or may not have happened)"),
         LatchworkStoreException e => (ExitCodes.Failure, e.Message),
-        ArgumentException e => (ExitCodes.BadInput, WithoutParameterName(e)),
+        ArgumentException e => (ExitCodes.BadInput, ArgumentFailures.MessageOf(e)),
         TimeoutException e => (ExitCodes.TimedOut, e.Message),
         OperationCanceledException or TimerBatchException { InnerException: OperationCanceledException } when cancellationToken.IsCancellationRequested => (ExitCodes.Interrupted, "interrupted"),
         IOException e => (ExitCodes.Failure, e.Message),
         Exception e => (ExitCodes.Failure, $"unexpected {e.GetType().Name}: {e.Message}"),
     };
-
-    private static string WithoutParameterName(ArgumentException exception)
-    {
-        string message = exception.Message;
-        int newLine = message.IndexOf(" (Parameter '", StringComparison.Ordinal);
-        return newLine < 0 ? message : message[..newLine];
-    }
 }

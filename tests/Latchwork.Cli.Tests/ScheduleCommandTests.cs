@@ -79,6 +79,7 @@ public sealed class ScheduleCommandTests : IDisposable
         CliResult result = await RunAsync(args);
 
         result.Error.ShouldContain(error);
+        result.Error.ShouldNotContain("(Parameter");
         result.ExitCode.ShouldBe(ExitCodes.BadInput);
     }
 

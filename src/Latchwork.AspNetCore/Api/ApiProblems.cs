@@ -21,7 +21,7 @@ internal static class ApiProblems
 
     /// <summary>A bad argument. Nothing was sent to the store.</summary>
     public static IResult Of(ArgumentException e) => Of(
-        StatusCodes.Status400BadRequest, "Bad request", e.Message.Split(" (Parameter", 2)[0].Split("\nActual value", 2)[0].TrimEnd(), ("argument", e.ParamName));
+        StatusCodes.Status400BadRequest, "Bad request", ArgumentFailures.MessageOf(e), ("argument", e.ParamName));
 
     /// <summary>A store that did not answer, or refused: what is known of the operation is said.</summary>
     public static IResult Of(LatchworkStoreException e) => Failed(e.Message, e.Outcome, e.IsTransient);

@@ -72,20 +72,36 @@ internal sealed partial class DashboardEndpoints
     private async Task SchedulesAsync(HttpContext context)
     {
         string ns = CheckName(Text(context, "ns"), "ns");
+        string? id = Text(context, "id");
+        if (id is not null) Limits.CheckText(id, 1, Limits.MaxIdBytes, "id");
         DistributedTimer timer = runtime.OpenTimer(ns);
         await using (timer.ConfigureAwait(false))
         {
+            List<ScheduleSnapshot> found = [];
+            if (id is null)
+            {
+                await foreach (ScheduleSnapshot schedule in timer.Schedules.ListAsync(context.RequestAborted).ConfigureAwait(false))
+                {
+                    found.Add(schedule with { Payload = default }); // the page shows none
+                    if (found.Count > MaxSchedules) break;
+                }
+            }
+            else if (await timer.Schedules.GetAsync(id, context.RequestAborted).ConfigureAwait(false) is { } one)
+            {
+                found.Add(one);
+            }
+
             List<ScheduleModel> schedules = [];
-            await foreach (ScheduleSnapshot schedule in timer.Schedules.ListAsync(context.RequestAborted).ConfigureAwait(false))
+            foreach (ScheduleSnapshot schedule in found.Take(MaxSchedules))
             {
                 IReadOnlyList<DateTimeOffset> next = schedule.Damage is null && schedules.Count < 50
                     ? await timer.Schedules.GetNextOccurrencesAsync(schedule.Id, 3, context.RequestAborted).ConfigureAwait(false) ?? []
                     : [];
                 schedules.Add(new ScheduleModel(schedule, next));
-                if (schedules.Count == MaxSchedules) break;
             }
 
-            await PageAsync<Schedules>(context, new View(schedules) { Title = $"Schedules of {ns}", Nav = "schedules", Namespace = ns }).ConfigureAwait(false);
+            var model = new SchedulesModel(schedules, found.Count > MaxSchedules, id);
+            await PageAsync<Schedules>(context, new View(model) { Title = $"Schedules of {ns}", Nav = "schedules", Namespace = ns }).ConfigureAwait(false);
         }
     }
 

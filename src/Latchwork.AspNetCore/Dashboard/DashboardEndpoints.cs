@@ -22,6 +22,8 @@ internal sealed partial class DashboardEndpoints(DashboardRuntime runtime)
         "MapLatchworkDashboard",
         "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; img-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'");
 
+    private const string NothingChanged = "Nothing was changed.", NotKnown = "Whether anything was changed is not known.";
+
     public void MapTo(RouteGroupBuilder group)
     {
         Get("/", OverviewAsync);
@@ -34,13 +36,13 @@ internal sealed partial class DashboardEndpoints(DashboardRuntime runtime)
         Get("/confirm", ConfirmAsync);
         Get("/live", LiveAsync);
         group.MapPost("/confirm", context => GuardAsync(context, ConfirmPostedAsync)).ExcludeFromDescription();
-        group.MapPost("/do", context => GuardAsync(context, DoAsync)).ExcludeFromDescription();
+        group.MapPost("/do", context => GuardAsync(context, DoAsync, changes: true)).ExcludeFromDescription();
         foreach (DashboardAsset asset in DashboardAsset.All) Get("/" + asset.Name, asset.WriteAsync);
 
         void Get(string path, Func<HttpContext, Task> answer) => group.MapGet(path, context => GuardAsync(context, answer)).ExcludeFromDescription();
     }
 
-    private async Task GuardAsync(HttpContext context, Func<HttpContext, Task> answer)
+    private async Task GuardAsync(HttpContext context, Func<HttpContext, Task> answer, bool changes = false)
     {
         PolicyAuthorizationResult read = await runtime.Policies.AskToReadAsync(context).ConfigureAwait(false);
         if (!read.Succeeded)
@@ -58,7 +60,7 @@ internal sealed partial class DashboardEndpoints(DashboardRuntime runtime)
         }
         catch (ArgumentException e)
         {
-            await MessageAsync(context, StatusCodes.Status400BadRequest, "Bad input", e.Message).ConfigureAwait(false);
+            await MessageAsync(context, StatusCodes.Status400BadRequest, "Bad input", ArgumentFailures.MessageOf(e)).ConfigureAwait(false);
         }
         catch (PartlyDoneException e)
         {
@@ -66,12 +68,14 @@ internal sealed partial class DashboardEndpoints(DashboardRuntime runtime)
         }
         catch (ObjectDisposedException)
         {
-            await MessageAsync(context, StatusCodes.Status503ServiceUnavailable, "Stopping", "The application is about to stop. Whether anything was changed is not known.").ConfigureAwait(false);
+            await MessageAsync(context, StatusCodes.Status503ServiceUnavailable, "Stopping", changes ? $"The application is about to stop. {NotKnown}" : "The application is about to stop.").ConfigureAwait(false);
         }
         catch (LatchworkStoreException e)
         {
-            string outcome = e.Outcome == StoreOutcome.NotApplied ? "Nothing was changed." : "Whether anything was changed is not known.";
-            await MessageAsync(context, StatusCodes.Status503ServiceUnavailable, "The store does not answer", $"{e.Message} {outcome}").ConfigureAwait(false);
+            // Of a look it goes without saying, and many messages say it themselves.
+            string? outcome = e.Outcome switch { StoreOutcome.NotApplied => NothingChanged, StoreOutcome.Unknown => NotKnown, _ => null };
+            string text = !changes || outcome is null || e.Message.EndsWith(outcome, StringComparison.Ordinal) ? e.Message : $"{e.Message} {outcome}";
+            await MessageAsync(context, StatusCodes.Status503ServiceUnavailable, "The store does not answer", text).ConfigureAwait(false);
         }
     }
 

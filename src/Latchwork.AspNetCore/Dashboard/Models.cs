@@ -16,6 +16,9 @@ internal sealed record EventModel(string Id, TimerSnapshot? Snapshot);
 /// <summary>A schedule and its next times.</summary>
 internal sealed record ScheduleModel(ScheduleSnapshot Schedule, IReadOnlyList<DateTimeOffset> Next);
 
+/// <summary>The schedules of a namespace, or the one that was looked for by <paramref name="Id"/>.</summary>
+internal sealed record SchedulesModel(IReadOnlyList<ScheduleModel> All, bool IsMore, string? Id);
+
 /// <summary>A key that was looked for, or a page of the listing.</summary>
 internal sealed record LocksModel(StoreState Store, IReadOnlyList<string> Namespaces, string Namespace, string? Key, KeySnapshot? Found, LockerPage? Listing);
 

@@ -36,7 +36,7 @@ internal static class ScheduleCommand
             }
             catch (ArgumentException e)
             {
-                result.AddError(e.Message);
+                result.AddError(ArgumentFailures.MessageOf(e));
             }
 
             return text;

@@ -76,19 +76,10 @@ internal sealed class SchedulePutCommand
             Jitter = parsed.GetValue(_jitter) ?? defaults.Jitter,
             Revision = parsed.GetValue(_revision) ?? defaults.Revision,
         };
-        ScheduleResult result;
-        try
-        {
-            Schedule schedule = parsed.GetValue(_cron) is { } cron
-                ? Schedule.Cron(cron, parsed.GetValue(_zone) ?? "UTC")
-                : Schedule.Every(parsed.GetValue(_every)!.Value, parsed.GetValue(_anchor));
-            result = await session.Timer.Schedules.AddOrUpdateAsync(id, schedule, payload, options, session.Stop).ConfigureAwait(false);
-        }
-        catch (ArgumentException e)
-        {
-            throw new CliException(ExitCodes.BadInput, e.Message, e);
-        }
-
+        Schedule schedule = parsed.GetValue(_cron) is { } cron
+            ? Schedule.Cron(cron, parsed.GetValue(_zone) ?? "UTC")
+            : Schedule.Every(parsed.GetValue(_every)!.Value, parsed.GetValue(_anchor));
+        ScheduleResult result = await session.Timer.Schedules.AddOrUpdateAsync(id, schedule, payload, options, session.Stop).ConfigureAwait(false);
         session.Printer.Json(json =>
         {
             json.WriteString("id", id);

@@ -73,10 +73,12 @@ internal static class ScheduleOutput
         }
 
         Line("counts", $"{snapshot.Started} started, {snapshot.Missed} missed, {snapshot.Skipped} skipped, {snapshot.Replaced} replaced");
+        if (snapshot.QueuedId is not null) Line("waits", "one occurrence, for the end of another");
         Line("data", Printable.Payload(snapshot.Payload.Span));
         foreach (ScheduleOccurrence one in snapshot.History)
         {
-            string took = one is { StartedAt: { } started, EndedAt: { } ended } ? $" in {Printable.Duration(ended - started)}" : "";
+            string took = one.StartedAt is not { } started ? ""
+                : $", started {Printable.Moment(started)}{(one.EndedAt is { } ended ? $", took {Printable.Duration(ended - started)}" : "")}";
             Line("", $"{Printable.Moment(one.ScheduledFor)}  {Names.Of(one.Outcome)}{took}{(one.NodeId is { } node ? $" on {node}" : "")}");
         }
 

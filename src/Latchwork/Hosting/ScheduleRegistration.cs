@@ -68,7 +68,7 @@ internal sealed record ScheduleRegistration(string Id, Schedule Schedule, Func<I
         }
         catch (ArgumentException e)
         {
-            failures.Add($"'{section.Path}' is no schedule: {e.Message}");
+            failures.Add($"'{section.Path}' is no schedule: {ArgumentFailures.MessageOf(e)}");
         }
 
         if (failures.Count > before) return null;

@@ -87,7 +87,7 @@ public sealed partial class DistributedTimer
             }
             catch (ArgumentException e)
             {
-                throw new ArgumentException($"'posts[{i}]' is refused: {e.Message}", nameof(posts), e);
+                throw new ArgumentException($"'posts[{i}]' is refused: {ArgumentFailures.MessageOf(e)}", nameof(posts), e);
             }
         }
 

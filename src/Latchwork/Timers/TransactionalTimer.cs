@@ -98,7 +98,7 @@ public sealed class TransactionalTimer
             }
             catch (ArgumentException e)
             {
-                throw new ArgumentException($"'posts[{i}]' is refused: {e.Message}", nameof(posts), e);
+                throw new ArgumentException($"'posts[{i}]' is refused: {ArgumentFailures.MessageOf(e)}", nameof(posts), e);
             }
         }
 

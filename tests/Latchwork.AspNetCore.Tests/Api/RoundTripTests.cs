@@ -70,13 +70,23 @@ public sealed class RoundTripTests
         await using ApiHost host = await StartAsync();
         string id = System.Text.Encoding.UTF8.GetByteCount(name) > 480 ? name[..240] : name;
         object body = new { @namespace = name, id };
-        await host.DoAsync("schedules/put", new { @namespace = name, id, cron = "0 3 * * *", zone = "Europe/Berlin", data = id });
+        await host.DoAsync("schedules/put", new
+        {
+            @namespace = name, id, cron = "0 3 * * *", zone = "Europe/Berlin", data = id,
+            revision = 7, misfire = "all", misfireThreshold = "2m", catchUpWindow = "1h", catchUpLimit = 3, overlap = "queue", maxRetries = 4, jitter = "5s",
+        });
         (await host.GetAsync("schedules", ("namespace", name))).Body.GetProperty("items")[0].GetProperty("id").GetString().ShouldBe(id);
         (await host.GetAsync("schedules/schedule", ("namespace", name), ("id", id))).Body.GetProperty("data").GetString().ShouldBe(id);
         (await host.GetAsync("schedules/next", ("namespace", name), ("id", id), ("count", "3"))).Body.GetProperty("times").GetArrayLength().ShouldBe(3);
         await host.DoAsync("schedules/pause", body);
         await host.DoAsync("schedules/resume", body);
         (await host.DoAsync("schedules/trigger", body)).GetProperty("outcome").GetString().ShouldBe("triggered");
+        (await host.DoAsync("schedules/trigger", body)).GetProperty("outcome").GetString().ShouldBe("queued");
+        string queued = (await host.DoAsync("schedules/trigger", body)).GetProperty("occurrenceId").GetString()!;
+        JsonElement shown = (await host.GetAsync("schedules/schedule", ("namespace", name), ("id", id))).Body;
+        (shown.GetProperty("queuedId").GetString(), shown.GetProperty("replaced").GetInt32(), shown.GetProperty("nextState").GetString()).ShouldBe((queued, 1, "scheduled"));
+        shown.GetProperty("policies").ToString().ShouldBe(
+            """{"revision":7,"misfire":"all","misfireThresholdMs":120000,"catchUpWindowMs":3600000,"catchUpLimit":3,"overlap":"queue","maxRetries":4,"jitterMs":5000}""");
         await host.DoAsync("schedules/remove", body);
         (await host.PostAsync("schedules/remove", body)).Status.ShouldBe(404);
     }

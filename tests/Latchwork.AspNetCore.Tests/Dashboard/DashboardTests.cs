@@ -183,7 +183,9 @@ public sealed class DashboardTests
     public async Task Bad_input_is_named(string address, string message)
     {
         await using DashboardHost host = await DashboardHost.StartAsync();
-        (await host.GetAsync(address, HttpStatusCode.BadRequest)).ShouldContain(message);
+        string page = await host.GetAsync(address, HttpStatusCode.BadRequest);
+        page.ShouldContain(message);
+        page.ShouldNotContain("(Parameter");
         (await host.GetAsync($"namespace?ns={new string('x', 513)}", HttpStatusCode.BadRequest)).ShouldContain("it has 513");
         (await host.GetAsync("confirm?ns=a&action=cancel" + string.Concat(Enumerable.Range(0, 201).Select(i => $"&id={i}")), HttpStatusCode.BadRequest)).ShouldContain("up to 200");
     }
@@ -250,6 +252,25 @@ public sealed class DashboardTests
     }
 
     [Fact]
+    public async Task A_schedule_shows_its_policies_and_counts_and_can_be_found_among_many()
+    {
+        await using DashboardHost host = await DashboardHost.StartAsync();
+        await using DistributedTimer timer = host.Timer("reports");
+        for (int i = 0; i <= 200; i++) await timer.Schedules.AddOrUpdateAsync($"s{i:000}", Schedule.Every(TimeSpan.FromHours(1)), new byte[] { 1 }, new() { Overlap = OverlapPolicy.Queue, Revision = 3 });
+        for (int i = 0; i < 3; i++) await timer.Schedules.TriggerAsync("s200");
+
+        string page = await host.GetAsync("schedules?ns=reports");
+        page.ShouldContain("There are more than these 200");
+        page.ShouldContain("<h2>s199</h2>");
+        page.ShouldNotContain("<h2>s200</h2>");
+
+        page = await host.GetAsync("schedules?ns=reports&id=s200");
+        foreach (string part in (string[])["<h2>s200</h2>", "0 skipped, 1 replaced", "missed: latest, while another runs: queue, revision 3", "one occurrence, for the end of another"]) page.ShouldContain(part);
+        page.Split("<article").Length.ShouldBe(2);
+        (await host.GetAsync("schedules?ns=reports&id=none")).ShouldContain("There is no schedule of this id");
+    }
+
+    [Fact]
     public async Task A_selection_is_posted_and_what_failed_in_part_says_so()
     {
         await using DashboardHost host = await DashboardHost.StartAsync();
@@ -300,6 +321,24 @@ public sealed class DashboardTests
         string page = await host.GetAsync("");
         page.ShouldContain("The server is away.");
         page.ShouldContain("<div class=\"critical\"><dt>State</dt>");
+    }
+
+    [Theory]
+    [InlineData("The server is away. Nothing was changed.", StoreOutcome.NotApplied, "The server is away. Nothing was changed.", "The server is away. Nothing was changed.")]
+    [InlineData("The server is away.", StoreOutcome.NotApplied, "The server is away.", "The server is away. Nothing was changed.")]
+    [InlineData("No reply came.", StoreOutcome.Unknown, "No reply came.", "No reply came. Whether anything was changed is not known.")]
+    public async Task What_is_known_of_a_change_that_failed_is_said_once_and_not_of_a_look(string failure, StoreOutcome outcome, string ofLook, string ofChange)
+    {
+        await using DashboardHost host = await DashboardHost.StartAsync();
+        await host.PostAsync("orders", "1", TimeSpan.FromHours(1));
+        List<KeyValuePair<string, string>> fields = DashboardHost.Fields(await host.GetAsync("confirm?action=pause&ns=orders"));
+        host.Store.Fault = new LatchworkStoreException(failure, outcome);
+
+        (await host.GetAsync("confirm?action=purge-all&ns=orders", HttpStatusCode.ServiceUnavailable)).ShouldContain($">{ofLook}<");
+        using HttpResponseMessage answer = await host.Client.PostAsync("do", new FormUrlEncodedContent(fields));
+
+        answer.StatusCode.ShouldBe(HttpStatusCode.ServiceUnavailable);
+        (await answer.Content.ReadAsStringAsync()).ShouldContain($">{ofChange}<");
     }
 
     [Fact]

@@ -92,6 +92,7 @@ public sealed class ScheduleHostingTests : IAsyncLifetime
         all.ShouldContain("'Latchwork:Schedules:reports:d:Every' must be a duration");
         all.ShouldContain("Unknown setting 'Latchwork:Schedules:reports:nightly:Misfires'");
         all.ShouldContain("Unknown timer 'Latchwork:Schedules:orders'");
+        all.ShouldNotContain("(Parameter");
     }
 
     [Fact]

@@ -57,6 +57,20 @@ internal sealed record OccurrenceAnswer(string Id, DateTimeOffset ScheduledFor, 
 
 internal sealed record SchedulesAnswer(IReadOnlyList<ScheduleAnswer> Items, string? Cursor);
 
+internal sealed record SchedulePolicies(
+    long Revision, string Misfire, long MisfireThresholdMs, long CatchUpWindowMs, int CatchUpLimit, string Overlap, int? MaxRetries, long JitterMs)
+{
+    public static SchedulePolicies? Of(ScheduleOptions? options) => options is null ? null : new(
+        options.Revision,
+        Words.Of(options.Misfire),
+        Read.Milliseconds(options.MisfireThreshold),
+        Read.Milliseconds(options.CatchUpWindow),
+        options.CatchUpLimit,
+        Words.Of(options.Overlap),
+        options.MaxRetries,
+        Read.Milliseconds(options.Jitter));
+}
+
 internal sealed record ScheduleAnswer(
     string Id,
     string? Schedule,
@@ -64,9 +78,13 @@ internal sealed record ScheduleAnswer(
     bool IsPaused,
     bool IsDeclared,
     DateTimeOffset? Next,
+    string? NextState,
+    string? QueuedId,
+    SchedulePolicies? Policies,
     long Started,
     long Missed,
     long Skipped,
+    long Replaced,
     JsonElement? Data,
     string? DataBase64,
     bool? PayloadIsHidden,
@@ -170,9 +188,13 @@ internal static class ScheduleEndpoints
             found.IsPaused,
             found.IsDeclared,
             found.Next,
+            found.NextState is { } state ? Words.Of(state) : null,
+            found.QueuedId,
+            SchedulePolicies.Of(found.Options),
             found.Started,
             found.Missed,
             found.Skipped,
+            found.Replaced,
             data,
             base64,
             isOpen ? null : true,
