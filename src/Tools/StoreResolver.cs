@@ -1,4 +1,5 @@
 using System.Runtime.CompilerServices;
+using Microsoft.Extensions.Logging;
 
 namespace Latchwork.Tools;
 
@@ -38,19 +39,20 @@ internal static class StoreResolver
     /// <param name="address">Its address.</param>
     /// <param name="mustExist">Whether a file or a schema of PostgreSQL that is missing or old is an error, and neither made nor migrated: who looks, or changes what is there, breaks no older program.</param>
     /// <param name="cancellationToken">Gives up.</param>
+    /// <param name="log">Where the store logs; null for nowhere.</param>
     /// <returns>The store.</returns>
-    public static async Task<LatchworkStore> OpenAsync(string address, bool mustExist, CancellationToken cancellationToken)
+    public static async Task<LatchworkStore> OpenAsync(string address, bool mustExist, CancellationToken cancellationToken, ILoggerFactory? log = null)
     {
         if (IsMemory(address)) return new InMemoryStore();
-        if (IsPostgres(address)) return await OpenPostgresAsync(address, migrate: !mustExist, cancellationToken).ConfigureAwait(false);
+        if (IsPostgres(address)) return await OpenPostgresAsync(address, migrate: !mustExist, log, cancellationToken).ConfigureAwait(false);
         if (FindPath(address) is { } path)
         {
             if (mustExist && IsMissing(path)) throw new CliException(ExitCodes.NotFound, $"there is no store yet: no file '{path}'. 'latchwork timer post' and 'latchwork once' make one; or name another with --store sqlite:PATH or redis://host:port");
-            return await OpenSqliteAsync(path, migrate: !mustExist, cancellationToken).ConfigureAwait(false);
+            return await OpenSqliteAsync(path, migrate: !mustExist, log, cancellationToken).ConfigureAwait(false);
         }
 
         if (FindError(address) is { } error) throw new CliException(ExitCodes.BadInput, error);
-        return await ConnectToRedisAsync(address, cancellationToken).ConfigureAwait(false);
+        return await ConnectToRedisAsync(address, log, cancellationToken).ConfigureAwait(false);
     }
 
     /// <summary>Whether the address means a store in this process.</summary>
@@ -108,16 +110,16 @@ internal static class StoreResolver
 
     // On its own, as the other: each store's assemblies are loaded only for a command that needs them.
     [MethodImpl(MethodImplOptions.NoInlining)]
-    private static async Task<LatchworkStore> OpenSqliteAsync(string path, bool migrate, CancellationToken cancellationToken) =>
-        await SqliteStore.OpenAsync(path, new SqliteOptions { Migrate = migrate }, cancellationToken).ConfigureAwait(false);
+    private static async Task<LatchworkStore> OpenSqliteAsync(string path, bool migrate, ILoggerFactory? log, CancellationToken cancellationToken) =>
+        await SqliteStore.OpenAsync(path, new SqliteOptions { Migrate = migrate, LoggerFactory = log }, cancellationToken).ConfigureAwait(false);
 
     // On its own, as the others.
     [MethodImpl(MethodImplOptions.NoInlining)]
-    private static async Task<LatchworkStore> OpenPostgresAsync(string address, bool migrate, CancellationToken cancellationToken) =>
-        await PostgresStore.OpenAsync(address, new PostgresOptions { Migrate = migrate }, cancellationToken).ConfigureAwait(false);
+    private static async Task<LatchworkStore> OpenPostgresAsync(string address, bool migrate, ILoggerFactory? log, CancellationToken cancellationToken) =>
+        await PostgresStore.OpenAsync(address, new PostgresOptions { Migrate = migrate, LoggerFactory = log }, cancellationToken).ConfigureAwait(false);
 
     // On its own, so that a command that needs no Redis does not load its assembly.
     [MethodImpl(MethodImplOptions.NoInlining)]
-    private static async Task<LatchworkStore> ConnectToRedisAsync(string address, CancellationToken cancellationToken) =>
-        await RedisStore.ConnectAsync(address, cancellationToken: cancellationToken).ConfigureAwait(false);
+    private static async Task<LatchworkStore> ConnectToRedisAsync(string address, ILoggerFactory? log, CancellationToken cancellationToken) =>
+        await RedisStore.ConnectAsync(address, new RedisOptions { LoggerFactory = log }, cancellationToken).ConfigureAwait(false);
 }

@@ -53,6 +53,17 @@ public sealed class ListenTests : IClassFixture<RedisFixture>
     }
 
     [Fact]
+    public async Task A_listener_says_that_its_server_came_back_empty()
+    {
+        await using RedisServer server = await RedisServer.StartAsync();
+        var timers = new RedisNamespace(server.LenientUri, "orders");
+        await using CliProcess listener = timers.Start("listen");
+        await timers.HasListenersAsync(1);
+        await server.CommandAsync("FLUSHALL");
+        await Eventually.HoldsAsync(() => listener.Error.Contains("what was posted before is lost", StringComparison.Ordinal), "it says so");
+    }
+
+    [Fact]
     public async Task Exec_gets_the_data_and_the_facts_and_its_success_confirms()
     {
         await _timers.RunAsync("post", "--id", "x y", "--in", "0s", "--data", "{\"a\": 1}", "--max-retries", "2");

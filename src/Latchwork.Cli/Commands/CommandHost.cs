@@ -1,5 +1,6 @@
 using System.CommandLine;
 using Latchwork.Cli.Output;
+using Microsoft.Extensions.Logging;
 
 namespace Latchwork.Cli.Commands;
 
@@ -74,8 +75,9 @@ internal sealed class CommandHost
     /// <param name="parsed">The command line.</param>
     /// <param name="mustExist">Whether a file that is not there is an error, and not made.</param>
     /// <param name="cancellationToken">Gives up.</param>
-    public Task<LatchworkStore> OpenStoreAsync(ParseResult parsed, bool mustExist, CancellationToken cancellationToken) =>
-        StoreResolver.OpenAsync(StoreResolver.Find(parsed.GetValue(Globals.Store), Terminal.User, mustExist), mustExist, cancellationToken);
+    /// <param name="log">Where the store logs; null for nowhere.</param>
+    public Task<LatchworkStore> OpenStoreAsync(ParseResult parsed, bool mustExist, CancellationToken cancellationToken, ILoggerFactory? log = null) =>
+        StoreResolver.OpenAsync(StoreResolver.Find(parsed.GetValue(Globals.Store), Terminal.User, mustExist), mustExist, cancellationToken, log);
 
     private async Task<int> RunAsync(ParseResult parsed, Needs needs, Func<LockSession, Task<int>> body, Action<LockerOptions> configure, CancellationToken cancellationToken)
     {
@@ -97,7 +99,7 @@ internal sealed class CommandHost
     {
         TimerOptions options = new TimerOptions { Namespace = parsed.GetValue(Globals.Namespace) ?? TimerOptions.DefaultNamespace }.KeepDeadLetters();
         configure(options);
-        LatchworkStore store = await OpenStoreAsync(parsed, needs != Needs.Nothing, cancellationToken).ConfigureAwait(false);
+        LatchworkStore store = await OpenStoreAsync(parsed, needs != Needs.Nothing, cancellationToken, options.LoggerFactory).ConfigureAwait(false);
         await using (store.ConfigureAwait(false))
         {
             if (needs == Needs.Namespace) await UnknownNamespace.CheckTimersAsync(store, options.Namespace, cancellationToken).ConfigureAwait(false);
