@@ -776,16 +776,16 @@ BEGIN
     is_repeated := coalesce(me.claim_token = p_token, false);
 
     IF is_repeated THEN
-        -- The reply was lost: the same events once more, as far as they still belong to it.
+        -- The reply was lost: the same events once more, in the same order, as far as they still belong to it.
         WITH mine AS MATERIALIZED (
             SELECT e.ctid AS at_tid FROM @schema@.timer_events e WHERE e.partition_id = p_part AND e.state = 1 AND e.token = p_token
             ORDER BY e.due, e.id LIMIT 200 FOR UPDATE SKIP LOCKED
         ), renewed AS (
             UPDATE @schema@.timer_events e SET until = greatest(e.until, deadline) WHERE e.ctid = ANY (ARRAY(SELECT m.at_tid FROM mine m))
-            RETURNING e.id, e.payload, e.headers, e.retries, e.max_retries, @schema@.timer_due_now(e.due, e.raw_due, offset_us) AS due, e.first_claimed
+            RETURNING e.id, e.payload, e.headers, e.retries, e.max_retries, @schema@.timer_due_now(e.due, e.raw_due, offset_us) AS due, e.due AS was_due, e.first_claimed
         )
         SELECT array_agg(r.id), array_agg(r.payload), array_agg(r.headers), array_agg(r.retries), array_agg(r.max_retries), array_agg(r.due), array_agg(r.first_claimed)
-        INTO ids, payloads, headers, retries, max_retries, dues, firsts FROM (SELECT * FROM renewed o ORDER BY o.due, o.id) r;
+        INTO ids, payloads, headers, retries, max_retries, dues, firsts FROM (SELECT * FROM renewed o ORDER BY o.was_due, o.id) r;
     ELSE
         wanted := CASE WHEN pause IS NULL THEN greatest(0, least(p_max, p_capacity, 200 - taken_back)) ELSE 0 END;
         IF wanted > 0 THEN

@@ -222,7 +222,6 @@ internal sealed partial class RedisTimerStore(IRedisConnection connection, Redis
             });
         }
 
-        if (now.Offset > 0) events = [.. events.OrderBy(static e => e.Due)]; // they come in the order in which they were written down
         return new TimerClaim(events, TimerCodec.Span(reply[0].Number)) { DeadLettered = (int)reply[3].Number, Pause = PauseText.Parse(reply[4].Text), IsCut = reply[7].Number == 1 };
     }
 

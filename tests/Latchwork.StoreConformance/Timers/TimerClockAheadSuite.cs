@@ -66,6 +66,20 @@ public abstract class TimerClockAheadSuite(StoreFixture fixture) : ScheduleSuite
     }
 
     [Fact]
+    public async Task A_claim_that_is_repeated_brings_the_same_events_in_the_same_order_although_the_clock_went_back()
+    {
+        await PostAsync("delay", 6 * 3_600_000d);
+        await PostAsync(Entry("absolute", In(5)));
+        await JumpAheadAsync();
+        string token = NewToken();
+        (await AskAsync("n2", token)).Events.Select(e => e.Id).ShouldBe(["absolute", "delay"]);
+        await PutRightAsync();
+        TimerClaim again = await AskAsync("n2", token);
+        again.Events.Select(e => e.Id).ShouldBe(["absolute", "delay"]);
+        again.Events[0].Due.ShouldBeGreaterThan(again.Events[1].Due, "and as they are shown now it is the other way round");
+    }
+
+    [Fact]
     public async Task A_retry_is_counted_from_the_failure_and_a_hand_back_keeps_the_time()
     {
         await PostAsync(Entry("fails", In(5), maxRetries: 3), Entry("goes back", In(5)), Entry("is interrupted", In(5)));

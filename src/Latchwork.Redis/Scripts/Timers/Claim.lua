@@ -214,10 +214,28 @@ local function cut(chosen, ids, dues, bodies, aheads, retries)
   return isCut
 end
 
+-- The lists in the order of due times, and of what is due at the same time as they are.
+local function inOrderOf(times, ...)
+  local order = {}
+  for i = 1, #times do order[i] = i end
+  table.sort(order, function(a, b)
+    local one, other = tonumber(times[a]), tonumber(times[b])
+    if one == other then return a < b end
+    return one < other
+  end)
+  local lists = { ... }
+  for k, list in ipairs(lists) do
+    local sorted = {}
+    for i, from in ipairs(order) do sorted[i] = list[from] end
+    lists[k] = sorted
+  end
+  return unpack(lists)
+end
+
 -- Moves due events in flight: those that are longest due; in a backlog in turn the one that is longest due and the one that fell due last. What cannot be
 -- read, because somebody else's hand changed it, is dead-lettered instead, and keeps nobody else from coming.
--- Returns ids, due times, retries, bodies (in order of the due times that were written down), the earliest due time left or nil, whether it ended
--- before an event with no retry left.
+-- Returns ids, due times, retries, bodies (in order of the due times), the earliest due time left or nil, whether it ended before an event with no
+-- retry left.
 local function take(limit, prefix, deadline)
   local earliest = tonumber(call('ZRANGE', due, 0, 0, 'WITHSCORES')[2])
   if not earliest or earliest > now or limit <= 0 then return {}, {}, {}, {}, earliest end
@@ -287,6 +305,7 @@ local function take(limit, prefix, deadline)
     end
   end
   forgetAbsolute(dated)
+  if #dated > 0 and ahead > 0 then ids, dues, aheads, retries, bodies = inOrderOf(dues, ids, dues, aheads, retries, bodies) end
   local ends, records, rest = {}, {}, ' ' .. int(now) .. ' ' .. node
   for i, id in ipairs(ids) do
     local at = i * 2
@@ -301,7 +320,7 @@ local function take(limit, prefix, deadline)
   return ids, dues, retries, bodies, nextDue, isCut
 end
 
--- The reply to a claim was lost: the same events once more, as far as they are still its own. Returns ids, due times, retries, bodies.
+-- The reply to a claim was lost: the same events once more, in the same order, as far as they are still its own. Returns ids, due times, retries, bodies.
 local function renew(prefix, deadline)
   local ids, ends, records = {}, {}, {}
   local stored = call('HGET', claims, node)
