@@ -59,6 +59,15 @@ internal sealed class SqlSession(NpgsqlDataSource source, PostgresSettings setti
         return rows;
     }
 
+    /// <summary>Commits a transaction of this session.</summary>
+    /// <exception cref="LatchworkStoreException">It is committed, but its wait for the synchronous standby was cancelled.</exception>
+    public void Commit(NpgsqlTransaction transaction)
+    {
+        _isUnreplicated = false;
+        transaction.Commit();
+        CheckReplicated();
+    }
+
     /// <summary>Gives the connection back, or closes it if it is broken.</summary>
     public void Drop()
     {

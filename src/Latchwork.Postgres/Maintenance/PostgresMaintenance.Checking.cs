@@ -151,7 +151,7 @@ internal sealed partial class PostgresMaintenance
         if (counts.AsSpan(0, 4).SequenceEqual(counts.AsSpan(4))) return null;
         if (fix)
         {
-            session.Run(new SqlStatement("SELECT @schema@.timer_count($1, $2, $3, $4, 0, p_completed => $5)")
+            session.Run(new SqlStatement("SELECT @schema@.timer_count($1, $2, $3, $4, 0, p_completed => $5, p_earliest => 0)") // whoever has changed rows by hand may have made some that are due before claims search
                 .With(id).With((int)(counts[4] - counts[0])).With((int)(counts[5] - counts[1])).With((int)(counts[6] - counts[2])).With((int)(counts[7] - counts[3])));
         }
 

@@ -110,7 +110,7 @@ internal sealed partial class PostgresMaintenance(SqlExecutor executor, Postgres
                     .With(executor.Settings.LockWait.ToString(System.Globalization.CultureInfo.InvariantCulture)));
                 Lock(session, unit, id);
                 T answer = step(session, Find(session, unit, id));
-                transaction.Commit();
+                session.Commit(transaction);
                 return answer;
             },
             cancellationToken);

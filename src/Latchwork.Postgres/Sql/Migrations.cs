@@ -66,7 +66,7 @@ internal static class Migrations
             Run(session, settings.Fill(Note(next)));
         }
 
-        transaction.Commit();
+        session.Commit(transaction);
         return (before, Latest);
     }
 

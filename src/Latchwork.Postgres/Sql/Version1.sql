@@ -26,6 +26,7 @@ CREATE TABLE @schema@.timer_partitions (
     stalled      integer  NOT NULL DEFAULT 0,  -- how often in a row all that was due was locked by somebody
     due_from     bigint   NOT NULL DEFAULT 0,  -- ms: nothing that is scheduled is due before that, unless a line of timer_counts says so. Only claims move it, so that none goes again
                                                -- through what others have taken and vacuum has not removed yet
+    completed_from bigint NOT NULL DEFAULT 0,  -- ms: no line of the history is older, or it was committed late and is trimmed within a minute
     leases_from  bigint   NOT NULL DEFAULT 0,  -- ms: no lease ends before that; only claims make leases, and they lock this row
     swept        bigint   NOT NULL DEFAULT 0,  -- µs: when old nodes were last forgotten
     schedules_swept bigint,                    -- ms: when somebody last looked for schedules without an occurrence
@@ -241,7 +242,7 @@ BEGIN
         clock_last = part.clock_last, clock_offset = part.clock_offset, scheduled = part.scheduled, in_flight = part.in_flight, dead = part.dead,
         evicted = part.evicted, completed = part.completed, primary_node = part.primary_node, primary_at = part.primary_at,
         primary_since = part.primary_since, backup_node = part.backup_node,
-        backup_at = part.backup_at, stalled = part.stalled, due_from = part.due_from, leases_from = part.leases_from, swept = part.swept,
+        backup_at = part.backup_at, stalled = part.stalled, due_from = part.due_from, completed_from = part.completed_from, leases_from = part.leases_from, swept = part.swept,
         count_minute = part.count_minute, minute_counts = part.minute_counts, hour_counts = part.hour_counts, before_counts = part.before_counts
     WHERE p.id = part.id;
 END $$;
@@ -511,6 +512,7 @@ DECLARE
     in_flight integer := 0;
     dead integer := 0;
     news bytea[];
+    locked bytea[];
     added integer;
     replaced integer;
     missing boolean;
@@ -571,13 +573,13 @@ BEGIN
         END LOOP;
         EXIT WHEN array_position(outcomes, NULL) IS NULL;
 
-        PERFORM @schema@.timer_locked(p_part, ARRAY(SELECT g.id FROM unnest(p_ids) WITH ORDINALITY AS g (id, n) WHERE outcomes[g.n] IS NULL));
+        locked := ARRAY(SELECT l.id FROM @schema@.timer_locked(p_part, ARRAY(SELECT g.id FROM unnest(p_ids) WITH ORDINALITY AS g (id, n) WHERE outcomes[g.n] IS NULL)) l);
         missing := false;
         FOR i IN 1..cardinality(p_ids) LOOP
             CONTINUE WHEN outcomes[i] IS NOT NULL;
             SELECT e.state, e.token, e.node INTO old FROM @schema@.timer_events e WHERE e.partition_id = p_part AND e.id = p_ids[i];
-            IF NOT FOUND THEN
-                missing := true; -- it was there when its id was to be added, and is gone
+            IF NOT FOUND OR array_position(locked, p_ids[i]) IS NULL THEN
+                missing := true; -- it was there when its id was to be added, and is gone; or is there again, as a row that is not locked
             ELSIF old.state <> 2 AND p_exists[i] <> 0 THEN
                 outcomes[i] := CASE WHEN p_exists[i] = 2 THEN 2 ELSE 3 END;
             ELSE
@@ -626,8 +628,8 @@ END $$;
 
 -- Deletes lines of the history beyond the limits, 200 at most that are too many or too old, of so many that there are: of those too many first the ones of a time that is yet to
 -- come, which are from before the clock was put back (or the newest would go), then the oldest. Answers how many. A line that somebody has locked
--- (its id is completed anew) is passed over.
-CREATE FUNCTION @schema@.timer_trim_completed(p_part integer, p_lines bigint, p_before bigint, p_keep bigint, p_now bigint) RETURNS integer
+-- (its id is completed anew) is passed over. It searches from p_from on.
+CREATE FUNCTION @schema@.timer_trim_completed(p_part integer, p_from bigint, p_lines bigint, p_before bigint, p_keep bigint, p_now bigint) RETURNS integer
 LANGUAGE plpgsql SET enable_seqscan = off SET enable_bitmapscan = off SET enable_hashjoin = off SET enable_mergejoin = off AS $$
 DECLARE
     going bigint := greatest(0, least(p_lines - p_keep, 200));
@@ -643,10 +645,10 @@ BEGIN
         going := going - to_come;
     END IF;
     SELECT greatest(going, count(*)) INTO going FROM (
-        SELECT 1 FROM @schema@.timer_completed c WHERE c.partition_id = p_part AND c.completed < p_before ORDER BY c.completed, c.id LIMIT 200) o;
+        SELECT 1 FROM @schema@.timer_completed c WHERE c.partition_id = p_part AND c.completed >= p_from AND c.completed < p_before ORDER BY c.completed, c.id LIMIT 200) o;
     IF going = 0 THEN RETURN to_come; END IF;
     WITH oldest AS MATERIALIZED (
-        SELECT c.ctid AS at_tid, c.completed FROM @schema@.timer_completed c WHERE c.partition_id = p_part ORDER BY c.completed, c.id LIMIT going
+        SELECT c.ctid AS at_tid, c.completed FROM @schema@.timer_completed c WHERE c.partition_id = p_part AND c.completed >= p_from ORDER BY c.completed, c.id LIMIT going
     ), locked AS MATERIALIZED (
         SELECT c.ctid AS at_tid FROM @schema@.timer_completed c
         WHERE c.ctid = ANY (ARRAY(SELECT o.at_tid FROM oldest o)) AND c.completed <= (SELECT max(o.completed) FROM oldest o) FOR UPDATE SKIP LOCKED
@@ -763,14 +765,20 @@ BEGIN
         part.dead := part.dead - evicted_now;
         part.evicted := part.evicted + evicted_now;
     END IF;
-    IF p_completed_retention > 0 AND part.completed > 0 AND p_max > 0 THEN
-        part.completed := part.completed - @schema@.timer_trim_completed(p_part, part.completed, raw_ms - p_completed_retention, p_completed_keep, raw_ms);
-    END IF;
-
     IF now_us - part.swept >= 60000000 THEN
         DELETE FROM @schema@.timer_nodes n WHERE n.partition_id = p_part AND n.last_seen < now_us - 3600000000 AND n.node <> p_node;
         part.swept := now_us;
-        part.leases_from := 0; -- it is found anew below, should anybody have changed rows by hand
+        -- They are found anew below, should anybody have changed rows by hand.
+        due_from := 0;
+        part.leases_from := 0;
+        part.completed_from := 0;
+    END IF;
+    IF p_completed_retention > 0 AND part.completed > 0 AND p_max > 0 THEN
+        part.completed := part.completed
+            - @schema@.timer_trim_completed(p_part, part.completed_from, part.completed, raw_ms - p_completed_retention, p_completed_keep, raw_ms);
+        part.completed_from := coalesce(
+            (SELECT c.completed FROM @schema@.timer_completed c WHERE c.partition_id = p_part AND c.completed >= part.completed_from ORDER BY c.completed, c.id LIMIT 1),
+            part.completed_from);
     END IF;
     SELECT * INTO me FROM @schema@.timer_nodes n WHERE n.partition_id = p_part AND n.node = p_node;
     is_repeated := coalesce(me.claim_token = p_token, false);
@@ -837,7 +845,7 @@ BEGIN
 
     -- What is the next that may be taken: nothing in a pause. What others hold locked may not: it is asked for again after 50 ms, and then ever more seldom.
     -- No search goes through what earlier claims have taken, and vacuum has not removed yet, more often than it must: what comes before an event that was found
-    -- to be the first is committed later, and notifies.
+    -- to be the first is committed later, and a line of the counts tells the next claim of it.
     IF pause IS NULL THEN
         IF first_due IS NULL OR claimed > 0 THEN
             SELECT e.due INTO first_due FROM @schema@.timer_events e
@@ -1049,7 +1057,7 @@ BEGIN
     IF p_trim AND p_retention > 0 AND gone > 0 THEN
         -- One snapshot of both: a claim may have added the counts up meanwhile. It comes last, so that nobody waits for who has locked lines here.
         SELECT added - @schema@.timer_trim_completed(
-            p_part, p.completed + added + coalesce((SELECT sum(c.completed) FROM @schema@.timer_counts c WHERE c.partition_id = p_part AND c.completed IS NOT NULL), 0),
+            p_part, p.completed_from, p.completed + added + coalesce((SELECT sum(c.completed) FROM @schema@.timer_counts c WHERE c.partition_id = p_part AND c.completed IS NOT NULL), 0),
             raw_ms - p_retention, p_keep, raw_ms)
         INTO added FROM @schema@.timer_partitions p WHERE p.id = p_part;
     END IF;
@@ -1190,12 +1198,15 @@ DECLARE
     old record;
 BEGIN
     was_dead := false;
-    -- First without a lock: one on what stays as it is would keep its node from extending and confirming it.
-    SELECT e.state, e.token, e.node INTO old FROM @schema@.timer_events e WHERE e.partition_id = p_part AND e.id = p_id;
-    outcome := CASE WHEN NOT FOUND THEN 1 WHEN old.state = 1 AND NOT p_revoke THEN 2 ELSE 0 END;
-    IF outcome <> 0 THEN RETURN; END IF;
-    SELECT e.state, e.token, e.node INTO old FROM @schema@.timer_events e WHERE e.partition_id = p_part AND e.id = p_id FOR UPDATE;
-    outcome := CASE WHEN NOT FOUND THEN 1 WHEN old.state = 1 AND NOT p_revoke THEN 2 ELSE 0 END;
+    LOOP
+        -- First without a lock: one on what stays as it is would keep its node from extending and confirming it.
+        SELECT e.state INTO old FROM @schema@.timer_events e WHERE e.partition_id = p_part AND e.id = p_id;
+        outcome := CASE WHEN NOT FOUND THEN 1 WHEN old.state = 1 AND NOT p_revoke THEN 2 ELSE 0 END;
+        IF outcome <> 0 THEN RETURN; END IF;
+        SELECT e.state, e.token, e.node INTO old FROM @schema@.timer_events e WHERE e.partition_id = p_part AND e.id = p_id FOR UPDATE;
+        EXIT WHEN FOUND; -- or it was removed by who had locked it, who may have posted it anew
+    END LOOP;
+    outcome := CASE WHEN old.state = 1 AND NOT p_revoke THEN 2 ELSE 0 END;
     IF outcome <> 0 THEN RETURN; END IF;
     was_dead := old.state = 2;
     DELETE FROM @schema@.timer_events e WHERE e.partition_id = p_part AND e.id = p_id;
@@ -1212,11 +1223,14 @@ DECLARE
     part @schema@.timer_partitions := @schema@.timer_enter(p_part, p_clock, p_wait, false);
     old smallint;
 BEGIN
-    SELECT e.state INTO old FROM @schema@.timer_events e WHERE e.partition_id = p_part AND e.id = p_id; -- first without a lock, as in timer_cancel
-    outcome := CASE WHEN NOT FOUND THEN 1 WHEN old = 1 THEN 2 WHEN old = 2 THEN 4 ELSE 0 END;
-    IF outcome <> 0 THEN RETURN; END IF;
-    SELECT e.state INTO old FROM @schema@.timer_events e WHERE e.partition_id = p_part AND e.id = p_id FOR UPDATE;
-    outcome := CASE WHEN NOT FOUND THEN 1 WHEN old = 1 THEN 2 WHEN old = 2 THEN 4 ELSE 0 END;
+    LOOP
+        SELECT e.state INTO old FROM @schema@.timer_events e WHERE e.partition_id = p_part AND e.id = p_id; -- first without a lock, as in timer_cancel
+        outcome := CASE WHEN NOT FOUND THEN 1 WHEN old = 1 THEN 2 WHEN old = 2 THEN 4 ELSE 0 END;
+        IF outcome <> 0 THEN RETURN; END IF;
+        SELECT e.state INTO old FROM @schema@.timer_events e WHERE e.partition_id = p_part AND e.id = p_id FOR UPDATE;
+        EXIT WHEN FOUND;
+    END LOOP;
+    outcome := CASE WHEN old = 1 THEN 2 WHEN old = 2 THEN 4 ELSE 0 END;
     IF outcome <> 0 THEN RETURN; END IF;
     earliest := @schema@.timer_due(p_due, part.clock_last, @schema@.timer_noted_offset(part));
     UPDATE @schema@.timer_events e SET due = earliest, raw_due = @schema@.timer_raw(p_due) WHERE e.partition_id = p_part AND e.id = p_id;

@@ -54,8 +54,8 @@ internal static class CompletedRows
 
         session.Run(new SqlStatement(
             """
-            UPDATE @schema@.timer_partitions p SET completed = p.completed + $2 - @schema@.timer_trim_completed(
-                $1, p.completed + $2 + coalesce((SELECT sum(c.completed) FROM @schema@.timer_counts c WHERE c.partition_id = $1 AND c.completed IS NOT NULL), 0), 0, $3, 9223372036854775807)
+            UPDATE @schema@.timer_partitions p SET completed_from = 0, completed = p.completed + $2 - @schema@.timer_trim_completed(
+                $1, 0, p.completed + $2 + coalesce((SELECT sum(c.completed) FROM @schema@.timer_counts c WHERE c.partition_id = $1 AND c.completed IS NOT NULL), 0), 0, $3, 9223372036854775807)
             WHERE p.id = $1
             """).With(partition).With(added).With((long)Limits.MaxCompleted));
     }

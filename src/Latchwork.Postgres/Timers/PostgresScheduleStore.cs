@@ -246,11 +246,24 @@ internal sealed class PostgresScheduleStore(SqlExecutor executor, PostgresTimerS
             table.LockEvents(events);
             answer = step(table);
             table.SaveCounts();
-            transaction.Commit();
+            try
+            {
+                session.Commit(transaction);
+            }
+            catch (LatchworkStoreException)
+            {
+                Wake(); // it is committed here, whatever the standby has
+                throw;
+            }
         }
 
-        if (table.Earliest != long.MaxValue) timers.Wake(session, partition, table.Earliest);
+        Wake();
         return answer;
+
+        void Wake()
+        {
+            if (table.Earliest != long.MaxValue) timers.Wake(session, partition, table.Earliest);
+        }
     }
 }
 

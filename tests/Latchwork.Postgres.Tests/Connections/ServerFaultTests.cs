@@ -1,4 +1,5 @@
 using System.Collections.Concurrent;
+using Latchwork.Storage;
 using Latchwork.StoreConformance.Support;
 using Npgsql;
 using Shouldly;
@@ -100,11 +101,18 @@ public sealed class ServerFaultTests
         await timer.PostAsync("{}"u8.ToArray(), TimeSpan.FromHours(1));
         await CutOffAsync(standby, primary);
 
-        Task<PostResult> post = timer.PostAsync("{}"u8.ToArray(), TimeSpan.FromHours(1));
-        await Eventually.ReadsAsync(CancelAsync, static count => count > 0, "it waits for the standby");
-        LatchworkStoreException error = await Should.ThrowAsync<LatchworkStoreException>(post);
-        error.Outcome.ShouldBe(StoreOutcome.Unknown);
-        error.IsTransient.ShouldBeTrue();
+        // One statement, and a transaction of several.
+        await ShouldBeUnknownAsync(timer.PostAsync("{}"u8.ToArray(), TimeSpan.FromHours(1)));
+        await ShouldBeUnknownAsync(store.Timers.Schedules!.WriteAsync(
+            new TimerPartition("ns", 0), new ScheduleWrite("s", null, new string('i', 16), new byte[] { 1 }, true, null), CancellationToken.None));
+
+        async Task ShouldBeUnknownAsync(Task change)
+        {
+            await Eventually.ReadsAsync(CancelAsync, static count => count > 0, "it waits for the standby");
+            LatchworkStoreException error = await Should.ThrowAsync<LatchworkStoreException>(change);
+            error.Outcome.ShouldBe(StoreOutcome.Unknown);
+            error.IsTransient.ShouldBeTrue();
+        }
 
         async Task<long> CancelAsync()
         {

@@ -16,6 +16,7 @@ public sealed class SearchTests(PostgresFixture fixture) : TransactionTestBase(f
     public async Task While_a_transaction_holds_back_vacuum_a_claim_does_not_go_through_what_is_over()
     {
         const int Over = 1_000;
+        var kept = new CompletedLimits(TimeSpan.FromDays(1), 50);
         await _timer.PostAsync("{}"u8.ToArray(), TimeSpan.Zero, new() { Id = "first" }); // which makes the namespace
         (await ClaimAsync("t0")).Events.Single().Id.ShouldBe("first");
         await using NpgsqlConnection old = await _database.OpenConnectionAsync();
@@ -24,22 +25,26 @@ public sealed class SearchTests(PostgresFixture fixture) : TransactionTestBase(f
         await _timer.PostAsync([.. Enumerable.Range(0, Over).Select(static i => new TimerPost("{}"u8.ToArray(), TimeSpan.Zero, new() { Id = $"over {i}" }))]);
         for (int i = 0; i < Over / Limits.MaxBatch; i++)
         {
-            TimerClaim claim = await ClaimAsync($"t{i + 1}");
-            await _store.Timers.ConfirmAsync(Partition, [.. claim.Events.Select(e => new DeliveryKey(e.Id, $"t{i + 1}"))], CompletedLimits.None, CancellationToken.None);
+            TimerClaim claim = await ClaimAsync($"t{i + 1}", completed: kept);
+            await _store.Timers.ConfirmAsync(Partition, [.. claim.Events.Select(e => new DeliveryKey(e.Id, $"t{i + 1}"))], kept, CancellationToken.None);
         }
 
         (await _timer.GetStatsAsync()).Scheduled.ShouldBe(0);
         await _timer.PostAsync("{}"u8.ToArray(), TimeSpan.Zero, new() { Id = "last" });
 
-        // The rows that are over are still in both indexes, and would be found one by one.
+        // The rows that are over are still in the indexes, and would be found one by one.
         int number = await AskAsync<int>($"SELECT id FROM {_fixture.Schema}.timer_partitions WHERE namespace = convert_to('{_ns}', 'UTF8')");
         await InTransactionAsync(async transaction =>
         {
-            (await ReadAsync(transaction, $"SELECT cardinality(ids) FROM {_fixture.Schema}.timer_claim({number}, NULL, 1000, 'n', 'last', 1, 1, 0, 10000000, 86400000, 10, true, false, 0, 0, 200)")).ShouldBe(1);
-            foreach (string index in (string[])["timer_events_scheduled", "timer_events_in_flight"])
-            {
-                (await ReadAsync(transaction, $"SELECT pg_stat_get_xact_tuples_returned('{_fixture.Schema}.{index}'::regclass)::integer")).ShouldBeLessThan(20, index);
-            }
+            (await ReadAsync(transaction, $"SELECT cardinality(ids) FROM {_fixture.Schema}.timer_claim({number}, NULL, 1000, 'n', 'last', 1, 1, 0, 10000000, 86400000, 10, true, false, 86400000, 50, 200)")).ShouldBe(1);
+            foreach (string index in (string[])["timer_events_scheduled", "timer_events_in_flight"]) (await FoundAsync(index)).ShouldBeLessThan(20, index);
+
+            // A claim passes once what those before it have trimmed from the history, and no confirmation after it does.
+            int before = await FoundAsync("timer_completed_by_time");
+            (await ReadAsync(transaction, $"SELECT outcomes[1] FROM {_fixture.Schema}.timer_confirm({number}, NULL, 1000, ARRAY['last'::bytea], ARRAY['last'::bytea], 86400000, 50, 0, true)")).ShouldBe(0);
+            (await FoundAsync("timer_completed_by_time") - before).ShouldBeLessThan(Limits.MaxBatch, "those of the same millisecond at most");
+
+            Task<int> FoundAsync(string index) => ReadAsync(transaction, $"SELECT pg_stat_get_xact_tuples_returned('{_fixture.Schema}.{index}'::regclass)::integer");
         });
     }
 
@@ -93,8 +98,21 @@ public sealed class SearchTests(PostgresFixture fixture) : TransactionTestBase(f
         (await ClaimAsync("t3")).Events.Count.ShouldBe(1, how);
     }
 
-    private Task<TimerClaim> ClaimAsync(string token, TimeSpan? lease = null) =>
-        _store.Timers.ClaimAsync(Partition, new ClaimRequest("n1", token, Limits.MaxBatch, Limits.MaxBatch, 0, lease ?? TimeSpan.FromMinutes(5), _deadLetters), CancellationToken.None);
+    [Fact]
+    public async Task What_somebody_has_made_due_earlier_by_hand_is_found_within_a_minute()
+    {
+        await _timer.PostAsync("{}"u8.ToArray(), TimeSpan.FromHours(1), new() { Id = "a" });
+        (await ClaimAsync("t1")).Events.ShouldBeEmpty();
+        await RunAsync($"UPDATE {_fixture.Schema}.timer_events SET due = 1 WHERE id = 'a' AND partition_id = (SELECT id FROM {_fixture.Schema}.timer_partitions WHERE namespace = convert_to('{_ns}', 'UTF8'))");
+        (await ClaimAsync("t2")).Events.ShouldBeEmpty();
+        await RunAsync($"UPDATE {_fixture.Schema}.timer_partitions SET swept = 0 WHERE namespace = convert_to('{_ns}', 'UTF8')"); // a minute passes
+        (await ClaimAsync("t3")).Events.Single().Id.ShouldBe("a");
+    }
+
+    private Task<TimerClaim> ClaimAsync(string token, TimeSpan? lease = null, CompletedLimits? completed = null) => _store.Timers.ClaimAsync(
+        Partition,
+        new ClaimRequest("n1", token, Limits.MaxBatch, Limits.MaxBatch, 0, lease ?? TimeSpan.FromMinutes(5), _deadLetters) { Completed = completed ?? CompletedLimits.None },
+        CancellationToken.None);
 
 #pragma warning disable CA2100 // the statements are these tests' own
     private static async Task<int> ReadAsync(NpgsqlTransaction transaction, string statement)

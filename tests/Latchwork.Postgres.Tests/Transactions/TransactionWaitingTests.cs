@@ -76,10 +76,7 @@ public sealed class TransactionWaitingTests(PostgresFixture fixture) : Transacti
 
         Task<IReadOnlyList<PostResult>> batch = timer.PostAsync(
             [.. Enumerable.Range(0, 100).Select(static i => new TimerPost("{}"u8.ToArray(), TimeSpan.FromHours(1), new() { Id = $"{i}", IfExists = IfExists.Keep }))]);
-        await Eventually.ReadsAsync(
-            () => AskAsync<long>($"SELECT count(*) FROM pg_locks WHERE NOT granted AND locktype = 'transactionid' AND {connection.ProcessID} = ANY (pg_blocking_pids(pid))"),
-            static waiting => waiting == 1,
-            "the batch waits");
+        await IsWaitedForAsync(connection);
         if (isCommitted) await transaction.CommitAsync();
         else await transaction.RollbackAsync();
 
@@ -88,6 +85,63 @@ public sealed class TransactionWaitingTests(PostgresFixture fixture) : Transacti
         results.Count(static one => one.Outcome == PostOutcome.Created).ShouldBe(isCommitted ? 99 : 100);
         (await timer.GetStatsAsync()).Scheduled.ShouldBe(100);
     }
+
+    [Fact]
+    public async Task A_post_that_waits_for_one_id_replaces_another_as_it_is_by_then()
+    {
+        await _timer.PostAsync([.. new[] { "a", "b" }.Select(static id => new TimerPost("{}"u8.ToArray(), TimeSpan.Zero, new() { Id = id }))]);
+        TimerPartition partition = new(_ns, 0);
+        await _store.Timers.ClaimAsync(partition, new ClaimRequest("n1", "token", 2, 2, 0, TimeSpan.FromMinutes(5), new(TimeSpan.FromDays(1), 10)), CancellationToken.None);
+        await using NpgsqlConnection connection = await _database.OpenConnectionAsync();
+        await using NpgsqlTransaction holdsA = await connection.BeginTransactionAsync();
+        await WriteAsync(holdsA, $"SELECT 1 FROM {_fixture.Schema}.timer_events WHERE id = 'a' AND partition_id = (SELECT id FROM {_fixture.Schema}.timer_partitions WHERE namespace = convert_to('{_ns}', 'UTF8')) FOR UPDATE");
+        await using PostgresStore patient = await _fixture.OpenWithAsync(static options => options.LockTimeout = TimeSpan.FromSeconds(50));
+        await using var timer = new DistributedTimer(patient, new() { Namespace = _ns });
+        Task<IReadOnlyList<PostResult>> posting = timer.PostAsync([.. new[] { "a", "b" }.Select(static id => new TimerPost("{}"u8.ToArray(), TimeSpan.FromHours(1), new() { Id = id }))]);
+        await IsWaitedForAsync(connection);
+
+        // Meanwhile b is confirmed, posted anew, and is being cancelled.
+        await _store.Timers.ConfirmAsync(partition, [new("b", "token")], CompletedLimits.None, CancellationToken.None);
+        (await _timer.PostAsync("{}"u8.ToArray(), TimeSpan.FromHours(2), new() { Id = "b" })).Outcome.ShouldBe(PostOutcome.Created);
+        await using NpgsqlConnection other = await _database.OpenConnectionAsync();
+        await using NpgsqlTransaction cancels = await other.BeginTransactionAsync();
+        (await _timer.WithTransaction(cancels).CancelAsync("b")).ShouldBe(TimerOutcome.Done);
+        await holdsA.RollbackAsync();
+        await IsWaitedForAsync(other);
+        await cancels.CommitAsync();
+
+        (await posting.WaitAsync(_timeout)).Select(static one => one.Outcome).ShouldBe([PostOutcome.Replaced, PostOutcome.Created]);
+        (await _timer.PeekAsync("b")).ShouldNotBeNull().State.ShouldBe(TimerState.Scheduled);
+        (await _timer.GetStatsAsync()).ShouldSatisfyAllConditions(stats => stats.Scheduled.ShouldBe(2), stats => stats.InFlight.ShouldBe(0));
+    }
+
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task What_an_open_transaction_removes_and_posts_anew_is_found_by_those_who_waited(bool cancels)
+    {
+        await using PostgresStore patient = await _fixture.OpenWithAsync(static options => options.LockTimeout = TimeSpan.FromSeconds(50));
+        await using var timer = new DistributedTimer(patient, new() { Namespace = _ns });
+        await timer.PostAsync("{}"u8.ToArray(), TimeSpan.FromHours(1), new() { Id = "a" });
+        await using NpgsqlConnection connection = await _database.OpenConnectionAsync();
+        await using NpgsqlTransaction transaction = await connection.BeginTransactionAsync();
+        TransactionalTimer inside = _timer.WithTransaction(transaction);
+        await inside.CancelAsync("a");
+        await inside.PostAsync("{}"u8.ToArray(), TimeSpan.FromHours(2), new() { Id = "a" });
+
+        Task<TimerOutcome> waits = cancels ? timer.CancelAsync("a") : timer.ChangeDelayAsync("a", TimeSpan.FromHours(3));
+        await IsWaitedForAsync(connection);
+        await transaction.CommitAsync();
+        (await waits.WaitAsync(_timeout)).ShouldBe(TimerOutcome.Done);
+        TimerSnapshot? after = await timer.PeekAsync("a");
+        if (cancels) after.ShouldBeNull();
+        else after!.TimeLeft.ShouldBeGreaterThan(TimeSpan.FromHours(2.5));
+    }
+
+    private Task IsWaitedForAsync(NpgsqlConnection connection) => Eventually.ReadsAsync(
+        () => AskAsync<long>($"SELECT count(*) FROM pg_locks WHERE NOT granted AND locktype = 'transactionid' AND {connection.ProcessID} = ANY (pg_blocking_pids(pid))"),
+        static waiting => waiting == 1,
+        "somebody waits");
 
     [Fact]
     public async Task A_business_row_and_a_post_in_opposite_orders_never_wait_for_each_other_in_a_circle()
