@@ -130,8 +130,16 @@ public sealed class FailoverTests(ITestOutputHelper output)
         {
             // With the only replica promoted there is none left to wait for; the posts are applied all the same.
             int posted = _acknowledged.Count + _notReplicated.Count + count, delivered = _delivered.Count + count;
-            await Eventually.HoldsAsync(() => _acknowledged.Count + _notReplicated.Count >= posted, "posts are applied", TimeSpan.FromMinutes(1));
-            await Eventually.HoldsAsync(() => _delivered.Count >= delivered, "events are delivered", TimeSpan.FromMinutes(1));
+            try
+            {
+                await Eventually.HoldsAsync(() => _acknowledged.Count + _notReplicated.Count >= posted, "posts are applied", TimeSpan.FromMinutes(1));
+                await Eventually.HoldsAsync(() => _delivered.Count >= delivered, "events are delivered", TimeSpan.FromMinutes(1));
+            }
+            catch (TimeoutException e)
+            {
+                string[] failures = [.. Failures.TakeLast(5).Select(static failure => failure.Message)];
+                throw new TimeoutException($"{e.Message} {_calls.Count} calls have ended, {Failures.Count} of them failed, the last with: {string.Join(" | ", failures)}", e);
+            }
         }
 
         /// <summary>Ends posting and waits until nothing is left in the store.</summary>
