@@ -19,6 +19,9 @@ internal sealed class NamespaceReader(LatchworkStore store, string ns, TimeProvi
 
     public IReadOnlyList<DueWindow> Windows { get; private set; } = [];
 
+    /// <summary>When it was last begun to read it, by the timestamps of the clock; null: never.</summary>
+    public long? TriedAt { get; private set; }
+
     /// <summary>The next call reads anew.</summary>
     public void ForgetAge() => _readAt = _windowsReadAt = null;
 
@@ -30,6 +33,7 @@ internal sealed class NamespaceReader(LatchworkStore store, string ns, TimeProvi
     public async Task ReadAsync(CancellationToken cancellationToken)
     {
         if (IsYoung(_readAt)) return;
+        TriedAt = time.GetTimestamp();
         try
         {
             DistributedTimer timer = Open();

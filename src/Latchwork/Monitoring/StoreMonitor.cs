@@ -58,11 +58,10 @@ internal sealed partial class StoreMonitor : IAsyncDisposable
     private IReadOnlyList<string> _lockers;
     private IReadOnlyList<LockerRow> _lockerRows;
     private IReadOnlyList<StoreWarning> _warnings = [];
-    private long? _listedAt, _slicedAt, _lockersReadAt, _failedAt;
+    private long? _listedAt, _lookedAt, _slicedAt, _lockersReadAt, _failedAt;
     private long _lookingSince;
     private DateTimeOffset? _unavailableSince;
     private string? _lastError;
-    private string _lastSliced = "";
     private Task? _reading;
 
     /// <param name="store">The store, which stays its owner's.</param>
@@ -195,9 +194,9 @@ internal sealed partial class StoreMonitor : IAsyncDisposable
         if (!IsOlder(_listedAt, ListAge)) return;
         _warnings = await _store.CheckAsync(cancellationToken).OffStoreThread().ConfigureAwait(false);
         IReadOnlyList<string> listed = await _store.Timers.NamespacesAsync(cancellationToken).OffStoreThread().ConfigureAwait(false);
-        if (_store.Maintenance is { } transfer)
+        if (_store.Maintenance is { } maintenance)
         {
-            IReadOnlyList<NamespaceRef> all = await transfer.ListAsync(cancellationToken).OffStoreThread().ConfigureAwait(false);
+            IReadOnlyList<NamespaceRef> all = await maintenance.ListAsync(cancellationToken).OffStoreThread().ConfigureAwait(false);
             _lockers = [.. all.Where(static one => one.Kind == TransferKind.Locks).Select(static one => one.Namespace).Union(_knownLockers).Order(StringComparer.Ordinal)];
         }
 
@@ -213,26 +212,16 @@ internal sealed partial class StoreMonitor : IAsyncDisposable
 
     private void Add(string ns) => _namespaces.GetOrAdd(ns, static (ns, monitor) => new NamespaceReader(monitor._store, ns, monitor._time), this);
 
-    // Namespaces that were never read first, or not since somebody looks again, then the others in turn.
+    // Those that were never read, or not since somebody looks again, then the others in turn; of either those first that were tried longest ago, so that neither a
+    // look that ends halfway nor a namespace that fails keeps any from its turn.
     private async Task ReadSliceAsync(CancellationToken cancellationToken)
     {
         if (!IsOlder(_slicedAt, MaxAge)) return;
-        if (IsOlder(_slicedAt, PauseAge)) _lookingSince = _time.GetTimestamp();
-        NamespaceReader[] fresh = [.. _namespaces.Values.Where(one => !one.WasReadSince(_lookingSince)).Take(MaxFirst)];
-        if (fresh.Length > 0)
-        {
-            await ReadAsync(fresh, cancellationToken).ConfigureAwait(false);
-        }
-        else if (!_namespaces.IsEmpty)
-        {
-            string[] names = [.. _namespaces.Keys.Order(StringComparer.Ordinal)];
-            int first = Array.FindIndex(names, name => string.CompareOrdinal(name, _lastSliced) > 0);
-            if (first < 0) first = 0;
-            string[] slice = [.. names.Skip(first).Concat(names.Take(first)).Take(Slice)];
-            await ReadAsync(slice.Select(name => _namespaces[name]), cancellationToken).ConfigureAwait(false);
-            _lastSliced = slice[^1];
-        }
-
+        if (IsOlder(_lookedAt, PauseAge)) _lookingSince = _time.GetTimestamp();
+        _lookedAt = _time.GetTimestamp(); // also of a look that fails: whoever looks again continues what it has begun
+        NamespaceReader[] inTurn = [.. _namespaces.Values.OrderBy(static one => one.TriedAt)];
+        NamespaceReader[] due = [.. inTurn.Where(one => !one.WasReadSince(_lookingSince)).Take(MaxFirst)];
+        await ReadAsync(due.Length > 0 ? due : inTurn.Take(Slice), cancellationToken).ConfigureAwait(false);
         _slicedAt = _time.GetTimestamp();
     }
 

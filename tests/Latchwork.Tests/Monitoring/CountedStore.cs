@@ -22,6 +22,9 @@ internal sealed class CountedStore : LatchworkStore
     /// <summary>What every command that looks waits for, whatever its token says.</summary>
     public TaskCompletionSource? Hang { get; set; }
 
+    /// <summary>Called with every command that looks, before it is done.</summary>
+    public Action? OnCommand { get; set; }
+
     /// <summary>After so many purges the reply of the next is lost.</summary>
     public int FailAfterPurges { get; set; } = int.MaxValue;
 
@@ -41,6 +44,7 @@ internal sealed class CountedStore : LatchworkStore
     private async Task<T> RunAsync<T>(string name, string? ns, Func<Task<T>> inner)
     {
         Commands.Enqueue(name);
+        OnCommand?.Invoke();
         if (Hang is { } hang) await hang.Task;
         if (Fault is { } fault) throw fault;
         if (ns is not null && ns == Refused) throw new LatchworkStoreException("moved away", StoreOutcome.NotApplied);

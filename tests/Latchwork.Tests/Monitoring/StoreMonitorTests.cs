@@ -195,6 +195,39 @@ public sealed class StoreMonitorTests : IAsyncDisposable
     }
 
     [Fact]
+    public async Task A_look_that_ends_halfway_is_continued_by_the_next()
+    {
+        for (int i = 0; i < 100; i++) await PostAsync($"ns{i:00}");
+        _store.OnCommand = () => _time.Advance(TimeSpan.FromMilliseconds(100));
+        OverviewPage page = await OverviewAsync();
+        page.Store.LastError.ShouldBe("It did not answer within 5 s.");
+        page.Totals.NotRead.ShouldBeInRange(1, 99);
+        int looks = 1;
+        for (; page.Totals.NotRead > 0 && looks < 10; looks++)
+        {
+            _time.Advance(StoreMonitor.MaxAge);
+            page = await OverviewAsync();
+        }
+
+        page.Totals.NotRead.ShouldBe(0, $"{looks} looks");
+        _store.OnCommand = null;
+        _store.Commands.Clear();
+        _time.Advance(StoreMonitor.MaxAge);
+        (await OverviewAsync()).Store.IsAnswering.ShouldBeTrue();
+        _store.Count()["GetStatsAsync"].ShouldBeLessThanOrEqualTo(StoreMonitor.PageSize + StoreMonitor.Slice, "looks that failed were no pause");
+    }
+
+    [Fact]
+    public async Task Who_looks_seldom_reads_all_of_more_namespaces_than_one_look_reads()
+    {
+        const int More = 200;
+        for (int i = 0; i < StoreMonitor.MaxFirst + More; i++) await PostAsync($"ns{i:0000}");
+        (await OverviewAsync()).Totals.NotRead.ShouldBeInRange(More - StoreMonitor.PageSize, More);
+        _time.Advance(StoreMonitor.PauseAge);
+        (await OverviewAsync()).Totals.NotRead.ShouldBe(0, "those that were never read come first");
+    }
+
+    [Fact]
     public async Task A_store_that_does_not_answer_is_shown_as_such_with_what_was_read_last()
     {
         await PostAsync("orders");
