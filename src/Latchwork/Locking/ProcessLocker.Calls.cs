@@ -146,7 +146,7 @@ public sealed partial class ProcessLocker
         Limits.CheckId(key);
         cancellationToken.ThrowIfCancellationRequested();
         await OpenAsync(cancellationToken).ConfigureAwait(false);
-        return await LookAsync(key, ask, cancellationToken).ConfigureAwait(false);
+        return await SendAsync(key, ask, cancellationToken).ConfigureAwait(false);
     }
 
     /// <summary>Reads a key, or changes what is there: a namespace that was never used is not made.</summary>
@@ -154,7 +154,7 @@ public sealed partial class ProcessLocker
     /// <param name="ask">What to ask.</param>
     /// <param name="cancellationToken">A token that cancels the wait.</param>
     /// <param name="isNew">Whether there is nothing to lose yet; see <see cref="LockerCore.CanRepeat"/>.</param>
-    private async Task<T> LookAsync<T>(string key, Func<LockerKey, Task<T>> ask, CancellationToken cancellationToken, bool isNew = true)
+    private async Task<T> SendAsync<T>(string key, Func<LockerKey, Task<T>> ask, CancellationToken cancellationToken, bool isNew = true)
     {
         Limits.CheckId(key);
         cancellationToken.ThrowIfCancellationRequested();
@@ -172,7 +172,7 @@ public sealed partial class ProcessLocker
         }
 
         var publication = new LockerPublication(fencingToken, Nonce: null, value.Kind, value.Data, freshFor, _core.HandOver);
-        PublishOutcome outcome = await LookAsync(key, k => _core.Store.PublishAsync(k, publication, cancellationToken), cancellationToken, isNew: false).ConfigureAwait(false);
+        PublishOutcome outcome = await SendAsync(key, k => _core.Store.PublishAsync(k, publication, cancellationToken), cancellationToken, isNew: false).ConfigureAwait(false);
         if (outcome == PublishOutcome.Accepted && value.Kind == LockerOutcomeKind.Failure) _core.Counter.Failed();
         return outcome;
     }

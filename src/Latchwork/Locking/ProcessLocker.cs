@@ -112,7 +112,7 @@ public sealed partial class ProcessLocker : IProcessLocker, IAsyncDisposable
     /// <inheritdoc/>
     public async Task<LockerResult?> TryGetAsync(string key, CancellationToken cancellationToken = default)
     {
-        LockerOutcome? outcome = await LookAsync(key, k => _core.Store.TryGetAsync(k, cancellationToken), cancellationToken).ConfigureAwait(false);
+        LockerOutcome? outcome = await SendAsync(key, k => _core.Store.TryGetAsync(k, cancellationToken), cancellationToken).ConfigureAwait(false);
         return outcome is null ? null : Read(outcome, null);
     }
 
@@ -138,7 +138,7 @@ public sealed partial class ProcessLocker : IProcessLocker, IAsyncDisposable
     {
         // What we own by now is what the store will take from us; what we are granted afterwards is not.
         HeldLock[] held = [.. _core.Held.Where(h => h.Key == key)];
-        bool known = await LookAsync(key, k => _core.Store.ForgetAsync(k, _core.Options.LockTimeout, cancellationToken), cancellationToken).ConfigureAwait(false);
+        bool known = await SendAsync(key, k => _core.Store.ForgetAsync(k, _core.Options.LockTimeout, cancellationToken), cancellationToken).ConfigureAwait(false);
         foreach (HeldLock one in held) one.Supersede();
         return known;
     }
@@ -146,7 +146,7 @@ public sealed partial class ProcessLocker : IProcessLocker, IAsyncDisposable
     /// <inheritdoc/>
     public async Task<KeySnapshot?> PeekAsync(string key, CancellationToken cancellationToken = default)
     {
-        KeySnapshot? snapshot = await LookAsync(key, k => _core.Store.PeekAsync(k, cancellationToken), cancellationToken).ConfigureAwait(false);
+        KeySnapshot? snapshot = await SendAsync(key, k => _core.Store.PeekAsync(k, cancellationToken), cancellationToken).ConfigureAwait(false);
         int waiters = CountWaiters(key);
         if (snapshot is not null) return snapshot with { Waiters = waiters };
         return waiters == 0 ? null : new KeySnapshot { Key = key, IsLocked = false, FencingToken = 0, Waiters = waiters };
