@@ -27,7 +27,7 @@ public static class HttpApiLatchworkBuilderExtensions
         if (builder.Services.Any(service => service.IsKeyedService && service.ServiceType == typeof(HttpApi) && name.Equals(service.ServiceKey))) return builder;
 
         AccessGuard.AddTo(builder.Services);
-        builder.Services.TryAddSingleton<IValidateOptions<HttpApiOptions>>(new OptionSetValidator<HttpApiOptions>(HttpApiOptions.Set));
+        builder.Services.TryAddEnumerable(ServiceDescriptor.Singleton<IValidateOptions<HttpApiOptions>>(new OptionSetValidator<HttpApiOptions>(HttpApiOptions.Set))); // beside those of the application
         builder.Services.AddOptions<HttpApiOptions>(name).ValidateOnStart();
         builder.Services.AddKeyedSingleton(name, (services, _) => new HttpApi(
             key is null ? services.GetRequiredService<LatchworkStore>() : services.GetRequiredKeyedService<LatchworkStore>(key),

@@ -25,7 +25,7 @@ public static class LatchworkDashboardExtensions
         if (configure is not null) services.Configure(registration.OptionsName, configure);
         AccessGuard.AddTo(services);
         services.AddAntiforgery();
-        services.TryAddSingleton<IValidateOptions<DashboardOptions>>(new OptionSetValidator<DashboardOptions>(DashboardOptions.Set));
+        services.TryAddEnumerable(ServiceDescriptor.Singleton<IValidateOptions<DashboardOptions>>(new OptionSetValidator<DashboardOptions>(DashboardOptions.Set))); // beside those of the application
         ServiceDescriptor runtime = registration.Singleton(provider => new DashboardRuntime(registration, provider));
         if (services.Any(one => one.ServiceType == typeof(DashboardRuntime) && Equals(one.ServiceKey, builder.Key))) return builder;
         services.Add(runtime);
