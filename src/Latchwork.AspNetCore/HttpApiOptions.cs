@@ -38,8 +38,8 @@ public sealed class HttpApiOptions
     public int MaxPayloadBytes { get; set; } = Limits.DefaultMaxPayloadBytes;
 
     /// <summary>
-    /// How many claims of events, and how many requests for keys, this process lets wait at a time: 1 to 10,000 each; default 10,000. Whoever comes then
-    /// is answered with 429 and <c>Retry-After</c>.
+    /// How many claims of events, and how many requests for keys, this process has under way at a time: 1 to 10,000 each; default 10,000. Whoever comes then
+    /// is answered with 429 and <c>Retry-After</c>. A request for a key counts until the store has answered it and what nobody waited for any more is released.
     /// </summary>
     public int MaxWaiting { get; set; } = MaxMaxWaiting;
 

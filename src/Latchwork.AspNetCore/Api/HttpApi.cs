@@ -1,5 +1,6 @@
 using System.Collections.Concurrent;
 using Latchwork.Security;
+using Latchwork.Threading;
 using Microsoft.Extensions.Logging;
 
 namespace Latchwork.Api;
@@ -58,13 +59,13 @@ internal sealed class HttpApi : IAsyncDisposable
     public async Task OpenLockerAsync(string ns, CancellationToken cancellationToken)
     {
         if (_openedLockers.ContainsKey(ns)) return;
-        await Store.Locks.OpenAsync(ns, cancellationToken).ConfigureAwait(false);
+        await Store.Locks.OpenAsync(ns, cancellationToken).OffStoreThread().ConfigureAwait(false);
         if (_openedLockers.Count < TimerPool.MaxKept) _openedLockers.TryAdd(ns, 0); // beyond that it is asked each time
     }
 
-    public ValueTask DisposeAsync()
+    public async ValueTask DisposeAsync()
     {
         Answers.Dispose();
-        return Timers.DisposeAsync();
+        await Task.WhenAll(LockWaits.EndAsync(), Timers.DisposeAsync().AsTask()).ConfigureAwait(false);
     }
 }

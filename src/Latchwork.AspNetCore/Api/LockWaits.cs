@@ -9,18 +9,34 @@ namespace Latchwork.Api;
 /// </summary>
 internal sealed class LockWaits(HttpApi api, int maxWaiting)
 {
+    /// <summary>How long what is under way behind the answers may take when the application has stopped.</summary>
+    public static readonly TimeSpan EndTime = TimeSpan.FromSeconds(5);
+
     private readonly Lock _gate = new();
     private readonly Dictionary<(LockerKey Key, bool LockOnly), LockWatch> _watches = [];
-    private int _count;
+
+    // A watch runs until its subscription has ended. Nobody waits for those that are left: they count instead of the requests for which they began.
+    private readonly HashSet<LockWatch> _running = [], _left = [];
+    private int _count, _underWay;
+    private TaskCompletionSource? _idle;
 
     /// <summary>How many requests wait.</summary>
     public int Count => Volatile.Read(ref _count);
 
+    /// <summary>How many requests, and what they have left behind with the store, are under way: what <see cref="HttpApiOptions.MaxWaiting"/> bounds.</summary>
+    public int UnderWay
+    {
+        get
+        {
+            lock (_gate) return _underWay + _left.Count;
+        }
+    }
+
     /// <summary>How long an answer of the store that is under way when a wait is over is waited for: a store that answers at all has done so by then.</summary>
     public TimeSpan AnswerTime { get; set; } = TimeSpan.FromSeconds(1);
 
-    /// <summary>Asks until the key is granted or done, or the time is over.</summary>
-    /// <param name="key">The key.</param>
+    /// <summary>Asks until the key is granted or done, or the time is over. The answer comes <see cref="AnswerTime"/> after that at the latest.</summary>
+    /// <param name="key">The key, in a namespace that may be new.</param>
     /// <param name="request">The request; it begins now.</param>
     /// <param name="keepsGrant">Whether a grant that comes when nobody waits any more is kept: the client chose the nonce, and may ask for it again.</param>
     /// <param name="wait">How long to wait.</param>
@@ -29,28 +45,27 @@ internal sealed class LockWaits(HttpApi api, int maxWaiting)
     /// <exception cref="LatchworkStoreException">
     /// The store failed, also when it was asked last for another that waits for the key; or it has not answered a while after the wait was over.
     /// </exception>
-    /// <exception cref="Microsoft.AspNetCore.Http.BadHttpRequestException">Too many wait.</exception>
+    /// <exception cref="Microsoft.AspNetCore.Http.BadHttpRequestException">Too many are under way.</exception>
     public async Task<LockerReply> RequestAsync(LockerKey key, LockerRequest request, bool keepsGrant, TimeSpan wait, CancellationToken cancellationToken)
     {
         long start = api.Time.GetTimestamp();
-        (LockWatch? Watch, long? Told) before = Find(key, request.LockOnly);
-        Task<LockerReply> asking = api.Store.Locks.RequestAsync(key, request, cancellationToken).OffStoreThread();
+        Enter();
         try
         {
-            await ((Task)asking).WaitAsync(wait + AnswerTime, api.Time, CancellationToken.None).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
-            if (!asking.IsCompleted) throw LockWatch.NotAnswered();
-            LockerReply reply = await asking.ConfigureAwait(false);
-            if (reply is not LockHeld held || wait == TimeSpan.Zero) return reply;
-            LockWaiter waiter = new(request with { WaitingFor = held.FencingToken }, held, keepsGrant);
-            return await WaitAsync(Join(key, waiter, before), waiter, wait - api.Time.GetElapsedTime(start), cancellationToken).ConfigureAwait(false);
+            Task opening = api.OpenLockerAsync(key.Namespace, cancellationToken);
+            if (!await EndsAsync(opening, Left(start, wait + AnswerTime), cancellationToken).ConfigureAwait(false))
+            {
+                RunBehind(() => ForgetAsync(opening));
+                cancellationToken.ThrowIfCancellationRequested();
+                throw LockWatch.NotAsked();
+            }
+
+            await opening.ConfigureAwait(false);
+            return await AskAsync(key, request, keepsGrant, start, wait, cancellationToken).ConfigureAwait(false);
         }
-        catch (Exception e) when (e is OperationCanceledException or LatchworkStoreException { Outcome: StoreOutcome.Unknown })
+        finally
         {
-            // It may have been granted, or may yet be. Who chose the token can ask again; anybody else would only wait for the lease to run out.
-            // Its token may also belong to a second request by now, which was sent because this one was given up, and has been answered.
-            if (keepsGrant) _ = ForgetAsync(asking);
-            else GiveBack(key, request.Nonce, asking);
-            throw;
+            Exit();
         }
     }
 
@@ -58,11 +73,7 @@ internal sealed class LockWaits(HttpApi api, int maxWaiting)
     /// <param name="key">The key.</param>
     /// <param name="nonce">The nonce of the request.</param>
     /// <param name="asking">The request, which may be under way still; null if it is answered.</param>
-    public void GiveBack(LockerKey key, string nonce, Task? asking = null)
-    {
-        using AsyncFlowControl? flow = ExecutionContext.IsFlowSuppressed() ? null : ExecutionContext.SuppressFlow();
-        _ = Task.Run(() => GiveBackAsync(key, nonce, asking), CancellationToken.None);
-    }
+    public void GiveBack(LockerKey key, string nonce, Task? asking = null) => RunBehind(() => GiveBackAsync(key, nonce, asking));
 
     /// <inheritdoc cref="GiveBack"/>
     /// <returns>A task that ends when it is released, or left to its lease. It never fails.</returns>
@@ -92,6 +103,31 @@ internal sealed class LockWaits(HttpApi api, int maxWaiting)
         }
     }
 
+    /// <summary>A watch has nothing under way any more.</summary>
+    public void Ended(LockWatch watch)
+    {
+        lock (_gate)
+        {
+            _left.Remove(watch);
+            _running.Remove(watch);
+            SetIfIdle();
+        }
+    }
+
+    /// <summary>The application has stopped: waits until what was left behind has ended, so that no grant is left to its lease because the store is closed before its release.</summary>
+    /// <returns>A task that ends when nothing is under way, or after <see cref="EndTime"/>.</returns>
+    public async Task EndAsync()
+    {
+        Task idle;
+        lock (_gate)
+        {
+            idle = (_idle ??= new(TaskCreationOptions.RunContinuationsAsynchronously)).Task;
+            SetIfIdle();
+        }
+
+        await idle.WaitAsync(EndTime, TimeProvider.System).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+    }
+
     /// <summary>Ends a watch that failed, so that whoever comes begins another.</summary>
     public void End(LockWatch watch)
     {
@@ -101,17 +137,43 @@ internal sealed class LockWaits(HttpApi api, int maxWaiting)
         }
     }
 
-    private async Task<LockerReply> WaitAsync(LockWatch watch, LockWaiter waiter, TimeSpan left, CancellationToken cancellationToken)
+    private async Task<LockerReply> AskAsync(LockerKey key, LockerRequest request, bool keepsGrant, long start, TimeSpan wait, CancellationToken cancellationToken)
+    {
+        (LockWatch? Watch, long? Told) before = Find(key, request.LockOnly);
+        Task<LockerReply> asking = api.Store.Locks.RequestAsync(key, request, cancellationToken).OffStoreThread();
+        try
+        {
+            if (!await EndsAsync(asking, Left(start, wait + AnswerTime), cancellationToken).ConfigureAwait(false))
+            {
+                cancellationToken.ThrowIfCancellationRequested();
+                throw LockWatch.NotAnswered();
+            }
+
+            LockerReply reply = await asking.ConfigureAwait(false);
+            if (reply is not LockHeld held || Left(start, wait) == TimeSpan.Zero) return reply;
+            LockWaiter waiter = new(request with { WaitingFor = held.FencingToken }, held, keepsGrant);
+            return await WaitAsync(Join(key, waiter, before), waiter, start, wait, cancellationToken).ConfigureAwait(false);
+        }
+        catch (Exception e) when (e is OperationCanceledException or LatchworkStoreException { Outcome: StoreOutcome.Unknown })
+        {
+            // It may have been granted, or may yet be. Who chose the token can ask again; anybody else would only wait for the lease to run out.
+            // Its token may also belong to a second request by now, which was sent because this one was given up, and has been answered.
+            if (keepsGrant) RunBehind(() => ForgetAsync(asking));
+            else GiveBack(key, request.Nonce, asking);
+            throw;
+        }
+    }
+
+    private async Task<LockerReply> WaitAsync(LockWatch watch, LockWaiter waiter, long start, TimeSpan wait, CancellationToken cancellationToken)
     {
         try
         {
-            await ((Task)waiter.Reply).WaitAsync(left > TimeSpan.Zero ? left : TimeSpan.Zero, api.Time, cancellationToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
-            if (!waiter.Reply.IsCompleted)
+            if (!await EndsAsync(waiter.Reply, Left(start, wait), cancellationToken).ConfigureAwait(false))
             {
                 cancellationToken.ThrowIfCancellationRequested();
                 // While it is being asked for, the answer may be a grant, which must not be left to its lease.
                 watch.EndWait(waiter);
-                await ((Task)waiter.Reply).WaitAsync(AnswerTime, api.Time, cancellationToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+                await EndsAsync(waiter.Reply, Left(start, wait + AnswerTime), cancellationToken).ConfigureAwait(false);
                 cancellationToken.ThrowIfCancellationRequested();
                 watch.GiveUp(waiter);
             }
@@ -121,8 +183,63 @@ internal sealed class LockWaits(HttpApi api, int maxWaiting)
         finally
         {
             watch.Leave(waiter);
-            lock (_gate) _count--;
+            lock (_gate)
+            {
+                _count--;
+                if (watch.IsEmpty && _running.Contains(watch)) _left.Add(watch);
+            }
         }
+    }
+
+    private TimeSpan Left(long start, TimeSpan time)
+    {
+        TimeSpan left = time - api.Time.GetElapsedTime(start);
+        return left > TimeSpan.Zero ? left : TimeSpan.Zero;
+    }
+
+    /// <returns>Whether it has ended, however it did, before the time was over and the token fired.</returns>
+    private async Task<bool> EndsAsync(Task task, TimeSpan time, CancellationToken cancellationToken)
+    {
+        await task.WaitAsync(time, api.Time, cancellationToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        return task.IsCompleted;
+    }
+
+    private void Enter()
+    {
+        lock (_gate)
+        {
+            if (_underWay + _left.Count >= maxWaiting) throw ApiProblems.TooMany($"{maxWaiting} requests for keys are under way already, the most that may be (HttpApiOptions.MaxWaiting).");
+            _underWay++;
+        }
+    }
+
+    private void Exit()
+    {
+        lock (_gate)
+        {
+            _underWay--;
+            SetIfIdle();
+        }
+    }
+
+    // In the context of no request, and for none. It counts as one.
+    private void RunBehind(Func<Task> run)
+    {
+        lock (_gate) _underWay++;
+        using AsyncFlowControl? flow = ExecutionContext.IsFlowSuppressed() ? null : ExecutionContext.SuppressFlow();
+        _ = Task.Run(
+            async () =>
+            {
+                await run().ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+                Exit();
+            },
+            CancellationToken.None);
+    }
+
+    // Needs the gate.
+    private void SetIfIdle()
+    {
+        if (_underWay == 0 && _running.Count == 0) _idle?.TrySetResult();
     }
 
     private static async Task ForgetAsync(Task asking) => await asking.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
@@ -136,12 +253,17 @@ internal sealed class LockWaits(HttpApi api, int maxWaiting)
     {
         lock (_gate)
         {
-            if (_count >= maxWaiting) throw ApiProblems.TooMany($"{maxWaiting} requests for keys wait already, the most that may (HttpApiOptions.MaxWaiting).");
             _count++;
             bool isNew = !_watches.TryGetValue((key, waiter.Request.LockOnly), out LockWatch? watch);
             if (isNew) _watches.Add((key, waiter.Request.LockOnly), watch = new LockWatch(api, this, key, waiter.Request.LockOnly));
             watch!.Add(waiter, watch == before.Watch ? before.Told : null);
-            if (isNew) watch.Start();
+            _left.Remove(watch);
+            if (isNew)
+            {
+                _running.Add(watch);
+                watch.Start();
+            }
+
             return watch;
         }
     }

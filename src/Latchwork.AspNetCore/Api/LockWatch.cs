@@ -36,6 +36,10 @@ internal sealed class LockWatch(HttpApi api, LockWaits waits, LockerKey key, boo
     public static LatchworkStoreException NotAnswered() =>
         new("The wait is over, and the store has not answered: whether the key was granted is not known.", StoreOutcome.Unknown) { IsTransient = true };
 
+    /// <summary>The failure of a request that was not sent, as the store does not answer.</summary>
+    public static LatchworkStoreException NotAsked() =>
+        new("The wait is over, and the store has not answered: the key was not asked for.", StoreOutcome.NotApplied) { IsTransient = true };
+
     public LockerKey Key => key;
 
     public bool LockOnly => lockOnly;
@@ -140,6 +144,10 @@ internal sealed class LockWatch(HttpApi api, LockWaits waits, LockerKey key, boo
             lock (_gate) left = [.. _waiting];
             foreach (LockWaiter waiter in left) waiter.Fail(e);
         }
+        finally
+        {
+            waits.Ended(this);
+        }
     }
 
     private void OnTold()
@@ -187,7 +195,8 @@ internal sealed class LockWatch(HttpApi api, LockWaits waits, LockerKey key, boo
                 failure = e;
             }
 
-            if (!Take(waiter, reply, failure) && !waiter.KeepsGrant && (reply is LockGranted || failure is LatchworkStoreException { Outcome: StoreOutcome.Unknown }))
+            bool mayBeGranted = reply is LockGranted || failure is OperationCanceledException or LatchworkStoreException { Outcome: StoreOutcome.Unknown };
+            if (!Take(waiter, reply, failure) && !waiter.KeepsGrant && mayBeGranted)
             {
                 await waits.GiveBackAsync(key, waiter.Request.Nonce).ConfigureAwait(false);
             }

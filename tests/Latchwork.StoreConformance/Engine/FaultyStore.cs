@@ -41,6 +41,13 @@ public sealed class FaultyStore(LatchworkStore inner) : LatchworkStore
     /// <summary>How many requests for keys were sent.</summary>
     public int LockRequests => _locks.Requests;
 
+    /// <summary>Called with each namespace of keys that is opened before the store gets it: it may fail, or take its time.</summary>
+    public Func<string, Task>? BeforeLockOpen
+    {
+        get => _locks.BeforeOpen;
+        set => _locks.BeforeOpen = value;
+    }
+
     /// <summary>Called with each request for a key before the store gets it: it may fail, or take its time.</summary>
     public Func<LockerRequest, Task>? BeforeLockRequest
     {

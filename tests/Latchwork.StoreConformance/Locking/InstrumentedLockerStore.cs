@@ -13,11 +13,20 @@ internal sealed class InstrumentedLockerStore(ILockerStore inner) : PassingLocke
     /// <summary>How many renewals were answered so far.</summary>
     public int Renewals => Volatile.Read(ref _renewals);
 
+    /// <summary>Called with each namespace that is opened before the store gets it: it may fail, or take its time.</summary>
+    public Func<string, Task>? BeforeOpen { get; set; }
+
     /// <summary>Called with each request before the store gets it: it may fail, or take its time.</summary>
     public Func<LockerRequest, Task>? BeforeRequest { get; set; }
 
     /// <summary>Called with the nonce of each release before the store gets it: it may fail, or take its time.</summary>
     public Func<string, Task>? BeforeRelease { get; set; }
+
+    public override async Task OpenAsync(string ns, CancellationToken cancellationToken)
+    {
+        if (BeforeOpen is { } before) await before(ns).ConfigureAwait(false);
+        await base.OpenAsync(ns, cancellationToken).ConfigureAwait(false);
+    }
 
     public override async Task<LockerReply> RequestAsync(LockerKey key, LockerRequest request, CancellationToken cancellationToken)
     {

@@ -150,7 +150,6 @@ internal static class LockEndpoints
         TimeSpan lease = Read.Duration(body.Lease, "lease", _minLease, _maxLease) ?? TimeSpan.FromSeconds(30);
         TimeSpan ceiling = Read.Duration(body.LockTimeout, "lockTimeout", lease, Limits.MaxDelay) ?? (lease > _defaultLockTimeout ? lease : _defaultLockTimeout);
         string nonce = body.Token is null ? Nonces.Next() : LockToken.NonceOf(context, body.Token);
-        await api.OpenLockerAsync(key.Namespace, context.RequestAborted).ConfigureAwait(false);
         using var end = CancellationTokenSource.CreateLinkedTokenSource(context.RequestAborted, api.Stopping);
         LockerReply reply = await api.LockWaits.RequestAsync(
             key, new LockerRequest(api.NodeId, nonce, lease, ceiling, WaitingFor: null, body.LockOnly), keepsGrant: body.Token is not null, wait, end.Token).ConfigureAwait(false);
