@@ -62,10 +62,10 @@ internal sealed class Dispatcher : IDeliveryQueue
     /// <summary>How long a delivery may wait for a handler: a third of its lease, but no longer than a second.</summary>
     public static TimeSpan LongestWait(TimeSpan lease) => lease / 3 < TimeSpan.FromSeconds(1) ? lease / 3 : TimeSpan.FromSeconds(1);
 
-    /// <summary>Queues deliveries.</summary>
-    /// <returns>False if the dispatcher was stopped: nothing was queued.</returns>
     public bool TakesTogether => false;
 
+    /// <summary>Queues deliveries.</summary>
+    /// <returns>False if the dispatcher was stopped: nothing was queued.</returns>
     public bool TryAdd(List<TimerDelivery> deliveries)
     {
         List<TimerDelivery> tooMany = [];

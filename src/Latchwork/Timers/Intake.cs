@@ -80,8 +80,9 @@ internal sealed class Intake
         {
             List<TimerDelivery> occurrences = deliveries.FindAll(static delivery => OccurrenceId.Is(delivery.Id));
             deliveries = deliveries.FindAll(static delivery => !OccurrenceId.Is(delivery.Id));
-            _starter.Begin(occurrences[0].Client, occurrences);
-            if (deliveries.Count == 0) return Task.CompletedTask;
+            // A caller who is given the others first waits no more, and the occurrences would be handed back.
+            _starter.Begin(occurrences[0].Client, occurrences, _queue.TakesTogether ? deliveries : []);
+            if (deliveries.Count == 0 || _queue.TakesTogether) return Task.CompletedTask;
         }
 
         if (!isPaused && _queue.TryAdd(deliveries)) return Task.CompletedTask;

@@ -7,7 +7,7 @@ using Xunit;
 namespace Latchwork.StoreConformance.Engine;
 
 /// <summary>Receiving: callers ask for events, and end the deliveries themselves.</summary>
-public abstract class EngineReceiveSuite(StoreFixture fixture) : EngineSuite(fixture)
+public abstract partial class EngineReceiveSuite(StoreFixture fixture) : EngineSuite(fixture)
 {
     [Fact]
     public async Task What_is_due_is_taken_and_confirmed_and_what_is_not_stays()
@@ -269,43 +269,6 @@ public abstract class EngineReceiveSuite(StoreFixture fixture) : EngineSuite(fix
         (await timer.GetNodesAsync()).ShouldHaveSingleItem();
         await end.CancelAsync();
         foreach (Task task in waiting) await Should.ThrowAsync<OperationCanceledException>(task);
-    }
-
-    [Fact]
-    public async Task An_occurrence_has_advanced_its_schedule_before_it_is_given_away()
-    {
-        ManualTimeProvider clock = await StopTimeAsync();
-        DistributedTimer timer = NewTimer();
-        ScheduleResult made = await timer.Schedules.AddOrUpdateAsync("nightly", Schedule.Cron("* * * * *"), "x"u8.ToArray());
-        Task<IReadOnlyList<TimerDelivery>> waiting = timer.ReceiveAsync(1, TimeSpan.FromHours(1));
-        await clock.AdvanceUntilAsync(() => waiting.IsCompleted, Ms(500), "the occurrence comes");
-        TimerDelivery delivery = (await waiting).ShouldHaveSingleItem();
-        delivery.Occurrence!.ScheduleId.ShouldBe("nightly");
-        (await timer.Schedules.GetAsync("nightly"))!.Next!.Value.ShouldBeGreaterThan(made.Next!.Value);
-        (await delivery.ConfirmAsync()).ShouldBe(TimerOutcome.Done);
-    }
-
-    [Fact]
-    public async Task Occurrences_of_one_instant_are_given_to_a_caller_as_many_as_it_wants_and_none_is_handed_back()
-    {
-        ManualTimeProvider clock = await StopTimeAsync();
-        DistributedTimer timer = NewTimer();
-        const int Schedules = 60;
-        for (int i = 0; i < Schedules; i++) await timer.Schedules.AddOrUpdateAsync($"s{i}", Schedule.Cron("0 0 1 1 *"), "x"u8.ToArray());
-        DateTimeOffset at = (await timer.Schedules.GetAsync("s0"))!.Next!.Value;
-        clock.Advance(at - clock.GetUtcNow());
-
-        int got = 0;
-        for (int calls = 1; got < Schedules; calls++)
-        {
-            IReadOnlyList<TimerDelivery> deliveries = await timer.ReceiveAsync(20, TestTimeout);
-            got += deliveries.Count;
-            calls.ShouldBeLessThanOrEqualTo(Schedules / 10, "a call brings what it asked for, and not one");
-            foreach (TimerDelivery delivery in deliveries) (await delivery.ConfirmAsync()).ShouldBe(TimerOutcome.Done);
-        }
-
-        TimerCounts counts = (await timer.GetStatsAsync()).Counters.Totals;
-        (counts.Delivered, counts.Confirmed, counts.HandedBack).ShouldBe((Schedules, Schedules, 0));
     }
 
     [Fact]

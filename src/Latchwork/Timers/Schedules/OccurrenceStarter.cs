@@ -31,14 +31,17 @@ internal sealed class OccurrenceStarter(LeaseHolder holder, IScheduleStore sched
     }
 
     /// <summary>Begins occurrences that a claim brought. Returns immediately.</summary>
-    public void Begin(PartitionClient client, List<TimerDelivery> deliveries)
+    /// <param name="client">Their partition.</param>
+    /// <param name="deliveries">The occurrences.</param>
+    /// <param name="others">What else it brought and is to be added together with them. It has begun: if their schedules cannot be read now, it does not wait for that.</param>
+    public void Begin(PartitionClient client, List<TimerDelivery> deliveries, List<TimerDelivery> others)
     {
         int pausesBefore = pauses.CountOf(client);
         List<TimerDelivery> tooMany = deliveries.FindAll(delivery => delivery.IsLastAttempt && !queue.TryKeepHandler(delivery));
         if (tooMany.Count > 0) deliveries = [.. deliveries.Except(tooMany)];
         lock (_gate)
         {
-            Task running = Task.Run(() => Task.WhenAll([RunAsync(client, deliveries, pausesBefore), .. tooMany.Select(HandBackAsync)]));
+            Task running = Task.Run(() => Task.WhenAll([RunAsync(client, deliveries, others, pausesBefore), .. tooMany.Select(HandBackAsync)]));
             _underWay.Add(running);
             _ = running.ContinueWith(Forget, CancellationToken.None, TaskContinuationOptions.ExecuteSynchronously, TaskScheduler.Default);
         }
@@ -50,40 +53,57 @@ internal sealed class OccurrenceStarter(LeaseHolder holder, IScheduleStore sched
     }
 
     // Never throws.
-    private async Task RunAsync(PartitionClient client, List<TimerDelivery> deliveries, int pausesBefore)
+    private async Task RunAsync(PartitionClient client, List<TimerDelivery> deliveries, List<TimerDelivery> others, int pausesBefore)
     {
-        Round? all = queue.TakesTogether ? NewRound(deliveries.Count) : null;
-        List<Task> starting = [];
-        foreach (TimerDelivery[] piece in deliveries.Chunk(ScheduleReader.MaxRead))
+        // What is added together is read together, before any of it begins: what has begun and waits for a read that fails would spend a retry when its lease ends.
+        foreach (TimerDelivery[] together in deliveries.Chunk(queue.TakesTogether ? int.MaxValue : ScheduleReader.MaxRead))
         {
             Dictionary<string, ScheduleRecord?> records = [];
-            try
+            List<TimerDelivery> known = [];
+            foreach (TimerDelivery[] piece in together.Chunk(ScheduleReader.MaxRead))
             {
-                string[] ids = [.. piece.Select(delivery => OccurrenceId.ScheduleOf(delivery.Id)!).Distinct(StringComparer.Ordinal)];
-                ScheduleReading reading = await RepeatAsync(token => schedules.ReadAsync(client.Partition, ids, token), piece).ConfigureAwait(false);
-                for (int i = 0; i < ids.Length; i++) records[ids[i]] = reading.Records[i];
-            }
-#pragma warning disable CA1031 // Nobody waits for this: it is reported, and the leases run out.
-            catch (Exception e)
-#pragma warning restore CA1031
-            {
-                foreach (TimerDelivery delivery in piece)
-                {
-                    GiveUp(delivery, e);
-                    if (all is not null) await all.AnsweredAsync(null).ConfigureAwait(false);
-                }
-
-                continue;
+                if (await ReadAsync(client, piece, records, AddOthersAsync).ConfigureAwait(false)) known.AddRange(piece);
             }
 
-            Round round = all ?? NewRound(piece.Length);
-            starting.AddRange(piece.Select(delivery => StartAsync(client, delivery, records[OccurrenceId.ScheduleOf(delivery.Id)!], pausesBefore, round)));
-            if (all is null) await Task.WhenAll(starting).ConfigureAwait(false);
+            if (known.Count == 0) continue;
+            var round = new Round(known.Count, others, started => DispatchAsync(client, started, pausesBefore));
+            others = [];
+            await Task.WhenAll(known.ConvertAll(delivery => StartAsync(client, delivery, records[OccurrenceId.ScheduleOf(delivery.Id)!], pausesBefore, round))).ConfigureAwait(false);
         }
 
-        await Task.WhenAll(starting).ConfigureAwait(false);
+        await AddOthersAsync().ConfigureAwait(false);
 
-        Round NewRound(int count) => new(count, started => DispatchAsync(client, started, pausesBefore));
+        async Task AddOthersAsync()
+        {
+            if (others.Count == 0) return;
+            List<TimerDelivery> added = others;
+            others = [];
+            await DispatchAsync(client, added, pausesBefore).ConfigureAwait(false);
+        }
+    }
+
+    /// <summary>Reads the schedules of occurrences. Never throws.</summary>
+    /// <param name="client">Their partition.</param>
+    /// <param name="piece">The occurrences: what cannot be read is given up.</param>
+    /// <param name="records">Is given what was read.</param>
+    /// <param name="onFailed">Called before the store is asked again.</param>
+    /// <returns>Whether they were read.</returns>
+    private async Task<bool> ReadAsync(PartitionClient client, TimerDelivery[] piece, Dictionary<string, ScheduleRecord?> records, Func<Task> onFailed)
+    {
+        try
+        {
+            string[] ids = [.. piece.Select(delivery => OccurrenceId.ScheduleOf(delivery.Id)!).Distinct(StringComparer.Ordinal)];
+            ScheduleReading reading = await RepeatAsync(token => schedules.ReadAsync(client.Partition, ids, token), piece, onFailed).ConfigureAwait(false);
+            for (int i = 0; i < ids.Length; i++) records[ids[i]] = reading.Records[i];
+            return true;
+        }
+#pragma warning disable CA1031 // Nobody waits for this: it is reported, and the leases run out.
+        catch (Exception e)
+#pragma warning restore CA1031
+        {
+            foreach (TimerDelivery delivery in piece) GiveUp(delivery, e);
+            return false;
+        }
     }
 
     // Never throws.
@@ -105,6 +125,7 @@ internal sealed class OccurrenceStarter(LeaseHolder holder, IScheduleStore sched
 
                 if (pauses.CountOf(client) != pausesBefore)
                 {
+                    await LeaveRoundAsync().ConfigureAwait(false);
                     await HandBackAsync(delivery).ConfigureAwait(false);
                     return;
                 }
@@ -277,10 +298,13 @@ internal sealed class OccurrenceStarter(LeaseHolder holder, IScheduleStore sched
     /// Occurrences whose steps are sent together, and answered together as a rule. What may run is passed on when all are answered, together: who takes several takes
     /// them at a time, and a caller that waits for events is given as many as it wants. What has to be asked again does not hold up the others.
     /// </summary>
-    private sealed class Round(int count, Func<List<TimerDelivery>, Task> dispatch)
+    /// <param name="count">How many they are.</param>
+    /// <param name="others">What is passed on with them and has begun already.</param>
+    /// <param name="dispatch">Passes them on.</param>
+    private sealed class Round(int count, List<TimerDelivery> others, Func<List<TimerDelivery>, Task> dispatch)
     {
         private readonly Lock _gate = new();
-        private readonly List<TimerDelivery> _started = [];
+        private readonly List<TimerDelivery> _started = [.. others];
         private int _left = count;
 
         /// <summary>One is answered.</summary>
