@@ -49,7 +49,7 @@ internal sealed class ConnectingStore : LatchworkStore
     public override ILockerTransactions? LockerTransactions => _store?.LockerTransactions;
 
     /// <remarks>Until the store is open nobody knows whether it has any: its steps wait for that, and are refused if it has none.</remarks>
-    public override IStoreMaintenance? Maintenance => _store is { } store ? store.Maintenance : _maintenance;
+    public override IStoreMaintenance? Maintenance => _store is { Maintenance: null } ? null : _maintenance;
 
     /// <summary>Why the store could not be opened the last time; null if it is open or was not tried yet.</summary>
     public Exception? LastError => _lastError;
