@@ -73,6 +73,7 @@ internal sealed class MaintainedNamespace(SqlSession session, NamespaceRef unit,
 
     public void Delete()
     {
+        if (!_isTimers) throw new NotSupportedException("Namespaces of locks are not dropped.");
         foreach (string table in _tables) session.Run(new SqlStatement($"DELETE FROM @schema@.{table} = $1").With(id));
         session.Run(new SqlStatement("DELETE FROM @schema@.timer_subscriptions WHERE namespace = $1 AND pg_try_advisory_xact_lock_shared(@processes@, process)").With(Utf8.Bytes(unit.Namespace)));
     }
