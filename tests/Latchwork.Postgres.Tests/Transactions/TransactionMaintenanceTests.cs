@@ -1,3 +1,4 @@
+using Latchwork.Postgres.Maintenance;
 using Latchwork.Storage;
 using Latchwork.StoreConformance.Support;
 using Npgsql;
@@ -6,7 +7,7 @@ using Xunit;
 
 namespace Latchwork.Postgres.Tests.Transactions;
 
-/// <summary>Moves while a transaction of the application is open.</summary>
+/// <summary>Moves, and warnings, while a transaction of the application is open.</summary>
 public sealed class TransactionMaintenanceTests(PostgresFixture fixture) : TransactionTestBase(fixture)
 {
     private static readonly TimeSpan _promptly = TimeSpan.FromSeconds(20);
@@ -53,4 +54,33 @@ public sealed class TransactionMaintenanceTests(PostgresFixture fixture) : Trans
         await transaction.CommitAsync();
         (await store.Maintenance.CloseAsync(unit, "move", "somewhere else", checkOnly: false, CancellationToken.None)).Seal.ShouldNotBeNull().Count.ShouldBe(1);
     }
+
+    [Fact]
+    public async Task A_transaction_that_has_posted_and_is_idle_counts_as_one_that_holds_vacuum_back()
+    {
+        await using NpgsqlConnection connection = await _database.OpenConnectionAsync();
+        await using NpgsqlTransaction transaction = await connection.BeginTransactionAsync();
+        await _timer.WithTransaction(transaction).PostAsync("{}"u8.ToArray(), TimeSpan.FromHours(1), new() { Id = "a" });
+        await WriteAsync(transaction, "SAVEPOINT posted"); // closes the portal of the post, which has a snapshot
+        await Eventually.ReadsAsync(
+            () => AskAsync<long>($"SELECT count(*) FROM pg_stat_activity WHERE pid = {connection.ProcessID} AND state = 'idle in transaction' AND backend_xmin IS NULL"),
+            static idle => idle == 1,
+            "it is idle, without a snapshot");
+
+        (await CountAsync($"{connection.ProcessID}")).ShouldBe(1);
+        await transaction.CommitAsync();
+        (await CountAsync($"{connection.ProcessID}")).ShouldBe(0);
+    }
+
+    [Fact]
+    public async Task A_transaction_that_is_prepared_counts_as_one_that_holds_vacuum_back()
+    {
+        string name = $"prepared-{Guid.NewGuid():N}";
+        await RunAsync($"BEGIN; INSERT INTO {_table} VALUES ('a'); PREPARE TRANSACTION '{name}'");
+        (await CountAsync(name)).ShouldBe(1);
+        await RunAsync($"ROLLBACK PREPARED '{name}'");
+        (await CountAsync(name)).ShouldBe(0);
+    }
+
+    private Task<long> CountAsync(string name) => AskAsync<long>($"SELECT count(*) FROM ({ServerWarnings.BeginningsOfTransactions}) t WHERE t.name = '{name}' AND t.begun <= clock_timestamp()");
 }

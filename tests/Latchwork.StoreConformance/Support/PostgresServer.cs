@@ -195,7 +195,7 @@ public sealed class PostgresServer : IAsyncDisposable
     private async Task LaunchAsync()
     {
         _ready = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
-        string[] settings = ["listen_addresses=127.0.0.1", $"unix_socket_directories={Folder}", "max_connections=400", "shared_buffers=64MB", "fsync=off", "full_page_writes=off", .. _settings];
+        string[] settings = ["listen_addresses=127.0.0.1", $"unix_socket_directories={Folder}", "max_connections=400", "max_prepared_transactions=10", "shared_buffers=64MB", "fsync=off", "full_page_writes=off", .. _settings];
         string[] arguments = ["-D", DataFolder, "-p", Port.ToString(CultureInfo.InvariantCulture), .. settings.SelectMany(setting => (string[])["-c", setting])];
         Process process = Start("postgres", arguments);
         _process = process;
