@@ -27,6 +27,7 @@ CREATE TABLE @schema@.timer_partitions (
     due_from     bigint   NOT NULL DEFAULT 0,  -- ms: nothing that is scheduled is due before that, unless a line of timer_counts says so. Only claims move it, so that none goes again
                                                -- through what others have taken and vacuum has not removed yet
     completed_from bigint NOT NULL DEFAULT 0,  -- ms: no line of the history is older, or it was committed late and is trimmed within a minute
+    completed_offset bigint NOT NULL DEFAULT 0, -- µs: the offset of the clock when that was noted; with another one it says nothing, as lines have the server's time
     leases_from  bigint   NOT NULL DEFAULT 0,  -- ms: no lease ends before that; only claims make leases, and they lock this row
     swept        bigint   NOT NULL DEFAULT 0,  -- µs: when old nodes were last forgotten
     schedules_swept bigint,                    -- ms: when somebody last looked for schedules without an occurrence
@@ -242,7 +243,7 @@ BEGIN
         clock_last = part.clock_last, clock_offset = part.clock_offset, scheduled = part.scheduled, in_flight = part.in_flight, dead = part.dead,
         evicted = part.evicted, completed = part.completed, primary_node = part.primary_node, primary_at = part.primary_at,
         primary_since = part.primary_since, backup_node = part.backup_node,
-        backup_at = part.backup_at, stalled = part.stalled, due_from = part.due_from, completed_from = part.completed_from, leases_from = part.leases_from, swept = part.swept,
+        backup_at = part.backup_at, stalled = part.stalled, due_from = part.due_from, completed_from = part.completed_from, completed_offset = part.completed_offset, leases_from = part.leases_from, swept = part.swept,
         count_minute = part.count_minute, minute_counts = part.minute_counts, hour_counts = part.hour_counts, before_counts = part.before_counts
     WHERE p.id = part.id;
 END $$;
@@ -774,11 +775,14 @@ BEGIN
         part.completed_from := 0;
     END IF;
     IF p_completed_retention > 0 AND part.completed > 0 AND p_max > 0 THEN
+        IF part.completed_offset <> offset_us THEN part.completed_from := 0; END IF;
+        part.completed_offset := offset_us;
         part.completed := part.completed
             - @schema@.timer_trim_completed(p_part, part.completed_from, part.completed, raw_ms - p_completed_retention, p_completed_keep, raw_ms);
-        part.completed_from := coalesce(
+        -- Lines of a time that is yet to come are from before the clock was put back: others will be older.
+        part.completed_from := least(raw_ms, coalesce(
             (SELECT c.completed FROM @schema@.timer_completed c WHERE c.partition_id = p_part AND c.completed >= part.completed_from ORDER BY c.completed, c.id LIMIT 1),
-            part.completed_from);
+            part.completed_from));
     END IF;
     SELECT * INTO me FROM @schema@.timer_nodes n WHERE n.partition_id = p_part AND n.node = p_node;
     is_repeated := coalesce(me.claim_token = p_token, false);
@@ -1057,7 +1061,7 @@ BEGIN
     IF p_trim AND p_retention > 0 AND gone > 0 THEN
         -- One snapshot of both: a claim may have added the counts up meanwhile. It comes last, so that nobody waits for who has locked lines here.
         SELECT added - @schema@.timer_trim_completed(
-            p_part, p.completed_from, p.completed + added + coalesce((SELECT sum(c.completed) FROM @schema@.timer_counts c WHERE c.partition_id = p_part AND c.completed IS NOT NULL), 0),
+            p_part, CASE WHEN p.completed_offset = part.clock_offset THEN p.completed_from ELSE 0 END, p.completed + added + coalesce((SELECT sum(c.completed) FROM @schema@.timer_counts c WHERE c.partition_id = p_part AND c.completed IS NOT NULL), 0),
             raw_ms - p_retention, p_keep, raw_ms)
         INTO added FROM @schema@.timer_partitions p WHERE p.id = p_part;
     END IF;

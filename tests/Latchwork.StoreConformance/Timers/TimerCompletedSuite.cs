@@ -45,6 +45,24 @@ public abstract class TimerCompletedSuite(StoreFixture fixture) : ScheduleSuiteB
     }
 
     [Fact]
+    public async Task What_is_too_many_goes_although_the_clock_was_put_back_the_lines_of_a_time_to_come_first_and_then_the_oldest()
+    {
+        var three = new CompletedLimits(TimeSpan.FromDays(1), 3);
+        await CompleteAsync("to come");
+        await AskAsync(keepCompleted: KeepCompleted);
+        Clock.Shift(TimeSpan.FromHours(-2));
+        await AskAsync(keepCompleted: three);
+        Clock.Advance(Ms(3_000));
+        await CompleteAsync("b", three);
+        await CompleteAsync("c", three);
+        await AskAsync(keepCompleted: KeepCompleted);
+        Clock.Advance(Ms(8_000));
+        await CompleteAsync("d", three);
+        await CompleteAsync("e", three);
+        (await CompletedAsync()).Select(e => e.Id).Order(StringComparer.Ordinal).ShouldBe(["c", "d", "e"]);
+    }
+
+    [Fact]
     public async Task Only_what_was_confirmed_is_there()
     {
         await KillAsync("dead");
