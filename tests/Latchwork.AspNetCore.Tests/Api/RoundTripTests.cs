@@ -72,8 +72,19 @@ public sealed class RoundTripTests
         object body = new { @namespace = name, id };
         await host.DoAsync("schedules/put", new
         {
-            @namespace = name, id, cron = "0 3 * * *", zone = "Europe/Berlin", data = id,
-            revision = 7, misfire = "all", misfireThreshold = "2m", catchUpWindow = "1h", catchUpLimit = 3, overlap = "queue", maxRetries = 4, jitter = "5s",
+            @namespace = name,
+            id,
+            cron = "0 3 * * *",
+            zone = "Europe/Berlin",
+            data = id,
+            revision = 7,
+            misfire = "all",
+            misfireThreshold = "2m",
+            catchUpWindow = "1h",
+            catchUpLimit = 3,
+            overlap = "queue",
+            maxRetries = 4,
+            jitter = "5s",
         });
         (await host.GetAsync("schedules", ("namespace", name))).Body.GetProperty("items")[0].GetProperty("id").GetString().ShouldBe(id);
         (await host.GetAsync("schedules/schedule", ("namespace", name), ("id", id))).Body.GetProperty("data").GetString().ShouldBe(id);

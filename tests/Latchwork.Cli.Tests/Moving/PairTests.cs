@@ -1,5 +1,5 @@
-using Latchwork.StoreConformance.Support;
 using Latchwork.StoreConformance.Maintenance;
+using Latchwork.StoreConformance.Support;
 using Xunit;
 
 namespace Latchwork.Cli.Tests.Moving;

@@ -1,6 +1,6 @@
 using Latchwork.Storage.InMemory;
-using Latchwork.StoreConformance.Support;
 using Latchwork.StoreConformance.Maintenance;
+using Latchwork.StoreConformance.Support;
 using Xunit;
 
 // Most of a test's time is waiting. What measures, counts or blocks the thread pool is in collections that run alone.
