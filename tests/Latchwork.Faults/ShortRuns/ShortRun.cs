@@ -22,11 +22,22 @@ internal static class ShortRun
         });
 
     /// <summary>Runs with a store that breaks promises, and sees that it is found out.</summary>
-    public static Task IsFoundOutAsync(StoreKind store, int seed, int seconds, params string[] rules) =>
-        CheckAsync(Options(store, seed, seconds) with { Lies = true }, (_, report, seen) =>
+    /// <remarks>It lies at random: where the machine is so busy that little happens in one run, another follows, three at most.</remarks>
+    public static async Task IsFoundOutAsync(StoreKind store, int seed, int seconds, params string[] rules)
+    {
+        var missing = new HashSet<string>(rules);
+        string all = "";
+        for (int run = 0; run < 3 && missing.Count > 0; run++)
         {
-            foreach (string rule in rules) report.ViolationsByRule.GetValueOrDefault(rule).ShouldBeGreaterThan(0, $"{rule}\n{seen}");
-        });
+            await CheckAsync(Options(store, seed + run, seconds) with { Lies = true }, (_, report, seen) =>
+            {
+                missing.RemoveWhere(rule => report.ViolationsByRule.GetValueOrDefault(rule) > 0);
+                all += seen;
+            });
+        }
+
+        missing.ShouldBeEmpty(all);
+    }
 
     private static RunOptions Options(StoreKind store, int seed, int seconds, params FaultKind[] faults) => new()
     {
@@ -34,7 +45,7 @@ internal static class ShortRun
         Seed = seed,
         Length = TimeSpan.FromSeconds(seconds),
         Faults = faults,
-        Workers = 4, // what a process costs is its start, and each fault needs one and some who go on
+        Workers = 6,
         Out = Directory.CreateTempSubdirectory("latchwork-faults-").FullName,
     };
 
