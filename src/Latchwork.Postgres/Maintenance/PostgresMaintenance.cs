@@ -16,9 +16,6 @@ namespace Latchwork.Postgres.Maintenance;
 /// </summary>
 internal sealed partial class PostgresMaintenance(SqlExecutor executor, PostgresTimerStore timers, PostgresLockerStore locks, string place) : IStoreMaintenance
 {
-    /// <summary>The most entries of the journal that one step drops.</summary>
-    private const int MaxDropped = 2_000;
-
     /// <summary>How long a step waits at a time to be alone on a namespace, in ms: PostgreSQL queues every operation that comes meanwhile behind it.</summary>
     private const int WaitAtATime = 50;
 
@@ -98,7 +95,7 @@ internal sealed partial class PostgresMaintenance(SqlExecutor executor, Postgres
             static (session, space) => space.Marks.Import.IsUnderWay()
                 || session.Run(new SqlStatement(
                     "DELETE FROM @schema@.timer_imported d WHERE d.ctid = ANY (ARRAY(SELECT i.ctid FROM @schema@.timer_imported i WHERE i.partition_id = $1 LIMIT $2))")
-                    .With(space.Id).With(MaxDropped)) < MaxDropped,
+                    .With(space.Id).With(MaintenanceSteps.MaxDropped)) < MaintenanceSteps.MaxDropped,
             cancellationToken);
     }
 

@@ -354,16 +354,12 @@ BEGIN
     END IF;
 END $$;
 
--- From when on events that are scheduled can be due.
-CREATE FUNCTION @schema@.timer_due_from(part @schema@.timer_partitions) RETURNS bigint LANGUAGE sql STABLE AS $$
-    SELECT least(part.due_from, (SELECT min(c.earliest) FROM @schema@.timer_counts c WHERE c.partition_id = part.id))
-$$;
-
 -- When the next event falls due, or the next lease runs out, in ms; null if nothing will. In a pause it is what nobody may take: see timer_claim.
 CREATE FUNCTION @schema@.timer_head(p_part integer) RETURNS bigint LANGUAGE sql STABLE
 SET enable_seqscan = off SET enable_bitmapscan = off AS $$
     SELECT least(
-        (SELECT e.due FROM @schema@.timer_events e WHERE e.partition_id = p.id AND e.state = 0 AND e.due >= @schema@.timer_due_from(p) ORDER BY e.due, e.id LIMIT 1),
+        (SELECT e.due FROM @schema@.timer_events e WHERE e.partition_id = p.id AND e.state = 0
+            AND e.due >= least(p.due_from, (SELECT min(c.earliest) FROM @schema@.timer_counts c WHERE c.partition_id = p.id)) ORDER BY e.due, e.id LIMIT 1),
         (SELECT e.until FROM @schema@.timer_events e WHERE e.partition_id = p.id AND e.state = 1 AND e.until >= p.leases_from ORDER BY e.until LIMIT 1))
     FROM @schema@.timer_partitions p WHERE p.id = p_part
 $$;
@@ -489,7 +485,8 @@ END $$;
 
 -- Locks the rows of events, in order of their ids, and answers where they are: whoever has locked a row may change it by its ctid, as long as the transaction
 -- has not done so yet. Each id is a search of its own, as a plan that joins sets of ids with events would depend on what was last known of the table's
--- size, which is zero when a queue was empty at its last vacuum: then it is a search through the whole partition.
+-- size, which is zero when a queue was empty at its last vacuum: then it is a search through the whole partition. An id whose row was removed while an earlier one was waited for
+-- is not answered, though it may have another row by now, which is not locked.
 CREATE FUNCTION @schema@.timer_locked(p_part integer, p_ids bytea[]) RETURNS TABLE (id bytea, state smallint, token bytea, at_tid tid)
 LANGUAGE plpgsql SET enable_seqscan = off SET enable_bitmapscan = off AS $$
 BEGIN

@@ -101,7 +101,7 @@ internal sealed partial class RedisMaintenance
         _pageCursor.TryRemove((ns, moveId), out _);
         return [];
 
-        // An abort was cut off that has opened some timers.Partitions, or the end of this move that found some empty: by another process, perhaps now.
+        // An abort was cut off that has opened some partitions, or the end of this move that found some empty: by another process, perhaps now.
         bool IsDoneWith(TransferMark? seal) => seal is null || (seal.MoveId == moveId && seal.Phase == TransferPhase.Moved);
     }
 
@@ -146,9 +146,10 @@ internal sealed partial class RedisMaintenance
     public async Task<bool> WriteCompletedAsync(string ns, string moveId, IReadOnlyList<CompletedEvent> lines, CancellationToken cancellationToken)
     {
         RedisTimerStore.CheckBatch(lines.Count);
-        bool[] open = await RedisTimerStore.EachAsync(lines.Select(line => TimerPartition.Of(ns, line.Id, timers.Partitions)).Distinct(), async partition =>
+        ILookup<TimerPartition, CompletedEvent> places = lines.ToLookup(line => TimerPartition.Of(ns, line.Id, timers.Partitions));
+        bool[] open = await RedisTimerStore.EachAsync(places.Select(static place => place.Key), async partition =>
         {
-            CompletedEvent[] own = [.. lines.Where(line => TimerPartition.Of(ns, line.Id, timers.Partitions) == partition)];
+            CompletedEvent[] own = [.. places[partition]];
             ArgumentList arguments = timers.Begin(timers.Partitions, 3 * own.Length, moveId, CompletedLimits.ShareOf(timers.Partitions));
             foreach (CompletedEvent line in own) arguments.Add(line.Id, line.CompletedAt.ToUnixTimeMilliseconds(), CompletedCodec.Encode(line));
             (RedisReply reply, LatchworkStoreException? shortfall) =

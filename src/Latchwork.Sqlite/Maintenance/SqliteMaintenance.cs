@@ -10,9 +10,6 @@ namespace Latchwork.Sqlite.Maintenance;
 /// <summary>Moves namespaces to and from a file, drops and examines them. Every step is (a part of) one durable transaction.</summary>
 internal sealed partial class SqliteMaintenance(Writer writer, Reader reader, SqliteTimerStore timers, OutcomeSweeper sweeper, string place) : IStoreMaintenance
 {
-    /// <summary>The most entries of the journal that one step drops.</summary>
-    private const int MaxDropped = 2_000;
-
     public string Place => place;
 
     public Task<IReadOnlyList<NamespaceRef>> ListAsync(CancellationToken cancellationToken) =>
@@ -69,8 +66,8 @@ internal sealed partial class SqliteMaintenance(Writer writer, Reader reader, Sq
                 TimerNamespace ns = TimersOf(scope, unit.Namespace);
                 if (ns.Import.IsUnderWay()) return true;
                 scope.File["DELETE FROM imported WHERE namespace = ?1 AND id IN (SELECT id FROM imported WHERE namespace = ?1 LIMIT ?2)"]
-                    .Set(ns.Id).Set(MaxDropped).Run();
-                return scope.File.Changes < MaxDropped;
+                    .Set(ns.Id).Set(MaintenanceSteps.MaxDropped).Run();
+                return scope.File.Changes < MaintenanceSteps.MaxDropped;
             },
             isDurable: true,
             cancellationToken);

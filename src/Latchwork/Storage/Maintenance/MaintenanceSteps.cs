@@ -5,6 +5,9 @@ namespace Latchwork.Storage.Maintenance;
 /// <summary>The steps of <see cref="IStoreMaintenance"/> in the stores that make each in one transaction. (Redis has them in its scripts.)</summary>
 internal static class MaintenanceSteps
 {
+    /// <summary>The most entries of the journal that one step drops.</summary>
+    public const int MaxDropped = 2_000;
+
     /// <summary>See <see cref="IStoreMaintenance.CloseAsync"/>.</summary>
     public static CloseAnswer Close(IMaintainedNamespace ns, string moveId, string target, bool checkOnly)
     {
